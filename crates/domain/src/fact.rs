@@ -1,0 +1,73 @@
+//! Rows of `fact_company_activity`.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::CompanyId;
+
+/// The fact's 13 columns under the seed's names, in the seed's order.
+pub const COLUMNS: [&str; 13] = [
+    "company_id",
+    "activity_date",
+    "company_name",
+    "country",
+    "industry_tag",
+    "last_contact_at",
+    "active_users",
+    "events",
+    "7d_active_users",
+    "is_churn_risk",
+    "events_per_user",
+    "days_since_last_contact",
+    "loaded_at",
+];
+
+/// The grain of the fact: one company on one UTC calendar day.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactKey {
+    /// The company.
+    pub company_id: CompanyId,
+    /// The day.
+    pub activity_date: NaiveDate,
+}
+
+/// One company on one day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FactRow {
+    /// The grain.
+    pub key: FactKey,
+    /// The display name; `None` for a company the CRM never had.
+    pub company_name: Option<String>,
+    /// The country, as the CRM spells it.
+    pub country: Option<String>,
+    /// The industry, as the CRM spells it.
+    pub industry_tag: Option<String>,
+    /// The most recent contact.
+    pub last_contact_at: Option<DateTime<Utc>>,
+    /// Users active on the day.
+    pub active_users: i32,
+    /// Events of the day.
+    pub events: i64,
+    /// Sum of daily active users over the calendar days `[D-6, D]`.
+    pub active_users_7d: i64,
+    /// Whether the calendar days `[D-13, D]` hold no event.
+    pub is_churn_risk: bool,
+    /// Events by active users; `None` for a day without active users.
+    pub events_per_user: Option<f64>,
+    /// UTC calendar days from the last contact to the day; may be negative.
+    pub days_since_last_contact: Option<i32>,
+    /// When these values were last published.
+    pub loaded_at: DateTime<Utc>,
+}
+
+/// Which run last published a day, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// The day.
+    pub activity_date: NaiveDate,
+    /// The run's id.
+    pub run_id: String,
+    /// When it was published.
+    pub published_at: DateTime<Utc>,
+    /// Rows of the day.
+    pub row_count: i64,
+}

@@ -1,0 +1,26 @@
+//! Pure types and rules of Company Activity: no I/O, no clock, no randomness.
+//!
+//! Everything here is a value or a function of its arguments, so that every
+//! rule of the fact table can be tested without a database and every service
+//! means the same thing by the same word.
+
+pub mod audit;
+pub mod company;
+pub mod counters;
+pub mod date_window;
+pub mod fact;
+pub mod failure;
+pub mod rejection;
+pub mod run;
+pub mod snapshot;
+pub mod timestamp;
+pub mod usage;
+
+pub use company::{CompanyId, CrmCompany};
+pub use counters::{Counters, Progress};
+pub use date_window::DateWindow;
+pub use fact::{FactKey, FactRow, Publication};
+pub use failure::FailureKind;
+pub use rejection::{Rejection, RejectionReason, SourceRow};
+pub use run::{RunState, RunTrigger, StageState};
+pub use usage::UsageRecord;

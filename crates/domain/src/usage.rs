@@ -1,0 +1,99 @@
+//! Product usage as the API reports it.
+
+use chrono::{Days, NaiveDate};
+
+use crate::{CompanyId, DateWindow, RejectionReason, date_window::parse_day};
+
+/// Days over which daily active users are summed, the day itself included.
+pub const ROLLING_USERS_DAYS: u64 = 7;
+
+/// Days without any event that make a company a churn risk, the day itself
+/// included. Also how far back the fact of a day reads.
+pub const CHURN_DAYS: u64 = 14;
+
+/// One company's usage on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRecord {
+    /// The company.
+    pub company_id: CompanyId,
+    /// The UTC calendar day.
+    pub date: NaiveDate,
+    /// Users active on the day, never negative.
+    pub active_users: i32,
+    /// Events recorded on the day, never negative.
+    pub events: i64,
+}
+
+impl UsageRecord {
+    /// Checks one record of the API against the days it was asked for.
+    ///
+    /// # Errors
+    /// The reason to quarantine the record.
+    pub fn check(
+        company_id: &str,
+        date: &str,
+        active_users: i64,
+        events: i64,
+        asked: DateWindow,
+    ) -> Result<Self, RejectionReason> {
+        let company_id = CompanyId::parse(company_id).map_err(RejectionReason::CompanyId)?;
+        let date = parse_day(date).ok_or_else(|| RejectionReason::Field {
+            field: "date",
+            problem: format!("{date:?} is not a calendar day of the form YYYY-MM-DD"),
+        })?;
+        if !asked.contains(date) {
+            return Err(RejectionReason::DateOutsideWindow { date, asked });
+        }
+        let count = |field, value: i64| {
+            if value < 0 { Err(RejectionReason::NegativeCount { field, value }) } else { Ok(value) }
+        };
+        let active_users =
+            i32::try_from(count("active_users", active_users)?).map_err(|_| RejectionReason::Field {
+                field: "active_users",
+                problem: format!("{active_users} is more than {}", i32::MAX),
+            })?;
+        Ok(Self { company_id, date, active_users, events: count("events", events)? })
+    }
+}
+
+/// The days whose fact reads the usage of `day`: `[day, day + 13]`.
+#[must_use]
+pub fn days_affected_by(day: NaiveDate) -> DateWindow {
+    let end = day.checked_add_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MAX);
+    DateWindow::new(day, end).unwrap_or(DateWindow::day(day))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(date: &str, active_users: i64, events: i64) -> Result<UsageRecord, RejectionReason> {
+        let asked = DateWindow::parse("2026-01-01", "2026-01-02").unwrap();
+        UsageRecord::check("acme", date, active_users, events, asked)
+    }
+
+    #[test]
+    fn a_record_inside_the_asked_days_is_accepted() {
+        assert_eq!(check("2026-01-02", 3, i64::MAX).unwrap().events, i64::MAX);
+    }
+
+    #[test]
+    fn a_record_that_breaks_the_contract_is_rejected_with_its_reason() {
+        for (record, reason) in [
+            (check("2026-01-03", 1, 1), "date 2026-01-03 lies outside"),
+            (check("2026-01-01", -1, 1), "active_users is negative: -1"),
+            (check("2026-01-01", 1, -7), "events is negative: -7"),
+            (check("2026-01-01", 1 << 40, 1), "active_users: 1099511627776 is more than"),
+            (check("yesterday", 1, 1), "date: \"yesterday\" is not a calendar day"),
+        ] {
+            let text = record.unwrap_err().to_string();
+            assert!(text.starts_with(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn usage_of_a_day_reaches_thirteen_days_on() {
+        let day = parse_day("2026-02-20").unwrap();
+        assert_eq!(days_affected_by(day).to_string(), "2026-02-20..2026-03-05");
+    }
+}

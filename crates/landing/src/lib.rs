@@ -1,0 +1,1 @@
+//! Object storage: reads CRM exports, lands raw NDJSON.

@@ -1,0 +1,73 @@
+//! Connections between services: over the network, or inside one process.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use hyper_util::rt::TokioIo;
+use tokio::{io::DuplexStream, sync::mpsc};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint, Uri},
+};
+
+use crate::{BackgroundTask, ServerOptions, server};
+
+/// Room for the bytes under way on an in-process connection.
+const DUPLEX_BYTES: usize = 256 * 1024;
+
+/// A channel to a service at `url`, for example `http://ingest-crm:50051`. It
+/// connects when first used and again whenever the connection is lost.
+///
+/// # Errors
+/// If the URL is none.
+pub fn connect(url: &str) -> anyhow::Result<Channel> {
+    Ok(endpoint(url)?.connect_lazy())
+}
+
+/// A channel to `routes` served inside this process: the same gRPC over HTTP/2,
+/// through memory instead of a socket. The task serves it until `shutdown`.
+///
+/// # Errors
+/// Never in practice: the endpoint's address is a constant.
+pub fn in_process(
+    name: &'static str,
+    routes: Routes,
+    shutdown: CancellationToken,
+) -> anyhow::Result<(Channel, BackgroundTask)> {
+    let (connections, incoming) = mpsc::unbounded_channel::<std::io::Result<DuplexStream>>();
+    let connections = Arc::new(Mutex::new(connections));
+    let connector = tower::service_fn(move |_: Uri| {
+        let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
+        let sent = connections.lock().unwrap_or_else(PoisonError::into_inner).send(Ok(theirs));
+        async move {
+            sent.map(|()| TokioIo::new(ours)).map_err(|_| {
+                std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "the service has ended")
+            })
+        }
+    });
+    let channel = endpoint("http://in-process")?.connect_with_connector_lazy(connector);
+    let run = async move {
+        server::builder(&ServerOptions::default())
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(UnboundedReceiverStream::new(incoming), shutdown.cancelled_owned())
+            .await
+            .with_context(|| format!("the in-process server of {name} failed"))
+    };
+    Ok((channel, BackgroundTask { name, run: Box::pin(run) }))
+}
+
+fn endpoint(url: &str) -> anyhow::Result<Endpoint> {
+    Ok(Endpoint::from_shared(url.to_owned())
+        .with_context(|| format!("{url:?} is no URL of a gRPC service: use http://host:port"))?
+        .connect_timeout(Duration::from_secs(5))
+        // Without these a half-open connection hangs for a quarter of an hour.
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_while_idle(true)
+        .tcp_keepalive(Some(Duration::from_secs(60))))
+}

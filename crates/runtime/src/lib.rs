@@ -1,0 +1,25 @@
+//! One bootstrap for every service of Company Activity.
+//!
+//! A service is a library with a `start` function that turns its arguments into
+//! a [`Service`]; [`main`] does the rest: arguments and environment, telemetry,
+//! gRPC server with health and reflection, signals, bounded drain, exit code.
+
+mod arguments;
+mod bootstrap;
+pub mod channel;
+mod clock;
+mod secret;
+mod server;
+mod service;
+pub mod stage;
+mod status;
+mod telemetry;
+
+pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs};
+pub use bootstrap::{Context, main, run_until_signal};
+pub use clock::{Clock, SystemClock};
+pub use secret::{Secret, SecretError, read_secret};
+pub use server::{ServerOptions, serve};
+pub use service::{BackgroundTask, GrpcRoutes, Service};
+pub use status::{code_name, status};
+pub use telemetry::init as init_telemetry;

@@ -1,0 +1,85 @@
+//! Secrets that cannot be printed.
+
+use std::{fmt, fs, path::Path, str::FromStr};
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A secret: a token, or a URL that grants something. `Debug` and `Display`
+/// show that there is one, never which.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+/// Why a secret could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file cannot be read.
+    #[error("cannot read the secret file {path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is nothing in it.
+    #[error("the secret {0} is empty")]
+    Empty(String),
+}
+
+impl Secret {
+    /// The secret itself, for the one place that must send it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl FromStr for Secret {
+    type Err = SecretError;
+
+    fn from_str(text: &str) -> Result<Self, SecretError> {
+        let text = text.trim();
+        if text.is_empty() { Err(SecretError::Empty("value".to_owned())) } else { Ok(Self(text.into())) }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Takes a secret given directly, or else from a file, where Kubernetes mounts
+/// them; white space around it is dropped.
+///
+/// # Errors
+/// If the file cannot be read or is empty.
+pub fn read_secret(direct: Option<&Secret>, file: Option<&Path>) -> Result<Option<Secret>, SecretError> {
+    match (direct, file) {
+        (Some(secret), _) => Ok(Some(secret.clone())),
+        (None, Some(file)) => {
+            let path = file.display().to_string();
+            let text = fs::read_to_string(file)
+                .map_err(|source| SecretError::File { path: path.clone(), source })?;
+            text.parse().map(Some).map_err(|_| SecretError::Empty(path))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_never_prints_itself() {
+        let secret: Secret = "hunter2".parse().unwrap();
+        assert_eq!(format!("{secret} {secret:?}"), "[secret] [secret]");
+        assert_eq!(secret.expose(), "hunter2");
+    }
+}

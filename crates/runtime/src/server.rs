@@ -1,0 +1,151 @@
+//! The gRPC server: health, reflection, keepalive and a drain that ends.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{service::Routes, transport::Server};
+use tracing::{error, info, warn};
+
+use crate::{BackgroundTask, Context, GrpcRoutes, Service};
+
+/// How long handlers get to roll back after the drain has run out of time.
+const ROLLBACK_TIME: Duration = Duration::from_secs(5);
+
+/// How a service is served.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// How long calls in flight may take to finish.
+    pub drain_timeout: Duration,
+    /// Whether to serve reflection.
+    pub reflection: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            drain_timeout: Duration::from_secs(20),
+            reflection: false,
+        }
+    }
+}
+
+/// A tonic server with keepalive, which is off by default.
+pub(crate) fn builder(_: &ServerOptions) -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .tcp_keepalive(Some(Duration::from_secs(60)))
+        .tcp_nodelay(true)
+}
+
+/// Serves a service until the context shuts down or one of its tasks fails,
+/// then drains: health says NOT_SERVING, calls in flight get `drain_timeout` to
+/// finish, stages still running are cancelled and rolled back.
+///
+/// `on_listening` is told the address once connections are accepted.
+///
+/// # Errors
+/// If the address cannot be bound, or the server or a background task failed.
+pub async fn serve(
+    service: Service,
+    options: ServerOptions,
+    context: Context,
+    on_listening: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", options.listen))?;
+    let address = listener.local_addr()?;
+    let (health, health_server) = tonic_health::server::health_reporter();
+    let names: Vec<&'static str> = service.grpc.iter().map(|grpc| grpc.name).collect();
+    for name in names.iter().copied().chain([""]) {
+        health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+    }
+    let routes = merge(&service.grpc, options.reflection)?.add_service(health_server);
+
+    let mut tasks = JoinSet::new();
+    for BackgroundTask { name, run } in service.background {
+        tasks.spawn(async move { (name, run.await) });
+    }
+    let stop_accepting = CancellationToken::new();
+    let server = builder(&options).add_routes(routes).serve_with_incoming_shutdown(
+        TcpListenerStream::new(listener),
+        stop_accepting.clone().cancelled_owned(),
+    );
+    tasks.spawn(async move { ("the gRPC server", server.await.map_err(anyhow::Error::from)) });
+    info!(service = service.name, %address, "listening");
+    on_listening(address);
+
+    let outcome = tokio::select! {
+        () = context.shutdown.cancelled() => Ok(()),
+        ended = tasks.join_next() => task_result(ended),
+    };
+    for name in names.into_iter().chain([""]) {
+        health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
+    }
+    context.shutdown.cancel();
+    stop_accepting.cancel();
+    let drained = drain(&mut tasks, &options, &context).await;
+    outcome.and(drained)
+}
+
+/// One router for several gRPC services, with reflection if wanted.
+fn merge(grpc: &[GrpcRoutes], reflection: bool) -> anyhow::Result<Routes> {
+    let router = grpc.iter().fold(Routes::default().into_axum_router(), |router, grpc| {
+        // Each router brings a fallback for unknown methods; one is enough.
+        router.merge(grpc.routes.clone().into_axum_router().reset_fallback())
+    });
+    let routes = Routes::from(router);
+    if !reflection {
+        return Ok(routes);
+    }
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    Ok(routes.add_service(reflection))
+}
+
+async fn drain(
+    tasks: &mut JoinSet<(&'static str, anyhow::Result<()>)>,
+    options: &ServerOptions,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let mut outcome = Ok(());
+    let mut finish = async |limit: Duration| {
+        tokio::time::timeout(limit, async {
+            while let Some(ended) = tasks.join_next().await {
+                outcome = std::mem::replace(&mut outcome, Ok(())).and(task_result(Some(ended)));
+            }
+        })
+        .await
+    };
+    if finish(options.drain_timeout).await.is_err() {
+        warn!(after = ?options.drain_timeout, "calls are still in flight: cancelling them");
+        context.hard_stop.cancel();
+        if finish(ROLLBACK_TIME).await.is_err() {
+            warn!("connections are still open: closing them");
+        }
+    }
+    tasks.abort_all();
+    outcome
+}
+
+fn task_result(
+    ended: Option<Result<(&'static str, anyhow::Result<()>), tokio::task::JoinError>>,
+) -> anyhow::Result<()> {
+    match ended {
+        None | Some(Ok((_, Ok(())))) => Ok(()),
+        Some(Ok((name, Err(cause)))) => {
+            error!(task = name, error = format!("{cause:#}"), "a task failed");
+            Err(cause.context(format!("{name} failed")))
+        }
+        Some(Err(cause)) => Err(anyhow::Error::from(cause).context("a task panicked")),
+    }
+}

@@ -1,0 +1,83 @@
+//! What a service is to the bootstrap: gRPC routes and background tasks.
+
+use std::{convert::Infallible, fmt, future::Future, pin::Pin};
+
+use tonic::{
+    body::Body,
+    codegen::http,
+    server::NamedService,
+    service::{Routes, RoutesBuilder},
+};
+use tower::Service as TowerService;
+
+/// A service, ready to be served alone or together with others.
+#[derive(Debug)]
+pub struct Service {
+    /// The service's name, for example `ingest-crm`.
+    pub name: &'static str,
+    /// Its gRPC services.
+    pub grpc: Vec<GrpcRoutes>,
+    /// What it does besides answering calls.
+    pub background: Vec<BackgroundTask>,
+}
+
+/// One gRPC service.
+#[derive(Debug, Clone)]
+pub struct GrpcRoutes {
+    /// Its full name, for example `company_activity.stage.v1.StageService`.
+    pub name: &'static str,
+    /// Its routes.
+    pub routes: Routes,
+}
+
+/// A task that runs until the process shuts down. If it ends with an error, the
+/// process ends with it.
+pub struct BackgroundTask {
+    /// What it does, for the log.
+    pub name: &'static str,
+    /// The task; ends soon after the context's `shutdown` is cancelled.
+    pub run: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,
+}
+
+impl Service {
+    /// A service that does nothing yet.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, grpc: Vec::new(), background: Vec::new() }
+    }
+
+    /// Adds a generated gRPC server.
+    #[must_use]
+    pub fn with_grpc<S>(mut self, server: S) -> Self
+    where
+        S: TowerService<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        let mut routes = RoutesBuilder::default();
+        routes.add_service(server);
+        self.grpc.push(GrpcRoutes { name: S::NAME, routes: routes.routes() });
+        self
+    }
+
+    /// Adds a background task.
+    #[must_use]
+    pub fn with_background(
+        mut self,
+        name: &'static str,
+        run: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> Self {
+        self.background.push(BackgroundTask { name, run: Box::pin(run) });
+        self
+    }
+}
+
+impl fmt::Debug for BackgroundTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackgroundTask").field("name", &self.name).finish_non_exhaustive()
+    }
+}

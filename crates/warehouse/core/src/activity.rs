@@ -1,0 +1,127 @@
+//! The read side: published data only.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
+use futures::stream::BoxStream;
+
+use crate::Result;
+
+/// Which published rows to read, by company, then day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityQuery {
+    /// Only this company.
+    pub company_id: Option<CompanyId>,
+    /// The days.
+    pub window: DateWindow,
+    /// Only rows after this one.
+    pub after: Option<FactKey>,
+}
+
+/// All rows of a query from one consistent state.
+pub struct Export {
+    /// The newest publication among the asked days.
+    pub publication: Option<Publication>,
+    /// The rows by company, then day.
+    pub rows: BoxStream<'static, Result<FactRow>>,
+}
+
+/// The calendar period of a roll-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// ISO weeks, Monday to Sunday.
+    Week,
+    /// Calendar months.
+    Month,
+}
+
+/// A company's activity over one period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollUp {
+    /// The period's first day.
+    pub period_start: NaiveDate,
+    /// Published days of the period in the asked range that have a row.
+    pub days: i64,
+    /// Sum of daily active users.
+    pub user_days: i64,
+    /// Sum of events.
+    pub events: i64,
+    /// Days with at least one event.
+    pub active_days: i64,
+    /// Whether the last of these days is at churn risk.
+    pub is_churn_risk_at_end: bool,
+}
+
+/// Which churn risks to read: the most recently active first, then by company.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChurnQuery {
+    /// The day.
+    pub day: NaiveDate,
+    /// Only risks after this one.
+    pub after: Option<ChurnCursor>,
+}
+
+/// Where a page of churn risks starts: after this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChurnCursor {
+    /// The last event date of the page's last risk.
+    pub last_event_date: Option<NaiveDate>,
+    /// Its company.
+    pub company_id: CompanyId,
+}
+
+/// A company at risk of churn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChurnRisk {
+    /// Its row of the day.
+    pub row: FactRow,
+    /// The newest published day before with events.
+    pub last_event_date: Option<NaiveDate>,
+}
+
+/// What is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freshness {
+    /// The newest published day.
+    pub newest: Publication,
+    /// The oldest published day.
+    pub oldest: NaiveDate,
+    /// Days published.
+    pub published_days: i64,
+}
+
+/// Reads published data. Every method sees one consistent state.
+#[async_trait]
+pub trait ActivityReader: Send + Sync {
+    /// One row, and who published its day; `None` if the day is not published
+    /// or has no such row.
+    async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>>;
+
+    /// Up to `limit` rows, and the newest publication among the asked days.
+    async fn fact_rows(
+        &self,
+        query: &ActivityQuery,
+        limit: u32,
+    ) -> Result<(Vec<FactRow>, Option<Publication>)>;
+
+    /// Streams all rows of a query.
+    async fn export_facts(&self, query: &ActivityQuery) -> Result<Export>;
+
+    /// A company's periods in order, and the newest publication among the days.
+    async fn roll_up(
+        &self,
+        company: &CompanyId,
+        window: DateWindow,
+        period: Period,
+    ) -> Result<(Vec<RollUp>, Option<Publication>)>;
+
+    /// Up to `limit` churn risks, and who published the day.
+    async fn churn_risks(
+        &self,
+        query: &ChurnQuery,
+        limit: u32,
+    ) -> Result<(Vec<ChurnRisk>, Option<Publication>)>;
+
+    /// What is published; `None` if nothing is.
+    async fn freshness(&self) -> Result<Option<Freshness>>;
+}

@@ -1,0 +1,66 @@
+//! Alerts between the failure they tell of and the people they reach.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use crate::Result;
+
+/// An alert as it is written together with the failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAlert {
+    /// Identifies the failure, the same however often it is delivered.
+    pub alert_key: String,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The stage that failed.
+    pub stage: String,
+    /// The attempt that failed, from 1.
+    pub attempt: u32,
+    /// The gRPC status code's name.
+    pub error_code: String,
+    /// The error message.
+    pub error_message: String,
+    /// The run.
+    pub run_id: Uuid,
+    /// The run's business date.
+    pub business_date: NaiveDate,
+    /// When the stage failed.
+    pub failed_at: DateTime<Utc>,
+}
+
+/// An alert that waits for delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingAlert {
+    /// The alert.
+    pub alert: NewAlert,
+    /// Deliveries tried so far.
+    pub tries: u32,
+}
+
+/// The coordinator's outbox: written with the failure, emptied by delivery.
+#[async_trait]
+pub trait AlertOutbox: Send + Sync {
+    /// Claims up to `limit` alerts that are due, the oldest first, so that
+    /// nobody else gets them for `claim`. A claim that is never settled lapses.
+    async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>>;
+
+    /// Removes a delivered alert from the outbox's due list for good.
+    async fn settle_alert(&self, alert_key: &str, now: DateTime<Utc>) -> Result<()>;
+
+    /// Puts an alert back, due after `delay`, with what went wrong.
+    async fn defer_alert(&self, alert_key: &str, delay: Duration, problem: &str) -> Result<()>;
+}
+
+/// The notifier's memory of what it delivered, so that telling it again does
+/// not tell people twice.
+#[async_trait]
+pub trait AlertLog: Send + Sync {
+    /// The channels that have accepted the alert.
+    async fn delivered_channels(&self, alert_key: &str) -> Result<Vec<String>>;
+
+    /// Records that a channel accepted the alert. Recording it again is harmless.
+    async fn record_delivery(&self, alert_key: &str, channel: &str, now: DateTime<Utc>) -> Result<()>;
+}

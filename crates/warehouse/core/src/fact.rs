@@ -1,0 +1,54 @@
+//! Build, audit and publish of `fact_company_activity`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{Counters, DateWindow, audit::Measurements};
+
+use crate::{Fence, ProgressSink, Result};
+
+/// What a publish did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishOutcome {
+    /// `read` counts candidates, `written` rows whose values changed,
+    /// `removed` rows that no longer belong.
+    pub counters: Counters,
+    /// Days that were published for the first time.
+    pub new_days: u64,
+}
+
+/// Builds candidates that no reader sees, then publishes them.
+#[async_trait]
+pub trait FactBuilder: Send + Sync {
+    /// Builds the candidates of a run: every row of the days of `window` that
+    /// are not yet published, and every dirty company-day of published days.
+    /// Candidates of earlier attempts and other runs are discarded.
+    ///
+    /// Commits the stage as SUCCEEDED in its last transaction. `read` counts
+    /// company-days computed, `written` those that differ from what is
+    /// published, `unchanged` the others.
+    async fn build_fact(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+        progress: ProgressSink,
+    ) -> Result<Counters>;
+
+    /// Measures what publishing the run's candidates would leave behind.
+    async fn measure_candidates(&self, fence: &Fence, window: DateWindow) -> Result<Measurements>;
+
+    /// Publishes the run's candidates in one transaction: fact rows, the ledger
+    /// of published days, the cleared dirty set and the stage as SUCCEEDED with
+    /// `remarks`.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`](crate::Error::Precondition) if another run
+    /// published since the candidates were built.
+    async fn publish_fact(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        remarks: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<PublishOutcome>;
+}

@@ -1,0 +1,65 @@
+//! The storage contract of Company Activity.
+//!
+//! One trait per concern, one implementation of all of them per engine; the
+//! conformance suite holds every engine to the same behaviour. Three rules run
+//! through all of it:
+//!
+//! - **Order is enforced here.** Every method that changes data on behalf of a
+//!   stage takes a [`Fence`] and checks it inside its own transaction.
+//! - **All or nothing.** A method commits everything it says or nothing,
+//!   wherever it is interrupted; dropping its future rolls back.
+//! - **Again is harmless.** Calling a method again with the same input changes
+//!   zero rows.
+
+mod activity;
+mod alerts;
+mod crm;
+mod error;
+mod fact;
+mod fence;
+mod quarantine;
+mod runs;
+mod usage;
+
+pub use activity::{
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
+};
+pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
+pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
+pub use error::{Error, Result, SourceError};
+pub use fact::{FactBuilder, PublishOutcome};
+pub use fence::Fence;
+pub use quarantine::{QuarantineReader, QuarantinedRow};
+pub use runs::{
+    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, WindowChoice,
+};
+pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};
+
+use std::sync::Arc;
+
+use domain::{Progress, SourceRow};
+use futures::stream::BoxStream;
+
+/// Everything a storage engine does.
+pub trait Warehouse:
+    RunStore
+    + AlertOutbox
+    + AlertLog
+    + CrmStaging
+    + UsageStaging
+    + QuarantineReader
+    + FactBuilder
+    + ActivityReader
+    + std::fmt::Debug
+{
+}
+
+/// A shared engine.
+pub type SharedWarehouse = Arc<dyn Warehouse>;
+
+/// Rows of a delivery, in its order, read as they are asked for. An `Err` ends
+/// the load and rolls it back.
+pub type RowStream<'a, T> = BoxStream<'a, std::result::Result<SourceRow<T>, SourceError>>;
+
+/// Where a long method tells how far it has got. Called often: must not block.
+pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;

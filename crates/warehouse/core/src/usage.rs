@@ -1,0 +1,62 @@
+//! Staging of product usage.
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Counters, DateWindow, UsageRecord};
+
+use crate::{Fence, Result, RowStream};
+
+/// One fetched day of the product API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageDay {
+    /// The day.
+    pub day: NaiveDate,
+    /// Where its raw records are landed; `None` if there were none.
+    pub landing_path: Option<String>,
+    /// Bytes of the landed file.
+    pub bytes: u64,
+}
+
+/// What is known of a day that was fetched before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageDayState {
+    /// The day.
+    pub day: NaiveDate,
+    /// Records staged for it.
+    pub records: u64,
+    /// When it was last fetched.
+    pub fetched_at: DateTime<Utc>,
+}
+
+/// What a load did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LoadOutcome {
+    /// The balanced counts of the load.
+    pub counters: Counters,
+}
+
+/// Staging of product usage, day by day. The product API is the authority for
+/// a day it was asked for.
+#[async_trait]
+pub trait UsageStaging: Send + Sync {
+    /// The days of `window` that were fetched before, in order.
+    async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>>;
+
+    /// Replaces a day's staged usage by what arrived: writes what is new or
+    /// corrected, removes what the API no longer returns, leaves equal records
+    /// alone, and marks dirty the published company-days that read a change.
+    ///
+    /// Equal records for one company count as duplicates; of different ones the
+    /// last counts and the others go into quarantine.
+    ///
+    /// # Errors
+    /// [`Error::Refused`](crate::Error::Refused) if no record is accepted for a
+    /// day that had some: an empty answer is not believed.
+    async fn load_usage_day(
+        &self,
+        fence: &Fence,
+        day: &UsageDay,
+        rows: RowStream<'_, UsageRecord>,
+        now: DateTime<Utc>,
+    ) -> Result<LoadOutcome>;
+}

@@ -1,0 +1,15 @@
+//! The storage engines behind one door: the contract of `warehouse-core`, and
+//! [`open`] that picks the engine by URL.
+
+pub use warehouse_core::*;
+
+/// Opens the warehouse that `url` names and brings its schema up to date.
+///
+/// `sqlite:///path/to/file` is the embedded engine; the file and its folder are
+/// created as needed.
+///
+/// # Errors
+/// If no engine knows the URL, or the database cannot be opened or migrated.
+pub async fn open(_url: &str) -> Result<SharedWarehouse> {
+    Err(Error::Precondition("the embedded engine is being written".to_owned()))
+}

@@ -1,0 +1,23 @@
+//! Compiles the contracts with protox, so that no protoc has to be installed.
+
+use std::{env, fs, path::Path};
+
+use prost::Message;
+
+const PROTOS: [&str; 5] = [
+    "company_activity/activity/v1/activity.proto",
+    "company_activity/notifier/v1/notifier.proto",
+    "company_activity/pipeline/v1/pipeline.proto",
+    "company_activity/reconciliation/v1/reconciliation.proto",
+    "company_activity/stage/v1/stage.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    for proto in PROTOS {
+        println!("cargo:rerun-if-changed={proto}");
+    }
+    let descriptors = protox::compile(PROTOS, ["."])?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The gRPC contracts of Company Activity, compiled.
+//!
+//! The `.proto` files beside this crate are the contract; modules follow their
+//! packages.
+
+/// The serialized `FileDescriptorSet` of all contracts, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+macro_rules! packages {
+    ($($module:ident => $package:literal),* $(,)?) => {$(
+        #[doc = concat!("Package `", $package, "`.")]
+        #[allow(missing_docs, unreachable_pub, clippy::doc_markdown)]
+        pub mod $module {
+            /// Version 1.
+            pub mod v1 {
+                tonic::include_proto!($package);
+            }
+        }
+    )*};
+}
+
+packages! {
+    activity => "company_activity.activity.v1",
+    notifier => "company_activity.notifier.v1",
+    pipeline => "company_activity.pipeline.v1",
+    reconciliation => "company_activity.reconciliation.v1",
+    stage => "company_activity.stage.v1",
+}

@@ -1,0 +1,1 @@
+//! The read side: company activity over gRPC.

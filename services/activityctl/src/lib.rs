@@ -1,0 +1,1 @@
+//! The command line: every service in one process, and the client commands.

@@ -1,0 +1,3 @@
+//! The command line of Company Activity.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Durable runs: order, leases, retries, alert outbox.

@@ -1,0 +1,1 @@
+//! act_send_failure_alert: Slack, Teams and webhook.
