@@ -1,0 +1,88 @@
+//! Requests whose fields make no sense.
+
+use std::fmt;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// What is wrong with the fields of a request: everything, so that the caller
+/// learns of all of it at once. As a status it is `INVALID_ARGUMENT` with a
+/// `google.rpc.BadRequest`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldViolations(Vec<(&'static str, String)>);
+
+impl FieldViolations {
+    /// One violation.
+    #[must_use]
+    pub fn of(field: &'static str, problem: impl fmt::Display) -> Self {
+        let mut violations = Self::default();
+        violations.add(field, problem);
+        violations
+    }
+
+    /// Adds what is wrong with a field.
+    pub fn add(&mut self, field: &'static str, problem: impl fmt::Display) {
+        self.0.push((field, problem.to_string()));
+    }
+
+    /// The value of a field, or `None` once what is wrong with it is added.
+    pub fn keep<T, E: fmt::Display>(&mut self, field: &'static str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|problem| self.add(field, problem)).ok()
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The fields and what is wrong with them, in the order they were found.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(field, problem)| (*field, problem.as_str()))
+    }
+}
+
+impl fmt::Display for FieldViolations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (field, problem)) in self.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(f, "{separator}{field}: {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for FieldViolations {}
+
+impl From<FieldViolations> for Status {
+    fn from(violations: FieldViolations) -> Self {
+        let details: Vec<FieldViolation> =
+            violations.iter().map(|(field, problem)| FieldViolation::new(field, problem)).collect();
+        Self::with_error_details(
+            Code::InvalidArgument,
+            violations.to_string(),
+            ErrorDetails::with_bad_request(details),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_violation_reaches_the_caller() {
+        let mut violations = FieldViolations::of("stage", "is missing");
+        assert_eq!(violations.keep("page_size", "12".parse::<i32>()), Some(12));
+        assert_eq!(violations.keep("page_size", "x".parse::<i32>()), None);
+        let status = Status::from(violations);
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(status.message(), "stage: is missing; page_size: invalid digit found in string");
+        let details = status.get_error_details();
+        let fields: Vec<&str> = details
+            .bad_request()
+            .map(|bad| bad.field_violations.iter().map(|violation| violation.field.as_str()).collect())
+            .unwrap_or_default();
+        assert_eq!(fields, ["stage", "page_size"]);
+    }
+}
