@@ -1,1 +1,17 @@
-//! Object storage: reads CRM exports, lands raw NDJSON.
+//! Object storage, the same for a local folder and for Azure Blob Storage.
+//!
+//! [`Storage`] is a root in a store; paths below it are relative and separated
+//! by `/`. Reading notices a file that is replaced meanwhile, writing is atomic,
+//! and neither needs memory that grows with the file.
+
+mod atomic_writer;
+mod azure;
+mod error;
+mod location;
+mod numbered_lines;
+mod storage;
+
+pub use atomic_writer::AtomicWriter;
+pub use error::Error;
+pub use numbered_lines::{LineError, NumberedLine, NumberedLines};
+pub use storage::{FileInfo, Storage};

@@ -1,0 +1,171 @@
+//! A root in an object store: list, look up, read.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt, future, stream, stream::BoxStream};
+use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
+
+use crate::{AtomicWriter, Error, location};
+
+/// A root in an object store: a local folder, or a container and a prefix.
+///
+/// Paths are relative to it. Prints as its URL, never with credentials.
+#[derive(Clone)]
+pub struct Storage {
+    store: Arc<dyn ObjectStore>,
+    root: Arc<str>,
+}
+
+/// A file as it was when it was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Relative to the storage's root, separated by `/`.
+    pub path: String,
+    /// The entity tag, without quotes: another one means other content.
+    pub etag: String,
+    /// The size in bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: DateTime<Utc>,
+}
+
+impl Storage {
+    /// Opens the storage that `url` names: `file:///folder/`, created if it is
+    /// missing, or `az://container/folder/`. Does not connect yet.
+    ///
+    /// # Errors
+    /// If the URL names no store, or the environment does not say how to reach it.
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let (store, root) = location::open(url)?;
+        Ok(Self { store, root: root.into() })
+    }
+
+    /// All files below the root whose name ends in `suffix`, in whichever case,
+    /// sorted by path. Files that are still being written are not among them.
+    ///
+    /// # Errors
+    /// If the store cannot be listed.
+    pub async fn list(&self, suffix: &str) -> Result<Vec<FileInfo>, Error> {
+        let mut files: Vec<FileInfo> = self
+            .store
+            .list(None)
+            .try_filter(|meta| future::ready(has_suffix(meta.location.as_ref(), suffix)))
+            .map_ok(FileInfo::from)
+            .try_collect()
+            .await
+            .map_err(|error| self.error("the files below it", error))?;
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// Looks one file up; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn info(&self, path: &str) -> Result<Option<FileInfo>, Error> {
+        match self.store.head(&parse_path(path)?).await {
+            Ok(meta) => Ok(Some(meta.into())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.error(path, error)),
+        }
+    }
+
+    /// Reads a file that was looked up before, in chunks as they are asked for.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], at once or as the stream's last item, if the file is
+    /// no longer the one that was looked up; do not believe what came before.
+    pub async fn read(&self, file: &FileInfo) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        let path = parse_path(&file.path)?;
+        let found = match self.store.get_opts(&path, GetOptions::default()).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Err(self.changed(&file.path)),
+            Err(error) => return Err(self.error(&file.path, error)),
+        };
+        // The etag comes with the content. Comparing it here is as strict as a
+        // conditional request, whose quoting the stores do not agree on.
+        if unquoted(found.meta.e_tag.as_deref()) != file.etag {
+            return Err(self.changed(&file.path));
+        }
+        let (storage, file) = (self.clone(), file.clone());
+        let chunks = {
+            let (storage, file) = (storage.clone(), file.clone());
+            found.into_stream().map_err(move |error| storage.error(&file.path, error))
+        };
+        let verdict = stream::once(async move { storage.check_unchanged(&file).await })
+            .filter_map(|verdict| future::ready(verdict.err().map(Err)));
+        Ok(chunks.chain(verdict).boxed())
+    }
+
+    /// Begins to write a file, replacing the one that is there. Nobody sees any
+    /// of it before [`AtomicWriter::finish`].
+    #[must_use]
+    pub fn write(&self, path: &str) -> AtomicWriter {
+        AtomicWriter::new(self.clone(), path.to_owned())
+    }
+
+    /// A local file may be rewritten in place while it is read, which no check
+    /// at the beginning can notice.
+    async fn check_unchanged(&self, file: &FileInfo) -> Result<(), Error> {
+        match self.info(&file.path).await? {
+            Some(now) if now.etag == file.etag => Ok(()),
+            _ => Err(self.changed(&file.path)),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        &*self.store
+    }
+
+    pub(crate) fn error(&self, path: &str, error: object_store::Error) -> Error {
+        Error::from_store(&self.root, path, error)
+    }
+
+    pub(crate) fn changed(&self, path: &str) -> Error {
+        Error::Changed { root: self.root.to_string(), path: path.to_owned() }
+    }
+}
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.root)
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The store's own Debug prints its credentials.
+        f.debug_tuple("Storage").field(&self.root).finish()
+    }
+}
+
+impl From<ObjectMeta> for FileInfo {
+    fn from(meta: ObjectMeta) -> Self {
+        Self {
+            path: meta.location.to_string(),
+            etag: unquoted(meta.e_tag.as_deref()).to_owned(),
+            size: meta.size,
+            modified: meta.last_modified,
+        }
+    }
+}
+
+pub(crate) fn parse_path(path: &str) -> Result<Path, Error> {
+    let problem = |problem: String| Error::Path { path: path.to_owned(), problem };
+    let parsed = Path::parse(path).map_err(|error| problem(error.to_string()))?;
+    if parsed.as_ref().is_empty() { Err(problem("it is empty".to_owned())) } else { Ok(parsed) }
+}
+
+/// Azure quotes entity tags in headers, but not in listings.
+pub(crate) fn unquoted(etag: Option<&str>) -> &str {
+    etag.unwrap_or_default().trim_matches('"')
+}
+
+fn has_suffix(path: &str, suffix: &str) -> bool {
+    path.len()
+        .checked_sub(suffix.len())
+        .and_then(|at| path.get(at..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+}
