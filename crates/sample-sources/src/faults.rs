@@ -1,0 +1,156 @@
+//! Faults that tests script into the API.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use chrono::NaiveDate;
+use domain::DateWindow;
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Answers with this HTTP status and a JSON error instead of records.
+    Status {
+        /// The status, for example 401, 429 or 500.
+        status: u16,
+        /// The `Retry-After` header: seconds or an HTTP date.
+        retry_after: Option<String>,
+    },
+    /// Answers 200 with a body that is no JSON.
+    GarbageBody,
+    /// Starts the right answer and breaks the connection in the middle of it.
+    CutBody,
+    /// Gives the right answer, but says nothing before this time has passed.
+    SlowFirstByte(Duration),
+}
+
+impl Fault {
+    /// An error status without `Retry-After`.
+    #[must_use]
+    pub const fn status(status: u16) -> Self {
+        Self::Status { status, retry_after: None }
+    }
+
+    /// 429 Too Many Requests with `Retry-After: <seconds>`.
+    #[must_use]
+    pub fn too_many_requests(retry_after_seconds: u32) -> Self {
+        Self::Status { status: 429, retry_after: Some(retry_after_seconds.to_string()) }
+    }
+}
+
+/// The faults still to come, in order. Clones share one script, so a test keeps
+/// a clone and adds to it while the API serves.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    script: Arc<Mutex<VecDeque<ScriptedFault>>>,
+}
+
+#[derive(Debug)]
+struct ScriptedFault {
+    /// Meets only requests that ask for this day; `None` meets any.
+    day: Option<NaiveDate>,
+    fault: Fault,
+    remaining: usize,
+}
+
+impl Faults {
+    /// An empty script: every request is answered rightly.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets the next `count` requests meet `fault`, after what is scripted already.
+    pub fn fail_next(&self, count: usize, fault: Fault) {
+        self.add(ScriptedFault { day: None, fault, remaining: count });
+    }
+
+    /// Lets the next `count` requests that ask for `day` meet `fault`, whatever
+    /// other days they ask for. Requests for other days only pass by.
+    pub fn fail_next_for(&self, day: NaiveDate, count: usize, fault: Fault) {
+        self.add(ScriptedFault { day: Some(day), fault, remaining: count });
+    }
+
+    /// Forgets what has not happened yet.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// How many faults have not happened yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.lock().iter().map(|scripted| scripted.remaining).sum()
+    }
+
+    /// The fault that a request for `window` meets, which thereby has happened.
+    /// A request whose days nobody can tell has no window.
+    pub(crate) fn take(&self, window: Option<DateWindow>) -> Option<Fault> {
+        let mut script = self.lock();
+        let meets = |scripted: &ScriptedFault| match scripted.day {
+            None => true,
+            Some(day) => window.is_some_and(|window| window.contains(day)),
+        };
+        let at = script.iter().position(meets)?;
+        let scripted = script.get_mut(at)?;
+        let fault = scripted.fault.clone();
+        scripted.remaining -= 1;
+        if scripted.remaining == 0 {
+            script.remove(at);
+        }
+        Some(fault)
+    }
+
+    fn add(&self, scripted: ScriptedFault) {
+        if scripted.remaining > 0 {
+            self.lock().push_back(scripted);
+        }
+    }
+
+    /// A panic elsewhere cannot leave the script half-changed.
+    fn lock(&self) -> MutexGuard<'_, VecDeque<ScriptedFault>> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(start: &str, end: &str) -> Option<DateWindow> {
+        Some(DateWindow::parse(start, end).unwrap())
+    }
+
+    #[test]
+    fn faults_happen_in_order_and_as_often_as_scripted() {
+        let faults = Faults::new();
+        faults.fail_next(2, Fault::status(500));
+        faults.fail_next(1, Fault::GarbageBody);
+        faults.fail_next(0, Fault::CutBody);
+        assert_eq!(faults.pending(), 3);
+        let met: Vec<_> = (0..4).map(|_| faults.take(None)).collect();
+        let server_error = Some(Fault::status(500));
+        assert_eq!(met, [server_error.clone(), server_error, Some(Fault::GarbageBody), None]);
+    }
+
+    #[test]
+    fn a_fault_for_a_day_waits_for_a_request_of_that_day() {
+        let faults = Faults::new();
+        let day = window("2026-01-05", "2026-01-05").unwrap().start();
+        faults.fail_next_for(day, 1, Fault::CutBody);
+        assert_eq!(faults.take(window("2026-01-01", "2026-01-04")), None);
+        assert_eq!(faults.take(None), None);
+        assert_eq!(faults.take(window("2026-01-04", "2026-01-06")), Some(Fault::CutBody));
+        assert_eq!(faults.pending(), 0);
+    }
+
+    #[test]
+    fn a_cleared_script_lets_everything_pass() {
+        let faults = Faults::new();
+        faults.fail_next(9, Fault::status(401));
+        faults.clone().clear();
+        assert_eq!(faults.take(None), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! The records that the API serves.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead},
+    ops::Range,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use bytes::Bytes;
+use chrono::NaiveDate;
+use domain::{DateWindow, date_window::parse_day};
+use serde::Deserialize;
+
+/// Usage records by day, each kept as the text it was given as.
+///
+/// A record belongs to the day under which it was put into the book, whatever
+/// its own `date` says: that is how a test makes the API answer with a record
+/// from outside the asked days. Within a day records are in the order of their
+/// `company_id`; equal ones stay in the order they were given.
+///
+/// Clones share one book; it may change while the API serves it. A page is cut
+/// from one state of the book, the next page perhaps from another.
+#[derive(Debug, Clone, Default)]
+pub struct UsageBook {
+    days: Arc<RwLock<BTreeMap<NaiveDate, DayRecords>>>,
+}
+
+/// Why records do not go into a book.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageBookError {
+    /// The source cannot be read on.
+    #[error("line {line}: cannot read it: {source}")]
+    Read {
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        source: io::Error,
+    },
+    /// The text is no JSON object, so that no answer could contain it.
+    #[error("line {line}: not a JSON object: {source}")]
+    NotAnObject {
+        /// The line, or the place in the given sequence, from 1.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The record does not say which day it belongs to.
+    #[error("line {line}: \"date\" is {found}: give it a calendar day of the form \"YYYY-MM-DD\"")]
+    NoDate {
+        /// The line, from 1.
+        line: usize,
+        /// What is there instead.
+        found: String,
+    },
+}
+
+/// The fields that decide on a record's place. Everything else may be anything.
+#[derive(Deserialize)]
+struct RecordKey {
+    date: Option<serde_json::Value>,
+    company_id: Option<serde_json::Value>,
+}
+
+impl RecordKey {
+    fn parse(raw: &str, line: usize) -> Result<Self, UsageBookError> {
+        // Deserialising a struct would also accept an array of its values.
+        let parsed = if raw.starts_with('{') {
+            serde_json::from_str(raw)
+        } else {
+            Err(serde::de::Error::custom("it does not start with '{'"))
+        };
+        parsed.map_err(|source| UsageBookError::NotAnObject { line, source })
+    }
+
+    /// The sort key: what is no text sorts first.
+    fn company_id(&self) -> &str {
+        self.company_id.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default()
+    }
+
+    fn day(&self, line: usize) -> Result<NaiveDate, UsageBookError> {
+        let text = self.date.as_ref().and_then(serde_json::Value::as_str);
+        text.and_then(parse_day).ok_or_else(|| {
+            let found = self.date.as_ref().map_or("missing".to_owned(), ToString::to_string);
+            UsageBookError::NoDate { line, found }
+        })
+    }
+}
+
+impl UsageBook {
+    /// An empty book.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads newline-delimited JSON and puts every record under the day of its
+    /// `date`. Blank lines are skipped; other fields are not looked at, so that
+    /// invalid values are served as they are.
+    ///
+    /// # Errors
+    /// At the first line that cannot be read, is no JSON object or has no day.
+    pub fn from_ndjson(reader: impl BufRead) -> Result<Self, UsageBookError> {
+        let mut days: BTreeMap<NaiveDate, DayBuilder> = BTreeMap::new();
+        for (at, text) in reader.lines().enumerate() {
+            let line = at + 1;
+            let text = text.map_err(|source| UsageBookError::Read { line, source })?;
+            let raw = text.trim();
+            if raw.is_empty() {
+                continue;
+            }
+            let key = RecordKey::parse(raw, line)?;
+            days.entry(key.day(line)?).or_default().push(raw, key.company_id());
+        }
+        let days = days.into_iter().map(|(day, records)| (day, records.build())).collect();
+        Ok(Self { days: Arc::new(RwLock::new(days)) })
+    }
+
+    /// Replaces what the book holds for `day` by `records`, each the text of one
+    /// JSON object. Without records the day is as if it had never been.
+    ///
+    /// # Errors
+    /// If a record is no JSON object; the book is then unchanged.
+    pub fn replace_day(
+        &self,
+        day: NaiveDate,
+        records: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<(), UsageBookError> {
+        let mut builder = DayBuilder::default();
+        for (at, raw) in records.into_iter().enumerate() {
+            let raw = raw.as_ref().trim();
+            builder.push(raw, RecordKey::parse(raw, at + 1)?.company_id());
+        }
+        let records = builder.build();
+        if records.is_empty() {
+            self.write().remove(&day);
+        } else {
+            self.write().insert(day, records);
+        }
+        Ok(())
+    }
+
+    /// The days that have records, in order.
+    #[must_use]
+    pub fn days(&self) -> Vec<NaiveDate> {
+        self.read().keys().copied().collect()
+    }
+
+    /// How many records the book holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read().values().map(DayRecords::len).sum()
+    }
+
+    /// Whether the book holds no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.read().is_empty()
+    }
+
+    /// The records of `day` in the order in which they are served.
+    #[must_use]
+    pub fn records(&self, day: NaiveDate) -> Vec<String> {
+        let days = self.read();
+        let Some(records) = days.get(&day) else { return Vec::new() };
+        let texts = (0..records.len()).map(|at| records.slice(at..at + 1));
+        texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
+    }
+
+    /// The records of `window` from the `skip`th on, at most `take`: one slice
+    /// for each day that has some, its records separated by commas.
+    pub(crate) fn slices(&self, window: DateWindow, skip: usize, take: usize) -> Vec<Bytes> {
+        let (mut skip, mut take) = (skip, take);
+        let mut slices = Vec::new();
+        for records in self.read().range(window.start()..=window.end()).map(|(_, records)| records) {
+            if take == 0 {
+                break;
+            }
+            let start = skip.min(records.len());
+            let end = start.saturating_add(take).min(records.len());
+            skip -= start;
+            take -= end - start;
+            if start < end {
+                slices.push(records.slice(start..end));
+            }
+        }
+        slices
+    }
+
+    /// A panic elsewhere cannot leave the book half-changed: days change whole.
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<NaiveDate, DayRecords>> {
+        self.days.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<NaiveDate, DayRecords>> {
+        self.days.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A day's records as the inside of a JSON array, so that any run of them is
+/// one slice of it.
+#[derive(Debug)]
+struct DayRecords {
+    text: Bytes,
+    /// Where each record ends in `text`; a comma lies between it and the next.
+    ends: Vec<usize>,
+}
+
+impl DayRecords {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The text of the records of a non-empty range inside the day.
+    fn slice(&self, records: Range<usize>) -> Bytes {
+        let end_of = |at: usize| self.ends.get(at).copied();
+        let start = records.start.checked_sub(1).and_then(end_of).map_or(0, |end| end + 1);
+        let end = records.end.checked_sub(1).and_then(end_of).unwrap_or(start);
+        self.text.slice(start..end)
+    }
+}
+
+/// Collects a day's records in any order.
+#[derive(Default)]
+struct DayBuilder {
+    text: String,
+    ends: Vec<usize>,
+    company_ids: Vec<Box<str>>,
+}
+
+impl DayBuilder {
+    fn push(&mut self, raw: &str, company_id: &str) {
+        if !self.ends.is_empty() {
+            self.text.push(',');
+        }
+        self.text.push_str(raw);
+        self.ends.push(self.text.len());
+        self.company_ids.push(company_id.into());
+    }
+
+    fn build(self) -> DayRecords {
+        let given = DayRecords { text: Bytes::from(self.text), ends: self.ends };
+        if self.company_ids.is_sorted() {
+            return given;
+        }
+        let mut order: Vec<(Box<str>, usize)> = self.company_ids.into_iter().zip(0..).collect();
+        // The place is part of the key, so equal companies keep their order.
+        order.sort_unstable();
+        let mut text = Vec::with_capacity(given.text.len());
+        let mut ends = Vec::with_capacity(order.len());
+        for (_, at) in order {
+            if !ends.is_empty() {
+                text.push(b',');
+            }
+            text.extend_from_slice(&given.slice(at..at + 1));
+            ends.push(text.len());
+        }
+        DayRecords { text: Bytes::from(text), ends }
+    }
+}
