@@ -20,7 +20,17 @@ const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
 /// Opens a container as the environment says.
 pub(crate) fn open(container: &str, root: &str) -> Result<MicrosoftAzure, Error> {
     let connection_string = env::var(CONNECTION_STRING).ok().filter(|text| !text.trim().is_empty());
-    configure(MicrosoftAzureBuilder::from_env(), connection_string.as_deref())
+    build(MicrosoftAzureBuilder::from_env(), connection_string.as_deref(), container, root)
+}
+
+/// Opens a container as a builder and a connection string say.
+pub(crate) fn build(
+    builder: MicrosoftAzureBuilder,
+    connection_string: Option<&str>,
+    container: &str,
+    root: &str,
+) -> Result<MicrosoftAzure, Error> {
+    configure(builder, connection_string)
         .map_err(|problem| Error::Configuration { root: root.to_owned(), problem })?
         .with_container_name(container)
         .build()

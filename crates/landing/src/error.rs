@@ -63,6 +63,16 @@ pub enum Error {
         /// What the store said.
         source: Source,
     },
+    /// The store does not understand what we ask of it.
+    #[error("{root} does not accept the request for {path}: {source}")]
+    NotAccepted {
+        /// The storage.
+        root: String,
+        /// What was asked for.
+        path: String,
+        /// What the store said.
+        source: Source,
+    },
     /// The store has no room left. Transient.
     #[error("{root} is full, cannot write {path}: {source}")]
     Full {
@@ -111,7 +121,7 @@ impl Error {
     pub const fn kind(&self) -> FailureKind {
         match self {
             Self::Url { .. } | Self::Path { .. } => FailureKind::InvalidArgument,
-            Self::Configuration { .. } => FailureKind::FailedPrecondition,
+            Self::Configuration { .. } | Self::NotAccepted { .. } => FailureKind::FailedPrecondition,
             Self::Changed { .. } => FailureKind::Conflict,
             Self::NotFound { .. } => FailureKind::NotFound,
             Self::Denied { .. } => FailureKind::Unauthenticated,
@@ -137,7 +147,9 @@ impl Error {
             other => {
                 let source = other.into();
                 match cause {
+                    Cause::Missing => Self::NotFound { root, path, source },
                     Cause::AccessDenied => Self::Denied { root, path, source },
+                    Cause::NotAccepted => Self::NotAccepted { root, path, source },
                     Cause::NoSpace => Self::Full { root, path, source },
                     Cause::Timeout => Self::TimedOut { root, path, source },
                     Cause::FileSystem => Self::FileSystem { root, path, source },
@@ -150,7 +162,9 @@ impl Error {
 
 /// What lies at the bottom of an error that the store has no name for.
 enum Cause {
+    Missing,
     AccessDenied,
+    NotAccepted,
     NoSpace,
     Timeout,
     FileSystem,
@@ -173,15 +187,37 @@ impl Cause {
                     _ => Self::FileSystem,
                 };
             }
+            if let Some(status) = http_status(error) {
+                return match status {
+                    404 => Self::Missing,
+                    401 | 403 => Self::AccessDenied,
+                    // Too slow a request, or too many of them.
+                    408 | 429 => Self::Network,
+                    400..=499 => Self::NotAccepted,
+                    _ => Self::Network,
+                };
+            }
             next = error.source();
         }
         Self::Network
     }
 }
 
+/// The status of a failed answer. `object_store` has words for it in most
+/// places, but not where it lists, and keeps the type that knows to itself.
+fn http_status(error: &(dyn StdError + 'static)) -> Option<u16> {
+    error.to_string().strip_prefix("Server returned non-2xx status code: ")?.get(..3)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
+    use crate::Storage;
 
     fn generic(source: impl StdError + Send + Sync + 'static) -> object_store::Error {
         object_store::Error::Generic { store: "test", source: Box::new(source) }
@@ -224,6 +260,36 @@ mod tests {
             (object_store::Error::Precondition { path: path(), source: source() }, FailureKind::Conflict),
         ] {
             assert_eq!(kind_of(error), expected);
+        }
+    }
+
+    /// A store that answers every request with `status`.
+    async fn store_that_answers(status: &'static str) -> Storage {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/dev", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let _ = connection.read(&mut [0; 4096]).await.unwrap();
+                let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Storage::on_azure(&format!("AccountName=dev;AccountKey=a2V5;BlobEndpoint={endpoint}"), "raw")
+    }
+
+    #[tokio::test]
+    async fn a_failed_answer_means_the_same_wherever_it_comes() {
+        for (status, expected) in [
+            ("404 Not Found", FailureKind::NotFound),
+            ("403 Forbidden", FailureKind::Unauthenticated),
+            ("400 Bad Request", FailureKind::FailedPrecondition),
+            ("429 Too Many Requests", FailureKind::Unavailable),
+        ] {
+            let storage = store_that_answers(status).await;
+            assert_eq!(storage.list(".csv").await.unwrap_err().kind(), expected, "list: {status}");
+            let written = storage.write("a.csv").finish().await;
+            assert_eq!(written.unwrap_err().kind(), expected, "write: {status}");
         }
     }
 

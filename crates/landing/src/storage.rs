@@ -106,6 +106,14 @@ impl Storage {
         AtomicWriter::new(self.clone(), path.to_owned())
     }
 
+    #[cfg(test)]
+    pub(crate) fn on_azure(connection_string: &str, container: &str) -> Self {
+        let builder = object_store::azure::MicrosoftAzureBuilder::new();
+        let root = format!("az://{container}/");
+        let store = crate::azure::build(builder, Some(connection_string), container, &root).unwrap();
+        Self { store: Arc::new(store), root: root.into() }
+    }
+
     /// A local file may be rewritten in place while it is read, which no check
     /// at the beginning can notice.
     async fn check_unchanged(&self, file: &FileInfo) -> Result<(), Error> {
