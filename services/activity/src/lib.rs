@@ -1,1 +1,46 @@
-//! The read side: company activity over gRPC.
+//! The read side: company activity over gRPC, from published data only.
+//!
+//! What the contract leaves open is decided like this:
+//!
+//! - An empty day means the newest published day. While nothing is published,
+//!   a single row is `NOT_FOUND`, and lists, exports and churn risks are empty.
+//! - A page token remembers the days that its first page stood for, so that a
+//!   publish in between moves no page to other days. It belongs to the call and
+//!   the fields it was handed out for; only `page_size` may change.
+//! - An export always sends at least one message, so that the publication
+//!   reaches the caller even when there are no rows.
+
+mod config;
+mod convert;
+mod error;
+mod export;
+mod page_token;
+mod queries;
+mod request;
+mod service;
+
+pub use config::Args;
+
+use anyhow::Context as _;
+use proto::activity::v1::company_activity_service_server::CompanyActivityServiceServer;
+use runtime::{Context, Service};
+use warehouse::SharedWarehouse;
+
+use crate::{queries::Queries, service::ActivityService};
+
+/// Starts the service on its own: opens the warehouse it is told.
+///
+/// # Errors
+/// If the warehouse cannot be opened.
+pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
+    let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open --warehouse-url")?;
+    Ok(assemble(warehouse, &context))
+}
+
+/// The service over a warehouse that is already open.
+#[must_use]
+pub fn assemble(warehouse: SharedWarehouse, context: &Context) -> Service {
+    let queries = Queries::new(warehouse, context.clock.clone());
+    let service = ActivityService::new(queries, context.hard_stop.clone());
+    Service::new("activity").with_grpc(CompanyActivityServiceServer::new(service))
+}

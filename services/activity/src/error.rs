@@ -1,0 +1,126 @@
+//! What can go wrong with a question, and what the caller is told of it.
+
+use domain::{FactKey, FailureKind};
+use runtime::{FieldViolations, status};
+use tonic::Status;
+use tracing::error;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The question makes no sense.
+    #[error(transparent)]
+    InvalidRequest(#[from] FieldViolations),
+    /// There is no newest day yet.
+    #[error("nothing is published yet: the pipeline has to succeed once before there is a newest day")]
+    NothingPublished,
+    /// The fact has no such row.
+    #[error(
+        "company {:?} has no row on {}: the day is not published, or the company was unknown on it",
+        .0.company_id.as_str(), .0.activity_date
+    )]
+    NoSuchRow(FactKey),
+    /// The drain has run out of time.
+    #[error("the service is stopping: ask again")]
+    Stopping,
+    /// Storage failed.
+    #[error(transparent)]
+    Warehouse(#[from] warehouse::Error),
+}
+
+/// The result of a question.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// What kind of failure it is.
+    pub(crate) const fn kind(&self) -> FailureKind {
+        match self {
+            Self::InvalidRequest(_) => FailureKind::InvalidArgument,
+            Self::NothingPublished | Self::NoSuchRow(_) => FailureKind::NotFound,
+            Self::Stopping | Self::Warehouse(warehouse::Error::Unavailable(_)) => FailureKind::Unavailable,
+            // A read breaks no rule of the warehouse: whatever else it says is a defect.
+            Self::Warehouse(_) => FailureKind::Internal,
+        }
+    }
+}
+
+/// The boundary: what storage says is logged here, once, and not told to callers.
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let kind = error.kind();
+        match error {
+            Error::InvalidRequest(violations) => violations.into(),
+            Error::Warehouse(cause) => {
+                error!(error = %cause, "the warehouse failed to answer");
+                status(kind, warehouse_message(kind), None)
+            }
+            Error::NothingPublished | Error::NoSuchRow(_) | Error::Stopping => {
+                status(kind, error.to_string(), None)
+            }
+        }
+    }
+}
+
+fn warehouse_message(kind: FailureKind) -> &'static str {
+    if kind.is_transient() {
+        "the warehouse is unavailable: ask again"
+    } else {
+        "internal error: see the log of the activity service"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{CompanyId, date_window::parse_day};
+    use tonic::Code;
+
+    use super::*;
+
+    fn told(error: Error) -> (Code, String) {
+        let status = Status::from(error);
+        (status.code(), status.message().to_owned())
+    }
+
+    #[test]
+    fn an_invalid_request_names_its_field() {
+        let (code, message) = told(FieldViolations::of("page_size", "is negative").into());
+        assert_eq!((code, message.as_str()), (Code::InvalidArgument, "page_size: is negative"));
+    }
+
+    #[test]
+    fn nothing_published_is_not_found() {
+        let (code, message) = told(Error::NothingPublished);
+        assert_eq!(code, Code::NotFound);
+        assert!(message.starts_with("nothing is published yet"), "{message}");
+    }
+
+    #[test]
+    fn a_missing_row_is_not_found_and_named() {
+        let key = FactKey {
+            company_id: CompanyId::parse("acme").unwrap(),
+            activity_date: parse_day("2026-02-01").unwrap(),
+        };
+        let (code, message) = told(Error::NoSuchRow(key));
+        assert_eq!(code, Code::NotFound);
+        assert!(message.starts_with("company \"acme\" has no row on 2026-02-01"), "{message}");
+    }
+
+    #[test]
+    fn a_stopping_service_asks_to_be_asked_again() {
+        assert_eq!(told(Error::Stopping).0, Code::Unavailable);
+    }
+
+    #[test]
+    fn what_the_database_says_stays_here() {
+        let secret = || "SELECT password FROM users".into();
+        for (cause, expected) in [
+            (warehouse::Error::Unavailable(secret()), Code::Unavailable),
+            (warehouse::Error::Internal(secret()), Code::Internal),
+            (warehouse::Error::Precondition("SELECT 1".to_owned()), Code::Internal),
+        ] {
+            let (code, message) = told(cause.into());
+            assert_eq!(code, expected);
+            assert!(!message.contains("SELECT"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What a request asks for, checked.
+
+use chrono::NaiveDate;
+use domain::{
+    CompanyId, DateWindow, FactKey,
+    date_window::{InvalidWindow, parse_day},
+};
+use proto::activity::v1::{
+    ExportCompanyActivityRequest, GetCompanyActivityRequest, ListChurnRisksRequest,
+    ListCompanyActivityRequest, RollUpCompanyActivityRequest, RollUpPeriod,
+};
+use runtime::FieldViolations;
+use warehouse::{ChurnCursor, Period};
+
+use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
+
+/// The size of a page for which none is asked.
+const DEFAULT_PAGE_SIZE: u32 = 100;
+
+/// The largest page: at some 300 bytes a row far below gRPC's limit of 4 MiB.
+const MAX_PAGE_SIZE: u32 = 1_000;
+
+type Checked<T> = Result<T, FieldViolations>;
+
+/// The days of a request; an open end is the newest published day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AskedDays {
+    /// These.
+    Exactly(DateWindow),
+    /// From this day through the newest.
+    From(NaiveDate),
+    /// From the newest day through this one: at most that one day.
+    Through(NaiveDate),
+    /// The newest.
+    Newest,
+}
+
+impl AskedDays {
+    /// The days, once the newest published one is known.
+    pub(crate) fn resolve(self, newest: NaiveDate) -> Checked<DateWindow> {
+        match self {
+            Self::Exactly(window) => Ok(window),
+            Self::From(start) => DateWindow::new(start, newest).map_err(|problem| {
+                FieldViolations::of("start_date", format!("{newest} is the newest published day: {problem}"))
+            }),
+            Self::Through(end) => DateWindow::new(newest, end).map_err(|problem| {
+                FieldViolations::of("end_date", format!("{newest} is the newest published day: {problem}"))
+            }),
+            Self::Newest => Ok(DateWindow::day(newest)),
+        }
+    }
+
+    fn parse(start_date: &str, end_date: &str, violations: &mut FieldViolations) -> Option<Self> {
+        let start = optional(start_date, |text| violations.keep("start_date", calendar_day(text)));
+        let end = optional(end_date, |text| violations.keep("end_date", calendar_day(text)));
+        Some(match (start?, end?) {
+            (Some(start), Some(end)) => Self::Exactly(window(start, end, violations)?),
+            (Some(start), None) => Self::From(start),
+            (None, Some(end)) => Self::Through(end),
+            (None, None) => Self::Newest,
+        })
+    }
+}
+
+/// One company on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowRequest {
+    pub(crate) company_id: CompanyId,
+    /// `None`: the newest published day.
+    pub(crate) day: Option<NaiveDate>,
+}
+
+/// A page of rows.
+#[derive(Debug, Clone)]
+pub(crate) struct RowsRequest {
+    pub(crate) company_id: Option<CompanyId>,
+    pub(crate) days: AskedDays,
+    pub(crate) after: Option<FactKey>,
+    pub(crate) page_size: u32,
+    pub(crate) tokens: TokenScope,
+}
+
+/// All rows of some days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExportRequest {
+    pub(crate) company_id: Option<CompanyId>,
+    pub(crate) days: AskedDays,
+}
+
+/// A company's weeks or months.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RollUpRequest {
+    pub(crate) company_id: CompanyId,
+    pub(crate) window: DateWindow,
+    pub(crate) period: Period,
+}
+
+/// A page of churn risks.
+#[derive(Debug, Clone)]
+pub(crate) struct ChurnRequest {
+    /// `None`: the newest published day.
+    pub(crate) day: Option<NaiveDate>,
+    pub(crate) after: Option<ChurnCursor>,
+    pub(crate) page_size: u32,
+    pub(crate) tokens: TokenScope,
+}
+
+impl TryFrom<GetCompanyActivityRequest> for RowRequest {
+    type Error = FieldViolations;
+
+    fn try_from(request: GetCompanyActivityRequest) -> Checked<Self> {
+        let mut violations = FieldViolations::default();
+        let company_id = violations.keep("company_id", CompanyId::parse(&request.company_id));
+        let day =
+            optional(&request.activity_date, |text| violations.keep("activity_date", calendar_day(text)));
+        match (company_id, day) {
+            (Some(company_id), Some(day)) => Ok(Self { company_id, day }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl TryFrom<ListCompanyActivityRequest> for RowsRequest {
+    type Error = FieldViolations;
+
+    fn try_from(request: ListCompanyActivityRequest) -> Checked<Self> {
+        let ListCompanyActivityRequest { company_id, start_date, end_date, page_size, page_token } = request;
+        let tokens = TokenScope::new("ListCompanyActivity", &[&company_id, &start_date, &end_date]);
+        let mut violations = FieldViolations::default();
+        let company_id = optional_company(&company_id, &mut violations);
+        let days = AskedDays::parse(&start_date, &end_date, &mut violations);
+        let page_size = violations.keep("page_size", checked_page_size(page_size));
+        let position =
+            optional(&page_token, |token| violations.keep("page_token", tokens.open::<RowPosition>(token)));
+        match (company_id, days, page_size, position) {
+            (Some(company_id), Some(days), Some(page_size), Some(position)) => {
+                let (days, after) = match position {
+                    Some(RowPosition { window, after }) => (AskedDays::Exactly(window), Some(after)),
+                    None => (days, None),
+                };
+                Ok(Self { company_id, days, after, page_size, tokens })
+            }
+            _ => Err(violations),
+        }
+    }
+}
+
+impl TryFrom<ExportCompanyActivityRequest> for ExportRequest {
+    type Error = FieldViolations;
+
+    fn try_from(request: ExportCompanyActivityRequest) -> Checked<Self> {
+        let mut violations = FieldViolations::default();
+        let company_id = optional_company(&request.company_id, &mut violations);
+        let days = AskedDays::parse(&request.start_date, &request.end_date, &mut violations);
+        match (company_id, days) {
+            (Some(company_id), Some(days)) => Ok(Self { company_id, days }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl TryFrom<RollUpCompanyActivityRequest> for RollUpRequest {
+    type Error = FieldViolations;
+
+    fn try_from(request: RollUpCompanyActivityRequest) -> Checked<Self> {
+        let mut violations = FieldViolations::default();
+        let company_id = violations.keep("company_id", CompanyId::parse(&request.company_id));
+        let start = violations.keep("start_date", calendar_day(&request.start_date));
+        let end = violations.keep("end_date", calendar_day(&request.end_date));
+        let window = start.zip(end).and_then(|(start, end)| window(start, end, &mut violations));
+        let period = violations.keep("period", checked_period(request.period()));
+        match (company_id, window, period) {
+            (Some(company_id), Some(window), Some(period)) => Ok(Self { company_id, window, period }),
+            _ => Err(violations),
+        }
+    }
+}
+
+impl TryFrom<ListChurnRisksRequest> for ChurnRequest {
+    type Error = FieldViolations;
+
+    fn try_from(request: ListChurnRisksRequest) -> Checked<Self> {
+        let ListChurnRisksRequest { activity_date, page_size, page_token } = request;
+        let tokens = TokenScope::new("ListChurnRisks", &[&activity_date]);
+        let mut violations = FieldViolations::default();
+        let day = optional(&activity_date, |text| violations.keep("activity_date", calendar_day(text)));
+        let page_size = violations.keep("page_size", checked_page_size(page_size));
+        let position =
+            optional(&page_token, |token| violations.keep("page_token", tokens.open::<ChurnPosition>(token)));
+        match (day, page_size, position) {
+            (Some(day), Some(page_size), Some(position)) => {
+                let (day, after) = match position {
+                    Some(ChurnPosition { day, after }) => (Some(day), Some(after)),
+                    None => (day, None),
+                };
+                Ok(Self { day, after, page_size, tokens })
+            }
+            _ => Err(violations),
+        }
+    }
+}
+
+/// `Some(None)` for an empty field, else what `parse` makes of it: `None` once
+/// it has told what is wrong.
+fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    if text.is_empty() { Some(None) } else { parse(text).map(Some) }
+}
+
+fn optional_company(text: &str, violations: &mut FieldViolations) -> Option<Option<CompanyId>> {
+    optional(text, |text| violations.keep("company_id", CompanyId::parse(text)))
+}
+
+fn calendar_day(text: &str) -> Result<NaiveDate, String> {
+    parse_day(text).ok_or_else(|| format!("{text:?} is not a calendar day of the form YYYY-MM-DD"))
+}
+
+fn window(start: NaiveDate, end: NaiveDate, violations: &mut FieldViolations) -> Option<DateWindow> {
+    violations.keep::<DateWindow, InvalidWindow>("end_date", DateWindow::new(start, end))
+}
+
+fn checked_page_size(asked: i32) -> Result<u32, String> {
+    match u32::try_from(asked) {
+        Ok(0) => Ok(DEFAULT_PAGE_SIZE),
+        Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
+        Err(_) => Err(format!("{asked} is negative: leave it at zero for {DEFAULT_PAGE_SIZE} rows")),
+    }
+}
+
+fn checked_period(period: RollUpPeriod) -> Result<Period, &'static str> {
+    match period {
+        RollUpPeriod::Week => Ok(Period::Week),
+        RollUpPeriod::Month => Ok(Period::Month),
+        RollUpPeriod::Unspecified => Err("has to be ROLL_UP_PERIOD_WEEK or ROLL_UP_PERIOD_MONTH"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

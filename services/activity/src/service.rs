@@ -1,0 +1,113 @@
+//! The gRPC face: from messages to questions, and from answers to messages.
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream::BoxStream};
+use proto::activity::v1::{
+    ExportCompanyActivityRequest, ExportCompanyActivityResponse, GetCompanyActivityRequest,
+    GetCompanyActivityResponse, GetFreshnessRequest, GetFreshnessResponse, ListChurnRisksRequest,
+    ListChurnRisksResponse, ListCompanyActivityRequest, ListCompanyActivityResponse,
+    RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
+    company_activity_service_server::CompanyActivityService,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    convert,
+    export::{Batch, batches},
+    queries::Queries,
+    request::{ChurnRequest, ExportRequest, RollUpRequest, RowRequest, RowsRequest},
+};
+
+/// Answers `CompanyActivityService`.
+pub(crate) struct ActivityService {
+    queries: Queries,
+    hard_stop: CancellationToken,
+}
+
+impl ActivityService {
+    pub(crate) const fn new(queries: Queries, hard_stop: CancellationToken) -> Self {
+        Self { queries, hard_stop }
+    }
+}
+
+#[async_trait]
+impl CompanyActivityService for ActivityService {
+    type ExportCompanyActivityStream = BoxStream<'static, Result<ExportCompanyActivityResponse, Status>>;
+
+    async fn get_company_activity(
+        &self,
+        request: Request<GetCompanyActivityRequest>,
+    ) -> Result<Response<GetCompanyActivityResponse>, Status> {
+        let request = RowRequest::try_from(request.into_inner())?;
+        let (row, publication) = self.queries.row(request).await?;
+        Ok(Response::new(GetCompanyActivityResponse {
+            activity: Some(convert::activity(row)),
+            publication: Some(convert::publication(publication)),
+        }))
+    }
+
+    async fn list_company_activity(
+        &self,
+        request: Request<ListCompanyActivityRequest>,
+    ) -> Result<Response<ListCompanyActivityResponse>, Status> {
+        let request = RowsRequest::try_from(request.into_inner())?;
+        let tokens = request.tokens.clone();
+        let page = self.queries.rows(request).await?;
+        Ok(Response::new(ListCompanyActivityResponse {
+            activities: page.items.into_iter().map(convert::activity).collect(),
+            next_page_token: page.next.map(|next| tokens.seal(&next)).unwrap_or_default(),
+            publication: page.publication.map(convert::publication),
+        }))
+    }
+
+    async fn export_company_activity(
+        &self,
+        request: Request<ExportCompanyActivityRequest>,
+    ) -> Result<Response<Self::ExportCompanyActivityStream>, Status> {
+        let request = ExportRequest::try_from(request.into_inner())?;
+        let export = self.queries.export(request).await?;
+        let messages = batches(export, self.hard_stop.clone()).map(|batch| match batch {
+            Ok(Batch { rows, publication }) => Ok(ExportCompanyActivityResponse {
+                activities: rows.into_iter().map(convert::activity).collect(),
+                publication: publication.map(convert::publication),
+            }),
+            Err(error) => Err(Status::from(error)),
+        });
+        Ok(Response::new(messages.boxed()))
+    }
+
+    async fn roll_up_company_activity(
+        &self,
+        request: Request<RollUpCompanyActivityRequest>,
+    ) -> Result<Response<RollUpCompanyActivityResponse>, Status> {
+        let request = RollUpRequest::try_from(request.into_inner())?;
+        let (roll_ups, publication) = self.queries.roll_up(&request).await?;
+        Ok(Response::new(RollUpCompanyActivityResponse {
+            roll_ups: roll_ups.into_iter().map(convert::roll_up).collect(),
+            publication: publication.map(convert::publication),
+        }))
+    }
+
+    async fn list_churn_risks(
+        &self,
+        request: Request<ListChurnRisksRequest>,
+    ) -> Result<Response<ListChurnRisksResponse>, Status> {
+        let request = ChurnRequest::try_from(request.into_inner())?;
+        let tokens = request.tokens.clone();
+        let page = self.queries.churn_risks(request).await?;
+        Ok(Response::new(ListChurnRisksResponse {
+            churn_risks: page.items.into_iter().map(convert::churn_risk).collect(),
+            next_page_token: page.next.map(|next| tokens.seal(&next)).unwrap_or_default(),
+            publication: page.publication.map(convert::publication),
+        }))
+    }
+
+    async fn get_freshness(
+        &self,
+        _request: Request<GetFreshnessRequest>,
+    ) -> Result<Response<GetFreshnessResponse>, Status> {
+        let (freshness, yesterday) = self.queries.freshness().await?;
+        Ok(Response::new(convert::freshness(freshness, yesterday)))
+    }
+}
