@@ -1,1 +1,39 @@
-//! End-to-end tests on real processes.
+//! The harness of the end-to-end tests: the suite's real processes, the sources
+//! they read, the people they alert, and the table that must come out.
+//!
+//! Every test starts processes of its own on free ports and in a folder of its
+//! own, so tests run at the same time. Nothing sleeps: what takes time is
+//! waited for, with a deadline.
+
+pub mod alerts;
+pub mod azurite;
+pub mod binaries;
+pub mod cli;
+pub mod fact_table;
+pub mod process;
+pub mod runs;
+pub mod sources;
+pub mod suite;
+pub mod vectors;
+
+use std::{path::PathBuf, time::Duration};
+
+/// How long anything may take before a test gives up. Far beyond what it takes,
+/// for a machine may be busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The root of the work tree.
+#[must_use]
+pub fn workspace_root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// Waits for `future`, but not for ever.
+///
+/// # Errors
+/// If it takes longer than [`PATIENCE`].
+pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> anyhow::Result<T> {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .map_err(|_| anyhow::anyhow!("{what} took longer than {PATIENCE:?}"))
+}

@@ -1,0 +1,63 @@
+# Everything that people and CI do with the project. `make` alone lists it.
+.DEFAULT_GOAL := help
+CARGO := cargo
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Run the whole suite on sample data in one process
+	@$(CARGO) run --release -- demo
+
+.PHONY: build
+build: ## Build every binary (debug)
+	@$(CARGO) build --locked --workspace --bins
+
+.PHONY: release
+release: ## Build every binary (optimised)
+	@$(CARGO) build --locked --workspace --bins --release
+
+.PHONY: test
+test: lint-proto build ## Install what the tests need, then run every test
+	@tests/setup/python.sh >/dev/null
+	@tests/run.sh
+
+.PHONY: test-unit
+test-unit: ## Run every test but the end-to-end suite
+	@$(CARGO) test --locked --workspace --exclude e2e
+
+.PHONY: test-e2e
+test-e2e: build ## Run the end-to-end suite; ONLY=name picks tests
+	@$(CARGO) test --locked --package e2e -- $(ONLY)
+
+.PHONY: lint
+lint: lint-format lint-clippy lint-proto lint-deny ## Check format, lints, contracts and dependencies
+
+.PHONY: lint-format
+lint-format: ## Check the format
+	@$(CARGO) fmt --all --check
+
+.PHONY: lint-clippy
+lint-clippy: ## Run clippy; warnings are errors
+	@$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+.PHONY: lint-proto
+lint-proto: ## Lint the gRPC contracts
+	@cd proto && "$$(../tests/setup/node.sh)/node_modules/.bin/buf" lint
+
+.PHONY: lint-deny
+lint-deny: ## Check licences, bans and sources of all dependencies
+	@"$$(tests/setup/cargo-deny.sh)/bin/cargo-deny" --locked check bans licenses sources
+
+.PHONY: format
+format: ## Format the code
+	@$(CARGO) fmt --all
+
+.PHONY: bench-memory
+bench-memory: ## Measure the memory of a small and a large backfill
+	@tests/bench/memory.sh
+
+.PHONY: clean
+clean: ## Remove what was built
+	@$(CARGO) clean

@@ -1,0 +1,56 @@
+//! The binaries under test.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace_root;
+
+/// Every service binary.
+pub const SERVICES: [&str; 6] =
+    ["activity", "coordinator", "ingest-api", "ingest-crm", "notifier", "transform"];
+
+/// The path of a binary of the workspace. The first call builds all of them,
+/// which does nothing after a `make build`; `E2E_BIN_DIR` names a folder that
+/// has them already.
+///
+/// # Errors
+/// If they cannot be built or there is none by that name.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<BTreeMap<String, PathBuf>, String>> = OnceLock::new();
+    if let Some(folder) = env::var_os("E2E_BIN_DIR") {
+        return Ok(PathBuf::from(folder).join(name));
+    }
+    match BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}"))) {
+        Ok(binaries) => binaries.get(name).cloned().with_context(|| format!("there is no binary {name}")),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+fn build() -> Result<BTreeMap<String, PathBuf>> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        .current_dir(workspace_root())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("the binaries do not build: {}", output.status);
+    }
+    let mut binaries = BTreeMap::new();
+    for line in String::from_utf8(output.stdout)?.lines() {
+        let message: serde_json::Value = serde_json::from_str(line)?;
+        if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str())
+        {
+            binaries.insert(name.to_owned(), PathBuf::from(path));
+        }
+    }
+    Ok(binaries)
+}

@@ -1,0 +1,159 @@
+//! `fact_company_activity` as the command line prints it, and how two of them
+//! differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+use chrono::{DateTime, Utc};
+
+/// The column that says when a row was published: the one that may differ.
+pub const LOADED_AT: &str = "loaded_at";
+
+const NUMBERS: [&str; 5] =
+    ["active_users", "events", "7d_active_users", "events_per_user", "days_since_last_contact"];
+
+/// Company and day.
+type Key = (String, String);
+
+/// The fact by company and day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FactTable {
+    rows: BTreeMap<Key, BTreeMap<String, Cell>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Cell {
+    Null,
+    Number(f64),
+    Time(DateTime<Utc>),
+    Text(String),
+}
+
+impl FactTable {
+    /// Reads CSV with a header.
+    ///
+    /// # Errors
+    /// If it is none, or a company and day occur twice.
+    pub fn parse(csv: &str) -> Result<Self> {
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let header = reader.headers()?.clone();
+        let mut rows = BTreeMap::new();
+        for record in reader.records() {
+            let record = record?;
+            let row: BTreeMap<String, Cell> = header
+                .iter()
+                .zip(&record)
+                .map(|(column, text)| Ok((column.to_owned(), Cell::parse(column, text)?)))
+                .collect::<Result<_>>()?;
+            let text = |column| match row.get(column) {
+                Some(Cell::Text(text)) => Ok(text.clone()),
+                other => Err(anyhow::anyhow!("{column} is {other:?}")),
+            };
+            let key = (text("company_id")?, text("activity_date")?);
+            ensure!(rows.insert(key.clone(), row).is_none(), "{key:?} occurs twice");
+        }
+        Ok(Self { rows })
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Checks that both tables hold the same rows with the same values, but for
+    /// [`LOADED_AT`].
+    ///
+    /// # Errors
+    /// Every missing, surplus and differing row.
+    pub fn must_equal(&self, expected: &Self) -> Result<()> {
+        let keys: BTreeSet<&Key> = self.rows.keys().chain(expected.rows.keys()).collect();
+        let differences: Vec<String> = keys
+            .into_iter()
+            .filter_map(|key| difference(key, self.rows.get(key), expected.rows.get(key)))
+            .collect();
+        ensure!(
+            differences.is_empty(),
+            "{} of {} rows differ:\n{}",
+            differences.len(),
+            expected.len(),
+            differences.join("\n")
+        );
+        Ok(())
+    }
+}
+
+fn difference(
+    (company, day): &Key,
+    actual: Option<&BTreeMap<String, Cell>>,
+    expected: Option<&BTreeMap<String, Cell>>,
+) -> Option<String> {
+    let (actual, expected) = match (actual, expected) {
+        (Some(actual), Some(expected)) => (actual, expected),
+        (Some(_), None) => return Some(format!("{company} {day}: should not be there")),
+        (None, _) => return Some(format!("{company} {day}: is missing")),
+    };
+    let columns: BTreeSet<&String> = actual.keys().chain(expected.keys()).collect();
+    let cells: Vec<String> = columns
+        .into_iter()
+        .filter(|column| *column != LOADED_AT && actual.get(*column) != expected.get(*column))
+        .map(|column| format!("{column} is {:?}, not {:?}", actual.get(column), expected.get(column)))
+        .collect();
+    if cells.is_empty() { None } else { Some(format!("{company} {day}: {}", cells.join(", "))) }
+}
+
+impl Cell {
+    fn parse(column: &str, text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Ok(Self::Null);
+        }
+        let context = || format!("{column} is {text:?}");
+        if NUMBERS.contains(&column) {
+            return Ok(Self::Number(text.parse().with_context(context)?));
+        }
+        if column.ends_with("_at") {
+            return Ok(Self::Time(DateTime::parse_from_rfc3339(text).with_context(context)?.to_utc()));
+        }
+        Ok(Self::Text(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "company_id,activity_date,events,last_contact_at,loaded_at";
+
+    fn table(rows: &str) -> FactTable {
+        FactTable::parse(&format!("{HEADER}\n{rows}")).unwrap()
+    }
+
+    #[test]
+    fn equal_values_in_another_notation_are_equal() {
+        let expected = table("007,2026-01-01,10,2026-01-01T00:00:00Z,\n");
+        let actual = table("007,2026-01-01,10.0,2025-12-31T19:00:00.000-05:00,2026-02-02T00:00:00Z\n");
+        actual.must_equal(&expected).unwrap();
+    }
+
+    #[test]
+    fn every_difference_is_told() {
+        let expected = table("a,2026-01-01,1,,\nb,2026-01-01,1,,\n");
+        let actual = table("a,2026-01-01,2,,\nc,2026-01-01,1,,\n");
+        let told = actual.must_equal(&expected).unwrap_err().to_string();
+        for difference in ["a 2026-01-01: events is", "b 2026-01-01: is missing", "c 2026-01-01: should not"]
+        {
+            assert!(told.contains(difference), "{told}");
+        }
+    }
+
+    #[test]
+    fn ids_are_texts() {
+        assert!(table("7,2026-01-01,1,,\n").must_equal(&table("07,2026-01-01,1,,\n")).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! The sources of the suite under test: a folder of CRM exports and a product
+//! API, both of which a test may change while the suite runs.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use chrono::NaiveDate;
+use domain::date_window::parse_day;
+use sample_sources::{ApiOptions, Faults, PRODUCT_USAGE_PATH, RequestLog, UsageBook, serve_api};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use url::Url;
+
+/// The bearer token of the product API. Must never be seen in a log.
+pub const API_TOKEN: &str = "e2e-secret-token-4f1c";
+
+/// The sources of one test.
+#[derive(Debug)]
+pub struct Sources {
+    crm: PathBuf,
+    address: SocketAddr,
+    /// What the product API answers.
+    pub book: UsageBook,
+    /// What goes wrong with its answers.
+    pub faults: Faults,
+    /// What it was asked.
+    pub requests: RequestLog,
+    _serving: DropGuard,
+}
+
+impl Sources {
+    /// Starts a product API without records, and makes a folder without exports
+    /// below `folder`.
+    ///
+    /// # Errors
+    /// If there is no free port or the folder cannot be made.
+    pub async fn start(folder: &Path) -> Result<Self> {
+        let crm = folder.join("crm/daily");
+        fs::create_dir_all(&crm)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (book, faults, requests) = (UsageBook::new(), Faults::new(), RequestLog::new());
+        let options = ApiOptions {
+            token: Some(API_TOKEN.to_owned()),
+            faults: faults.clone(),
+            requests: requests.clone(),
+            ..ApiOptions::default()
+        };
+        let shutdown = CancellationToken::new();
+        tokio::spawn(serve_api(listener, book.clone(), options, shutdown.clone()));
+        Ok(Self { crm, address, book, faults, requests, _serving: shutdown.drop_guard() })
+    }
+
+    /// The folder of CRM exports, as a URL.
+    ///
+    /// # Errors
+    /// If its path is not absolute.
+    pub fn crm_url(&self) -> Result<String> {
+        folder_url(&self.crm)
+    }
+
+    /// The product API's usage endpoint.
+    #[must_use]
+    pub fn product_api_url(&self) -> String {
+        format!("http://{}{PRODUCT_USAGE_PATH}", self.address)
+    }
+
+    /// Delivers a CRM export, or replaces one, whole.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn put_export(&self, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
+        let partial = self.crm.with_file_name(name);
+        fs::write(&partial, content)?;
+        Ok(fs::rename(partial, self.crm.join(name))?)
+    }
+
+    /// Lets the product API know one more record, given as JSON.
+    ///
+    /// # Errors
+    /// If it has no `date`.
+    pub fn add_usage(&self, record: &str) -> Result<()> {
+        let fields: serde_json::Value = serde_json::from_str(record)?;
+        let day = fields["date"].as_str().and_then(parse_day).context("the record has no date")?;
+        self.add_usage_on(day, record)
+    }
+
+    /// Lets the product API answer with one more record when asked for `day`,
+    /// whatever the record says.
+    ///
+    /// # Errors
+    /// If the record is no JSON object.
+    pub fn add_usage_on(&self, day: NaiveDate, record: &str) -> Result<()> {
+        let mut records = self.book.records(day);
+        records.push(record.to_owned());
+        Ok(self.book.replace_day(day, records)?)
+    }
+}
+
+/// A folder as a `file://` URL.
+///
+/// # Errors
+/// If its path is not absolute.
+pub fn folder_url(folder: &Path) -> Result<String> {
+    let url = Url::from_directory_path(folder).ok().context("a folder's path must be absolute")?;
+    Ok(url.to_string())
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs every test of the workspace and closes with how many there were: cargo prints one
+# result per crate, and the last one is rarely the one that matters.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+status=0
+cargo test --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
+awk '
+  /^test result: / {
+    for (field = 1; field < NF; field++) {
+      if ($(field + 1) ~ /^passed/) passed += $field
+      if ($(field + 1) ~ /^failed/) failed += $field
+      if ($(field + 1) ~ /^ignored/) skipped += $field
+    }
+  }
+  END { printf "\ntests: %d passed, %d failed, %d skipped\n", passed, failed, skipped }
+' "$log"
+exit "$status"

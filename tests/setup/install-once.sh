@@ -1,0 +1,32 @@
+# Sourced by the scripts beside it.
+#
+# Tools live outside of the work tree, in one folder per tool and version, so that work
+# trees share them and `git clean` keeps them.
+tools_root="${COMPANY_ACTIVITY_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/company-activity/tools}"
+
+# install_once NAME VERSION COMMAND... prints the folder of a tool. If the tool is not
+# there yet, COMMAND installs it first, with the folder as its last argument.
+install_once() {
+  local folder="$tools_root/$1-$2"
+  local command=("${@:3}")
+  if [[ ! -f "$folder/.installed" ]]; then
+    mkdir -p "$tools_root"
+    (
+      # Two test runs may begin at once; where flock is missing they must not.
+      if command -v flock >/dev/null; then exec 9>"$tools_root/.lock" && flock 9; fi
+      if [[ ! -f "$folder/.installed" ]]; then
+        echo "installing $1 into $folder" >&2
+        rm -rf "$folder"
+        mkdir "$folder"
+        "${command[@]}" "$folder" >&2
+        touch "$folder/.installed"
+      fi
+    )
+  fi
+  echo "$folder"
+}
+
+# checksum FILE prints a version for what FILE pins.
+checksum() {
+  cksum <"$1" | cut -d ' ' -f 1
+}
