@@ -1,1 +1,66 @@
-//! act_call_product_api: product-usage API to landed NDJSON to stg_product_usage.
+//! `act_call_product_api`: pages through the product API day by day, lands the
+//! raw records as NDJSON, and loads them into `stg_product_usage`.
+//!
+//! Also reconciles published numbers with the product API, because both speak
+//! to it under the same rules.
+
+mod api;
+mod config;
+mod error;
+mod page;
+mod paging;
+mod plan;
+mod progress;
+mod reconcile;
+mod record;
+mod retry;
+mod service;
+mod stage;
+mod usage_file;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use landing::Storage;
+use proto::reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer;
+use runtime::{Context, Service};
+use warehouse::SharedWarehouse;
+
+pub use api::http_client;
+pub use config::{Args, Options};
+pub use error::Error;
+pub use page::PageRef;
+
+use crate::{api::ProductApi, reconcile::Reconciler, service::ReconciliationHost, stage::ProductApiStage};
+
+/// Starts the service as a process of its own.
+///
+/// # Errors
+/// If the warehouse cannot be opened, or as [`assemble`].
+pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
+    let warehouse = warehouse::open(&args.warehouse_url).await?;
+    assemble(args.options, warehouse, &context)
+}
+
+/// Puts the service together over an open warehouse.
+///
+/// # Errors
+/// If a location is missing or makes no sense.
+pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
+    let landing_url = options.landing_url.as_deref().context("--landing-url is missing")?;
+    let storage = Storage::open(landing_url)?;
+    let client = http_client(options.product_api_timeout)?;
+    let api = ProductApi::new(&options, client, Arc::clone(&context.clock))?;
+    let stage = ProductApiStage {
+        api: api.clone(),
+        storage,
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        concurrency: usize::from(options.product_api_concurrency),
+        repoll_days: options.repoll_days,
+    };
+    let reconciliation = ReconciliationHost(Reconciler { api, warehouse });
+    Ok(Service::new("ingest-api")
+        .with_grpc(runtime::stage::server(stage, context))
+        .with_grpc(ReconciliationServiceServer::new(reconciliation)))
+}

@@ -1,0 +1,234 @@
+//! What can go wrong in this service.
+
+use std::{fmt, time::Duration};
+
+use chrono::NaiveDate;
+use domain::{FailureKind, counters::Imbalance};
+use reqwest::StatusCode;
+use runtime::{FieldViolations, SecretError, stage::StageError};
+use tonic::Status;
+
+use crate::page::PageRef;
+
+/// What can go wrong in this service. No message holds the token or the
+/// product API's URL, which may grant something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The token cannot be read.
+    #[error("the product API's token: {0}")]
+    Token(#[from] SecretError),
+    /// The token cannot be sent.
+    #[error(
+        "the product API's token holds characters that no HTTP header can carry; check how it was stored"
+    )]
+    UnusableToken,
+    /// The product API refused our credentials.
+    #[error(
+        "{at}: the product API refused the token ({status}); check --product-api-token or \
+         --product-api-token-file, and whether the token has expired"
+    )]
+    Unauthenticated {
+        /// Which page.
+        at: PageRef,
+        /// 401 or 403.
+        status: StatusCode,
+    },
+    /// The product API refused the request for good.
+    #[error(
+        "{at}: the product API answered {status}, which trying again will not change; check --product-api-url \
+         (redirects are not followed) and --page-size"
+    )]
+    RequestRefused {
+        /// Which page.
+        at: PageRef,
+        /// Neither success, nor 401, 403, 408, 429 or 5xx.
+        status: StatusCode,
+    },
+    /// The product API asks for patience.
+    #[error("{at}: the product API is throttling ({status})")]
+    Throttled {
+        /// Which page.
+        at: PageRef,
+        /// 429.
+        status: StatusCode,
+        /// How long it asks to wait, if it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The product API failed.
+    #[error("{at}: the product API failed ({status})")]
+    ServerFailed {
+        /// Which page.
+        at: PageRef,
+        /// 408 or 5xx.
+        status: StatusCode,
+        /// How long it asks to wait, if it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The connection failed or was lost.
+    #[error("{at}: no answer from the product API: {cause}")]
+    Connection {
+        /// Which page.
+        at: PageRef,
+        /// What happened, from the outside in.
+        cause: String,
+    },
+    /// The answer ended too early.
+    #[error("{at}: the product API's answer breaks off after {received} bytes")]
+    BrokenOff {
+        /// Which page.
+        at: PageRef,
+        /// Bytes that came.
+        received: usize,
+    },
+    /// The answer took too long.
+    #[error("{at}: the product API did not answer within {}", humantime::format_duration(*.limit))]
+    TimedOut {
+        /// Which page.
+        at: PageRef,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// The answer is not what the contract says.
+    #[error(
+        "{at}: the product API's answer is not of the form {{\"data\": [...]}}: {problem} at line {line} \
+         column {column}: {excerpt}"
+    )]
+    Malformed {
+        /// Which page.
+        at: PageRef,
+        /// What is wrong.
+        problem: String,
+        /// The line in the body, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What stands there.
+        excerpt: String,
+    },
+    /// The answer is absurdly large.
+    #[error(
+        "{at}: the product API's answer is larger than {limit} bytes; ask for a smaller --page-size or raise \
+         --product-api-max-page-bytes"
+    )]
+    PageTooLarge {
+        /// Which page.
+        at: PageRef,
+        /// How large it may be.
+        limit: usize,
+    },
+    /// The server does not page.
+    #[error(
+        "{at}: the product API returned the page before once more; it seems to ignore the parameter `page`, \
+         so its records cannot be complete"
+    )]
+    RepeatedPage {
+        /// The second of the two pages.
+        at: PageRef,
+    },
+    /// The server pages for ever.
+    #[error(
+        "{at}: the product API has still more pages; if that many are right raise --product-api-max-pages"
+    )]
+    EndlessPaging {
+        /// The last page that was taken.
+        at: PageRef,
+    },
+    /// Every attempt failed.
+    #[error("{last} (gave up after {attempts} attempts)")]
+    GaveUp {
+        /// How many.
+        attempts: u32,
+        /// How the last one failed.
+        last: Box<Error>,
+    },
+    /// Object storage failed.
+    #[error("landing {day}: {source}")]
+    Landing {
+        /// The day to land.
+        day: NaiveDate,
+        /// Why.
+        source: landing::Error,
+    },
+    /// The warehouse failed or refused.
+    #[error(transparent)]
+    Warehouse(#[from] warehouse::Error),
+    /// Rows got lost or were counted twice.
+    #[error(transparent)]
+    Imbalance(#[from] Imbalance),
+    /// A defect of ours.
+    #[error("fetching {day} ended abnormally; this is a defect, see the log")]
+    Abnormal {
+        /// The day to fetch.
+        day: NaiveDate,
+    },
+    /// A reconciliation was asked for that makes no sense.
+    #[error(transparent)]
+    InvalidRequest(#[from] FieldViolations),
+}
+
+impl Error {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Token(_) | Self::UnusableToken | Self::RequestRefused { .. } => {
+                FailureKind::FailedPrecondition
+            }
+            Self::Unauthenticated { .. } => FailureKind::Unauthenticated,
+            Self::Throttled { .. } => FailureKind::Exhausted,
+            Self::ServerFailed { .. } | Self::Connection { .. } | Self::BrokenOff { .. } => {
+                FailureKind::Unavailable
+            }
+            Self::TimedOut { .. } => FailureKind::TimedOut,
+            Self::Malformed { .. }
+            | Self::PageTooLarge { .. }
+            | Self::RepeatedPage { .. }
+            | Self::EndlessPaging { .. } => FailureKind::InvalidInput,
+            Self::GaveUp { last, .. } => last.kind(),
+            Self::Landing { source, .. } => source.kind(),
+            Self::Warehouse(error) => error.kind(),
+            Self::Imbalance(_) | Self::Abnormal { .. } => FailureKind::Internal,
+            Self::InvalidRequest(_) => FailureKind::InvalidArgument,
+        }
+    }
+
+    /// How long the product API asks to wait, if it says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after, .. } | Self::ServerFailed { retry_after, .. } => *retry_after,
+            Self::GaveUp { last, .. } => last.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for StageError {
+    fn from(error: Error) -> Self {
+        Self { kind: error.kind(), message: error.to_string(), retry_after: error.retry_after() }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InvalidRequest(violations) => violations.into(),
+            error => runtime::status(error.kind(), error.to_string(), error.retry_after()),
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) struct Causes<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Which days a run asks the product API for.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use domain::{DateWindow, usage::CHURN_DAYS};
+
+/// How far back [`days_to_fetch`] looks: the days of which it must be known
+/// whether they were fetched.
+pub(crate) fn lookback(window: DateWindow, repoll_days: u64) -> DateWindow {
+    window.reaching_back(repoll_days.max(CHURN_DAYS - 1))
+}
+
+/// The days to fetch for a run over `window`, in order:
+///
+/// - every day of the window;
+/// - the `repoll_days` days before it that were fetched before, because their
+///   data may have come late. They count from the window's start rather than its
+///   end, so that each day gets its polls also when runs were missed;
+/// - the days that the window's first fact reads and that were never fetched.
+pub(crate) fn days_to_fetch(
+    window: DateWindow,
+    repoll_days: u64,
+    fetched: &BTreeSet<NaiveDate>,
+) -> Vec<NaiveDate> {
+    let repolled = window.reaching_back(repoll_days);
+    let read_by_the_fact = window.reaching_back(CHURN_DAYS - 1);
+    let before_window = |day| {
+        let candidates = if fetched.contains(&day) { repolled } else { read_by_the_fact };
+        candidates.contains(day)
+    };
+    lookback(window, repoll_days).days().filter(|day| window.contains(*day) || before_window(*day)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(start: &str, end: &str) -> DateWindow {
+        DateWindow::parse(start, end).unwrap()
+    }
+
+    fn plan(run: DateWindow, repoll_days: u64, fetched: Option<DateWindow>) -> Vec<String> {
+        let fetched = fetched.into_iter().flat_map(|days| days.days()).collect();
+        days_to_fetch(run, repoll_days, &fetched).iter().map(ToString::to_string).collect()
+    }
+
+    fn days(window: DateWindow) -> Vec<String> {
+        window.days().map(|day| day.to_string()).collect()
+    }
+
+    #[test]
+    fn the_first_run_fetches_every_day_that_its_fact_reads() {
+        let run = window("2026-01-20", "2026-01-21");
+        assert_eq!(plan(run, 3, None), days(window("2026-01-07", "2026-01-21")));
+    }
+
+    #[test]
+    fn a_daily_run_polls_the_last_days_again() {
+        let run = window("2026-01-20", "2026-01-20");
+        let fetched = window("2025-12-01", "2026-01-19");
+        assert_eq!(plan(run, 3, Some(fetched)), days(window("2026-01-17", "2026-01-20")));
+        assert_eq!(plan(run, 0, Some(fetched)), ["2026-01-20"]);
+    }
+
+    #[test]
+    fn a_catch_up_run_still_polls_the_days_before_the_outage() {
+        let run = window("2026-01-10", "2026-01-20");
+        let fetched = window("2025-12-01", "2026-01-09");
+        assert_eq!(plan(run, 2, Some(fetched)), days(window("2026-01-08", "2026-01-20")));
+    }
+
+    #[test]
+    fn gaps_are_fetched_even_where_their_neighbours_are_not_polled_again() {
+        let run = window("2026-01-20", "2026-01-20");
+        let fetched = window("2026-01-09", "2026-01-19");
+        assert_eq!(plan(run, 1, Some(fetched)), ["2026-01-07", "2026-01-08", "2026-01-19", "2026-01-20"]);
+    }
+
+    #[test]
+    fn a_long_repoll_never_fetches_for_the_first_time_what_no_fact_reads() {
+        let run = window("2026-01-20", "2026-01-20");
+        let fetched = window("2026-01-01", "2026-01-19");
+        assert_eq!(plan(run, 30, Some(fetched)), days(window("2026-01-01", "2026-01-20")));
+    }
+
+    #[test]
+    fn days_of_the_window_are_fetched_again_when_a_run_is_replayed() {
+        let run = window("2026-01-20", "2026-01-21");
+        let fetched = window("2025-12-01", "2026-01-21");
+        assert_eq!(plan(run, 0, Some(fetched)), ["2026-01-20", "2026-01-21"]);
+    }
+}

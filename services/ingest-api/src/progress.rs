@@ -1,0 +1,62 @@
+//! How far the stage has got, told by days that are fetched side by side.
+
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+
+use chrono::NaiveDate;
+use domain::{Counters, Progress};
+use runtime::stage::ProgressSink;
+
+use crate::page::PageRef;
+
+/// Adds up what the stage did, and tells it onward at every step.
+pub(crate) struct ProgressMeter {
+    progress: Mutex<Progress>,
+    sink: ProgressSink,
+}
+
+impl ProgressMeter {
+    /// A meter for `days` days.
+    pub(crate) fn new(days: usize, sink: ProgressSink) -> Self {
+        let progress = Progress { units_total: days as u64, ..Progress::default() };
+        Self { progress: Mutex::new(progress), sink }
+    }
+
+    /// A page is here.
+    pub(crate) fn page_fetched(&self, at: PageRef, bytes: u64) {
+        self.step(|progress| {
+            progress.counters.bytes_read += bytes;
+            progress.activity = at.to_string();
+        });
+    }
+
+    /// A day is staged. The bytes count where they come from the source, not
+    /// where they are read back.
+    pub(crate) fn day_loaded(&self, day: NaiveDate, loaded: Counters) {
+        self.step(|progress| {
+            progress.counters += Counters { bytes_read: 0, ..loaded };
+            progress.units_done += 1;
+            progress.activity = format!("{day} loaded");
+        });
+    }
+
+    /// The sums so far.
+    pub(crate) fn counters(&self) -> Counters {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).counters
+    }
+
+    fn step(&self, change: impl FnOnce(&mut Progress)) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut progress);
+        // Told under the lock, so that no older state overtakes a newer one.
+        (self.sink)(progress.clone());
+    }
+}
+
+impl fmt::Debug for ProgressMeter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProgressMeter").field("progress", &self.progress).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! A day's raw records in the landing: written as they are fetched, read back
+//! to be loaded.
+
+use std::pin::pin;
+
+use chrono::NaiveDate;
+use domain::{DateWindow, FailureKind, Rejection, RejectionReason, SourceRow, UsageRecord};
+use futures::{StreamExt, TryStreamExt, stream};
+use landing::{FileInfo, LineError, NumberedLine, NumberedLines, Storage};
+use warehouse::{RowStream, SourceError, UsageDay};
+
+use crate::{Error, api::Session, paging::pages, progress::ProgressMeter, record::parse_record};
+
+/// The longest record that is read back, in bytes; a longer one is rejected.
+const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// What fetching a day left in the landing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LandedDay {
+    /// The day.
+    pub(crate) day: NaiveDate,
+    /// Its file; `None` if there was no record, and so nothing was uploaded.
+    pub(crate) file: Option<FileInfo>,
+    /// Records in the file, valid or not.
+    pub(crate) records: u64,
+}
+
+impl LandedDay {
+    /// The delivery as staging knows it.
+    pub(crate) fn delivery(&self) -> UsageDay {
+        UsageDay {
+            day: self.day,
+            landing_path: self.file.as_ref().map(|file| file.path.clone()),
+            bytes: self.file.as_ref().map_or(0, |file| file.size),
+        }
+    }
+}
+
+fn landing_path(day: NaiveDate) -> String {
+    format!("product_usage/{day}/usage_{day}.json")
+}
+
+/// Fetches a day page by page and lands its records verbatim. The file appears
+/// once the last page is here; a failure before leaves the landing as it was.
+///
+/// # Errors
+/// If a page cannot be had or the storage does not take it.
+pub(crate) async fn land(
+    storage: &Storage,
+    session: &Session,
+    day: NaiveDate,
+    meter: &ProgressMeter,
+) -> Result<LandedDay, Error> {
+    let failed = |source| Error::Landing { day, source };
+    let mut records = 0;
+    let mut writer = None;
+    let mut pages = pin!(pages(session, day));
+    while let Some((at, page)) = pages.try_next().await? {
+        meter.page_fetched(at, page.body_bytes);
+        if page.records > 0 {
+            records += page.records as u64;
+            let writer = writer.get_or_insert_with(|| storage.write(&landing_path(day)));
+            writer.write(page.ndjson.as_bytes()).await.map_err(failed)?;
+        }
+    }
+    let file = match writer {
+        Some(writer) => Some(writer.finish().await.map_err(failed)?),
+        None => None,
+    };
+    Ok(LandedDay { day, file, records })
+}
+
+/// Reads a landed day back as rows for staging. The rows fail if the file is
+/// no longer the one that was landed, or does not hold as many records.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) async fn usage_rows(
+    storage: &Storage,
+    landed: &LandedDay,
+) -> Result<RowStream<'static, UsageRecord>, Error> {
+    let day = landed.day;
+    let Some(file) = &landed.file else { return Ok(stream::empty().boxed()) };
+    let chunks = storage.read(file).await.map_err(|source| Error::Landing { day, source })?;
+    let lines = NumberedLines::new(chunks, MAX_RECORD_BYTES);
+    let (path, expected) = (file.path.clone(), landed.records);
+    let rows = stream::try_unfold((lines, 0), move |(mut lines, read)| {
+        let path = path.clone();
+        async move {
+            match lines.try_next().await.map_err(|error| unreadable(&error))? {
+                Some(line) => Ok(Some((usage_row(line, day), (lines, read + 1)))),
+                None if read == expected => Ok(None),
+                None => Err(incomplete(&path, read, expected)),
+            }
+        }
+    });
+    Ok(rows.boxed())
+}
+
+fn usage_row(line: NumberedLine, day: NaiveDate) -> SourceRow<UsageRecord> {
+    let NumberedLine { number, text } = line;
+    let (reason, raw) = match text {
+        Ok(text) => match parse_record(&text, DateWindow::day(day)) {
+            Ok(row) => return SourceRow::Accepted { line: number, row },
+            Err(reason) => (reason, text),
+        },
+        Err(error) => {
+            let reason = RejectionReason::Malformed(error.to_string());
+            let (LineError::TooLong { start: raw, .. } | LineError::InvalidUtf8 { lossy: raw }) = error;
+            (reason, raw)
+        }
+    };
+    SourceRow::Rejected(Rejection::new(number, reason, &raw))
+}
+
+fn unreadable(error: &landing::Error) -> SourceError {
+    SourceError { kind: error.kind(), message: error.to_string() }
+}
+
+fn incomplete(path: &str, read: u64, expected: u64) -> SourceError {
+    SourceError {
+        kind: FailureKind::Internal,
+        message: format!("{path} holds {read} records, but {expected} were landed"),
+    }
+}
