@@ -1,1 +1,67 @@
-//! The command line: every service in one process, and the client commands.
+//! The command line of Company Activity: every service in one process
+//! (`standalone`, `demo`), and the commands that talk to a running server.
+
+pub mod cli;
+pub mod commands;
+pub mod connect;
+pub mod days;
+pub mod error;
+pub mod follow;
+pub mod format;
+pub mod output;
+pub mod progress;
+
+use std::{future::Future, process::ExitCode};
+
+use clap::Parser;
+use runtime::Context;
+
+pub use cli::Cli;
+use cli::Command;
+use error::Error;
+use output::{Output, notice};
+
+/// Runs the command of the process's arguments. The exit code says whether it
+/// went well; `activityctl --help` lists them.
+#[must_use]
+pub fn run() -> ExitCode {
+    match execute(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.exit_code();
+            if code != 0 {
+                notice(format_args!("error: {error}"));
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Error> {
+    let mut output = Output::stdout();
+    match command {
+        Command::Sample(args) => commands::sample::write_sample(&args, &mut output),
+        Command::SampleApi(args) => until_signal(async |context| {
+            commands::sample::serve_sample_api(args, output, context.shutdown).await
+        }),
+        Command::Client(command) => to_completion(command.execute(&mut output)),
+    }
+}
+
+/// Runs a client command. A signal simply ends the process: whatever it asked
+/// for goes on at the server.
+fn to_completion(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+/// Runs something that serves, and has to be told when to end.
+fn until_signal(work: impl AsyncFnOnce(Context) -> Result<(), Error>) -> Result<(), Error> {
+    let context = Context::new();
+    let mut outcome = None;
+    let _ = runtime::run_until_signal("activityctl", context.clone(), async {
+        outcome = Some(work(context).await);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|| Err(Error::Local(anyhow::anyhow!("the process could not be set up"))))
+}

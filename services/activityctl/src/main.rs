@@ -1,3 +1,7 @@
 //! The command line of Company Activity.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    activityctl::run()
+}

@@ -1,0 +1,138 @@
+//! The command line's grammar.
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{
+        activity::{self, ActivityArgs},
+        backfill::{self, BackfillArgs},
+        cancel::{self, CancelArgs},
+        churn::{self, ChurnArgs},
+        freshness::{self, FreshnessArgs},
+        retry::{self, RetryArgs},
+        runs::{self, RunsArgs},
+        sample::{SampleApiArgs, SampleArgs},
+        trigger::{self, TriggerArgs},
+        watch::{self, WatchArgs},
+    },
+    error::Error,
+    output::Output,
+};
+
+const EXAMPLES: &str = "\
+Results go to standard output, everything else to standard error. Days are UTC.
+Colours and progress bars appear on terminals only; NO_COLOR turns the colours off.
+
+Exit codes: 0 success, 1 failure, 2 wrong usage,
+            3 a run that was waited for failed or was cancelled.
+
+Examples:
+  activityctl demo                                   see it all work, nothing to set up
+  activityctl sample --out data                      write sample sources to a folder
+  activityctl sample-api --usage data/usage.ndjson   serve them as the product API would
+  activityctl standalone --product-api-url URL       run every service in one process
+  activityctl trigger --wait                         publish every day up to yesterday
+  activityctl activity list --format csv             read the result";
+
+/// Company Activity: what did each company do each day, and which ones are about to leave?
+#[derive(Debug, Parser)]
+#[command(name = "activityctl", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    #[command(flatten)]
+    Client(ClientCommand),
+    Sample(SampleArgs),
+    SampleApi(SampleApiArgs),
+}
+
+/// The commands that talk to a running server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    Trigger(TriggerArgs),
+    Runs(RunsArgs),
+    Watch(WatchArgs),
+    Cancel(CancelArgs),
+    Retry(RetryArgs),
+    Backfill(BackfillArgs),
+    Activity(ActivityArgs),
+    Churn(ChurnArgs),
+    Freshness(FreshnessArgs),
+}
+
+impl ClientCommand {
+    pub(crate) async fn execute(&self, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::Trigger(args) => trigger::execute(args, output).await,
+            Self::Runs(args) => runs::execute(args, output).await,
+            Self::Watch(args) => watch::execute(args, output).await,
+            Self::Cancel(args) => cancel::execute(args, output).await,
+            Self::Retry(args) => retry::execute(args, output).await,
+            Self::Backfill(args) => backfill::execute(args, output).await,
+            Self::Activity(args) => activity::execute(args, output).await,
+            Self::Churn(args) => churn::execute(args, output).await,
+            Self::Freshness(args) => freshness::execute(args, output).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    fn usage_error(line: &str) -> Option<ErrorKind> {
+        Cli::try_parse_from(line.split(' ')).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn the_grammar_has_no_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_flag_is_documented() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no help", command.get_name());
+            for arg in command.get_arguments() {
+                assert!(arg.get_help().is_some(), "{} {} has no help", command.get_name(), arg.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn days_are_given_as_one_or_as_both_ends() {
+        for (line, expected) in [
+            ("activityctl trigger", None),
+            ("activityctl trigger --date 2026-02-12", None),
+            ("activityctl trigger --from 2026-02-01 --to 2026-02-12 --wait --force", None),
+            ("activityctl trigger --from 2026-02-01", Some(ErrorKind::MissingRequiredArgument)),
+            (
+                "activityctl trigger --date 2026-02-12 --to 2026-02-12 --from 2026-02-12",
+                Some(ErrorKind::ArgumentConflict),
+            ),
+            ("activityctl trigger --date 2026-2-12", Some(ErrorKind::ValueValidation)),
+        ] {
+            assert_eq!(usage_error(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_server_may_be_named_before_or_after_a_subcommand() {
+        for line in [
+            "activityctl runs --server host:1",
+            "activityctl runs show r1 --server host:1",
+            "activityctl activity --server http://host:1 get acme",
+            "activityctl activity get acme --date 2026-02-12 --server host:1",
+        ] {
+            assert_eq!(usage_error(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! `activityctl activity get` and `activityctl activity list`
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+use proto::activity::v1::{CompanyActivity, ExportCompanyActivityRequest, GetCompanyActivityRequest};
+
+use crate::{
+    connect::{Connection, ServerArgs},
+    days::{DayRangeArgs, parse_day},
+    error::Error,
+    format::{Format, RowFormat, csv::CsvRows, json, table},
+    output::{Output, notice},
+};
+
+/// Rows that a table shows unless told otherwise.
+const TABLE_ROWS: u64 = 50;
+
+const EXAMPLES: &str = "\
+Examples:
+  activityctl activity get acme --date 2026-02-12
+  activityctl activity list --company acme --from 2026-02-01 --to 2026-02-12
+  activityctl activity list --from 2026-01-01 --to 2026-01-31 --format csv > january.csv";
+
+/// Ask what companies did, from published data only
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct ActivityArgs {
+    #[command(subcommand)]
+    command: ActivityCommand,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum ActivityCommand {
+    Get(GetArgs),
+    List(ListArgs),
+}
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  activityctl activity get acme
+  activityctl activity get acme --date 2026-02-12 --format json";
+
+/// Show one company on one day, and which run published it
+#[derive(Debug, Args)]
+#[command(after_help = GET_EXAMPLES)]
+struct GetArgs {
+    /// The company's identifier
+    #[arg(value_name = "COMPANY")]
+    company_id: String,
+
+    /// The UTC day [default: the newest published one]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    date: Option<NaiveDate>,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+const LIST_EXAMPLES: &str = "\
+csv has the fact's 13 columns in their order under a header; an empty field is NULL,
+times are RFC 3339 in UTC. json is one object a line (NDJSON) with the same columns.
+Both stream all rows, as many as there are, from one consistent state.
+
+Examples:
+  activityctl activity list
+  activityctl activity list --company acme --from 2026-02-01 --to 2026-02-12
+  activityctl activity list --from 2026-01-01 --to 2026-01-31 --format csv > january.csv
+  activityctl activity list --date 2026-02-12 --format json | jq 'select(.is_churn_risk)'";
+
+/// List rows by company, then day
+///
+/// Without days: the newest published day.
+#[derive(Debug, Args)]
+#[command(after_help = LIST_EXAMPLES)]
+struct ListArgs {
+    /// Only this company [default: all]
+    #[arg(long, value_name = "COMPANY")]
+    company: Option<String>,
+
+    #[command(flatten)]
+    days: DayRangeArgs,
+
+    /// At most this many rows [default: 50 in a table, else all]
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    format: RowFormat,
+}
+
+/// Gets one row or lists many.
+///
+/// # Errors
+/// If the server refuses or the rows cannot be written.
+pub async fn execute(args: &ActivityArgs, output: &mut Output) -> Result<(), Error> {
+    let connection = Connection::new(&args.server)?;
+    match &args.command {
+        ActivityCommand::Get(get) => print_one(&connection, get, output).await,
+        ActivityCommand::List(list) => print_many(&connection, list, output).await,
+    }
+}
+
+async fn print_one(connection: &Connection, args: &GetArgs, output: &mut Output) -> Result<(), Error> {
+    let request = GetCompanyActivityRequest {
+        company_id: args.company_id.clone(),
+        activity_date: args.date.map(|day| day.to_string()).unwrap_or_default(),
+    };
+    let response = connection.activity().get_company_activity(request).await;
+    let response = response.map_err(|status| connection.failure(status))?.into_inner();
+    let row = response.activity.ok_or(Error::Contract("has no row"))?;
+    let publication = response.publication.as_ref();
+    match args.format {
+        Format::Table => output.table(table::activity(&row, publication))?,
+        Format::Json => {
+            json::write_line(output.writer(), &json::PublishedActivityJson::new(&row, publication))?;
+        }
+    }
+    output.flush()
+}
+
+async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Output) -> Result<(), Error> {
+    let window = args.days.window()?;
+    let request = ExportCompanyActivityRequest {
+        company_id: args.company.clone().unwrap_or_default(),
+        start_date: window.map(|days| days.start().to_string()).unwrap_or_default(),
+        end_date: window.map(|days| days.end().to_string()).unwrap_or_default(),
+    };
+    let limit = args.limit.unwrap_or(if args.format == RowFormat::Table { TABLE_ROWS } else { u64::MAX });
+    match args.format {
+        RowFormat::Csv => {
+            let mut csv = CsvRows::new(output.writer())?;
+            export(connection, request, limit, |row| csv.write(&row)).await?;
+            csv.flush()
+        }
+        RowFormat::Json => {
+            let writer = output.writer();
+            let write =
+                |row: CompanyActivity| json::write_line(&mut *writer, &json::ActivityJson::from(&row));
+            export(connection, request, limit, write).await?;
+            Ok(writer.flush()?)
+        }
+        RowFormat::Table => {
+            let rows = rows(connection, request, limit).await?;
+            output.table(table::activities(&rows.rows))?;
+            if rows.more {
+                notice(format_args!("only the first {limit} rows; see --limit, or --format csv for all"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The first rows of a range.
+#[derive(Debug)]
+pub struct FirstRows {
+    /// The rows.
+    pub rows: Vec<CompanyActivity>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// Reads up to `limit` rows of a range.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn rows(
+    connection: &Connection,
+    request: ExportCompanyActivityRequest,
+    limit: u64,
+) -> Result<FirstRows, Error> {
+    let mut rows = Vec::new();
+    let more = export(connection, request, limit, |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .await?;
+    Ok(FirstRows { rows, more })
+}
+
+/// Hands up to `limit` rows to `write` as they arrive; tells whether there were
+/// more.
+async fn export(
+    connection: &Connection,
+    request: ExportCompanyActivityRequest,
+    limit: u64,
+    mut write: impl FnMut(CompanyActivity) -> Result<(), Error>,
+) -> Result<bool, Error> {
+    let failure = |status| connection.failure(status);
+    let mut batches =
+        connection.activity().export_company_activity(request).await.map_err(failure)?.into_inner();
+    let mut left = limit;
+    while let Some(batch) = batches.message().await.map_err(failure)? {
+        for row in batch.activities {
+            if left == 0 {
+                return Ok(true);
+            }
+            left -= 1;
+            write(row)?;
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,100 @@
+//! `activityctl churn`
+
+use chrono::NaiveDate;
+use clap::Args;
+use proto::activity::v1::{ChurnRisk, ListChurnRisksRequest, Publication};
+
+use crate::{
+    connect::{Connection, ServerArgs},
+    days::parse_day,
+    error::Error,
+    format::{Format, json, table},
+    output::{Output, notice},
+};
+
+/// The most risks that the server puts on a page.
+const MAX_PAGE: u32 = 1000;
+
+const EXAMPLES: &str = "\
+A company is at risk on a day if neither that day nor the 13 before hold any event.
+--format json prints one JSON object a line (NDJSON).
+
+Examples:
+  activityctl churn
+  activityctl churn --date 2026-02-12 --limit 100
+  activityctl churn --format json | jq -r .company_id";
+
+/// List the companies at risk of churn, the most recently active first
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ChurnArgs {
+    /// The UTC day [default: the newest published one]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    date: Option<NaiveDate>,
+
+    /// At most this many companies
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Lists churn risks.
+///
+/// # Errors
+/// If the server refuses, for example because the day is not published.
+pub async fn execute(args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
+    let connection = Connection::new(&args.server)?;
+    let (risks, publication) = churn_risks(&connection, args.date, args.limit).await?;
+    match args.format {
+        Format::Table => {
+            output.table(table::churn_risks(&risks))?;
+            if let Some(publication) = publication {
+                notice(format_args!(
+                    "{} as published by run {}",
+                    publication.activity_date, publication.run_id
+                ));
+            }
+        }
+        Format::Json => {
+            for risk in risks.iter().filter_map(json::ChurnRiskJson::new) {
+                json::write_line(output.writer(), &risk)?;
+            }
+        }
+    }
+    output.flush()
+}
+
+/// Up to `limit` churn risks of a day, and who published it.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn churn_risks(
+    connection: &Connection,
+    date: Option<NaiveDate>,
+    limit: u32,
+) -> Result<(Vec<ChurnRisk>, Option<Publication>), Error> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut risks = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListChurnRisksRequest {
+            activity_date: date.map(|day| day.to_string()).unwrap_or_default(),
+            page_size: i32::try_from(limit.min(MAX_PAGE)).unwrap_or(i32::MAX),
+            page_token,
+        };
+        let page = connection.activity().list_churn_risks(request).await;
+        let page = page.map_err(|status| connection.failure(status))?.into_inner();
+        risks.extend(page.churn_risks);
+        page_token = page.next_page_token;
+        if risks.len() >= wanted || page_token.is_empty() {
+            risks.truncate(wanted);
+            return Ok((risks, page.publication));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `activityctl trigger`
+
+use clap::Args;
+use proto::pipeline::v1::{Run, TriggerRunRequest};
+use runtime::stage::window_to_proto;
+
+use crate::{
+    connect::{Connection, ServerArgs},
+    days::DayRangeArgs,
+    error::Error,
+    follow::{FollowArgs, follow_to_success},
+    format::{
+        table,
+        value::{run_state, run_trigger},
+    },
+    output::{Output, notice},
+    progress::RunProgress,
+};
+
+const EXAMPLES: &str = "\
+The first line on standard output is the run's id, alone.
+Triggering is idempotent: asking twice for the same days returns the same run.
+Ctrl-C while waiting leaves the run alone: see `activityctl cancel`.
+
+Exit codes: 0 the run was accepted (with --wait: it succeeded), 1 the command failed, 2 wrong usage,
+            3 with --wait: the run failed or was cancelled.
+
+Examples:
+  activityctl trigger --wait                              up to yesterday, as every night
+  activityctl trigger --date 2026-02-12 --force --wait    a published day once more
+  activityctl trigger --from 2026-02-01 --to 2026-02-12   a range of days as one run
+  RUN=$(activityctl trigger) && activityctl watch $RUN    start now, look later";
+
+/// Start a run of the pipeline, or find the one that already covers its days
+///
+/// Without days: every day not yet published, up to yesterday (UTC).
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TriggerArgs {
+    #[command(flatten)]
+    days: DayRangeArgs,
+
+    /// Run the days again even if a run over them has already succeeded
+    #[arg(long)]
+    force: bool,
+
+    /// Wait until the run has ended, and show its progress
+    #[arg(long)]
+    wait: bool,
+
+    #[command(flatten)]
+    follow: FollowArgs,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Triggers a run.
+///
+/// # Errors
+/// If the server refuses, or the run that was waited for did not succeed.
+pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Error> {
+    let window = args.days.window()?;
+    let connection = Connection::new(&args.server)?;
+    let request =
+        TriggerRunRequest { pipeline: String::new(), window: window.map(window_to_proto), force: args.force };
+    let response = connection.pipeline().trigger_run(request).await;
+    let response = response.map_err(|status| connection.failure(status))?.into_inner();
+    let run = response.run.ok_or(Error::Contract("has no run"))?;
+    output.line(&run.run_id)?;
+    notice(summary(&run, response.created));
+    if args.wait {
+        let run =
+            follow_to_success(&connection, &run.run_id, &args.follow, &mut RunProgress::for_stderr()).await?;
+        output.table(table::stages(&run))?;
+    }
+    Ok(())
+}
+
+fn summary(run: &Run, created: bool) -> String {
+    let days = table::window(run.window.as_ref());
+    let state = run_state(run.state).to_lowercase();
+    let cause = run_trigger(run.trigger).to_lowercase();
+    if created {
+        format!("created a {cause} run of {} over {days}", run.pipeline)
+    } else {
+        format!("a {cause} run of {} over {days} is there already: {state}", run.pipeline)
+    }
+}

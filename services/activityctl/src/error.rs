@@ -1,0 +1,174 @@
+//! Why a command failed, in words for the person at the keyboard.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+};
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// Exit code of a command that failed.
+const FAILURE: u8 = 1;
+/// Exit code of a command line that makes no sense, the same as clap's.
+const USAGE: u8 = 2;
+/// Exit code of a run that was waited for and did not succeed.
+const RUN_UNSUCCESSFUL: u8 = 3;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no answer from the server.
+    #[error(
+        "cannot reach {server}: {problem}; is `activityctl standalone` running there, or is --server wrong?"
+    )]
+    Unreachable {
+        /// The server's URL.
+        server: String,
+        /// What the connection said.
+        problem: String,
+    },
+    /// The server answered with an error.
+    #[error("{}", Refusal(.0))]
+    Refused(Box<Status>),
+    /// The server broke the contract.
+    #[error("the server's answer {0}; is it of another version?")]
+    Contract(&'static str),
+    /// A run that was waited for did not succeed.
+    #[error("{0}")]
+    RunUnsuccessful(String),
+    /// The result could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// Something on this machine failed: a folder, a port, a service inside
+    /// this process.
+    #[error("{0:#}")]
+    Local(#[from] anyhow::Error),
+}
+
+impl Error {
+    /// The process's exit code. A reader that has seen enough (`| head`) closes
+    /// the pipe, which is no failure.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Output(error) if error.kind() == ErrorKind::BrokenPipe => 0,
+            Self::Usage(_) => USAGE,
+            Self::RunUnsuccessful(_) => RUN_UNSUCCESSFUL,
+            Self::Unreachable { .. }
+            | Self::Refused(_)
+            | Self::Contract(_)
+            | Self::Output(_)
+            | Self::Local(_) => FAILURE,
+        }
+    }
+}
+
+impl From<csv::Error> for Error {
+    fn from(error: csv::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
+/// Whether a call failed on its way rather than at the server: only a status
+/// made on this side knows the error that caused it.
+#[must_use]
+pub fn is_transport_failure(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
+/// Whether the same call may work later with nothing changed.
+#[must_use]
+pub fn is_passing(status: &Status) -> bool {
+    is_transport_failure(status) || status.code() == Code::Unavailable
+}
+
+/// The innermost cause of an error: the layers above only say that a transport
+/// failed.
+#[must_use]
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// An error status with the fields it complains about, a line each.
+struct Refusal<'a>(&'a Status);
+
+impl fmt::Display for Refusal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let details = self.0.get_error_details();
+        write!(f, "{} ({})", self.0.message(), runtime::code_name(self.0.code()))?;
+        if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
+            write!(f, "; try again in {} s", delay.as_secs().max(1))?;
+        }
+        for violation in details.bad_request().map(|bad| &bad.field_violations).into_iter().flatten() {
+            write!(f, "\n  {}: {}", violation.field, violation.description)?;
+        }
+        for violation in
+            details.precondition_failure().map(|failure| &failure.violations).into_iter().flatten()
+        {
+            write!(f, "\n  {}: {}", violation.subject, violation.description)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic_types::{ErrorDetails, PreconditionViolation};
+
+    use super::*;
+
+    #[test]
+    fn every_failure_has_its_exit_code() {
+        let refused = || Error::Refused(Box::new(Status::not_found("no such run")));
+        for (error, code) in [
+            (Error::Usage("--to is before --from".into()), 2),
+            (Error::Unreachable { server: "http://h:1".into(), problem: "refused".into() }, 1),
+            (refused(), 1),
+            (Error::Contract("has no run"), 1),
+            (Error::RunUnsuccessful("run 1 failed".into()), 3),
+            (Error::Output(ErrorKind::StorageFull.into()), 1),
+            (Error::Output(ErrorKind::BrokenPipe.into()), 0),
+            (Error::Local(anyhow::anyhow!("no such folder")), 1),
+        ] {
+            assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
+
+    #[test]
+    fn field_violations_are_told_a_line_each() {
+        let mut details = ErrorDetails::with_bad_request_violation("start_date", "\"soon\" is no day");
+        details.add_bad_request_violation("page_size", "-1 is below zero");
+        let status = Status::with_error_details(Code::InvalidArgument, "invalid request", details);
+        assert_eq!(
+            Error::Refused(Box::new(status)).to_string(),
+            "invalid request (INVALID_ARGUMENT)\n  start_date: \"soon\" is no day\n  page_size: -1 is below zero"
+        );
+    }
+
+    #[test]
+    fn preconditions_and_retry_delays_are_told() {
+        let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(7)));
+        details.set_precondition_failure([PreconditionViolation::new("STATE", "run 1", "has succeeded")]);
+        let status = Status::with_error_details(Code::FailedPrecondition, "cannot retry", details);
+        assert_eq!(
+            Error::Refused(Box::new(status)).to_string(),
+            "cannot retry (FAILED_PRECONDITION); try again in 7 s\n  run 1: has succeeded"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! Follows a run to its end, across restarts of the server.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use clap::Args;
+use proto::pipeline::v1::{Run, RunStage, RunState, StageState, WatchRunRequest};
+use tonic::Status;
+
+use crate::{
+    connect::Connection,
+    error::{Error, is_passing},
+    output::{notice, printable},
+    progress::RunProgress,
+};
+
+/// How a run is waited for.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct FollowArgs {
+    /// How long to keep trying when the server goes away while waiting
+    ///
+    /// The run itself goes on, or is taken up again when the server is back.
+    #[arg(
+        long,
+        env = "RECONNECT_FOR",
+        value_name = "DURATION",
+        default_value = "2m",
+        value_parser = humantime::parse_duration,
+        help_heading = "Connection"
+    )]
+    pub reconnect_for: Duration,
+}
+
+/// Shows a run's progress until it has ended.
+///
+/// # Errors
+/// If the run did not succeed, the server refused, or stayed away too long.
+pub async fn follow_to_success(
+    connection: &Connection,
+    run_id: &str,
+    args: &FollowArgs,
+    progress: &mut RunProgress,
+) -> Result<Run, Error> {
+    let run = follow(connection, run_id, args, progress).await?;
+    success(&run)?;
+    Ok(run)
+}
+
+/// Whether an ended run succeeded.
+///
+/// # Errors
+/// [`Error::RunUnsuccessful`] with what went wrong and how to go on.
+pub fn success(run: &Run) -> Result<(), Error> {
+    if run.state == RunState::Succeeded as i32 { Ok(()) } else { Err(Error::RunUnsuccessful(verdict(run))) }
+}
+
+async fn follow(
+    connection: &Connection,
+    run_id: &str,
+    args: &FollowArgs,
+    progress: &mut RunProgress,
+) -> Result<Run, Error> {
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .without_max_times()
+        .with_total_delay(Some(args.reconnect_for));
+    let mut delays = backoff.build();
+    let mut connected = true;
+    loop {
+        let mut answered = false;
+        let outcome = watch(connection, run_id, |run| {
+            answered = true;
+            progress.show(run);
+        })
+        .await;
+        let status = match outcome {
+            Ok(Some(run)) => return Ok(run),
+            Ok(None) => Status::unavailable("the server ended the stream before the run had ended"),
+            Err(status) if is_passing(&status) => status,
+            Err(status) => return Err(connection.failure(status)),
+        };
+        if answered {
+            delays = backoff.build();
+        }
+        let Some(delay) = delays.next() else { return Err(connection.failure(status)) };
+        if connected || answered {
+            notice(format_args!("lost the server: {}; trying again", status.message()));
+        }
+        connected = false;
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// One stream of a run's changes: the ended run, or `None` if the stream ended
+/// before the run did.
+async fn watch(
+    connection: &Connection,
+    run_id: &str,
+    mut on_change: impl FnMut(&Run),
+) -> Result<Option<Run>, Status> {
+    let request = WatchRunRequest { run_id: run_id.to_owned() };
+    let mut changes = connection.pipeline().watch_run(request).await?.into_inner();
+    while let Some(change) = changes.message().await? {
+        let Some(run) = change.run else { continue };
+        on_change(&run);
+        if has_ended(&run) {
+            return Ok(Some(run));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a run has ended, one way or another.
+#[must_use]
+pub fn has_ended(run: &Run) -> bool {
+    match run.state() {
+        RunState::Succeeded | RunState::Failed | RunState::Cancelled => true,
+        RunState::Unspecified | RunState::Queued | RunState::Running => false,
+    }
+}
+
+/// What became of a run that did not succeed, and how to go on.
+fn verdict(run: &Run) -> String {
+    let run_id = &run.run_id;
+    let go_on = format!("once that is mended, continue it with `activityctl retry {run_id} --wait`");
+    let failed = |stage: &&RunStage| stage.state == StageState::Failed as i32;
+    match run.stages.iter().find(failed) {
+        Some(RunStage { stage, error_message, error_code, .. }) => {
+            format!("run {run_id} failed in {stage}: {} ({error_code}); {go_on}", printable(error_message))
+        }
+        None if run.state == RunState::Cancelled as i32 => {
+            format!("run {run_id} was cancelled; continue it with `activityctl retry {run_id} --wait`")
+        }
+        None => format!("run {run_id} failed; {go_on}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unsuccessful_run_says_where_why_and_how_to_go_on() {
+        let stage = RunStage {
+            stage: "act_call_product_api".into(),
+            state: StageState::Failed.into(),
+            error_code: "UNAUTHENTICATED".into(),
+            error_message: "401".into(),
+            ..RunStage::default()
+        };
+        let failed = Run {
+            run_id: "r1".into(),
+            state: RunState::Failed.into(),
+            stages: vec![stage],
+            ..Run::default()
+        };
+        let error = success(&failed).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        assert_eq!(
+            error.to_string(),
+            "run r1 failed in act_call_product_api: 401 (UNAUTHENTICATED); once that is mended, continue it \
+             with `activityctl retry r1 --wait`"
+        );
+        let cancelled = Run { run_id: "r1".into(), state: RunState::Cancelled.into(), ..Run::default() };
+        assert!(success(&cancelled).unwrap_err().to_string().starts_with("run r1 was cancelled"));
+        let succeeded = Run { state: RunState::Succeeded.into(), ..Run::default() };
+        assert!(success(&succeeded).is_ok());
+    }
+}

@@ -1,0 +1,28 @@
+//! How answers look: tables for people, CSV and JSON for programs.
+
+pub mod csv;
+pub mod json;
+pub mod table;
+pub mod value;
+
+use clap::ValueEnum;
+
+/// How a single answer or a short list is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON object a line (NDJSON)
+    Json,
+}
+
+/// How rows of the fact are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// For people: the most telling columns of the first rows
+    Table,
+    /// One JSON object a line (NDJSON), all 13 columns
+    Json,
+    /// All 13 columns with a header; an empty field is NULL, times are RFC 3339 in UTC
+    Csv,
+}

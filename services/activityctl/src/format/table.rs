@@ -1,0 +1,319 @@
+//! Tables for people.
+
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use indicatif::{HumanBytes, HumanCount};
+use proto::{
+    activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
+    pipeline::v1::{Run, RunStage, StageState},
+    stage::v1::DateWindow,
+};
+
+use crate::{
+    format::value::{elapsed, human_duration, run_state, run_trigger, stage_state, to_the_second},
+    output::printable,
+};
+
+/// Columns side by side under a ruled header: easy to read, easy to cut.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// What stands for NULL.
+const NULL: &str = "-";
+
+/// Rows of the fact, the most telling columns.
+#[must_use]
+pub fn activities<'a>(rows: impl IntoIterator<Item = &'a CompanyActivity>) -> Table {
+    let mut table = with_header([
+        "COMPANY",
+        "DAY",
+        "NAME",
+        "COUNTRY",
+        "USERS",
+        "EVENTS",
+        "7D USERS",
+        "EVENTS/USER",
+        "LAST CONTACT",
+        "CHURN RISK",
+    ]);
+    for row in rows {
+        table.add_row([
+            text(&row.company_id),
+            text(&row.activity_date),
+            optional_text(row.company_name.as_deref()),
+            optional_text(row.country.as_deref()),
+            number(row.active_users),
+            number(row.events),
+            number(row.active_users_7d),
+            number(row.events_per_user.map_or_else(|| NULL.to_owned(), |ratio| format!("{ratio:.2}"))),
+            number(days_ago(row.days_since_last_contact)),
+            churn(row.is_churn_risk),
+        ]);
+    }
+    table
+}
+
+/// One row of the fact, a line per column, and who published it.
+#[must_use]
+pub fn activity(row: &CompanyActivity, publication: Option<&Publication>) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    let ratio = row.events_per_user.map_or_else(|| NULL.to_owned(), |ratio| ratio.to_string());
+    let contact = row.days_since_last_contact.map_or_else(|| NULL.to_owned(), |days| days.to_string());
+    let [
+        id,
+        date,
+        name,
+        country,
+        industry,
+        contact_at,
+        users,
+        events,
+        users_7d,
+        risk,
+        per_user,
+        since,
+        loaded,
+    ] = domain::fact::COLUMNS;
+    for (column, value) in [
+        (id, text(&row.company_id)),
+        (date, text(&row.activity_date)),
+        (name, optional_text(row.company_name.as_deref())),
+        (country, optional_text(row.country.as_deref())),
+        (industry, optional_text(row.industry_tag.as_deref())),
+        (
+            contact_at,
+            optional_text(row.last_contact_at.as_ref().map(|at| to_the_second(Some(at))).as_deref()),
+        ),
+        (users, Cell::new(row.active_users)),
+        (events, Cell::new(row.events)),
+        (users_7d, Cell::new(row.active_users_7d)),
+        (risk, churn(row.is_churn_risk)),
+        (per_user, Cell::new(ratio)),
+        (since, Cell::new(contact)),
+        (loaded, Cell::new(to_the_second(row.loaded_at.as_ref()))),
+    ] {
+        table.add_row([Cell::new(column), value]);
+    }
+    if let Some(publication) = publication {
+        table.add_row([Cell::new("published by run"), text(&publication.run_id)]);
+        table.add_row([
+            Cell::new("published at"),
+            Cell::new(to_the_second(publication.publish_time.as_ref())),
+        ]);
+    }
+    arranged(table)
+}
+
+/// Companies at risk of churn.
+#[must_use]
+pub fn churn_risks<'a>(risks: impl IntoIterator<Item = &'a ChurnRisk>) -> Table {
+    let mut table = with_header(["COMPANY", "NAME", "COUNTRY", "INDUSTRY", "LAST EVENT", "LAST CONTACT"]);
+    for risk in risks {
+        let Some(row) = &risk.activity else { continue };
+        table.add_row([
+            text(&row.company_id),
+            optional_text(row.company_name.as_deref()),
+            optional_text(row.country.as_deref()),
+            optional_text(row.industry_tag.as_deref()),
+            if risk.last_event_date.is_empty() { Cell::new("never") } else { text(&risk.last_event_date) },
+            number(days_ago(row.days_since_last_contact)),
+        ]);
+    }
+    table
+}
+
+/// Runs, a line each.
+#[must_use]
+pub fn runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Table {
+    let mut table = with_header(["RUN", "DAYS", "TRIGGER", "STATE", "STAGES", "CREATED", "DURATION"]);
+    for run in runs {
+        let done = run.stages.iter().filter(|stage| stage.state == StageState::Succeeded as i32).count();
+        table.add_row([
+            text(&run.run_id),
+            text(&window(run.window.as_ref())),
+            Cell::new(run_trigger(run.trigger)),
+            state(run_state(run.state)),
+            Cell::new(format!("{done}/{}", run.stages.len())),
+            Cell::new(to_the_second(run.create_time.as_ref())),
+            number(run_duration(run)),
+        ]);
+    }
+    table
+}
+
+/// The stages of a run with their counters.
+#[must_use]
+pub fn stages(run: &Run) -> Table {
+    let mut table = with_header([
+        "STAGE",
+        "STATE",
+        "TRY",
+        "READ",
+        "WRITTEN",
+        "UNCHANGED",
+        "DUPLICATE",
+        "REJECTED",
+        "REMOVED",
+        "BYTES",
+        "DURATION",
+    ]);
+    for stage in &run.stages {
+        let counters = stage.progress.as_ref().and_then(|progress| progress.counters).unwrap_or_default();
+        let counts = [
+            counters.rows_read,
+            counters.rows_written,
+            counters.rows_unchanged,
+            counters.rows_duplicate,
+            counters.rows_rejected,
+            counters.rows_removed,
+        ];
+        let head = [text(&stage.stage), state(stage_state(stage.state)), number(stage.attempt)];
+        let tail = [number(HumanBytes(counters.bytes_read)), number(stage_duration(stage))];
+        table.add_row(head.into_iter().chain(counts.map(|count| number(HumanCount(count)))).chain(tail));
+    }
+    table
+}
+
+/// How fresh the published data is.
+#[must_use]
+pub fn freshness(freshness: &GetFreshnessResponse) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    let newest = freshness.newest.clone().unwrap_or_default();
+    for (name, value) in [
+        ("newest day", text(&newest.activity_date)),
+        ("days behind", Cell::new(freshness.days_behind)),
+        ("published at", Cell::new(to_the_second(newest.publish_time.as_ref()))),
+        ("published by run", text(&newest.run_id)),
+        ("rows of that day", Cell::new(HumanCount(newest.row_count.unsigned_abs()))),
+        ("oldest day", text(&freshness.oldest_date)),
+        ("published days", Cell::new(freshness.published_days)),
+    ] {
+        table.add_row([Cell::new(name), value]);
+    }
+    arranged(table)
+}
+
+/// A run's days as people write them.
+#[must_use]
+pub fn window(window: Option<&DateWindow>) -> String {
+    match window {
+        Some(DateWindow { start_date, end_date }) if start_date == end_date => start_date.clone(),
+        Some(DateWindow { start_date, end_date }) => format!("{start_date}..{end_date}"),
+        None => NULL.to_owned(),
+    }
+}
+
+fn with_header<const N: usize>(names: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_header(names);
+    arranged(table)
+}
+
+fn arranged(mut table: Table) -> Table {
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+fn text(text: &str) -> Cell {
+    Cell::new(printable(text))
+}
+
+fn optional_text(value: Option<&str>) -> Cell {
+    text(value.unwrap_or(NULL))
+}
+
+fn number(value: impl ToString) -> Cell {
+    Cell::new(value).set_alignment(CellAlignment::Right)
+}
+
+fn days_ago(days: Option<i32>) -> String {
+    days.map_or_else(|| NULL.to_owned(), |days| format!("{days} d"))
+}
+
+fn churn(is_risk: bool) -> Cell {
+    if is_risk { Cell::new("yes").fg(Color::Yellow) } else { Cell::new("no") }
+}
+
+fn state(word: &str) -> Cell {
+    let cell = Cell::new(word);
+    match word {
+        "SUCCEEDED" => cell.fg(Color::Green),
+        "FAILED" => cell.fg(Color::Red),
+        "RUNNING" => cell.fg(Color::Cyan),
+        "CANCELLED" | "SKIPPED" => cell.fg(Color::Yellow),
+        _ => cell,
+    }
+}
+
+fn run_duration(run: &Run) -> String {
+    elapsed(run.start_time.as_ref(), run.end_time.as_ref()).map(human_duration).unwrap_or_default()
+}
+
+fn stage_duration(stage: &RunStage) -> String {
+    elapsed(stage.start_time.as_ref(), stage.end_time.as_ref()).map(human_duration).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Timestamp;
+    use proto::stage::v1::{StageCounters, StageProgress};
+
+    use super::*;
+
+    fn printed(mut table: Table) -> Vec<String> {
+        table.force_no_tty();
+        table.trim_fmt().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn null_is_a_dash_and_control_characters_are_visible() {
+        let row = CompanyActivity {
+            company_id: "acme".into(),
+            activity_date: "2026-01-01".into(),
+            company_name: Some("A\u{7}B".into()),
+            events: 12,
+            is_churn_risk: true,
+            ..CompanyActivity::default()
+        };
+        let lines = printed(activities([&row]));
+        assert_eq!(lines.last().map(String::as_str), Some("acme 2026-01-01 A\\u{7}B - 0 12 0 - - yes"));
+    }
+
+    #[test]
+    fn a_single_row_names_every_column_of_the_fact() {
+        let lines = printed(activity(&CompanyActivity::default(), None));
+        for column in domain::fact::COLUMNS {
+            assert!(lines.iter().any(|line| line.starts_with(column)), "{column} in {lines:?}");
+        }
+    }
+
+    #[test]
+    fn stages_show_rows_bytes_and_duration() {
+        let counters =
+            StageCounters { rows_read: 12_345, rows_written: 12_345, bytes_read: 2048, ..Default::default() };
+        let stage = RunStage {
+            stage: "act_copy_crm_csv".into(),
+            state: StageState::Succeeded as i32,
+            attempt: 1,
+            start_time: Some(Timestamp { seconds: 100, nanos: 0 }),
+            end_time: Some(Timestamp { seconds: 102, nanos: 500_000_000 }),
+            progress: Some(StageProgress { counters: Some(counters), ..Default::default() }),
+            ..RunStage::default()
+        };
+        let lines = printed(stages(&Run { stages: vec![stage], ..Run::default() }));
+        assert_eq!(
+            lines.last().map(String::as_str),
+            Some("act_copy_crm_csv SUCCEEDED 1 12,345 12,345 0 0 0 0 2.00 KiB 2.5 s")
+        );
+    }
+
+    #[test]
+    fn a_window_of_one_day_is_that_day() {
+        let days = |start: &str, end: &str| DateWindow { start_date: start.into(), end_date: end.into() };
+        assert_eq!(window(Some(&days("2026-01-01", "2026-01-01"))), "2026-01-01");
+        assert_eq!(window(Some(&days("2026-01-01", "2026-01-31"))), "2026-01-01..2026-01-31");
+    }
+}

@@ -1,0 +1,106 @@
+//! Single values of the contracts as text.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use proto::pipeline::v1::{RunState, RunTrigger, StageState};
+
+/// The point in time of a message; `None` if unset or beyond the calendar.
+#[must_use]
+pub fn instant(timestamp: Option<&prost_types::Timestamp>) -> Option<DateTime<Utc>> {
+    let timestamp = timestamp?;
+    DateTime::from_timestamp(timestamp.seconds, u32::try_from(timestamp.nanos).ok()?)
+}
+
+/// RFC 3339 in UTC, with as much of the fraction as there is.
+#[must_use]
+pub fn rfc3339(timestamp: Option<&prost_types::Timestamp>) -> Option<String> {
+    instant(timestamp).map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+/// RFC 3339 in UTC to the second, for tables; empty if unset.
+#[must_use]
+pub fn to_the_second(timestamp: Option<&prost_types::Timestamp>) -> String {
+    instant(timestamp).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
+}
+
+/// The time between two points; `None` unless both are set, in this order.
+#[must_use]
+pub fn elapsed(
+    start: Option<&prost_types::Timestamp>,
+    end: Option<&prost_types::Timestamp>,
+) -> Option<Duration> {
+    (instant(end)? - instant(start)?).to_std().ok()
+}
+
+/// A duration for people: `850 ms`, `12.3 s`, `4 min 07 s`, `2 h 05 min`.
+#[must_use]
+pub fn human_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// The word for a run's state, as in `SUCCEEDED`.
+#[must_use]
+pub fn run_state(state: i32) -> &'static str {
+    word(RunState::try_from(state).ok().map(|state| state.as_str_name()), "RUN_STATE_")
+}
+
+/// The word for a stage's state, as in `SKIPPED`.
+#[must_use]
+pub fn stage_state(state: i32) -> &'static str {
+    word(StageState::try_from(state).ok().map(|state| state.as_str_name()), "STAGE_STATE_")
+}
+
+/// The word for what caused a run, as in `SCHEDULED`.
+#[must_use]
+pub fn run_trigger(trigger: i32) -> &'static str {
+    word(RunTrigger::try_from(trigger).ok().map(|trigger| trigger.as_str_name()), "RUN_TRIGGER_")
+}
+
+fn word(name: Option<&'static str>, prefix: &str) -> &'static str {
+    // A newer server may know states that this client does not.
+    name.and_then(|name| name.strip_prefix(prefix)).unwrap_or("UNKNOWN")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64, nanos: i32) -> prost_types::Timestamp {
+        prost_types::Timestamp { seconds, nanos }
+    }
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        assert_eq!(rfc3339(Some(&at(1_766_223_000, 0))).as_deref(), Some("2025-12-20T09:30:00Z"));
+        assert_eq!(
+            rfc3339(Some(&at(1_766_223_000, 120_000_000))).as_deref(),
+            Some("2025-12-20T09:30:00.120Z")
+        );
+        assert_eq!(to_the_second(Some(&at(1_766_223_000, 999_000_000))), "2025-12-20T09:30:00Z");
+        assert_eq!(rfc3339(None), None);
+        assert_eq!(rfc3339(Some(&at(i64::MAX, 0))), None);
+    }
+
+    #[test]
+    fn durations_read_well_at_every_size() {
+        for (millis, text) in
+            [(850, "850 ms"), (12_340, "12.3 s"), (247_000, "4 min 07 s"), (7_500_000, "2 h 05 min")]
+        {
+            assert_eq!(human_duration(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn a_state_of_a_newer_server_is_unknown() {
+        assert_eq!(run_state(RunState::Failed as i32), "FAILED");
+        assert_eq!(stage_state(StageState::Skipped as i32), "SKIPPED");
+        assert_eq!(run_trigger(99), "UNKNOWN");
+    }
+}

@@ -1,0 +1,101 @@
+//! The one door to standard output and standard error.
+
+use std::{
+    fmt::Display,
+    io::{self, BufWriter, IsTerminal, Write},
+};
+
+use comfy_table::Table;
+
+use crate::error::Error;
+
+/// Where results go.
+pub struct Output {
+    writer: Box<dyn Write + Send>,
+    styled: bool,
+}
+
+impl Output {
+    /// Standard output; in colours if it is a terminal and `NO_COLOR` is not set.
+    #[must_use]
+    pub fn stdout() -> Self {
+        let stdout = io::stdout();
+        let styled =
+            stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { styled, writer: Box::new(BufWriter::new(stdout)) }
+    }
+
+    /// A writer without colours.
+    #[must_use]
+    pub fn plain(writer: impl Write + Send + 'static) -> Self {
+        Self { styled: false, writer: Box::new(writer) }
+    }
+
+    /// Writes a line that can be read at once.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn line(&mut self, text: impl Display) -> Result<(), Error> {
+        writeln!(self.writer, "{text}")?;
+        self.flush()
+    }
+
+    /// Writes a table.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn table(&mut self, mut table: Table) -> Result<(), Error> {
+        if !self.styled {
+            table.force_no_tty();
+        }
+        self.line(table.trim_fmt())
+    }
+
+    /// The writer itself, for bulk; call [`flush`](Self::flush) at the end.
+    pub fn writer(&mut self) -> &mut (dyn Write + Send) {
+        &mut *self.writer
+    }
+
+    /// Hands over what is still buffered.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        Ok(self.writer.flush()?)
+    }
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output").field("styled", &self.styled).finish_non_exhaustive()
+    }
+}
+
+/// Tells people something that is no result, on standard error. That nobody
+/// can read it is no reason to stop.
+pub fn notice(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Whether standard error is a terminal, where progress bars can be drawn.
+#[must_use]
+pub fn has_interactive_stderr() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Text from a source with its control characters made visible, so that a
+/// company's name cannot steer the terminal.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(printable("Æther \u{1b}[2J\n& Co"), "Æther \\u{1b}[2J\\n& Co");
+    }
+}

@@ -1,0 +1,250 @@
+//! How a run's progress is shown while somebody waits: bars on a terminal,
+//! plain lines elsewhere. All of it goes to standard error.
+
+use std::collections::HashMap;
+
+use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
+use proto::{
+    pipeline::v1::{Run, RunStage, StageState},
+    stage::v1::{StageCounters, StageProgress},
+};
+
+use crate::{
+    format::value::{elapsed, human_duration, stage_state},
+    output::{has_interactive_stderr, notice, printable},
+};
+
+const UNITS: &str = "  {prefix:<32} {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}";
+const SPINNER: &str = "  {prefix:<32} {spinner:<24.cyan} {elapsed:>17}  {wide_msg}";
+const PENDING: &str = "  {prefix:<32.dim} {wide_msg:.dim}";
+const SUCCEEDED: &str = "  {prefix:<32} {wide_msg:.green}";
+const UNSUCCESSFUL: &str = "  {prefix:<32} {wide_msg:.red}";
+
+/// Shows runs as they change.
+#[derive(Debug)]
+pub enum RunProgress {
+    /// A bar per stage.
+    Bars(StageBars),
+    /// A line per change of a stage.
+    Lines(StageLines),
+}
+
+impl RunProgress {
+    /// Bars on a terminal, lines elsewhere.
+    #[must_use]
+    pub fn for_stderr() -> Self {
+        if has_interactive_stderr() {
+            Self::Bars(StageBars::default())
+        } else {
+            Self::Lines(StageLines::default())
+        }
+    }
+
+    /// Shows a run as it is now. A run that was not seen before starts afresh
+    /// below the others.
+    pub fn show(&mut self, run: &Run) {
+        match self {
+            Self::Bars(bars) => bars.show(run),
+            Self::Lines(lines) => lines.changes(run).into_iter().for_each(notice),
+        }
+    }
+}
+
+/// A bar per stage of the newest run.
+#[derive(Debug, Default)]
+pub struct StageBars {
+    area: MultiProgress,
+    run_id: String,
+    bars: Vec<ProgressBar>,
+}
+
+impl StageBars {
+    fn show(&mut self, run: &Run) {
+        if self.run_id != run.run_id {
+            self.run_id.clone_from(&run.run_id);
+            self.bars = run.stages.iter().map(|stage| self.add(stage)).collect();
+        }
+        for (bar, stage) in self.bars.iter().zip(&run.stages) {
+            draw(bar, stage);
+        }
+    }
+
+    fn add(&self, stage: &RunStage) -> ProgressBar {
+        let bar = ProgressBar::no_length().with_finish(ProgressFinish::Abandon);
+        let bar = self.area.add(bar);
+        bar.set_prefix(printable(&stage.stage));
+        bar
+    }
+}
+
+fn draw(bar: &ProgressBar, stage: &RunStage) {
+    let progress = stage.progress.clone().unwrap_or_default();
+    match stage_state_of(stage) {
+        StageState::Running => draw_running(bar, &progress),
+        StageState::Succeeded => end(bar, SUCCEEDED, format!("✔ {}", outcome(stage))),
+        StageState::Failed => end(bar, UNSUCCESSFUL, format!("✘ {}", outcome(stage))),
+        StageState::Skipped | StageState::Cancelled => end(bar, PENDING, outcome(stage)),
+        StageState::Pending | StageState::Unspecified => {
+            set_style(bar, PENDING);
+            bar.set_message(outcome(stage));
+        }
+    }
+}
+
+fn draw_running(bar: &ProgressBar, progress: &StageProgress) {
+    if bar.elapsed().is_zero() || bar.is_finished() {
+        bar.reset();
+    }
+    let counters = progress.counters.unwrap_or_default();
+    bar.set_message(format!("{} rows  {}", HumanCount(counters.rows_read), printable(&progress.activity)));
+    if progress.units_total > 0 {
+        set_style(bar, UNITS);
+        bar.set_length(progress.units_total);
+        bar.set_position(progress.units_done);
+    } else {
+        set_style(bar, SPINNER);
+    }
+    bar.tick();
+}
+
+fn end(bar: &ProgressBar, template: &str, message: String) {
+    set_style(bar, template);
+    bar.abandon_with_message(message);
+}
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    // The templates are constants, and a test parses them all.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸─"));
+    }
+}
+
+/// A line per change of a stage's state or attempt.
+#[derive(Debug, Default)]
+pub struct StageLines {
+    told: HashMap<(String, String), (i32, u32)>,
+}
+
+impl StageLines {
+    /// The lines that are new since the run was last seen.
+    fn changes(&mut self, run: &Run) -> Vec<String> {
+        let mut lines = Vec::new();
+        for stage in &run.stages {
+            let key = (run.run_id.clone(), stage.stage.clone());
+            let now = (stage.state, stage.attempt);
+            let before = self.told.insert(key, now);
+            let waits_for_its_turn = stage_state_of(stage) == StageState::Pending && stage.attempt == 0;
+            if before != Some(now) && !waits_for_its_turn {
+                lines.push(format!("{}: {}", printable(&stage.stage), outcome(stage)));
+            }
+        }
+        lines
+    }
+}
+
+/// What there is to say of a stage in one line.
+fn outcome(stage: &RunStage) -> String {
+    let word = stage_state(stage.state).to_lowercase();
+    let problem = || format!("{} ({})", printable(&stage.error_message), stage.error_code);
+    match stage_state_of(stage) {
+        StageState::Succeeded => {
+            let counters = stage.progress.as_ref().and_then(|progress| progress.counters).unwrap_or_default();
+            let took = elapsed(stage.start_time.as_ref(), stage.end_time.as_ref()).unwrap_or_default();
+            format!("{word} in {}: {}", human_duration(took), counted(&counters))
+        }
+        StageState::Failed => format!("{word}: {}", problem()),
+        StageState::Pending if !stage.error_code.is_empty() => {
+            format!("attempt {} failed, will try again: {}", stage.attempt, problem())
+        }
+        StageState::Running if stage.attempt > 1 => format!("{word}, attempt {}", stage.attempt),
+        _ => word,
+    }
+}
+
+fn counted(counters: &StageCounters) -> String {
+    let mut text = format!(
+        "{} rows read, {} written",
+        HumanCount(counters.rows_read),
+        HumanCount(counters.rows_written)
+    );
+    for (count, what) in [
+        (counters.rows_unchanged, "unchanged"),
+        (counters.rows_duplicate, "duplicate"),
+        (counters.rows_rejected, "rejected"),
+        (counters.rows_removed, "removed"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {} {what}", HumanCount(count)));
+        }
+    }
+    if counters.bytes_read > 0 {
+        text.push_str(&format!(", {}", HumanBytes(counters.bytes_read)));
+    }
+    text
+}
+
+fn stage_state_of(stage: &RunStage) -> StageState {
+    StageState::try_from(stage.state).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(state: StageState, attempt: u32) -> Run {
+        let stage = RunStage { stage: "act".into(), state: state.into(), attempt, ..RunStage::default() };
+        Run { run_id: "r".into(), stages: vec![stage], ..Run::default() }
+    }
+
+    #[test]
+    fn lines_tell_each_change_once() {
+        let mut lines = StageLines::default();
+        assert!(lines.changes(&run(StageState::Pending, 0)).is_empty());
+        assert_eq!(lines.changes(&run(StageState::Running, 1)), ["act: running"]);
+        assert!(lines.changes(&run(StageState::Running, 1)).is_empty());
+        assert_eq!(lines.changes(&run(StageState::Running, 2)), ["act: running, attempt 2"]);
+    }
+
+    #[test]
+    fn a_retry_and_a_failure_say_why() {
+        let mut lines = StageLines::default();
+        for (state, line) in [
+            (StageState::Pending, "act: attempt 1 failed, will try again: no answer (UNAVAILABLE)"),
+            (StageState::Failed, "act: failed: no answer (UNAVAILABLE)"),
+        ] {
+            let mut run = run(state, 1);
+            run.stages[0].error_code = "UNAVAILABLE".into();
+            run.stages[0].error_message = "no answer".into();
+            assert_eq!(lines.changes(&run), [line]);
+        }
+    }
+
+    #[test]
+    fn only_counts_that_happened_are_told() {
+        let counters =
+            StageCounters { rows_read: 1200, rows_written: 1199, rows_rejected: 1, ..Default::default() };
+        assert_eq!(counted(&counters), "1,200 rows read, 1,199 written, 1 rejected");
+    }
+
+    #[test]
+    fn every_template_parses() {
+        for template in [UNITS, SPINNER, PENDING, SUCCEEDED, UNSUCCESSFUL] {
+            ProgressStyle::with_template(template).unwrap();
+        }
+    }
+
+    #[test]
+    fn bars_follow_a_stage_from_start_to_end() {
+        let mut bars = StageBars {
+            area: MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden()),
+            ..Default::default()
+        };
+        let mut running = run(StageState::Running, 1);
+        running.stages[0].progress =
+            Some(StageProgress { units_done: 3, units_total: 9, ..Default::default() });
+        bars.show(&running);
+        assert_eq!((bars.bars[0].position(), bars.bars[0].length()), (3, Some(9)));
+        bars.show(&run(StageState::Succeeded, 1));
+        assert!(bars.bars[0].is_finished());
+    }
+}
