@@ -10,6 +10,11 @@ pub use warehouse_core::*;
 ///
 /// # Errors
 /// If no engine knows the URL, or the database cannot be opened or migrated.
-pub async fn open(_url: &str) -> Result<SharedWarehouse> {
-    Err(Error::Precondition("the embedded engine is being written".to_owned()))
+pub async fn open(url: &str) -> Result<SharedWarehouse> {
+    match url.split_once(':') {
+        Some(("sqlite", _)) => Ok(std::sync::Arc::new(warehouse_sqlite::SqliteWarehouse::open(url).await?)),
+        _ => Err(Error::Precondition(
+            "the warehouse URL names no known engine: use sqlite:///path/to/warehouse.sqlite".to_owned(),
+        )),
+    }
 }

@@ -1,1 +1,45 @@
 //! The embedded engine: SQLite through sqlx.
+//!
+//! One process, one data folder, nothing to install. SQLite has one writer at a
+//! time, so all writes go through one connection in `BEGIN IMMEDIATE`
+//! transactions; readers see the last committed state without waiting (WAL).
+//! Statements live in `sql/` and are checked against the schema when this crate
+//! is compiled.
+
+mod activity;
+mod alerts;
+mod build;
+mod crm;
+mod database;
+mod fence;
+mod incoming;
+mod publish;
+mod quarantine;
+mod rows;
+mod runs;
+mod usage;
+
+use sqlx::SqlitePool;
+use warehouse_core::{Result, Warehouse};
+
+/// The embedded engine.
+#[derive(Debug, Clone)]
+pub struct SqliteWarehouse {
+    /// The one connection that writes.
+    writer: SqlitePool,
+    /// Connections that only read.
+    readers: SqlitePool,
+}
+
+impl SqliteWarehouse {
+    /// Opens the database file that `url` names (`sqlite:///path/to/file`),
+    /// creates it and its folder as needed, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// If the URL is none, or the file cannot be opened or migrated.
+    pub async fn open(url: &str) -> Result<Self> {
+        database::open(url).await
+    }
+}
+
+impl Warehouse for SqliteWarehouse {}

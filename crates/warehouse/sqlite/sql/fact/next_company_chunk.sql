@@ -1,0 +1,14 @@
+-- The next ?2 companies after ?1 that a build has to look at: all of them if a
+-- day is new, else only those with something dirty. last_company is NULL when
+-- none are left.
+WITH
+candidates AS (
+  SELECT company_id FROM known_companies
+  WHERE company_id > ?1 AND EXISTS (SELECT 1 FROM fact_build_days WHERE is_new)
+  UNION
+  SELECT company_id FROM dirty_company_days WHERE company_id > ?1
+),
+chunk AS (
+  SELECT company_id FROM candidates ORDER BY company_id LIMIT ?2
+)
+SELECT MAX(company_id) AS "last_company: String", COUNT(*) AS "companies!: i64" FROM chunk

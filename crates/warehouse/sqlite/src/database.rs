@@ -1,0 +1,106 @@
+//! Opening the database, and transactions on it.
+
+use std::{path::Path, str::FromStr, time::Duration};
+
+use sqlx::{
+    Executor, Sqlite, SqliteConnection, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use warehouse_core::{Error, Result};
+
+use crate::SqliteWarehouse;
+
+/// How long a writer waits for another one. A publish of millions of rows holds
+/// the database for minutes at most.
+const WRITER_PATIENCE: Duration = Duration::from_secs(600);
+
+const READERS: u32 = 8;
+
+pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| {
+        Error::Precondition(format!("{url:?} is no SQLite URL: use sqlite:///path/to/warehouse.sqlite"))
+    })?;
+    if let Some(folder) = options.get_filename().parent().filter(|folder| *folder != Path::new("")) {
+        tokio::fs::create_dir_all(folder).await.map_err(|error| {
+            Error::Precondition(format!("cannot create the warehouse's folder {}: {error}", folder.display()))
+        })?;
+    }
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // In WAL mode NORMAL survives a killed process; FULL also survives a
+        // power cut without losing what was reported as committed.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(WRITER_PATIENCE);
+    let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+    sqlx::migrate!().run(&writer).await.map_err(|error| Error::Internal(Box::new(error)))?;
+    let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
+    Ok(SqliteWarehouse { writer, readers })
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(WRITER_PATIENCE)
+        // A cancelled `begin` leaves its transaction open on the pooled
+        // connection; whoever borrowed it next would run inside.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Fails where no transaction is open, which is the usual case.
+                let _ = connection.execute("ROLLBACK").await;
+                Ok(true)
+            })
+        })
+}
+
+impl SqliteWarehouse {
+    /// A transaction that may write. It takes the write lock at once: a
+    /// transaction that read first and wrote later could fail in the middle.
+    pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)
+    }
+
+    /// A transaction that sees one committed state.
+    pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.readers.begin().await.map_err(failed)
+    }
+}
+
+/// Counts a change to staged data, so that candidates built before it are stale.
+pub(crate) async fn bump_staging_version(connection: &mut SqliteConnection) -> Result<()> {
+    sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1")
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// What sqlx says, in the words of the contract.
+pub(crate) fn failed(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Error::Unavailable(Box::new(error))
+        }
+        // SQLITE_BUSY and SQLITE_LOCKED, with any extension in the upper bits.
+        sqlx::Error::Database(ref cause)
+            if cause
+                .code()
+                .and_then(|code| code.parse::<u32>().ok())
+                .is_some_and(|code| matches!(code & 0xff, 5 | 6)) =>
+        {
+            Error::Unavailable(Box::new(error))
+        }
+        other => Error::Internal(Box::new(other)),
+    }
+}
+
+/// A count as SQLite stores it.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count as SQLite returned it.
+pub(crate) fn counted(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}

@@ -1,0 +1,106 @@
+//! Streaming a delivery into the database in batches, within the caller's
+//! transaction: memory holds one batch, whatever the delivery's size.
+
+use chrono::{DateTime, Utc};
+use domain::{Counters, Rejection, SourceRow};
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
+use warehouse_core::{Error, Fence, Result, RowStream};
+
+use crate::database::{failed, stored};
+
+/// Rows a statement: enough to forget the cost of a round trip to the database.
+const BATCH_ROWS: usize = 1_000;
+
+/// Where a delivery comes from and who loads it: what the quarantine records.
+pub(crate) struct Delivery<'a> {
+    /// The file, relative to its storage root.
+    pub(crate) origin: &'a str,
+    pub(crate) fence: &'a Fence,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// The table that takes a delivery's accepted rows.
+pub(crate) trait IncomingTable<T> {
+    /// One row as the JSON array that the insert statement expects.
+    fn encode(line: u64, row: T) -> Value;
+
+    /// Inserts a JSON array of rows.
+    async fn insert(connection: &mut SqliteConnection, rows: &str) -> sqlx::Result<()>;
+}
+
+/// Reads the whole delivery: accepted rows into `Table`, the others into
+/// quarantine, where they replace what the same origin put there before.
+/// Returns what was read and rejected.
+pub(crate) async fn read<T, Table: IncomingTable<T>>(
+    transaction: &mut Transaction<'static, Sqlite>,
+    delivery: &Delivery<'_>,
+    mut rows: RowStream<'_, T>,
+) -> Result<Counters> {
+    sqlx::query!("DELETE FROM quarantine WHERE origin = ?1", delivery.origin)
+        .execute(&mut **transaction)
+        .await
+        .map_err(failed)?;
+    let mut counters = Counters::default();
+    let mut accepted = Vec::with_capacity(BATCH_ROWS);
+    let mut rejected = Vec::new();
+    while let Some(row) = rows.try_next().await.map_err(Error::Source)? {
+        counters.rows_read += 1;
+        match row {
+            SourceRow::Accepted { line, row } => accepted.push(Table::encode(line, row)),
+            SourceRow::Rejected(rejection) => {
+                counters.rows_rejected += 1;
+                rejected.push(rejection);
+            }
+        }
+        if accepted.len() == BATCH_ROWS {
+            insert::<T, Table>(transaction, &mut accepted).await?;
+        }
+        if rejected.len() == BATCH_ROWS {
+            quarantine(transaction, delivery, &mut rejected).await?;
+        }
+    }
+    insert::<T, Table>(transaction, &mut accepted).await?;
+    quarantine(transaction, delivery, &mut rejected).await?;
+    Ok(counters)
+}
+
+async fn insert<T, Table: IncomingTable<T>>(
+    connection: &mut SqliteConnection,
+    rows: &mut Vec<Value>,
+) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let batch = Value::Array(std::mem::take(rows)).to_string();
+    rows.reserve(BATCH_ROWS);
+    Table::insert(connection, &batch).await.map_err(failed)
+}
+
+async fn quarantine(
+    connection: &mut SqliteConnection,
+    delivery: &Delivery<'_>,
+    rejections: &mut Vec<Rejection>,
+) -> Result<()> {
+    if rejections.is_empty() {
+        return Ok(());
+    }
+    let batch: Value = rejections
+        .drain(..)
+        .map(|Rejection { line, reason, raw }| json!([stored(line), reason.to_string(), raw]))
+        .collect();
+    let (batch, run_id) = (batch.to_string(), delivery.fence.run_id.to_string());
+    sqlx::query_file!(
+        "sql/insert_quarantine.sql",
+        batch,
+        delivery.origin,
+        run_id,
+        delivery.fence.stage,
+        delivery.now
+    )
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}

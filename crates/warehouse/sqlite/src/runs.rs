@@ -1,0 +1,519 @@
+//! Runs and stages as rows, and the lease on a run.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Counters, DateWindow, RunState, RunTrigger, StageState, run::STAGE_BUILD_FACT};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+use warehouse_core::{
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStage, RunStore,
+    StageFailure, WindowChoice,
+};
+
+use crate::{
+    SqliteWarehouse, alerts,
+    database::{counted, failed, stored},
+    fence, publish,
+    rows::corrupt,
+};
+
+#[async_trait]
+impl RunStore for SqliteWarehouse {
+    async fn create_run(&self, new: NewRun) -> Result<CreatedRun> {
+        let mut transaction = self.begin_write().await?;
+        let window = match choose_window(&mut transaction, &new).await? {
+            Choice::Found(run) => return Ok(CreatedRun { run, created: false }),
+            Choice::Create(window) => window,
+        };
+        insert_run(&mut transaction, &new, window).await?;
+        let run = load(&mut transaction, new.run_id).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(CreatedRun { run, created: true })
+    }
+
+    async fn run(&self, run_id: Uuid) -> Result<Option<Run>> {
+        let mut transaction = self.begin_read().await?;
+        find(&mut transaction, run_id).await
+    }
+
+    async fn runs(&self, states: &[RunState], after: Option<RunCursor>, limit: u32) -> Result<Vec<Run>> {
+        let states = serde_json::Value::from_iter(states.iter().map(|state| state.as_str())).to_string();
+        let after = after.map(|RunCursor(run_id)| run_id.to_string());
+        let mut transaction = self.begin_read().await?;
+        let ids = sqlx::query_scalar!(
+            "SELECT run_id FROM pipeline_runs
+             WHERE (?1 = '[]' OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR run_id < ?2)
+             ORDER BY run_id DESC LIMIT ?3",
+            states,
+            after,
+            limit
+        )
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        let mut runs = Vec::with_capacity(ids.len());
+        for id in ids {
+            runs.push(load(&mut transaction, parse_id(&id)?).await?);
+        }
+        Ok(runs)
+    }
+
+    async fn acquire_run(
+        &self,
+        pipeline: &str,
+        holder: &str,
+        ttl: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Run>> {
+        let ttl_ms = millis(ttl);
+        let mut transaction = self.begin_write().await?;
+        let candidate = sqlx::query_file_scalar!("sql/runs/acquire_candidate.sql", pipeline, holder)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let Some(run_id) = candidate else { return Ok(None) };
+        sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl_ms, now)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        sqlx::query!(
+            "UPDATE pipeline_run_stages SET state = 'PENDING' WHERE run_id = ?1 AND state = 'RUNNING'",
+            run_id
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        let run = load(&mut transaction, parse_id(&run_id)?).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(Some(run))
+    }
+
+    async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState> {
+        let (id, ttl_ms) = (run_id.to_string(), millis(ttl));
+        let renewed = sqlx::query!(
+            "UPDATE pipeline_runs SET lease_expires_ms = CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?3
+             WHERE run_id = ?1 AND lease_epoch = ?2 AND state = 'RUNNING'",
+            id,
+            epoch,
+            ttl_ms
+        )
+        .execute(&self.writer)
+        .await
+        .map_err(failed)?
+        .rows_affected();
+        if renewed > 0 {
+            return Ok(LeaseState::Held);
+        }
+        let run = self.run(run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))?;
+        Ok(if run.state.is_terminal() { LeaseState::Ended(run.state) } else { LeaseState::Lost })
+    }
+
+    async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence> {
+        let id = run_id.to_string();
+        let mut transaction = self.begin_write().await?;
+        let attempt = sqlx::query_file_scalar!("sql/runs/begin_stage.sql", id, epoch, stage, now)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let fence = |attempt| Fence { run_id, stage: stage.to_owned(), attempt, epoch };
+        let Some(attempt) = attempt else {
+            return Err(Error::Fenced {
+                fence: fence(0),
+                problem: "the run is not held at this epoch, or the stage is not PENDING with all its \
+                          dependencies succeeded"
+                    .to_owned(),
+            });
+        };
+        transaction.commit().await.map_err(failed)?;
+        Ok(fence(u32::try_from(attempt).map_err(corrupt)?))
+    }
+
+    async fn complete_stage(
+        &self,
+        fence: &Fence,
+        counters: Counters,
+        remarks: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let mut transaction = self.begin_write().await?;
+        fence::check(&mut transaction, fence).await?;
+        complete_stage(&mut transaction, fence, counters, remarks, now).await?;
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn fail_stage(
+        &self,
+        fence: &Fence,
+        failure: &StageFailure,
+        alert: Option<&NewAlert>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let run_id = fence.run_id.to_string();
+        let state = if failure.will_retry { StageState::Pending } else { StageState::Failed }.as_str();
+        let mut transaction = self.begin_write().await?;
+        fence::check(&mut transaction, fence).await?;
+        sqlx::query_file!(
+            "sql/runs/fail_stage.sql",
+            run_id,
+            fence.stage,
+            now,
+            state,
+            failure.code,
+            failure.message
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        if let Some(alert) = alert {
+            alerts::enqueue(&mut transaction, alert).await?;
+        }
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn finish_run(&self, run_id: Uuid, epoch: i64, now: DateTime<Utc>) -> Result<RunState> {
+        let mut transaction = self.begin_write().await?;
+        let run = load(&mut transaction, run_id).await?;
+        let state = final_state(&run, epoch)?;
+        end_run(&mut transaction, run_id, state, StageState::Skipped, now).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(state)
+    }
+
+    async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run> {
+        let mut transaction = self.begin_write().await?;
+        let run = load(&mut transaction, run_id).await?;
+        match run.state {
+            RunState::Cancelled => return Ok(run),
+            RunState::Succeeded | RunState::Failed => {
+                return Err(Error::Precondition(format!("run {run_id} has ended: it is {}", run.state)));
+            }
+            RunState::Queued | RunState::Running => {}
+        }
+        end_run(&mut transaction, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
+        let run = load(&mut transaction, run_id).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(run)
+    }
+
+    async fn retry_run(&self, run_id: Uuid, _now: DateTime<Utc>) -> Result<Run> {
+        let id = run_id.to_string();
+        let mut transaction = self.begin_write().await?;
+        let run = load(&mut transaction, run_id).await?;
+        if !matches!(run.state, RunState::Failed | RunState::Cancelled) {
+            return Err(Error::Precondition(format!(
+                "run {run_id} is {}: only a failed or cancelled run can be retried",
+                run.state
+            )));
+        }
+        sqlx::query!("UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL WHERE run_id = ?1", id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let keep_build = publish::has_current_build(&mut transaction, &id).await?;
+        sqlx::query!(
+            "UPDATE pipeline_run_stages SET state = 'PENDING', failures = 0, ended_at = NULL
+             WHERE run_id = ?1 AND (state <> 'SUCCEEDED' OR (stage = ?2 AND NOT ?3))",
+            id,
+            STAGE_BUILD_FACT,
+            keep_build
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        let run = load(&mut transaction, run_id).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(run)
+    }
+}
+
+enum Choice {
+    Found(Run),
+    Create(DateWindow),
+}
+
+/// Decides between an existing run and a new one, and over which days.
+async fn choose_window(connection: &mut SqliteConnection, new: &NewRun) -> Result<Choice> {
+    let window = match new.window {
+        WindowChoice::Days(window) => window,
+        WindowChoice::Unpublished { through } => {
+            if let Some(run) = active_run_through(connection, &new.pipeline, through).await? {
+                return Ok(Choice::Found(run));
+            }
+            match first_unpublished(connection).await? {
+                Some(day) if day <= through => DateWindow::new(day, through).map_err(corrupt)?,
+                Some(_) => {
+                    if let (false, Some(run)) = (new.force, publisher_of(connection, through).await?) {
+                        return Ok(Choice::Found(run));
+                    }
+                    DateWindow::day(through)
+                }
+                None => DateWindow::day(through),
+            }
+        }
+    };
+    match newest_run_over(connection, &new.pipeline, window).await? {
+        Some(run) if !run.state.is_terminal() => Ok(Choice::Found(run)),
+        Some(run) if run.state == RunState::Succeeded && !new.force => Ok(Choice::Found(run)),
+        _ => Ok(Choice::Create(window)),
+    }
+}
+
+async fn active_run_through(
+    connection: &mut SqliteConnection,
+    pipeline: &str,
+    through: NaiveDate,
+) -> Result<Option<Run>> {
+    let id = sqlx::query_scalar!(
+        "SELECT run_id FROM pipeline_runs
+         WHERE pipeline = ?1 AND window_end = ?2 AND state IN ('QUEUED', 'RUNNING') ORDER BY run_id LIMIT 1",
+        pipeline,
+        through
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed)?;
+    find_by(connection, id).await
+}
+
+async fn newest_run_over(
+    connection: &mut SqliteConnection,
+    pipeline: &str,
+    window: DateWindow,
+) -> Result<Option<Run>> {
+    let (start, end) = (window.start(), window.end());
+    let id = sqlx::query_scalar!(
+        "SELECT run_id FROM pipeline_runs
+         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3 AND state <> 'CANCELLED'
+         ORDER BY run_id DESC LIMIT 1",
+        pipeline,
+        start,
+        end
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed)?;
+    find_by(connection, id).await
+}
+
+async fn publisher_of(connection: &mut SqliteConnection, day: NaiveDate) -> Result<Option<Run>> {
+    let id = sqlx::query_scalar!("SELECT run_id FROM published_days WHERE activity_date = ?1", day)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+    find_by(connection, id).await
+}
+
+async fn first_unpublished(connection: &mut SqliteConnection) -> Result<Option<NaiveDate>> {
+    let row =
+        sqlx::query_file!("sql/runs/first_unpublished.sql").fetch_one(connection).await.map_err(failed)?;
+    Ok(row.day)
+}
+
+async fn insert_run(connection: &mut SqliteConnection, new: &NewRun, window: DateWindow) -> Result<()> {
+    let (id, start, end, trigger) =
+        (new.run_id.to_string(), window.start(), window.end(), new.trigger.as_str());
+    sqlx::query!(
+        "INSERT INTO pipeline_runs (run_id, pipeline, window_start, window_end, run_trigger, state, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6)",
+        id,
+        new.pipeline,
+        start,
+        end,
+        trigger,
+        new.created_at
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for (position, stage) in (0_i64..).zip(&new.stages) {
+        let depends_on = serde_json::Value::from(stage.depends_on.clone()).to_string();
+        sqlx::query!(
+            "INSERT INTO pipeline_run_stages (run_id, stage, position, service, depends_on, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, 'PENDING')",
+            id,
+            stage.stage,
+            position,
+            stage.service,
+            depends_on
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Commits a stage as SUCCEEDED within the caller's transaction, which has
+/// checked the fence.
+pub(crate) async fn complete_stage(
+    connection: &mut SqliteConnection,
+    fence: &Fence,
+    counters: Counters,
+    remarks: &[String],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
+    let (run_id, remarks) = (fence.run_id.to_string(), serde_json::Value::from(remarks.to_vec()).to_string());
+    let [read, written, unchanged, duplicate, rejected, removed, bytes] = [
+        counters.rows_read,
+        counters.rows_written,
+        counters.rows_unchanged,
+        counters.rows_duplicate,
+        counters.rows_rejected,
+        counters.rows_removed,
+        counters.bytes_read,
+    ]
+    .map(stored);
+    sqlx::query_file!(
+        "sql/runs/complete_stage.sql",
+        run_id,
+        fence.stage,
+        now,
+        read,
+        written,
+        unchanged,
+        duplicate,
+        rejected,
+        removed,
+        bytes,
+        remarks
+    )
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// The counters of a run's stages that have succeeded.
+pub(crate) async fn finished_stages(
+    connection: &mut SqliteConnection,
+    run_id: Uuid,
+) -> Result<Vec<(String, Counters)>> {
+    let run = load(connection, run_id).await?;
+    Ok(run
+        .stages
+        .into_iter()
+        .filter(|stage| stage.state == StageState::Succeeded)
+        .map(|stage| (stage.stage, stage.counters))
+        .collect())
+}
+
+/// What a run ends as, if it may end now.
+fn final_state(run: &Run, epoch: i64) -> Result<RunState> {
+    let run_id = run.run_id;
+    if run.state != RunState::Running || run.lease_epoch != epoch {
+        return Err(Error::Precondition(format!("run {run_id} is not held at lease epoch {epoch}")));
+    }
+    let any = |state| run.stages.iter().any(|stage| stage.state == state);
+    if any(StageState::Running) || (any(StageState::Pending) && !any(StageState::Failed)) {
+        return Err(Error::Precondition(format!("run {run_id} has unfinished stages")));
+    }
+    let succeeded = run.stages.iter().all(|stage| stage.state == StageState::Succeeded);
+    Ok(if succeeded { RunState::Succeeded } else { RunState::Failed })
+}
+
+/// Ends a run, and with it the stages that have not ended.
+async fn end_run(
+    connection: &mut SqliteConnection,
+    run_id: Uuid,
+    state: RunState,
+    unfinished: StageState,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let (id, state, unfinished) = (run_id.to_string(), state.as_str(), unfinished.as_str());
+    sqlx::query!("UPDATE pipeline_runs SET state = ?2, ended_at = ?3 WHERE run_id = ?1", id, state, now)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query!(
+        "UPDATE pipeline_run_stages SET state = ?2, ended_at = ?3
+         WHERE run_id = ?1 AND state IN ('PENDING', 'RUNNING')",
+        id,
+        unfinished,
+        now
+    )
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+async fn find_by(connection: &mut SqliteConnection, id: Option<String>) -> Result<Option<Run>> {
+    match id {
+        Some(id) => find(connection, parse_id(&id)?).await,
+        None => Ok(None),
+    }
+}
+
+async fn load(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Run> {
+    find(connection, run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))
+}
+
+async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Option<Run>> {
+    let id = run_id.to_string();
+    let row = sqlx::query!(
+        r#"SELECT pipeline, window_start AS "window_start: NaiveDate", window_end AS "window_end: NaiveDate",
+                  run_trigger, state, lease_epoch, created_at AS "created_at: DateTime<Utc>",
+                  started_at AS "started_at: DateTime<Utc>", ended_at AS "ended_at: DateTime<Utc>", traceparent
+           FROM pipeline_runs WHERE run_id = ?1"#,
+        id
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed)?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Run {
+        run_id,
+        pipeline: row.pipeline,
+        window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
+        trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
+        state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
+        lease_epoch: row.lease_epoch,
+        created_at: row.created_at,
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+        traceparent: row.traceparent,
+        stages: stages(connection, &id).await?,
+    }))
+}
+
+async fn stages(connection: &mut SqliteConnection, run_id: &str) -> Result<Vec<RunStage>> {
+    let rows =
+        sqlx::query_file!("sql/runs/stages.sql", run_id).fetch_all(connection).await.map_err(failed)?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(RunStage {
+                stage: row.stage,
+                service: row.service,
+                depends_on: serde_json::from_str(&row.depends_on).map_err(corrupt)?,
+                state: StageState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
+                attempt: u32::try_from(row.attempt).map_err(corrupt)?,
+                failures: u32::try_from(row.failures).map_err(corrupt)?,
+                started_at: row.started_at,
+                ended_at: row.ended_at,
+                counters: Counters {
+                    rows_read: counted(row.rows_read),
+                    rows_written: counted(row.rows_written),
+                    rows_unchanged: counted(row.rows_unchanged),
+                    rows_duplicate: counted(row.rows_duplicate),
+                    rows_rejected: counted(row.rows_rejected),
+                    rows_removed: counted(row.rows_removed),
+                    bytes_read: counted(row.bytes_read),
+                },
+                remarks: serde_json::from_str(&row.remarks).map_err(corrupt)?,
+                error_code: row.error_code,
+                error_message: row.error_message,
+            })
+        })
+        .collect()
+}
+
+fn parse_id(id: &str) -> Result<Uuid> {
+    Uuid::parse_str(id).map_err(corrupt)
+}
+
+fn millis(duration: Duration) -> i64 {
+    stored(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
