@@ -232,3 +232,79 @@ impl fmt::Display for Causes<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::date_window::parse_day;
+    use tonic::Code;
+
+    use super::*;
+
+    /// Every variant, the code it becomes, and what its message must tell.
+    fn variants() -> Vec<(Error, Code, &'static str)> {
+        let day = parse_day("2026-01-05").unwrap();
+        let at = PageRef { day, page: 3 };
+        let status = StatusCode::IM_A_TEAPOT;
+        let retry_after = Some(Duration::from_secs(9));
+        let throttled = || Error::Throttled { at, status, retry_after };
+        let changed = landing::Error::Changed { root: "file:///l/".into(), path: "p".into() };
+        let lost = Imbalance(domain::Counters { rows_read: 1, ..Default::default() });
+        vec![
+            (Error::Token(SecretError::Empty("/token".into())), Code::FailedPrecondition, "/token is empty"),
+            (Error::UnusableToken, Code::FailedPrecondition, "check how it was stored"),
+            (Error::Unauthenticated { at, status }, Code::Unauthenticated, "--product-api-token-file"),
+            (Error::RequestRefused { at, status }, Code::FailedPrecondition, "--product-api-url"),
+            (throttled(), Code::ResourceExhausted, "throttling"),
+            (Error::ServerFailed { at, status, retry_after: None }, Code::Unavailable, "failed (418"),
+            (
+                Error::Connection { at, cause: "reset".into() },
+                Code::Unavailable,
+                "no answer from the product API: reset",
+            ),
+            (Error::BrokenOff { at, received: 17 }, Code::Unavailable, "breaks off after 17 bytes"),
+            (Error::TimedOut { at, limit: Duration::from_secs(30) }, Code::DeadlineExceeded, "within 30s"),
+            (
+                Error::Malformed { at, problem: "odd".into(), line: 2, column: 5, excerpt: "\"x\"".into() },
+                Code::DataLoss,
+                "odd at line 2 column 5: \"x\"",
+            ),
+            (Error::PageTooLarge { at, limit: 9 }, Code::DataLoss, "--product-api-max-page-bytes"),
+            (Error::RepeatedPage { at }, Code::DataLoss, "2026-01-05 page 3"),
+            (Error::EndlessPaging { at }, Code::DataLoss, "--product-api-max-pages"),
+            (
+                Error::GaveUp { attempts: 5, last: Box::new(throttled()) },
+                Code::ResourceExhausted,
+                "5 attempts",
+            ),
+            (Error::Landing { day, source: changed }, Code::Aborted, "landing 2026-01-05: p in file:///l/"),
+            (Error::Warehouse(warehouse::Error::Refused("no".into())), Code::DataLoss, "no"),
+            (Error::Imbalance(lost), Code::Internal, "do not balance"),
+            (Error::Abnormal { day }, Code::Internal, "2026-01-05"),
+            (
+                Error::InvalidRequest(FieldViolations::of("end_date", "odd")),
+                Code::InvalidArgument,
+                "end_date: odd",
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_variant_tells_the_caller_what_and_where() {
+        for (error, code, part) in variants() {
+            let retry_after = error.retry_after();
+            let status = Status::from(error);
+            assert_eq!(status.code(), code, "{}", status.message());
+            assert!(status.message().contains(part), "{}", status.message());
+            let told = tonic_types::StatusExt::get_details_retry_info(&status);
+            assert_eq!(told.and_then(|info| info.retry_delay), retry_after);
+        }
+    }
+
+    #[test]
+    fn a_stage_fails_with_the_same_words() {
+        for (error, ..) in variants() {
+            let (kind, message, retry_after) = (error.kind(), error.to_string(), error.retry_after());
+            assert_eq!(StageError::from(error), StageError { kind, message, retry_after });
+        }
+    }
+}

@@ -16,6 +16,8 @@ mod record;
 mod retry;
 mod service;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod usage_file;
 
 use std::sync::Arc;

@@ -1,0 +1,72 @@
+//! What the tests start from.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::Parser;
+use domain::date_window::parse_day;
+use futures::TryStreamExt;
+use runtime::Clock;
+
+use crate::{
+    Error, Options,
+    api::{ProductApi, Session, http_client},
+    page::Page,
+    paging::pages,
+};
+
+pub(super) const TOKEN: &str = "s3cr3t-t0ken";
+
+/// The day that most tests ask for.
+pub(super) const DAY: &str = "2026-01-05";
+
+pub(super) fn day(text: &str) -> NaiveDate {
+    parse_day(text).unwrap()
+}
+
+/// A clock that stands still.
+pub(super) struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339("2026-01-06T06:00:00Z").unwrap().to_utc()
+    }
+}
+
+/// Options with a token and retries that hardly wait, as `flags` say otherwise.
+pub(super) fn options(url: &str, flags: &[&str]) -> Options {
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: Options,
+    }
+    let defaults = [
+        "test",
+        "--product-api-url",
+        url,
+        "--product-api-token",
+        TOKEN,
+        "--product-api-min-backoff=1ms",
+        "--product-api-max-backoff=2ms",
+        "--product-api-max-retry-after=1ms",
+    ];
+    CommandLine::parse_from(defaults.iter().chain(flags)).options
+}
+
+pub(super) fn api(options: &Options) -> ProductApi {
+    let client = http_client(options.product_api_timeout).unwrap();
+    ProductApi::new(options, client, Arc::new(StoppedClock)).unwrap()
+}
+
+pub(super) fn session(url: &str, flags: &[&str]) -> Session {
+    api(&options(url, flags)).session().unwrap()
+}
+
+/// All pages of [`DAY`].
+pub(super) async fn fetch(url: &str, flags: &[&str]) -> Result<Vec<Page>, Error> {
+    pages(&session(url, flags), day(DAY)).map_ok(|(_, page)| page).try_collect().await
+}
+
+pub(super) fn records(pages: &[Page]) -> Vec<&str> {
+    pages.iter().flat_map(Page::lines).collect()
+}
