@@ -23,7 +23,7 @@ use axum::{
 };
 use bytes::Bytes;
 use domain::DateWindow;
-use futures::stream;
+use futures::{StreamExt as _, future, stream};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -112,7 +112,7 @@ async fn product_usage(
     let Query(raw) = query.map_err(|rejection| ApiError::bad_request(rejection.body_text()))?;
     let asked = Parameters::parse(&raw)?;
     api.options.requests.record(asked.window);
-    let fault = api.options.faults.take(Some(asked.window));
+    let fault = api.options.faults.take(asked.window);
     let page = Page::cut(&api.book, &asked, api.options.max_page_size);
     match fault {
         None => Ok(page.into_response()),
@@ -216,8 +216,14 @@ impl Page {
         let headers = self.headers();
         let whole: Vec<u8> = self.pieces.concat();
         let half = Bytes::copy_from_slice(whole.get(..whole.len() / 2).unwrap_or_default());
-        let cut = std::io::Error::other("the body is cut on request");
-        (headers, Body::from_stream(stream::iter([Ok(half), Err(cut)]))).into_response()
+        let cut = async {
+            // An error right after the bytes would take them along, unsent: the
+            // server flushes only when the body lets it wait.
+            tokio::task::yield_now().await;
+            Err(std::io::Error::other("the body is cut on purpose"))
+        };
+        let body = stream::once(future::ready(Ok(half))).chain(stream::once(cut));
+        (headers, Body::from_stream(body)).into_response()
     }
 }
 

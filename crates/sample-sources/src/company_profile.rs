@@ -6,25 +6,11 @@ use rand::{Rng, RngExt as _};
 use crate::{
     DefectRates,
     company_name::{Country, Trade, draw_name},
+    day_range::DayRange,
     defects::{BadCrmEntry, happens},
     random_stream::{Purpose, RandomStreams},
     usage_curve::UsageCurve,
 };
-
-/// Days from one on, up to but not including another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DayRange {
-    pub(crate) from: NaiveDate,
-    pub(crate) until: NaiveDate,
-}
-
-impl DayRange {
-    pub(crate) const ALWAYS: Self = Self { from: NaiveDate::MIN, until: NaiveDate::MAX };
-
-    pub(crate) fn contains(&self, day: NaiveDate) -> bool {
-        self.from <= day && day < self.until
-    }
-}
 
 /// One company of a world.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,7 +136,7 @@ impl CrmEntry {
         let country = Country::draw(rng);
         let trade = Trade::draw(rng);
         let name = draw_name(country, trade, rng);
-        let renamed = happens(0.02, rng).then(|| (scene.turning_point(rng), format!("{name} (new)")));
+        let renamed = happens(0.02, rng).then(|| (scene.turning_point(rng), draw_name(country, trade, rng)));
         Self {
             days,
             name,

@@ -91,3 +91,20 @@ fn write_timestamp(at: DateTime<Utc>, notation: TimestampNotation) -> String {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_notation_is_a_timestamp_that_means_the_same_moment() {
+        let at = DateTime::from_timestamp(1_770_000_000, 0).unwrap();
+        let notations =
+            [TimestampNotation::Utc, TimestampNotation::Offset { hours: -5 }, TimestampNotation::WithoutZone];
+        let written = notations.map(|notation| write_timestamp(at, notation));
+        assert_eq!(written, ["2026-02-02T02:40:00Z", "2026-02-01T21:40:00-05:00", "2026-02-02 02:40:00"]);
+        for text in written {
+            assert_eq!(domain::timestamp::parse_timestamp(&text), Some(at));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 use rand::{Rng, RngExt as _, seq::IndexedRandom as _};
 
-use crate::company_profile::DayRange;
+use crate::day_range::DayRange;
 
 /// How often sources misbehave: shares from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -86,14 +86,9 @@ impl Faults {
     }
 
     /// The fault that a request for `window` meets, which thereby has happened.
-    /// A request whose days nobody can tell has no window.
-    pub(crate) fn take(&self, window: Option<DateWindow>) -> Option<Fault> {
+    pub(crate) fn take(&self, window: DateWindow) -> Option<Fault> {
         let mut script = self.lock();
-        let meets = |scripted: &ScriptedFault| match scripted.day {
-            None => true,
-            Some(day) => window.is_some_and(|window| window.contains(day)),
-        };
-        let at = script.iter().position(meets)?;
+        let at = script.iter().position(|scripted| scripted.day.is_none_or(|day| window.contains(day)))?;
         let scripted = script.get_mut(at)?;
         let fault = scripted.fault.clone();
         scripted.remaining -= 1;
@@ -119,8 +114,8 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn window(start: &str, end: &str) -> Option<DateWindow> {
-        Some(DateWindow::parse(start, end).unwrap())
+    fn window(start: &str, end: &str) -> DateWindow {
+        DateWindow::parse(start, end).unwrap()
     }
 
     #[test]
@@ -130,7 +125,7 @@ mod tests {
         faults.fail_next(1, Fault::GarbageBody);
         faults.fail_next(0, Fault::CutBody);
         assert_eq!(faults.pending(), 3);
-        let met: Vec<_> = (0..4).map(|_| faults.take(None)).collect();
+        let met: Vec<_> = (0..4).map(|_| faults.take(window("2026-01-01", "2026-01-01"))).collect();
         let server_error = Some(Fault::status(500));
         assert_eq!(met, [server_error.clone(), server_error, Some(Fault::GarbageBody), None]);
     }
@@ -138,10 +133,9 @@ mod tests {
     #[test]
     fn a_fault_for_a_day_waits_for_a_request_of_that_day() {
         let faults = Faults::new();
-        let day = window("2026-01-05", "2026-01-05").unwrap().start();
+        let day = window("2026-01-05", "2026-01-05").start();
         faults.fail_next_for(day, 1, Fault::CutBody);
         assert_eq!(faults.take(window("2026-01-01", "2026-01-04")), None);
-        assert_eq!(faults.take(None), None);
         assert_eq!(faults.take(window("2026-01-04", "2026-01-06")), Some(Fault::CutBody));
         assert_eq!(faults.pending(), 0);
     }
@@ -151,6 +145,6 @@ mod tests {
         let faults = Faults::new();
         faults.fail_next(9, Fault::status(401));
         faults.clone().clear();
-        assert_eq!(faults.take(None), None);
+        assert_eq!(faults.take(window("2026-01-01", "2026-01-01")), None);
     }
 }

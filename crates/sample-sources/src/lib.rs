@@ -10,6 +10,7 @@ mod api;
 mod company_name;
 mod company_profile;
 mod crm_export;
+mod day_range;
 mod defects;
 mod faults;
 mod random_stream;

@@ -47,3 +47,22 @@ impl RequestLog {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_counts_for_every_day_it_asks_for() {
+        let log = RequestLog::new();
+        let day = |text| domain::date_window::parse_day(text).unwrap();
+        for (start, end) in
+            [("2026-01-01", "2026-01-03"), ("2026-01-03", "2026-01-03"), ("2026-01-03", "2026-01-03")]
+        {
+            log.clone().record(DateWindow::parse(start, end).unwrap());
+        }
+        let counts = ["2025-12-31", "2026-01-01", "2026-01-03"].map(|text| log.requests(day(text)));
+        assert_eq!(counts, [0, 1, 3]);
+        assert_eq!(log.total(), 3);
+    }
+}

@@ -242,7 +242,8 @@ impl DayBuilder {
         self.company_ids.push(company_id.into());
     }
 
-    fn build(self) -> DayRecords {
+    fn build(mut self) -> DayRecords {
+        self.text.shrink_to_fit();
         let given = DayRecords { text: Bytes::from(self.text), ends: self.ends };
         if self.company_ids.is_sorted() {
             return given;
@@ -260,5 +261,80 @@ impl DayBuilder {
             ends.push(text.len());
         }
         DayRecords { text: Bytes::from(text), ends }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        parse_day(text).unwrap()
+    }
+
+    fn error(ndjson: &str) -> String {
+        UsageBook::from_ndjson(ndjson.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn records_are_ordered_by_company_and_equal_ones_stay_in_order() {
+        let book = UsageBook::new();
+        let given = [
+            r#"{"company_id":"b","events":1}"#,
+            r#"{"company_id":"a"}"#,
+            r#"{"company_id":"b","events":0}"#,
+            r#"{"company_id":7}"#,
+        ];
+        book.replace_day(day("2026-01-01"), given).unwrap();
+        assert_eq!(book.records(day("2026-01-01")), [given[3], given[1], given[0], given[2]]);
+    }
+
+    #[test]
+    fn lines_are_kept_verbatim_with_invalid_values_and_unknown_fields() {
+        let line = r#"{ "date" : "2026-01-02","company_id":null, "events": -3.5e2, "more":["x" ] }"#;
+        let book = UsageBook::from_ndjson(format!("\n{line}\r\n\n").as_bytes()).unwrap();
+        assert_eq!(book.days(), [day("2026-01-02")]);
+        assert_eq!(book.records(day("2026-01-02")), [line]);
+    }
+
+    #[test]
+    fn a_line_without_a_usable_date_is_refused_by_number() {
+        assert!(
+            error("{\"date\":\"2026-01-01\"}\n{\"events\":1}").starts_with("line 2: \"date\" is missing")
+        );
+        assert!(error(r#"{"date":"2026-1-1"}"#).starts_with("line 1: \"date\" is \"2026-1-1\""));
+        assert!(error(r#"{"date":20260101}"#).starts_with("line 1: \"date\" is 20260101"));
+    }
+
+    #[test]
+    fn what_would_break_the_answer_is_refused() {
+        for line in ["nonsense", r#"["2026-01-01","a"]"#, r#"{"date":"2026-01-01"} {}"#] {
+            assert!(error(line).starts_with("line 1: not a JSON object"), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_line_is_named() {
+        let ndjson: &[u8] = b"{\"date\":\"2026-01-01\"}\n\xff\n";
+        let error = UsageBook::from_ndjson(ndjson).unwrap_err().to_string();
+        assert!(error.starts_with("line 2: cannot read it"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_replacement_leaves_the_book_alone() {
+        let book = UsageBook::new();
+        book.replace_day(day("2026-01-01"), ["{}"]).unwrap();
+        let error = book.replace_day(day("2026-01-01"), ["{}", "{"]).unwrap_err();
+        assert!(error.to_string().starts_with("line 2: not a JSON object"), "{error}");
+        assert_eq!(book.records(day("2026-01-01")), ["{}"]);
+    }
+
+    #[test]
+    fn a_day_replaced_by_nothing_is_gone() {
+        let book = UsageBook::new();
+        book.replace_day(day("2026-01-01"), ["{}"]).unwrap();
+        book.clone().replace_day(day("2026-01-01"), [""; 0]).unwrap();
+        assert!(book.is_empty());
+        assert_eq!(book.days(), []);
     }
 }

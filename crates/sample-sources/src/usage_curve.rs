@@ -4,7 +4,7 @@ use chrono::{Datelike as _, NaiveDate, Weekday};
 use rand::{Rng, RngExt as _, seq::IndexedRandom as _};
 use rand_distr::{Binomial, Distribution as _, StandardNormal};
 
-use crate::company_profile::DayRange;
+use crate::day_range::DayRange;
 
 /// The median company has this many users; sizes spread log-normally around it.
 const MEDIAN_SEATS: f64 = 12.0;

@@ -1,0 +1,18 @@
+//! Half-open ranges of days.
+
+use chrono::NaiveDate;
+
+/// Days from one on, up to but not including another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DayRange {
+    pub(crate) from: NaiveDate,
+    pub(crate) until: NaiveDate,
+}
+
+impl DayRange {
+    pub(crate) const ALWAYS: Self = Self { from: NaiveDate::MIN, until: NaiveDate::MAX };
+
+    pub(crate) fn contains(&self, day: NaiveDate) -> bool {
+        self.from <= day && day < self.until
+    }
+}
