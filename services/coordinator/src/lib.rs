@@ -1,1 +1,108 @@
-//! Durable runs: order, leases, retries, alert outbox.
+//! Durable runs of the pipeline: order, leases, retries, alert outbox.
+//!
+//! The store has the truth. Callers create and cancel runs there ([`service`]);
+//! the dispatcher takes up the one whose turn it is by its lease, the executor
+//! starts every stage whose turn it is and records what became of it, and the
+//! outbox tells people of failures.
+
+mod alerts;
+mod attempts;
+mod backfill;
+mod config;
+mod convert;
+mod dispatcher;
+mod error;
+mod executor;
+pub mod pipeline;
+mod progress;
+pub mod retry;
+mod runs;
+mod service;
+mod stage_call;
+mod watch;
+
+pub use config::{Args, Connections, Options, StageEndpoint};
+pub use error::Error;
+
+use std::sync::Arc;
+
+use proto::pipeline::v1::pipeline_service_server::PipelineServiceServer;
+use runtime::{Context, Service};
+use tokio::sync::Notify;
+use warehouse::SharedWarehouse;
+
+use crate::{
+    alerts::AlertDelivery,
+    dispatcher::Dispatcher,
+    executor::RunExecutor,
+    progress::ProgressBoard,
+    retry::Jitter,
+    runs::{RunIds, Runs},
+    service::PipelineApi,
+};
+
+/// Starts the coordinator as a process of its own.
+///
+/// # Errors
+/// If an endpoint is no URL, the warehouse cannot be opened, or as [`assemble`].
+pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
+    let connections = args.connections()?;
+    let warehouse = warehouse::open(&args.warehouse_url).await?;
+    assemble(args.options, connections, warehouse, &context)
+}
+
+/// The coordinator over given connections and storage.
+///
+/// # Errors
+/// If the pipeline file is not usable, names a service without a connection, or
+/// the lease is too short.
+pub fn assemble(
+    options: Options,
+    connections: Connections,
+    warehouse: SharedWarehouse,
+    context: &Context,
+) -> anyhow::Result<Service> {
+    let pipeline = Arc::new(options.pipeline()?);
+    pipeline.check_services(connections.stages.keys())?;
+    let ids = RunIds::default();
+    let holder = options.holder_or(|| ids.next(context.clock.now()).to_string());
+    let (run_queued, alert_written) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let board = ProgressBoard::default();
+    let jitter = Jitter::from_system()?;
+    let delivery = AlertDelivery {
+        policy: pipeline.on_failure.clone(),
+        notifier: connections.notifier,
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        jitter: jitter.clone(),
+        alert_written: Arc::clone(&alert_written),
+        shutdown: context.shutdown.clone(),
+        hard_stop: context.hard_stop.clone(),
+    };
+    let executor = RunExecutor {
+        pipeline: Arc::clone(&pipeline),
+        services: connections.stages,
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        board: board.clone(),
+        alert_written,
+        jitter,
+        lease_ttl: options.checked_lease_ttl()?,
+        shutdown: context.shutdown.clone(),
+        hard_stop: context.hard_stop.clone(),
+    };
+    let dispatcher = Dispatcher { executor, holder, run_queued: Arc::clone(&run_queued) };
+    let runs = Runs {
+        pipeline,
+        warehouse,
+        clock: Arc::clone(&context.clock),
+        ids,
+        board,
+        run_queued,
+        shutdown: context.shutdown.clone(),
+    };
+    Ok(Service::new("coordinator")
+        .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
+        .with_background("the dispatcher", dispatcher.run())
+        .with_background("the alert delivery", delivery.run()))
+}

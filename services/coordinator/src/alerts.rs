@@ -1,0 +1,217 @@
+//! From the outbox to the notifier, at least once and under a stable key.
+
+use std::{sync::Arc, time::Duration};
+
+use proto::notifier::v1::{
+    Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
+};
+use runtime::Clock;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tracing::{error, info, warn};
+use warehouse::{NewAlert, PendingAlert, SharedWarehouse};
+
+use crate::{pipeline::FailureAlert, retry::Jitter};
+
+/// How often the outbox is looked into without being told: what another replica
+/// wrote, what was put back, and claims that lapsed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Delivers alerts for as long as the process lives.
+pub(crate) struct AlertDelivery {
+    pub(crate) policy: FailureAlert,
+    /// Without one, alerts go to the log only.
+    pub(crate) notifier: Option<Channel>,
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) jitter: Jitter,
+    /// Told when an alert is in the outbox.
+    pub(crate) alert_written: Arc<Notify>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) hard_stop: CancellationToken,
+}
+
+/// What became of one delivery.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Every channel has taken it or will never take it; these refused.
+    Settled { refusals: Vec<String> },
+    /// Something passing is in the way.
+    Deferred { problem: String },
+}
+
+impl AlertDelivery {
+    /// Delivers alerts until the process begins to shut down. What is left then
+    /// stays in the outbox.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        tokio::select! {
+            () = self.hard_stop.cancelled() => {}
+            () = self.deliver_until_shutdown() => {}
+        }
+        Ok(())
+    }
+
+    async fn deliver_until_shutdown(&self) {
+        while !self.shutdown.is_cancelled() {
+            match self.deliver_next().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => warn!(%error, "the alert outbox could not be read or written; trying again"),
+            }
+            tokio::select! {
+                () = self.shutdown.cancelled() => {}
+                () = self.alert_written.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Delivers one alert; returns whether there was one.
+    async fn deliver_next(&self) -> warehouse::Result<bool> {
+        // A claim outlives the delivery, so that nobody delivers beside us.
+        let claim = self.policy.timeout * 2;
+        let due = self.warehouse.claim_due_alerts(1, claim).await?;
+        let Some(pending) = due.into_iter().next() else { return Ok(false) };
+        let outcome = match &self.notifier {
+            Some(notifier) => self.notify(notifier.clone(), &pending.alert).await,
+            None => {
+                log_undeliverable(&pending.alert, "no notifier is configured");
+                Outcome::Settled { refusals: Vec::new() }
+            }
+        };
+        self.record(&pending, outcome).await?;
+        Ok(true)
+    }
+
+    async fn notify(&self, notifier: Channel, alert: &NewAlert) -> Outcome {
+        let request = NotifyRequest { alert: Some(to_proto(alert)) };
+        let mut client = NotifierServiceClient::new(notifier);
+        match tokio::time::timeout(self.policy.timeout, client.notify(request)).await {
+            Ok(Ok(response)) => outcome(&response.into_inner().deliveries),
+            Ok(Err(status)) => Outcome::Deferred {
+                problem: format!("{}: {}", runtime::code_name(status.code()), status.message()),
+            },
+            Err(_) => Outcome::Deferred { problem: format!("no answer within {:?}", self.policy.timeout) },
+        }
+    }
+
+    async fn record(&self, pending: &PendingAlert, outcome: Outcome) -> warehouse::Result<()> {
+        let NewAlert { alert_key, run_id, stage, .. } = &pending.alert;
+        let activity = self.policy.name.as_str();
+        match outcome {
+            Outcome::Settled { refusals } => {
+                for refusal in refusals {
+                    log_undeliverable(&pending.alert, &refusal);
+                }
+                self.warehouse.settle_alert(alert_key, self.clock.now()).await?;
+                info!(%run_id, %stage, alert_key, "{activity}: alert settled");
+            }
+            Outcome::Deferred { problem } => {
+                let wait = self.policy.backoff.delay(pending.tries.saturating_add(1), self.jitter.next());
+                self.warehouse.defer_alert(alert_key, wait, &problem).await?;
+                warn!(%run_id, %stage, alert_key, error = %problem, ?wait, "{activity}: alert not delivered, will be retried");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says loudly in the log what people would have been told.
+fn log_undeliverable(alert: &NewAlert, reason: &str) {
+    let NewAlert {
+        alert_key,
+        pipeline,
+        stage,
+        attempt,
+        error_code,
+        error_message,
+        run_id,
+        business_date,
+        ..
+    } = alert;
+    error!(
+        alert_key, pipeline, stage, attempt, code = error_code, error = error_message, %run_id, %business_date, reason,
+        "ALERT that reaches nobody but this log"
+    );
+}
+
+fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
+    let told = |wanted: DeliveryState| {
+        deliveries
+            .iter()
+            .filter(move |delivery| delivery.state() == wanted)
+            .map(|delivery| format!("{}: {}", delivery.channel().as_str_name(), delivery.error_message))
+    };
+    // A state that a newer notifier knows arrives as unspecified: ask again.
+    let passing: Vec<String> =
+        told(DeliveryState::Retryable).chain(told(DeliveryState::Unspecified)).collect();
+    if !passing.is_empty() {
+        return Outcome::Deferred { problem: passing.join("; ") };
+    }
+    if deliveries.is_empty() {
+        return Outcome::Settled { refusals: vec!["the notifier has no channel".to_owned()] };
+    }
+    Outcome::Settled { refusals: told(DeliveryState::Refused).collect() }
+}
+
+fn to_proto(alert: &NewAlert) -> Alert {
+    Alert {
+        alert_key: alert.alert_key.clone(),
+        pipeline: alert.pipeline.clone(),
+        stage: alert.stage.clone(),
+        error_message: alert.error_message.clone(),
+        run_id: alert.run_id.to_string(),
+        business_date: alert.business_date.to_string(),
+        fail_time: Some(crate::convert::timestamp(alert.failed_at)),
+        attempt: alert.attempt,
+        error_code: alert.error_code.clone(),
+        trace_url: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::notifier::v1::Channel as ChannelKind;
+
+    use super::*;
+
+    fn delivery(channel: ChannelKind, state: DeliveryState, error_message: &str) -> ChannelDelivery {
+        ChannelDelivery {
+            channel: channel.into(),
+            state: state.into(),
+            error_message: error_message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_alert_is_settled_once_no_channel_can_still_take_it() {
+        let delivered = delivery(ChannelKind::Slack, DeliveryState::Delivered, "");
+        let refused = delivery(ChannelKind::Teams, DeliveryState::Refused, "404");
+        let away = delivery(ChannelKind::Webhook, DeliveryState::Retryable, "timed out");
+        assert_eq!(outcome(std::slice::from_ref(&delivered)), Outcome::Settled { refusals: vec![] });
+        assert_eq!(
+            outcome(&[delivered.clone(), refused.clone()]),
+            Outcome::Settled { refusals: vec!["CHANNEL_TEAMS: 404".to_owned()] }
+        );
+        assert_eq!(
+            outcome(&[delivered, refused, away]),
+            Outcome::Deferred { problem: "CHANNEL_WEBHOOK: timed out".to_owned() }
+        );
+    }
+
+    #[test]
+    fn a_notifier_without_channels_is_told_loudly_instead_of_asked_for_ever() {
+        assert_eq!(
+            outcome(&[]),
+            Outcome::Settled { refusals: vec!["the notifier has no channel".to_owned()] }
+        );
+    }
+
+    #[test]
+    fn a_state_of_a_newer_notifier_is_asked_again() {
+        let mut unknown = delivery(ChannelKind::Slack, DeliveryState::Delivered, "later");
+        unknown.state = 99;
+        assert!(matches!(outcome(&[unknown]), Outcome::Deferred { .. }));
+    }
+}

@@ -1,0 +1,189 @@
+//! The coordinator's own flags.
+
+use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration};
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+use tonic::transport::Channel;
+
+use crate::pipeline::{DAILY_PIPELINE_YAML, Pipeline};
+
+/// The shortest lease that can be renewed in time.
+const MIN_LEASE_TTL: Duration = Duration::from_secs(1);
+
+/// How the coordinator works, wherever it runs.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Options {
+    /// Pipeline file in YAML: stages, their order, timeouts and retries [default: the built-in daily pipeline]
+    #[arg(long, env = "PIPELINE_FILE", value_name = "FILE")]
+    pub pipeline_file: Option<PathBuf>,
+
+    /// How long a coordinator that has stopped answering keeps its run before another one may take it over
+    #[arg(long, env = "LEASE_TTL", value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub lease_ttl: Duration,
+
+    /// Who holds this coordinator's leases. Must be its own; one that stays the
+    /// same over restarts resumes its run at once instead of after the lease
+    /// [default: the host name, else a random one]
+    #[arg(long, env = "HOLDER", value_name = "NAME")]
+    pub holder: Option<String>,
+}
+
+/// The arguments of the stand-alone coordinator.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub options: Options,
+
+    /// Database to keep runs and the alert outbox in, for example sqlite:///var/lib/company-activity/warehouse.sqlite
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL")]
+    pub warehouse_url: String,
+
+    /// Where a service of the pipeline executes its stages, for example ingest-crm=http://127.0.0.1:50052; may be repeated
+    #[arg(long = "stage-endpoint", env = "STAGE_ENDPOINTS", value_name = "NAME=URL", value_delimiter = ',')]
+    pub stage_endpoints: Vec<StageEndpoint>,
+
+    /// Where the notifier takes alerts; without it alerts go to the log only
+    #[arg(long, env = "NOTIFIER_URL", value_name = "URL")]
+    pub notifier_url: Option<String>,
+}
+
+/// Where a service executes stages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageEndpoint {
+    /// The service's name in the pipeline file.
+    pub service: String,
+    /// Its URL.
+    pub url: String,
+}
+
+impl FromStr for StageEndpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim().split_once('=') {
+            Some((service, url)) if !service.is_empty() && !url.is_empty() => {
+                Ok(Self { service: service.to_owned(), url: url.to_owned() })
+            }
+            _ => Err(format!("{text:?} is no NAME=URL; write for example ingest-crm=http://127.0.0.1:50052")),
+        }
+    }
+}
+
+/// Whom the coordinator talks to.
+#[derive(Debug, Clone, Default)]
+pub struct Connections {
+    /// The services that execute stages, by their name in the pipeline file.
+    pub stages: HashMap<String, Channel>,
+    /// The notifier; without one, alerts go to the log only.
+    pub notifier: Option<Channel>,
+}
+
+impl Args {
+    /// Channels to everyone named. They connect when first used.
+    ///
+    /// # Errors
+    /// If a URL is none, or a service is named twice.
+    pub fn connections(&self) -> anyhow::Result<Connections> {
+        let mut stages = HashMap::new();
+        for StageEndpoint { service, url } in &self.stage_endpoints {
+            let channel =
+                runtime::channel::connect(url).with_context(|| format!("--stage-endpoint {service}"))?;
+            if stages.insert(service.clone(), channel).is_some() {
+                anyhow::bail!("--stage-endpoint {service} is given twice");
+            }
+        }
+        let connect_notifier = |url: &String| runtime::channel::connect(url).context("--notifier-url");
+        Ok(Connections { stages, notifier: self.notifier_url.as_ref().map(connect_notifier).transpose()? })
+    }
+}
+
+impl Options {
+    /// The pipeline of the file, or the built-in one.
+    pub(crate) fn pipeline(&self) -> anyhow::Result<Pipeline> {
+        let Some(file) = &self.pipeline_file else {
+            return Ok(Pipeline::parse(DAILY_PIPELINE_YAML)?);
+        };
+        let name = file.display();
+        let yaml =
+            fs::read_to_string(file).with_context(|| format!("cannot read the pipeline file {name}"))?;
+        Pipeline::parse(&yaml).with_context(|| format!("the pipeline file {name} is not usable"))
+    }
+
+    /// The lease's duration, if it leaves time to renew it.
+    pub(crate) fn checked_lease_ttl(&self) -> anyhow::Result<Duration> {
+        if self.lease_ttl < MIN_LEASE_TTL {
+            anyhow::bail!("--lease-ttl {:?} is shorter than {MIN_LEASE_TTL:?}", self.lease_ttl);
+        }
+        Ok(self.lease_ttl)
+    }
+
+    /// Who holds the leases; `random` if nothing else is known.
+    pub(crate) fn holder_or(&self, random: impl FnOnce() -> String) -> String {
+        let host = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+        self.holder.clone().or_else(host).unwrap_or_else(random)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(flags: &[&str]) -> Result<Args, clap::Error> {
+        let line = ["coordinator", "--warehouse-url", "sqlite::memory:"].iter().chain(flags);
+        CommandLine::try_parse_from(line).map(|line| line.args)
+    }
+
+    #[tokio::test]
+    async fn endpoints_may_be_repeated_or_listed() {
+        let args =
+            parse(&["--stage-endpoint", "a=http://h:1,b=http://h:2", "--stage-endpoint", "c=http://h:3"]);
+        let connections = args.unwrap().connections().unwrap();
+        let mut services: Vec<&str> = connections.stages.keys().map(String::as_str).collect();
+        services.sort_unstable();
+        assert_eq!(services, ["a", "b", "c"]);
+        assert!(connections.notifier.is_none());
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_none_is_refused() {
+        assert!(parse(&["--stage-endpoint", "http://h:1"]).unwrap_err().to_string().contains("NAME=URL"));
+        let twice = parse(&["--stage-endpoint", "a=http://h:1,a=http://h:2"]).unwrap();
+        assert_eq!(twice.connections().unwrap_err().to_string(), "--stage-endpoint a is given twice");
+        let no_url = parse(&["--notifier-url", "not a url"]).unwrap();
+        assert_eq!(no_url.connections().unwrap_err().to_string(), "--notifier-url");
+    }
+
+    #[test]
+    fn a_broken_pipeline_file_is_refused_by_its_name() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"name: pl\nstages: []\non_failure: {name: a, service: notifier}").unwrap();
+        let path = file.path().display().to_string();
+        let error = parse(&["--pipeline-file", &path]).unwrap().options.pipeline().unwrap_err();
+        let message = format!("{error:#}");
+        assert!(message.contains(&path) && message.contains("at least one stage"), "{message}");
+    }
+
+    #[test]
+    fn a_lease_too_short_to_renew_is_refused() {
+        assert!(parse(&["--lease-ttl", "10ms"]).unwrap().options.checked_lease_ttl().is_err());
+        assert_eq!(parse(&[]).unwrap().options.checked_lease_ttl().unwrap(), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_given_holder_counts() {
+        let options = parse(&["--holder", "coordinator-0"]).unwrap().options;
+        assert_eq!(options.holder_or(|| unreachable!()), "coordinator-0");
+    }
+}

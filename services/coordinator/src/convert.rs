@@ -1,0 +1,296 @@
+//! Between the contract's messages and the coordinator's words.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{DateWindow, Progress, RunState, RunTrigger, StageState};
+use prost_types::Timestamp;
+use proto::{
+    pipeline::v1::{
+        BackfillResponse, Run as RunProto, RunStage as RunStageProto, RunState as RunStateProto,
+        RunTrigger as RunTriggerProto, StageState as StageStateProto,
+    },
+    stage::v1::{DateWindow as DateWindowProto, StageProgress},
+};
+use runtime::{
+    FieldViolations,
+    stage::{progress_to_proto, window_from_proto, window_to_proto},
+};
+use uuid::Uuid;
+use warehouse::{RunCursor, RunStage};
+
+use crate::{backfill::BackfillUpdate, progress::RunView};
+
+const DEFAULT_PAGE_SIZE: u32 = 20;
+const MAX_PAGE_SIZE: u32 = 200;
+const DEFAULT_CHUNK_DAYS: u32 = 31;
+
+pub(crate) fn run(view: &RunView) -> RunProto {
+    let run = &view.run;
+    RunProto {
+        run_id: run.run_id.to_string(),
+        pipeline: run.pipeline.clone(),
+        window: Some(window_to_proto(run.window)),
+        trigger: trigger(run.trigger).into(),
+        state: run_state(run.state).into(),
+        create_time: Some(timestamp(run.created_at)),
+        start_time: run.started_at.map(timestamp),
+        end_time: run.ended_at.map(timestamp),
+        stages: run.stages.iter().map(|stage| run_stage(stage, view.progress.get(&stage.stage))).collect(),
+        lease_epoch: run.lease_epoch,
+        traceparent: run.traceparent.clone().unwrap_or_default(),
+    }
+}
+
+fn run_stage(stage: &RunStage, live: Option<&Progress>) -> RunStageProto {
+    RunStageProto {
+        stage: stage.stage.clone(),
+        service: stage.service.clone(),
+        depends_on: stage.depends_on.clone(),
+        state: stage_state(stage.state).into(),
+        attempt: stage.attempt,
+        start_time: stage.started_at.map(timestamp),
+        end_time: stage.ended_at.map(timestamp),
+        progress: stage_progress(stage, live),
+        error_code: stage.error_code.clone().unwrap_or_default(),
+        error_message: stage.error_message.clone().unwrap_or_default(),
+        remarks: stage.remarks.clone(),
+    }
+}
+
+/// Live while the stage runs, what it committed afterwards, nothing otherwise.
+fn stage_progress(stage: &RunStage, live: Option<&Progress>) -> Option<StageProgress> {
+    if stage.state == StageState::Succeeded {
+        let committed = Progress { counters: stage.counters, ..Progress::default() };
+        return Some(progress_to_proto(&committed));
+    }
+    live.map(progress_to_proto)
+}
+
+pub(crate) fn backfill_response(update: &BackfillUpdate) -> BackfillResponse {
+    // A window has far fewer days than 32 bits can count.
+    let days = |days| u32::try_from(days).unwrap_or(u32::MAX);
+    BackfillResponse {
+        run: update.view.as_ref().map(run),
+        days_done: days(update.days_done),
+        days_total: days(update.days_total),
+    }
+}
+
+pub(crate) fn timestamp(at: DateTime<Utc>) -> Timestamp {
+    // Less than a second's worth of nanoseconds always fits.
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
+    Timestamp { seconds: at.timestamp(), nanos }
+}
+
+const fn run_state(state: RunState) -> RunStateProto {
+    match state {
+        RunState::Queued => RunStateProto::Queued,
+        RunState::Running => RunStateProto::Running,
+        RunState::Succeeded => RunStateProto::Succeeded,
+        RunState::Failed => RunStateProto::Failed,
+        RunState::Cancelled => RunStateProto::Cancelled,
+    }
+}
+
+const fn stage_state(state: StageState) -> StageStateProto {
+    match state {
+        StageState::Pending => StageStateProto::Pending,
+        StageState::Running => StageStateProto::Running,
+        StageState::Succeeded => StageStateProto::Succeeded,
+        StageState::Failed => StageStateProto::Failed,
+        StageState::Skipped => StageStateProto::Skipped,
+        StageState::Cancelled => StageStateProto::Cancelled,
+    }
+}
+
+const fn trigger(trigger: RunTrigger) -> RunTriggerProto {
+    match trigger {
+        RunTrigger::Manual => RunTriggerProto::Manual,
+        RunTrigger::Scheduled => RunTriggerProto::Scheduled,
+        RunTrigger::Backfill => RunTriggerProto::Backfill,
+    }
+}
+
+/// The run that a request names.
+pub(crate) fn run_id(text: &str) -> Result<Uuid, FieldViolations> {
+    Uuid::try_parse(text)
+        .map_err(|error| FieldViolations::of("run_id", format!("{text:?} is no run id: {error}")))
+}
+
+/// Checks that a request means the one pipeline that there is.
+pub(crate) fn check_pipeline(asked: &str, known: &str) -> Result<(), FieldViolations> {
+    if asked.is_empty() || asked == known {
+        return Ok(());
+    }
+    Err(FieldViolations::of("pipeline", format!("{asked:?} is unknown; this coordinator runs {known:?}")))
+}
+
+/// The days of a request, none of which may be still going on.
+pub(crate) fn window(asked: &DateWindowProto, yesterday: NaiveDate) -> Result<DateWindow, FieldViolations> {
+    let window = window_from_proto(asked).map_err(|problem| FieldViolations::of("window", problem))?;
+    if window.end() > yesterday {
+        let problem =
+            format!("{} is after yesterday, {yesterday}: the day is not over yet (UTC)", window.end());
+        return Err(FieldViolations::of("window.end_date", problem));
+    }
+    Ok(window)
+}
+
+pub(crate) fn required_window(
+    asked: Option<&DateWindowProto>,
+    yesterday: NaiveDate,
+) -> Result<DateWindow, FieldViolations> {
+    let asked = asked.ok_or_else(|| FieldViolations::of("window", "is missing: say which days"))?;
+    window(asked, yesterday)
+}
+
+pub(crate) fn chunk_days(asked: u32) -> u64 {
+    u64::from(if asked == 0 { DEFAULT_CHUNK_DAYS } else { asked })
+}
+
+pub(crate) fn page_size(asked: i32) -> Result<u32, FieldViolations> {
+    match u32::try_from(asked) {
+        Ok(0) => Ok(DEFAULT_PAGE_SIZE),
+        Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
+        Err(_) => Err(FieldViolations::of("page_size", format!("{asked} is negative"))),
+    }
+}
+
+/// The states that a request filters by.
+pub(crate) fn run_states(asked: &[i32]) -> Result<Vec<RunState>, FieldViolations> {
+    let state = |number: &i32| match RunStateProto::try_from(*number) {
+        Ok(RunStateProto::Queued) => Ok(RunState::Queued),
+        Ok(RunStateProto::Running) => Ok(RunState::Running),
+        Ok(RunStateProto::Succeeded) => Ok(RunState::Succeeded),
+        Ok(RunStateProto::Failed) => Ok(RunState::Failed),
+        Ok(RunStateProto::Cancelled) => Ok(RunState::Cancelled),
+        Ok(RunStateProto::Unspecified) | Err(_) => {
+            Err(FieldViolations::of("states", format!("{number} is no state of a run")))
+        }
+    };
+    asked.iter().map(state).collect()
+}
+
+/// The token that asks for the page after a run; opaque to callers.
+pub(crate) fn page_token(cursor: RunCursor) -> String {
+    cursor.0.simple().to_string()
+}
+
+/// Where the page of a token starts; `None` for the first page.
+pub(crate) fn page_cursor(token: &str) -> Result<Option<RunCursor>, FieldViolations> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    match Uuid::try_parse(token) {
+        // Other spellings of a UUID were never handed out.
+        Ok(run_id) if page_token(RunCursor(run_id)) == token => Ok(Some(RunCursor(run_id))),
+        _ => Err(FieldViolations::of(
+            "page_token",
+            "is none that this service gave; leave it empty to start over",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use domain::{Counters, date_window::parse_day};
+    use warehouse::Run;
+
+    use super::*;
+
+    fn stage(name: &str, state: StageState) -> RunStage {
+        RunStage {
+            stage: name.to_owned(),
+            service: "transform".to_owned(),
+            depends_on: vec![],
+            state,
+            attempt: 1,
+            failures: 0,
+            started_at: None,
+            ended_at: None,
+            counters: Counters { rows_read: 5, ..Counters::default() },
+            remarks: vec![],
+            error_code: None,
+            error_message: None,
+        }
+    }
+
+    fn fields(violations: &FieldViolations) -> Vec<&'static str> {
+        violations.iter().map(|(field, _)| field).collect()
+    }
+
+    #[test]
+    fn progress_is_live_while_running_and_committed_afterwards() {
+        let live = Progress { units_done: 3, activity: "day 3".to_owned(), ..Progress::default() };
+        let states = [StageState::Pending, StageState::Running, StageState::Succeeded, StageState::Failed];
+        let progress = states.map(|state| stage(state.as_str(), state).stage);
+        let stages: Vec<RunStage> = states.iter().map(|state| stage(state.as_str(), *state)).collect();
+        let run_row = Run {
+            run_id: Uuid::nil(),
+            pipeline: "pl_daily".to_owned(),
+            window: DateWindow::parse("2026-01-01", "2026-01-02").unwrap(),
+            trigger: RunTrigger::Manual,
+            state: RunState::Running,
+            lease_epoch: 1,
+            created_at: DateTime::UNIX_EPOCH,
+            started_at: None,
+            ended_at: None,
+            traceparent: None,
+            stages,
+        };
+        let board = crate::progress::LiveRun {
+            version: 0,
+            progress: progress.into_iter().map(|stage| (stage, live.clone())).collect::<HashMap<_, _>>(),
+        };
+        let message = run(&RunView::new(run_row, &board));
+        let shown: Vec<Option<(u64, u64)>> = message
+            .stages
+            .iter()
+            .map(|stage| {
+                let progress = stage.progress.as_ref()?;
+                Some((progress.units_done, progress.counters?.rows_read))
+            })
+            .collect();
+        assert_eq!(shown, [None, Some((3, 0)), Some((0, 5)), None]);
+    }
+
+    #[test]
+    fn a_window_that_is_not_over_is_refused_by_its_field() {
+        let yesterday = parse_day("2026-02-13").unwrap();
+        let asked =
+            |start: &str, end: &str| DateWindowProto { start_date: start.into(), end_date: end.into() };
+        assert!(window(&asked("2026-02-12", "2026-02-13"), yesterday).is_ok());
+        let today = window(&asked("2026-02-12", "2026-02-14"), yesterday).unwrap_err();
+        assert_eq!(fields(&today), ["window.end_date"]);
+        assert_eq!(fields(&window(&asked("x", "2026-02-13"), yesterday).unwrap_err()), ["window"]);
+        assert_eq!(fields(&required_window(None, yesterday).unwrap_err()), ["window"]);
+    }
+
+    #[test]
+    fn a_page_token_leads_back_to_its_run_and_nothing_else_is_one() {
+        let cursor = RunCursor(Uuid::from_u128(42));
+        assert_eq!(page_cursor(&page_token(cursor)), Ok(Some(cursor)));
+        assert_eq!(page_cursor(""), Ok(None));
+        for token in ["next", &cursor.0.to_string(), "0"] {
+            assert_eq!(fields(&page_cursor(token).unwrap_err()), ["page_token"], "{token}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_never_unbounded() {
+        assert_eq!(page_size(0), Ok(20));
+        assert_eq!(page_size(7), Ok(7));
+        assert_eq!(page_size(i32::MAX), Ok(200));
+        assert_eq!(fields(&page_size(-1).unwrap_err()), ["page_size"]);
+    }
+
+    #[test]
+    fn requests_for_what_there_is_not_are_refused_by_field() {
+        assert_eq!(fields(&run_id("7").unwrap_err()), ["run_id"]);
+        assert_eq!(fields(&check_pipeline("pl_hourly", "pl_daily").unwrap_err()), ["pipeline"]);
+        assert_eq!(check_pipeline("", "pl_daily"), Ok(()));
+        assert_eq!(fields(&run_states(&[2, 0]).unwrap_err()), ["states"]);
+        assert_eq!(run_states(&[4, 5]), Ok(vec![RunState::Failed, RunState::Cancelled]));
+    }
+}

@@ -1,0 +1,72 @@
+//! Takes up runs whose turn it is, one after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use crate::executor::{Execution, RunExecutor};
+
+/// The longest that a run of another replica, or one whose lease has expired,
+/// goes unnoticed.
+const LONGEST_TICK: Duration = Duration::from_secs(1);
+
+/// Takes up runs for as long as the process lives.
+pub(crate) struct Dispatcher {
+    pub(crate) executor: RunExecutor,
+    /// Whose leases these are.
+    pub(crate) holder: String,
+    /// Told when a run was created or queued again.
+    pub(crate) run_queued: Arc<Notify>,
+}
+
+impl Dispatcher {
+    /// Executes runs until the process begins to shut down. Leases are not given
+    /// back: the same holder takes its run up again at once.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let tick = LONGEST_TICK.min(self.executor.lease_ttl / 3);
+        while !self.executor.shutdown.is_cancelled() {
+            if self.execute_next().await {
+                continue;
+            }
+            tokio::select! {
+                () = self.executor.shutdown.cancelled() => {}
+                () = self.run_queued.notified() => {}
+                () = tokio::time::sleep(tick) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a run was brought to its end, so that the next one may
+    /// follow at once. Everything else is a reason to pause first.
+    async fn execute_next(&self) -> bool {
+        let RunExecutor { warehouse, pipeline, clock, lease_ttl, .. } = &self.executor;
+        let acquired = warehouse.acquire_run(&pipeline.name, &self.holder, *lease_ttl, clock.now()).await;
+        let run = match acquired {
+            Ok(Some(run)) => run,
+            Ok(None) => return false,
+            Err(error) => {
+                warn!(%error, "no run could be taken up; trying again");
+                return false;
+            }
+        };
+        info!(run_id = %run.run_id, window = %run.window, trigger = %run.trigger, epoch = run.lease_epoch, "run taken up");
+        self.executor.board.changed(run.run_id, None);
+        match self.executor.execute(&run).await {
+            Ok(Execution::Ended(_)) => true,
+            Ok(Execution::LeaseLost) => {
+                warn!(run_id = %run.run_id, epoch = run.lease_epoch, "the run's lease is gone; its stages were stopped");
+                false
+            }
+            Ok(Execution::Interrupted) => {
+                info!(run_id = %run.run_id, "the run was interrupted; it goes on after the restart");
+                false
+            }
+            Err(error) => {
+                warn!(run_id = %run.run_id, %error, "the run was interrupted; it will be taken up again");
+                false
+            }
+        }
+    }
+}

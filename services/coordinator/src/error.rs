@@ -1,0 +1,130 @@
+//! What can go wrong in the coordinator, and what callers are told of it.
+
+use domain::{DateWindow, FailureKind, RunState};
+use runtime::FieldViolations;
+use tonic::Status;
+use tracing::error;
+use uuid::Uuid;
+
+/// What can go wrong in the coordinator.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A request makes no sense.
+    #[error(transparent)]
+    InvalidRequest(#[from] FieldViolations),
+    /// There is no such run.
+    #[error("there is no run {0}; list the runs to see which there are")]
+    RunNotFound(Uuid),
+    /// A run of a backfill ended without success.
+    #[error(
+        "the backfill stopped at {window}: run {run_id} is {state}{reason}; days before it are done. \
+         Retry that run, or start the backfill again, once the cause is gone"
+    )]
+    BackfillStopped {
+        /// The run.
+        run_id: Uuid,
+        /// Its days.
+        window: DateWindow,
+        /// How it ended.
+        state: RunState,
+        /// Which stage failed with what, if one did; starts with a separator.
+        reason: String,
+    },
+    /// The process is about to end.
+    #[error("the coordinator is shutting down; ask again")]
+    ShuttingDown,
+    /// Storage failed.
+    #[error(transparent)]
+    Warehouse(#[from] warehouse::Error),
+}
+
+impl Error {
+    /// What kind of failure it is.
+    #[must_use]
+    pub const fn kind(&self) -> FailureKind {
+        match self {
+            Self::InvalidRequest(_) => FailureKind::InvalidArgument,
+            Self::RunNotFound(_) => FailureKind::NotFound,
+            Self::BackfillStopped { .. } => FailureKind::FailedPrecondition,
+            Self::ShuttingDown => FailureKind::Unavailable,
+            Self::Warehouse(error) => error.kind(),
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(failure: Error) -> Self {
+        let kind = failure.kind();
+        let message = match failure {
+            Error::InvalidRequest(violations) => return violations.into(),
+            Error::Warehouse(warehouse::Error::Internal(_) | warehouse::Error::Unavailable(_)) => {
+                // What the database says is for operators, not for callers.
+                error!(error = %failure, "a call failed in the warehouse");
+                "the warehouse failed; the coordinator's log says why".to_owned()
+            }
+            told => told.to_string(),
+        };
+        runtime::status(kind, message, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    fn told(error: Error) -> (Code, String) {
+        let status = Status::from(error);
+        (status.code(), status.message().to_owned())
+    }
+
+    #[test]
+    fn an_invalid_request_names_its_fields() {
+        let status = Status::from(Error::from(FieldViolations::of("run_id", "is empty")));
+        assert_eq!(status.code(), Code::InvalidArgument);
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations.first().map(|violation| violation.field.as_str()), Some("run_id"));
+    }
+
+    #[test]
+    fn a_missing_run_is_not_found() {
+        let (code, message) = told(Error::RunNotFound(Uuid::nil()));
+        assert_eq!(code, Code::NotFound);
+        assert!(message.contains(&Uuid::nil().to_string()), "{message}");
+    }
+
+    #[test]
+    fn a_stopped_backfill_says_where_and_why() {
+        let (code, message) = told(Error::BackfillStopped {
+            run_id: Uuid::nil(),
+            window: DateWindow::parse("2026-01-01", "2026-01-31").unwrap(),
+            state: RunState::Failed,
+            reason: ": act_copy_crm_csv failed: no file".to_owned(),
+        });
+        assert_eq!(code, Code::FailedPrecondition);
+        assert!(message.starts_with("the backfill stopped at 2026-01-01..2026-01-31: run 0"), "{message}");
+        assert!(message.contains("is FAILED: act_copy_crm_csv failed: no file"), "{message}");
+    }
+
+    #[test]
+    fn shutting_down_may_be_retried() {
+        assert_eq!(told(Error::ShuttingDown).0, Code::Unavailable);
+    }
+
+    #[test]
+    fn the_databases_own_words_stay_inside() {
+        let secret = || Box::from("password=hunter2");
+        for (error, expected) in [
+            (warehouse::Error::Internal(secret()), Code::Internal),
+            (warehouse::Error::Unavailable(secret()), Code::Unavailable),
+        ] {
+            let (code, message) = told(error.into());
+            assert_eq!(code, expected);
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        let (code, message) = told(warehouse::Error::Precondition("run 7 has succeeded".to_owned()).into());
+        assert_eq!((code, message.as_str()), (Code::FailedPrecondition, "run 7 has succeeded"));
+    }
+}

@@ -1,0 +1,182 @@
+//! The definition of the pipeline: stages, their order, their patience.
+
+mod definition;
+mod order;
+
+use std::{collections::HashSet, time::Duration};
+
+pub use definition::PipelineError;
+
+use crate::retry::{Backoff, RetryPolicy};
+
+/// The pipeline file that is built in.
+pub const DAILY_PIPELINE_YAML: &str = include_str!("../pipeline.yaml");
+
+/// The only service that alerts can go through.
+pub const NOTIFIER_SERVICE: &str = "notifier";
+
+/// A checked pipeline: its stages have distinct names, wait only for each
+/// other, and never in a circle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipeline {
+    /// The pipeline's name.
+    pub name: String,
+    /// The stages in the order of the file; never empty.
+    pub stages: Vec<Stage>,
+    /// What happens when a stage has failed for good.
+    pub on_failure: FailureAlert,
+}
+
+/// A stage of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The stage's name.
+    pub name: String,
+    /// The service that executes it.
+    pub service: String,
+    /// The stages that must have succeeded first.
+    pub depends_on: Vec<String>,
+    /// What its attempts may cost.
+    pub limits: StageLimits,
+}
+
+/// What the attempts of a stage may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageLimits {
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// How often it is tried.
+    pub retry: RetryPolicy,
+}
+
+/// How people are told of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureAlert {
+    /// The name of the alert's activity.
+    pub name: String,
+    /// How long one delivery may take.
+    pub timeout: Duration,
+    /// The waits between deliveries; they never end before one succeeds.
+    pub backoff: Backoff,
+}
+
+impl Default for StageLimits {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30 * 60),
+            retry: RetryPolicy {
+                max_attempts: 4,
+                backoff: Backoff { initial: Duration::from_secs(2), max: Duration::from_secs(60) },
+            },
+        }
+    }
+}
+
+impl Pipeline {
+    /// Reads and checks a pipeline file.
+    ///
+    /// # Errors
+    /// What is wrong with it, at which stage.
+    pub fn parse(yaml: &str) -> Result<Self, PipelineError> {
+        let pipeline = definition::parse(yaml)?;
+        order::check(&pipeline.stages)?;
+        Ok(pipeline)
+    }
+
+    /// Checks that there is an endpoint for the service of every stage.
+    ///
+    /// # Errors
+    /// The first stage whose service is unknown.
+    pub fn check_services<'a>(
+        &self,
+        known: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), PipelineError> {
+        let known: HashSet<&str> = known.into_iter().map(String::as_str).collect();
+        match self.stages.iter().find(|stage| !known.contains(stage.service.as_str())) {
+            None => Ok(()),
+            Some(Stage { name, service, .. }) => {
+                let mut known: Vec<&str> = known.into_iter().collect();
+                known.sort_unstable();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                Err(PipelineError::UnknownService { stage: name.clone(), service: service.clone(), known })
+            }
+        }
+    }
+
+    /// The limits of a stage. A run that was created under another pipeline
+    /// file may have stages that this one lacks: they get the defaults.
+    #[must_use]
+    pub fn limits(&self, stage: &str) -> StageLimits {
+        self.stages.iter().find(|known| known.name == stage).map(|known| known.limits).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::run::{
+        DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE,
+    };
+
+    use super::*;
+
+    fn daily() -> Pipeline {
+        Pipeline::parse(DAILY_PIPELINE_YAML).unwrap()
+    }
+
+    #[test]
+    fn the_built_in_pipeline_is_the_seeds_with_parallel_ingests() {
+        let pipeline = daily();
+        assert_eq!(pipeline.name, DAILY_PIPELINE);
+        let order: Vec<(&str, &str, Vec<&str>)> = pipeline
+            .stages
+            .iter()
+            .map(|stage| {
+                let depends_on = stage.depends_on.iter().map(String::as_str).collect();
+                (stage.name.as_str(), stage.service.as_str(), depends_on)
+            })
+            .collect();
+        assert_eq!(
+            order,
+            [
+                (STAGE_COPY_CRM_CSV, "ingest-crm", vec![]),
+                (STAGE_CALL_PRODUCT_API, "ingest-api", vec![]),
+                (STAGE_BUILD_FACT, "transform", vec![STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API]),
+                (STAGE_VALIDATE, "transform", vec![STAGE_BUILD_FACT]),
+            ]
+        );
+        assert_eq!(pipeline.on_failure.name, "act_send_failure_alert");
+    }
+
+    #[test]
+    fn the_built_in_pipeline_spells_out_the_defaults() {
+        for stage in daily().stages {
+            assert_eq!(stage.limits, StageLimits::default(), "{}", stage.name);
+        }
+    }
+
+    #[test]
+    fn one_edit_makes_the_built_in_pipeline_serial() {
+        let serial = DAILY_PIPELINE_YAML.replacen("depends_on: []", "depends_on: [act_copy_crm_csv]", 1);
+        assert_ne!(serial, DAILY_PIPELINE_YAML);
+        let pipeline = Pipeline::parse(&serial).unwrap();
+        assert_eq!(pipeline.stages.get(1).unwrap().depends_on, [STAGE_COPY_CRM_CSV]);
+    }
+
+    #[test]
+    fn a_stage_without_an_endpoint_is_refused_by_name() {
+        let known = ["ingest-crm".to_owned(), "transform".to_owned()];
+        let error = daily().check_services(&known).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "stage act_call_product_api: there is no endpoint for the service \"ingest-api\"; \
+             known are ingest-crm, transform"
+        );
+        let all = [known.as_slice(), &["ingest-api".to_owned()]].concat();
+        assert_eq!(daily().check_services(&all), Ok(()));
+    }
+
+    #[test]
+    fn a_stage_of_an_older_pipeline_file_gets_the_defaults() {
+        assert_eq!(daily().limits("act_retired"), StageLimits::default());
+    }
+}

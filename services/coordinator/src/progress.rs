@@ -1,0 +1,137 @@
+//! What is going on in this process right now: the progress of running stages,
+//! and word of every change. Nothing here needs to survive; the store has what
+//! counts.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use domain::{Progress, StageState};
+use tokio::sync::watch;
+use uuid::Uuid;
+use warehouse::Run;
+
+/// What this process knows of a run beyond the store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LiveRun {
+    /// Raised whenever this process changed the run in the store.
+    pub(crate) version: u64,
+    /// The newest progress of running stages, by stage.
+    pub(crate) progress: HashMap<String, Progress>,
+}
+
+/// A run as the store has it, with the live progress of its running stages.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RunView {
+    pub(crate) run: Run,
+    pub(crate) progress: HashMap<String, Progress>,
+}
+
+impl RunView {
+    /// Keeps the progress of stages that are still running according to the store.
+    pub(crate) fn new(run: Run, live: &LiveRun) -> Self {
+        let progress = run
+            .stages
+            .iter()
+            .filter(|stage| stage.state == StageState::Running)
+            .filter_map(|stage| Some((stage.stage.clone(), live.progress.get(&stage.stage)?.clone())))
+            .collect();
+        Self { run, progress }
+    }
+}
+
+/// Where executing stages report and watchers listen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProgressBoard {
+    runs: Arc<Mutex<HashMap<Uuid, watch::Sender<LiveRun>>>>,
+}
+
+impl ProgressBoard {
+    /// Records the newest progress of a running stage.
+    pub(crate) fn report(&self, run_id: Uuid, stage: &str, progress: Progress) {
+        self.modify(run_id, |live| {
+            live.progress.insert(stage.to_owned(), progress);
+        });
+    }
+
+    /// Tells watchers that this process changed the run in the store. Progress
+    /// of `stage`, if it is about one, belongs to an attempt that is over.
+    pub(crate) fn changed(&self, run_id: Uuid, stage: Option<&str>) {
+        self.modify(run_id, |live| {
+            live.version += 1;
+            if let Some(stage) = stage {
+                live.progress.remove(stage);
+            }
+        });
+    }
+
+    /// Forgets the progress of a run that is no longer executed here.
+    pub(crate) fn end(&self, run_id: Uuid) {
+        self.modify(run_id, |live| {
+            live.version += 1;
+            live.progress.clear();
+        });
+        self.forget_unwatched(&mut self.lock());
+    }
+
+    /// What is known of a run now.
+    pub(crate) fn live(&self, run_id: Uuid) -> LiveRun {
+        self.lock().get(&run_id).map(|sender| sender.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Listens to a run, which need not be executed here, or yet.
+    pub(crate) fn subscribe(&self, run_id: Uuid) -> watch::Receiver<LiveRun> {
+        let mut runs = self.lock();
+        self.forget_unwatched(&mut runs);
+        runs.entry(run_id).or_default().subscribe()
+    }
+
+    fn modify(&self, run_id: Uuid, modify: impl FnOnce(&mut LiveRun)) {
+        self.lock().entry(run_id).or_default().send_modify(modify);
+    }
+
+    /// Without this, runs that somebody once watched would stay for ever.
+    fn forget_unwatched(&self, runs: &mut HashMap<Uuid, watch::Sender<LiveRun>>) {
+        runs.retain(|_, sender| sender.receiver_count() > 0 || !sender.borrow().progress.is_empty());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<LiveRun>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(units_done: u64) -> Progress {
+        Progress { units_done, ..Progress::default() }
+    }
+
+    #[tokio::test]
+    async fn a_watcher_hears_of_progress_and_of_changes() {
+        let board = ProgressBoard::default();
+        let run_id = Uuid::from_u128(1);
+        let mut live = board.subscribe(run_id);
+        board.report(run_id, "act_copy_crm_csv", progress(3));
+        live.changed().await.unwrap();
+        assert_eq!(live.borrow_and_update().progress.get("act_copy_crm_csv"), Some(&progress(3)));
+        board.changed(run_id, Some("act_copy_crm_csv"));
+        live.changed().await.unwrap();
+        assert_eq!(*live.borrow(), LiveRun { version: 1, progress: HashMap::new() });
+    }
+
+    #[test]
+    fn what_nobody_watches_or_executes_is_forgotten() {
+        let board = ProgressBoard::default();
+        let (executed, watched) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        drop(board.subscribe(Uuid::from_u128(3)));
+        board.report(executed, "act_copy_crm_csv", progress(1));
+        let _watcher = board.subscribe(watched);
+        assert_eq!(board.lock().len(), 2);
+        board.end(executed);
+        assert_eq!(board.lock().keys().collect::<Vec<_>>(), [&watched]);
+        assert_eq!(board.live(executed), LiveRun::default());
+    }
+}

@@ -1,0 +1,176 @@
+//! What can be done with runs: create, look, follow, cancel, continue.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use domain::{DateWindow, RunState, RunTrigger};
+use runtime::Clock;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::{ContextV7, Timestamp, Uuid};
+use warehouse::{CreatedRun, NewRun, NewStage, Run, RunCursor, SharedWarehouse, WindowChoice};
+
+use crate::{
+    Error,
+    backfill::{Backfill, published_without_gaps},
+    pipeline::Pipeline,
+    progress::{ProgressBoard, RunView},
+    watch::RunWatch,
+};
+
+/// The runs of the coordinator's pipeline.
+pub(crate) struct Runs {
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: RunIds,
+    pub(crate) board: ProgressBoard,
+    /// Told when a run was created or queued again.
+    pub(crate) run_queued: Arc<Notify>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// A page of runs.
+pub(crate) struct RunPage {
+    pub(crate) runs: Vec<RunView>,
+    /// Where the next page starts, if there is one.
+    pub(crate) next: Option<RunCursor>,
+}
+
+impl Runs {
+    /// Creates a run over `window`, or finds the one that makes it needless.
+    /// Without a window: every day not yet published, up to yesterday.
+    pub(crate) async fn trigger(
+        &self,
+        window: Option<DateWindow>,
+        force: bool,
+    ) -> Result<(RunView, bool), Error> {
+        let CreatedRun { run, created } = match window {
+            Some(days) => self.create(WindowChoice::Days(days), RunTrigger::Manual, force).await?,
+            None => {
+                let unpublished = WindowChoice::Unpublished { through: self.clock.yesterday() };
+                self.create(unpublished, RunTrigger::Scheduled, force).await?
+            }
+        };
+        Ok((self.view(run), created))
+    }
+
+    pub(crate) async fn create(
+        &self,
+        window: WindowChoice,
+        trigger: RunTrigger,
+        force: bool,
+    ) -> Result<CreatedRun, Error> {
+        let created_at = self.clock.now();
+        let new = NewRun {
+            run_id: self.ids.next(created_at),
+            pipeline: self.pipeline.name.clone(),
+            window,
+            trigger,
+            force,
+            stages: new_stages(&self.pipeline),
+            created_at,
+        };
+        let created = self.warehouse.create_run(new).await?;
+        if created.created {
+            let Run { run_id, window, .. } = &created.run;
+            info!(%run_id, %window, %trigger, "run created");
+            self.run_queued.notify_one();
+        }
+        Ok(created)
+    }
+
+    pub(crate) async fn get(&self, run_id: Uuid) -> Result<RunView, Error> {
+        let run = self.warehouse.run(run_id).await?.ok_or(Error::RunNotFound(run_id))?;
+        Ok(self.view(run))
+    }
+
+    /// Up to `limit` runs, the newest first.
+    pub(crate) async fn list(
+        &self,
+        states: &[RunState],
+        after: Option<RunCursor>,
+        limit: u32,
+    ) -> Result<RunPage, Error> {
+        // One more than asked for tells whether there is another page.
+        let mut runs = self.warehouse.runs(states, after, limit.saturating_add(1)).await?;
+        let has_more = runs.len() > limit as usize;
+        runs.truncate(limit as usize);
+        let next = runs.last().filter(|_| has_more).map(|run| RunCursor(run.run_id));
+        Ok(RunPage { runs: runs.into_iter().map(|run| self.view(run)).collect(), next })
+    }
+
+    pub(crate) fn watch(&self, run_id: Uuid) -> RunWatch {
+        RunWatch::new(run_id, Arc::clone(&self.warehouse), &self.board, self.shutdown.clone())
+    }
+
+    pub(crate) async fn cancel(&self, run_id: Uuid) -> Result<RunView, Error> {
+        let run = self.warehouse.cancel_run(run_id, self.clock.now()).await?;
+        info!(%run_id, window = %run.window, "run CANCELLED");
+        self.board.changed(run_id, None);
+        Ok(self.view(run))
+    }
+
+    pub(crate) async fn retry(&self, run_id: Uuid) -> Result<RunView, Error> {
+        let run = self.warehouse.retry_run(run_id, self.clock.now()).await?;
+        info!(%run_id, window = %run.window, "run queued again");
+        self.board.changed(run_id, None);
+        self.run_queued.notify_one();
+        Ok(self.view(run))
+    }
+
+    /// A backfill of `window` that has yet to be asked for its first update.
+    pub(crate) async fn backfill(
+        self: Arc<Self>,
+        window: DateWindow,
+        chunk_days: u64,
+        force: bool,
+    ) -> Result<Backfill, Error> {
+        let published = self.warehouse.freshness().await?.as_ref().and_then(published_without_gaps);
+        Ok(Backfill::new(self, window, published, chunk_days, force))
+    }
+
+    fn view(&self, run: Run) -> RunView {
+        let live = self.board.live(run.run_id);
+        RunView::new(run, &live)
+    }
+}
+
+fn new_stages(pipeline: &Pipeline) -> Vec<NewStage> {
+    pipeline
+        .stages
+        .iter()
+        .map(|stage| NewStage {
+            stage: stage.name.clone(),
+            service: stage.service.clone(),
+            depends_on: stage.depends_on.clone(),
+        })
+        .collect()
+}
+
+/// Makes the ids of runs: UUIDv7, which sort by creation even within one
+/// millisecond.
+#[derive(Debug, Default)]
+pub(crate) struct RunIds(Mutex<ContextV7>);
+
+impl RunIds {
+    pub(crate) fn next(&self, now: DateTime<Utc>) -> Uuid {
+        let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+        Uuid::new_v7(Timestamp::from_unix(&self.0, seconds, now.timestamp_subsec_nanos()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_creation_even_within_a_millisecond() {
+        let ids = RunIds::default();
+        let now = DateTime::from_timestamp(1_771_000_000, 123_000_000).unwrap();
+        let made: Vec<Uuid> = (0..1000).map(|_| ids.next(now)).collect();
+        assert!(made.is_sorted_by(|earlier, later| earlier < later));
+        assert!(made.last().unwrap() < &ids.next(now + chrono::TimeDelta::milliseconds(1)));
+    }
+}

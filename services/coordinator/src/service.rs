@@ -1,0 +1,108 @@
+//! `PipelineService`: from messages to runs and back, nothing else.
+
+use std::{pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+use futures::{Stream, TryStreamExt, stream};
+use proto::pipeline::v1::{
+    BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
+    ListRunsRequest, ListRunsResponse, RetryRunRequest, RetryRunResponse, TriggerRunRequest,
+    TriggerRunResponse, WatchRunRequest, WatchRunResponse, pipeline_service_server::PipelineService,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{Error, convert, runs::Runs};
+
+type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Answers callers about runs.
+pub(crate) struct PipelineApi {
+    pub(crate) runs: Arc<Runs>,
+}
+
+#[async_trait]
+impl PipelineService for PipelineApi {
+    type WatchRunStream = Updates<WatchRunResponse>;
+    type BackfillStream = Updates<BackfillResponse>;
+
+    async fn trigger_run(
+        &self,
+        request: Request<TriggerRunRequest>,
+    ) -> Result<Response<TriggerRunResponse>, Status> {
+        let TriggerRunRequest { pipeline, window, force } = request.into_inner();
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        let yesterday = self.runs.clock.yesterday();
+        let window = window.map(|window| convert::window(&window, yesterday)).transpose()?;
+        let (view, created) = self.runs.trigger(window, force).await?;
+        Ok(Response::new(TriggerRunResponse { run: Some(convert::run(&view)), created }))
+    }
+
+    async fn get_run(&self, request: Request<GetRunRequest>) -> Result<Response<GetRunResponse>, Status> {
+        let run_id = convert::run_id(&request.into_inner().run_id)?;
+        let view = self.runs.get(run_id).await?;
+        Ok(Response::new(GetRunResponse { run: Some(convert::run(&view)) }))
+    }
+
+    async fn list_runs(
+        &self,
+        request: Request<ListRunsRequest>,
+    ) -> Result<Response<ListRunsResponse>, Status> {
+        let ListRunsRequest { page_size, page_token, states } = request.into_inner();
+        let (limit, after) = (convert::page_size(page_size)?, convert::page_cursor(&page_token)?);
+        let page = self.runs.list(&convert::run_states(&states)?, after, limit).await?;
+        Ok(Response::new(ListRunsResponse {
+            runs: page.runs.iter().map(convert::run).collect(),
+            next_page_token: page.next.map(convert::page_token).unwrap_or_default(),
+        }))
+    }
+
+    async fn watch_run(
+        &self,
+        request: Request<WatchRunRequest>,
+    ) -> Result<Response<Self::WatchRunStream>, Status> {
+        let run_id = convert::run_id(&request.into_inner().run_id)?;
+        // Told before the stream begins, so that an unknown run is an error of the call.
+        self.runs.get(run_id).await?;
+        let views = stream::try_unfold(self.runs.watch(run_id), async |mut watch| {
+            let view = watch.next().await?;
+            Ok::<_, Error>(view.map(|view| (view, watch)))
+        });
+        let responses = views.map_ok(|view| WatchRunResponse { run: Some(convert::run(&view)) });
+        Ok(Response::new(Box::pin(responses.map_err(Status::from))))
+    }
+
+    async fn cancel_run(
+        &self,
+        request: Request<CancelRunRequest>,
+    ) -> Result<Response<CancelRunResponse>, Status> {
+        let run_id = convert::run_id(&request.into_inner().run_id)?;
+        let view = self.runs.cancel(run_id).await?;
+        Ok(Response::new(CancelRunResponse { run: Some(convert::run(&view)) }))
+    }
+
+    async fn retry_run(
+        &self,
+        request: Request<RetryRunRequest>,
+    ) -> Result<Response<RetryRunResponse>, Status> {
+        let run_id = convert::run_id(&request.into_inner().run_id)?;
+        let view = self.runs.retry(run_id).await?;
+        Ok(Response::new(RetryRunResponse { run: Some(convert::run(&view)) }))
+    }
+
+    async fn backfill(
+        &self,
+        request: Request<BackfillRequest>,
+    ) -> Result<Response<Self::BackfillStream>, Status> {
+        let BackfillRequest { pipeline, window, force, chunk_days } = request.into_inner();
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
+        let runs = Arc::clone(&self.runs);
+        let backfill = runs.backfill(window, convert::chunk_days(chunk_days), force).await?;
+        let updates = stream::try_unfold(backfill, async |mut backfill| {
+            let update = backfill.next().await?;
+            Ok::<_, Error>(update.map(|update| (update, backfill)))
+        });
+        let responses = updates.map_ok(|update| convert::backfill_response(&update));
+        Ok(Response::new(Box::pin(responses.map_err(Status::from))))
+    }
+}

@@ -1,0 +1,197 @@
+//! One call of a stage service, from the request to its one result.
+
+use std::{error::Error as _, time::Duration};
+
+use domain::{Counters, Progress};
+use proto::stage::v1::{
+    ExecuteStageRequest, ExecuteStageResponse, execute_stage_response::Update,
+    stage_service_client::StageServiceClient,
+};
+use runtime::stage::{counters_from_proto, progress_from_proto, window_to_proto};
+use tonic::{Code, Status, transport::Channel};
+use tonic_types::StatusExt;
+use warehouse::{Fence, Run};
+
+/// Why an attempt did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AttemptFailure {
+    /// The status code.
+    pub(crate) code: Code,
+    /// What was wrong, for people.
+    pub(crate) message: String,
+    /// Whether another attempt may succeed with nothing changed.
+    pub(crate) is_transient: bool,
+    /// How long the service asked to wait.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl AttemptFailure {
+    /// A failure that no retry can cure.
+    pub(crate) const fn lasting(code: Code, message: String) -> Self {
+        Self { code, message, is_transient: false, retry_after: None }
+    }
+
+    const fn transient(code: Code, message: String) -> Self {
+        Self { code, message, is_transient: true, retry_after: None }
+    }
+
+    /// What a status means. A status with a source was made on this side: no
+    /// answer of the service, but a connection that could not be had or was lost.
+    fn from_status(service: &str, status: &Status) -> Self {
+        if let Some(source) = status.source() {
+            let message = format!("no connection to {service}: {}", chain(status.message(), source));
+            return Self::transient(Code::Unavailable, message);
+        }
+        let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        let (code, message) = (status.code(), status.message().to_owned());
+        Self { code, message, is_transient: is_transient(code), retry_after }
+    }
+}
+
+/// Whether a code says that the same call may succeed later. CANCELLED is among
+/// them because it is never this side that cancels and then looks at the answer:
+/// the connection or the service went away.
+const fn is_transient(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+    )
+}
+
+/// A message with those of its causes that it does not already contain.
+fn chain(message: &str, source: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = message.to_owned();
+    let mut cause = Some(source);
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The request for an attempt.
+pub(crate) fn request(run: &Run, fence: &Fence) -> ExecuteStageRequest {
+    ExecuteStageRequest {
+        run_id: fence.run_id.to_string(),
+        pipeline: run.pipeline.clone(),
+        stage: fence.stage.clone(),
+        window: Some(window_to_proto(run.window)),
+        attempt: fence.attempt,
+        lease_epoch: fence.epoch,
+    }
+}
+
+/// Executes one attempt and returns what the service says it committed.
+/// Dropping the future cancels the stage.
+///
+/// # Errors
+/// If the service failed, went away, took longer than `timeout` or ended
+/// without a result. It may have committed nevertheless: ask the store.
+pub(crate) async fn execute(
+    channel: Channel,
+    service: &str,
+    request: ExecuteStageRequest,
+    timeout: Duration,
+    on_progress: impl Fn(Progress),
+) -> Result<Counters, AttemptFailure> {
+    let outcome = tokio::time::timeout(timeout, stream(channel, request, on_progress)).await;
+    match outcome {
+        Ok(Ok(Some(counters))) => Ok(counters),
+        Ok(Ok(None)) => Err(AttemptFailure::transient(
+            Code::Unavailable,
+            format!("{service} ended the stage without a result"),
+        )),
+        Ok(Err(status)) => Err(AttemptFailure::from_status(service, &status)),
+        Err(_) => Err(AttemptFailure::transient(
+            Code::DeadlineExceeded,
+            format!(
+                "the stage took longer than its timeout of {} and was cancelled",
+                humantime::format_duration(timeout)
+            ),
+        )),
+    }
+}
+
+async fn stream(
+    channel: Channel,
+    request: ExecuteStageRequest,
+    on_progress: impl Fn(Progress),
+) -> Result<Option<Counters>, Status> {
+    let mut messages = StageServiceClient::new(channel).execute_stage(request).await?.into_inner();
+    while let Some(ExecuteStageResponse { update }) = messages.message().await? {
+        match update {
+            Some(Update::Progress(progress)) => on_progress(progress_from_proto(progress)),
+            Some(Update::Result(result)) => {
+                return Ok(Some(result.counters.as_ref().map(counters_from_proto).unwrap_or_default()));
+            }
+            // A kind of update that a newer service knows.
+            None => {}
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::FailureKind;
+
+    use super::*;
+
+    #[test]
+    fn only_codes_that_promise_something_are_transient() {
+        for (kind, expected) in [
+            (FailureKind::Unavailable, true),
+            (FailureKind::Exhausted, true),
+            (FailureKind::TimedOut, true),
+            (FailureKind::Conflict, true),
+            (FailureKind::Cancelled, true),
+            (FailureKind::InvalidArgument, false),
+            (FailureKind::NotFound, false),
+            (FailureKind::FailedPrecondition, false),
+            (FailureKind::Unauthenticated, false),
+            (FailureKind::InvalidInput, false),
+            (FailureKind::Internal, false),
+        ] {
+            let failure = AttemptFailure::from_status("transform", &runtime::status(kind, "no", None));
+            assert_eq!(failure.is_transient, expected, "{kind:?}");
+            assert_eq!(failure.message, "no");
+        }
+    }
+
+    #[test]
+    fn the_wait_that_a_service_asks_for_is_heard() {
+        let wait = Duration::from_secs(17);
+        let status = runtime::status(FailureKind::Exhausted, "slow down", Some(wait));
+        assert_eq!(AttemptFailure::from_status("ingest-api", &status).retry_after, Some(wait));
+    }
+
+    #[test]
+    fn a_lost_connection_is_transient_whatever_its_code() {
+        let mut status = Status::unknown("transport error");
+        status.set_source(Arc::new(std::io::Error::other("broken pipe")));
+        let failure = AttemptFailure::from_status("ingest-crm", &status);
+        assert_eq!((failure.code, failure.is_transient), (Code::Unavailable, true));
+        assert_eq!(failure.message, "no connection to ingest-crm: transport error: broken pipe");
+        let answered = AttemptFailure::from_status("ingest-crm", &Status::unknown("a defect"));
+        assert!(!answered.is_transient);
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_away_is_named() {
+        let channel = runtime::channel::connect("http://127.0.0.1:1").unwrap();
+        let request = ExecuteStageRequest::default();
+        let outcome = execute(channel, "ingest-crm", request, Duration::from_secs(30), |_| ()).await;
+        let failure = outcome.unwrap_err();
+        assert_eq!((failure.code, failure.is_transient), (Code::Unavailable, true));
+        assert!(failure.message.starts_with("no connection to ingest-crm: "), "{}", failure.message);
+    }
+}

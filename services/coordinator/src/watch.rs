@@ -1,0 +1,87 @@
+//! Follows a run until it has ended, whoever executes it.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use warehouse::{Run, SharedWarehouse};
+
+use crate::{
+    Error,
+    progress::{LiveRun, ProgressBoard, RunView},
+};
+
+/// How long a change by another replica may go unnoticed.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The states of a run, one after the other.
+pub(crate) struct RunWatch {
+    run_id: Uuid,
+    warehouse: SharedWarehouse,
+    live: watch::Receiver<LiveRun>,
+    shutdown: CancellationToken,
+    /// The run as last read, and the version of the board it was read at.
+    read: Option<(Run, u64)>,
+    told: Option<RunView>,
+}
+
+impl RunWatch {
+    pub(crate) fn new(
+        run_id: Uuid,
+        warehouse: SharedWarehouse,
+        board: &ProgressBoard,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { run_id, warehouse, live: board.subscribe(run_id), shutdown, read: None, told: None }
+    }
+
+    /// The run at first, then after every change; `None` once its end was told.
+    ///
+    /// # Errors
+    /// If there is no such run, storage fails, or the process shuts down.
+    pub(crate) async fn next(&mut self) -> Result<Option<RunView>, Error> {
+        if self.told.as_ref().is_some_and(|told| told.run.state.is_terminal()) {
+            return Ok(None);
+        }
+        loop {
+            let view = self.look().await?;
+            if self.told.as_ref() != Some(&view) {
+                self.told = Some(view.clone());
+                return Ok(Some(view));
+            }
+            self.wait_for_change().await?;
+        }
+    }
+
+    /// The run as it was last told, if it was.
+    pub(crate) fn last(&self) -> Option<&Run> {
+        self.told.as_ref().map(|told| &told.run)
+    }
+
+    /// Progress comes often and needs no look into the store.
+    async fn look(&mut self) -> Result<RunView, Error> {
+        let live = self.live.borrow_and_update().clone();
+        let run = match &self.read {
+            Some((run, version)) if *version == live.version => run.clone(),
+            _ => {
+                let run = self.warehouse.run(self.run_id).await?.ok_or(Error::RunNotFound(self.run_id))?;
+                self.read = Some((run.clone(), live.version));
+                run
+            }
+        };
+        Ok(RunView::new(run, &live))
+    }
+
+    async fn wait_for_change(&mut self) -> Result<(), Error> {
+        tokio::select! {
+            () = self.shutdown.cancelled() => Err(Error::ShuttingDown),
+            () = tokio::time::sleep(POLL) => {
+                self.read = None;
+                Ok(())
+            }
+            // The board keeps what is watched, so there is always somebody to hear.
+            Ok(()) = self.live.changed() => Ok(()),
+        }
+    }
+}
