@@ -1,1 +1,37 @@
-//! df_build_fact_company_activity and act_validate_row_counts.
+//! `df_build_fact_company_activity` builds candidates that no reader sees;
+//! `act_validate_row_counts` audits them and publishes them in one transaction.
+
+mod config;
+mod error;
+mod policy;
+mod stage;
+
+use std::sync::Arc;
+
+use runtime::{Context, Service, stage::server};
+use warehouse::SharedWarehouse;
+
+pub use config::{Args, Options};
+pub use error::Error;
+pub use policy::read_policy;
+
+use crate::stage::FactStages;
+
+/// Starts the service as a process of its own.
+///
+/// # Errors
+/// If the warehouse cannot be opened, or as [`assemble`].
+pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
+    let warehouse = warehouse::open(&args.warehouse_url).await?;
+    assemble(args.options, warehouse, &context)
+}
+
+/// Puts the service together over an open warehouse.
+///
+/// # Errors
+/// If the audit file cannot be read or makes no sense.
+pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
+    let policy = read_policy(options.audit_file.as_deref())?;
+    let stages = FactStages { warehouse, policy, clock: Arc::clone(&context.clock) };
+    Ok(Service::new("transform").with_grpc(server(stages, context)))
+}

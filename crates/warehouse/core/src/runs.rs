@@ -182,6 +182,10 @@ pub trait RunStore: Send + Sync {
     /// or the stage may not start.
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence>;
 
+    /// Checks a fence outside any data transaction, for work that must not begin
+    /// without it. What changes data checks it again, in its own transaction.
+    async fn check_fence(&self, fence: &Fence) -> Result<()>;
+
     /// Commits a RUNNING stage as SUCCEEDED. Services whose work has no last
     /// data transaction of its own call this at their end.
     async fn complete_stage(

@@ -130,6 +130,11 @@ impl RunStore for SqliteWarehouse {
         Ok(fence(u32::try_from(attempt).map_err(corrupt)?))
     }
 
+    async fn check_fence(&self, fence: &Fence) -> Result<()> {
+        let mut transaction = self.begin_read().await?;
+        fence::check(&mut transaction, fence).await
+    }
+
     async fn complete_stage(
         &self,
         fence: &Fence,

@@ -1,0 +1,24 @@
+//! What the service can be told.
+
+use std::path::PathBuf;
+
+/// The service's own options.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Options {
+    /// YAML file with the level (block, warn, off) of each audit and their thresholds; an audit it does
+    /// not name keeps its default
+    #[arg(long, env = "AUDIT_FILE", value_name = "FILE")]
+    pub audit_file: Option<PathBuf>,
+}
+
+/// The arguments of the service as a process of its own.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub options: Options,
+
+    /// The warehouse, for example sqlite:///var/lib/company-activity/warehouse.sqlite
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL")]
+    pub warehouse_url: String,
+}

@@ -1,0 +1,11 @@
+//! The transform service as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main(
+        "transform",
+        "Builds fact_company_activity from what is staged, audits it and publishes it",
+        transform::start,
+    )
+}

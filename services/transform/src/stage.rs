@@ -1,0 +1,76 @@
+//! The two stages that turn staged rows into published ones.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{
+    audit::{AuditPolicy, Finding, audit},
+    run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
+};
+use runtime::{
+    Clock,
+    stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
+};
+use tracing::warn;
+use warehouse::{Fence, SharedWarehouse};
+
+use crate::Error;
+
+/// Executes `df_build_fact_company_activity` and `act_validate_row_counts`.
+pub(crate) struct FactStages {
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) policy: AuditPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl StageExecutor for FactStages {
+    fn stages(&self) -> &'static [&'static str] {
+        &[STAGE_BUILD_FACT, STAGE_VALIDATE]
+    }
+
+    async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
+        let fence = Fence {
+            run_id: call.run_id,
+            stage: call.stage.clone(),
+            attempt: call.attempt,
+            epoch: call.epoch,
+        };
+        let outcome = if call.stage == STAGE_BUILD_FACT {
+            self.build(&fence, &call, progress).await
+        } else {
+            self.validate_and_publish(&fence, &call).await
+        };
+        Ok(outcome?)
+    }
+}
+
+impl FactStages {
+    async fn build(
+        &self,
+        fence: &Fence,
+        call: &StageCall,
+        progress: ProgressSink,
+    ) -> Result<StageOutcome, Error> {
+        let counters = self.warehouse.build_fact(fence, call.window, self.clock.now(), progress).await?;
+        Ok(StageOutcome { counters, remarks: Vec::new() })
+    }
+
+    async fn validate_and_publish(&self, fence: &Fence, call: &StageCall) -> Result<StageOutcome, Error> {
+        let measured = self.warehouse.measure_candidates(fence, call.window).await?;
+        let (blocking, warnings): (Vec<Finding>, Vec<Finding>) =
+            audit(&measured, &self.policy).into_iter().partition(|finding| finding.blocks);
+        if !blocking.is_empty() {
+            return Err(Error::Blocked(blocking));
+        }
+        let remarks: Vec<String> = warnings
+            .iter()
+            .map(|finding| {
+                warn!(audit = finding.audit, finding = finding.message, "an audit warns");
+                format!("{}: {}", finding.audit, finding.message)
+            })
+            .collect();
+        let published = self.warehouse.publish_fact(fence, call.window, &remarks, self.clock.now()).await?;
+        Ok(StageOutcome { counters: published.counters, remarks })
+    }
+}
