@@ -1,6 +1,7 @@
 # Everything that people and CI do with the project. `make` alone lists it.
 .DEFAULT_GOAL := help
 CARGO := cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 .PHONY: help
 help: ## List the targets
@@ -55,8 +56,9 @@ format: ## Format the code
 	@$(CARGO) fmt --all
 
 .PHONY: bench-memory
-bench-memory: ## Measure the memory of a small and a large backfill
-	@tests/bench/memory.sh
+bench-memory: ## Measure the peak memory of two backfills, one twice as large
+	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example peak_memory
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/peak_memory"
 
 .PHONY: clean
 clean: ## Remove what was built
