@@ -1,1 +1,65 @@
-//! act_copy_crm_csv: CRM CSV exports to stg_crm_companies.
+//! `act_copy_crm_csv`: the CRM's CSV exports to `stg_crm_companies`.
+//!
+//! Every `*.csv` below the CRM's folder is a full state of the CRM that takes
+//! effect on the day in its name. Files are streamed, so memory does not grow
+//! with them.
+//!
+//! - A bad *row* goes into quarantine; the file is loaded without it.
+//! - A bad *file*, one whose every row is doubtful, is refused as a whole. The
+//!   other files are loaded, then the stage fails and names each bad file, line
+//!   and reason.
+//! - A file whose content is already loaded is not read again. If there is no
+//!   new file the stage succeeds with a remark; if there is no file at all and
+//!   nothing was ever published, it fails.
+
+mod company_columns;
+mod company_rows;
+mod config;
+mod copy_crm_csv;
+mod csv_header;
+mod csv_records;
+mod encoding;
+mod error;
+mod invalid_file;
+mod lines;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use landing::Storage;
+use runtime::Service;
+use warehouse::{SharedWarehouse, SnapshotLimits};
+
+pub use config::{Args, Options};
+pub use error::{Error, RefusedFiles};
+
+/// Opens the warehouse and assembles the service.
+///
+/// # Errors
+/// If the warehouse cannot be opened, or as [`assemble`].
+pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Service> {
+    let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open the warehouse")?;
+    assemble(args.options, warehouse, &context)
+}
+
+/// Assembles the service on an open warehouse.
+///
+/// # Errors
+/// If there is no CRM URL or it cannot be used.
+pub fn assemble(
+    options: Options,
+    warehouse: SharedWarehouse,
+    context: &runtime::Context,
+) -> anyhow::Result<Service> {
+    let url =
+        options.crm_url.context("it is not known where the CRM's exports are: set --crm-url or CRM_URL")?;
+    let executor = copy_crm_csv::CopyCrmCsv {
+        storage: Storage::open(&url)?,
+        warehouse,
+        clock: Arc::clone(&context.clock),
+        effective_offset_days: options.crm_effective_offset_days,
+        limits: SnapshotLimits { max_shrink_share: options.crm_max_shrink_share },
+        max_file_bytes: options.crm_max_file_bytes,
+    };
+    Ok(Service::new("ingest-crm").with_grpc(runtime::stage::server(executor, context)))
+}

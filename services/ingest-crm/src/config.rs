@@ -1,0 +1,93 @@
+//! What the service can be told.
+
+use clap::Args as ClapArgs;
+
+/// How CRM exports are read.
+#[derive(Debug, Clone, ClapArgs)]
+#[group(skip)]
+pub struct Options {
+    /// Folder of the CRM's CSV exports: file:///folder/ or az://container/folder/.
+    /// Every *.csv below it is read
+    #[arg(long, env = "CRM_URL", value_name = "URL")]
+    pub crm_url: Option<String>,
+
+    /// Days from the date in an export's file name to the day from which it
+    /// counts, for example -1 if the export of the 2nd holds the state of the 1st
+    #[arg(
+        long,
+        env = "CRM_EFFECTIVE_OFFSET_DAYS",
+        value_name = "DAYS",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    pub crm_effective_offset_days: i32,
+
+    /// Refuse an export with fewer companies than the one before it, if more than
+    /// this share of them is gone; 1 refuses none
+    #[arg(
+        long,
+        env = "CRM_MAX_SHRINK_SHARE",
+        value_name = "SHARE",
+        default_value_t = 0.5,
+        value_parser = parse_share
+    )]
+    pub crm_max_shrink_share: f64,
+
+    /// Refuse an export bigger than this
+    #[arg(
+        long,
+        env = "CRM_MAX_FILE_BYTES",
+        value_name = "BYTES",
+        default_value_t = 2 * 1024 * 1024 * 1024
+    )]
+    pub crm_max_file_bytes: u64,
+}
+
+/// The arguments of the service as a process of its own.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub options: Options,
+
+    /// The warehouse, for example sqlite:///data/warehouse.sqlite
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL")]
+    pub warehouse_url: String,
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a share is a number from 0 to 1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
+        CommandLine::try_parse_from(["ingest-crm"].iter().chain(arguments)).map(|line| line.options)
+    }
+
+    #[test]
+    fn a_negative_offset_needs_no_quoting() {
+        assert_eq!(parse(&["--crm-effective-offset-days", "-1"]).unwrap().crm_effective_offset_days, -1);
+    }
+
+    #[test]
+    fn a_share_beyond_one_or_below_zero_is_refused() {
+        for share in ["1.5", "-0.1", "NaN", "half"] {
+            assert!(parse(&["--crm-max-shrink-share", share]).is_err(), "{share}");
+        }
+        assert_eq!(parse(&[]).unwrap().crm_max_shrink_share, 0.5);
+    }
+}

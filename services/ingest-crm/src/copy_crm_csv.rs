@@ -1,0 +1,162 @@
+//! The stage `act_copy_crm_csv`: every new CRM export into staging.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Counters, Progress, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
+use landing::{FileInfo, Storage};
+use runtime::{
+    Clock,
+    stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
+};
+use tracing::info;
+use warehouse::{CrmExport, Fence, SharedWarehouse, SnapshotLimits};
+
+use crate::{
+    company_rows::company_rows,
+    error::{Error, RefusedFiles},
+    invalid_file::InvalidFile,
+};
+
+/// Executes the stage.
+///
+/// Every file is loaded in a transaction of its own, in the order of the paths,
+/// unless exactly this content is already loaded. A file that must be refused is
+/// refused as a whole and does not keep the others from being loaded; the stage
+/// then fails and names it.
+pub(crate) struct CopyCrmCsv {
+    pub(crate) storage: Storage,
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) effective_offset_days: i32,
+    pub(crate) limits: SnapshotLimits,
+    pub(crate) max_file_bytes: u64,
+}
+
+#[async_trait]
+impl StageExecutor for CopyCrmCsv {
+    fn stages(&self) -> &'static [&'static str] {
+        &[STAGE_COPY_CRM_CSV]
+    }
+
+    async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
+        let fence = Fence {
+            run_id: call.run_id,
+            stage: call.stage.clone(),
+            attempt: call.attempt,
+            epoch: call.epoch,
+        };
+        let attempt = Attempt { stage: self, call: &call, fence, progress };
+        Ok(attempt.run().await?)
+    }
+}
+
+/// One execution of the stage.
+struct Attempt<'a> {
+    stage: &'a CopyCrmCsv,
+    call: &'a StageCall,
+    fence: Fence,
+    progress: ProgressSink,
+}
+
+/// What became of a file.
+enum Loaded {
+    /// Loaded now.
+    Now(Counters),
+    /// Exactly this content was loaded before.
+    Before,
+    /// Nothing of it is loaded, for this reason.
+    Refused(String),
+}
+
+impl Attempt<'_> {
+    async fn run(&self) -> Result<StageOutcome, Error> {
+        let files = self.stage.storage.list(".csv").await?;
+        let mut outcome = StageOutcome::default();
+        let mut refused = RefusedFiles { files: files.len(), ..RefusedFiles::default() };
+        let mut loaded_before = 0;
+        for (at, file) in files.iter().enumerate() {
+            let done = Progress {
+                counters: outcome.counters,
+                units_done: at as u64,
+                units_total: files.len() as u64,
+                activity: file.path.clone(),
+            };
+            match self.load(file, done).await? {
+                Loaded::Now(counters) => {
+                    outcome.counters += counters;
+                    outcome.remarks.extend(rejected_remark(file, counters));
+                }
+                Loaded::Before => loaded_before += 1,
+                Loaded::Refused(problem) => refused.problems.push(problem),
+            }
+        }
+        if !refused.problems.is_empty() {
+            return Err(Error::Refused(refused));
+        }
+        if loaded_before == files.len() {
+            outcome.remarks.push(self.nothing_new_remark(files.len()).await?);
+        }
+        let now = self.stage.clock.now();
+        self.stage.warehouse.complete_stage(&self.fence, outcome.counters, &outcome.remarks, now).await?;
+        Ok(outcome)
+    }
+
+    async fn load(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
+        (self.progress)(done.clone());
+        let stage = self.stage;
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        let export = CrmExport {
+            path: file.path.clone(),
+            etag: file.etag.clone(),
+            effective_on: effective_on(name, stage.effective_offset_days, self.call.window.end()),
+            bytes: file.size,
+        };
+        if stage.warehouse.has_crm_export(&export).await? {
+            return Ok(Loaded::Before);
+        }
+        if file.size > stage.max_file_bytes {
+            let problem = InvalidFile::FileTooLong { bytes: file.size, max_bytes: stage.max_file_bytes };
+            return Ok(Loaded::Refused(format!("{}: {problem}", file.path)));
+        }
+        let chunks = stage.storage.read(file).await?;
+        let rows = company_rows(chunks, |read| {
+            let counters = done.counters + read;
+            (self.progress)(Progress { counters, ..done.clone() });
+        });
+        let now = stage.clock.now();
+        match stage.warehouse.load_crm_export(&self.fence, &export, stage.limits, rows, now).await {
+            Ok(loaded) => {
+                info!(file = %file.path, effective_on = %export.effective_on, rows = loaded.counters.rows_read, "CRM export loaded");
+                Ok(Loaded::Now(loaded.counters))
+            }
+            Err(warehouse::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
+            Err(warehouse::Error::Source(error)) if error.kind == domain::FailureKind::InvalidInput => {
+                Ok(Loaded::Refused(format!("{}: {}", file.path, error.message)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What to say if no file was loaded and none refused. Without any export
+    /// there are no companies to publish; but once days are published, their
+    /// companies are known, and a CRM that is late must not cost a day of usage.
+    async fn nothing_new_remark(&self, files: usize) -> Result<String, Error> {
+        let location = &self.stage.storage;
+        if files > 0 {
+            return Ok(format!("no new CRM export: all {files} in {location} are already loaded"));
+        }
+        match self.stage.warehouse.freshness().await? {
+            Some(_) => Ok(format!("no CRM export in {location}: companies stay as they were loaded before")),
+            None => Err(Error::NoExports { location: location.to_string() }),
+        }
+    }
+}
+
+fn rejected_remark(file: &FileInfo, counters: Counters) -> Option<String> {
+    match counters.rows_rejected {
+        0 => None,
+        1 => Some(format!("{}: 1 row rejected", file.path)),
+        rows => Some(format!("{}: {rows} rows rejected", file.path)),
+    }
+}

@@ -1,0 +1,106 @@
+//! Why the stage failed.
+
+use std::fmt;
+
+use domain::FailureKind;
+use runtime::stage::StageError;
+
+/// How many refused files are named: the message travels in gRPC trailers, which
+/// are small.
+const NAMED_FILES: usize = 10;
+
+/// Why the stage failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There are no exports, and there never were any.
+    #[error(
+        "there is no CRM export: no *.csv in {location}, and nothing was published yet; check --crm-url and the CRM's export"
+    )]
+    NoExports {
+        /// Where they should be.
+        location: String,
+    },
+    /// Some exports were refused; all others are loaded.
+    #[error("{0}")]
+    Refused(RefusedFiles),
+    /// The storage of the exports failed.
+    #[error(transparent)]
+    Storage(#[from] landing::Error),
+    /// The warehouse failed.
+    #[error(transparent)]
+    Warehouse(#[from] warehouse::Error),
+}
+
+/// Exports that were refused, each as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefusedFiles {
+    /// Each file with its problem, as told to people.
+    pub problems: Vec<String>,
+    /// Exports there were in total.
+    pub files: usize,
+}
+
+impl fmt::Display for RefusedFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} CRM exports refused, the others are loaded", self.problems.len(), self.files)?;
+        for problem in self.problems.iter().take(NAMED_FILES) {
+            write!(f, "; {problem}")?;
+        }
+        match self.problems.len().checked_sub(NAMED_FILES) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl Error {
+    /// What kind of failure it is.
+    #[must_use]
+    pub const fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoExports { .. } => FailureKind::NotFound,
+            Self::Refused(_) => FailureKind::InvalidInput,
+            Self::Storage(error) => error.kind(),
+            Self::Warehouse(error) => error.kind(),
+        }
+    }
+}
+
+impl From<Error> for StageError {
+    fn from(error: Error) -> Self {
+        Self { kind: error.kind(), message: error.to_string(), retry_after: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(count: usize) -> Error {
+        let problems = (1..=count).map(|number| format!("{number}.csv, line 1: bad")).collect();
+        Error::Refused(RefusedFiles { problems, files: 20 })
+    }
+
+    #[test]
+    fn every_failure_reaches_the_coordinator_as_its_kind() {
+        let changed = landing::Error::Changed { root: "file:///crm/".into(), path: "a.csv".into() };
+        for (error, kind) in [
+            (Error::NoExports { location: "file:///crm/".into() }, FailureKind::NotFound),
+            (refused(1), FailureKind::InvalidInput),
+            (Error::Storage(changed), FailureKind::Conflict),
+            (Error::Warehouse(warehouse::Error::Precondition("x".into())), FailureKind::FailedPrecondition),
+        ] {
+            let message = error.to_string();
+            assert_eq!(StageError::from(error), StageError { kind, message, retry_after: None });
+        }
+    }
+
+    #[test]
+    fn refused_files_are_named_up_to_a_number_that_fits_a_message() {
+        assert_eq!(
+            refused(2).to_string(),
+            "2 of 20 CRM exports refused, the others are loaded; 1.csv, line 1: bad; 2.csv, line 1: bad"
+        );
+        assert!(refused(12).to_string().ends_with("10.csv, line 1: bad; and 2 more"));
+    }
+}

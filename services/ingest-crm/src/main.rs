@@ -1,0 +1,7 @@
+//! The service `ingest-crm` as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main("ingest-crm", "Copies the CRM's CSV exports to stg_crm_companies.", ingest_crm::start)
+}
