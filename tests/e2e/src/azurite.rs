@@ -1,13 +1,8 @@
 //! Azurite: Azure Blob Storage's emulator.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    process::{Command as BlockingCommand, Stdio},
-    sync::OnceLock,
-};
+use std::{net::SocketAddr, process::Stdio};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use axum::http::{Request, header::CONTENT_LENGTH};
 use object_store::{
     azure::{AzureAccessKey, AzureAuthorizer, AzureCredential, MicrosoftAzure, MicrosoftAzureBuilder},
@@ -19,7 +14,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{in_time, workspace_root};
+use crate::{in_time, tools};
 
 /// The account and key that every Azurite has; they are no secret.
 const ACCOUNT: &str = "devstoreaccount1";
@@ -40,7 +35,7 @@ impl Azurite {
     /// If it cannot be installed or does not start.
     pub async fn start() -> Result<Self> {
         let folder = TempDir::new()?;
-        let program = node_tools()?.join("node_modules/azurite/dist/src/blob/main.js");
+        let program = tools::node()?.join("node_modules/azurite/dist/src/blob/main.js");
         let mut child = Command::new("node")
             .arg(program)
             .args([
@@ -105,17 +100,4 @@ impl Azurite {
     fn endpoint(&self) -> String {
         format!("http://{}/{ACCOUNT}", self.address)
     }
-}
-
-/// The folder of the Node tools, which the first call installs.
-fn node_tools() -> Result<PathBuf> {
-    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let install = || -> Result<PathBuf> {
-        let script = workspace_root().join("tests/setup/node.sh");
-        let output = BlockingCommand::new(script).stderr(Stdio::inherit()).output()?;
-        ensure!(output.status.success(), "tests/setup/node.sh failed: {}", output.status);
-        Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
-    };
-    let folder = FOLDER.get_or_init(|| install().map_err(|error| format!("{error:#}")));
-    folder.clone().map_err(anyhow::Error::msg)
 }

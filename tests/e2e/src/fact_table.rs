@@ -37,22 +37,45 @@ impl FactTable {
     pub fn parse(csv: &str) -> Result<Self> {
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers()?.clone();
-        let mut rows = BTreeMap::new();
+        let mut table = Self { rows: BTreeMap::new() };
         for record in reader.records() {
             let record = record?;
-            let row: BTreeMap<String, Cell> = header
-                .iter()
-                .zip(&record)
-                .map(|(column, text)| Ok((column.to_owned(), Cell::parse(column, text)?)))
-                .collect::<Result<_>>()?;
-            let text = |column| match row.get(column) {
-                Some(Cell::Text(text)) => Ok(text.clone()),
-                other => Err(anyhow::anyhow!("{column} is {other:?}")),
-            };
-            let key = (text("company_id")?, text("activity_date")?);
-            ensure!(rows.insert(key.clone(), row).is_none(), "{key:?} occurs twice");
+            let cells = header.iter().zip(&record);
+            let row = cells.map(|(column, text)| Ok((column.to_owned(), Cell::parse(column, text)?)));
+            table.insert(row.collect::<Result<_>>()?)?;
         }
-        Ok(Self { rows })
+        Ok(table)
+    }
+
+    /// Reads one JSON object a line.
+    ///
+    /// # Errors
+    /// If one is none, or a company and day occur twice.
+    pub fn parse_json(lines: &str) -> Result<Self> {
+        let mut table = Self { rows: BTreeMap::new() };
+        for line in lines.lines() {
+            let columns: BTreeMap<String, serde_json::Value> = serde_json::from_str(line)?;
+            let row = columns.iter().map(|(column, value)| {
+                let text = match value {
+                    serde_json::Value::Null => String::new(),
+                    serde_json::Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                Ok((column.clone(), Cell::parse(column, &text)?))
+            });
+            table.insert(row.collect::<Result<_>>()?)?;
+        }
+        Ok(table)
+    }
+
+    fn insert(&mut self, row: BTreeMap<String, Cell>) -> Result<()> {
+        let text = |column| match row.get(column) {
+            Some(Cell::Text(text)) => Ok(text.clone()),
+            other => Err(anyhow::anyhow!("{column} is {other:?}")),
+        };
+        let key = (text("company_id")?, text("activity_date")?);
+        ensure!(self.rows.insert(key.clone(), row).is_none(), "{key:?} occurs twice");
+        Ok(())
     }
 
     /// How many rows there are.

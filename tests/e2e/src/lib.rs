@@ -14,6 +14,7 @@ pub mod process;
 pub mod runs;
 pub mod sources;
 pub mod suite;
+pub mod tools;
 pub mod vectors;
 
 use std::{path::PathBuf, time::Duration};

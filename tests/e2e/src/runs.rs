@@ -1,36 +1,51 @@
 //! What a test asks of a run.
 
-use proto::pipeline::v1::{Run, RunStage, RunState, StageState};
+use anyhow::{Context as _, Result};
+use proto::{
+    pipeline::v1::{Run, RunStage, RunState, StageState},
+    stage::v1::StageCounters,
+};
 
 /// The stage of that name.
 ///
 /// # Errors
 /// If the run has none.
-pub fn stage<'a>(run: &'a Run, name: &str) -> anyhow::Result<&'a RunStage> {
+pub fn stage<'a>(run: &'a Run, name: &str) -> Result<&'a RunStage> {
     run.stages
         .iter()
         .find(|stage| stage.stage == name)
-        .ok_or_else(|| anyhow::anyhow!("the run has no stage {name}"))
+        .with_context(|| format!("the run has no stage {name}"))
 }
 
-/// The state of every stage by name, in the order of the pipeline.
+/// The state of every stage, in the order of the pipeline.
 #[must_use]
-pub fn stage_states(run: &Run) -> Vec<(&str, StageState)> {
-    run.stages.iter().map(|stage| (stage.stage.as_str(), stage.state())).collect()
+pub fn stage_states(run: &Run) -> Vec<StageState> {
+    run.stages.iter().map(RunStage::state).collect()
+}
+
+/// Whether a stage is in that state.
+#[must_use]
+pub fn is_in(run: &Run, name: &str, state: StageState) -> bool {
+    stage(run, name).is_ok_and(|stage| stage.state() == state)
+}
+
+/// Whether an attempt of the stage has begun.
+#[must_use]
+pub fn has_begun(run: &Run, name: &str) -> bool {
+    stage(run, name).is_ok_and(|stage| stage.attempt > 0)
+}
+
+/// What the stage has counted.
+///
+/// # Errors
+/// If it has counted nothing yet.
+pub fn counters(run: &Run, name: &str) -> Result<StageCounters> {
+    let progress = stage(run, name)?.progress.as_ref();
+    progress.and_then(|progress| progress.counters).with_context(|| format!("{name} has no counters"))
 }
 
 /// Whether the run has ended.
 #[must_use]
 pub fn has_ended(run: &Run) -> bool {
     matches!(run.state(), RunState::Succeeded | RunState::Failed | RunState::Cancelled)
-}
-
-/// Rows that the run wrote, over all stages.
-#[must_use]
-pub fn rows_written(run: &Run) -> u64 {
-    run.stages
-        .iter()
-        .filter_map(|stage| stage.progress.as_ref()?.counters)
-        .map(|counters| counters.rows_written)
-        .sum()
 }

@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
-use domain::date_window::parse_day;
-use sample_sources::{ApiOptions, Faults, PRODUCT_USAGE_PATH, RequestLog, UsageBook, serve_api};
+use domain::{DateWindow, date_window::parse_day};
+use sample_sources::{ApiOptions, Faults, PRODUCT_USAGE_PATH, RequestLog, UsageBook, World, serve_api};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
@@ -77,6 +77,20 @@ impl Sources {
         let partial = self.crm.with_file_name(name);
         fs::write(&partial, content)?;
         Ok(fs::rename(partial, self.crm.join(name))?)
+    }
+
+    /// Delivers an invented world as its sources are the morning after its last
+    /// day, and returns its days.
+    ///
+    /// # Errors
+    /// If it cannot be delivered or has no days.
+    pub fn put_world(&self, world: &World) -> Result<DateWindow> {
+        for export in world.days().map(|day| world.crm_export(day)) {
+            self.put_export(&export.file_name, export.csv)?;
+        }
+        world.fill(&self.book, world.end())?;
+        let (first, last) = (world.days().next(), world.days().last());
+        Ok(DateWindow::new(first.context("it has no days")?, last.context("it has no days")?)?)
     }
 
     /// Lets the product API know one more record, given as JSON.

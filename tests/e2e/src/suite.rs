@@ -214,6 +214,7 @@ impl Suite {
                 default("--product-api-min-backoff", "10ms".to_owned());
                 default("--product-api-max-backoff", "50ms".to_owned());
             }
+            "notifier" => default("--notify-backoff", "10ms".to_owned()),
             "coordinator" => default("--pipeline-file", self.pipeline_file().display().to_string()),
             _ => {}
         }
@@ -242,9 +243,17 @@ impl Suite {
         self.folder.path()
     }
 
-    fn url_of(&self, service: &'static str) -> Result<String> {
+    /// Where a service serves gRPC.
+    ///
+    /// # Errors
+    /// If it was never started.
+    pub fn address_of(&self, service: &'static str) -> Result<SocketAddr> {
         let host = self.host_of(service);
-        Ok(self.processes.get(host).with_context(|| format!("{host} was never started"))?.url())
+        Ok(self.processes.get(host).with_context(|| format!("{host} was never started"))?.address())
+    }
+
+    fn url_of(&self, service: &'static str) -> Result<String> {
+        Ok(format!("http://{}", self.address_of(service)?))
     }
 
     fn channel(&self, service: &'static str) -> Result<Channel> {

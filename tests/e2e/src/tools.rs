@@ -1,0 +1,42 @@
+//! What the tests need beyond Rust, installed by the scripts in `tests/setup`.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::workspace_root;
+
+/// The folder of the Node tools, which the first call installs unless it is there.
+///
+/// # Errors
+/// If they cannot be installed.
+pub fn node() -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    installed(&FOLDER, "node.sh")
+}
+
+/// The folder of the Python environment, which the first call installs unless it is there.
+///
+/// # Errors
+/// If it cannot be installed.
+pub fn python() -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    installed(&FOLDER, "python.sh")
+}
+
+fn installed(folder: &OnceLock<Result<PathBuf, String>>, script: &str) -> Result<PathBuf> {
+    let folder = folder.get_or_init(|| install(script).map_err(|error| format!("{error:#}")));
+    folder.clone().map_err(anyhow::Error::msg)
+}
+
+fn install(script: &str) -> Result<PathBuf> {
+    let path = workspace_root().join("tests/setup").join(script);
+    let output = Command::new(&path).stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("cannot run {}", path.display()))?;
+    ensure!(output.status.success(), "tests/setup/{script} failed: {}", output.status);
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+}

@@ -1,0 +1,231 @@
+//! What fails is told clearly, and costs nothing that was there before.
+
+use anyhow::{Context as _, Result};
+use domain::{
+    DateWindow,
+    run::{DAILY_PIPELINE, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
+};
+use e2e::{
+    alerts::{AlertReceiver, Delivery},
+    runs::{counters, stage, stage_states},
+    suite::{Layout, Settings, Suite},
+    vectors::Vector,
+};
+use proto::pipeline::v1::{RetryRunRequest, Run, RunState, StageState};
+use sample_sources::Fault;
+use sqlx::Row as _;
+
+const HEADER: &str = "company_id,name,country,industry_tag,last_contact_at";
+
+/// A suite in which the days before the last of the vector are published.
+async fn suite_before_the_last_day(settings: Settings) -> Result<(Suite, Vector, DateWindow)> {
+    let suite = Suite::start(Layout::Standalone, settings).await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    let last = vector.window.end();
+    let day_before = last.pred_opt().context("there is a day before")?;
+    suite.publish(DateWindow::new(vector.window.start(), day_before)?).await?;
+    Ok((suite, vector, DateWindow::day(last)))
+}
+
+/// Runs the last day, which must fail at `failing` and leave the published fact
+/// alone byte for byte; returns the run.
+async fn fails_and_changes_nothing(
+    suite: &Suite,
+    window: DateWindow,
+    day: DateWindow,
+    failing: &str,
+) -> Result<Run> {
+    let before = suite.fact_csv(window).await?;
+    let run = suite.run_to_end(day, false).await?;
+    assert_eq!(run.state(), RunState::Failed, "{run:#?}");
+    assert_eq!(stage(&run, failing)?.state(), StageState::Failed, "{run:#?}");
+    assert_eq!(suite.fact_csv(window).await?, before);
+    Ok(run)
+}
+
+async fn broken_export(content: &str, told: &[&str]) -> Result<()> {
+    let (suite, vector, day) = suite_before_the_last_day(Settings::default()).await?;
+    suite.sources.put_export("companies_2026-01-24.csv", content)?;
+    let run = fails_and_changes_nothing(&suite, vector.window, day, STAGE_COPY_CRM_CSV).await?;
+    let failed = stage(&run, STAGE_COPY_CRM_CSV)?;
+    for text in ["companies_2026-01-24.csv"].iter().chain(told) {
+        assert!(failed.error_message.contains(text), "{text:?} is not in {:?}", failed.error_message);
+    }
+    // No day of API data is lost over it, and nothing is tried that cannot work.
+    use StageState::{Failed, Skipped, Succeeded};
+    assert_eq!(stage_states(&run), [Failed, Succeeded, Skipped, Skipped]);
+    assert_eq!((failed.error_code.as_str(), failed.attempt), ("DATA_LOSS", 1));
+
+    // Repaired at the source, the same run goes on where it stopped.
+    suite
+        .sources
+        .put_export("companies_2026-01-24.csv", vector.exports.first().map_or("", |(_, content)| content))?;
+    let retried = suite.pipeline()?.retry_run(RetryRunRequest { run_id: run.run_id.clone() }).await?;
+    assert_eq!(retried.into_inner().run.context("no run")?.run_id, run.run_id);
+    suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
+    suite.fact(vector.window).await?.must_equal(&vector.expected)
+}
+
+#[tokio::test]
+async fn an_unterminated_quote_is_an_error_with_its_line() -> Result<()> {
+    broken_export(&format!("{HEADER}\nacme,Acme,US,saas,\nbolt,\"Bolt,DE,retail,\n"), &["line 3"]).await
+}
+
+#[tokio::test]
+async fn a_missing_company_id_column_is_an_error_by_name() -> Result<()> {
+    broken_export("id,name,country,industry_tag,last_contact_at\nacme,Acme,US,saas,\n", &["company_id"]).await
+}
+
+#[tokio::test]
+async fn a_column_that_occurs_twice_is_an_error_by_name() -> Result<()> {
+    broken_export(&format!("{HEADER},country\nacme,Acme,US,saas,,DE\n"), &["country"]).await
+}
+
+#[tokio::test]
+async fn an_export_that_lost_most_companies_is_not_believed() -> Result<()> {
+    broken_export(&format!("{HEADER}\nacme,Acme,US,saas,\n"), &[]).await
+}
+
+/// Lets every call of the product API meet `fault` until it is repaired.
+async fn broken_api(fault: Fault, code: &str, attempts: u32) -> Result<()> {
+    let (suite, vector, day) = suite_before_the_last_day(Settings::default()).await?;
+    suite.sources.faults.fail_next(usize::MAX / 2, fault);
+    let run = fails_and_changes_nothing(&suite, vector.window, day, STAGE_CALL_PRODUCT_API).await?;
+    let failed = stage(&run, STAGE_CALL_PRODUCT_API)?;
+    assert_eq!((failed.error_code.as_str(), failed.attempt), (code, attempts), "{failed:#?}");
+    assert!(failed.error_message.contains("product API"), "{failed:#?}");
+    use StageState::{Failed, Skipped, Succeeded};
+    assert_eq!(stage_states(&run), [Succeeded, Failed, Skipped, Skipped]);
+
+    suite.sources.faults.clear();
+    suite.pipeline()?.retry_run(RetryRunRequest { run_id: run.run_id.clone() }).await?;
+    suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
+    suite.fact(vector.window).await?.must_equal(&vector.expected)
+}
+
+#[tokio::test]
+async fn a_refused_token_fails_at_once() -> Result<()> {
+    broken_api(Fault::status(401), "UNAUTHENTICATED", 1).await
+}
+
+#[tokio::test]
+async fn an_api_that_keeps_failing_fails_the_run_after_its_retries() -> Result<()> {
+    broken_api(Fault::status(500), "UNAVAILABLE", 4).await
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_fails_at_once() -> Result<()> {
+    broken_api(Fault::GarbageBody, "DATA_LOSS", 1).await
+}
+
+#[tokio::test]
+async fn passing_faults_of_the_product_api_pass_unnoticed() -> Result<()> {
+    let suite = Suite::standalone().await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    suite.sources.faults.fail_next(1, Fault::status(500));
+    suite.sources.faults.fail_next(1, Fault::too_many_requests(1));
+    suite.sources.faults.fail_next(1, Fault::CutBody);
+    let run = suite.run_to_end(vector.window, false).await?;
+    assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
+    assert_eq!(suite.sources.faults.pending(), 0);
+    suite.fact(vector.window).await?.must_equal(&vector.expected)
+}
+
+#[tokio::test]
+async fn records_that_break_the_contract_go_into_quarantine_with_their_reason() -> Result<()> {
+    let suite = Suite::standalone().await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    let day = vector.window.start();
+    let bad = [
+        (
+            r#"{"company_id":"acme","date":"2026-01-01","active_users":1,"events":-3}"#,
+            "events is negative: -3",
+        ),
+        (
+            r#"{"company_id":"bolt","date":"2025-06-30","active_users":1,"events":1}"#,
+            "2025-06-30 lies outside",
+        ),
+        (r#"{"company_id":" ","date":"2026-01-01","active_users":1,"events":1}"#, "company_id is empty"),
+        (r#"{"company_id":"zeta","date":"2026-01-01","active_users":"many","events":1}"#, "active_users"),
+    ];
+    for (record, _) in bad {
+        suite.sources.add_usage_on(day, record)?;
+    }
+    let run = suite.run_to_end(vector.window, false).await?;
+    assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
+    assert_eq!(counters(&run, STAGE_CALL_PRODUCT_API)?.rows_rejected, bad.len() as u64);
+    suite.fact(vector.window).await?.must_equal(&vector.expected)?;
+
+    let rows = sqlx::query("SELECT raw, reason, run_id, stage, origin, line FROM quarantine")
+        .fetch_all(&suite.warehouse().await?)
+        .await?;
+    assert_eq!(rows.len(), bad.len());
+    for (record, reason) in bad {
+        let kept: serde_json::Value = serde_json::from_str(record)?;
+        let is_it = |raw: &str| serde_json::from_str::<serde_json::Value>(raw).is_ok_and(|raw| raw == kept);
+        let row = rows.iter().find(|row| is_it(row.get("raw"))).context(record)?;
+        assert!(row.get::<String, _>("reason").contains(reason), "{}", row.get::<String, _>("reason"));
+        assert_eq!(row.get::<String, _>("run_id"), run.run_id);
+        assert_eq!(row.get::<String, _>("stage"), STAGE_CALL_PRODUCT_API);
+        assert_eq!(row.get::<String, _>("origin"), "product_usage/2026-01-01/usage_2026-01-01.json");
+        assert!(row.get::<i64, _>("line") >= 1);
+    }
+    Ok(())
+}
+
+const SLACK: &str = "/slack/T0/B0/slack-secret";
+const TEAMS: &str = "/teams/workflows/teams-secret";
+const WEBHOOK: &str = "/hook/webhook-secret";
+
+fn alerting(receiver: &AlertReceiver) -> Settings {
+    Settings::default()
+        .flag("notifier", "--slack-webhook-url", &receiver.url(SLACK))
+        .flag("notifier", "--teams-webhook-url", &receiver.url(TEAMS))
+        .flag("notifier", "--webhook-url", &receiver.url(WEBHOOK))
+}
+
+fn tells_of(delivery: &Delivery, run: &Run) -> Result<()> {
+    let text = delivery.json.to_string();
+    let error = &stage(run, STAGE_CALL_PRODUCT_API)?.error_message;
+    let first_words: String = error.chars().take(40).collect();
+    for fact in [DAILY_PIPELINE, STAGE_CALL_PRODUCT_API, &first_words, &run.run_id, "2026-01-24"] {
+        assert!(text.contains(fact), "{fact:?} is not in {text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failed_run_alerts_every_channel_once() -> Result<()> {
+    let receiver = AlertReceiver::start().await?;
+    let (suite, vector, day) = suite_before_the_last_day(alerting(&receiver)).await?;
+    suite.sources.faults.fail_next(usize::MAX / 2, Fault::status(401));
+    let run = fails_and_changes_nothing(&suite, vector.window, day, STAGE_CALL_PRODUCT_API).await?;
+    for path in [SLACK, TEAMS, WEBHOOK] {
+        let deliveries = receiver.wait_for(path, 1).await?;
+        tells_of(deliveries.first().context("none arrived")?, &run)?;
+    }
+    // The next failure's alert goes out after everything that this one still had to say.
+    suite.pipeline()?.retry_run(RetryRunRequest { run_id: run.run_id.clone() }).await?;
+    for path in [SLACK, TEAMS, WEBHOOK] {
+        assert_eq!(receiver.wait_for(path, 2).await?.len(), 2, "{path}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_alert_waits_for_a_receiver_that_is_away() -> Result<()> {
+    let receiver = AlertReceiver::start().await?;
+    let (suite, vector, day) = suite_before_the_last_day(alerting(&receiver)).await?;
+    receiver.refuse_next(4);
+    suite.sources.faults.fail_next(usize::MAX / 2, Fault::status(401));
+    let run = fails_and_changes_nothing(&suite, vector.window, day, STAGE_CALL_PRODUCT_API).await?;
+    for path in [SLACK, TEAMS, WEBHOOK] {
+        let deliveries = receiver.wait_for(path, 1).await?;
+        assert_eq!(deliveries.len(), 1, "{path}");
+        tells_of(deliveries.first().context("none arrived")?, &run)?;
+    }
+    Ok(())
+}

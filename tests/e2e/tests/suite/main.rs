@@ -1,0 +1,10 @@
+//! The end-to-end suite. One binary, so that what it needs is built once.
+
+mod azurite;
+mod failures;
+mod idempotence;
+mod order;
+mod python;
+mod recovery;
+mod standalone;
+mod vectors;
