@@ -23,7 +23,7 @@ fn date_in(file_name: &str) -> Option<NaiveDate> {
     (0..bytes.len()).rev().find_map(|start| {
         [("%Y-%m-%d", 10), ("%Y%m%d", 8)].into_iter().find_map(|(format, len)| {
             let end = start + len;
-            let stands_alone = !(start > 0 && is_digit(start - 1)) && !is_digit(end);
+            let stands_alone = (start == 0 || !is_digit(start - 1)) && !is_digit(end);
             let text = file_name.get(start..end)?;
             let digits = text.bytes().filter(u8::is_ascii_digit).count();
             if stands_alone && digits == 8 { NaiveDate::parse_from_str(text, format).ok() } else { None }

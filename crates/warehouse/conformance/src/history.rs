@@ -1,0 +1,257 @@
+//! The product's promise as a property: after any history the published fact
+//! equals the definition's fold over the accepted inputs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use domain::{
+    CrmCompany, DateWindow,
+    run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use warehouse_core::{CrmExport, SharedWarehouse};
+
+use crate::{
+    reference::{ExpectedRow, Inputs},
+    scene::{at, day, days, hold_run, id, published, records},
+};
+
+const COMPANIES: [&str; 5] = ["007", "acme", "bolt", "ghost", "zed"];
+
+/// Days that a history plays on, from [`day`] 0.
+const SPAN: i64 = 32;
+
+/// One run of a history: what it ingests, and how far it gets.
+#[derive(Debug, Clone)]
+pub struct Step {
+    exports: Vec<Export>,
+    usage: Vec<Usage>,
+    window: DateWindow,
+    reaches: Reaches,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reaches {
+    Ingest,
+    Build,
+    Publish,
+}
+
+/// A delivered export: full state of some companies on a day.
+#[derive(Debug, Clone)]
+struct Export {
+    on: i64,
+    /// Which of two files for the same day.
+    file: u8,
+    companies: Vec<Option<(u8, Option<i64>)>>,
+}
+
+/// The product API's answer for a day, by company.
+#[derive(Debug, Clone)]
+struct Usage {
+    on: i64,
+    companies: Vec<Option<(i32, i64)>>,
+}
+
+fn exports() -> impl Strategy<Value = Export> {
+    let version = (0..3_u8, prop::option::of(-40..60_i64));
+    (0..SPAN, 0..2_u8, prop::collection::vec(prop::option::of(version), COMPANIES.len()))
+        .prop_map(|(on, file, companies)| Export { on, file, companies })
+}
+
+fn usage() -> impl Strategy<Value = Usage> {
+    let numbers = (0..4_i32, 0..3_i64);
+    (0..SPAN, prop::collection::vec(prop::option::of(numbers), COMPANIES.len()))
+        .prop_map(|(on, companies)| Usage { on, companies })
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let reaches =
+        prop_oneof![1 => Just(Reaches::Ingest), 1 => Just(Reaches::Build), 3 => Just(Reaches::Publish)];
+    (
+        prop::collection::vec(exports(), 0..3),
+        prop::collection::vec(usage(), 0..5),
+        (0..SPAN, 0..8_i64),
+        reaches,
+    )
+        .prop_map(|(exports, usage, (from, length), reaches)| Step {
+            exports,
+            usage,
+            window: days(from, from + length),
+            reaches,
+        })
+}
+
+/// Checks `cases` random histories, each on a fresh warehouse. Shrinks a
+/// counterexample to the shortest history that still fails.
+pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    TestRunner::new(config)
+        .run(&prop::collection::vec(steps(), 1..8), |history| {
+            runtime.block_on(async {
+                let (_guard, warehouse) = open().await;
+                let inputs = play(&warehouse, &history).await?;
+                let (_guard, rebuilt) = open().await;
+                rebuild(&rebuilt, &inputs).await
+            })
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Everything that is accepted and published so far.
+#[derive(Debug, Clone, Default)]
+struct World {
+    inputs: Inputs,
+    /// The file that counts for each day on which a snapshot takes effect.
+    counting_files: BTreeMap<NaiveDate, u8>,
+    published: BTreeSet<NaiveDate>,
+}
+
+/// Plays a history, and compares after every publish.
+async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, TestCaseError> {
+    let mut world = World::default();
+    for (number, step) in (1_i64..).zip(history) {
+        let run = hold_run(warehouse, step.window, at(number)).await;
+        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+        for (arrival, export) in step.exports.iter().enumerate() {
+            let companies = export.companies();
+            let file = export.file(&format!("{number}/{arrival}"));
+            if run.load_crm(&crm, &file, &companies).await.is_ok() {
+                world.accept_export(export, companies);
+            } else {
+                prop_assert!(companies.is_empty(), "an export with companies was refused");
+            }
+        }
+        run.complete(&crm).await;
+        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+        for usage in &step.usage {
+            let delivered = usage.records();
+            let accepted =
+                run.load_usage(&api, day(usage.on), records(day(usage.on), &delivered)).await.is_ok();
+            if accepted {
+                world.accept_usage(usage);
+            } else {
+                prop_assert!(delivered.is_empty(), "a day with records was refused");
+            }
+        }
+        run.complete(&api).await;
+        if step.reaches != Reaches::Ingest {
+            run.build().await;
+        }
+        if step.reaches != Reaches::Publish {
+            run.cancel().await;
+            continue;
+        }
+        run.publish().await;
+        world.published.extend(step.window.days());
+        world.compare(warehouse).await?;
+    }
+    Ok(world)
+}
+
+/// Loads the accepted inputs into a fresh warehouse at once and publishes
+/// everything in one run: the full rebuild.
+async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestCaseError> {
+    let (Some(first), Some(last)) = (world.published.first(), world.published.last()) else { return Ok(()) };
+    let run = hold_run(warehouse, DateWindow::new(*first, *last).unwrap(), at(0)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    for (on, companies) in &world.inputs.snapshots {
+        let companies: Vec<CrmCompany> = companies.values().cloned().collect();
+        run.load_crm(&crm, &crate::scene::export(*on, "rebuild"), &companies).await.unwrap();
+    }
+    run.complete(&crm).await;
+    let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+    let mut by_day: BTreeMap<NaiveDate, Vec<(&str, i32, i64)>> = BTreeMap::new();
+    for ((company_id, on), (active_users, events)) in &world.inputs.usage {
+        by_day.entry(*on).or_default().push((company_id.as_str(), *active_users, *events));
+    }
+    for (on, companies) in by_day {
+        run.load_usage(&api, on, records(on, &companies)).await.unwrap();
+    }
+    run.complete(&api).await;
+    run.build().await;
+    run.publish().await;
+    world.compare(warehouse).await
+}
+
+impl World {
+    fn accept_export(&mut self, export: &Export, companies: Vec<CrmCompany>) {
+        let on = day(export.on);
+        let counting = self.counting_files.entry(on).or_insert(export.file);
+        if export.file >= *counting {
+            *counting = export.file;
+            let companies = companies.into_iter().map(|company| (company.company_id.clone(), company));
+            self.inputs.snapshots.insert(on, companies.collect());
+        }
+    }
+
+    fn accept_usage(&mut self, usage: &Usage) {
+        let on = day(usage.on);
+        self.inputs.usage.retain(|(_, date), _| *date != on);
+        for (company_id, active_users, events) in usage.records() {
+            self.inputs.usage.insert((id(company_id), on), (active_users, events));
+        }
+    }
+
+    async fn compare(&self, warehouse: &SharedWarehouse) -> Result<(), TestCaseError> {
+        let (Some(first), Some(last)) = (self.published.first(), self.published.last()) else {
+            return Ok(());
+        };
+        let rows = published(warehouse, DateWindow::new(*first, *last).unwrap()).await;
+        let rows: Vec<ExpectedRow> = rows
+            .iter()
+            .map(ExpectedRow::from)
+            .filter(|row| self.published.contains(&row.activity_date))
+            .collect();
+        prop_assert_eq!(rows, self.inputs.fact(&self.published));
+        Ok(())
+    }
+}
+
+impl Export {
+    fn file(&self, etag: &str) -> CrmExport {
+        let on = day(self.on);
+        CrmExport {
+            path: format!("companies_{on}_{}.csv", self.file),
+            etag: etag.to_owned(),
+            effective_on: on,
+            bytes: 1,
+        }
+    }
+
+    fn companies(&self) -> Vec<CrmCompany> {
+        let contact =
+            |offset: i64| -> DateTime<Utc> { at(9) - TimeDelta::days(150) + TimeDelta::days(offset) };
+        COMPANIES
+            .iter()
+            .zip(&self.companies)
+            .filter_map(|(company_id, version)| {
+                let (name, last_contact) = (*version)?;
+                Some(CrmCompany {
+                    company_id: id(company_id),
+                    name: Some(format!("name {name}")),
+                    country: (name > 0).then(|| "DE".to_owned()),
+                    industry_tag: None,
+                    last_contact_at: last_contact.map(contact),
+                })
+            })
+            .collect()
+    }
+}
+
+impl Usage {
+    fn records(&self) -> Vec<(&'static str, i32, i64)> {
+        COMPANIES
+            .iter()
+            .zip(&self.companies)
+            .filter_map(|(company_id, numbers)| numbers.map(|(users, events)| (*company_id, users, events)))
+            .collect()
+    }
+}

@@ -1,0 +1,131 @@
+//! The fact's definition as a fold over the accepted inputs, in memory, sharing
+//! nothing with any engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{NaiveDate, TimeDelta};
+use domain::{CompanyId, CrmCompany, FactRow};
+
+/// The accepted inputs.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// The snapshot that counts for each day on which one takes effect.
+    pub snapshots: BTreeMap<NaiveDate, BTreeMap<CompanyId, CrmCompany>>,
+    /// Active users and events by company and day.
+    pub usage: BTreeMap<(CompanyId, NaiveDate), (i32, i64)>,
+}
+
+/// A row of the fact without `loaded_at`, which is no function of the inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExpectedRow {
+    /// The company.
+    pub company_id: CompanyId,
+    /// The day.
+    pub activity_date: NaiveDate,
+    /// The version that describes the company; `None` if the CRM never had it.
+    pub company: Option<CrmCompany>,
+    /// Users of the day.
+    pub active_users: i32,
+    /// Events of the day.
+    pub events: i64,
+    /// Daily users summed over seven calendar days.
+    pub active_users_7d: i64,
+    /// No event in fourteen calendar days.
+    pub is_churn_risk: bool,
+    /// Events by users.
+    pub events_per_user: Option<f64>,
+    /// Calendar days since the last contact.
+    pub days_since_last_contact: Option<i32>,
+}
+
+impl Inputs {
+    /// The rows that the definition calls for on the given days, by company, then day.
+    #[must_use]
+    pub fn fact(&self, days: &BTreeSet<NaiveDate>) -> Vec<ExpectedRow> {
+        let companies: BTreeSet<&CompanyId> = self
+            .snapshots
+            .values()
+            .flat_map(BTreeMap::keys)
+            .chain(self.usage.keys().map(|(company_id, _)| company_id))
+            .collect();
+        companies
+            .into_iter()
+            .flat_map(|company_id| days.iter().filter_map(|day| self.row(company_id, *day)))
+            .collect()
+    }
+
+    fn row(&self, company_id: &CompanyId, day: NaiveDate) -> Option<ExpectedRow> {
+        let reaching_back = |days: i64| {
+            let from = day - TimeDelta::days(days - 1);
+            self.usage
+                .range((company_id.clone(), from)..=(company_id.clone(), day))
+                .map(|(_, numbers)| *numbers)
+        };
+        let is_member = self.snapshot_on(day).is_some_and(|snapshot| snapshot.contains_key(company_id));
+        if !is_member && reaching_back(14).next().is_none() {
+            return None;
+        }
+        let company = self.version_on(company_id, day).cloned();
+        let (active_users, events) = self.usage.get(&(company_id.clone(), day)).copied().unwrap_or_default();
+        let last_contact = company.as_ref().and_then(|company| company.last_contact_at);
+        Some(ExpectedRow {
+            company_id: company_id.clone(),
+            activity_date: day,
+            company,
+            active_users,
+            events,
+            active_users_7d: reaching_back(7).map(|(users, _)| i64::from(users)).sum(),
+            is_churn_risk: reaching_back(14).all(|(_, events)| events == 0),
+            #[allow(clippy::cast_precision_loss, reason = "the definition is a floating-point ratio")]
+            events_per_user: (active_users != 0).then(|| events as f64 / f64::from(active_users)),
+            days_since_last_contact: last_contact
+                .map(|at| i32::try_from((day - at.date_naive()).num_days()).unwrap()),
+        })
+    }
+
+    fn snapshot_on(&self, day: NaiveDate) -> Option<&BTreeMap<CompanyId, CrmCompany>> {
+        self.snapshots
+            .range(..=day)
+            .next_back()
+            .or_else(|| self.snapshots.iter().next())
+            .map(|(_, companies)| companies)
+    }
+
+    fn version_on(&self, company_id: &CompanyId, day: NaiveDate) -> Option<&CrmCompany> {
+        let versions =
+            || self.snapshots.iter().filter_map(|(on, companies)| Some((*on, companies.get(company_id)?)));
+        versions()
+            .filter(|(on, _)| *on <= day)
+            .last()
+            .or_else(|| versions().next())
+            .map(|(_, version)| version)
+    }
+}
+
+impl From<&FactRow> for ExpectedRow {
+    /// What an engine published, in the words of the reference. A company
+    /// without any CRM value counts as one the CRM never had.
+    fn from(row: &FactRow) -> Self {
+        let described = row.company_name.is_some()
+            || row.country.is_some()
+            || row.industry_tag.is_some()
+            || row.last_contact_at.is_some();
+        Self {
+            company_id: row.key.company_id.clone(),
+            activity_date: row.key.activity_date,
+            company: described.then(|| CrmCompany {
+                company_id: row.key.company_id.clone(),
+                name: row.company_name.clone(),
+                country: row.country.clone(),
+                industry_tag: row.industry_tag.clone(),
+                last_contact_at: row.last_contact_at,
+            }),
+            active_users: row.active_users,
+            events: row.events,
+            active_users_7d: row.active_users_7d,
+            is_churn_risk: row.is_churn_risk,
+            events_per_user: row.events_per_user,
+            days_since_last_contact: row.days_since_last_contact,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The words in which behaviours are told: days, companies, runs, loads.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use domain::{
+    CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunTrigger, SourceRow,
+    UsageRecord,
+    run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use uuid::Uuid;
+use warehouse_core::{
+    ActivityQuery, CrmExport, Fence, LoadOutcome, NewRun, NewStage, PublishOutcome, Result, Run,
+    SharedWarehouse, SnapshotLimits, SourceError, UsageDay, WindowChoice,
+};
+
+/// Who takes up runs.
+pub const HOLDER: &str = "conformance";
+
+/// Long enough that no test outlives it.
+pub const TTL: Duration = Duration::from_secs(3_600);
+
+/// The day `offset` days after 2026-01-01.
+#[must_use]
+pub fn day(offset: i64) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 1, 1).unwrap() + TimeDelta::days(offset)
+}
+
+/// The days from one offset to another, both included.
+#[must_use]
+pub fn days(from: i64, to: i64) -> DateWindow {
+    DateWindow::new(day(from), day(to)).unwrap()
+}
+
+/// A point in time, `hours` after the start of 2026-06-01.
+#[must_use]
+pub fn at(hours: i64) -> DateTime<Utc> {
+    NaiveDate::from_ymd_opt(2026, 6, 1).unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc()
+        + TimeDelta::hours(hours)
+}
+
+/// A company's identifier.
+#[must_use]
+pub fn id(text: &str) -> CompanyId {
+    CompanyId::parse(text).unwrap()
+}
+
+/// A company as the CRM has it, told by its name alone.
+#[must_use]
+pub fn company(company_id: &str, name: &str) -> CrmCompany {
+    CrmCompany {
+        company_id: id(company_id),
+        name: Some(name.to_owned()),
+        country: Some("SG".to_owned()),
+        industry_tag: None,
+        last_contact_at: None,
+    }
+}
+
+/// Records of one day.
+#[must_use]
+pub fn records(on: NaiveDate, companies: &[(&str, i32, i64)]) -> Vec<SourceRow<UsageRecord>> {
+    (1..)
+        .zip(companies)
+        .map(|(line, (company_id, active_users, events))| SourceRow::Accepted {
+            line,
+            row: UsageRecord {
+                company_id: id(company_id),
+                date: on,
+                active_users: *active_users,
+                events: *events,
+            },
+        })
+        .collect()
+}
+
+/// A row for the quarantine.
+#[must_use]
+pub fn rejected<T>(line: u64, reason: &str, raw: &str) -> SourceRow<T> {
+    SourceRow::Rejected(Rejection::new(line, RejectionReason::Malformed(reason.to_owned()), raw))
+}
+
+/// The daily pipeline over `window`, not yet created.
+#[must_use]
+pub fn new_run(window: WindowChoice) -> NewRun {
+    let stage = |stage: &str, service: &str, depends_on: &[&str]| NewStage {
+        stage: stage.to_owned(),
+        service: service.to_owned(),
+        depends_on: depends_on.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    NewRun {
+        run_id: Uuid::now_v7(),
+        pipeline: DAILY_PIPELINE.to_owned(),
+        window,
+        trigger: RunTrigger::Manual,
+        force: false,
+        stages: vec![
+            stage(STAGE_COPY_CRM_CSV, "ingest-crm", &[]),
+            stage(STAGE_CALL_PRODUCT_API, "ingest-api", &[]),
+            stage(STAGE_BUILD_FACT, "transform", &[STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API]),
+            stage(STAGE_VALIDATE, "transform", &[STAGE_BUILD_FACT]),
+        ],
+        created_at: at(0),
+    }
+}
+
+/// A run that this process holds.
+#[derive(Debug)]
+pub struct HeldRun {
+    warehouse: SharedWarehouse,
+    /// The run as it was taken up.
+    pub run: Run,
+    /// What the clock says during the run.
+    pub now: DateTime<Utc>,
+}
+
+/// Creates a run over `window`, even if it has succeeded before, and takes it up.
+pub async fn hold_run(warehouse: &SharedWarehouse, window: DateWindow, now: DateTime<Utc>) -> HeldRun {
+    let new = NewRun { force: true, ..new_run(WindowChoice::Days(window)) };
+    warehouse.create_run(new).await.unwrap();
+    let run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, now).await.unwrap().unwrap();
+    HeldRun { warehouse: Arc::clone(warehouse), run, now }
+}
+
+impl HeldRun {
+    /// Starts a stage.
+    pub async fn begin(&self, stage: &str) -> Fence {
+        self.warehouse.begin_stage(self.run.run_id, self.run.lease_epoch, stage, self.now).await.unwrap()
+    }
+
+    /// Commits a stage that did nothing else.
+    pub async fn complete(&self, fence: &Fence) {
+        self.warehouse.complete_stage(fence, Counters::default(), &[], self.now).await.unwrap();
+    }
+
+    /// Loads an export in which no row is bad.
+    pub async fn load_crm(
+        &self,
+        fence: &Fence,
+        export: &CrmExport,
+        companies: &[CrmCompany],
+    ) -> Result<LoadOutcome> {
+        let rows = (2..).zip(companies).map(|(line, row)| SourceRow::Accepted { line, row: row.clone() });
+        self.load_crm_rows(fence, export, rows.collect()).await
+    }
+
+    /// Loads an export row by row; it may shrink as it likes.
+    pub async fn load_crm_rows(
+        &self,
+        fence: &Fence,
+        export: &CrmExport,
+        rows: Vec<SourceRow<CrmCompany>>,
+    ) -> Result<LoadOutcome> {
+        let limits = SnapshotLimits { max_shrink_share: 1.0 };
+        let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
+        self.warehouse.load_crm_export(fence, export, limits, rows, self.now).await
+    }
+
+    /// Loads a day of usage.
+    pub async fn load_usage(
+        &self,
+        fence: &Fence,
+        on: NaiveDate,
+        rows: Vec<SourceRow<UsageRecord>>,
+    ) -> Result<LoadOutcome> {
+        let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
+        self.warehouse.load_usage_day(fence, &usage_day(on), rows, self.now).await
+    }
+
+    /// Loads a day of usage whose source breaks off after its rows.
+    pub async fn load_broken_usage(
+        &self,
+        fence: &Fence,
+        on: NaiveDate,
+        rows: Vec<SourceRow<UsageRecord>>,
+    ) -> Result<LoadOutcome> {
+        let breaks =
+            SourceError { kind: domain::FailureKind::Unavailable, message: "the source is gone".to_owned() };
+        let rows = stream::iter(rows.into_iter().map(Ok).chain([Err(breaks)])).boxed();
+        self.warehouse.load_usage_day(fence, &usage_day(on), rows, self.now).await
+    }
+
+    /// Ingests through both ingest stages: exports, then days of usage.
+    pub async fn ingest(
+        &self,
+        exports: &[(CrmExport, Vec<CrmCompany>)],
+        usage: &[(NaiveDate, Vec<(&str, i32, i64)>)],
+    ) {
+        let crm = self.begin(STAGE_COPY_CRM_CSV).await;
+        for (export, companies) in exports {
+            self.load_crm(&crm, export, companies).await.unwrap();
+        }
+        self.complete(&crm).await;
+        let api = self.begin(STAGE_CALL_PRODUCT_API).await;
+        for (on, companies) in usage {
+            self.load_usage(&api, *on, records(*on, companies)).await.unwrap();
+        }
+        self.complete(&api).await;
+    }
+
+    /// Builds the candidates.
+    pub async fn build(&self) -> Counters {
+        let fence = self.begin(STAGE_BUILD_FACT).await;
+        self.warehouse.build_fact(&fence, self.run.window, self.now, Arc::new(|_| ())).await.unwrap()
+    }
+
+    /// Publishes the candidates and ends the run.
+    pub async fn publish(&self) -> PublishOutcome {
+        let fence = self.begin(STAGE_VALIDATE).await;
+        let outcome = self.warehouse.publish_fact(&fence, self.run.window, &[], self.now).await.unwrap();
+        self.warehouse.finish_run(self.run.run_id, self.run.lease_epoch, self.now).await.unwrap();
+        outcome
+    }
+
+    /// Gives the run up, as an operator would.
+    pub async fn cancel(&self) {
+        self.warehouse.cancel_run(self.run.run_id, self.now).await.unwrap();
+    }
+}
+
+/// A whole run: ingest, build, publish.
+pub async fn publish_run(
+    warehouse: &SharedWarehouse,
+    window: DateWindow,
+    now: DateTime<Utc>,
+    exports: &[(CrmExport, Vec<CrmCompany>)],
+    usage: &[(NaiveDate, Vec<(&str, i32, i64)>)],
+) -> PublishOutcome {
+    let run = hold_run(warehouse, window, now).await;
+    run.ingest(exports, usage).await;
+    run.build().await;
+    run.publish().await
+}
+
+/// An export file named after the day it takes effect.
+#[must_use]
+pub fn export(effective_on: NaiveDate, etag: &str) -> CrmExport {
+    CrmExport {
+        path: format!("companies_{effective_on}.csv"),
+        etag: etag.to_owned(),
+        effective_on,
+        bytes: 100,
+    }
+}
+
+/// A landed day.
+#[must_use]
+pub fn usage_day(on: NaiveDate) -> UsageDay {
+    UsageDay { day: on, landing_path: Some(format!("product_usage/{on}/usage_{on}.json")), bytes: 1_000 }
+}
+
+/// Everything published in `window`, by company, then day.
+pub async fn published(warehouse: &SharedWarehouse, window: DateWindow) -> Vec<FactRow> {
+    let query = ActivityQuery { company_id: None, window, after: None };
+    warehouse.export_facts(&query).await.unwrap().rows.try_collect().await.unwrap()
+}

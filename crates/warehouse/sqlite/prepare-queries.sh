@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Checks every query of the embedded engine against its schema and writes down
+# what the compiler found (.sqlx/), so that a build needs no database. Run it
+# after changing a query or adding a migration, and commit the result.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+python3 - "$scratch/schema.sqlite" migrations/*.sql <<'PYTHON'
+import pathlib, sqlite3, sys
+database, *migrations = sys.argv[1:]
+with sqlite3.connect(database) as connection:
+    for migration in sorted(migrations):
+        connection.executescript(pathlib.Path(migration).read_text())
+PYTHON
+
+rm -rf .sqlx && mkdir .sqlx
+touch src/lib.rs # the macros run only when the crate is compiled anew
+DATABASE_URL="sqlite://$scratch/schema.sqlite" SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check --quiet --package warehouse-sqlite
+echo "$(find .sqlx -name '*.json' | wc -l) queries checked"

@@ -1,0 +1,24 @@
+//! The product's promise on the embedded engine: after any history the
+//! published fact equals the definition's fold.
+
+use std::{env, sync::Arc};
+
+use warehouse_conformance::history;
+use warehouse_core::SharedWarehouse;
+use warehouse_sqlite::SqliteWarehouse;
+
+/// Histories in a normal run; `HISTORIES=5000 cargo test ...` soaks.
+const HISTORIES: u32 = 200;
+
+async fn open() -> (tempfile::TempDir, SharedWarehouse) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let warehouse = SqliteWarehouse::open(&url).await.unwrap();
+    (folder, Arc::new(warehouse))
+}
+
+#[test]
+fn any_history_publishes_what_the_definition_calls_for() {
+    let histories = env::var("HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
+    history::hold(histories, open);
+}
