@@ -1,0 +1,248 @@
+//! Where alerts go, and with how much patience.
+
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+
+use hmac::digest::InvalidLength;
+use runtime::{Secret, SecretError, read_secret};
+
+use crate::{
+    endpoint::{Channel, Endpoint, InvalidWebhookUrl, WebhookUrl},
+    signature::SigningKey,
+};
+
+/// Where alerts go, and with how much patience. Each URL is a secret: whoever
+/// knows it may post there.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// Slack incoming webhook that alerts are posted to
+    #[arg(long, env = "SLACK_WEBHOOK_URL", value_name = "URL", hide_env_values = true)]
+    pub slack_webhook_url: Option<Secret>,
+
+    /// File that holds the Slack webhook's URL, as Kubernetes mounts secrets
+    #[arg(long, env = "SLACK_WEBHOOK_URL_FILE", value_name = "FILE")]
+    pub slack_webhook_url_file: Option<PathBuf>,
+
+    /// Microsoft Teams Workflows webhook that alerts are posted to as Adaptive Cards
+    #[arg(long, env = "TEAMS_WEBHOOK_URL", value_name = "URL", hide_env_values = true)]
+    pub teams_webhook_url: Option<Secret>,
+
+    /// File that holds the Teams webhook's URL
+    #[arg(long, env = "TEAMS_WEBHOOK_URL_FILE", value_name = "FILE")]
+    pub teams_webhook_url_file: Option<PathBuf>,
+
+    /// Any other webhook that alerts are posted to as plain JSON
+    #[arg(long, env = "WEBHOOK_URL", value_name = "URL", hide_env_values = true)]
+    pub webhook_url: Option<Secret>,
+
+    /// File that holds the plain webhook's URL
+    #[arg(long, env = "WEBHOOK_URL_FILE", value_name = "FILE")]
+    pub webhook_url_file: Option<PathBuf>,
+
+    /// Key that signs what the plain webhook receives, so that it can tell our alerts from others'
+    #[arg(long, env = "WEBHOOK_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub webhook_secret: Option<Secret>,
+
+    /// File that holds the plain webhook's signing key
+    #[arg(long, env = "WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub webhook_secret_file: Option<PathBuf>,
+
+    /// How long one attempt to deliver may take
+    #[arg(long, env = "NOTIFY_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub notify_timeout: Duration,
+
+    /// Attempts on each channel before the caller is told to ask again later
+    #[arg(long, env = "NOTIFY_ATTEMPTS", value_name = "COUNT", default_value = "3")]
+    pub notify_attempts: NonZeroU32,
+
+    /// Wait before the second attempt; doubles from attempt to attempt
+    #[arg(long, env = "NOTIFY_BACKOFF", value_name = "DURATION", default_value = "500ms", value_parser = humantime::parse_duration)]
+    pub notify_backoff: Duration,
+
+    /// Longest wait between two attempts, even if a channel asks for more
+    #[arg(long, env = "NOTIFY_MAX_WAIT", value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub notify_max_wait: Duration,
+}
+
+/// The arguments of the stand-alone binary.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub options: Options,
+
+    /// The warehouse that remembers what was delivered, for example `sqlite:///data/warehouse.sqlite`
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
+    pub warehouse_url: String,
+}
+
+/// Why the options are unusable. Never holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A secret's file is unreadable or empty.
+    #[error("--{option}-file: {problem}")]
+    Secret {
+        /// The option without its dashes.
+        option: &'static str,
+        /// What is wrong with the file.
+        problem: SecretError,
+    },
+    /// A webhook's URL is none.
+    #[error("--{option}: {problem}")]
+    Url {
+        /// The option without its dashes.
+        option: &'static str,
+        /// What is wrong with it.
+        problem: InvalidWebhookUrl,
+    },
+    /// A signing key that signs nothing.
+    #[error("--webhook-secret signs what --webhook-url receives, but there is no --webhook-url")]
+    SecretWithoutWebhook,
+    /// A signing key that HMAC does not take.
+    #[error("--webhook-secret is no usable key: {0}")]
+    Key(InvalidLength),
+}
+
+impl Options {
+    /// The channels that are configured.
+    pub(crate) fn endpoints(&self) -> Result<Vec<Endpoint>, ConfigError> {
+        let slack = webhook_url(
+            "slack-webhook-url",
+            self.slack_webhook_url.as_ref(),
+            self.slack_webhook_url_file.as_ref(),
+        )?;
+        let teams = webhook_url(
+            "teams-webhook-url",
+            self.teams_webhook_url.as_ref(),
+            self.teams_webhook_url_file.as_ref(),
+        )?;
+        let webhook = webhook_url("webhook-url", self.webhook_url.as_ref(), self.webhook_url_file.as_ref())?;
+        let mut signing_key = self.signing_key()?;
+        if signing_key.is_some() && webhook.is_none() {
+            return Err(ConfigError::SecretWithoutWebhook);
+        }
+        let urls = [(Channel::Slack, slack), (Channel::Teams, teams), (Channel::Webhook, webhook)];
+        Ok(urls
+            .into_iter()
+            .filter_map(|(channel, url)| Some((channel, url?)))
+            .map(|(channel, url)| {
+                let signing_key = if channel == Channel::Webhook { signing_key.take() } else { None };
+                Endpoint { channel, url, signing_key }
+            })
+            .collect())
+    }
+
+    fn signing_key(&self) -> Result<Option<SigningKey>, ConfigError> {
+        secret("webhook-secret", self.webhook_secret.as_ref(), self.webhook_secret_file.as_ref())?
+            .map(|secret| SigningKey::new(&secret).map_err(ConfigError::Key))
+            .transpose()
+    }
+}
+
+fn webhook_url(
+    option: &'static str,
+    direct: Option<&Secret>,
+    file: Option<&PathBuf>,
+) -> Result<Option<WebhookUrl>, ConfigError> {
+    secret(option, direct, file)?
+        .map(|secret| WebhookUrl::parse(&secret).map_err(|problem| ConfigError::Url { option, problem }))
+        .transpose()
+}
+
+fn secret(
+    option: &'static str,
+    direct: Option<&Secret>,
+    file: Option<&PathBuf>,
+) -> Result<Option<Secret>, ConfigError> {
+    read_secret(direct, file.map(PathBuf::as_path)).map_err(|problem| ConfigError::Secret { option, problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn options(flags: &[&str]) -> Options {
+        CommandLine::try_parse_from([&["notifier"], flags].concat()).unwrap().options
+    }
+
+    #[test]
+    fn only_what_is_configured_is_a_channel() {
+        assert!(options(&[]).endpoints().unwrap().is_empty());
+        let endpoints =
+            options(&["--webhook-url=http://a.example/x", "--slack-webhook-url=https://b.example/y"])
+                .endpoints()
+                .unwrap();
+        let channels: Vec<Channel> = endpoints.iter().map(|endpoint| endpoint.channel).collect();
+        assert_eq!(channels, [Channel::Slack, Channel::Webhook]);
+    }
+
+    #[test]
+    fn a_url_may_come_from_a_mounted_file() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "https://hooks.example/services/T0").unwrap();
+        let flag = format!("--slack-webhook-url-file={}", file.path().display());
+        let endpoints = options(&[&flag]).endpoints().unwrap();
+        assert_eq!(endpoints[0].url.expose().as_str(), "https://hooks.example/services/T0");
+    }
+
+    #[test]
+    fn only_the_plain_webhook_is_signed() {
+        let endpoints = options(&[
+            "--slack-webhook-url=https://a.example/x",
+            "--webhook-url=https://b.example/y",
+            "--webhook-secret=k3y",
+        ])
+        .endpoints()
+        .unwrap();
+        let signed: Vec<bool> = endpoints.iter().map(|endpoint| endpoint.signing_key.is_some()).collect();
+        assert_eq!(signed, [false, true]);
+    }
+
+    #[test]
+    fn an_unusable_url_is_refused_without_telling_it() {
+        for url in
+            ["ftp://hooks.example/s3cret", "hooks.example/s3cret", "https:///", "s3cret", "data:s3cret,x"]
+        {
+            let error = options(&["--teams-webhook-url", url]).endpoints().unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(matches!(error, ConfigError::Url { option: "teams-webhook-url", .. }), "{text}");
+            assert!(!text.contains("s3cret") && !text.contains("hooks.example"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = options(&["--webhook-url-file=/nowhere/url"]).endpoints().unwrap_err();
+        assert!(
+            error.to_string().starts_with("--webhook-url-file: cannot read the secret file /nowhere/url")
+        );
+    }
+
+    #[test]
+    fn a_key_that_signs_nothing_is_refused() {
+        let error = options(&["--webhook-secret=k3y"]).endpoints().unwrap_err();
+        assert!(matches!(error, ConfigError::SecretWithoutWebhook));
+        assert!(!error.to_string().contains("k3y"));
+    }
+
+    #[test]
+    fn options_and_endpoints_never_print_a_secret() {
+        let options = options(&[
+            "--slack-webhook-url=https://hooks.example/s3cret",
+            "--webhook-url=https://user:s3cret@hooks.example/s3cret",
+            "--webhook-secret=s3cret",
+        ]);
+        let text = format!("{options:?} {:?}", options.endpoints().unwrap());
+        assert!(!text.contains("s3cret") && !text.contains("hooks.example"), "{text}");
+    }
+}

@@ -1,0 +1,109 @@
+//! Delivers alerts to every channel, once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use runtime::Clock;
+use tracing::{error, info, warn};
+use warehouse::SharedWarehouse;
+
+use crate::{
+    alert::Alert,
+    endpoint::{Channel, Endpoint},
+    error::Result,
+    key_locks::KeyLocks,
+    sender::{SendError, Sender},
+};
+
+/// What became of an alert on one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// The channel.
+    pub(crate) channel: Channel,
+    /// Whether it has accepted the alert, now or earlier.
+    pub(crate) outcome: std::result::Result<(), SendError>,
+}
+
+/// Delivers alerts.
+pub(crate) struct Notifier {
+    endpoints: Vec<Endpoint>,
+    sender: Sender,
+    warehouse: SharedWarehouse,
+    clock: Arc<dyn Clock>,
+    in_delivery: KeyLocks,
+}
+
+impl Notifier {
+    pub(crate) fn new(
+        endpoints: Vec<Endpoint>,
+        sender: Sender,
+        warehouse: SharedWarehouse,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { endpoints, sender, warehouse, clock, in_delivery: KeyLocks::default() }
+    }
+
+    /// Delivers an alert to each configured channel that has not accepted it
+    /// yet, all at the same time.
+    pub(crate) async fn deliver(&self, alert: &Alert) -> Result<Vec<Delivery>> {
+        if self.endpoints.is_empty() {
+            log_undeliverable(alert);
+            return Ok(Vec::new());
+        }
+        // Held until deliveries are recorded: whoever asks at the same time
+        // then finds the record instead of sending again.
+        let _in_delivery = self.in_delivery.lock(&alert.alert_key).await;
+        let delivered = self.warehouse.delivered_channels(&alert.alert_key).await?;
+        let deliveries = self.endpoints.iter().map(|endpoint| async {
+            let channel = endpoint.channel;
+            let is_delivered = delivered.iter().any(|name| name == channel.as_str());
+            let outcome = if is_delivered { Ok(()) } else { self.deliver_to(endpoint, alert).await };
+            Delivery { channel, outcome }
+        });
+        Ok(join_all(deliveries).await)
+    }
+
+    async fn deliver_to(&self, endpoint: &Endpoint, alert: &Alert) -> std::result::Result<(), SendError> {
+        let Endpoint { channel, .. } = endpoint;
+        let body = Bytes::from(channel.payload(alert).to_string());
+        let outcome = self.sender.send(endpoint, &body).await;
+        match &outcome {
+            Ok(()) => {
+                info!(%channel, alert_key = alert.alert_key, "alert delivered");
+                self.record(*channel, alert).await;
+            }
+            Err(error) if error.is_retryable() => {
+                warn!(%channel, alert_key = alert.alert_key, %error, "alert not delivered yet");
+            }
+            Err(error) => {
+                error!(%channel, alert_key = alert.alert_key, %error, "alert refused: check the channel's webhook URL");
+            }
+        }
+        outcome
+    }
+
+    /// People have been told: that the record failed must not make the caller
+    /// tell them again.
+    async fn record(&self, channel: Channel, alert: &Alert) {
+        let recorded =
+            self.warehouse.record_delivery(&alert.alert_key, channel.as_str(), self.clock.now()).await;
+        if let Err(error) = recorded {
+            error!(%channel, alert_key = alert.alert_key, %error, "a delivery could not be recorded: it may be repeated");
+        }
+    }
+}
+
+fn log_undeliverable(alert: &Alert) {
+    error!(
+        alert_key = alert.alert_key,
+        pipeline = alert.pipeline,
+        stage = alert.stage,
+        run_id = alert.run_id,
+        business_date = alert.business_date,
+        attempt = alert.attempt,
+        error_code = alert.error_code,
+        error = alert.error_message,
+        "a stage failed, and no channel is configured to tell people"
+    );
+}

@@ -1,0 +1,90 @@
+//! The channels that alerts go to.
+
+use std::fmt;
+
+use runtime::Secret;
+use url::Url;
+
+use crate::{alert::Alert, payload, signature::SigningKey};
+
+/// A way to reach people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// A Slack incoming webhook.
+    Slack,
+    /// A Microsoft Teams Workflows webhook.
+    Teams,
+    /// A plain JSON webhook.
+    Webhook,
+}
+
+impl Channel {
+    /// The name under which deliveries are recorded. Changing one makes alerts
+    /// be told again.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// What the channel expects to be posted, as JSON.
+    pub(crate) fn payload(self, alert: &Alert) -> serde_json::Value {
+        match self {
+            Self::Slack => payload::slack::message(alert),
+            Self::Teams => payload::teams::message(alert),
+            Self::Webhook => payload::webhook::message(alert),
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A channel and the address it listens on.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// The channel.
+    pub(crate) channel: Channel,
+    /// Where to post.
+    pub(crate) url: WebhookUrl,
+    /// Signs what is posted.
+    pub(crate) signing_key: Option<SigningKey>,
+}
+
+/// A webhook's URL. Whoever knows it may post there, so it is never printed.
+pub(crate) struct WebhookUrl(Url);
+
+/// Why a text is no webhook's URL, without the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidWebhookUrl {
+    /// It does not parse.
+    #[error("is no URL: {0}")]
+    Malformed(url::ParseError),
+    /// It is something else than a web address.
+    #[error("has to begin with https:// or http://")]
+    Scheme,
+}
+
+impl WebhookUrl {
+    pub(crate) fn parse(secret: &Secret) -> Result<Self, InvalidWebhookUrl> {
+        let url = Url::parse(secret.expose()).map_err(InvalidWebhookUrl::Malformed)?;
+        // Such a URL always has a host: without one it does not parse.
+        if matches!(url.scheme(), "https" | "http") { Ok(Self(url)) } else { Err(InvalidWebhookUrl::Scheme) }
+    }
+
+    /// The URL itself, for the one place that posts to it.
+    pub(crate) const fn expose(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WebhookUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}

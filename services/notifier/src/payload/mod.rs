@@ -1,0 +1,16 @@
+//! What each channel expects to be posted.
+
+pub(crate) mod slack;
+pub(crate) mod teams;
+mod text;
+pub(crate) mod webhook;
+
+use crate::alert::Alert;
+
+/// The longest link that is put into a message, in bytes.
+const MAX_LINK_BYTES: usize = 2_000;
+
+/// The error message as people see it: chat services refuse empty texts.
+fn shown_error(alert: &Alert) -> &str {
+    if alert.error_message.trim().is_empty() { "(no error message)" } else { &alert.error_message }
+}

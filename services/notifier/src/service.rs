@@ -1,0 +1,61 @@
+//! The gRPC face: from messages to alerts, and from deliveries to messages.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use proto::notifier::v1::{
+    Channel as ChannelProto, ChannelDelivery, DeliveryState, NotifyRequest, NotifyResponse,
+    notifier_service_server::NotifierService,
+};
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status};
+use tracing::Instrument;
+
+use crate::{
+    alert::Alert,
+    delivery::{Delivery, Notifier},
+    endpoint::Channel,
+    error::Error,
+};
+
+/// Answers `NotifierService`.
+pub(crate) struct NotifierGrpc {
+    notifier: Arc<Notifier>,
+    deliveries: TaskTracker,
+}
+
+impl NotifierGrpc {
+    /// Every delivery is a task of `deliveries`.
+    pub(crate) const fn new(notifier: Arc<Notifier>, deliveries: TaskTracker) -> Self {
+        Self { notifier, deliveries }
+    }
+}
+
+#[async_trait]
+impl NotifierService for NotifierGrpc {
+    async fn notify(&self, request: Request<NotifyRequest>) -> Result<Response<NotifyResponse>, Status> {
+        let alert = Alert::try_from(request.into_inner())?;
+        let notifier = Arc::clone(&self.notifier);
+        // In a task of its own: a caller that gives up must not come between a
+        // channel's answer and its record.
+        let delivery = async move { notifier.deliver(&alert).await }.in_current_span();
+        let deliveries = self.deliveries.spawn(delivery).await.map_err(Error::from)??;
+        Ok(Response::new(NotifyResponse {
+            deliveries: deliveries.into_iter().map(delivery_to_proto).collect(),
+        }))
+    }
+}
+
+fn delivery_to_proto(delivery: Delivery) -> ChannelDelivery {
+    let channel = match delivery.channel {
+        Channel::Slack => ChannelProto::Slack,
+        Channel::Teams => ChannelProto::Teams,
+        Channel::Webhook => ChannelProto::Webhook,
+    };
+    let (state, error_message) = match delivery.outcome {
+        Ok(()) => (DeliveryState::Delivered, String::new()),
+        Err(error) if error.is_retryable() => (DeliveryState::Retryable, error.to_string()),
+        Err(error) => (DeliveryState::Refused, error.to_string()),
+    };
+    ChannelDelivery { channel: channel.into(), state: state.into(), error_message }
+}
