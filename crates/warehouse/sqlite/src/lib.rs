@@ -16,6 +16,8 @@ mod incoming;
 mod publish;
 mod quarantine;
 mod rows;
+mod run_choice;
+mod run_rows;
 mod runs;
 mod usage;
 

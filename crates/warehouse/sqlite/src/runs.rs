@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Counters, DateWindow, RunState, RunTrigger, StageState, run::STAGE_BUILD_FACT};
+use chrono::{DateTime, Utc};
+use domain::{Counters, RunState, StageState, run::STAGE_BUILD_FACT};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStage, RunStore,
-    StageFailure, WindowChoice,
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure,
 };
 
 use crate::{
     SqliteWarehouse, alerts,
-    database::{counted, failed, stored},
+    database::{failed, stored},
     fence, publish,
     rows::corrupt,
+    run_choice::{Choice, choose_window},
+    run_rows::{self, find, load, parse_id},
 };
 
 #[async_trait]
@@ -27,7 +28,7 @@ impl RunStore for SqliteWarehouse {
             Choice::Found(run) => return Ok(CreatedRun { run, created: false }),
             Choice::Create(window) => window,
         };
-        insert_run(&mut transaction, &new, window).await?;
+        run_rows::insert(&mut transaction, &new, window).await?;
         let run = load(&mut transaction, new.run_id).await?;
         transaction.commit().await.map_err(failed)?;
         Ok(CreatedRun { run, created: true })
@@ -233,123 +234,6 @@ impl RunStore for SqliteWarehouse {
     }
 }
 
-enum Choice {
-    Found(Run),
-    Create(DateWindow),
-}
-
-/// Decides between an existing run and a new one, and over which days.
-async fn choose_window(connection: &mut SqliteConnection, new: &NewRun) -> Result<Choice> {
-    let window = match new.window {
-        WindowChoice::Days(window) => window,
-        WindowChoice::Unpublished { through } => {
-            if let Some(run) = active_run_through(connection, &new.pipeline, through).await? {
-                return Ok(Choice::Found(run));
-            }
-            match first_unpublished(connection).await? {
-                Some(day) if day <= through => DateWindow::new(day, through).map_err(corrupt)?,
-                Some(_) => {
-                    if let (false, Some(run)) = (new.force, publisher_of(connection, through).await?) {
-                        return Ok(Choice::Found(run));
-                    }
-                    DateWindow::day(through)
-                }
-                None => DateWindow::day(through),
-            }
-        }
-    };
-    match newest_run_over(connection, &new.pipeline, window).await? {
-        Some(run) if !run.state.is_terminal() => Ok(Choice::Found(run)),
-        Some(run) if run.state == RunState::Succeeded && !new.force => Ok(Choice::Found(run)),
-        _ => Ok(Choice::Create(window)),
-    }
-}
-
-async fn active_run_through(
-    connection: &mut SqliteConnection,
-    pipeline: &str,
-    through: NaiveDate,
-) -> Result<Option<Run>> {
-    let id = sqlx::query_scalar!(
-        "SELECT run_id FROM pipeline_runs
-         WHERE pipeline = ?1 AND window_end = ?2 AND state IN ('QUEUED', 'RUNNING') ORDER BY run_id LIMIT 1",
-        pipeline,
-        through
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
-    find_by(connection, id).await
-}
-
-async fn newest_run_over(
-    connection: &mut SqliteConnection,
-    pipeline: &str,
-    window: DateWindow,
-) -> Result<Option<Run>> {
-    let (start, end) = (window.start(), window.end());
-    let id = sqlx::query_scalar!(
-        "SELECT run_id FROM pipeline_runs
-         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3 AND state <> 'CANCELLED'
-         ORDER BY run_id DESC LIMIT 1",
-        pipeline,
-        start,
-        end
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
-    find_by(connection, id).await
-}
-
-async fn publisher_of(connection: &mut SqliteConnection, day: NaiveDate) -> Result<Option<Run>> {
-    let id = sqlx::query_scalar!("SELECT run_id FROM published_days WHERE activity_date = ?1", day)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(failed)?;
-    find_by(connection, id).await
-}
-
-async fn first_unpublished(connection: &mut SqliteConnection) -> Result<Option<NaiveDate>> {
-    let row =
-        sqlx::query_file!("sql/runs/first_unpublished.sql").fetch_one(connection).await.map_err(failed)?;
-    Ok(row.day)
-}
-
-async fn insert_run(connection: &mut SqliteConnection, new: &NewRun, window: DateWindow) -> Result<()> {
-    let (id, start, end, trigger) =
-        (new.run_id.to_string(), window.start(), window.end(), new.trigger.as_str());
-    sqlx::query!(
-        "INSERT INTO pipeline_runs (run_id, pipeline, window_start, window_end, run_trigger, state, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6)",
-        id,
-        new.pipeline,
-        start,
-        end,
-        trigger,
-        new.created_at
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
-    for (position, stage) in (0_i64..).zip(&new.stages) {
-        let depends_on = serde_json::Value::from(stage.depends_on.clone()).to_string();
-        sqlx::query!(
-            "INSERT INTO pipeline_run_stages (run_id, stage, position, service, depends_on, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'PENDING')",
-            id,
-            stage.stage,
-            position,
-            stage.service,
-            depends_on
-        )
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    }
-    Ok(())
-}
-
 /// Commits a stage as SUCCEEDED within the caller's transaction, which has
 /// checked the fence.
 pub(crate) async fn complete_stage(
@@ -443,80 +327,6 @@ async fn end_run(
     .await
     .map_err(failed)?;
     Ok(())
-}
-
-async fn find_by(connection: &mut SqliteConnection, id: Option<String>) -> Result<Option<Run>> {
-    match id {
-        Some(id) => find(connection, parse_id(&id)?).await,
-        None => Ok(None),
-    }
-}
-
-async fn load(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Run> {
-    find(connection, run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))
-}
-
-async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Option<Run>> {
-    let id = run_id.to_string();
-    let row = sqlx::query!(
-        r#"SELECT pipeline, window_start AS "window_start: NaiveDate", window_end AS "window_end: NaiveDate",
-                  run_trigger, state, lease_epoch, created_at AS "created_at: DateTime<Utc>",
-                  started_at AS "started_at: DateTime<Utc>", ended_at AS "ended_at: DateTime<Utc>", traceparent
-           FROM pipeline_runs WHERE run_id = ?1"#,
-        id
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Run {
-        run_id,
-        pipeline: row.pipeline,
-        window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
-        trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
-        state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
-        lease_epoch: row.lease_epoch,
-        created_at: row.created_at,
-        started_at: row.started_at,
-        ended_at: row.ended_at,
-        traceparent: row.traceparent,
-        stages: stages(connection, &id).await?,
-    }))
-}
-
-async fn stages(connection: &mut SqliteConnection, run_id: &str) -> Result<Vec<RunStage>> {
-    let rows =
-        sqlx::query_file!("sql/runs/stages.sql", run_id).fetch_all(connection).await.map_err(failed)?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(RunStage {
-                stage: row.stage,
-                service: row.service,
-                depends_on: serde_json::from_str(&row.depends_on).map_err(corrupt)?,
-                state: StageState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
-                attempt: u32::try_from(row.attempt).map_err(corrupt)?,
-                failures: u32::try_from(row.failures).map_err(corrupt)?,
-                started_at: row.started_at,
-                ended_at: row.ended_at,
-                counters: Counters {
-                    rows_read: counted(row.rows_read),
-                    rows_written: counted(row.rows_written),
-                    rows_unchanged: counted(row.rows_unchanged),
-                    rows_duplicate: counted(row.rows_duplicate),
-                    rows_rejected: counted(row.rows_rejected),
-                    rows_removed: counted(row.rows_removed),
-                    bytes_read: counted(row.bytes_read),
-                },
-                remarks: serde_json::from_str(&row.remarks).map_err(corrupt)?,
-                error_code: row.error_code,
-                error_message: row.error_message,
-            })
-        })
-        .collect()
-}
-
-fn parse_id(id: &str) -> Result<Uuid> {
-    Uuid::parse_str(id).map_err(corrupt)
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -1,0 +1,128 @@
+//! Runs and their stages as rows.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+use warehouse_core::{Error, NewRun, Result, Run, RunStage};
+
+use crate::{
+    database::{counted, failed},
+    rows::corrupt,
+};
+
+/// Inserts a queued run and its stages.
+pub(crate) async fn insert(
+    connection: &mut SqliteConnection,
+    new: &NewRun,
+    window: DateWindow,
+) -> Result<()> {
+    let (id, start, end, trigger) =
+        (new.run_id.to_string(), window.start(), window.end(), new.trigger.as_str());
+    sqlx::query!(
+        "INSERT INTO pipeline_runs (run_id, pipeline, window_start, window_end, run_trigger, state, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6)",
+        id,
+        new.pipeline,
+        start,
+        end,
+        trigger,
+        new.created_at
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for (position, stage) in (0_i64..).zip(&new.stages) {
+        let depends_on = serde_json::Value::from(stage.depends_on.clone()).to_string();
+        sqlx::query!(
+            "INSERT INTO pipeline_run_stages (run_id, stage, position, service, depends_on, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, 'PENDING')",
+            id,
+            stage.stage,
+            position,
+            stage.service,
+            depends_on
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The run with an id that a query returned, if it returned one.
+pub(crate) async fn find_by(connection: &mut SqliteConnection, id: Option<String>) -> Result<Option<Run>> {
+    match id {
+        Some(id) => find(connection, parse_id(&id)?).await,
+        None => Ok(None),
+    }
+}
+
+/// A run that must exist.
+pub(crate) async fn load(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Run> {
+    find(connection, run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))
+}
+
+/// A run with its stages, if there is one by that id.
+pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Option<Run>> {
+    let id = run_id.to_string();
+    let row = sqlx::query!(
+        r#"SELECT pipeline, window_start AS "window_start: NaiveDate", window_end AS "window_end: NaiveDate",
+                  run_trigger, state, lease_epoch, created_at AS "created_at: DateTime<Utc>",
+                  started_at AS "started_at: DateTime<Utc>", ended_at AS "ended_at: DateTime<Utc>", traceparent
+           FROM pipeline_runs WHERE run_id = ?1"#,
+        id
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed)?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Run {
+        run_id,
+        pipeline: row.pipeline,
+        window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
+        trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
+        state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
+        lease_epoch: row.lease_epoch,
+        created_at: row.created_at,
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+        traceparent: row.traceparent,
+        stages: stages(connection, &id).await?,
+    }))
+}
+
+async fn stages(connection: &mut SqliteConnection, run_id: &str) -> Result<Vec<RunStage>> {
+    let rows =
+        sqlx::query_file!("sql/runs/stages.sql", run_id).fetch_all(connection).await.map_err(failed)?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(RunStage {
+                stage: row.stage,
+                service: row.service,
+                depends_on: serde_json::from_str(&row.depends_on).map_err(corrupt)?,
+                state: StageState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
+                attempt: u32::try_from(row.attempt).map_err(corrupt)?,
+                failures: u32::try_from(row.failures).map_err(corrupt)?,
+                started_at: row.started_at,
+                ended_at: row.ended_at,
+                counters: Counters {
+                    rows_read: counted(row.rows_read),
+                    rows_written: counted(row.rows_written),
+                    rows_unchanged: counted(row.rows_unchanged),
+                    rows_duplicate: counted(row.rows_duplicate),
+                    rows_rejected: counted(row.rows_rejected),
+                    rows_removed: counted(row.rows_removed),
+                    bytes_read: counted(row.bytes_read),
+                },
+                remarks: serde_json::from_str(&row.remarks).map_err(corrupt)?,
+                error_code: row.error_code,
+                error_message: row.error_message,
+            })
+        })
+        .collect()
+}
+
+pub(crate) fn parse_id(id: &str) -> Result<Uuid> {
+    Uuid::parse_str(id).map_err(corrupt)
+}
