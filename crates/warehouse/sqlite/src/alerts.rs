@@ -39,6 +39,14 @@ pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert)
 impl AlertOutbox for SqliteWarehouse {
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>> {
         let claim_ms = stored(u64::try_from(claim.as_millis()).unwrap_or(u64::MAX));
+        // Asked every second: as long as nothing is due, no writer is kept waiting.
+        let is_due = sqlx::query_file_scalar!("sql/runs/has_due_alert.sql")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(failed)?;
+        if !is_due {
+            return Ok(Vec::new());
+        }
         let mut transaction = self.begin_write().await?;
         let rows = sqlx::query_file!("sql/runs/claim_alerts.sql", limit, claim_ms)
             .fetch_all(&mut *transaction)

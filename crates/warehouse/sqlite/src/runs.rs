@@ -69,11 +69,12 @@ impl RunStore for SqliteWarehouse {
         now: DateTime<Utc>,
     ) -> Result<Option<Run>> {
         let ttl_ms = millis(ttl);
+        // Asked every second: as long as there is nothing to do, no writer is kept waiting.
+        if acquire_candidate(&mut *self.begin_read().await?, pipeline, holder).await?.is_none() {
+            return Ok(None);
+        }
         let mut transaction = self.begin_write().await?;
-        let candidate = sqlx::query_file_scalar!("sql/runs/acquire_candidate.sql", pipeline, holder)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed)?;
+        let candidate = acquire_candidate(&mut transaction, pipeline, holder).await?;
         let Some(run_id) = candidate else { return Ok(None) };
         sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl_ms, now)
             .execute(&mut *transaction)
@@ -232,6 +233,17 @@ impl RunStore for SqliteWarehouse {
         transaction.commit().await.map_err(failed)?;
         Ok(run)
     }
+}
+
+async fn acquire_candidate(
+    connection: &mut SqliteConnection,
+    pipeline: &str,
+    holder: &str,
+) -> Result<Option<String>> {
+    sqlx::query_file_scalar!("sql/runs/acquire_candidate.sql", pipeline, holder)
+        .fetch_optional(connection)
+        .await
+        .map_err(failed)
 }
 
 /// Commits a stage as SUCCEEDED within the caller's transaction, which has
