@@ -7,13 +7,14 @@ use runtime::Secret;
 
 /// The service's own options.
 #[derive(Debug, Clone, ClapArgs)]
+#[group(skip)]
 pub struct Options {
     /// Object storage to land raw records in: a file:// or az:// URL
     #[arg(long, env = "LANDING_URL", value_name = "URL")]
     pub landing_url: Option<String>,
 
     /// The product API's usage endpoint, for example https://api.example.com/v1/product-usage
-    #[arg(long, env = "PRODUCT_API_URL", value_name = "URL")]
+    #[arg(long, env = "PRODUCT_API_URL", value_name = "URL", hide_env_values = true)]
     pub product_api_url: Option<String>,
 
     /// Bearer token for the product API

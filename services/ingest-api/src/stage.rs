@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{Counters, DateWindow, RunState, StageState, run::STAGE_CALL_PRODUCT_API};
+use domain::{Counters, DateWindow, run::STAGE_CALL_PRODUCT_API};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use landing::Storage;
 use runtime::{
@@ -57,7 +57,9 @@ impl ProductApiStage {
         window: DateWindow,
         sink: ProgressSink,
     ) -> Result<StageOutcome, Error> {
-        self.check_is_running(fence).await?;
+        // Landing is no data transaction: without this a call out of order would
+        // replace landed files before the first load turns it away.
+        self.warehouse.check_fence(fence).await?;
         let session = self.api.session()?;
         let days = self.plan(window).await?;
         let meter = Arc::new(ProgressMeter::new(days.len(), sink));
@@ -71,26 +73,6 @@ impl ProductApiStage {
         let counters = meter.counters().check_balance()?;
         self.warehouse.complete_stage(fence, counters, &remarks, self.clock.now()).await?;
         Ok(StageOutcome { counters, remarks })
-    }
-
-    /// Every data transaction checks the fence. Landing is none, so a call out
-    /// of order is turned away before it replaces a landed file.
-    async fn check_is_running(&self, fence: &Fence) -> Result<(), Error> {
-        let run = self.warehouse.run(fence.run_id).await?;
-        let is_running = run.is_some_and(|run| {
-            run.state == RunState::Running
-                && run.lease_epoch == fence.epoch
-                && run.stages.iter().any(|stage| {
-                    stage.stage == fence.stage
-                        && stage.attempt == fence.attempt
-                        && stage.state == StageState::Running
-                })
-        });
-        if is_running {
-            return Ok(());
-        }
-        let problem = "the run is not RUNNING at this lease epoch with the stage RUNNING at this attempt";
-        Err(warehouse::Error::Fenced { fence: fence.clone(), problem: problem.to_owned() }.into())
     }
 
     async fn plan(&self, window: DateWindow) -> Result<Vec<NaiveDate>, Error> {

@@ -1,13 +1,10 @@
 //! Answers that break the contract, and what errors may tell of them.
 
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{http::StatusCode, response::IntoResponse};
 use domain::FailureKind;
 
 use super::{
-    scripted_api::{Asked, ScriptedApi, cut_off, json, page_of, some_records, status, throttled},
+    scripted_api::{Asked, Script, ScriptedApi, cut_off, json, page_of, some_records, status, throttled},
     setup::{DAY, TOKEN, fetch},
 };
 
@@ -43,7 +40,7 @@ async fn a_page_beyond_the_size_limit_is_refused() {
 async fn no_error_holds_the_token_or_the_url() {
     let echo = |asked: &Asked| asked.authorization.clone().unwrap_or_default();
     let long = "x".repeat(60);
-    let scripts: Vec<Box<dyn Fn(&Asked) -> Response + Send + Sync>> = vec![
+    let scripts: Vec<Script> = vec![
         Box::new(move |asked| (StatusCode::UNAUTHORIZED, echo(asked)).into_response()),
         Box::new(move |asked| (StatusCode::BAD_REQUEST, echo(asked)).into_response()),
         Box::new(move |asked| (StatusCode::BAD_GATEWAY, echo(asked)).into_response()),

@@ -55,9 +55,11 @@ async fn a_server_that_ignores_the_page_is_an_error_rather_than_a_day_of_duplica
     assert!(matches!(error, Error::RepeatedPage { at } if at.page == 2), "{error}");
 }
 
+type Failure = fn() -> axum::response::Response;
+
 #[tokio::test]
 async fn a_failure_that_passes_costs_nothing_but_attempts() {
-    let failures: [(&str, fn() -> axum::response::Response); 8] = [
+    let failures: [(&str, Failure); 8] = [
         ("throttled", || throttled("7")),
         ("throttled until a date", || throttled("Tue, 06 Jan 2026 07:00:00 GMT")),
         ("throttled without a wait", || throttled("0")),

@@ -1,6 +1,6 @@
 //! A day in the landing, written and read back.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use domain::{Counters, Rejection, RejectionReason, SourceRow};
 use futures::TryStreamExt;
@@ -8,6 +8,7 @@ use landing::Storage;
 use tempfile::TempDir;
 
 use super::{
+    pipeline::files_below,
     scripted_api::{ScriptedApi, json, page_of, record, some_records, status},
     setup::{DAY, day, session},
 };
@@ -38,15 +39,7 @@ impl Landing {
 
     /// Every file below the root, finished or not.
     fn files(&self) -> Vec<String> {
-        fn walk(folder: &Path, files: &mut Vec<String>) {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() { walk(&path, files) } else { files.push(path.display().to_string()) }
-            }
-        }
-        let mut files = Vec::new();
-        walk(self.folder.path(), &mut files);
-        files
+        files_below(self.folder.path())
     }
 }
 

@@ -3,5 +3,8 @@
 mod broken_answers;
 mod fetching;
 mod landed_files;
+mod pipeline;
+mod reconciling;
 mod scripted_api;
 mod setup;
+mod staging;

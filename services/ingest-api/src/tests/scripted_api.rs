@@ -1,9 +1,6 @@
 //! A product API that answers as each test says.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Router,
@@ -14,7 +11,7 @@ use axum::{
     routing::get,
 };
 use futures::{StreamExt, stream};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::task::AbortOnDropHandle;
 
 /// One request as the server saw it.
@@ -30,11 +27,11 @@ pub(super) struct Asked {
     pub(super) attempt: usize,
 }
 
-type Script = Box<dyn Fn(&Asked) -> Response + Send + Sync>;
+pub(super) type Script = Box<dyn Fn(&Asked) -> Response + Send + Sync>;
 
 struct Server {
     script: Script,
-    requests: Mutex<Vec<Asked>>,
+    requests: watch::Sender<Vec<Asked>>,
 }
 
 pub(super) struct ScriptedApi {
@@ -46,7 +43,7 @@ pub(super) struct ScriptedApi {
 
 impl ScriptedApi {
     pub(super) async fn start(script: impl Fn(&Asked) -> Response + Send + Sync + 'static) -> Self {
-        let server = Arc::new(Server { script: Box::new(script), requests: Mutex::default() });
+        let server = Arc::new(Server { script: Box::new(script), requests: watch::Sender::default() });
         let router = Router::new().route("/v1/product-usage", get(answer)).with_state(Arc::clone(&server));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/product-usage", listener.local_addr().unwrap());
@@ -69,7 +66,13 @@ impl ScriptedApi {
 
     /// What was asked for so far.
     pub(super) fn requests(&self) -> Vec<Asked> {
-        self.server.requests.lock().unwrap().clone()
+        self.server.requests.borrow().clone()
+    }
+
+    /// Waits until there were as many requests.
+    pub(super) async fn asked(&self, times: usize) {
+        let mut requests = self.server.requests.subscribe();
+        requests.wait_for(|requests| requests.len() >= times).await.unwrap();
     }
 
     /// The pages that were asked for so far.
@@ -93,10 +96,11 @@ async fn answer(
         user_agent: header(header::USER_AGENT),
         attempt: 1,
     };
-    let mut requests = server.requests.lock().unwrap();
-    let is_same_page = |other: &&Asked| other.start_date == asked.start_date && other.page == asked.page;
-    asked.attempt += requests.iter().filter(is_same_page).count();
-    requests.push(asked.clone());
+    server.requests.send_modify(|requests| {
+        let is_same_page = |other: &&Asked| other.start_date == asked.start_date && other.page == asked.page;
+        asked.attempt += requests.iter().filter(is_same_page).count();
+        requests.push(asked.clone());
+    });
     (server.script)(&asked)
 }
 
