@@ -15,8 +15,10 @@ use crate::{
         trigger::{self, TriggerArgs},
         watch::{self, WatchArgs},
     },
+    demo::DemoArgs,
     error::Error,
     output::Output,
+    standalone::StandaloneArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -44,6 +46,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(DemoArgs),
+    Standalone(Box<StandaloneArgs>),
     #[command(flatten)]
     Client(ClientCommand),
     Sample(SampleArgs),

@@ -114,7 +114,11 @@ impl fmt::Display for Refusal<'_> {
             write!(f, "; try again in {} s", delay.as_secs().max(1))?;
         }
         for violation in details.bad_request().map(|bad| &bad.field_violations).into_iter().flatten() {
-            write!(f, "\n  {}: {}", violation.field, violation.description)?;
+            let text = format!("{}: {}", violation.field, violation.description);
+            // Some servers say it all in the message, too.
+            if !self.0.message().contains(&text) {
+                write!(f, "\n  {text}")?;
+            }
         }
         for violation in
             details.precondition_failure().map(|failure| &failure.violations).into_iter().flatten()

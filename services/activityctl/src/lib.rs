@@ -5,11 +5,13 @@ pub mod cli;
 pub mod commands;
 pub mod connect;
 pub mod days;
+pub mod demo;
 pub mod error;
 pub mod follow;
 pub mod format;
 pub mod output;
 pub mod progress;
+pub mod standalone;
 
 use std::{future::Future, process::ExitCode};
 
@@ -20,6 +22,7 @@ pub use cli::Cli;
 use cli::Command;
 use error::Error;
 use output::{Output, notice};
+use progress::RunProgress;
 
 /// Runs the command of the process's arguments. The exit code says whether it
 /// went well; `activityctl --help` lists them.
@@ -40,6 +43,15 @@ pub fn run() -> ExitCode {
 fn execute(command: Command) -> Result<(), Error> {
     let mut output = Output::stdout();
     match command {
+        Command::Demo(args) => {
+            let progress = RunProgress::for_stderr();
+            demo::init_telemetry(&args, &progress)?;
+            until_signal(async |context| demo::run(args, progress, output, context).await)
+        }
+        Command::Standalone(args) => {
+            standalone::init_telemetry(&args)?;
+            until_signal(async |context| standalone::run(*args, context).await)
+        }
         Command::Sample(args) => commands::sample::write_sample(&args, &mut output),
         Command::SampleApi(args) => until_signal(async |context| {
             commands::sample::serve_sample_api(args, output, context.shutdown).await

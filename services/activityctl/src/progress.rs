@@ -1,7 +1,10 @@
 //! How a run's progress is shown while somebody waits: bars on a terminal,
 //! plain lines elsewhere. All of it goes to standard error.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
 
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
 use proto::{
@@ -40,6 +43,15 @@ impl RunProgress {
         }
     }
 
+    /// Where log lines go, so that they do not tear the bars.
+    #[must_use]
+    pub fn log_writer(&self) -> LogWriter {
+        match self {
+            Self::Bars(bars) => LogWriter { area: Some(bars.area.clone()) },
+            Self::Lines(_) => LogWriter { area: None },
+        }
+    }
+
     /// Shows a run as it is now. A run that was not seen before starts afresh
     /// below the others.
     pub fn show(&mut self, run: &Run) {
@@ -47,6 +59,25 @@ impl RunProgress {
             Self::Bars(bars) => bars.show(run),
             Self::Lines(lines) => lines.changes(run).into_iter().for_each(notice),
         }
+    }
+}
+
+/// Standard error, above the bars if there are any.
+#[derive(Debug, Clone)]
+pub struct LogWriter {
+    area: Option<MultiProgress>,
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.area {
+            Some(area) => area.suspend(|| io::stderr().write(bytes)),
+            None => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }
 

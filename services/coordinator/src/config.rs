@@ -13,6 +13,7 @@ const MIN_LEASE_TTL: Duration = Duration::from_secs(1);
 
 /// How the coordinator works, wherever it runs.
 #[derive(Debug, Clone, ClapArgs)]
+#[group(skip)]
 pub struct Options {
     /// Pipeline file in YAML: stages, their order, timeouts and retries [default: the built-in daily pipeline]
     #[arg(long, env = "PIPELINE_FILE", value_name = "FILE")]

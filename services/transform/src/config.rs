@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// The service's own options.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub struct Options {
     /// YAML file with the level (block, warn, off) of each audit and their thresholds; an audit it does
     /// not name keeps its default

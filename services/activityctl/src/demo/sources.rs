@@ -1,0 +1,133 @@
+//! The demo's sources: a CRM that drops exports into a folder, and a product API.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use chrono::NaiveDate;
+use sample_sources::{ApiOptions, PRODUCT_USAGE_PATH, UsageBook, World, WorldOptions, serve_api};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, spawn_blocking},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The file with the records that the API serves, for `sample-api`.
+pub(super) const USAGE_FILE: &str = "usage.ndjson";
+
+/// Sample sources that know what is known on some morning.
+#[derive(Debug)]
+pub(super) struct SampleSources {
+    world: Arc<World>,
+    book: UsageBook,
+    root: PathBuf,
+    address: SocketAddr,
+    server: JoinHandle<anyhow::Result<()>>,
+}
+
+impl SampleSources {
+    /// Generates a world, and serves its API until `shutdown`. It knows nothing
+    /// yet. Files go below `root`.
+    ///
+    /// # Errors
+    /// If no port can be had.
+    pub(super) async fn start(
+        options: WorldOptions,
+        root: &Path,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on 127.0.0.1")?;
+        let address = listener.local_addr()?;
+        let book = UsageBook::new();
+        let server = tokio::spawn(serve_api(listener, book.clone(), ApiOptions::default(), shutdown));
+        let world = Arc::new(spawn_blocking(|| World::generate(options)).await?);
+        Ok(Self { world, book, root: root.to_owned(), address, server })
+    }
+
+    /// The product API's endpoint.
+    #[must_use]
+    pub(super) fn api_url(&self) -> String {
+        format!("http://{}{PRODUCT_USAGE_PATH}", self.address)
+    }
+
+    /// Lets the sources know what is known on the morning of `as_of`: an export
+    /// for each day before it, and usage with the late records and corrections
+    /// that have arrived by then. Returns how many usage records there are.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub(super) async fn advance_to(&self, as_of: NaiveDate) -> anyhow::Result<usize> {
+        let (world, book, root) = (Arc::clone(&self.world), self.book.clone(), self.root.clone());
+        spawn_blocking(move || {
+            world.fill(&book, as_of)?;
+            write_new_exports(&world, &root.join("crm/daily"), as_of)?;
+            write_usage(&book, &root.join(USAGE_FILE))?;
+            Ok(book.len())
+        })
+        .await?
+    }
+
+    /// Waits for the API to end after its shutdown.
+    ///
+    /// # Errors
+    /// If it failed.
+    pub(super) async fn ended(self) -> anyhow::Result<()> {
+        self.server.await?
+    }
+}
+
+/// Exports that are there already stay untouched, as a CRM would leave them.
+fn write_new_exports(world: &World, folder: &Path, as_of: NaiveDate) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for day in world.days().take_while(|day| *day < as_of) {
+        let export = world.crm_export(day);
+        let path = folder.join(export.file_name);
+        if !path.exists() {
+            fs::write(&path, export.csv).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_usage(book: &UsageBook, path: &Path) -> anyhow::Result<()> {
+    let mut file =
+        BufWriter::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?);
+    for record in book.days().into_iter().flat_map(|day| book.records(day)) {
+        writeln!(file, "{record}")?;
+    }
+    Ok(file.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_new_morning_adds_an_export_and_leaves_the_others_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let shutdown = CancellationToken::new();
+        let options = WorldOptions { companies: 20, days: 3, ..WorldOptions::default() };
+        let end = World::generate(options.clone()).end();
+        let sources = SampleSources::start(options, root.path(), shutdown.clone()).await.unwrap();
+
+        let before = sources.advance_to(end.pred_opt().unwrap()).await.unwrap();
+        let first = root.path().join("crm/daily/companies_2026-01-01.csv");
+        let written = fs::metadata(&first).unwrap().modified().unwrap();
+        assert!(!root.path().join("crm/daily/companies_2026-01-03.csv").exists());
+
+        let after = sources.advance_to(end).await.unwrap();
+        assert!(after > before);
+        assert!(root.path().join("crm/daily/companies_2026-01-03.csv").exists());
+        assert_eq!(fs::metadata(&first).unwrap().modified().unwrap(), written);
+        let usage = fs::read_to_string(root.path().join(USAGE_FILE)).unwrap();
+        assert_eq!(usage.lines().count(), after);
+
+        shutdown.cancel();
+        sources.ended().await.unwrap();
+    }
+}

@@ -1,0 +1,75 @@
+//! `activityctl standalone`: every service in one process on one port.
+
+mod data_folder;
+mod stage_router;
+mod suite;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use runtime::{Context, RuntimeArgs, ServerOptions, serve};
+use tracing::info;
+
+pub use data_folder::DataFolder;
+pub use stage_router::StageRouter;
+pub use suite::{SuiteOptions, assemble};
+
+use crate::error::Error;
+
+const EXAMPLES: &str = "\
+Everything that is not asked for elsewhere lives in the data folder: the warehouse (SQLite),
+CRM exports to pick up (crm/daily/*.csv) and landed usage (landing/). One process at a time
+can use a data folder. SIGINT and SIGTERM end it; what was interrupted goes on after a restart.
+
+Every flag can also be given as an environment variable of its name in capitals.
+
+Examples:
+  activityctl standalone --product-api-url https://api.example.com/v1/product-usage \\
+      --product-api-token-file token.txt --slack-webhook-url https://hooks.slack.com/...
+  activityctl trigger --wait
+
+  With sample sources instead:
+  activityctl sample --out data
+  activityctl sample-api --usage data/usage.ndjson &
+  activityctl standalone --product-api-url http://127.0.0.1:8080/v1/product-usage";
+
+/// Run every service in one process on one port
+///
+/// Serves runs of the pipeline, company activity, alerts and reconciliation over gRPC.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, mut_arg("reflection", |reflection| reflection.default_value("true")))]
+pub struct StandaloneArgs {
+    /// The folder for everything that has no other place
+    #[arg(long, env = "DATA_DIR", value_name = "DIR", default_value = "./data")]
+    data_dir: PathBuf,
+
+    #[command(flatten)]
+    suite: SuiteOptions,
+
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+}
+
+/// Serves everything until the context shuts down.
+///
+/// # Errors
+/// If the data folder is in use, a service cannot be put together or fails.
+pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
+    let folder = DataFolder::open(&args.data_dir)?;
+    let suite = assemble(args.suite.with_defaults_in(&folder)?, &context).await?;
+    let options = ServerOptions {
+        listen: args.runtime.listen,
+        drain_timeout: args.runtime.drain_timeout,
+        reflection: args.runtime.reflection,
+    };
+    info!(data_dir = %folder.root().display(), "data folder opened");
+    Ok(serve(suite, options, context, |_| ()).await?)
+}
+
+/// Starts the logs that `args` ask for.
+///
+/// # Errors
+/// If the filter makes no sense.
+pub fn init_telemetry(args: &StandaloneArgs) -> Result<(), Error> {
+    Ok(runtime::init_telemetry(&args.runtime.telemetry)?)
+}

@@ -1,0 +1,174 @@
+//! Wires every service into one, over in-process channels.
+
+use std::{collections::HashMap, sync::Arc};
+
+use anyhow::Context as _;
+use clap::Args;
+use domain::run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
+use proto::{
+    notifier::v1::notifier_service_server, stage::v1::stage_service_server,
+    stage::v1::stage_service_server::StageServiceServer,
+};
+use runtime::{BackgroundTask, Context, GrpcRoutes, Service};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+use super::{DataFolder, StageRouter};
+
+/// The services' own options, and where the warehouse is.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct SuiteOptions {
+    /// The warehouse [default: SQLite in the data folder]
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
+    pub warehouse_url: Option<String>,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub ingest_crm: ingest_crm::Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub ingest_api: ingest_api::Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub transform: transform::Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub coordinator: coordinator::Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub notifier: notifier::Options,
+}
+
+impl SuiteOptions {
+    /// Fills in what lives in the data folder unless told otherwise.
+    ///
+    /// # Errors
+    /// Never in practice: the folder's path is absolute.
+    pub fn with_defaults_in(mut self, folder: &DataFolder) -> anyhow::Result<Self> {
+        if self.warehouse_url.is_none() {
+            self.warehouse_url = Some(folder.warehouse_url()?);
+            // The lock on the folder makes the name its own, so that a run
+            // that was interrupted goes on at once instead of after its lease.
+            self.coordinator.holder.get_or_insert_with(|| "standalone".to_owned());
+        }
+        if self.ingest_crm.crm_url.is_none() {
+            self.ingest_crm.crm_url = Some(folder.folder_url("crm/daily")?);
+        }
+        if self.ingest_api.landing_url.is_none() {
+            self.ingest_api.landing_url = Some(folder.folder_url("landing")?);
+        }
+        Ok(self)
+    }
+}
+
+/// Puts all services together over one warehouse. What one service asks of
+/// another goes over gRPC through memory.
+///
+/// # Errors
+/// If the warehouse cannot be opened or a service cannot be put together.
+pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Result<Service> {
+    let url = options.warehouse_url.as_deref().context("--warehouse-url is missing")?;
+    let warehouse = warehouse::open(url).await.context("cannot open the warehouse")?;
+    let ingest_crm = ingest_crm::assemble(options.ingest_crm, Arc::clone(&warehouse), context)?;
+    let ingest_api = ingest_api::assemble(options.ingest_api, Arc::clone(&warehouse), context)?;
+    let transform = transform::assemble(options.transform, Arc::clone(&warehouse), context)?;
+    let notifier = notifier::assemble(&options.notifier, Arc::clone(&warehouse), context)?;
+    let activity = activity::assemble(Arc::clone(&warehouse), context);
+
+    let mut inside = InProcess::default();
+    let crm_stages = inside.serve(&ingest_crm, stage_service_server::SERVICE_NAME)?;
+    let api_stages = inside.serve(&ingest_api, stage_service_server::SERVICE_NAME)?;
+    let fact_stages = inside.serve(&transform, stage_service_server::SERVICE_NAME)?;
+    let alerts = inside.serve(&notifier, notifier_service_server::SERVICE_NAME)?;
+    let router = StageRouter::default()
+        .with_executor(&[STAGE_COPY_CRM_CSV], &crm_stages)
+        .with_executor(&[STAGE_CALL_PRODUCT_API], &api_stages)
+        .with_executor(&[STAGE_BUILD_FACT, STAGE_VALIDATE], &fact_stages);
+    let stages =
+        [(ingest_crm.name, crm_stages), (ingest_api.name, api_stages), (transform.name, fact_stages)];
+    let connections = coordinator::Connections {
+        stages: HashMap::from(stages.map(|(name, channel)| (name.to_owned(), channel))),
+        notifier: Some(alerts),
+    };
+    let coordinator = coordinator::assemble(options.coordinator, connections, warehouse, context)?;
+
+    let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));
+    add(&mut suite, inside.outliving(coordinator));
+    for service in [ingest_crm, ingest_api, transform, notifier, activity] {
+        add(&mut suite, service);
+    }
+    Ok(suite)
+}
+
+/// Adds a service to the suite, but for its `StageService`, which the router
+/// stands for.
+fn add(suite: &mut Service, service: Service) {
+    let of_its_own = |grpc: &GrpcRoutes| grpc.name != stage_service_server::SERVICE_NAME;
+    suite.grpc.extend(service.grpc.into_iter().filter(of_its_own));
+    suite.background.extend(service.background);
+}
+
+/// The servers inside the process.
+#[derive(Debug, Default)]
+struct InProcess {
+    stop: CancellationToken,
+    tasks: Vec<BackgroundTask>,
+}
+
+impl InProcess {
+    /// Serves one gRPC service of `service`, and returns a channel to it.
+    fn serve(&mut self, service: &Service, grpc_name: &str) -> anyhow::Result<Channel> {
+        let grpc = service.grpc.iter().find(|grpc| grpc.name == grpc_name);
+        let grpc = grpc.with_context(|| format!("{} does not serve {grpc_name}", service.name))?;
+        let (channel, task) =
+            runtime::channel::in_process(service.name, grpc.routes.clone(), self.stop.clone())?;
+        self.tasks.push(task);
+        Ok(channel)
+    }
+
+    /// Adds the servers to the service that calls them. They stop once all its
+    /// own background tasks have ended, so that it finds them there until then.
+    fn outliving(self, mut caller: Service) -> Service {
+        let stop_with_the_last = Arc::new(self.stop.drop_guard());
+        for task in &mut caller.background {
+            let held = Arc::clone(&stop_with_the_last);
+            let run = std::mem::replace(&mut task.run, Box::pin(std::future::pending()));
+            task.run = Box::pin(async move {
+                let outcome = run.await;
+                drop(held);
+                outcome
+            });
+        }
+        caller.background.extend(self.tasks);
+        caller
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn in_process_servers_outlive_every_task_of_their_caller() {
+        let inside = InProcess::default();
+        let stopped = inside.stop.clone();
+        let (end_first, first) = tokio::sync::oneshot::channel::<()>();
+        let (end_second, second) = tokio::sync::oneshot::channel::<()>();
+        let caller = Service::new("caller")
+            .with_background("first", async { Ok(first.await?) })
+            .with_background("second", async { Ok(second.await?) });
+        let mut tasks = inside.outliving(caller).background.into_iter().map(|task| tokio::spawn(task.run));
+        let (first, second) = (tasks.next().unwrap(), tasks.next().unwrap());
+        end_first.send(()).unwrap();
+        first.await.unwrap().unwrap();
+        assert!(!stopped.is_cancelled());
+        end_second.send(()).unwrap();
+        second.await.unwrap().unwrap();
+        assert!(stopped.is_cancelled());
+    }
+}

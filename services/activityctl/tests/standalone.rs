@@ -1,0 +1,174 @@
+//! Every service in one process, over sources of the sample world.
+
+use std::{net::SocketAddr, path::Path};
+
+use activityctl::standalone::{DataFolder, SuiteOptions, assemble};
+use clap::{Args, Command, FromArgMatches};
+use proto::{
+    activity::v1::{
+        ExportCompanyActivityRequest, company_activity_service_client::CompanyActivityServiceClient,
+    },
+    pipeline::v1::{
+        Run, RunState, StageState, TriggerRunRequest, WatchRunRequest,
+        pipeline_service_client::PipelineServiceClient,
+    },
+    stage::v1::{DateWindow, ExecuteStageRequest, stage_service_client::StageServiceClient},
+};
+use runtime::{Context, ServerOptions, serve};
+use sample_sources::{
+    ApiOptions, DefectRates, PRODUCT_USAGE_PATH, UsageBook, World, WorldOptions, serve_api,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tonic::{Code, transport::Channel};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+const COMPANIES: usize = 8;
+
+/// A running standalone, and the product API it reads.
+struct Standalone {
+    channel: Channel,
+    context: Context,
+    services: JoinHandle<anyhow::Result<()>>,
+    _data: TempDir,
+}
+
+impl Standalone {
+    async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let context = Context::new();
+        let api = start_sources(data.path(), &context).await;
+        let options = options(&format!("http://{api}{PRODUCT_USAGE_PATH}"));
+        let folder = DataFolder::open(data.path()).unwrap();
+        let suite = assemble(options.with_defaults_in(&folder).unwrap(), &context).await.unwrap();
+        let (listening, address) = oneshot::channel();
+        let services = tokio::spawn(serve(suite, ServerOptions::default(), context.clone(), |address| {
+            listening.send(address).unwrap();
+        }));
+        let channel = runtime::channel::connect(&format!("http://{}", address.await.unwrap())).unwrap();
+        Self { channel, context, services, _data: data }
+    }
+
+    async fn run(&self, start: &str, end: &str) -> Run {
+        let mut pipeline = PipelineServiceClient::new(self.channel.clone());
+        let window = DateWindow { start_date: start.to_owned(), end_date: end.to_owned() };
+        let request = TriggerRunRequest { window: Some(window), ..TriggerRunRequest::default() };
+        let run_id = pipeline.trigger_run(request).await.unwrap().into_inner().run.unwrap().run_id;
+        let mut changes = pipeline.watch_run(WatchRunRequest { run_id }).await.unwrap().into_inner();
+        let mut last = Run::default();
+        while let Some(change) = changes.message().await.unwrap() {
+            last = change.run.unwrap();
+        }
+        last
+    }
+
+    async fn stop(self) {
+        drop(self.channel);
+        self.context.shutdown.cancel();
+        self.services.await.unwrap().unwrap();
+    }
+}
+
+async fn start_sources(folder: &Path, context: &Context) -> SocketAddr {
+    let options =
+        WorldOptions { companies: COMPANIES, days: 4, defects: DefectRates::NONE, ..WorldOptions::default() };
+    let world = World::generate(options);
+    world.write_to(folder, world.end()).unwrap();
+    let book = UsageBook::new();
+    world.fill(&book, world.end()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve_api(listener, book, ApiOptions::default(), context.shutdown.clone()));
+    address
+}
+
+fn options(product_api_url: &str) -> SuiteOptions {
+    let command = SuiteOptions::augment_args(Command::new("test").no_binary_name(true));
+    let matches = command.get_matches_from(["--product-api-url", product_api_url]);
+    SuiteOptions::from_arg_matches(&matches).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_triggered_run_publishes_its_days() {
+    let standalone = Standalone::start().await;
+
+    let run = standalone.run("2026-01-01", "2026-01-03").await;
+    let stages: Vec<_> =
+        run.stages.iter().map(|stage| (stage.state(), stage.error_message.as_str())).collect();
+    assert_eq!(run.state(), RunState::Succeeded, "{stages:?}");
+    assert!(run.stages.iter().all(|stage| stage.state() == StageState::Succeeded), "{stages:?}");
+
+    let request = ExportCompanyActivityRequest {
+        start_date: "2026-01-01".to_owned(),
+        end_date: "2026-01-03".to_owned(),
+        ..ExportCompanyActivityRequest::default()
+    };
+    let mut activity = CompanyActivityServiceClient::new(standalone.channel.clone());
+    let mut batches = activity.export_company_activity(request).await.unwrap().into_inner();
+    let mut rows = Vec::new();
+    while let Some(batch) = batches.message().await.unwrap() {
+        rows.extend(batch.activities);
+    }
+    for day in ["2026-01-01", "2026-01-02", "2026-01-03"] {
+        assert!(rows.iter().any(|row| row.activity_date == day && row.events > 0), "{day}: {rows:?}");
+    }
+
+    standalone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_port_serves_every_contract() {
+    let standalone = Standalone::start().await;
+    let mut health = HealthClient::new(standalone.channel.clone());
+    for service in [
+        "",
+        "company_activity.activity.v1.CompanyActivityService",
+        "company_activity.notifier.v1.NotifierService",
+        "company_activity.pipeline.v1.PipelineService",
+        "company_activity.reconciliation.v1.ReconciliationService",
+        "company_activity.stage.v1.StageService",
+    ] {
+        let status = health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap();
+        assert_eq!(status.into_inner().status(), ServingStatus::Serving, "{service}");
+    }
+    standalone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_of_no_run_is_refused_whichever_service_executes_it() {
+    let standalone = Standalone::start().await;
+    let mut stages = StageServiceClient::new(standalone.channel.clone());
+    let day = "2026-01-01".to_owned();
+    for stage in [
+        "act_copy_crm_csv",
+        "act_call_product_api",
+        "df_build_fact_company_activity",
+        "act_validate_row_counts",
+    ] {
+        let request = ExecuteStageRequest {
+            run_id: "01989d3c-5a52-7f3e-8f8e-0c8f6f6b1a11".to_owned(),
+            pipeline: "pl_company_activity_daily".to_owned(),
+            stage: stage.to_owned(),
+            window: Some(DateWindow { start_date: day.clone(), end_date: day.clone() }),
+            attempt: 1,
+            lease_epoch: 1,
+        };
+        let mut messages = stages.execute_stage(request).await.unwrap().into_inner();
+        let refusal = loop {
+            match messages.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("{stage} succeeded"),
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(refusal.code(), Code::FailedPrecondition, "{stage}: {refusal:?}");
+    }
+    let freshness = CompanyActivityServiceClient::new(standalone.channel.clone())
+        .get_freshness(proto::activity::v1::GetFreshnessRequest {})
+        .await
+        .unwrap();
+    assert!(freshness.into_inner().newest.is_none());
+    standalone.stop().await;
+}
