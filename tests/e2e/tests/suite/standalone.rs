@@ -23,7 +23,7 @@ async fn the_demo_shows_a_result_and_leaves_nothing_behind() -> Result<()> {
     let folder = home.path().to_str().context("a temporary folder's path is text")?;
     let environment = [("TMPDIR", folder), ("HOME", folder)];
     let shown = cli::run(ACTIVITYCTL, &SMALL_DEMO, &environment).await?.success()?;
-    for text in ["fact_company_activity", "act_validate_row_counts", "20 days are published", "churn risks"] {
+    for text in ["fact_company_activity", "act_validate_row_counts", "21 days are published", "churn risks"] {
         assert!(shown.contains(text), "{text:?} is not in {shown}");
     }
     assert_eq!(fs::read_dir(home.path())?.count(), 0);
