@@ -1,6 +1,6 @@
 //! Durable runs of the pipeline: order, leases, retries, alert outbox.
 //!
-//! The store has the truth. Callers create and cancel runs there ([`service`]);
+//! The store has the truth. Callers create and cancel runs there;
 //! the dispatcher takes up the one whose turn it is by its lease, the executor
 //! starts every stage whose turn it is and records what became of it, and the
 //! outbox tells people of failures.

@@ -39,7 +39,7 @@ impl AttemptFailure {
     /// answer of the service, but a connection that could not be had or was lost.
     fn from_status(service: &str, status: &Status) -> Self {
         if let Some(source) = status.source() {
-            let message = format!("no connection to {service}: {}", chain(status.message(), source));
+            let message = format!("the connection to {service} failed: {}", chain(status.message(), source));
             return Self::transient(Code::Unavailable, message);
         }
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
@@ -180,7 +180,7 @@ mod tests {
         status.set_source(Arc::new(std::io::Error::other("broken pipe")));
         let failure = AttemptFailure::from_status("ingest-crm", &status);
         assert_eq!((failure.code, failure.is_transient), (Code::Unavailable, true));
-        assert_eq!(failure.message, "no connection to ingest-crm: transport error: broken pipe");
+        assert_eq!(failure.message, "the connection to ingest-crm failed: transport error: broken pipe");
         let answered = AttemptFailure::from_status("ingest-crm", &Status::unknown("a defect"));
         assert!(!answered.is_transient);
     }
@@ -192,6 +192,6 @@ mod tests {
         let outcome = execute(channel, "ingest-crm", request, Duration::from_secs(30), |_| ()).await;
         let failure = outcome.unwrap_err();
         assert_eq!((failure.code, failure.is_transient), (Code::Unavailable, true));
-        assert!(failure.message.starts_with("no connection to ingest-crm: "), "{}", failure.message);
+        assert!(failure.message.starts_with("the connection to ingest-crm failed: "), "{}", failure.message);
     }
 }

@@ -1,0 +1,151 @@
+//! What callers of `PipelineService` are promised.
+
+use std::sync::Arc;
+
+use domain::run::STAGE_COPY_CRM_CSV;
+use futures::future::join_all;
+use proto::pipeline::v1::{
+    GetRunRequest, ListRunsRequest, Run, RunState, RunTrigger, StageState, TriggerRunRequest, WatchRunRequest,
+};
+use tokio::sync::Notify;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::{
+    script::Step,
+    suite::{Suite, assert_succeeded, stage, window},
+};
+
+#[tokio::test]
+async fn triggering_again_returns_the_same_run_even_at_the_same_time() {
+    let suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let triggers = (0..8).map(|_| {
+        let mut client = coordinator.client.clone();
+        async move { client.trigger_run(TriggerRunRequest::default()).await.unwrap().into_inner() }
+    });
+    let answers = join_all(triggers).await;
+    let created = answers.iter().filter(|answer| answer.created).count();
+    assert_eq!(created, 1);
+    let run = answers[0].run.clone().unwrap();
+    assert!(answers.iter().all(|answer| answer.run.as_ref().unwrap().run_id == run.run_id));
+    assert_eq!(run.trigger(), RunTrigger::Scheduled);
+    assert_eq!(run.window, Some(window("2026-02-13", "2026-02-13")));
+    coordinator.ended(&run.run_id).await;
+    assert_eq!(coordinator.trigger().await.run_id, run.run_id);
+    assert_eq!(suite.script.executed().len(), 4);
+}
+
+#[tokio::test]
+async fn force_runs_a_window_again() {
+    let suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let first = coordinator.trigger_day("2026-02-13").await;
+    assert_eq!(first.trigger(), RunTrigger::Manual);
+    coordinator.ended(&first.run_id).await;
+    let request = TriggerRunRequest {
+        window: Some(window("2026-02-13", "2026-02-13")),
+        force: true,
+        ..TriggerRunRequest::default()
+    };
+    let answer = coordinator.client.clone().trigger_run(request).await.unwrap().into_inner();
+    assert!(answer.created);
+    let again = answer.run.unwrap();
+    assert_ne!(again.run_id, first.run_id);
+    assert_succeeded(&coordinator.ended(&again.run_id).await);
+}
+
+#[tokio::test]
+async fn a_watcher_sees_live_progress_and_nothing_twice() {
+    let suite = Suite::new().await;
+    let go = Arc::new(Notify::new());
+    suite.script.plan(STAGE_COPY_CRM_CSV, [Step::Await(Arc::clone(&go))]);
+    let coordinator = suite.start("coordinator-0");
+    let run_id = coordinator.trigger().await.run_id;
+    let request = WatchRunRequest { run_id };
+    let mut watch = coordinator.client.clone().watch_run(request).await.unwrap().into_inner();
+    let mut told: Vec<Run> = Vec::new();
+    while let Some(response) = watch.message().await.unwrap() {
+        let run = response.run.unwrap();
+        let copying = stage(&run, STAGE_COPY_CRM_CSV);
+        if copying.progress.as_ref().is_some_and(|progress| progress.units_total == 2) {
+            assert_eq!(copying.state(), StageState::Running);
+            go.notify_one();
+        }
+        told.push(run);
+    }
+    assert_succeeded(told.last().unwrap());
+    assert!(told.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+#[tokio::test]
+async fn a_watcher_of_another_replica_sees_the_run_end() {
+    let suite = Suite::new().await;
+    let go = Arc::new(Notify::new());
+    suite.script.plan(STAGE_COPY_CRM_CSV, [Step::Await(Arc::clone(&go))]);
+    let executing = suite.start("coordinator-0");
+    let run = executing.trigger().await;
+    suite.script.called(STAGE_COPY_CRM_CSV, 1).await;
+    let watching = suite.start("coordinator-1");
+    let (seen, ()) = tokio::join!(watching.ended(&run.run_id), async { go.notify_one() });
+    assert_succeeded(&seen);
+}
+
+#[tokio::test]
+async fn runs_are_listed_page_by_page_the_newest_first() {
+    let suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let mut created = Vec::new();
+    for day in ["2026-02-10", "2026-02-11", "2026-02-12"] {
+        let run = coordinator.trigger_day(day).await;
+        coordinator.ended(&run.run_id).await;
+        created.insert(0, run.run_id);
+    }
+    let mut listed = Vec::new();
+    let mut request = ListRunsRequest { page_size: 2, ..ListRunsRequest::default() };
+    let mut pages = 0;
+    loop {
+        let page = coordinator.client.clone().list_runs(request.clone()).await.unwrap().into_inner();
+        listed.extend(page.runs.into_iter().map(|run| run.run_id));
+        pages += 1;
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    assert_eq!((pages, listed), (2, created));
+    let failed = ListRunsRequest { states: vec![RunState::Failed.into()], ..ListRunsRequest::default() };
+    assert!(coordinator.client.clone().list_runs(failed).await.unwrap().into_inner().runs.is_empty());
+}
+
+fn violated_field(status: &Status) -> String {
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    status.get_details_bad_request().unwrap().field_violations[0].field.clone()
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_refused_by_field() {
+    let suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let mut client = coordinator.client.clone();
+    let today = TriggerRunRequest { window: Some(window("2026-02-13", "2026-02-14")), ..Default::default() };
+    assert_eq!(violated_field(&client.trigger_run(today).await.unwrap_err()), "window.end_date");
+    let pipeline = TriggerRunRequest { pipeline: "pl_hourly".to_owned(), ..Default::default() };
+    assert_eq!(violated_field(&client.trigger_run(pipeline).await.unwrap_err()), "pipeline");
+    let token = ListRunsRequest { page_token: "2".to_owned(), ..Default::default() };
+    assert_eq!(violated_field(&client.list_runs(token).await.unwrap_err()), "page_token");
+    let id = GetRunRequest { run_id: "latest".to_owned() };
+    assert_eq!(violated_field(&client.get_run(id).await.unwrap_err()), "run_id");
+    assert!(suite.script.executed().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_there_is_not_found() {
+    let suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let mut client = coordinator.client.clone();
+    let run_id = uuid::Uuid::nil().to_string();
+    let get = client.get_run(GetRunRequest { run_id: run_id.clone() }).await.unwrap_err();
+    let watch = client.watch_run(WatchRunRequest { run_id }).await.unwrap_err();
+    assert_eq!((get.code(), watch.code()), (Code::NotFound, Code::NotFound));
+}

@@ -1,0 +1,13 @@
+//! The coordinator over the real embedded engine, with scripted stage services
+//! and a scripted notifier behind real gRPC.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
+
+mod alerts;
+mod api;
+mod backfill;
+mod order;
+mod resume;
+mod retries;
+mod script;
+mod suite;

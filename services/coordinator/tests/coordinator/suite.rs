@@ -1,0 +1,192 @@
+//! Everything around a coordinator under test.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use coordinator::{Connections, Options, pipeline::DAILY_PIPELINE_YAML};
+use proto::{
+    notifier::v1::notifier_service_server::NotifierServiceServer,
+    pipeline::v1::{
+        Run, RunStage, RunState, StageState, TriggerRunRequest, WatchRunRequest,
+        pipeline_service_client::PipelineServiceClient,
+    },
+    stage::v1::DateWindow,
+};
+use runtime::{BackgroundTask, Clock, Context, Service};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use warehouse::SharedWarehouse;
+
+use crate::script::{Script, ScriptedNotifier, ScriptedStages};
+
+/// The present of every test: six in the morning, so yesterday is 2026-02-13.
+pub(crate) fn now() -> DateTime<Utc> {
+    "2026-02-14T06:00:00Z".parse().unwrap()
+}
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+}
+
+/// Waits for something that must happen; a test that waits in vain fails rather
+/// than hangs.
+pub(crate) async fn in_time<F: Future>(happening: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(60), happening).await.expect("it must happen within a minute")
+}
+
+/// A warehouse, stage services and a notifier that outlive coordinators.
+pub(crate) struct Suite {
+    folder: tempfile::TempDir,
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) script: Arc<Script>,
+    pub(crate) notifier: ScriptedNotifier,
+    connections: Connections,
+    pipeline: String,
+    lease_ttl: Duration,
+    _services: JoinSet<anyhow::Result<()>>,
+}
+
+impl Suite {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let script = Arc::new(Script::default());
+        let notifier = ScriptedNotifier::default();
+        let mut services = JoinSet::new();
+        let stages = ["ingest-crm", "ingest-api", "transform"].map(|name| {
+            let stages = ScriptedStages { script: Arc::clone(&script), warehouse: Arc::clone(&warehouse) };
+            let server = runtime::stage::server(stages, &Context::new());
+            (name.to_owned(), serve(Service::new(name).with_grpc(server), &mut services))
+        });
+        let server = NotifierServiceServer::new(notifier.clone());
+        let notifier_channel = serve(Service::new("notifier").with_grpc(server), &mut services);
+        Self {
+            folder,
+            warehouse,
+            script,
+            notifier,
+            connections: Connections { stages: HashMap::from(stages), notifier: Some(notifier_channel) },
+            pipeline: DAILY_PIPELINE_YAML
+                .replace("initial_backoff: 2s, max_backoff: 1m", "initial_backoff: 5ms, max_backoff: 20ms")
+                // Too short to count: what is deferred is due at once.
+                .replace("initial_backoff: 5s, max_backoff: 10m", "initial_backoff: 1ns, max_backoff: 1ns"),
+            lease_ttl: Duration::from_secs(30),
+            _services: services,
+        }
+    }
+
+    /// Edits the pipeline file that coordinators read from now on.
+    pub(crate) fn edit_pipeline(&mut self, from: &str, to: &str) {
+        assert!(self.pipeline.contains(from), "{from}");
+        self.pipeline = self.pipeline.replace(from, to);
+    }
+
+    pub(crate) fn set_lease_ttl(&mut self, lease_ttl: Duration) {
+        self.lease_ttl = lease_ttl;
+    }
+
+    pub(crate) fn disconnect_notifier(&mut self) {
+        self.connections.notifier = None;
+    }
+
+    /// Starts a coordinator under the name that holds its leases.
+    pub(crate) fn start(&self, holder: &str) -> Coordinator {
+        let file = self.folder.path().join(format!("{holder}.yaml"));
+        std::fs::write(&file, &self.pipeline).unwrap();
+        let options =
+            Options { pipeline_file: Some(file), lease_ttl: self.lease_ttl, holder: Some(holder.to_owned()) };
+        let context = Context { clock: Arc::new(FixedClock), ..Context::new() };
+        let warehouse = Arc::clone(&self.warehouse);
+        let mut service =
+            coordinator::assemble(options, self.connections.clone(), warehouse, &context).unwrap();
+        let mut tasks = JoinSet::new();
+        for BackgroundTask { run, .. } in service.background.drain(..) {
+            tasks.spawn(run);
+        }
+        let mut server = JoinSet::new();
+        let client = PipelineServiceClient::new(serve(service, &mut server));
+        Coordinator { client, context, tasks, _server: server }
+    }
+}
+
+fn serve(service: Service, tasks: &mut JoinSet<anyhow::Result<()>>) -> Channel {
+    let routes = service.grpc.into_iter().next().unwrap().routes;
+    let (channel, task) =
+        runtime::channel::in_process(service.name, routes, CancellationToken::new()).unwrap();
+    tasks.spawn(task.run);
+    channel
+}
+
+/// A coordinator under test. Dropping it is like killing its process.
+pub(crate) struct Coordinator {
+    pub(crate) client: PipelineServiceClient<Channel>,
+    pub(crate) context: Context,
+    tasks: JoinSet<anyhow::Result<()>>,
+    _server: JoinSet<anyhow::Result<()>>,
+}
+
+impl Coordinator {
+    /// Asks for a run of everything up to yesterday.
+    pub(crate) async fn trigger(&self) -> Run {
+        let response = self.client.clone().trigger_run(TriggerRunRequest::default()).await.unwrap();
+        response.into_inner().run.unwrap()
+    }
+
+    /// Asks for a run of one day.
+    pub(crate) async fn trigger_day(&self, day: &str) -> Run {
+        let request = TriggerRunRequest { window: Some(window(day, day)), ..TriggerRunRequest::default() };
+        self.client.clone().trigger_run(request).await.unwrap().into_inner().run.unwrap()
+    }
+
+    /// Every state of a run that a watcher is told, to its end.
+    pub(crate) async fn watch(&self, run_id: &str) -> Vec<Run> {
+        let request = WatchRunRequest { run_id: run_id.to_owned() };
+        let mut states = self.client.clone().watch_run(request).await.unwrap().into_inner();
+        let mut told = Vec::new();
+        while let Some(response) = in_time(states.message()).await.unwrap() {
+            told.push(response.run.unwrap());
+        }
+        told
+    }
+
+    /// Waits for the end of a run.
+    pub(crate) async fn ended(&self, run_id: &str) -> Run {
+        self.watch(run_id).await.pop().unwrap()
+    }
+
+    /// Ends the process without any chance to clean up.
+    pub(crate) async fn kill(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Waits until everything in the background has ended by itself.
+    pub(crate) async fn drained(mut self) {
+        while let Some(ended) = in_time(self.tasks.join_next()).await {
+            ended.unwrap().unwrap();
+        }
+    }
+}
+
+pub(crate) fn window(start: &str, end: &str) -> DateWindow {
+    DateWindow { start_date: start.to_owned(), end_date: end.to_owned() }
+}
+
+pub(crate) fn stage<'a>(run: &'a Run, name: &str) -> &'a RunStage {
+    run.stages.iter().find(|stage| stage.stage == name).unwrap()
+}
+
+/// The states of the stages in the order of the pipeline file.
+pub(crate) fn stage_states(run: &Run) -> Vec<StageState> {
+    run.stages.iter().map(RunStage::state).collect()
+}
+
+pub(crate) fn assert_succeeded(run: &Run) {
+    assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
+    assert_eq!(stage_states(run), [StageState::Succeeded; 4], "{run:#?}");
+}
