@@ -23,7 +23,8 @@ pub trait FactBuilder: Send + Sync {
     /// are not yet published, and every dirty company-day of published days.
     /// Candidates of earlier attempts and other runs are discarded.
     ///
-    /// Commits the stage as SUCCEEDED in its last transaction. `read` counts
+    /// Commits the stage as SUCCEEDED in its last transaction; `now` is when the
+    /// call is made, the stage ends as much later as it takes. `read` counts
     /// company-days computed, `written` those that differ from what is
     /// published, `unchanged` the others.
     async fn build_fact(

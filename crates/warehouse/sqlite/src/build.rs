@@ -1,5 +1,7 @@
 //! Building candidates, and measuring them.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
@@ -30,6 +32,7 @@ impl FactBuilder for SqliteWarehouse {
         now: DateTime<Utc>,
         progress: ProgressSink,
     ) -> Result<Counters> {
+        let began = Instant::now();
         self.start_build(fence, window).await?;
         let total = self.companies_to_build().await?;
         let mut last_company = String::new();
@@ -46,7 +49,7 @@ impl FactBuilder for SqliteWarehouse {
         }
         let mut transaction = self.begin_write().await?;
         fence::check(&mut transaction, fence).await?;
-        runs::complete_stage(&mut transaction, fence, report.counters, &[], now).await?;
+        runs::complete_stage(&mut transaction, fence, report.counters, &[], now + began.elapsed()).await?;
         transaction.commit().await.map_err(failed)?;
         Ok(report.counters)
     }
@@ -65,11 +68,12 @@ impl FactBuilder for SqliteWarehouse {
         remarks: &[String],
         now: DateTime<Utc>,
     ) -> Result<PublishOutcome> {
+        let began = Instant::now();
         let mut transaction = self.begin_write().await?;
         fence::check(&mut transaction, fence).await?;
         publish::check_build_is_current(&mut transaction, fence).await?;
         let outcome = publish::publish(&mut transaction, fence, now).await?;
-        runs::complete_stage(&mut transaction, fence, outcome.counters, remarks, now).await?;
+        runs::complete_stage(&mut transaction, fence, outcome.counters, remarks, now + began.elapsed()).await?;
         transaction.commit().await.map_err(failed)?;
         Ok(outcome)
     }
