@@ -13,6 +13,7 @@ use proto::{
 };
 
 use crate::{
+    follow::has_ended,
     format::value::{elapsed, human_duration, stage_state},
     output::{has_interactive_stderr, notice, printable},
 };
@@ -86,68 +87,91 @@ impl Write for LogWriter {
 pub struct StageBars {
     area: MultiProgress,
     run_id: String,
-    bars: Vec<ProgressBar>,
+    bars: Vec<StageBar>,
 }
 
 impl StageBars {
     fn show(&mut self, run: &Run) {
         if self.run_id != run.run_id {
             self.run_id.clone_from(&run.run_id);
-            self.bars = run.stages.iter().map(|stage| self.add(stage)).collect();
+            self.bars = run.stages.iter().map(|stage| StageBar::below(&self.area, stage)).collect();
         }
-        for (bar, stage) in self.bars.iter().zip(&run.stages) {
-            draw(bar, stage);
+        for (bar, stage) in self.bars.iter_mut().zip(&run.stages) {
+            bar.show(stage);
         }
-    }
-
-    fn add(&self, stage: &RunStage) -> ProgressBar {
-        let bar = ProgressBar::no_length().with_finish(ProgressFinish::Abandon);
-        let bar = self.area.add(bar);
-        bar.set_prefix(printable(&stage.stage));
-        bar
-    }
-}
-
-fn draw(bar: &ProgressBar, stage: &RunStage) {
-    let progress = stage.progress.clone().unwrap_or_default();
-    match stage_state_of(stage) {
-        StageState::Running => draw_running(bar, &progress),
-        StageState::Succeeded => end(bar, SUCCEEDED, format!("✔ {}", outcome(stage))),
-        StageState::Failed => end(bar, UNSUCCESSFUL, format!("✘ {}", outcome(stage))),
-        StageState::Skipped | StageState::Cancelled => end(bar, PENDING, outcome(stage)),
-        StageState::Pending | StageState::Unspecified => {
-            set_style(bar, PENDING);
-            bar.set_message(outcome(stage));
+        if has_ended(run) {
+            // The area leaves the cursor at the end of its last line.
+            self.bars.clear();
+            notice("");
         }
     }
 }
 
-fn draw_running(bar: &ProgressBar, progress: &StageProgress) {
-    if bar.elapsed().is_zero() || bar.is_finished() {
-        bar.reset();
-    }
-    let counters = progress.counters.unwrap_or_default();
-    bar.set_message(format!("{} rows  {}", HumanCount(counters.rows_read), printable(&progress.activity)));
-    if progress.units_total > 0 {
-        set_style(bar, UNITS);
-        bar.set_length(progress.units_total);
-        bar.set_position(progress.units_done);
-    } else {
-        set_style(bar, SPINNER);
-    }
-    bar.tick();
+/// The bar of one stage.
+#[derive(Debug)]
+struct StageBar {
+    bar: ProgressBar,
+    /// The state and attempt it shows.
+    shown: Option<(i32, u32)>,
 }
 
-fn end(bar: &ProgressBar, template: &str, message: String) {
-    set_style(bar, template);
-    bar.abandon_with_message(message);
+impl StageBar {
+    /// Adds the bar of a stage below all others.
+    fn below(area: &MultiProgress, stage: &RunStage) -> Self {
+        // A bar draws itself as soon as it is added, so it is styled before.
+        let bar = ProgressBar::no_length()
+            .with_finish(ProgressFinish::Abandon)
+            .with_style(style(PENDING))
+            .with_prefix(printable(&stage.stage));
+        Self { bar: area.add(bar), shown: None }
+    }
+
+    fn show(&mut self, stage: &RunStage) {
+        let now = Some((stage.state, stage.attempt));
+        let has_changed = self.shown != now;
+        self.shown = now;
+        match stage_state_of(stage) {
+            StageState::Running => {
+                if has_changed {
+                    self.bar.reset();
+                }
+                self.show_running(&stage.progress.clone().unwrap_or_default());
+            }
+            // Whatever has ended stays as it is.
+            _ if !has_changed => {}
+            StageState::Succeeded => self.end(SUCCEEDED, format!("✔ {}", outcome(stage))),
+            StageState::Failed => self.end(UNSUCCESSFUL, format!("✘ {}", outcome(stage))),
+            StageState::Skipped | StageState::Cancelled => self.end(PENDING, outcome(stage)),
+            StageState::Pending | StageState::Unspecified => {
+                self.bar.set_style(style(PENDING));
+                self.bar.set_message(outcome(stage));
+            }
+        }
+    }
+
+    fn show_running(&self, progress: &StageProgress) {
+        let rows = progress.counters.unwrap_or_default().rows_read;
+        self.bar.set_message(format!("{} rows  {}", HumanCount(rows), printable(&progress.activity)));
+        if progress.units_total > 0 {
+            self.bar.set_style(style(UNITS));
+            self.bar.set_length(progress.units_total);
+            self.bar.set_position(progress.units_done);
+        } else {
+            self.bar.set_style(style(SPINNER));
+        }
+    }
+
+    fn end(&self, template: &str, message: String) {
+        self.bar.set_style(style(template));
+        self.bar.abandon_with_message(message);
+    }
 }
 
-fn set_style(bar: &ProgressBar, template: &str) {
-    // The templates are constants, and a test parses them all.
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
+/// The style of one of the templates above; a test parses them all.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
 }
 
 /// A line per change of a stage's state or attempt.
@@ -274,8 +298,8 @@ mod tests {
         running.stages[0].progress =
             Some(StageProgress { units_done: 3, units_total: 9, ..Default::default() });
         bars.show(&running);
-        assert_eq!((bars.bars[0].position(), bars.bars[0].length()), (3, Some(9)));
+        assert_eq!((bars.bars[0].bar.position(), bars.bars[0].bar.length()), (3, Some(9)));
         bars.show(&run(StageState::Succeeded, 1));
-        assert!(bars.bars[0].is_finished());
+        assert!(bars.bars[0].bar.is_finished());
     }
 }

@@ -49,8 +49,8 @@ pub(super) async fn print_result(
     let new_rows = freshness.newest.as_ref().map_or(0, |newest| newest.row_count.unsigned_abs());
     let corrected = rows_written(next_day, STAGE_VALIDATE).saturating_sub(new_rows);
     output.line(format_args!(
-        "\n{} days are published. The last run added {} rows for {day}, and corrected {} rows of the days before,\n\
-         because usage arrived late or changed.",
+        "\n{} days are published. Rows added for {day}: {}. Rows of earlier days corrected, because their usage\n\
+         came late or changed: {}.",
         freshness.published_days,
         HumanCount(new_rows),
         HumanCount(corrected),

@@ -5,7 +5,7 @@ use indicatif::{HumanBytes, HumanCount};
 use proto::{
     activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
     pipeline::v1::{Run, RunStage, StageState},
-    stage::v1::DateWindow,
+    stage::v1::{DateWindow, StageCounters},
 };
 
 use crate::{
@@ -137,40 +137,48 @@ pub fn runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Table {
             number(run_duration(run)),
         ]);
     }
-    table
+    unbroken(table)
 }
 
-/// The stages of a run with their counters.
+/// The stages of a run with their counters; counters that are zero throughout
+/// have no column.
 #[must_use]
 pub fn stages(run: &Run) -> Table {
-    let mut table = with_header([
-        "STAGE",
-        "STATE",
-        "TRY",
-        "READ",
-        "WRITTEN",
-        "UNCHANGED",
-        "DUPLICATE",
-        "REJECTED",
-        "REMOVED",
-        "BYTES",
-        "DURATION",
-    ]);
-    for stage in &run.stages {
-        let counters = stage.progress.as_ref().and_then(|progress| progress.counters).unwrap_or_default();
-        let counts = [
-            counters.rows_read,
-            counters.rows_written,
-            counters.rows_unchanged,
-            counters.rows_duplicate,
-            counters.rows_rejected,
-            counters.rows_removed,
-        ];
-        let head = [text(&stage.stage), state(stage_state(stage.state)), number(stage.attempt)];
-        let tail = [number(HumanBytes(counters.bytes_read)), number(stage_duration(stage))];
-        table.add_row(head.into_iter().chain(counts.map(|count| number(HumanCount(count)))).chain(tail));
+    let counters: Vec<StageCounters> = run.stages.iter().map(counters).collect();
+    let columns: Vec<&Counter> = COUNTERS
+        .iter()
+        .filter(|counter| {
+            counter.is_always_shown || counters.iter().any(|of_stage| (counter.count)(of_stage) > 0)
+        })
+        .collect();
+    let names = columns.iter().map(|counter| counter.name);
+    let mut table = with_header(["STAGE", "STATE"].into_iter().chain(names).chain(["BYTES", "DURATION"]));
+    for (stage, counters) in run.stages.iter().zip(&counters) {
+        let head = [text(&stage.stage), state(&attempted_state(stage))];
+        let counts = columns.iter().map(|counter| number(HumanCount((counter.count)(counters))));
+        let tail = [number(bytes(counters.bytes_read)), number(stage_duration(stage))];
+        table.add_row(head.into_iter().chain(counts).chain(tail));
     }
-    table
+    unbroken(table)
+}
+
+struct Counter {
+    name: &'static str,
+    count: fn(&StageCounters) -> u64,
+    is_always_shown: bool,
+}
+
+const COUNTERS: [Counter; 6] = [
+    Counter { name: "READ", count: |counters| counters.rows_read, is_always_shown: true },
+    Counter { name: "WRITTEN", count: |counters| counters.rows_written, is_always_shown: true },
+    Counter { name: "UNCHANGED", count: |counters| counters.rows_unchanged, is_always_shown: false },
+    Counter { name: "DUPLICATE", count: |counters| counters.rows_duplicate, is_always_shown: false },
+    Counter { name: "REJECTED", count: |counters| counters.rows_rejected, is_always_shown: false },
+    Counter { name: "REMOVED", count: |counters| counters.rows_removed, is_always_shown: false },
+];
+
+fn counters(stage: &RunStage) -> StageCounters {
+    stage.progress.as_ref().and_then(|progress| progress.counters).unwrap_or_default()
 }
 
 /// How fresh the published data is.
@@ -203,16 +211,22 @@ pub fn window(window: Option<&DateWindow>) -> String {
     }
 }
 
-fn with_header<const N: usize>(names: [&str; N]) -> Table {
+fn with_header<'a>(names: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_header(names);
+    table.load_style(STYLE).set_header(names.into_iter().map(Cell::new).collect::<Vec<_>>());
     arranged(table)
+}
+
+/// Identifiers and numbers are to be copied: better a wide line than a broken one.
+fn unbroken(mut table: Table) -> Table {
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table
 }
 
 fn arranged(mut table: Table) -> Table {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, 1));
     }
     table
 }
@@ -229,6 +243,11 @@ fn number(value: impl ToString) -> Cell {
     Cell::new(value).set_alignment(CellAlignment::Right)
 }
 
+/// A size; stages that read no source have none.
+fn bytes(bytes: u64) -> String {
+    if bytes == 0 { NULL.to_owned() } else { HumanBytes(bytes).to_string() }
+}
+
 fn days_ago(days: Option<i32>) -> String {
     days.map_or_else(|| NULL.to_owned(), |days| format!("{days} d"))
 }
@@ -237,9 +256,15 @@ fn churn(is_risk: bool) -> Cell {
     if is_risk { Cell::new("yes").fg(Color::Yellow) } else { Cell::new("no") }
 }
 
-fn state(word: &str) -> Cell {
-    let cell = Cell::new(word);
-    match word {
+/// A stage's state, with the number of the attempt if it is not the first.
+fn attempted_state(stage: &RunStage) -> String {
+    let word = stage_state(stage.state);
+    if stage.attempt > 1 { format!("{word} (attempt {})", stage.attempt) } else { word.to_owned() }
+}
+
+fn state(text: &str) -> Cell {
+    let cell = Cell::new(text);
+    match text.split(' ').next().unwrap_or_default() {
         "SUCCEEDED" => cell.fg(Color::Green),
         "FAILED" => cell.fg(Color::Red),
         "RUNNING" => cell.fg(Color::Cyan),
@@ -259,7 +284,7 @@ fn stage_duration(stage: &RunStage) -> String {
 #[cfg(test)]
 mod tests {
     use prost_types::Timestamp;
-    use proto::stage::v1::{StageCounters, StageProgress};
+    use proto::stage::v1::StageProgress;
 
     use super::*;
 
@@ -292,12 +317,17 @@ mod tests {
 
     #[test]
     fn stages_show_rows_bytes_and_duration() {
-        let counters =
-            StageCounters { rows_read: 12_345, rows_written: 12_345, bytes_read: 2048, ..Default::default() };
+        let counters = StageCounters {
+            rows_read: 12_345,
+            rows_written: 12_340,
+            rows_rejected: 5,
+            bytes_read: 2048,
+            ..Default::default()
+        };
         let stage = RunStage {
             stage: "act_copy_crm_csv".into(),
             state: StageState::Succeeded as i32,
-            attempt: 1,
+            attempt: 2,
             start_time: Some(Timestamp { seconds: 100, nanos: 0 }),
             end_time: Some(Timestamp { seconds: 102, nanos: 500_000_000 }),
             progress: Some(StageProgress { counters: Some(counters), ..Default::default() }),
@@ -306,7 +336,7 @@ mod tests {
         let lines = printed(stages(&Run { stages: vec![stage], ..Run::default() }));
         assert_eq!(
             lines.last().map(String::as_str),
-            Some("act_copy_crm_csv SUCCEEDED 1 12,345 12,345 0 0 0 0 2.00 KiB 2.5 s")
+            Some("act_copy_crm_csv SUCCEEDED (attempt 2) 12,345 12,340 5 2.00 KiB 2.5 s")
         );
     }
 
