@@ -26,37 +26,37 @@ use tonic::{Status, transport::Channel};
 
 /// What a webhook received.
 #[derive(Debug, Clone)]
-pub struct Received {
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Received {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Received {
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 /// What a webhook answers.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: String::new() }
     }
 
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub fn body(mut self, body: impl Into<String>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<String>) -> Self {
         self.body = body.into();
         self
     }
@@ -64,7 +64,7 @@ impl Answer {
 
 /// A webhook on a port of its own. Answers 200 once its script is used up.
 #[derive(Clone)]
-pub struct Webhook {
+pub(crate) struct Webhook {
     address: String,
     script: Arc<Mutex<VecDeque<Answer>>>,
     received: watch::Sender<Vec<Received>>,
@@ -73,14 +73,14 @@ pub struct Webhook {
 
 impl Webhook {
     /// A webhook that gives these answers first.
-    pub async fn answering(script: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) async fn answering(script: impl IntoIterator<Item = Answer>) -> Self {
         let webhook = Self::closed(script).await;
         webhook.open();
         webhook
     }
 
     /// A webhook that answers nothing before it is opened.
-    pub async fn closed(script: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) async fn closed(script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let webhook = Self {
             address: listener.local_addr().unwrap().to_string(),
@@ -94,33 +94,33 @@ impl Webhook {
     }
 
     /// Lets the webhook answer.
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         self.gate.add_permits(1_000);
     }
 
     /// The flag that sends alerts here. The path is the secret.
-    pub fn flag(&self, option: &str) -> String {
+    pub(crate) fn flag(&self, option: &str) -> String {
         format!("--{option}=http://{}{SECRET_PATH}", self.address)
     }
 
     /// The URL of another path here.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// What has arrived so far.
-    pub fn received(&self) -> Vec<Received> {
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
     }
 
     /// Waits until `count` requests have arrived.
-    pub async fn wait_for(&self, count: usize) {
+    pub(crate) async fn wait_for(&self, count: usize) {
         self.received.subscribe().wait_for(|received| received.len() >= count).await.unwrap();
     }
 }
 
 /// The part of a webhook's URL that must never be seen.
-pub const SECRET_PATH: &str = "/services/T0SECRET/B0SECRET/tokensecret";
+pub(crate) const SECRET_PATH: &str = "/services/T0SECRET/B0SECRET/tokensecret";
 
 async fn answer(State(webhook): State<Webhook>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
     webhook.received.send_modify(|all| all.push(Received { path: uri.path().to_owned(), headers, body }));
@@ -139,15 +139,15 @@ struct CommandLine {
 }
 
 /// A notifier over a warehouse of its own.
-pub struct Notifier {
-    pub client: NotifierServiceClient<Channel>,
-    pub context: Context,
+pub(crate) struct Notifier {
+    pub(crate) client: NotifierServiceClient<Channel>,
+    pub(crate) context: Context,
     _folder: TempDir,
 }
 
 impl Notifier {
     /// A notifier with these flags that does not wait long between attempts.
-    pub async fn with(flags: &[String]) -> Self {
+    pub(crate) async fn with(flags: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/warehouse.sqlite", folder.path().display());
         let warehouse = warehouse::open(&url).await.unwrap();
@@ -163,18 +163,18 @@ impl Notifier {
     }
 
     /// Tells the alert and returns what became of it on each channel.
-    pub async fn notify(&self, alert: Alert) -> Vec<ChannelDelivery> {
+    pub(crate) async fn notify(&self, alert: Alert) -> Vec<ChannelDelivery> {
         self.try_notify(alert).await.unwrap()
     }
 
-    pub async fn try_notify(&self, alert: Alert) -> Result<Vec<ChannelDelivery>, Status> {
+    pub(crate) async fn try_notify(&self, alert: Alert) -> Result<Vec<ChannelDelivery>, Status> {
         let response = self.client.clone().notify(NotifyRequest { alert: Some(alert) }).await?;
         Ok(response.into_inner().deliveries)
     }
 }
 
 /// An alert by this key.
-pub fn alert(alert_key: &str) -> Alert {
+pub(crate) fn alert(alert_key: &str) -> Alert {
     Alert {
         alert_key: alert_key.to_owned(),
         pipeline: "pl_company_activity_daily".to_owned(),
@@ -189,6 +189,6 @@ pub fn alert(alert_key: &str) -> Alert {
 }
 
 /// The states of deliveries, in their order.
-pub fn states(deliveries: &[ChannelDelivery]) -> Vec<DeliveryState> {
+pub(crate) fn states(deliveries: &[ChannelDelivery]) -> Vec<DeliveryState> {
     deliveries.iter().map(ChannelDelivery::state).collect()
 }

@@ -1,0 +1,310 @@
+//! What callers are told, over real gRPC and a real warehouse.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures::TryStreamExt;
+use proto::activity::v1::{
+    CompanyActivity, CompanyActivityRollUp, ExportCompanyActivityRequest, ExportCompanyActivityResponse,
+    GetCompanyActivityRequest, GetFreshnessRequest, ListChurnRisksRequest, ListCompanyActivityRequest,
+    RollUpCompanyActivityRequest, RollUpPeriod,
+    company_activity_service_client::CompanyActivityServiceClient,
+};
+use runtime::{Clock, Context};
+use tempfile::TempDir;
+use tonic::{Code, Status, transport::Channel};
+use tonic_types::StatusExt;
+use warehouse::SharedWarehouse;
+use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
+
+/// The newest day that `Suite::published` publishes, counted from 2026-01-01.
+const NEWEST: i64 = 20;
+
+struct FixedClock(DateTime<Utc>);
+
+impl Clock for FixedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+/// The service over a warehouse of its own.
+struct Suite {
+    client: CompanyActivityServiceClient<Channel>,
+    warehouse: SharedWarehouse,
+    _folder: TempDir,
+}
+
+impl Suite {
+    /// Nothing is published.
+    async fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/warehouse.sqlite", folder.path().display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let now = day(NEWEST + 4).and_hms_opt(6, 0, 0).unwrap().and_utc();
+        let context = Context { clock: Arc::new(FixedClock(now)), ..Context::new() };
+        let mut service = activity::assemble(Arc::clone(&warehouse), &context);
+        let routes = service.grpc.remove(0).routes;
+        let (channel, server) = runtime::channel::in_process("activity", routes, context.shutdown).unwrap();
+        tokio::spawn(server.run);
+        Self { client: CompanyActivityServiceClient::new(channel), warehouse, _folder: folder }
+    }
+
+    /// Days 0 to `NEWEST` are published: `acme` is busy every day, `globex` was
+    /// until day 3, `initech` never was, and `shadow`, which the CRM never had,
+    /// was on day 5 alone.
+    async fn published() -> Self {
+        let suite = Self::empty().await;
+        let crm = vec![company("acme", "Acme"), company("globex", "Globex"), company("initech", "Initech")];
+        let usage: Vec<(NaiveDate, Vec<(&str, i32, i64)>)> = (0..=NEWEST)
+            .map(|offset| {
+                let mut records = vec![("acme", 2, 5)];
+                records.extend((offset <= 3).then_some(("globex", 1, 3)));
+                records.extend((offset == 5).then_some(("shadow", 1, 1)));
+                (day(offset), records)
+            })
+            .collect();
+        let exports = [(export(day(0), "1"), crm)];
+        publish_run(&suite.warehouse, days(0, NEWEST), at(0), &exports, &usage).await;
+        suite
+    }
+
+    async fn list(&self, request: ListCompanyActivityRequest) -> Result<Vec<CompanyActivity>, Status> {
+        let mut rows = Vec::new();
+        let mut request = request;
+        loop {
+            let page = self.client.clone().list_company_activity(request.clone()).await?.into_inner();
+            rows.extend(page.activities);
+            if page.next_page_token.is_empty() {
+                return Ok(rows);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    async fn export(&self, request: ExportCompanyActivityRequest) -> Vec<ExportCompanyActivityResponse> {
+        let messages = self.client.clone().export_company_activity(request).await.unwrap().into_inner();
+        messages.try_collect().await.unwrap()
+    }
+}
+
+fn text(offset: i64) -> String {
+    day(offset).to_string()
+}
+
+fn keys(rows: &[CompanyActivity]) -> Vec<(String, String)> {
+    rows.iter().map(|row| (row.company_id.clone(), row.activity_date.clone())).collect()
+}
+
+fn fields(status: &Status) -> BTreeSet<String> {
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    let details = status.get_error_details();
+    details.bad_request().unwrap().field_violations.iter().map(|violation| violation.field.clone()).collect()
+}
+
+fn all_days(page_size: i32) -> ListCompanyActivityRequest {
+    ListCompanyActivityRequest {
+        start_date: text(0),
+        end_date: text(NEWEST),
+        page_size,
+        ..ListCompanyActivityRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn pages_and_export_hold_the_same_rows_by_company_then_day() {
+    let suite = Suite::published().await;
+    let every_day = 0..=NEWEST;
+    // Unknown to the CRM, `shadow` appears with its usage and fades out when no
+    // day reads it any more.
+    let expected: Vec<(String, String)> = [
+        ("acme", every_day.clone()),
+        ("globex", every_day.clone()),
+        ("initech", every_day),
+        ("shadow", 5..=18),
+    ]
+    .into_iter()
+    .flat_map(|(company, days)| days.map(move |offset| (company.to_owned(), text(offset))))
+    .collect();
+
+    let exported = suite
+        .export(ExportCompanyActivityRequest {
+            start_date: text(0),
+            end_date: text(NEWEST),
+            ..ExportCompanyActivityRequest::default()
+        })
+        .await;
+    let publication = exported[0].publication.clone().unwrap();
+    let exported: Vec<CompanyActivity> =
+        exported.into_iter().flat_map(|message| message.activities).collect();
+
+    assert_eq!(keys(&exported), expected);
+    assert_eq!(publication.activity_date, text(NEWEST));
+    for page_size in [1, 7, expected.len().try_into().unwrap(), 0] {
+        assert_eq!(suite.list(all_days(page_size)).await.unwrap(), exported, "page_size {page_size}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_comes_with_its_columns_and_its_publication() {
+    let suite = Suite::published().await;
+    let request = GetCompanyActivityRequest { company_id: "acme".to_owned(), activity_date: text(6) };
+    let answer = suite.client.clone().get_company_activity(request).await.unwrap().into_inner();
+
+    let row = answer.activity.unwrap();
+    assert_eq!(row.company_name.as_deref(), Some("Acme"));
+    assert_eq!((row.active_users, row.events, row.active_users_7d), (2, 5, 14));
+    assert_eq!((row.events_per_user, row.is_churn_risk), (Some(2.5), false));
+    assert_eq!((row.last_contact_at, row.days_since_last_contact), (None, None));
+    let publication = answer.publication.unwrap();
+    assert_eq!((publication.activity_date, publication.row_count), (text(6), 4));
+    assert_eq!(publication.publish_time, row.loaded_at);
+}
+
+#[tokio::test]
+async fn an_empty_day_is_the_newest_published_one() {
+    let suite = Suite::published().await;
+    let request = GetCompanyActivityRequest { company_id: "globex".to_owned(), activity_date: String::new() };
+    let answer = suite.client.clone().get_company_activity(request).await.unwrap().into_inner();
+    assert_eq!(answer.activity.unwrap().activity_date, text(NEWEST));
+
+    let newest = suite.list(ListCompanyActivityRequest::default()).await.unwrap();
+    assert_eq!(
+        keys(&newest),
+        ["acme", "globex", "initech"].map(|company| (company.to_owned(), text(NEWEST)))
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_published_is_not_found() {
+    let suite = Suite::published().await;
+    for (company, offset) in [("acme", NEWEST + 1), ("acme", -1), ("nobody", 3), ("shadow", 4)] {
+        let request =
+            GetCompanyActivityRequest { company_id: company.to_owned(), activity_date: text(offset) };
+        let status = suite.client.clone().get_company_activity(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::NotFound, "{company} on day {offset}");
+        assert!(status.message().contains(&text(offset)), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_publish_there_is_nothing_but_no_error() {
+    let suite = Suite::empty().await;
+    let mut client = suite.client.clone();
+
+    assert!(suite.list(ListCompanyActivityRequest::default()).await.unwrap().is_empty());
+    assert!(suite.list(all_days(0)).await.unwrap().is_empty());
+    let exported = suite.export(ExportCompanyActivityRequest::default()).await;
+    assert_eq!(exported, [ExportCompanyActivityResponse::default()]);
+    let risks = client.list_churn_risks(ListChurnRisksRequest::default()).await.unwrap().into_inner();
+    assert!(risks.churn_risks.is_empty() && risks.publication.is_none());
+    let freshness = client.get_freshness(GetFreshnessRequest {}).await.unwrap().into_inner();
+    assert!(freshness.newest.is_none());
+
+    let request = GetCompanyActivityRequest { company_id: "acme".to_owned(), ..Default::default() };
+    let status = client.get_company_activity(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    assert!(status.message().starts_with("nothing is published yet"), "{status}");
+}
+
+#[tokio::test]
+async fn a_token_is_refused_with_other_fields() {
+    let suite = Suite::published().await;
+    let first = suite.client.clone().list_company_activity(all_days(5)).await.unwrap().into_inner();
+    let next = ListCompanyActivityRequest { page_token: first.next_page_token, ..all_days(5) };
+
+    for other in [
+        ListCompanyActivityRequest { company_id: "acme".to_owned(), ..next.clone() },
+        ListCompanyActivityRequest { end_date: text(NEWEST - 1), ..next.clone() },
+        ListCompanyActivityRequest { page_token: format!("{}A", next.page_token), ..next.clone() },
+    ] {
+        let status = suite.client.clone().list_company_activity(other).await.unwrap_err();
+        assert_eq!(fields(&status), BTreeSet::from(["page_token".to_owned()]));
+    }
+    let risks = ListChurnRisksRequest { page_token: next.page_token, ..ListChurnRisksRequest::default() };
+    let status = suite.client.clone().list_churn_risks(risks).await.unwrap_err();
+    assert_eq!(fields(&status), BTreeSet::from(["page_token".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_publish_between_two_pages_does_not_move_them_to_another_day() {
+    let suite = Suite::published().await;
+    let newest = ListCompanyActivityRequest { page_size: 1, ..ListCompanyActivityRequest::default() };
+    let first = suite.client.clone().list_company_activity(newest.clone()).await.unwrap().into_inner();
+
+    let next_day = (day(NEWEST + 1), vec![("acme", 1, 1)]);
+    publish_run(&suite.warehouse, days(NEWEST + 1, NEWEST + 1), at(1), &[], &[next_day]).await;
+
+    let rest = ListCompanyActivityRequest { page_token: first.next_page_token, ..newest.clone() };
+    let rest = suite.list(rest).await.unwrap();
+    assert_eq!(keys(&rest), ["globex", "initech"].map(|company| (company.to_owned(), text(NEWEST))));
+    let fresh = suite.list(newest).await.unwrap();
+    assert!(fresh.iter().all(|row| row.activity_date == text(NEWEST + 1)));
+}
+
+#[tokio::test]
+async fn churn_risks_come_most_recently_active_first_in_pages() {
+    let suite = Suite::published().await;
+    let mut client = suite.client.clone();
+    let request = ListChurnRisksRequest { page_size: 1, ..ListChurnRisksRequest::default() };
+
+    let first = client.list_churn_risks(request.clone()).await.unwrap().into_inner();
+    let next = ListChurnRisksRequest { page_token: first.next_page_token, ..request };
+    let second = client.list_churn_risks(next).await.unwrap().into_inner();
+
+    let risks: Vec<(String, String)> = [first.churn_risks, second.churn_risks]
+        .concat()
+        .into_iter()
+        .map(|risk| (risk.activity.unwrap().company_id, risk.last_event_date))
+        .collect();
+    assert_eq!(risks, [("globex".to_owned(), text(3)), ("initech".to_owned(), String::new())]);
+    assert_eq!(second.next_page_token, "");
+    assert_eq!(second.publication.unwrap().activity_date, text(NEWEST));
+}
+
+#[tokio::test]
+async fn a_roll_up_sums_what_lies_in_the_asked_days() {
+    let suite = Suite::published().await;
+    let request = RollUpCompanyActivityRequest {
+        company_id: "globex".to_owned(),
+        start_date: text(1),
+        end_date: text(NEWEST + 40),
+        period: RollUpPeriod::Month.into(),
+    };
+    let answer = suite.client.clone().roll_up_company_activity(request).await.unwrap().into_inner();
+    let january = CompanyActivityRollUp {
+        period_start: text(0),
+        days: 20,
+        user_days: 3,
+        events: 9,
+        active_days: 3,
+        is_churn_risk_at_end: true,
+    };
+    assert_eq!(answer.roll_ups, [january]);
+    assert_eq!(answer.publication.unwrap().activity_date, text(NEWEST));
+}
+
+#[tokio::test]
+async fn freshness_counts_the_days_since_the_newest_on_the_given_clock() {
+    let suite = Suite::published().await;
+    let answer = suite.client.clone().get_freshness(GetFreshnessRequest {}).await.unwrap().into_inner();
+    assert_eq!(answer.newest.unwrap().activity_date, text(NEWEST));
+    assert_eq!((answer.oldest_date, answer.published_days), (text(0), NEWEST + 1));
+    // The clock says day 24, so day 23 is the newest that is over.
+    assert_eq!(answer.days_behind, 3);
+}
+
+#[tokio::test]
+async fn a_senseless_request_is_refused_field_by_field() {
+    let suite = Suite::published().await;
+    let request = ListCompanyActivityRequest {
+        start_date: (day(0) + TimeDelta::days(3)).to_string(),
+        end_date: text(2),
+        page_size: -1,
+        ..ListCompanyActivityRequest::default()
+    };
+    let status = suite.list(request).await.unwrap_err();
+    assert_eq!(fields(&status), BTreeSet::from(["end_date".to_owned(), "page_size".to_owned()]));
+}
