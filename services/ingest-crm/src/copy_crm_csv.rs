@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Counters, Progress, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
+use domain::{Counters, FailureKind, Progress, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
 use landing::{FileInfo, Storage};
 use runtime::{
     Clock,
@@ -75,14 +75,9 @@ impl Attempt<'_> {
         let mut outcome = StageOutcome::default();
         let mut refused = RefusedFiles { files: files.len(), ..RefusedFiles::default() };
         let mut loaded_before = 0;
-        for (at, file) in files.iter().enumerate() {
-            let done = Progress {
-                counters: outcome.counters,
-                units_done: at as u64,
-                units_total: files.len() as u64,
-                activity: file.path.clone(),
-            };
-            match self.load(file, done).await? {
+        for (done, file) in files.iter().enumerate() {
+            let progress = progress(outcome.counters, done, files.len(), &file.path);
+            match self.load(file, progress).await? {
                 Loaded::Now(counters) => {
                     outcome.counters += counters;
                     outcome.remarks.extend(rejected_remark(file, counters));
@@ -91,6 +86,7 @@ impl Attempt<'_> {
                 Loaded::Refused(problem) => refused.problems.push(problem),
             }
         }
+        (self.progress)(progress(outcome.counters, files.len(), files.len(), ""));
         if !refused.problems.is_empty() {
             return Err(Error::Refused(refused));
         }
@@ -102,6 +98,7 @@ impl Attempt<'_> {
         Ok(outcome)
     }
 
+    /// Loads one file, `done` being how far the stage has got before it.
     async fn load(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
         (self.progress)(done.clone());
         let stage = self.stage;
@@ -127,11 +124,12 @@ impl Attempt<'_> {
         let now = stage.clock.now();
         match stage.warehouse.load_crm_export(&self.fence, &export, stage.limits, rows, now).await {
             Ok(loaded) => {
-                info!(file = %file.path, effective_on = %export.effective_on, rows = loaded.counters.rows_read, "CRM export loaded");
+                let (effective_on, rows) = (export.effective_on, loaded.counters.rows_read);
+                info!(file = %file.path, %effective_on, rows, "CRM export loaded");
                 Ok(Loaded::Now(loaded.counters))
             }
             Err(warehouse::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
-            Err(warehouse::Error::Source(error)) if error.kind == domain::FailureKind::InvalidInput => {
+            Err(warehouse::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
                 Ok(Loaded::Refused(format!("{}: {}", file.path, error.message)))
             }
             Err(error) => Err(error.into()),
@@ -153,6 +151,15 @@ impl Attempt<'_> {
     }
 }
 
+fn progress(counters: Counters, files_done: usize, files: usize, activity: &str) -> Progress {
+    Progress {
+        counters,
+        units_done: files_done as u64,
+        units_total: files as u64,
+        activity: activity.to_owned(),
+    }
+}
+
 fn rejected_remark(file: &FileInfo, counters: Counters) -> Option<String> {
     match counters.rows_rejected {
         0 => None,
@@ -160,3 +167,6 @@ fn rejected_remark(file: &FileInfo, counters: Counters) -> Option<String> {
         rows => Some(format!("{}: {rows} rows rejected", file.path)),
     }
 }
+
+#[cfg(test)]
+mod tests;

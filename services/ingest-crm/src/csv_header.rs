@@ -10,21 +10,26 @@ const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
 /// Gathers a file's beginning until the header line is complete, because only
 /// then its delimiter can be told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CsvHead {
     bytes: Vec<u8>,
+    max_bytes: usize,
 }
 
 impl CsvHead {
-    /// Takes the next bytes; true once the header line is complete or longer
-    /// than `max_bytes`, which the records' own cap then refuses.
-    pub(crate) fn push(&mut self, chunk: &[u8], max_bytes: usize) -> Result<bool, InvalidFile> {
+    /// Of a file whose header line should be no longer than `max_bytes`. Of a
+    /// longer one, only so much is looked at.
+    pub(crate) const fn new(max_bytes: usize) -> Self {
+        Self { bytes: Vec::new(), max_bytes }
+    }
+
+    /// Takes the next bytes; true once the header line is complete, or too long.
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<bool, InvalidFile> {
         self.bytes.extend_from_slice(chunk);
         if UTF16_MARKS.iter().any(|mark| self.bytes.starts_with(mark)) {
             return Err(InvalidFile::Utf16);
         }
-        let content = self.content();
-        Ok(header_line(content).len() < content.len() || content.len() > max_bytes)
+        Ok(self.header_line().len() < self.content().len())
     }
 
     /// What was gathered, without byte order mark and leading line breaks.
@@ -34,28 +39,32 @@ impl CsvHead {
         content.get(breaks..).unwrap_or_default()
     }
 
+    /// Everything before the first line break outside quotes. Depends on no byte
+    /// behind `max_bytes`, so that it does not matter how many there are yet.
+    fn header_line(&self) -> &[u8] {
+        let content = self.content();
+        let content = content.get(..self.max_bytes).unwrap_or(content);
+        let mut is_quoted = false;
+        let end = content.iter().position(|byte| {
+            is_quoted ^= *byte == b'"';
+            !is_quoted && is_line_break(*byte)
+        });
+        content.get(..end.unwrap_or(content.len())).unwrap_or_default()
+    }
+
     /// The file's delimiter, and its beginning without the byte order mark.
-    pub(crate) fn finish(mut self) -> (u8, Vec<u8>) {
-        let delimiter = sniff(header_line(self.content()));
-        if self.bytes.starts_with(UTF8_MARK) {
-            self.bytes.drain(..UTF8_MARK.len());
+    pub(crate) fn finish(&mut self) -> (u8, Vec<u8>) {
+        let delimiter = sniff(self.header_line());
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if bytes.starts_with(UTF8_MARK) {
+            bytes.drain(..UTF8_MARK.len());
         }
-        (delimiter, self.bytes)
+        (delimiter, bytes)
     }
 }
 
 const fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
-}
-
-/// Everything before the first line break outside quotes.
-fn header_line(content: &[u8]) -> &[u8] {
-    let mut is_quoted = false;
-    let end = content.iter().position(|byte| {
-        is_quoted ^= *byte == b'"';
-        !is_quoted && is_line_break(*byte)
-    });
-    content.get(..end.unwrap_or(content.len())).unwrap_or_default()
 }
 
 /// The delimiter under which the header line has a column `company_id`, or else
@@ -101,23 +110,23 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_dropped_even_if_it_comes_in_pieces() {
-        let mut head = CsvHead::default();
+        let mut head = CsvHead::new(100);
         for piece in [&b"\xef"[..], b"\xbb\xbf", b"\r\nid;x"] {
-            assert_eq!(head.push(piece, 100), Ok(false));
+            assert_eq!(head.push(piece), Ok(false));
         }
-        assert_eq!(head.push(b"\r", 100), Ok(true));
+        assert_eq!(head.push(b"\r"), Ok(true));
         assert_eq!(head.finish(), (b';', b"\r\nid;x\r".to_vec()));
     }
 
     #[test]
     fn a_line_break_inside_quotes_does_not_end_the_header() {
-        let mut head = CsvHead::default();
-        assert_eq!(head.push(b"company_id,\"a\n", 100), Ok(false));
-        assert_eq!(head.push(b"b\"\n", 100), Ok(true));
+        let mut head = CsvHead::new(100);
+        assert_eq!(head.push(b"company_id,\"a\n"), Ok(false));
+        assert_eq!(head.push(b"b\"\n"), Ok(true));
     }
 
     #[test]
     fn two_byte_characters_are_refused() {
-        assert_eq!(CsvHead::default().push(b"\xff\xfec\0o\0", 100), Err(InvalidFile::Utf16));
+        assert_eq!(CsvHead::new(100).push(b"\xff\xfec\0o\0"), Err(InvalidFile::Utf16));
     }
 }

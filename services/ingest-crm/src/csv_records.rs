@@ -33,7 +33,7 @@ enum State {
 impl RecordReader {
     /// A reader of a file none of whose records is longer than `max_record_bytes`.
     pub(crate) fn new(max_record_bytes: usize) -> Self {
-        Self { max_record_bytes, state: State::Head(CsvHead::default()) }
+        Self { max_record_bytes, state: State::Head(CsvHead::new(max_record_bytes)) }
     }
 
     /// Takes the next chunk and appends the records that it completes.
@@ -41,7 +41,7 @@ impl RecordReader {
         match &mut self.state {
             State::Body(parser) => parser.push(chunk, records),
             State::Head(head) => {
-                if head.push(chunk, self.max_record_bytes)? {
+                if head.push(chunk)? {
                     self.start_body(records)?;
                 }
                 Ok(())
@@ -62,7 +62,7 @@ impl RecordReader {
 
     fn start_body(&mut self, records: &mut Vec<Record>) -> Result<(), InvalidFile> {
         if let State::Head(head) = &mut self.state {
-            let (delimiter, beginning) = std::mem::take(head).finish();
+            let (delimiter, beginning) = head.finish();
             let mut parser = Parser::new(delimiter, self.max_record_bytes);
             parser.push(&beginning, records)?;
             self.state = State::Body(Box::new(parser));
