@@ -10,6 +10,7 @@
 
 pub mod behaviours;
 pub mod history;
+pub mod observed;
 pub mod reference;
 pub mod scene;
 
@@ -19,32 +20,59 @@ pub mod scene;
 macro_rules! suite {
     ($open:path) => {
         $crate::suite! {@area $open, runs:
-            a_window_is_run_once_however_often_it_is_triggered
-            a_forced_trigger_runs_a_succeeded_window_again
-            the_schedule_covers_every_day_since_the_first_gap
             a_run_is_taken_up_by_one_holder_at_a_time
+            pipelines_do_not_wait_for_each_other
             an_expired_lease_passes_on_with_a_higher_epoch
+            a_lease_is_held_until_the_run_ends
             a_stage_waits_for_what_it_depends_on
-            a_stale_epoch_or_attempt_changes_nothing
-            a_cancelled_run_accepts_nothing_more
-            a_retried_run_keeps_what_succeeded
-            a_failed_stage_fails_the_run_and_skips_the_rest
             a_stage_that_lost_rows_is_not_committed
+            a_failed_stage_fails_the_run_and_skips_the_rest
+            a_run_succeeds_with_its_last_stage
+            a_run_is_cancelled_with_its_unfinished_stages
+            a_retried_run_keeps_what_succeeded
             runs_are_listed_newest_first_in_pages
+        }
+        $crate::suite! {@area $open, triggers:
+            a_new_run_is_queued_with_its_stages
+            a_window_is_run_once_however_often_it_is_triggered
+            triggers_at_the_same_time_create_one_run
+            a_forced_trigger_runs_a_succeeded_window_again
+            a_failed_or_cancelled_window_is_run_again
+            an_active_run_is_found_behind_newer_failed_ones
+            a_succeeded_run_is_found_behind_newer_failed_ones
+            the_schedule_covers_every_day_since_the_first_gap
+            the_schedule_heals_a_gap_before_its_last_day
+            the_schedule_waits_for_an_active_run_that_ends_on_its_day
+            a_forced_schedule_runs_a_published_day_again
+        }
+        $crate::suite! {@area $open, fences:
+            a_stale_epoch_or_attempt_changes_nothing
+            a_stage_that_is_not_running_changes_nothing
+            a_stage_commits_once
+            a_holder_that_lost_its_lease_changes_nothing
+            a_cancelled_run_accepts_nothing_more
+            a_stage_begins_only_under_the_lease
         }
         $crate::suite! {@area $open, alerts:
             an_alert_is_written_with_its_failure_and_claimed_once
+            a_failure_that_is_retried_silently_writes_no_alert
+            an_alert_with_a_known_key_is_written_once
+            the_oldest_alerts_are_claimed_first
             a_deferred_alert_comes_back_and_a_settled_one_does_not
             a_delivery_is_remembered_per_channel
         }
         $crate::suite! {@area $open, crm:
             an_export_is_known_by_path_content_and_day
-            any_order_of_arrival_gives_the_same_companies
             a_replaced_export_replaces_what_it_said
             of_two_exports_for_a_day_the_last_path_counts
             an_export_without_companies_is_refused
             an_export_that_shrank_too_far_is_refused_whole
             contradicting_rows_go_into_quarantine_but_the_last
+        }
+        $crate::suite! {@opening $open, orders:
+            any_order_of_arrival_gives_the_same_companies
+            any_order_within_a_run_gives_the_same_companies
+            any_order_of_days_gives_the_same_fact
         }
         $crate::suite! {@area $open, usage:
             a_redelivered_day_changes_nothing
@@ -52,19 +80,38 @@ macro_rules! suite {
             an_empty_answer_for_a_known_day_is_refused
             an_empty_answer_for_a_new_day_is_recorded
             rejected_records_are_quarantined_with_their_origin
+            contradicting_records_go_into_quarantine_but_the_last
+            a_rejected_row_keeps_the_run_that_first_met_it
             a_source_that_breaks_off_leaves_nothing_behind
+            a_load_that_is_dropped_leaves_nothing_behind
+            an_interrupted_load_is_whole_or_nothing
         }
         $crate::suite! {@area $open, fact:
-            candidates_are_invisible_until_published
+            every_column_follows_its_definition
+            the_largest_counts_are_published
             a_correction_reaches_exactly_the_days_that_read_it
+            a_correction_near_the_end_reaches_later_days_too
             publishing_equal_values_leaves_loaded_at_alone
             dirty_days_survive_a_run_that_fails
-            candidates_built_from_an_older_state_are_not_published
             a_day_before_the_first_publish_changes_later_days
+            a_gap_is_published_later
+            a_build_tells_how_far_it_is
             measurements_count_what_would_be_published
+            the_median_looks_four_weeks_back
+        }
+        $crate::suite! {@area $open, publish:
+            candidates_are_invisible_until_published
+            candidates_built_from_an_older_state_are_not_published
+            candidates_belong_to_the_run_that_built_last
+            a_published_run_is_not_built_again
+            an_interrupted_publish_is_whole_or_nothing
+            an_interrupted_build_starts_over
         }
         $crate::suite! {@area $open, activity:
             pages_and_export_agree
+            a_page_starts_after_any_key
+            an_answer_tells_its_newest_publication
+            a_row_is_found_by_its_key
             an_export_sees_one_state_while_a_publish_goes_on
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
@@ -73,11 +120,26 @@ macro_rules! suite {
     };
     (@area $open:path, $area:ident: $($behaviour:ident)*) => {
         mod $area {
+            use super::*;
+
             $(
                 #[tokio::test]
                 async fn $behaviour() {
                     let (_guard, warehouse) = $open().await;
                     $crate::behaviours::$area::$behaviour(warehouse).await;
+                }
+            )*
+        }
+    };
+    // Behaviours that take the function, since they need a warehouse for each of several histories.
+    (@opening $open:path, $area:ident: $($behaviour:ident)*) => {
+        mod $area {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $behaviour() {
+                    $crate::behaviours::$area::$behaviour($open).await;
                 }
             )*
         }

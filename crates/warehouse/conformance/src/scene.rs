@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunTrigger, SourceRow,
-    UsageRecord,
+    CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState, RunTrigger,
+    SourceRow, StageState, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, CrmExport, Fence, LoadOutcome, NewRun, NewStage, PublishOutcome, Result, Run,
-    SharedWarehouse, SnapshotLimits, SourceError, UsageDay, WindowChoice,
+    ActivityQuery, CrmExport, Fence, LoadOutcome, NewAlert, NewRun, NewStage, PublishOutcome, Result, Run,
+    SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay, WindowChoice,
 };
 
 /// Who takes up runs.
@@ -117,10 +117,55 @@ pub struct HeldRun {
 
 /// Creates a run over `window`, even if it has succeeded before, and takes it up.
 pub async fn hold_run(warehouse: &SharedWarehouse, window: DateWindow, now: DateTime<Utc>) -> HeldRun {
-    let new = NewRun { force: true, ..new_run(WindowChoice::Days(window)) };
+    hold_run_of(warehouse, DAILY_PIPELINE, window, now).await
+}
+
+/// The same for another pipeline, which does not wait for runs of the daily one.
+pub async fn hold_run_of(
+    warehouse: &SharedWarehouse,
+    pipeline: &str,
+    window: DateWindow,
+    now: DateTime<Utc>,
+) -> HeldRun {
+    let pipeline = pipeline.to_owned();
+    let new = NewRun { pipeline: pipeline.clone(), force: true, ..new_run(WindowChoice::Days(window)) };
     warehouse.create_run(new).await.unwrap();
+    let run = warehouse.acquire_run(&pipeline, HOLDER, TTL, now).await.unwrap().unwrap();
+    HeldRun { warehouse: Arc::clone(warehouse), run, now }
+}
+
+/// Takes up a run of the daily pipeline that waits to be taken up.
+pub async fn take_up(warehouse: &SharedWarehouse, now: DateTime<Utc>) -> HeldRun {
     let run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, now).await.unwrap().unwrap();
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
+}
+
+/// The states of a run's stages in the order of the pipeline.
+#[must_use]
+pub fn stage_states(run: &Run) -> Vec<StageState> {
+    run.stages.iter().map(|stage| stage.state).collect()
+}
+
+/// A failed attempt, for good or not.
+#[must_use]
+pub fn failure(will_retry: bool) -> StageFailure {
+    StageFailure { code: "UNAVAILABLE".to_owned(), message: "the source is gone".to_owned(), will_retry }
+}
+
+/// The alert of a stage's failure.
+#[must_use]
+pub fn alert(key: &str, fence: &Fence, failed_at: DateTime<Utc>) -> NewAlert {
+    NewAlert {
+        alert_key: key.to_owned(),
+        pipeline: DAILY_PIPELINE.to_owned(),
+        stage: fence.stage.clone(),
+        attempt: fence.attempt,
+        error_code: "UNAVAILABLE".to_owned(),
+        error_message: "the source is gone".to_owned(),
+        run_id: fence.run_id,
+        business_date: day(0),
+        failed_at,
+    }
 }
 
 impl HeldRun {
@@ -213,6 +258,28 @@ impl HeldRun {
         outcome
     }
 
+    /// The run as it is now.
+    pub async fn reload(&self) -> Run {
+        self.warehouse.run(self.run.run_id).await.unwrap().unwrap()
+    }
+
+    /// Fails an attempt, for good or not.
+    pub async fn fail(&self, fence: &Fence, will_retry: bool) {
+        self.warehouse.fail_stage(fence, &failure(will_retry), None, self.now).await.unwrap();
+    }
+
+    /// Ends the run.
+    pub async fn finish(&self) -> Result<RunState> {
+        self.warehouse.finish_run(self.run.run_id, self.run.lease_epoch, self.now).await
+    }
+
+    /// Fails the next stage for good, and with it the run.
+    pub async fn fail_at(&self, stage: &str) {
+        let fence = self.begin(stage).await;
+        self.fail(&fence, false).await;
+        assert_eq!(self.finish().await.unwrap(), RunState::Failed);
+    }
+
     /// Gives the run up, as an operator would.
     pub async fn cancel(&self) {
         self.warehouse.cancel_run(self.run.run_id, self.now).await.unwrap();
@@ -254,4 +321,16 @@ pub fn usage_day(on: NaiveDate) -> UsageDay {
 pub async fn published(warehouse: &SharedWarehouse, window: DateWindow) -> Vec<FactRow> {
     let query = ActivityQuery { company_id: None, window, after: None };
     warehouse.export_facts(&query).await.unwrap().rows.try_collect().await.unwrap()
+}
+
+/// Everything published of one company in `window`, in order.
+pub async fn published_of(warehouse: &SharedWarehouse, company_id: &str, window: DateWindow) -> Vec<FactRow> {
+    let query = ActivityQuery { company_id: Some(id(company_id)), window, after: None };
+    warehouse.export_facts(&query).await.unwrap().rows.try_collect().await.unwrap()
+}
+
+/// A row's day as its offset from [`day`] 0.
+#[must_use]
+pub fn offset_of(row: &FactRow) -> i64 {
+    (row.key.activity_date - day(0)).num_days()
 }

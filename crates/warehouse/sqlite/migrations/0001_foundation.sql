@@ -85,6 +85,16 @@ CREATE TABLE quarantine (
   PRIMARY KEY (origin, line)
 ) WITHOUT ROWID;
 
+-- What the file being loaded put there before. Empty between loads.
+CREATE TABLE quarantine_before (
+  line           INTEGER   NOT NULL PRIMARY KEY,
+  run_id         TEXT      NOT NULL,
+  stage          TEXT      NOT NULL,
+  reason         TEXT      NOT NULL,
+  raw            TEXT      NOT NULL,
+  quarantined_at TIMESTAMP NOT NULL
+);
+
 -- ---------------------------------------------------------------- CRM
 
 -- Every export file that was loaded, for skipping it the next time.

@@ -185,6 +185,7 @@ fn rows<'a>(
             first_company,
             last_company,
             after_company,
+            after_day,
             limit
         )
         .fetch(connection)

@@ -73,7 +73,8 @@ impl FactBuilder for SqliteWarehouse {
         fence::check(&mut transaction, fence).await?;
         publish::check_build_is_current(&mut transaction, fence).await?;
         let outcome = publish::publish(&mut transaction, fence, now).await?;
-        runs::complete_stage(&mut transaction, fence, outcome.counters, remarks, now + began.elapsed()).await?;
+        runs::complete_stage(&mut transaction, fence, outcome.counters, remarks, now + began.elapsed())
+            .await?;
         transaction.commit().await.map_err(failed)?;
         Ok(outcome)
     }

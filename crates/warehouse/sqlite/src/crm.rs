@@ -12,6 +12,7 @@ use crate::{
     database::{bump_staging_version, counted, failed, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
+    quarantine,
 };
 
 struct CrmIncoming;
@@ -322,6 +323,7 @@ async fn record_export(
     .execute(&mut *connection)
     .await
     .map_err(failed)?;
+    quarantine::keep_first_met(connection, delivery.origin).await?;
     sqlx::query!("DELETE FROM crm_incoming").execute(&mut *connection).await.map_err(failed)?;
     sqlx::query!("DELETE FROM crm_changes").execute(connection).await.map_err(failed)?;
     Ok(())

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use warehouse_core::{Error, Fence, Result, RowStream};
 
-use crate::database::{failed, stored};
+use crate::{
+    database::{failed, stored},
+    quarantine,
+};
 
 /// Rows a statement: enough to forget the cost of a round trip to the database.
 const BATCH_ROWS: usize = 1_000;
@@ -38,10 +41,7 @@ pub(crate) async fn read<T, Table: IncomingTable<T>>(
     delivery: &Delivery<'_>,
     mut rows: RowStream<'_, T>,
 ) -> Result<Counters> {
-    sqlx::query!("DELETE FROM quarantine WHERE origin = ?1", delivery.origin)
-        .execute(&mut **transaction)
-        .await
-        .map_err(failed)?;
+    quarantine::set_aside(transaction, delivery.origin).await?;
     let mut counters = Counters::default();
     let mut accepted = Vec::with_capacity(BATCH_ROWS);
     let mut rejected = Vec::new();
@@ -58,11 +58,11 @@ pub(crate) async fn read<T, Table: IncomingTable<T>>(
             insert::<T, Table>(transaction, &mut accepted).await?;
         }
         if rejected.len() == BATCH_ROWS {
-            quarantine(transaction, delivery, &mut rejected).await?;
+            quarantine_rows(transaction, delivery, &mut rejected).await?;
         }
     }
     insert::<T, Table>(transaction, &mut accepted).await?;
-    quarantine(transaction, delivery, &mut rejected).await?;
+    quarantine_rows(transaction, delivery, &mut rejected).await?;
     Ok(counters)
 }
 
@@ -78,7 +78,7 @@ async fn insert<T, Table: IncomingTable<T>>(
     Table::insert(connection, &batch).await.map_err(failed)
 }
 
-async fn quarantine(
+async fn quarantine_rows(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
     rejections: &mut Vec<Rejection>,
@@ -92,7 +92,7 @@ async fn quarantine(
         .collect();
     let (batch, run_id) = (batch.to_string(), delivery.fence.run_id.to_string());
     sqlx::query_file!(
-        "sql/insert_quarantine.sql",
+        "sql/quarantine/insert.sql",
         batch,
         delivery.origin,
         run_id,

@@ -1,7 +1,8 @@
-//! Reading the quarantine.
+//! The quarantine.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{QuarantineReader, QuarantinedRow, Result};
 
@@ -39,4 +40,28 @@ impl QuarantineReader for SqliteWarehouse {
             })
             .collect()
     }
+}
+
+/// Empties the quarantine of a file that is loaded again, within the caller's transaction.
+pub(crate) async fn set_aside(connection: &mut SqliteConnection, origin: &str) -> Result<()> {
+    sqlx::query_file!("sql/quarantine/set_aside.sql", origin)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query!("DELETE FROM quarantine WHERE origin = ?1", origin)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Lets the rows that were set aside, and that the file still has, be as they
+/// were: loading it again changes nothing.
+pub(crate) async fn keep_first_met(connection: &mut SqliteConnection, origin: &str) -> Result<()> {
+    sqlx::query_file!("sql/quarantine/keep_first_met.sql", origin)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query!("DELETE FROM quarantine_before").execute(connection).await.map_err(failed)?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Which run a trigger leads to: one that is there already, or a new one.
 
 use chrono::NaiveDate;
-use domain::{DateWindow, RunState};
+use domain::DateWindow;
 use sqlx::SqliteConnection;
 use warehouse_core::{NewRun, Result, Run, WindowChoice};
 
@@ -35,11 +35,8 @@ pub(crate) async fn choose_window(connection: &mut SqliteConnection, new: &NewRu
             }
         }
     };
-    match newest_run_over(connection, &new.pipeline, window).await? {
-        Some(run) if !run.state.is_terminal() => Ok(Choice::Found(run)),
-        Some(run) if run.state == RunState::Succeeded && !new.force => Ok(Choice::Found(run)),
-        _ => Ok(Choice::Create(window)),
-    }
+    let found = run_over(connection, new, window).await?;
+    Ok(found.map_or(Choice::Create(window), Choice::Found))
 }
 
 async fn active_run_through(
@@ -59,19 +56,23 @@ async fn active_run_through(
     find_by(connection, id).await
 }
 
-async fn newest_run_over(
+/// The run over exactly `window` that makes `new` needless: the active one, else
+/// the newest that succeeded. Newer ones that failed hide neither.
+async fn run_over(
     connection: &mut SqliteConnection,
-    pipeline: &str,
+    new: &NewRun,
     window: DateWindow,
 ) -> Result<Option<Run>> {
     let (start, end) = (window.start(), window.end());
     let id = sqlx::query_scalar!(
         "SELECT run_id FROM pipeline_runs
-         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3 AND state <> 'CANCELLED'
-         ORDER BY run_id DESC LIMIT 1",
-        pipeline,
+         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3
+           AND (state IN ('QUEUED', 'RUNNING') OR (state = 'SUCCEEDED' AND NOT ?4))
+         ORDER BY state = 'SUCCEEDED', run_id DESC LIMIT 1",
+        new.pipeline,
         start,
-        end
+        end,
+        new.force
     )
     .fetch_optional(&mut *connection)
     .await

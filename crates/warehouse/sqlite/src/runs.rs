@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Counters, RunState, StageState, run::STAGE_BUILD_FACT};
+use domain::{
+    Counters, RunState, StageState,
+    run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
+};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
@@ -218,7 +221,9 @@ impl RunStore for SqliteWarehouse {
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
-        let keep_build = publish::has_current_build(&mut transaction, &id).await?;
+        // Once they are published the candidates are gone, and nobody waits for them.
+        let keep_build =
+            has_succeeded(&run, STAGE_VALIDATE) || publish::has_current_build(&mut transaction, &id).await?;
         sqlx::query!(
             "UPDATE pipeline_run_stages SET state = 'PENDING', failures = 0, ended_at = NULL
              WHERE run_id = ?1 AND (state <> 'SUCCEEDED' OR (stage = ?2 AND NOT ?3))",
@@ -233,6 +238,10 @@ impl RunStore for SqliteWarehouse {
         transaction.commit().await.map_err(failed)?;
         Ok(run)
     }
+}
+
+fn has_succeeded(run: &Run, stage: &str) -> bool {
+    run.stages.iter().any(|found| found.stage == stage && found.state == StageState::Succeeded)
 }
 
 async fn acquire_candidate(

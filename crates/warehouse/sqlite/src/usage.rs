@@ -12,6 +12,7 @@ use crate::{
     database::{bump_staging_version, counted, failed, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
+    quarantine,
 };
 
 struct UsageIncoming;
@@ -175,6 +176,7 @@ async fn record_day(
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
+    quarantine::keep_first_met(connection, delivery.origin).await?;
     sqlx::query!("DELETE FROM usage_incoming").execute(&mut *connection).await.map_err(failed)?;
     sqlx::query!("DELETE FROM usage_changes").execute(&mut *connection).await.map_err(failed)?;
     Ok(())

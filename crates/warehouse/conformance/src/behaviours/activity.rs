@@ -1,1 +1,258 @@
-//! Behaviours of this area.
+//! The read side: pages, exports, roll-ups, churn, freshness.
+
+use chrono::NaiveDate;
+use domain::{DateWindow, FactKey, FactRow, Publication};
+use futures::TryStreamExt;
+use warehouse_core::{
+    ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Period, RollUp, SharedWarehouse,
+};
+
+use crate::scene::{at, company, day, days, export, hold_run, id, publish_run, published, published_of};
+
+type Usage = Vec<(NaiveDate, Vec<(&'static str, i32, i64)>)>;
+
+/// Five companies, one of them outside the CRM, over ten days.
+async fn publish_ten_days(warehouse: &SharedWarehouse) {
+    let companies = ["007", "acme", "bolt", "Zed"].map(|name| company(name, name)).to_vec();
+    let usage: Usage = vec![(day(4), vec![("acme", 2, 8), ("ghost", 1, 1)]), (day(5), vec![("Zed", 1, 1)])];
+    publish_run(warehouse, days(0, 9), at(1), &[(export(day(0), "1"), companies)], &usage).await;
+}
+
+fn query(company_id: Option<&str>, window: DateWindow, after: Option<FactKey>) -> ActivityQuery {
+    ActivityQuery { company_id: company_id.map(id), window, after }
+}
+
+/// All rows of a query, page by page.
+async fn pages(warehouse: &SharedWarehouse, mut query: ActivityQuery, limit: u32) -> Vec<FactRow> {
+    let mut rows = vec![];
+    loop {
+        let (page, _) = warehouse.fact_rows(&query, limit).await.unwrap();
+        assert!(page.len() <= usize::try_from(limit).unwrap());
+        let Some(last) = page.last() else { return rows };
+        query.after = Some(last.key.clone());
+        rows.extend(page);
+    }
+}
+
+async fn exported(warehouse: &SharedWarehouse, query: &ActivityQuery) -> Vec<FactRow> {
+    warehouse.export_facts(query).await.unwrap().rows.try_collect().await.unwrap()
+}
+
+/// Whatever the page size, the pages are the export: by company, then day.
+pub async fn pages_and_export_agree(warehouse: SharedWarehouse) {
+    publish_ten_days(&warehouse).await;
+    for window in [days(0, 9), days(3, 6), days(4, 4), days(7, 30), days(-5, 0)] {
+        for company_id in [None, Some("acme"), Some("ghost"), Some("unknown")] {
+            let query = query(company_id, window, None);
+            let rows = exported(&warehouse, &query).await;
+            let inside = |row: &FactRow| {
+                window.contains(row.key.activity_date)
+                    && company_id.is_none_or(|wanted| row.key.company_id.as_str() == wanted)
+            };
+            let mut expected = published(&warehouse, days(0, 9)).await;
+            expected.retain(inside);
+            assert_eq!(rows, expected, "{query:?}");
+            assert!(rows.is_sorted_by(|one, next| one.key < next.key), "{query:?}");
+            for limit in [1, 3, 7, 1_000] {
+                assert_eq!(pages(&warehouse, query.clone(), limit).await, rows, "{limit} of {query:?}");
+            }
+        }
+    }
+    // Four companies on ten days, and ghost from its first use on.
+    assert_eq!(published(&warehouse, days(0, 9)).await.len(), 46);
+}
+
+/// A page starts after its key, whether or not there is such a row, or such a day in the window.
+pub async fn a_page_starts_after_any_key(warehouse: SharedWarehouse) {
+    publish_ten_days(&warehouse).await;
+    for window in [days(0, 9), days(3, 6), days(5, 5)] {
+        let all = published(&warehouse, window).await;
+        for company_id in ["0", "acme", "acme 2", "ghost", "zzz"] {
+            for on in [-9, 0, 4, 5, 6, 20] {
+                let key = FactKey { company_id: id(company_id), activity_date: day(on) };
+                let expected: Vec<_> = all.iter().filter(|row| row.key > key).cloned().collect();
+                let query = query(None, window, Some(key));
+                assert_eq!(exported(&warehouse, &query).await, expected, "{query:?}");
+                assert_eq!(warehouse.fact_rows(&query, 1_000).await.unwrap().0, expected, "{query:?}");
+            }
+        }
+    }
+}
+
+/// Every answer says who published the newest of its days, and when.
+pub async fn an_answer_tells_its_newest_publication(warehouse: SharedWarehouse) {
+    publish_ten_days(&warehouse).await;
+    let run = hold_run(&warehouse, days(10, 10), at(2)).await;
+    run.ingest(&[], &[(day(9), vec![("acme", 1, 1)])]).await;
+    run.build().await;
+    run.publish().await;
+    let newest = |window: DateWindow| {
+        let warehouse = &warehouse;
+        async move {
+            let query = query(Some("acme"), window, None);
+            let (_, of_page) = warehouse.fact_rows(&query, 1).await.unwrap();
+            let of_export = warehouse.export_facts(&query).await.unwrap().publication;
+            let (_, of_roll_up) = warehouse.roll_up(&id("acme"), window, Period::Week).await.unwrap();
+            assert_eq!(of_page, of_export);
+            assert_eq!(of_page, of_roll_up);
+            of_page.map(|publication| (publication.activity_date, publication.published_at))
+        }
+    };
+    assert_eq!(newest(days(0, 8)).await, Some((day(8), at(1))));
+    assert_eq!(newest(days(0, 9)).await, Some((day(9), at(2))));
+    assert_eq!(newest(days(0, 30)).await, Some((day(10), at(2))));
+    assert_eq!(newest(days(11, 30)).await, None);
+}
+
+/// A row and who published its day; nothing for a day or a company without one.
+pub async fn a_row_is_found_by_its_key(warehouse: SharedWarehouse) {
+    publish_ten_days(&warehouse).await;
+    let find = async |company_id: &str, on: i64| {
+        let key = FactKey { company_id: id(company_id), activity_date: day(on) };
+        warehouse.fact_row(&key).await.unwrap()
+    };
+    let run = warehouse.runs(&[], None, 1).await.unwrap().swap_remove(0);
+    let (row, publication) = find("acme", 4).await.unwrap();
+    assert_eq!(published_of(&warehouse, "acme", days(4, 4)).await, [row]);
+    let expected = Publication {
+        activity_date: day(4),
+        run_id: run.run_id.to_string(),
+        published_at: at(1),
+        row_count: 5,
+    };
+    assert_eq!(publication, expected);
+    for (company_id, on) in [("acme", 10), ("ghost", 3), ("unknown", 4), ("ACME", 4)] {
+        assert_eq!(find(company_id, on).await, None, "{company_id} on day {on}");
+    }
+}
+
+/// An export that began before a publish ends with what was published then.
+pub async fn an_export_sees_one_state_while_a_publish_goes_on(warehouse: SharedWarehouse) {
+    // More rows than any stream buffers.
+    let companies: Vec<_> = (0..300).map(|number| company(&format!("c{number:03}"), "before")).collect();
+    let renamed = companies.iter().map(|company| domain::CrmCompany { name: None, ..company.clone() });
+    let (first, second) = (export(day(0), "1"), export(day(0), "2"));
+    publish_run(&warehouse, days(0, 29), at(1), &[(first, companies.clone())], &[]).await;
+    let before = published(&warehouse, days(0, 29)).await;
+    assert_eq!(before.len(), 9_000);
+
+    let mut export = warehouse.export_facts(&query(None, days(0, 29), None)).await.unwrap();
+    let first_row = export.rows.try_next().await.unwrap();
+    let outcome = publish_run(&warehouse, days(0, 30), at(2), &[(second, renamed.collect())], &[]).await;
+    assert_eq!(outcome.counters.rows_written, 9_300);
+    let mut rows: Vec<FactRow> = first_row.into_iter().collect();
+    rows.extend(export.rows.try_collect::<Vec<_>>().await.unwrap());
+    assert!(rows == before, "the export mixes two states");
+    assert_eq!(export.publication.map(|publication| publication.published_at), Some(at(1)));
+
+    let after = published(&warehouse, days(0, 29)).await;
+    assert!(after.iter().all(|row| row.company_name.is_none() && row.loaded_at == at(2)));
+}
+
+/// ISO weeks begin on Monday; the periods at both ends count the asked days alone.
+pub async fn roll_ups_follow_weeks_and_months(warehouse: SharedWarehouse) {
+    let acme = vec![company("acme", "Acme")];
+    // 2026-01-01 is a Thursday: day 4 is the first Monday, day 31 the first of February.
+    let usage: Usage = [(1, 2, 3), (3, 1, 0), (4, 5, 7), (10, 1, 1), (30, 1, 2), (31, 4, 8)]
+        .map(|(on, users, events)| (day(on), vec![("acme", users, events), ("bolt", 1, 1)]))
+        .to_vec();
+    publish_run(&warehouse, days(0, 40), at(1), &[(export(day(0), "1"), acme)], &usage).await;
+    let roll_up = async |window, period| {
+        let (periods, publication) = warehouse.roll_up(&id("acme"), window, period).await.unwrap();
+        assert!(publication.is_some());
+        periods
+    };
+    let period = |start, days, (user_days, events, active_days), is_churn_risk_at_end| RollUp {
+        period_start: day(start),
+        days,
+        user_days,
+        events,
+        active_days,
+        is_churn_risk_at_end,
+    };
+    let weeks = [
+        period(-3, 4, (3, 3, 1), false),
+        period(4, 7, (6, 8, 2), false),
+        period(11, 7, (0, 0, 0), false),
+        period(18, 7, (0, 0, 0), true),
+        period(25, 5, (0, 0, 0), true),
+    ];
+    assert_eq!(roll_up(days(0, 29), Period::Week).await, weeks);
+    assert_eq!(roll_up(days(4, 10), Period::Week).await, [period(4, 7, (6, 8, 2), false)]);
+    assert_eq!(
+        roll_up(days(3, 4), Period::Week).await,
+        [period(-3, 1, (1, 0, 0), false), period(4, 1, (5, 7, 1), false)]
+    );
+    let months = [period(0, 29, (8, 10, 3), false), period(31, 10, (4, 8, 1), false)];
+    assert_eq!(roll_up(days(2, 60), Period::Month).await, months);
+    assert_eq!(roll_up(days(2, 24), Period::Month).await, [period(0, 23, (7, 8, 2), true)]);
+
+    let unknown = warehouse.roll_up(&id("unknown"), days(0, 40), Period::Week).await.unwrap();
+    assert_eq!(unknown.0, []);
+    let unpublished = warehouse.roll_up(&id("acme"), days(41, 60), Period::Week).await.unwrap();
+    assert_eq!(unpublished, (vec![], None));
+}
+
+/// The most recently active first, then by company; those never active last.
+pub async fn churn_risks_come_most_recently_active_first(warehouse: SharedWarehouse) {
+    let companies = ["active", "new b", "early", "new a", "late b", "late a", "silent"];
+    let crm = (export(day(0), "1"), companies.map(|name| company(name, name)).to_vec());
+    let usage: Usage = vec![
+        (day(1), vec![("early", 1, 1), ("late a", 1, 1)]),
+        (day(3), vec![("late b", 1, 1), ("late a", 1, 1), ("silent", 5, 0)]),
+        (day(10), vec![("active", 1, 1)]),
+    ];
+    publish_run(&warehouse, days(0, 20), at(1), &[crm], &usage).await;
+    let read = async |on: i64, after: Option<ChurnCursor>, limit| {
+        warehouse.churn_risks(&ChurnQuery { day: day(on), after }, limit).await.unwrap()
+    };
+    let (risks, publication) = read(20, None, 100).await;
+    let told: Vec<_> =
+        risks.iter().map(|risk| (risk.row.key.company_id.as_str(), risk.last_event_date)).collect();
+    let expected = [
+        ("late a", Some(day(3))),
+        ("late b", Some(day(3))),
+        ("early", Some(day(1))),
+        ("new a", None),
+        ("new b", None),
+        ("silent", None),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(publication.map(|publication| publication.activity_date), Some(day(20)));
+    let rows = published(&warehouse, days(20, 20)).await;
+    assert!(risks.iter().all(|risk| rows.contains(&risk.row)));
+
+    for limit in [1, 2, 4] {
+        let (mut paged, mut after) = (Vec::<ChurnRisk>::new(), None);
+        loop {
+            let (page, _) = read(20, after, limit).await;
+            assert!(page.len() <= usize::try_from(limit).unwrap());
+            let Some(last) = page.last() else { break };
+            let (last_event_date, company_id) = (last.last_event_date, last.row.key.company_id.clone());
+            after = Some(ChurnCursor { last_event_date, company_id });
+            paged.extend(page);
+        }
+        assert_eq!(paged, risks, "in pages of {limit}");
+    }
+    // A day of the past knows nothing of what came later.
+    let (past, _) = read(0, None, 100).await;
+    assert_eq!(past.len(), 7);
+    assert!(past.iter().all(|risk| risk.last_event_date.is_none()));
+    assert_eq!(read(21, None, 100).await, (vec![], None));
+}
+
+/// The newest published day, and how many there are, gaps left out.
+pub async fn freshness_tells_the_newest_day(warehouse: SharedWarehouse) {
+    assert_eq!(warehouse.freshness().await.unwrap(), None);
+    publish_ten_days(&warehouse).await;
+    publish_run(&warehouse, days(-4, -3), at(2), &[], &[]).await;
+    let run = warehouse.runs(&[], None, 2).await.unwrap().swap_remove(1);
+    let newest = Publication {
+        activity_date: day(9),
+        run_id: run.run_id.to_string(),
+        published_at: at(1),
+        row_count: 5,
+    };
+    let expected = Freshness { newest, oldest: day(-4), published_days: 12 };
+    assert_eq!(warehouse.freshness().await.unwrap(), Some(expected));
+}

@@ -1,1 +1,104 @@
-//! Behaviours of this area.
+//! Alerts: written with the failure, delivered at least once.
+
+use std::time::Duration;
+
+use domain::{StageState, run::STAGE_COPY_CRM_CSV};
+use warehouse_core::{NewAlert, PendingAlert, SharedWarehouse};
+
+use crate::scene::{HeldRun, TTL, alert, at, days, failure, hold_run};
+
+/// Fails the CRM stage of `run` once, to be tried again, with an alert of that time.
+async fn fail_with_alert(
+    warehouse: &SharedWarehouse,
+    run: &HeldRun,
+    key: &str,
+    failed_at_hour: i64,
+) -> NewAlert {
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    let alert = alert(key, &fence, at(failed_at_hour));
+    warehouse.fail_stage(&fence, &failure(true), Some(&alert), alert.failed_at).await.unwrap();
+    alert
+}
+
+async fn claimed_keys(warehouse: &SharedWarehouse, limit: u32, claim: Duration) -> Vec<String> {
+    let claimed = warehouse.claim_due_alerts(limit, claim).await.unwrap();
+    claimed.into_iter().map(|pending| pending.alert.alert_key).collect()
+}
+
+/// The failure and its alert are there together; of two that claim at the same
+/// time one gets it.
+pub async fn an_alert_is_written_with_its_failure_and_claimed_once(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    assert_eq!(warehouse.claim_due_alerts(10, TTL).await.unwrap(), []);
+    let alert = fail_with_alert(&warehouse, &run, "key", 1).await;
+    let failed = run.reload().await.stages.swap_remove(0);
+    assert_eq!((failed.state, failed.failures), (StageState::Pending, 1));
+
+    let (one, other) =
+        futures::join!(warehouse.claim_due_alerts(10, TTL), warehouse.claim_due_alerts(10, TTL));
+    let claimed = [one.unwrap(), other.unwrap()].concat();
+    assert_eq!(claimed, [PendingAlert { alert, tries: 0 }]);
+    assert_eq!(warehouse.claim_due_alerts(10, TTL).await.unwrap(), []);
+}
+
+/// A failure without an alert writes none.
+pub async fn a_failure_that_is_retried_silently_writes_no_alert(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    run.fail(&fence, true).await;
+    assert_eq!(warehouse.claim_due_alerts(10, TTL).await.unwrap(), []);
+}
+
+/// The key stands for the failure: written again it is the alert it was.
+pub async fn an_alert_with_a_known_key_is_written_once(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    let first = fail_with_alert(&warehouse, &run, "key", 1).await;
+    fail_with_alert(&warehouse, &run, "key", 2).await;
+    let claimed = warehouse.claim_due_alerts(10, TTL).await.unwrap();
+    assert_eq!(claimed, [PendingAlert { alert: first, tries: 0 }]);
+}
+
+/// The oldest failures are claimed first, as many as were asked for; a claim
+/// that lapsed can be made again.
+pub async fn the_oldest_alerts_are_claimed_first(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    for (key, failed_at_hour) in [("second", 2), ("first", 1), ("third", 3)] {
+        fail_with_alert(&warehouse, &run, key, failed_at_hour).await;
+    }
+    assert_eq!(claimed_keys(&warehouse, 2, Duration::ZERO).await, ["first", "second"]);
+    assert_eq!(claimed_keys(&warehouse, 2, TTL).await, ["first", "second"]);
+    assert_eq!(claimed_keys(&warehouse, 2, TTL).await, ["third"]);
+    assert!(claimed_keys(&warehouse, 2, TTL).await.is_empty());
+}
+
+/// Deferred means due later, with the try counted; settled means never again.
+pub async fn a_deferred_alert_comes_back_and_a_settled_one_does_not(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    let alert = fail_with_alert(&warehouse, &run, "key", 1).await;
+    warehouse.claim_due_alerts(1, TTL).await.unwrap();
+    warehouse.defer_alert("key", Duration::ZERO, "the channel is away").await.unwrap();
+    let again = warehouse.claim_due_alerts(1, TTL).await.unwrap();
+    assert_eq!(again, [PendingAlert { alert, tries: 1 }]);
+    warehouse.defer_alert("key", TTL, "the channel is away").await.unwrap();
+    assert_eq!(warehouse.claim_due_alerts(1, TTL).await.unwrap(), []);
+
+    warehouse.defer_alert("key", Duration::ZERO, "the channel is away").await.unwrap();
+    warehouse.settle_alert("key", at(2)).await.unwrap();
+    warehouse.settle_alert("key", at(3)).await.unwrap();
+    assert_eq!(warehouse.claim_due_alerts(1, TTL).await.unwrap(), []);
+    fail_with_alert(&warehouse, &run, "key", 4).await;
+    assert_eq!(warehouse.claim_due_alerts(1, TTL).await.unwrap(), []);
+}
+
+/// The notifier remembers which channel accepted which alert.
+pub async fn a_delivery_is_remembered_per_channel(warehouse: SharedWarehouse) {
+    for channel in ["teams", "slack", "slack"] {
+        warehouse.record_delivery("key", channel, at(1)).await.unwrap();
+    }
+    warehouse.record_delivery("other", "webhook", at(1)).await.unwrap();
+    let mut channels = warehouse.delivered_channels("key").await.unwrap();
+    channels.sort();
+    assert_eq!(channels, ["slack", "teams"]);
+    assert_eq!(warehouse.delivered_channels("other").await.unwrap(), ["webhook"]);
+    assert!(warehouse.delivered_channels("unknown").await.unwrap().is_empty());
+}

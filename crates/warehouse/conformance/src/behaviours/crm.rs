@@ -1,1 +1,220 @@
-//! Behaviours of this area.
+//! CRM exports: full states, whatever the order in which they arrive.
+
+use domain::{Counters, CrmCompany, RejectionReason, SourceRow, run::STAGE_COPY_CRM_CSV};
+use futures::{StreamExt, stream};
+use warehouse_core::{CrmExport, Error, LoadOutcome, Result, SharedWarehouse, SnapshotLimits};
+
+use crate::{
+    observed::observe,
+    scene::{
+        HeldRun, at, company, day, days, export, hold_run, offset_of, publish_run, published, published_of,
+        rejected,
+    },
+};
+
+/// Companies named after themselves.
+fn companies(ids: &[&str]) -> Vec<CrmCompany> {
+    ids.iter().map(|company_id| company(company_id, company_id)).collect()
+}
+
+fn accepted(line: u64, row: CrmCompany) -> SourceRow<CrmCompany> {
+    SourceRow::Accepted { line, row }
+}
+
+/// What loading an export of 100 bytes counts.
+fn loaded(written: u64, unchanged: u64, removed: u64) -> LoadOutcome {
+    LoadOutcome {
+        counters: Counters {
+            rows_read: written + unchanged,
+            rows_written: written,
+            rows_unchanged: unchanged,
+            rows_removed: removed,
+            bytes_read: 100,
+            ..Counters::default()
+        },
+    }
+}
+
+/// A company's name by day; days without a row are missing.
+async fn names(warehouse: &SharedWarehouse, company_id: &str, from: i64, to: i64) -> Vec<(i64, String)> {
+    let rows = published_of(warehouse, company_id, days(from, to)).await;
+    rows.iter().map(|row| (offset_of(row), row.company_name.clone().unwrap_or_default())).collect()
+}
+
+fn named(name: &str, days: impl Iterator<Item = i64>) -> Vec<(i64, String)> {
+    days.map(|day| (day, name.to_owned())).collect()
+}
+
+async fn load_within(
+    warehouse: &SharedWarehouse,
+    run: &HeldRun,
+    file: &CrmExport,
+    companies: &[CrmCompany],
+    max_shrink_share: f64,
+) -> Result<LoadOutcome> {
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    let rows = (2..).zip(companies).map(|(line, row)| Ok(accepted(line, row.clone())));
+    let rows = stream::iter(rows).boxed();
+    let limits = SnapshotLimits { max_shrink_share };
+    let outcome = warehouse.load_crm_export(&fence, file, limits, rows, run.now).await;
+    run.fail(&fence, true).await;
+    outcome
+}
+
+/// Another path, content or effective day is another export; the same one again
+/// changes nothing.
+pub async fn an_export_is_known_by_path_content_and_day(warehouse: SharedWarehouse) {
+    let file = export(day(0), "1");
+    assert!(!warehouse.has_crm_export(&file).await.unwrap());
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let delivered = companies(&["acme", "bolt"]);
+    assert_eq!(run.load_crm(&crm, &file, &delivered).await.unwrap(), loaded(2, 0, 0));
+    assert!(warehouse.has_crm_export(&file).await.unwrap());
+    for other in [
+        CrmExport { path: "other.csv".to_owned(), ..file.clone() },
+        CrmExport { etag: "2".to_owned(), ..file.clone() },
+        CrmExport { effective_on: day(1), ..file.clone() },
+    ] {
+        assert!(!warehouse.has_crm_export(&other).await.unwrap(), "{other:?}");
+    }
+    assert_eq!(run.load_crm(&crm, &file, &delivered).await.unwrap(), loaded(0, 2, 0));
+}
+
+/// Columns and membership follow the file's newest content, on exactly the days
+/// for which it speaks.
+pub async fn a_replaced_export_replaces_what_it_said(warehouse: SharedWarehouse) {
+    let before = (export(day(0), "1"), companies(&["acme", "bolt", "zed"]));
+    let first = (export(day(5), "1"), vec![company("acme", "Acme"), company("bolt", "bolt")]);
+    let later = (export(day(8), "1"), companies(&["acme", "bolt"]));
+    publish_run(&warehouse, days(0, 9), at(1), &[before, first.clone(), later], &[]).await;
+    assert_eq!(names(&warehouse, "zed", 0, 9).await, named("zed", 0..5));
+
+    let replaced = export(day(5), "2");
+    let run = hold_run(&warehouse, days(9, 9), at(2)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let delivered = vec![company("acme", "ACME"), company("zed", "Zed")];
+    assert_eq!(run.load_crm(&crm, &replaced, &delivered).await.unwrap(), loaded(2, 0, 1));
+    assert!(warehouse.has_crm_export(&replaced).await.unwrap());
+    assert!(!warehouse.has_crm_export(&first.0).await.unwrap());
+    run.complete(&crm).await;
+    let api = run.begin(domain::run::STAGE_CALL_PRODUCT_API).await;
+    run.complete(&api).await;
+    run.build().await;
+    // Two companies on the three days until the next export.
+    assert_eq!(run.publish().await.counters.rows_written, 6);
+
+    let acme = [named("acme", 0..5), named("ACME", 5..8), named("acme", 8..10)].concat();
+    assert_eq!(names(&warehouse, "acme", 0, 9).await, acme);
+    assert_eq!(names(&warehouse, "bolt", 0, 9).await, named("bolt", (0..5).chain(8..10)));
+    let zed = [named("zed", 0..5), named("Zed", 5..8)].concat();
+    assert_eq!(names(&warehouse, "zed", 0, 9).await, zed);
+    let touched = published(&warehouse, days(0, 9)).await;
+    assert!(touched.iter().all(|row| (row.loaded_at == at(2)) == (5..8).contains(&offset_of(row))));
+}
+
+/// The path decides, not who came last.
+pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWarehouse) {
+    let file = |name: &str, offset, etag: &str| CrmExport {
+        path: format!("{name}.csv"),
+        etag: etag.to_owned(),
+        effective_on: day(offset),
+        bytes: 100,
+    };
+    let run = hold_run(&warehouse, days(0, 7), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let (early, late) = (vec![company("acme", "early"), company("bolt", "early")], companies(&["acme"]));
+    for (name, offset, delivered, expected) in [
+        ("b", 0, &late, loaded(1, 0, 0)),
+        ("a", 0, &early, loaded(0, 2, 0)),
+        ("a", 4, &early, loaded(2, 0, 0)),
+        ("b", 4, &late, loaded(1, 0, 1)),
+    ] {
+        let outcome = run.load_crm(&crm, &file(name, offset, "1"), delivered).await.unwrap();
+        assert_eq!(outcome, expected, "{name} on day {offset}");
+    }
+    let replaced = file("a", 4, "2");
+    assert_eq!(run.load_crm(&crm, &replaced, &early).await.unwrap(), loaded(0, 2, 0));
+    assert!(warehouse.has_crm_export(&replaced).await.unwrap());
+    run.complete(&crm).await;
+    let api = run.begin(domain::run::STAGE_CALL_PRODUCT_API).await;
+    run.complete(&api).await;
+    run.build().await;
+    run.publish().await;
+    assert_eq!(names(&warehouse, "acme", 0, 7).await, named("acme", 0..8));
+    assert_eq!(names(&warehouse, "bolt", 0, 7).await, []);
+}
+
+/// No company is no state of a CRM.
+pub async fn an_export_without_companies_is_refused(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let before = observe(&warehouse).await;
+    for rows in [vec![], vec![rejected(2, "bad", ";;"), rejected(3, "bad", ";")]] {
+        let refused = run.load_crm_rows(&crm, &export(day(0), "1"), rows).await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    }
+    assert_eq!(observe(&warehouse).await, before);
+    assert!(!warehouse.has_crm_export(&export(day(0), "1")).await.unwrap());
+}
+
+/// The limit itself is allowed. The export before is the one before in time,
+/// not in arrival; nothing of a refused one is loaded.
+pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: SharedWarehouse) {
+    let four = companies(&["acme", "bolt", "core", "zed"]);
+    let one = vec![company("acme", "shrunk")];
+    publish_run(&warehouse, days(0, 9), at(1), &[(export(day(0), "1"), four)], &[]).await;
+    let run = hold_run(&warehouse, days(9, 9), at(2)).await;
+    let half = companies(&["acme", "bolt"]);
+    load_within(&warehouse, &run, &export(day(8), "1"), &half, 0.5).await.unwrap();
+
+    let refused = load_within(&warehouse, &run, &export(day(5), "1"), &one, 0.5).await;
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    assert!(!warehouse.has_crm_export(&export(day(5), "1")).await.unwrap());
+    load_within(&warehouse, &run, &export(day(9), "1"), &companies(&["acme"]), 0.5).await.unwrap();
+    // There is nothing before the first one in time.
+    load_within(&warehouse, &run, &export(day(-3), "1"), &companies(&["acme"]), 0.0).await.unwrap();
+
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    run.publish().await;
+    assert_eq!(names(&warehouse, "acme", 0, 9).await, named("acme", 0..10));
+    assert_eq!(names(&warehouse, "bolt", 0, 9).await, named("bolt", 0..9));
+    assert_eq!(names(&warehouse, "zed", 0, 9).await, named("zed", 0..8));
+}
+
+/// Of several rows for a company the last counts; equal ones are duplicates,
+/// contradicting ones go into quarantine, where the file's next load replaces them.
+pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let rows = vec![
+        accepted(2, company("acme", "old")),
+        accepted(3, company("bolt", "bolt")),
+        accepted(4, company("acme", "new")),
+        rejected(5, "company_id is empty", ",x"),
+        accepted(6, company("acme", "new")),
+    ];
+    let counters = run.load_crm_rows(&crm, &export(day(0), "1"), rows).await.unwrap().counters;
+    let expected = Counters {
+        rows_read: 5,
+        rows_written: 2,
+        rows_duplicate: 1,
+        rows_rejected: 2,
+        bytes_read: 100,
+        ..Counters::default()
+    };
+    assert_eq!(counters, expected);
+
+    let quarantine = warehouse.quarantined_rows(Some(run.run.run_id), 10).await.unwrap();
+    let superseded = RejectionReason::Superseded { by_line: 6 }.to_string();
+    let told: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
+    assert_eq!(told, [(2, superseded.as_str()), (5, "company_id is empty")]);
+    let contradicting = quarantine.first().unwrap();
+    assert_eq!(contradicting.origin, export(day(0), "1").path);
+    assert_eq!((contradicting.stage.as_str(), contradicting.quarantined_at), (STAGE_COPY_CRM_CSV, at(1)));
+    assert!(contradicting.raw.contains("acme") && contradicting.raw.contains("old"), "{contradicting:?}");
+
+    run.load_crm(&crm, &export(day(0), "2"), &companies(&["acme"])).await.unwrap();
+    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), []);
+}

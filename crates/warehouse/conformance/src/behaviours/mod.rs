@@ -1,8 +1,12 @@
-//! The behaviours, by the trait they belong to.
+//! The behaviours, by what they are about.
 
 pub mod activity;
 pub mod alerts;
 pub mod crm;
 pub mod fact;
+pub mod fences;
+pub mod orders;
+pub mod publish;
 pub mod runs;
+pub mod triggers;
 pub mod usage;

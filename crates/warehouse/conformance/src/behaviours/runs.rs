@@ -1,1 +1,263 @@
-//! Behaviours of this area.
+//! Runs and stages as rows, and the lease that says who may advance them.
+
+use std::time::Duration;
+
+use domain::{
+    Counters, RunState, StageState,
+    run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
+};
+use uuid::Uuid;
+use warehouse_core::{Error, LeaseState, Run, RunCursor, SharedWarehouse, WindowChoice};
+
+use crate::{
+    observed::observe,
+    scene::{TTL, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states, take_up},
+};
+
+async fn queue(warehouse: &SharedWarehouse, offset: i64) -> Uuid {
+    let new = new_run(WindowChoice::Days(days(offset, offset)));
+    warehouse.create_run(new).await.unwrap().run.run_id
+}
+
+async fn acquire(warehouse: &SharedWarehouse, holder: &str, ttl: Duration) -> Option<Run> {
+    warehouse.acquire_run(DAILY_PIPELINE, holder, ttl, at(1)).await.unwrap()
+}
+
+/// The oldest waiting run goes to whoever comes first; nobody else gets any run
+/// of the pipeline while that one's lease lives.
+pub async fn a_run_is_taken_up_by_one_holder_at_a_time(warehouse: SharedWarehouse) {
+    let (oldest, next) = (queue(&warehouse, 0).await, queue(&warehouse, 1).await);
+    let (a, b) = futures::join!(acquire(&warehouse, "a", TTL), acquire(&warehouse, "b", TTL));
+    assert!(a.is_some() != b.is_some(), "exactly one gets the run");
+    let holder = if a.is_some() { "a" } else { "b" };
+    let run = a.or(b).unwrap();
+    assert_eq!((run.run_id, run.state, run.lease_epoch), (oldest, RunState::Running, 1));
+    assert_eq!(run.started_at, Some(at(1)));
+    assert_eq!(acquire(&warehouse, "c", TTL).await, None);
+
+    let again = acquire(&warehouse, holder, TTL).await.unwrap();
+    assert_eq!((again.run_id, again.lease_epoch), (oldest, 2));
+    warehouse.cancel_run(oldest, at(2)).await.unwrap();
+    assert_eq!(acquire(&warehouse, "c", TTL).await.unwrap().run_id, next);
+    warehouse.cancel_run(next, at(2)).await.unwrap();
+    assert_eq!(acquire(&warehouse, "c", TTL).await, None);
+}
+
+/// A pipeline's lease says nothing about another pipeline.
+pub async fn pipelines_do_not_wait_for_each_other(warehouse: SharedWarehouse) {
+    let daily = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let other = hold_run_of(&warehouse, "pl_other", days(0, 0), at(1)).await;
+    assert_ne!(daily.run.run_id, other.run.run_id);
+    assert_eq!(warehouse.acquire_run("pl_unknown", "a", TTL, at(1)).await.unwrap(), None);
+}
+
+/// A run that somebody left behind is taken up before any queued one. The stage
+/// that was under way waits for its next attempt, which is no failure.
+pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: SharedWarehouse) {
+    let oldest = queue(&warehouse, 0).await;
+    queue(&warehouse, 1).await;
+    acquire(&warehouse, "a", Duration::ZERO).await.unwrap();
+    let fence = warehouse.begin_stage(oldest, 1, STAGE_COPY_CRM_CSV, at(1)).await.unwrap();
+
+    let taken = warehouse.acquire_run(DAILY_PIPELINE, "b", TTL, at(2)).await.unwrap().unwrap();
+    assert_eq!((taken.run_id, taken.lease_epoch, taken.started_at), (oldest, 2, Some(at(1))));
+    assert_eq!(stage_states(&taken), [StageState::Pending; 4]);
+    assert!(taken.stages.iter().all(|stage| stage.failures == 0 && stage.error_code.is_none()));
+    assert_eq!(warehouse.renew_lease(oldest, 1, TTL).await.unwrap(), LeaseState::Lost);
+    assert!(matches!(warehouse.check_fence(&fence).await, Err(Error::Fenced { .. })));
+    let next = warehouse.begin_stage(oldest, 2, STAGE_COPY_CRM_CSV, at(3)).await.unwrap();
+    assert_eq!((next.attempt, next.epoch), (2, 2));
+}
+
+/// Renewing keeps others away, for as long as the run lasts.
+pub async fn a_lease_is_held_until_the_run_ends(warehouse: SharedWarehouse) {
+    let run_id = queue(&warehouse, 0).await;
+    assert_eq!(warehouse.renew_lease(run_id, 0, TTL).await.unwrap(), LeaseState::Lost);
+    let epoch = acquire(&warehouse, "a", Duration::ZERO).await.unwrap().lease_epoch;
+    assert_eq!(warehouse.renew_lease(run_id, epoch, TTL).await.unwrap(), LeaseState::Held);
+    assert_eq!(acquire(&warehouse, "b", TTL).await, None);
+    assert_eq!(warehouse.renew_lease(run_id, epoch + 1, TTL).await.unwrap(), LeaseState::Lost);
+
+    warehouse.cancel_run(run_id, at(2)).await.unwrap();
+    let ended = warehouse.renew_lease(run_id, epoch, TTL).await.unwrap();
+    assert_eq!(ended, LeaseState::Ended(RunState::Cancelled));
+    let unknown = warehouse.renew_lease(Uuid::now_v7(), 1, TTL).await;
+    assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
+}
+
+/// A stage begins once, when all it depends on has succeeded.
+pub async fn a_stage_waits_for_what_it_depends_on(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let refused = async |stage: &str| {
+        let before = observe(&warehouse).await;
+        let begun = warehouse.begin_stage(run.run.run_id, run.run.lease_epoch, stage, at(2)).await;
+        assert!(matches!(begun, Err(Error::Fenced { .. })), "{stage}: {begun:?}");
+        assert_eq!(observe(&warehouse).await, before, "{stage}");
+    };
+    for stage in [STAGE_BUILD_FACT, STAGE_VALIDATE, "act_unknown"] {
+        refused(stage).await;
+    }
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    assert_eq!((crm.run_id, crm.attempt, crm.epoch), (run.run.run_id, 1, run.run.lease_epoch));
+    refused(STAGE_COPY_CRM_CSV).await;
+    run.complete(&crm).await;
+    refused(STAGE_COPY_CRM_CSV).await;
+    refused(STAGE_BUILD_FACT).await;
+    let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+    refused(STAGE_BUILD_FACT).await;
+    run.fail(&api, true).await;
+    refused(STAGE_BUILD_FACT).await;
+    let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+    run.complete(&api).await;
+    refused(STAGE_VALIDATE).await;
+    run.build().await;
+    run.begin(STAGE_VALIDATE).await;
+}
+
+/// Rows that do not balance are not committed; balanced ones are, with remarks.
+pub async fn a_stage_that_lost_rows_is_not_committed(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    let before = observe(&warehouse).await;
+    let lossy = Counters { rows_read: 10, rows_written: 9, ..Counters::default() };
+    let refused = warehouse.complete_stage(&fence, lossy, &[], at(2)).await;
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    assert_eq!(observe(&warehouse).await, before);
+
+    let counters = Counters {
+        rows_read: 10,
+        rows_written: 4,
+        rows_unchanged: 3,
+        rows_duplicate: 2,
+        rows_rejected: 1,
+        rows_removed: 99,
+        bytes_read: 7,
+    };
+    let remarks = ["a \"remark\"".to_owned(), "another".to_owned()];
+    warehouse.complete_stage(&fence, counters, &remarks, at(2)).await.unwrap();
+    let stage = run.reload().await.stages.swap_remove(0);
+    assert_eq!((stage.state, stage.counters), (StageState::Succeeded, counters));
+    assert_eq!((stage.started_at, stage.ended_at), (Some(at(1)), Some(at(2))));
+    assert_eq!(stage.remarks, remarks);
+}
+
+/// An attempt that will be retried leaves its stage waiting; one for good ends
+/// the run when nothing runs any more, and what waited is skipped.
+pub async fn a_failed_stage_fails_the_run_and_skips_the_rest(warehouse: SharedWarehouse) {
+    use StageState::{Failed, Skipped, Succeeded};
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    run.fail(&crm, true).await;
+    assert!(matches!(run.finish().await, Err(Error::Precondition(_))), "a stage waits for its next attempt");
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+    run.fail(&crm, false).await;
+    assert!(matches!(run.finish().await, Err(Error::Precondition(_))), "a stage is under way");
+    run.complete(&api).await;
+    let stale = warehouse.finish_run(run.run.run_id, run.run.lease_epoch - 1, at(2)).await;
+    assert!(matches!(stale, Err(Error::Precondition(_))), "{stale:?}");
+
+    assert_eq!(run.finish().await.unwrap(), RunState::Failed);
+    let ended = run.reload().await;
+    assert_eq!((ended.state, ended.ended_at), (RunState::Failed, Some(at(1))));
+    assert_eq!(stage_states(&ended), [Failed, Succeeded, Skipped, Skipped]);
+    let failed = ended.stages.first().unwrap();
+    assert_eq!((failed.attempt, failed.failures), (2, 2));
+    assert_eq!(failed.error_code.as_deref(), Some("UNAVAILABLE"));
+    assert_eq!(failed.error_message.as_deref(), Some("the source is gone"));
+}
+
+/// All stages succeeded: so has the run, and it can be ended no other way.
+pub async fn a_run_succeeds_with_its_last_stage(warehouse: SharedWarehouse) {
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
+    let run = warehouse.runs(&[], None, 1).await.unwrap().swap_remove(0);
+    assert_eq!((run.state, run.ended_at), (RunState::Succeeded, Some(at(1))));
+    assert_eq!(stage_states(&run), [StageState::Succeeded; 4]);
+    let before = observe(&warehouse).await;
+    for refused in [
+        warehouse.cancel_run(run.run_id, at(2)).await.map(drop),
+        warehouse.retry_run(run.run_id, at(2)).await.map(drop),
+        warehouse.finish_run(run.run_id, run.lease_epoch, at(2)).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(Error::Precondition(_))), "{refused:?}");
+    }
+    assert_eq!(observe(&warehouse).await, before);
+}
+
+/// A cancelled run ends with the stages that had not, at once and only once.
+pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: SharedWarehouse) {
+    use StageState::{Cancelled, Succeeded};
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    run.complete(&crm).await;
+    run.begin(STAGE_CALL_PRODUCT_API).await;
+    let cancelled = warehouse.cancel_run(run.run.run_id, at(2)).await.unwrap();
+    assert_eq!((cancelled.state, cancelled.ended_at), (RunState::Cancelled, Some(at(2))));
+    assert_eq!(stage_states(&cancelled), [Succeeded, Cancelled, Cancelled, Cancelled]);
+    assert_eq!(warehouse.cancel_run(run.run.run_id, at(3)).await.unwrap(), cancelled);
+    assert_eq!(run.reload().await, cancelled);
+
+    let queued = queue(&warehouse, 1).await;
+    let cancelled = warehouse.cancel_run(queued, at(3)).await.unwrap();
+    assert_eq!((cancelled.state, cancelled.started_at), (RunState::Cancelled, None));
+    let failed = hold_run(&warehouse, days(2, 2), at(4)).await;
+    failed.fail_at(STAGE_COPY_CRM_CSV).await;
+    let refused = warehouse.cancel_run(failed.run.run_id, at(5)).await;
+    assert!(matches!(refused, Err(Error::Precondition(_))), "{refused:?}");
+    let unknown = warehouse.cancel_run(Uuid::now_v7(), at(5)).await;
+    assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
+}
+
+/// A retried run goes on at its first unfinished stage, after all that waits.
+pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
+    use StageState::{Pending, Succeeded};
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let active = warehouse.retry_run(run.run.run_id, at(1)).await;
+    assert!(matches!(active, Err(Error::Precondition(_))), "{active:?}");
+    run.ingest(&[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    run.build().await;
+    run.fail_at(STAGE_VALIDATE).await;
+    let failed = run.reload().await;
+
+    let retried = warehouse.retry_run(run.run.run_id, at(2)).await.unwrap();
+    assert_eq!((retried.state, retried.ended_at), (RunState::Queued, None));
+    assert_eq!(stage_states(&retried), [Succeeded, Succeeded, Succeeded, Pending]);
+    assert_eq!(retried.stages.get(..3), failed.stages.get(..3));
+    assert_eq!(retried.stages.get(3).unwrap().attempt, 1);
+    let queued = warehouse.retry_run(run.run.run_id, at(2)).await;
+    assert!(matches!(queued, Err(Error::Precondition(_))), "{queued:?}");
+
+    let again = take_up(&warehouse, at(3)).await;
+    assert_eq!((again.run.run_id, again.run.lease_epoch), (run.run.run_id, run.run.lease_epoch + 1));
+    assert_eq!(again.publish().await.counters.rows_written, 1);
+    assert_eq!(again.reload().await.stages.get(3).unwrap().attempt, 2);
+    let unknown = warehouse.retry_run(Uuid::now_v7(), at(5)).await;
+    assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
+}
+
+/// The newest first, page by page, of all states or some.
+pub async fn runs_are_listed_newest_first_in_pages(warehouse: SharedWarehouse) {
+    let mut ids = vec![];
+    for offset in 0..5 {
+        ids.insert(0, queue(&warehouse, offset).await);
+    }
+    warehouse.cancel_run(*ids.get(3).unwrap(), at(1)).await.unwrap();
+    let list = async |states: &[RunState], limit| {
+        let (mut listed, mut after) = (vec![], None);
+        loop {
+            let page = warehouse.runs(states, after, limit).await.unwrap();
+            let Some(last) = page.last() else { return listed };
+            assert!(page.len() <= usize::try_from(limit).unwrap());
+            after = Some(RunCursor(last.run_id));
+            listed.extend(page.iter().map(|run| run.run_id));
+        }
+    };
+    for limit in [1, 2, 5, 6] {
+        assert_eq!(list(&[], limit).await, ids);
+    }
+    let queued = ids.iter().copied().filter(|id| Some(id) != ids.get(3)).collect::<Vec<_>>();
+    assert_eq!(list(&[RunState::Queued], 3).await, queued);
+    assert_eq!(list(&[RunState::Queued, RunState::Cancelled], 2).await, ids);
+    assert!(list(&[RunState::Failed], 2).await.is_empty());
+    assert_eq!(warehouse.run(Uuid::now_v7()).await.unwrap(), None);
+}

@@ -1,5 +1,5 @@
 -- Rows of one day ?1 by company, read through the index by day: companies ?2..?3
--- after ?4, at most ?5.
+-- after (?4, ?5), at most ?6.
 SELECT
   company_id, activity_date AS "activity_date: chrono::NaiveDate", company_name, country, industry_tag,
   last_contact_at AS "last_contact_at: chrono::DateTime<chrono::Utc>", active_users, events,
@@ -8,6 +8,6 @@ SELECT
 FROM fact_company_activity INDEXED BY fact_company_activity_by_date
 WHERE activity_date = ?1
   AND company_id BETWEEN ?2 AND ?3
-  AND company_id > ?4
+  AND (company_id, activity_date) > (?4, ?5)
 ORDER BY company_id
-LIMIT ?5
+LIMIT ?6

@@ -23,7 +23,8 @@ measured AS (
     COALESCE(SUM(usage.active_users) FILTER (WHERE usage.date = target.activity_date), 0) AS active_users,
     COALESCE(SUM(usage.events) FILTER (WHERE usage.date = target.activity_date), 0) AS events,
     COALESCE(SUM(usage.active_users) FILTER (WHERE usage.date >= day.rolling_from), 0) AS active_users_7d,
-    COALESCE(SUM(usage.events), 0) AS events_14d
+    -- Counted, not summed: fourteen days of events need not fit one integer.
+    COUNT(*) FILTER (WHERE usage.events > 0) AS active_days_14d
   FROM targets AS target
   JOIN fact_build_days AS day USING (activity_date)
   LEFT JOIN stg_product_usage AS usage
@@ -63,7 +64,7 @@ computed AS (
     described.active_users,
     described.events,
     described.active_users_7d,
-    described.events_14d = 0 AS is_churn_risk,
+    described.active_days_14d = 0 AS is_churn_risk,
     CAST(described.events AS REAL) / NULLIF(described.active_users, 0) AS events_per_user,
     CAST(
       julianday(described.activity_date) - julianday(date(version.last_contact_at)) AS INTEGER

@@ -1,0 +1,194 @@
+//! Which run a trigger gets: a new one, or the one that makes it needless.
+
+use domain::{DateWindow, RunState, StageState, run::STAGE_COPY_CRM_CSV};
+use futures::future::join_all;
+use warehouse_core::{CreatedRun, NewRun, Run, RunStage, SharedWarehouse, WindowChoice};
+
+use crate::scene::{HeldRun, at, day, days, hold_run, new_run, publish_run, stage_states, take_up};
+
+async fn trigger(warehouse: &SharedWarehouse, window: WindowChoice) -> CreatedRun {
+    warehouse.create_run(new_run(window)).await.unwrap()
+}
+
+async fn force(warehouse: &SharedWarehouse, window: WindowChoice) -> CreatedRun {
+    warehouse.create_run(NewRun { force: true, ..new_run(window) }).await.unwrap()
+}
+
+/// Publishes a window without any input.
+async fn publish_nothing(warehouse: &SharedWarehouse, window: DateWindow) -> Run {
+    let run = hold_run(warehouse, window, at(1)).await;
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    run.publish().await;
+    run.reload().await
+}
+
+async fn fail_run(warehouse: &SharedWarehouse, window: DateWindow) -> HeldRun {
+    let run = hold_run(warehouse, window, at(1)).await;
+    run.fail_at(STAGE_COPY_CRM_CSV).await;
+    run
+}
+
+fn found(run: Run) -> CreatedRun {
+    CreatedRun { run, created: false }
+}
+
+/// What was asked for is what is stored, with nothing done yet.
+pub async fn a_new_run_is_queued_with_its_stages(warehouse: SharedWarehouse) {
+    let new = new_run(WindowChoice::Days(days(0, 2)));
+    let CreatedRun { run, created } = warehouse.create_run(new.clone()).await.unwrap();
+    assert!(created);
+    let stages = new.stages.into_iter().map(|stage| RunStage {
+        stage: stage.stage,
+        service: stage.service,
+        depends_on: stage.depends_on,
+        state: StageState::Pending,
+        attempt: 0,
+        failures: 0,
+        started_at: None,
+        ended_at: None,
+        counters: domain::Counters::default(),
+        remarks: vec![],
+        error_code: None,
+        error_message: None,
+    });
+    let expected = Run {
+        run_id: new.run_id,
+        pipeline: new.pipeline,
+        window: days(0, 2),
+        trigger: new.trigger,
+        state: RunState::Queued,
+        lease_epoch: 0,
+        created_at: new.created_at,
+        started_at: None,
+        ended_at: None,
+        traceparent: None,
+        stages: stages.collect(),
+    };
+    assert_eq!(run, expected);
+    assert_eq!(warehouse.run(new.run_id).await.unwrap(), Some(expected));
+}
+
+/// Queued, running or succeeded: the window's run is found. Another window, or
+/// another pipeline, is another run.
+pub async fn a_window_is_run_once_however_often_it_is_triggered(warehouse: SharedWarehouse) {
+    let window = WindowChoice::Days(days(0, 2));
+    let queued = trigger(&warehouse, window).await;
+    assert!(queued.created);
+    assert_eq!(trigger(&warehouse, window).await, found(queued.run.clone()));
+    assert_eq!(force(&warehouse, window).await, found(queued.run.clone()));
+    let run = take_up(&warehouse, at(1)).await;
+    assert_eq!(trigger(&warehouse, window).await, found(run.run.clone()));
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    run.publish().await;
+    assert_eq!(trigger(&warehouse, window).await, found(run.reload().await));
+
+    assert!(trigger(&warehouse, WindowChoice::Days(days(0, 1))).await.created);
+    let elsewhere = NewRun { pipeline: "pl_other".to_owned(), ..new_run(window) };
+    assert!(warehouse.create_run(elsewhere).await.unwrap().created);
+}
+
+/// Kubernetes may start a job twice.
+pub async fn triggers_at_the_same_time_create_one_run(warehouse: SharedWarehouse) {
+    let window = WindowChoice::Unpublished { through: day(3) };
+    let triggered = join_all((0..8).map(|_| trigger(&warehouse, window))).await;
+    let runs: Vec<Run> = triggered.iter().map(|created| created.run.clone()).collect();
+    assert_eq!(triggered.iter().filter(|created| created.created).count(), 1);
+    assert!(runs.iter().all(|run| Some(run) == runs.first()));
+    assert_eq!(warehouse.runs(&[], None, 10).await.unwrap().len(), 1);
+}
+
+/// Forced, a succeeded window gets another run, which is then the one to find.
+pub async fn a_forced_trigger_runs_a_succeeded_window_again(warehouse: SharedWarehouse) {
+    let first = publish_nothing(&warehouse, days(0, 2)).await;
+    let again = force(&warehouse, WindowChoice::Days(days(0, 2))).await;
+    assert!(again.created);
+    assert_ne!(again.run.run_id, first.run_id);
+    assert_eq!(trigger(&warehouse, WindowChoice::Days(days(0, 2))).await, found(again.run));
+}
+
+/// What did not succeed makes nothing needless.
+pub async fn a_failed_or_cancelled_window_is_run_again(warehouse: SharedWarehouse) {
+    let failed = fail_run(&warehouse, days(0, 2)).await;
+    let second = trigger(&warehouse, WindowChoice::Days(days(0, 2))).await;
+    assert!(second.created);
+    assert_ne!(second.run.run_id, failed.run.run_id);
+    take_up(&warehouse, at(2)).await.cancel().await;
+    assert!(trigger(&warehouse, WindowChoice::Days(days(0, 2))).await.created);
+}
+
+/// A window has one active run also when an old one was queued again after a
+/// newer one had failed.
+pub async fn an_active_run_is_found_behind_newer_failed_ones(warehouse: SharedWarehouse) {
+    let old = fail_run(&warehouse, days(0, 2)).await;
+    fail_run(&warehouse, days(0, 2)).await;
+    let retried = warehouse.retry_run(old.run.run_id, at(2)).await.unwrap();
+    for window in [WindowChoice::Days(days(0, 2)), WindowChoice::Unpublished { through: day(2) }] {
+        assert_eq!(trigger(&warehouse, window).await, found(retried.clone()));
+        assert_eq!(force(&warehouse, window).await, found(retried.clone()));
+    }
+}
+
+/// A forced run that failed leaves the window as succeeded as it was.
+pub async fn a_succeeded_run_is_found_behind_newer_failed_ones(warehouse: SharedWarehouse) {
+    let succeeded = publish_nothing(&warehouse, days(0, 2)).await;
+    fail_run(&warehouse, days(0, 2)).await;
+    assert_eq!(trigger(&warehouse, WindowChoice::Days(days(0, 2))).await, found(succeeded));
+}
+
+/// Missed days heal by themselves, once, and what is published stays as it is.
+pub async fn the_schedule_covers_every_day_since_the_first_gap(warehouse: SharedWarehouse) {
+    let through = |offset| WindowChoice::Unpublished { through: day(offset) };
+    let first = trigger(&warehouse, through(5)).await;
+    assert!(first.created);
+    assert_eq!(first.run.window, days(5, 5));
+    take_up(&warehouse, at(1)).await.cancel().await;
+
+    let published = publish_nothing(&warehouse, days(5, 6)).await;
+    assert_eq!(trigger(&warehouse, through(6)).await, found(published.clone()));
+    assert_eq!(trigger(&warehouse, through(5)).await, found(published));
+
+    let next = trigger(&warehouse, through(9)).await;
+    assert_eq!((next.created, next.run.window), (true, days(7, 9)));
+    assert_eq!(trigger(&warehouse, through(9)).await, found(next.run));
+    take_up(&warehouse, at(2)).await.cancel().await;
+
+    publish_nothing(&warehouse, days(9, 9)).await;
+    let healing = trigger(&warehouse, through(10)).await;
+    assert_eq!((healing.created, healing.run.window), (true, days(7, 10)));
+    take_up(&warehouse, at(3)).await.cancel().await;
+
+    let filling = publish_nothing(&warehouse, days(7, 10)).await;
+    assert_eq!(trigger(&warehouse, through(10)).await, found(filling));
+}
+
+/// A published last day does not hide a gap before it.
+pub async fn the_schedule_heals_a_gap_before_its_last_day(warehouse: SharedWarehouse) {
+    publish_nothing(&warehouse, days(0, 1)).await;
+    publish_nothing(&warehouse, days(4, 4)).await;
+    let healing = trigger(&warehouse, WindowChoice::Unpublished { through: day(4) }).await;
+    assert_eq!((healing.created, healing.run.window), (true, days(2, 4)));
+}
+
+/// An active run that ends on the day will publish it, wherever it begins.
+pub async fn the_schedule_waits_for_an_active_run_that_ends_on_its_day(warehouse: SharedWarehouse) {
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
+    let backfill = trigger(&warehouse, WindowChoice::Days(days(-3, 4))).await.run;
+    let through = WindowChoice::Unpublished { through: day(4) };
+    assert_eq!(trigger(&warehouse, through).await, found(backfill.clone()));
+    assert_eq!(force(&warehouse, through).await, found(backfill));
+    let later = trigger(&warehouse, WindowChoice::Unpublished { through: day(5) }).await;
+    assert_eq!((later.created, later.run.window), (true, days(1, 5)));
+}
+
+/// Forced, a published day is run again, alone.
+pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: SharedWarehouse) {
+    let published = publish_nothing(&warehouse, days(0, 3)).await;
+    let forced = force(&warehouse, WindowChoice::Unpublished { through: day(3) }).await;
+    assert_eq!((forced.created, forced.run.window), (true, days(3, 3)));
+    assert_eq!(stage_states(&forced.run), [StageState::Pending; 4]);
+    take_up(&warehouse, at(2)).await.cancel().await;
+    let through = WindowChoice::Unpublished { through: day(3) };
+    assert_eq!(trigger(&warehouse, through).await, found(published));
+}

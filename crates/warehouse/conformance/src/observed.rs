@@ -1,0 +1,62 @@
+//! What can be seen of a warehouse from outside, to show that a call changed nothing.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use domain::FactRow;
+use warehouse_core::{Freshness, QuarantinedRow, Run, SharedWarehouse, UsageDayState};
+
+use crate::scene::{days, published};
+
+/// More rows than any behaviour leaves behind.
+const ALL: u32 = 100_000;
+
+/// Everything that readers of a warehouse see, but for its alerts: looking at
+/// those claims them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// Published rows.
+    pub rows: Vec<FactRow>,
+    /// Published days.
+    pub freshness: Option<Freshness>,
+    /// Runs with their stages.
+    pub runs: Vec<Run>,
+    /// Rejected rows.
+    pub quarantine: Vec<QuarantinedRow>,
+    /// Days that were fetched.
+    pub usage_days: Vec<UsageDayState>,
+}
+
+/// Looks at everything.
+pub async fn observe(warehouse: &SharedWarehouse) -> Observed {
+    let ever = days(-400, 400);
+    Observed {
+        rows: published(warehouse, ever).await,
+        freshness: warehouse.freshness().await.unwrap(),
+        runs: warehouse.runs(&[], None, ALL).await.unwrap(),
+        quarantine: warehouse.quarantined_rows(None, ALL).await.unwrap(),
+        usage_days: warehouse.usage_days(ever).await.unwrap(),
+    }
+}
+
+/// Polls `call` at most `polls` times, then drops it as a caller that goes away
+/// would. `None` if it was dropped before its end.
+pub async fn interrupted_after<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match call.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
