@@ -12,8 +12,8 @@ demo: ## Run the whole suite on sample data in one process
 	@$(CARGO) run --release -- demo
 
 .PHONY: build
-build: ## Build every binary (debug)
-	@$(CARGO) build --locked --workspace --bins
+build: ## Build every binary and test (debug)
+	@$(CARGO) build --locked --workspace --bins --tests
 
 .PHONY: release
 release: ## Build every binary (optimised)

@@ -5,6 +5,7 @@
 use std::{fs, time::Instant};
 
 use anyhow::{Context as _, Result};
+use domain::DateWindow;
 use e2e::{
     runs::{has_ended, stage},
     suite::{ACTIVITYCTL, Layout, STAGES, Settings, Suite},
@@ -32,7 +33,9 @@ async fn measure(days: u32) -> Result<Measurement> {
     let settings = Settings::default().flag("ingest-api", "--page-size", "1000");
     let mut suite = Suite::start(Layout::Standalone, settings).await?;
     let world = World::generate(WorldOptions { companies: COMPANIES, days, ..WorldOptions::default() });
-    let window = suite.sources.put_world(&world)?;
+    suite.sources.put_world(&world, world.end())?;
+    let (first, last) = (world.days().next(), world.days().last());
+    let window = DateWindow::new(first.context("no days")?, last.context("no days")?)?;
     say(&format!("{COMPANIES} companies, {days} days, {} usage records", suite.sources.book.len()));
 
     let started = Instant::now();

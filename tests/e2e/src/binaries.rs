@@ -36,7 +36,9 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 fn build() -> Result<BTreeMap<String, PathBuf>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--workspace", "--bins", "--message-format=json-render-diagnostics"])
+        // With the tests, as `cargo test` builds them: without, some dependencies would have other
+        // features and be built a second time.
+        .args(["build", "--workspace", "--bins", "--tests", "--message-format=json-render-diagnostics"])
         .current_dir(workspace_root())
         .stderr(Stdio::inherit())
         .output()

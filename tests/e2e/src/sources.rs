@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
-use domain::{DateWindow, date_window::parse_day};
+use domain::date_window::parse_day;
 use sample_sources::{ApiOptions, Faults, PRODUCT_USAGE_PATH, RequestLog, UsageBook, World, serve_api};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -79,18 +79,16 @@ impl Sources {
         Ok(fs::rename(partial, self.crm.join(name))?)
     }
 
-    /// Delivers an invented world as its sources are the morning after its last
-    /// day, and returns its days.
+    /// Delivers what the sources of an invented world know on the morning of `as_of`.
     ///
     /// # Errors
-    /// If it cannot be delivered or has no days.
-    pub fn put_world(&self, world: &World) -> Result<DateWindow> {
-        for export in world.days().map(|day| world.crm_export(day)) {
+    /// If it cannot be delivered.
+    pub fn put_world(&self, world: &World, as_of: NaiveDate) -> Result<()> {
+        for day in world.days().take_while(|day| *day < as_of) {
+            let export = world.crm_export(day);
             self.put_export(&export.file_name, export.csv)?;
         }
-        world.fill(&self.book, world.end())?;
-        let (first, last) = (world.days().next(), world.days().last());
-        Ok(DateWindow::new(first.context("it has no days")?, last.context("it has no days")?)?)
+        Ok(world.fill(&self.book, as_of)?)
     }
 
     /// Lets the product API know one more record, given as JSON.

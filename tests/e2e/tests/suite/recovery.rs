@@ -2,27 +2,58 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use domain::run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
+use anyhow::{Context as _, Result, bail};
+use domain::{
+    DateWindow,
+    run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
+};
 use e2e::{
+    alerts::AlertReceiver,
     binaries::SERVICES,
     fact_table::FactTable,
     runs::{has_begun, is_in, stage},
-    suite::{ACTIVITYCTL, Layout, Settings, Suite},
+    suite::{ACTIVITYCTL, Layout, STAGES, Settings, Suite},
+    vectors::Vector,
 };
 use proto::pipeline::v1::{Run, RunState, StageState};
 use sample_sources::{Fault, World, WorldOptions};
 
-/// Enough companies for stages that take a while.
-fn world() -> World {
-    World::generate(WorldOptions { seed: 11, companies: 400, days: 10, ..WorldOptions::default() })
+const DAYS: u32 = 12;
+
+/// A world whose first days are published and whose last ones are not yet.
+struct History {
+    world: World,
+    published: DateWindow,
+    all: DateWindow,
 }
 
-async fn undisturbed(world: &World) -> Result<FactTable> {
-    let suite = Suite::standalone().await?;
-    let window = suite.sources.put_world(world)?;
-    suite.publish(window).await?;
-    suite.fact(window).await
+impl History {
+    fn of(companies: usize) -> Result<Self> {
+        let options = WorldOptions { seed: 11, companies, days: DAYS, ..WorldOptions::default() };
+        let world = World::generate(options);
+        let days: Vec<_> = world.days().collect();
+        let (Some(first), Some(middle), Some(last)) = (days.first(), days.get(days.len() / 2), days.last())
+        else {
+            bail!("the world has no days")
+        };
+        Ok(Self { world, published: DateWindow::new(*first, *middle)?, all: DateWindow::new(*first, *last)? })
+    }
+
+    /// Publishes the first days, then lets the sources know the others, and what is late or corrected.
+    async fn begin(&self, suite: &Suite) -> Result<()> {
+        let morning_after = self.published.end().succ_opt().context("there is a day after")?;
+        suite.sources.put_world(&self.world, morning_after)?;
+        suite.publish(self.published).await?;
+        suite.sources.put_world(&self.world, self.world.end())
+    }
+
+    /// What must come out: all days in one run over the final sources.
+    async fn expected(&self) -> Result<FactTable> {
+        let suite = Suite::standalone().await?;
+        suite.sources.put_world(&self.world, self.world.end())?;
+        suite.publish(self.all).await?;
+        suite.fact(self.all).await
+    }
 }
 
 fn short_lease() -> Settings {
@@ -30,17 +61,34 @@ fn short_lease() -> Settings {
 }
 
 /// Kills `service` as soon as `stage_name` has begun, starts it again, and
-/// expects the run to end as if nothing had happened.
+/// expects the run to end as if nothing had happened. If the stage was over
+/// before the signal came, tries again with more to do.
 async fn killed_in(layout: Layout, service: &'static str, stage_name: &str) -> Result<()> {
-    let world = world();
-    let mut suite = Suite::start(layout, short_lease()).await?;
-    let window = suite.sources.put_world(&world)?;
-    let run = suite.trigger(window, false).await?.run.context("no run")?;
-    suite.watch_until(&run.run_id, |run| has_begun(run, stage_name)).await?;
-    suite.process(service)?.kill().await?;
-    suite.restart(service).await?;
-    suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
-    suite.fact(window).await?.must_equal(&undisturbed(&world).await?)
+    for companies in [500, 2_000, 8_000] {
+        let history = History::of(companies)?;
+        let mut suite = Suite::start(layout, short_lease()).await?;
+        history.begin(&suite).await?;
+        let run = suite.trigger(history.all, false).await?.run.context("no run")?;
+        suite.watch_until(&run.run_id, |run| has_begun(run, stage_name)).await?;
+        suite.process(service)?.kill().await?;
+        let interrupted = stored_state(&suite, &run.run_id, stage_name).await? != "SUCCEEDED";
+        suite.restart(service).await?;
+        suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
+        suite.fact(history.all).await?.must_equal(&history.expected().await?)?;
+        if interrupted {
+            return Ok(());
+        }
+    }
+    bail!("{stage_name} was always over before {service} was killed")
+}
+
+/// The state of a stage in the warehouse, whoever may be alive to tell.
+async fn stored_state(suite: &Suite, run_id: &str, stage: &str) -> Result<String> {
+    Ok(sqlx::query_scalar("SELECT state FROM pipeline_run_stages WHERE run_id = ? AND stage = ?")
+        .bind(run_id)
+        .bind(stage)
+        .fetch_one(&suite.warehouse().await?)
+        .await?)
 }
 
 #[tokio::test]
@@ -87,19 +135,83 @@ fn has_days(run: &Run) -> bool {
 
 #[tokio::test]
 async fn an_ingest_killed_in_the_middle_of_its_stage_is_tried_again() -> Result<()> {
-    let world = world();
+    let history = History::of(200)?;
     let mut suite = Suite::separate().await?;
-    let window = suite.sources.put_world(&world)?;
+    history.begin(&suite).await?;
     // The last day does not answer, so the stage has some days and cannot get them all.
-    suite.sources.faults.fail_next_for(window.end(), 100, Fault::SlowFirstByte(Duration::from_secs(3600)));
-    let run = suite.trigger(window, false).await?.run.context("no run")?;
+    suite.sources.faults.fail_next_for(
+        history.all.end(),
+        100,
+        Fault::SlowFirstByte(Duration::from_secs(3600)),
+    );
+    let run = suite.trigger(history.all, false).await?.run.context("no run")?;
     suite.watch_until(&run.run_id, has_days).await?;
     suite.process("ingest-api")?.kill().await?;
     suite.sources.faults.clear();
     suite.restart("ingest-api").await?;
     let run = suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
     assert!(stage(&run, STAGE_CALL_PRODUCT_API)?.attempt > 1, "{run:#?}");
-    suite.fact(window).await?.must_equal(&undisturbed(&world).await?)
+    suite.fact(history.all).await?.must_equal(&history.expected().await?)
+}
+
+#[tokio::test]
+async fn a_suite_killed_in_every_stage_of_one_run_still_ends_in_the_same_table() -> Result<()> {
+    let history = History::of(500)?;
+    let mut suite = Suite::start(Layout::Standalone, short_lease()).await?;
+    history.begin(&suite).await?;
+    let run = suite.trigger(history.all, false).await?.run.context("no run")?;
+    for stage_name in STAGES {
+        suite.watch_until(&run.run_id, |run| has_begun(run, stage_name)).await?;
+        suite.process(ACTIVITYCTL)?.kill().await?;
+        suite.restart(ACTIVITYCTL).await?;
+    }
+    suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
+    suite.fact(history.all).await?.must_equal(&history.expected().await?)
+}
+
+#[tokio::test]
+async fn an_alert_survives_the_death_of_the_coordinator_that_wrote_it() -> Result<()> {
+    let receiver = AlertReceiver::start().await?;
+    let settings = short_lease().flag("notifier", "--webhook-url", &receiver.url("/alerts"));
+    let mut suite = Suite::start(Layout::Separate, settings).await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    suite.sources.faults.fail_next(usize::MAX / 2, Fault::status(401));
+    // Nobody takes the alert before the coordinator is dead.
+    suite.process("notifier")?.kill().await?;
+    let run = suite.run_to_end(vector.window, false).await?;
+    assert_eq!(run.state(), RunState::Failed, "{run:#?}");
+    suite.process("coordinator")?.kill().await?;
+    assert_eq!(receiver.accepted("/alerts").len(), 0);
+
+    suite.restart("notifier").await?;
+    suite.restart("coordinator").await?;
+    let alerts = receiver.wait_for("/alerts", 1).await?;
+    let alert = alerts.first().context("none arrived")?;
+    assert!(alert.json.to_string().contains(&run.run_id), "{alert:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_suite_asked_to_end_in_the_middle_of_a_run_goes_on_when_it_is_back() -> Result<()> {
+    let history = History::of(200)?;
+    let settings = short_lease().variable("DRAIN_TIMEOUT", "1s");
+    let mut suite = Suite::start(Layout::Standalone, settings).await?;
+    history.begin(&suite).await?;
+    suite.sources.faults.fail_next_for(
+        history.all.end(),
+        100,
+        Fault::SlowFirstByte(Duration::from_secs(3600)),
+    );
+    let run = suite.trigger(history.all, false).await?.run.context("no run")?;
+    suite.watch_until(&run.run_id, has_days).await?;
+    let status = suite.process(ACTIVITYCTL)?.terminate().await?;
+    assert!(status.success(), "{status}");
+
+    suite.sources.faults.clear();
+    suite.restart(ACTIVITYCTL).await?;
+    suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
+    suite.fact(history.all).await?.must_equal(&history.expected().await?)
 }
 
 #[tokio::test]
