@@ -10,7 +10,7 @@ use tonic::Status;
 use crate::{
     connect::Connection,
     error::{Error, is_passing},
-    output::{notice, printable},
+    output::printable,
     progress::RunProgress,
 };
 
@@ -86,7 +86,7 @@ async fn follow(
         }
         let Some(delay) = delays.next() else { return Err(connection.failure(status)) };
         if connected || answered {
-            notice(format_args!("lost the server: {}; trying again", status.message()));
+            progress.note(format_args!("lost the server: {}; trying again", status.message()));
         }
         connected = false;
         tokio::time::sleep(delay).await;

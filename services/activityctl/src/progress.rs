@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     io::{self, Write},
 };
 
@@ -51,6 +52,12 @@ impl RunProgress {
             Self::Bars(bars) => LogWriter { area: Some(bars.area.clone()) },
             Self::Lines(_) => LogWriter { area: None },
         }
+    }
+
+    /// Tells something besides the stages.
+    pub fn note(&self, text: impl fmt::Display) {
+        // That nobody can read it is no reason to stop.
+        let _ = writeln!(self.log_writer(), "{text}");
     }
 
     /// Shows a run as it is now. A run that was not seen before starts afresh

@@ -1,5 +1,7 @@
 //! Every service in one process, over sources of the sample world.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::{net::SocketAddr, path::Path};
 
 use activityctl::standalone::{DataFolder, SuiteOptions, assemble};

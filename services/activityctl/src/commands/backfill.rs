@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     follow::{has_ended, success},
     format::table,
-    output::{Output, notice},
+    output::Output,
     progress::RunProgress,
 };
 
@@ -94,7 +94,7 @@ impl Backfill {
         let Some(run) = change.run else { return };
         if self.runs.last().is_none_or(|last| last.run_id != run.run_id) {
             let days = table::window(run.window.as_ref());
-            notice(format_args!(
+            self.progress.note(format_args!(
                 "run {} over {days} ({}/{} days done)",
                 run.run_id, change.days_done, change.days_total
             ));

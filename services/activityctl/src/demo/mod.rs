@@ -50,7 +50,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
     /// How many companies there are
-    #[arg(long, value_name = "N", default_value_t = 1500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     companies: u32,
 
     /// How many days of history there are

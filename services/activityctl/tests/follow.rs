@@ -1,0 +1,128 @@
+//! Waiting for a run across interruptions of its server.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use activityctl::{
+    connect::Connection,
+    error::Error,
+    follow::{FollowArgs, follow_to_success},
+    progress::RunProgress,
+};
+use proto::pipeline::v1::{
+    BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
+    ListRunsRequest, ListRunsResponse, RetryRunRequest, RetryRunResponse, Run, RunState, TriggerRunRequest,
+    TriggerRunResponse, WatchRunRequest, WatchRunResponse,
+    pipeline_service_server::{PipelineService, PipelineServiceServer},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tonic::{Request, Response, Status, async_trait, service::Routes};
+
+type Messages<T> = Pin<Box<dyn futures::Stream<Item = Result<T, Status>> + Send>>;
+
+/// What each call of `WatchRun` streams, one after the other.
+struct Scripted {
+    streams: Mutex<VecDeque<Vec<Result<RunState, Status>>>>,
+}
+
+fn unused<T>() -> Result<Response<T>, Status> {
+    Err(Status::unimplemented("not part of the script"))
+}
+
+#[async_trait]
+impl PipelineService for Scripted {
+    type WatchRunStream = Messages<WatchRunResponse>;
+    type BackfillStream = Messages<BackfillResponse>;
+
+    async fn watch_run(&self, _: Request<WatchRunRequest>) -> Result<Response<Self::WatchRunStream>, Status> {
+        let next = self.streams.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let script = next.ok_or_else(|| Status::not_found("the script has ended"))?;
+        let messages = script.into_iter().map(|message| {
+            message.map(|state| {
+                let run = Run { run_id: "r1".to_owned(), state: state.into(), ..Run::default() };
+                WatchRunResponse { run: Some(run) }
+            })
+        });
+        Ok(Response::new(Box::pin(futures::stream::iter(messages))))
+    }
+
+    async fn trigger_run(
+        &self,
+        _: Request<TriggerRunRequest>,
+    ) -> Result<Response<TriggerRunResponse>, Status> {
+        unused()
+    }
+
+    async fn get_run(&self, _: Request<GetRunRequest>) -> Result<Response<GetRunResponse>, Status> {
+        unused()
+    }
+
+    async fn list_runs(&self, _: Request<ListRunsRequest>) -> Result<Response<ListRunsResponse>, Status> {
+        unused()
+    }
+
+    async fn cancel_run(&self, _: Request<CancelRunRequest>) -> Result<Response<CancelRunResponse>, Status> {
+        unused()
+    }
+
+    async fn retry_run(&self, _: Request<RetryRunRequest>) -> Result<Response<RetryRunResponse>, Status> {
+        unused()
+    }
+
+    async fn backfill(&self, _: Request<BackfillRequest>) -> Result<Response<Self::BackfillStream>, Status> {
+        unused()
+    }
+}
+
+async fn follow(
+    reconnect_for: Duration,
+    streams: impl IntoIterator<Item = Vec<Result<RunState, Status>>>,
+) -> Result<Run, Error> {
+    let scripted = Scripted { streams: Mutex::new(streams.into_iter().collect()) };
+    let routes = Routes::new(PipelineServiceServer::new(scripted));
+    let (channel, server) =
+        runtime::channel::in_process("scripted", routes, CancellationToken::new()).unwrap();
+    let _server = AbortOnDropHandle::new(tokio::spawn(server.run));
+    let connection = Connection::through("http://scripted", channel);
+    follow_to_success(&connection, "r1", &FollowArgs { reconnect_for }, &mut RunProgress::for_stderr()).await
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_or_ends_early_is_taken_up_again() {
+    let run = follow(
+        Duration::from_secs(60),
+        [
+            vec![Ok(RunState::Running), Err(Status::unavailable("restarting"))],
+            vec![],
+            vec![Ok(RunState::Running), Ok(RunState::Succeeded)],
+        ],
+    )
+    .await
+    .unwrap();
+    assert_eq!(run.state(), RunState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_server_that_stays_away_is_given_up() {
+    let away = || vec![Err(Status::unavailable("restarting"))];
+    let error = follow(Duration::ZERO, [away(), away()]).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused(status) if status.message() == "restarting"), "{error}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_final() {
+    let error = follow(Duration::from_secs(60), []).await.unwrap_err();
+    assert_eq!(error.to_string(), "the script has ended (NOT_FOUND)");
+}
+
+#[tokio::test]
+async fn a_failed_run_has_its_own_exit_code() {
+    let error = follow(Duration::from_secs(60), [vec![Ok(RunState::Failed)]]).await.unwrap_err();
+    assert_eq!(error.exit_code(), 3, "{error}");
+}
