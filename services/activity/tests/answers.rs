@@ -30,6 +30,9 @@ impl Clock for FixedClock {
     }
 }
 
+/// A day, and the users and events of the companies that were active on it.
+type UsageOfDay = (NaiveDate, Vec<(&'static str, i32, i64)>);
+
 /// The service over a warehouse of its own.
 struct Suite {
     client: CompanyActivityServiceClient<Channel>,
@@ -58,7 +61,7 @@ impl Suite {
     async fn published() -> Self {
         let suite = Self::empty().await;
         let crm = vec![company("acme", "Acme"), company("globex", "Globex"), company("initech", "Initech")];
-        let usage: Vec<(NaiveDate, Vec<(&str, i32, i64)>)> = (0..=NEWEST)
+        let usage: Vec<UsageOfDay> = (0..=NEWEST)
             .map(|offset| {
                 let mut records = vec![("acme", 2, 5)];
                 records.extend((offset <= 3).then_some(("globex", 1, 3)));
