@@ -3,11 +3,11 @@
 use anyhow::{Context as _, Result};
 use domain::{
     DateWindow,
-    run::{DAILY_PIPELINE, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
+    run::{DAILY_PIPELINE, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
 use e2e::{
     alerts::{AlertReceiver, Delivery},
-    runs::{counters, stage, stage_states},
+    runs::{counters, has_begun, stage, stage_states},
     suite::{Layout, Settings, Suite},
     vectors::Vector,
 };
@@ -130,6 +130,72 @@ async fn passing_faults_of_the_product_api_pass_unnoticed() -> Result<()> {
     let run = suite.run_to_end(vector.window, false).await?;
     assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
     assert_eq!(suite.sources.faults.pending(), 0);
+    suite.fact(vector.window).await?.must_equal(&vector.expected)
+}
+
+#[tokio::test]
+async fn an_empty_answer_for_a_day_that_had_records_is_not_believed() -> Result<()> {
+    let suite = Suite::standalone().await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    suite.publish(vector.window).await?;
+    let before = suite.fact_csv(vector.window).await?;
+    let day = vector.window.start();
+    suite.sources.book.replace_day(day, Vec::<String>::new())?;
+
+    let run = suite.run_to_end(vector.window, true).await?;
+    assert_eq!(run.state(), RunState::Failed, "{run:#?}");
+    let failed = stage(&run, STAGE_CALL_PRODUCT_API)?;
+    assert_eq!(failed.error_code, "DATA_LOSS", "{failed:#?}");
+    assert!(failed.error_message.contains(&day.to_string()), "{failed:#?}");
+    assert_eq!(suite.fact_csv(vector.window).await?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_audit_that_blocks_leaves_the_published_table_alone() -> Result<()> {
+    let audits = tempfile::NamedTempFile::new()?;
+    std::fs::write(&audits, "source_rows_present: block\n")?;
+    let receiver = AlertReceiver::start().await?;
+    let settings = Settings::default()
+        .flag("transform", "--audit-file", &audits.path().display().to_string())
+        .flag("notifier", "--webhook-url", &receiver.url(WEBHOOK));
+    let suite = Suite::start(Layout::Standalone, settings).await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    let full = DateWindow::parse("2026-01-01", "2026-01-04")?;
+    suite.publish(full).await?;
+    let before = suite.fact_csv(vector.window).await?;
+
+    // Nobody used the product on the 5th, which is what the audit is there for.
+    let silent = DateWindow::parse("2026-01-05", "2026-01-05")?;
+    let run = fails_and_changes_nothing(&suite, vector.window, silent, STAGE_VALIDATE).await?;
+    let failed = stage(&run, STAGE_VALIDATE)?;
+    for text in ["source_rows_present", "2026-01-05"] {
+        assert!(failed.error_message.contains(text), "{failed:#?}");
+    }
+    assert_eq!(suite.fact_csv(vector.window).await?, before);
+    let alert = receiver.wait_for(WEBHOOK, 1).await?;
+    assert!(alert.first().is_some_and(|alert| alert.json.to_string().contains(STAGE_VALIDATE)), "{alert:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cancelled_run_publishes_nothing_and_can_be_continued() -> Result<()> {
+    let (suite, vector, day) = suite_before_the_last_day(Settings::default()).await?;
+    let before = suite.fact_csv(vector.window).await?;
+    suite
+        .sources
+        .faults
+        .fail_next(usize::MAX / 2, Fault::SlowFirstByte(std::time::Duration::from_secs(3600)));
+    let run_id = suite.trigger(day, false).await?.run.context("no run")?.run_id;
+    suite.watch_until(&run_id, |run| has_begun(run, STAGE_CALL_PRODUCT_API)).await?;
+    suite.command("coordinator", &["cancel", &run_id]).await?.success()?;
+    suite.watch_until(&run_id, |run| run.state() == RunState::Cancelled).await?;
+    assert_eq!(suite.fact_csv(vector.window).await?, before);
+
+    suite.sources.faults.clear();
+    suite.command("coordinator", &["retry", &run_id, "--wait"]).await?.success()?;
     suite.fact(vector.window).await?.must_equal(&vector.expected)
 }
 

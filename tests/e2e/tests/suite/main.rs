@@ -5,6 +5,8 @@ mod failures;
 mod idempotence;
 mod order;
 mod python;
+mod readers;
 mod recovery;
+mod schedule;
 mod standalone;
 mod vectors;

@@ -1,0 +1,99 @@
+//! What readers see while the table changes under them.
+
+use anyhow::{Context as _, Result};
+use e2e::{
+    fact_table::FactTable,
+    runs::has_ended,
+    suite::{Layout, Settings, Suite},
+    vectors::Vector,
+};
+use proto::activity::v1::{ExportCompanyActivityRequest, GetFreshnessRequest};
+use proto::pipeline::v1::RunState;
+use sample_sources::{World, WorldOptions};
+
+async fn readers_see_old_or_new(layout: Layout) -> Result<()> {
+    let world = World::generate(WorldOptions { companies: 300, days: 6, ..WorldOptions::default() });
+    let suite = Suite::start(layout, Settings::default()).await?;
+    suite.sources.put_world(&world, world.end())?;
+    let days = domain::DateWindow::new(
+        world.days().next().context("no days")?,
+        world.days().last().context("no days")?,
+    )?;
+    suite.publish(days).await?;
+    let old = suite.fact(days).await?;
+
+    // Every company changes on every day.
+    for day in days.days() {
+        let doubled = suite
+            .sources
+            .book
+            .records(day)
+            .into_iter()
+            .map(|record| record.replace("\"events\":", "\"events\":1"));
+        suite.sources.book.replace_day(day, doubled.collect::<Vec<_>>())?;
+    }
+    let run_id = suite.trigger(days, true).await?.run.context("no run")?.run_id;
+    let mut seen = Vec::new();
+    while !has_ended(&suite.run(&run_id).await?) {
+        seen.push(suite.fact(days).await?);
+    }
+    assert_eq!(suite.run(&run_id).await?.state(), RunState::Succeeded);
+    let new = suite.fact(days).await?;
+    assert!(new.must_equal(&old).is_err(), "nothing changed, so nothing was tested");
+    assert!(!seen.is_empty(), "the run was over at once, so nothing was tested");
+    for table in &seen {
+        let old_or_new = table.must_equal(&old).or_else(|_| table.must_equal(&new));
+        old_or_new.context("a reader saw a mixture")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn readers_of_one_process_see_the_old_table_or_the_new_one() -> Result<()> {
+    readers_see_old_or_new(Layout::Standalone).await
+}
+
+#[tokio::test]
+async fn readers_of_another_process_see_the_old_table_or_the_new_one() -> Result<()> {
+    readers_see_old_or_new(Layout::Separate).await
+}
+
+#[tokio::test]
+async fn answers_say_which_run_published_them() -> Result<()> {
+    let suite = Suite::separate().await?;
+    let vector = Vector::snapshots()?;
+    vector.deliver(&suite.sources)?;
+    let run = suite.run_to_end(vector.window, false).await?;
+    let mut activity = suite.activity()?;
+
+    let freshness = activity.get_freshness(GetFreshnessRequest {}).await?.into_inner();
+    let newest = freshness.newest.context("nothing is published")?;
+    assert_eq!((newest.run_id.as_str(), newest.activity_date.as_str()), (run.run_id.as_str(), "2026-02-20"));
+    assert_eq!(freshness.published_days, 22);
+
+    let all = ExportCompanyActivityRequest {
+        start_date: vector.window.start().to_string(),
+        end_date: vector.window.end().to_string(),
+        ..ExportCompanyActivityRequest::default()
+    };
+    let mut export = activity.export_company_activity(all).await?.into_inner();
+    let first = export.message().await?.context("the export is empty")?;
+    assert_eq!(first.publication.context("no publication")?.run_id, run.run_id);
+    let mut rows = first.activities.len();
+    while let Some(batch) = export.message().await? {
+        assert!(batch.publication.is_none());
+        rows += batch.activities.len();
+    }
+    assert_eq!(rows, vector.expected.len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_there_before_something_is_published() -> Result<()> {
+    let suite = Suite::standalone().await?;
+    let vector = Vector::gaps()?;
+    assert!(suite.fact(vector.window).await?.is_empty());
+    let freshness = suite.activity()?.get_freshness(GetFreshnessRequest {}).await?.into_inner();
+    assert_eq!((freshness.newest, freshness.published_days), (None, 0));
+    FactTable::parse(&suite.fact_csv(vector.window).await?).map(drop)
+}
