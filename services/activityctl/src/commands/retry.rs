@@ -4,12 +4,11 @@ use clap::Args;
 use proto::pipeline::v1::RetryRunRequest;
 
 use crate::{
+    commands::watch::wait,
     connect::{Connection, ServerArgs},
     error::Error,
-    follow::{FollowArgs, follow_to_success},
-    format::table,
+    follow::FollowArgs,
     output::Output,
-    progress::RunProgress,
 };
 
 const EXAMPLES: &str = "\
@@ -53,9 +52,7 @@ pub async fn execute(args: &RetryArgs, output: &mut Output) -> Result<(), Error>
     let run = run.ok_or(Error::Contract("has no run"))?;
     output.line(&run.run_id)?;
     if args.wait {
-        let run =
-            follow_to_success(&connection, &run.run_id, &args.follow, &mut RunProgress::for_stderr()).await?;
-        output.table(table::stages(&run))?;
+        wait(&connection, &run.run_id, &args.follow, output).await?;
     }
     Ok(())
 }

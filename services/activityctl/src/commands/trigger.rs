@@ -5,16 +5,16 @@ use proto::pipeline::v1::{Run, TriggerRunRequest};
 use runtime::stage::window_to_proto;
 
 use crate::{
+    commands::watch::wait,
     connect::{Connection, ServerArgs},
     days::DayRangeArgs,
     error::Error,
-    follow::{FollowArgs, follow_to_success},
+    follow::FollowArgs,
     format::{
         table,
         value::{run_state, run_trigger},
     },
     output::{Output, notice},
-    progress::RunProgress,
 };
 
 const EXAMPLES: &str = "\
@@ -70,9 +70,7 @@ pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Erro
     output.line(&run.run_id)?;
     notice(summary(&run, response.created));
     if args.wait {
-        let run =
-            follow_to_success(&connection, &run.run_id, &args.follow, &mut RunProgress::for_stderr()).await?;
-        output.table(table::stages(&run))?;
+        wait(&connection, &run.run_id, &args.follow, output).await?;
     }
     Ok(())
 }

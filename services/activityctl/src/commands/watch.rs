@@ -42,7 +42,19 @@ pub async fn execute(args: &WatchArgs, output: &mut Output) -> Result<(), Error>
     // Says at once that there is no such run or server; following keeps trying.
     let request = GetRunRequest { run_id: args.run_id.clone() };
     connection.pipeline().get_run(request).await.map_err(|status| connection.failure(status))?;
-    let run =
-        follow_to_success(&connection, &args.run_id, &args.follow, &mut RunProgress::for_stderr()).await?;
+    wait(&connection, &args.run_id, &args.follow, output).await
+}
+
+/// Waits until a run has ended, shows its progress, and then its stages.
+///
+/// # Errors
+/// If the server refuses or the run did not succeed.
+pub async fn wait(
+    connection: &Connection,
+    run_id: &str,
+    follow: &FollowArgs,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let run = follow_to_success(connection, run_id, follow, &mut RunProgress::for_stderr()).await?;
     output.table(table::stages(&run))
 }

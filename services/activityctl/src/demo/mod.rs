@@ -2,37 +2,20 @@
 
 mod report;
 mod sources;
+mod system;
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use chrono::{Days, NaiveDate};
-use clap::{
-    Args, Command, FromArgMatches,
-    builder::{OsStr, Resettable},
-};
+use clap::Args;
 use domain::DateWindow;
-use proto::pipeline::v1::{Run, TriggerRunRequest};
-use runtime::{Context, ServerOptions, serve, stage::window_to_proto};
+use runtime::Context;
 use sample_sources::WorldOptions;
-use tempfile::TempDir;
-use tokio::{sync::oneshot, task::JoinHandle};
 use tracing_subscriber::EnvFilter;
 
-use self::sources::SampleSources;
-use crate::{
-    connect::Connection,
-    error::Error,
-    follow::{FollowArgs, follow_to_success},
-    output::Output,
-    progress::RunProgress,
-    standalone::{self, DataFolder, SuiteOptions},
-};
+use self::system::{DemoFolder, DemoSystem};
+use crate::{error::Error, output::Output, progress::RunProgress};
 
 const EXAMPLES: &str = "\
 Makes up companies with a CRM that exports a file a day and a product API, runs the real
@@ -80,17 +63,21 @@ pub async fn run(
     mut output: Output,
     context: Context,
 ) -> Result<(), Error> {
-    let place = Place::open(args.data_dir.as_deref())?;
-    let story = Story::new(context.clock.yesterday(), args.days)?;
-    let stage = Stage::set(&args, &story, &place, &context).await?;
+    let folder = DemoFolder::open(args.data_dir.as_deref())?;
+    let timeline = Timeline::new(context.clock.yesterday(), args.days)?;
+    progress.note(format_args!(
+        "Making up {} companies and what they did for {} days ...",
+        args.companies, args.days
+    ));
+    let system = DemoSystem::start(world(&args, &timeline)?, &folder, &context).await?;
     let outcome = tokio::select! {
-        outcome = play(&args, &story, &stage, &mut progress, &mut output) => outcome,
+        outcome = run_both_mornings(&args, &timeline, &system, &mut progress, &mut output) => outcome,
         () = context.shutdown.cancelled() => Err(anyhow::anyhow!("interrupted").into()),
     };
     context.shutdown.cancel();
-    stage.clear().await?;
+    system.ended().await?;
     outcome?;
-    report::print_hints(args.data_dir.as_deref(), story.days, &mut output)
+    report::print_hints(args.data_dir.as_deref(), timeline.days, &mut output)
 }
 
 /// Starts the logs that `args` ask for, out of the way of the progress bars.
@@ -108,41 +95,53 @@ pub fn init_telemetry(args: &DemoArgs, progress: &RunProgress) -> Result<(), Err
         .map_err(|error| anyhow::anyhow!("logging cannot be started: {error}").into())
 }
 
-async fn play(
+async fn run_both_mornings(
     args: &DemoArgs,
-    story: &Story,
-    stage: &Stage,
+    timeline: &Timeline,
+    system: &DemoSystem,
     progress: &mut RunProgress,
     output: &mut Output,
 ) -> Result<(), Error> {
-    let records = stage.sources.advance_to(story.next_day).await?;
+    let records = system.sources.advance_to(timeline.next_day).await?;
     output.line(format_args!(
         "{} companies and {} days of history: {} CRM exports and {records} usage records",
         args.companies, args.days, args.days
     ))?;
-    let history = stage.run(story.history, progress).await?;
+    let history = system.run(timeline.history, progress).await?;
 
-    let records = stage.sources.advance_to(story.days_end_exclusive()).await? - records;
-    let day = story.next_day;
+    let records = system.sources.advance_to(timeline.morning_after()).await?.saturating_sub(records);
+    let day = timeline.next_day;
     output.line(format_args!(
         "\nThe next morning: {day} is over, {records} records came in, some of them for earlier days"
     ))?;
-    let next_day = stage.run(DateWindow::day(day), progress).await?;
+    let next_day = system.run(DateWindow::day(day), progress).await?;
 
     report::print_stages(&history, &next_day, output)?;
-    report::print_result(&stage.connection, &next_day, day, output).await
+    report::print_result(&system.connection, &next_day, day, output).await
+}
+
+fn world(args: &DemoArgs, timeline: &Timeline) -> anyhow::Result<WorldOptions> {
+    Ok(WorldOptions {
+        seed: args.seed,
+        companies: usize::try_from(args.companies)?,
+        first_day: timeline.days.start(),
+        days: u32::try_from(timeline.days.len_days())?,
+        ..WorldOptions::default()
+    })
 }
 
 /// Which days the demo is about.
 #[derive(Debug)]
-struct Story {
+struct Timeline {
+    /// What the first run covers.
     history: DateWindow,
+    /// What the second run covers.
     next_day: NaiveDate,
     /// All of them.
     days: DateWindow,
 }
 
-impl Story {
+impl Timeline {
     /// The history ends the day before `next_day`.
     fn new(next_day: NaiveDate, history_days: u32) -> anyhow::Result<Self> {
         let first_day = next_day.checked_sub_days(Days::new(u64::from(history_days)));
@@ -155,127 +154,17 @@ impl Story {
     }
 
     /// The morning on which the next day is over.
-    fn days_end_exclusive(&self) -> NaiveDate {
+    fn morning_after(&self) -> NaiveDate {
         self.next_day.succ_opt().unwrap_or(self.next_day)
-    }
-}
-
-/// Where the demo's files are.
-#[derive(Debug)]
-struct Place {
-    folder: DataFolder,
-    /// Removed with everything in it when dropped.
-    _temporary: Option<TempDir>,
-}
-
-impl Place {
-    fn open(data_dir: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(data_dir) = data_dir else {
-            let temporary =
-                TempDir::with_prefix("activityctl-demo-").context("cannot create a temporary folder")?;
-            return Ok(Self { folder: DataFolder::open(temporary.path())?, _temporary: Some(temporary) });
-        };
-        let is_used = fs::read_dir(data_dir).is_ok_and(|mut entries| entries.next().is_some());
-        anyhow::ensure!(!is_used, "the folder {} is not empty: name a new one", data_dir.display());
-        Ok(Self { folder: DataFolder::open(data_dir)?, _temporary: None })
-    }
-}
-
-/// The sources and the services, running.
-#[derive(Debug)]
-struct Stage {
-    sources: SampleSources,
-    connection: Connection,
-    services: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Stage {
-    async fn set(args: &DemoArgs, story: &Story, place: &Place, context: &Context) -> anyhow::Result<Self> {
-        let world = WorldOptions {
-            seed: args.seed,
-            companies: usize::try_from(args.companies)?,
-            first_day: story.days.start(),
-            days: u32::try_from(story.days.len_days())?,
-            ..WorldOptions::default()
-        };
-        let sources = SampleSources::start(world, place.folder.root(), context.shutdown.clone()).await?;
-        let options = suite_options(sources.api_url())?.with_defaults_in(&place.folder)?;
-        let (address, services) = serve_suite(options, context.clone()).await?;
-        let server = format!("http://{address}");
-        let connection = Connection::through(server.clone(), runtime::channel::connect(&server)?);
-        Ok(Self { sources, connection, services })
-    }
-
-    /// Runs the pipeline over some days, and shows its progress.
-    async fn run(&self, days: DateWindow, progress: &mut RunProgress) -> Result<Run, Error> {
-        let request =
-            TriggerRunRequest { window: Some(window_to_proto(days)), ..TriggerRunRequest::default() };
-        let response = self.connection.pipeline().trigger_run(request).await;
-        let run = response.map_err(|status| self.connection.failure(status))?.into_inner().run;
-        let run = run.ok_or(Error::Contract("has no run"))?;
-        // The server is this process: what does not answer now never will.
-        let follow = FollowArgs { reconnect_for: Duration::from_secs(1) };
-        follow_to_success(&self.connection, &run.run_id, &follow, progress).await
-    }
-
-    /// Waits for everything to end after the context has shut down.
-    async fn clear(self) -> anyhow::Result<()> {
-        drop(self.connection);
-        self.services.await??;
-        self.sources.ended().await
-    }
-}
-
-/// The services' defaults, whatever the environment says: it is meant for
-/// services that do real work.
-fn suite_options(product_api_url: String) -> anyhow::Result<SuiteOptions> {
-    let command = SuiteOptions::augment_args(Command::new("demo").no_binary_name(true))
-        .mut_args(|arg| arg.env(Resettable::<OsStr>::Reset));
-    let matches = command.try_get_matches_from(["--product-api-url", &product_api_url])?;
-    Ok(SuiteOptions::from_arg_matches(&matches)?)
-}
-
-async fn serve_suite(
-    options: SuiteOptions,
-    context: Context,
-) -> anyhow::Result<(SocketAddr, JoinHandle<anyhow::Result<()>>)> {
-    let suite = standalone::assemble(options, &context).await?;
-    let (listening, address) = oneshot::channel();
-    let server = ServerOptions { drain_timeout: Duration::from_secs(2), ..ServerOptions::default() };
-    let mut services = tokio::spawn(serve(suite, server, context, |address| {
-        let _ = listening.send(address);
-    }));
-    tokio::select! {
-        Ok(address) = address => Ok((address, services)),
-        ended = &mut services => {
-            ended??;
-            anyhow::bail!("the services ended before they listened")
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::{io, path::Path};
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::output::Captured;
 
     fn args(data_dir: &Path) -> DemoArgs {
         DemoArgs {
@@ -291,10 +180,10 @@ mod tests {
     async fn the_demo_shows_stages_rows_and_risks_and_keeps_its_folder_on_request() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("kept");
-        let printed = Shared::default();
-        let output = Output::plain(printed.clone());
+        let printed = Captured::default();
+        let output = printed.output();
         run(args(&folder), RunProgress::for_stderr(), output, Context::new()).await.unwrap();
-        let text = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap();
+        let text = printed.text();
         for expected in [
             "20 CRM exports",
             "act_copy_crm_csv",
@@ -311,26 +200,5 @@ mod tests {
         let again = run(args(&folder), RunProgress::for_stderr(), Output::plain(io::sink()), Context::new());
         let message = again.await.unwrap_err().to_string();
         assert!(message.contains("is not empty"), "{message}");
-    }
-
-    #[test]
-    fn a_temporary_place_leaves_nothing_behind() {
-        let place = Place::open(None).unwrap();
-        let root = place.folder.root().to_owned();
-        assert!(root.exists());
-        drop(place);
-        assert!(!root.exists());
-    }
-
-    #[test]
-    fn the_services_of_the_demo_ignore_the_environment() {
-        let command = SuiteOptions::augment_args(Command::new("demo"));
-        let from_environment = command.get_arguments().filter(|arg| arg.get_env().is_some()).count();
-        assert!(from_environment > 10);
-        let options = suite_options("http://127.0.0.1:1/v1/product-usage".to_owned()).unwrap();
-        assert_eq!(
-            options.ingest_api.product_api_url.as_deref(),
-            Some("http://127.0.0.1:1/v1/product-usage")
-        );
     }
 }

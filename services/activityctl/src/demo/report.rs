@@ -108,33 +108,18 @@ pub(super) fn print_hints(kept: Option<&Path>, days: DateWindow, output: &mut Ou
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use clap::Parser;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::output::Captured;
 
     #[test]
     fn hints_are_command_lines_that_parse() {
-        use clap::Parser;
-
         for kept in [None, Some(Path::new("demo-data"))] {
-            let printed = Shared::default();
+            let printed = Captured::default();
             let days = DateWindow::parse("2026-01-01", "2026-03-01").unwrap();
-            print_hints(kept, days, &mut Output::plain(printed.clone())).unwrap();
-            let text = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap().replace("\\\n", " ");
+            print_hints(kept, days, &mut printed.output()).unwrap();
+            let text = printed.text().replace("\\\n", " ");
             let lines: Vec<&str> =
                 text.lines().map(str::trim).filter(|line| line.starts_with("activityctl")).collect();
             assert!(lines.len() >= 3, "{text}");

@@ -46,7 +46,7 @@ pub struct StandaloneArgs {
     #[command(flatten)]
     suite: SuiteOptions,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Server and logs")]
     runtime: RuntimeArgs,
 }
 
@@ -55,6 +55,12 @@ pub struct StandaloneArgs {
 /// # Errors
 /// If the data folder is in use, a service cannot be put together or fails.
 pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
+    if args.suite.ingest_api.product_api_url.is_none() {
+        return Err(Error::Usage(
+            "--product-api-url is missing: name the product API's usage endpoint, or let `activityctl sample-api` serve one"
+                .to_owned(),
+        ));
+    }
     let folder = DataFolder::open(&args.data_dir)?;
     let suite = assemble(args.suite.with_defaults_in(&folder)?, &context).await?;
     let options = ServerOptions {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Arg, Args};
 use domain::run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
 use proto::{
     notifier::v1::notifier_service_server, stage::v1::stage_service_server,
@@ -18,30 +18,40 @@ use super::{DataFolder, StageRouter};
 /// The services' own options, and where the warehouse is.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
+#[command(
+    mut_arg("crm_url", |arg| default_help(arg, "<DATA_DIR>/crm/daily/")),
+    mut_arg("landing_url", |arg| default_help(arg, "<DATA_DIR>/landing/")),
+)]
 pub struct SuiteOptions {
     /// The warehouse [default: SQLite in the data folder]
     #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
     pub warehouse_url: Option<String>,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "CRM exports")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub ingest_crm: ingest_crm::Options,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Product API")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub ingest_api: ingest_api::Options,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Audits")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub transform: transform::Options,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Runs")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub coordinator: coordinator::Options,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Alerts")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub notifier: notifier::Options,
+}
+
+/// Adds to a flag's help what it is when it is not given.
+fn default_help(arg: Arg, default: &str) -> Arg {
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    arg.help(format!("{help} [default: {default}]"))
 }
 
 impl SuiteOptions {
