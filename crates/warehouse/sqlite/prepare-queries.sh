@@ -17,5 +17,5 @@ PYTHON
 
 rm -rf .sqlx && mkdir .sqlx
 touch src/lib.rs # the macros run only when the crate is compiled anew
-DATABASE_URL="sqlite://$scratch/schema.sqlite" SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check --quiet --package warehouse-sqlite
+WAREHOUSE_SQLITE_URL="sqlite://$scratch/schema.sqlite" SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check --quiet --package warehouse-sqlite
 echo "$(find .sqlx -name '*.json' | wc -l) queries checked"

@@ -1,0 +1,8 @@
+-- Of several rows for one company only the last stays.
+WITH
+winner AS (
+  SELECT company_id, MAX(line) AS line FROM crm_incoming GROUP BY company_id HAVING COUNT(*) > 1
+)
+DELETE FROM crm_incoming AS loser
+USING winner
+WHERE loser.company_id = winner.company_id AND loser.line < winner.line

@@ -1,0 +1,20 @@
+-- The ledger: new days, and published ones in which something changed.
+-- $1 run, $2 now
+WITH
+changed AS (
+  SELECT
+    activity_date,
+    COUNT(*) FILTER (WHERE change = 'NEW') - COUNT(*) FILTER (WHERE change = 'GONE') AS rows
+  FROM fact_candidates
+  WHERE change <> 'EQUAL'
+  GROUP BY activity_date
+)
+INSERT INTO published_days AS published (activity_date, run_id, published_at, row_count)
+SELECT day.activity_date, $1, $2, COALESCE(changed.rows, 0)
+FROM fact_build_days AS day
+LEFT JOIN changed USING (activity_date)
+WHERE day.is_new OR changed.activity_date IS NOT NULL
+ON CONFLICT (activity_date) DO UPDATE SET
+  run_id = excluded.run_id,
+  published_at = excluded.published_at,
+  row_count = published.row_count + excluded.row_count

@@ -1,0 +1,6 @@
+-- In one order, so that two loads that name the same new companies do not block each other.
+INSERT INTO known_companies (company_id)
+SELECT company_id FROM usage_changes AS changed
+WHERE is_present AND NOT EXISTS (SELECT 1 FROM known_companies AS known WHERE known.company_id = changed.company_id)
+ORDER BY company_id
+ON CONFLICT (company_id) DO NOTHING

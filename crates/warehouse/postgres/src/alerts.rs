@@ -1,0 +1,111 @@
+//! The coordinator's outbox and the notifier's memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use warehouse_core::{AlertLog, AlertOutbox, NewAlert, PendingAlert, Result};
+
+use crate::{
+    PostgresWarehouse,
+    database::{failed, storable},
+    rows::corrupt,
+};
+
+/// Writes an alert to the outbox within the caller's transaction.
+pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> Result<()> {
+    let error_message = storable(&alert.error_message);
+    sqlx::query_file!(
+        "sql/runs/insert_alert.sql",
+        alert.alert_key,
+        alert.pipeline,
+        alert.stage,
+        i32::try_from(alert.attempt).map_err(corrupt)?,
+        alert.error_code,
+        error_message.as_ref(),
+        alert.run_id,
+        alert.business_date,
+        alert.failed_at
+    )
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+#[async_trait]
+impl AlertOutbox for PostgresWarehouse {
+    async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>> {
+        let rows = sqlx::query_file!("sql/runs/claim_alerts.sql", i64::from(limit), claim.as_secs_f64())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        let mut alerts = rows
+            .into_iter()
+            .map(|row| {
+                Ok(PendingAlert {
+                    alert: NewAlert {
+                        alert_key: row.alert_key,
+                        pipeline: row.pipeline,
+                        stage: row.stage,
+                        attempt: u32::try_from(row.attempt).map_err(corrupt)?,
+                        error_code: row.error_code,
+                        error_message: row.error_message,
+                        run_id: row.run_id,
+                        business_date: row.business_date,
+                        failed_at: row.failed_at,
+                    },
+                    tries: u32::try_from(row.tries - 1).map_err(corrupt)?,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        // RETURNING promises no order.
+        alerts.sort_by_key(|pending| pending.alert.failed_at);
+        Ok(alerts)
+    }
+
+    async fn settle_alert(&self, alert_key: &str, now: DateTime<Utc>) -> Result<()> {
+        sqlx::query!("UPDATE alert_outbox SET settled_at = $2 WHERE alert_key = $1", alert_key, now)
+            .execute(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    async fn defer_alert(&self, alert_key: &str, delay: Duration, problem: &str) -> Result<()> {
+        let problem = storable(problem);
+        sqlx::query_file!("sql/runs/defer_alert.sql", alert_key, delay.as_secs_f64(), problem.as_ref())
+            .execute(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AlertLog for PostgresWarehouse {
+    async fn delivered_channels(&self, alert_key: &str) -> Result<Vec<String>> {
+        sqlx::query_scalar!(
+            "SELECT channel FROM alert_deliveries WHERE alert_key = $1 ORDER BY channel",
+            alert_key
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)
+    }
+
+    async fn record_delivery(&self, alert_key: &str, channel: &str, now: DateTime<Utc>) -> Result<()> {
+        sqlx::query!(
+            "INSERT INTO alert_deliveries (alert_key, channel, delivered_at) VALUES ($1, $2, $3)
+             ON CONFLICT (alert_key, channel) DO NOTHING",
+            alert_key,
+            channel,
+            now
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(failed)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! Connecting to the database, and transactions on it.
+
+use std::{borrow::Cow, str::FromStr, time::Duration};
+
+use sqlx::{
+    Executor, PgConnection, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use url::Url;
+use warehouse_core::{Error, Result};
+
+use crate::{PostgresWarehouse, migration};
+
+/// Connections for everything but exports, unless the URL says otherwise.
+const CONNECTIONS: u32 = 10;
+
+/// The URL's parameter that says otherwise.
+const CONNECTIONS_PARAMETER: &str = "max_connections";
+
+/// Exports at a time. They last as long as their readers like, so they have
+/// connections of their own.
+const EXPORTS: u32 = 8;
+
+/// How long to wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a URL says.
+pub(crate) struct Location {
+    /// Holds the password: never to be printed.
+    pub(crate) connect: PgConnectOptions,
+    connections: u32,
+}
+
+pub(crate) fn parse(url: &str) -> Result<Location> {
+    // What the parsers complain of may contain the password, so they are not quoted.
+    let invalid = || {
+        Error::Precondition(
+            "the warehouse URL is no Postgres URL: use postgres://user:password@host:5432/database"
+                .to_owned(),
+        )
+    };
+    let mut url = Url::parse(url).map_err(|_| invalid())?;
+    let mut connections = CONNECTIONS;
+    let mut parameters = Vec::new();
+    for (name, value) in url.query_pairs() {
+        if name == CONNECTIONS_PARAMETER {
+            connections = value.parse().ok().filter(|count| *count > 0).ok_or_else(|| {
+                Error::Precondition(format!(
+                    "{CONNECTIONS_PARAMETER} in the warehouse URL is not a number from 1: {value:?}"
+                ))
+            })?;
+        } else {
+            parameters.push((name.into_owned(), value.into_owned()));
+        }
+    }
+    url.set_query(None);
+    if !parameters.is_empty() {
+        url.query_pairs_mut().extend_pairs(parameters);
+    }
+    let connect = PgConnectOptions::from_str(url.as_str()).map_err(|_| invalid())?;
+    Ok(Location { connect: connect.application_name("company-activity"), connections })
+}
+
+pub(crate) async fn open(url: &str) -> Result<PostgresWarehouse> {
+    let Location { connect, connections } = parse(url)?;
+    migration::migrate(&connect).await?;
+    let exports = pool(EXPORTS).connect_lazy_with(connect.clone());
+    let pool = pool(connections).connect_with(connect).await.map_err(failed)?;
+    Ok(PostgresWarehouse { pool, exports })
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(prepare(connection)))
+        // A cancelled `begin` leaves its transaction open on the pooled
+        // connection; whoever borrowed it next would run inside
+        // (github.com/transact-rs/sqlx/issues/4393).
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Where no transaction is open, which is the usual case, this is
+                // no error. A connection that fails here is not used again.
+                Ok(connection.execute("ROLLBACK").await.is_ok())
+            })
+        })
+}
+
+/// How statements run on every connection.
+async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
+    // Plans are made for the days at hand, so that partitions of other days are
+    // not even looked at. Notices of what exists already are no news.
+    connection
+        .execute("SET plan_cache_mode = 'force_custom_plan'; SET client_min_messages = 'error'")
+        .await
+        .map(|_| ())
+}
+
+impl PostgresWarehouse {
+    /// A transaction that may write. Each statement sees what was committed
+    /// before it, so what is read after a lock is the truth while it is held. A
+    /// client whose host went away in the middle loses its locks after a while.
+    pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Postgres>> {
+        self.pool
+            .begin_with("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2min'")
+            .await
+            .map_err(failed)
+    }
+
+    /// A transaction that sees one committed state.
+    pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Postgres>> {
+        self.pool.begin_with(BEGIN_READ).await.map_err(failed)
+    }
+
+    /// The same for as long as somebody reads an export.
+    pub(crate) async fn begin_export(&self) -> Result<Transaction<'static, Postgres>> {
+        self.exports.begin_with(BEGIN_READ).await.map_err(failed)
+    }
+}
+
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// Counts a change to staged data, so that candidates built before it are stale,
+/// and keeps publishes out until the caller's transaction ends.
+pub(crate) async fn bump_staging_version(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1")
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// What sqlx says, in the words of the contract.
+pub(crate) fn failed(error: sqlx::Error) -> Error {
+    let is_transient = match &error {
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(cause) => cause.code().is_some_and(|code| is_transient(&code)),
+        _ => false,
+    };
+    if is_transient { Error::Unavailable(Box::new(error)) } else { Error::Internal(Box::new(error)) }
+}
+
+/// Whether the same transaction may succeed later, by the SQLSTATE of its failure.
+fn is_transient(code: &str) -> bool {
+    // The classes connection exception, transaction rollback (deadlock),
+    // insufficient resources and operator intervention (shutdown, cancelled).
+    ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+        // lock_not_available, idle_in_transaction_session_timeout
+        || matches!(code, "55P03" | "25P03")
+}
+
+/// A count as Postgres stores it.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count as Postgres returned it.
+pub(crate) fn counted(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+/// Text as Postgres can store it: NUL, which it cannot, becomes the replacement character.
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_bounds_the_connections() {
+        assert_eq!(parse("postgres://me@db/activity").unwrap().connections, CONNECTIONS);
+        let location = parse("postgres://me@db/activity?max_connections=3&application_name=x").unwrap();
+        assert_eq!(location.connections, 3);
+        assert_eq!(location.connect.get_database(), Some("activity"));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_without_being_quoted() {
+        for url in ["postgres://u:secret@db:port/x", "postgres://u:secret@db/x?max_connections=0"] {
+            let problem = parse(url).err().map(|error| error.to_string()).unwrap();
+            assert!(!problem.contains("secret"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_transient() {
+        for code in ["08006", "40001", "40P01", "53300", "57P01", "57P03", "55P03", "25P03"] {
+            assert!(is_transient(code), "{code}");
+        }
+        for code in ["23505", "28P01", "42601", "22003"] {
+            assert!(!is_transient(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn text_with_a_nul_is_stored_without() {
+        assert_eq!(storable("a\0b"), "a\u{fffd}b");
+        assert!(matches!(storable("ab"), Cow::Borrowed("ab")));
+    }
+}

@@ -1,0 +1,98 @@
+//! Streaming a delivery into tables of the connection: memory holds one buffer,
+//! whatever the delivery's size, and nothing is locked however slow its source is.
+
+use chrono::{DateTime, Utc};
+use domain::{Counters, Rejection, SourceRow};
+use futures::TryStreamExt;
+use sqlx::{Executor, PgConnection};
+use warehouse_core::{Error, Fence, Result, RowStream};
+
+use crate::{
+    copy_rows::CopyRows,
+    database::{failed, stored},
+    quarantine,
+};
+
+/// Bytes a message: enough to forget what a message costs.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Rejected rows a statement.
+const BATCH_REJECTIONS: usize = 1_000;
+
+/// Where a delivery comes from and who loads it: what the quarantine records.
+pub(crate) struct Delivery<'a> {
+    /// The file, relative to its storage root.
+    pub(crate) origin: &'a str,
+    pub(crate) fence: &'a Fence,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// The tables that take a delivery.
+pub(crate) trait IncomingTable<T> {
+    /// Creates them for the connection.
+    const CREATE: &'static str;
+
+    /// Copies accepted rows into theirs, in the binary format.
+    const COPY: &'static str;
+
+    /// Encodes an accepted row.
+    fn encode(rows: &mut CopyRows, line: i64, row: &T);
+}
+
+/// Reads the whole delivery: accepted rows into `Table`, the others into
+/// `quarantine_incoming`. Returns what was read and rejected.
+pub(crate) async fn read<T, Table: IncomingTable<T>>(
+    connection: &mut PgConnection,
+    mut rows: RowStream<'_, T>,
+) -> Result<Counters> {
+    connection.execute(Table::CREATE).await.map_err(failed)?;
+    quarantine::create_incoming(connection).await?;
+    let mut counters = Counters::default();
+    let mut rejected = Vec::new();
+    loop {
+        let is_over = copy::<T, Table>(connection, &mut rows, &mut counters, &mut rejected).await?;
+        // Nothing else can be said to the database in the middle of a COPY.
+        quarantine::insert_incoming(connection, &mut rejected).await?;
+        if is_over {
+            return Ok(counters);
+        }
+    }
+}
+
+/// Copies accepted rows until the delivery is over, which is returned, or enough
+/// rejected ones have come together.
+async fn copy<T, Table: IncomingTable<T>>(
+    connection: &mut PgConnection,
+    rows: &mut RowStream<'_, T>,
+    counters: &mut Counters,
+    rejected: &mut Vec<Rejection>,
+) -> Result<bool> {
+    let mut copy = connection.copy_in_raw(Table::COPY).await.map_err(failed)?;
+    let mut encoded = CopyRows::begin();
+    let is_over = loop {
+        match rows.try_next().await {
+            Ok(Some(SourceRow::Accepted { line, row })) => Table::encode(&mut encoded, stored(line), &row),
+            Ok(Some(SourceRow::Rejected(rejection))) => {
+                counters.rows_rejected += 1;
+                rejected.push(rejection);
+            }
+            Ok(None) => break true,
+            Err(error) => {
+                copy.abort("the source broke off").await.map_err(failed)?;
+                return Err(Error::Source(error));
+            }
+        }
+        counters.rows_read += 1;
+        if encoded.len() >= BUFFER_BYTES {
+            copy.send(encoded.take()).await.map_err(failed)?;
+        }
+        if rejected.len() == BATCH_REJECTIONS {
+            break false;
+        }
+    };
+    encoded.end();
+    copy.send(encoded.take()).await.map_err(failed)?;
+    // Only this tells that the database has got everything.
+    copy.finish().await.map_err(failed)?;
+    Ok(is_over)
+}

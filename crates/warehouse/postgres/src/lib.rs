@@ -1,0 +1,78 @@
+//! The production engine: Postgres through sqlx.
+//!
+//! Several coordinators and stage services write at the same time. Every
+//! transaction locks what its decisions rest on; these always in this order, which
+//! keeps them from waiting for each other in a circle:
+//!
+//! - control: the pipeline ([locks]), then its runs, then their stages;
+//! - data: what is loaded or built ([locks]), then the row that counts changes
+//!   to staging and publishes, and at the very end the stage ([fence]).
+//!
+//! Deliveries stream by COPY into tables of their connection before any lock is
+//! taken, so a slow source keeps nobody waiting. Statements live in `sql/` and
+//! are checked against the schema when this crate is compiled.
+
+mod activity;
+mod alerts;
+mod build;
+mod copy_rows;
+mod crm;
+mod crm_history;
+mod database;
+mod fence;
+mod incoming;
+mod locks;
+mod measure;
+mod migration;
+mod publish;
+mod quarantine;
+mod rows;
+mod run_choice;
+mod run_rows;
+mod runs;
+mod usage;
+
+use std::fmt;
+
+use sqlx::PgPool;
+use warehouse_core::{Result, Warehouse};
+
+/// The production engine.
+#[derive(Clone)]
+pub struct PostgresWarehouse {
+    /// Connections for everything that is over soon.
+    pool: PgPool,
+    /// Connections that exports hold while they last.
+    exports: PgPool,
+}
+
+impl PostgresWarehouse {
+    /// Connects to the database that `url` names
+    /// (`postgres://user:password@host:5432/database`) and brings its schema up
+    /// to date. `max_connections` in the URL's query bounds the connections in
+    /// use at a time, exports aside; it is 10 without.
+    ///
+    /// # Errors
+    /// If the URL is none, or the database cannot be reached or migrated.
+    pub async fn open(url: &str) -> Result<Self> {
+        database::open(url).await
+    }
+
+    /// Brings the schema up to date and does nothing else. Any number of
+    /// processes may do so at the same time.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<()> {
+        migration::migrate(&database::parse(url)?.connect).await
+    }
+}
+
+impl fmt::Debug for PostgresWarehouse {
+    /// Says nothing of where it is connected to: connect options hold the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresWarehouse").finish_non_exhaustive()
+    }
+}
+
+impl Warehouse for PostgresWarehouse {}

@@ -1,0 +1,37 @@
+//! Locks on things that are no rows. They last until the caller's transaction
+//! ends and belong to it alone, so no crash and no connection pooler leaves one behind.
+
+use sqlx::PgConnection;
+use warehouse_core::Result;
+
+use crate::database::failed;
+
+/// What is locked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lock<'a> {
+    /// Which run of this pipeline is created or taken up.
+    Pipeline(&'a str),
+    /// Staged usage.
+    Usage,
+    /// Staged CRM exports.
+    Crm,
+    /// The candidates of a build.
+    Candidates,
+}
+
+impl Lock<'_> {
+    /// Waits for the lock.
+    pub(crate) async fn take(self, connection: &mut PgConnection) -> Result<()> {
+        let (class, name) = match self {
+            Self::Pipeline(pipeline) => ("pipeline", pipeline),
+            Self::Usage => ("warehouse", "usage"),
+            Self::Crm => ("warehouse", "crm"),
+            Self::Candidates => ("warehouse", "candidates"),
+        };
+        sqlx::query!("SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))", class, name)
+            .execute(connection)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! The quarantine.
+
+use async_trait::async_trait;
+use domain::Rejection;
+use sqlx::{Executor, PgConnection};
+use uuid::Uuid;
+use warehouse_core::{QuarantineReader, QuarantinedRow, Result};
+
+use crate::{
+    PostgresWarehouse,
+    database::{counted, failed, storable, stored},
+    incoming::Delivery,
+};
+
+#[async_trait]
+impl QuarantineReader for PostgresWarehouse {
+    async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>> {
+        let rows = sqlx::query_file!("sql/quarantine/newest.sql", run_id, i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| QuarantinedRow {
+                run_id: row.run_id,
+                stage: row.stage,
+                origin: row.origin,
+                line: counted(row.line),
+                reason: row.reason,
+                raw: row.raw,
+                quarantined_at: row.quarantined_at,
+            })
+            .collect())
+    }
+}
+
+/// Creates the connection's table for the rejected rows of a delivery.
+pub(crate) async fn create_incoming(connection: &mut PgConnection) -> Result<()> {
+    connection.execute(include_str!("../sql/quarantine/create_incoming.sql")).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Takes over rejected rows of the delivery.
+pub(crate) async fn insert_incoming(
+    connection: &mut PgConnection,
+    rejected: &mut Vec<Rejection>,
+) -> Result<()> {
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    let mut lines = Vec::with_capacity(rejected.len());
+    let mut reasons = Vec::with_capacity(rejected.len());
+    let mut raws = Vec::with_capacity(rejected.len());
+    for Rejection { line, reason, raw } in rejected.drain(..) {
+        lines.push(stored(line));
+        reasons.push(storable(&reason.to_string()).into_owned());
+        raws.push(storable(&raw).into_owned());
+    }
+    sqlx::query_file!("sql/quarantine/insert_incoming.sql", &lines, &reasons, &raws)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Makes the quarantine of the delivery's file what the delivery rejected.
+pub(crate) async fn replace(connection: &mut PgConnection, delivery: &Delivery<'_>) -> Result<()> {
+    let Delivery { origin, fence, now } = delivery;
+    sqlx::query_file!("sql/quarantine/delete_gone.sql", origin)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query_file!("sql/quarantine/upsert_changed.sql", origin, fence.run_id, fence.stage, now)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Runs and their stages as rows.
+
+use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
+use sqlx::PgConnection;
+use uuid::Uuid;
+use warehouse_core::{Error, NewRun, Result, Run, RunStage};
+
+use crate::{
+    database::{counted, failed},
+    rows::corrupt,
+};
+
+/// Inserts a queued run and its stages.
+pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<()> {
+    sqlx::query_file!(
+        "sql/runs/insert_run.sql",
+        new.run_id,
+        new.pipeline,
+        window.start(),
+        window.end(),
+        new.trigger.as_str(),
+        new.created_at
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
+    for (position, stage) in (0_i32..).zip(&new.stages) {
+        sqlx::query_file!(
+            "sql/runs/insert_stage.sql",
+            new.run_id,
+            stage.stage,
+            position,
+            stage.service,
+            &stage.depends_on
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The run with an id that a query returned, if it returned one.
+pub(crate) async fn find_by(connection: &mut PgConnection, id: Option<Uuid>) -> Result<Option<Run>> {
+    match id {
+        Some(id) => find(connection, id).await,
+        None => Ok(None),
+    }
+}
+
+/// A run that must exist.
+pub(crate) async fn load(connection: &mut PgConnection, run_id: Uuid) -> Result<Run> {
+    find(connection, run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))
+}
+
+/// A run that must exist, and that nobody else changes until the caller's
+/// transaction ends.
+pub(crate) async fn load_locked(connection: &mut PgConnection, run_id: Uuid) -> Result<Run> {
+    sqlx::query!("SELECT run_id FROM pipeline_runs WHERE run_id = $1 FOR NO KEY UPDATE", run_id)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+    load(connection, run_id).await
+}
+
+/// A run with its stages, if there is one by that id.
+pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<Option<Run>> {
+    let row = sqlx::query_file!("sql/runs/find.sql", run_id)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Run {
+        run_id,
+        pipeline: row.pipeline,
+        window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
+        trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
+        state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
+        lease_epoch: row.lease_epoch,
+        created_at: row.created_at,
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+        traceparent: row.traceparent,
+        stages: stages(connection, run_id).await?,
+    }))
+}
+
+async fn stages(connection: &mut PgConnection, run_id: Uuid) -> Result<Vec<RunStage>> {
+    let rows =
+        sqlx::query_file!("sql/runs/stages.sql", run_id).fetch_all(connection).await.map_err(failed)?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(RunStage {
+                stage: row.stage,
+                service: row.service,
+                depends_on: row.depends_on,
+                state: StageState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
+                attempt: u32::try_from(row.attempt).map_err(corrupt)?,
+                failures: u32::try_from(row.failures).map_err(corrupt)?,
+                started_at: row.started_at,
+                ended_at: row.ended_at,
+                counters: Counters {
+                    rows_read: counted(row.rows_read),
+                    rows_written: counted(row.rows_written),
+                    rows_unchanged: counted(row.rows_unchanged),
+                    rows_duplicate: counted(row.rows_duplicate),
+                    rows_rejected: counted(row.rows_rejected),
+                    rows_removed: counted(row.rows_removed),
+                    bytes_read: counted(row.bytes_read),
+                },
+                remarks: row.remarks,
+                error_code: row.error_code,
+                error_message: row.error_message,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,25 @@
+//! Fresh warehouses, each on a database of its own that was copied from a migrated one.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use test_postgres::Database;
+use tokio::sync::OnceCell;
+use warehouse_core::SharedWarehouse;
+use warehouse_postgres::PostgresWarehouse;
+
+/// A fresh warehouse, and what keeps its database.
+pub(crate) async fn open() -> (Database, SharedWarehouse) {
+    static TEMPLATE: OnceCell<Database> = OnceCell::const_new();
+    let template = TEMPLATE
+        .get_or_init(|| async {
+            let database = Database::create().await.unwrap();
+            PostgresWarehouse::migrate(&database.url()).await.unwrap();
+            database
+        })
+        .await;
+    let database = template.copy().await.unwrap();
+    let warehouse = PostgresWarehouse::open(&database.url()).await.unwrap();
+    (database, Arc::new(warehouse))
+}

@@ -1,0 +1,17 @@
+//! Databases on a throw-away Postgres for tests.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! let database = test_postgres::Database::create().await?; // empty, dropped with the value
+//! let copy = database.copy().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! They live on the server that `TEST_POSTGRES_URL` names (its user must be
+//! allowed to create databases), else on a private cluster that the first of them
+//! starts and that ends with the test process, however that ends.
+
+mod cluster;
+mod database;
+
+pub use database::Database;
