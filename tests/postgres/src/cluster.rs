@@ -53,7 +53,17 @@ fn start() -> Result<Cluster> {
     }
     let data = folder.join("data");
     run(as_owner(&binaries.join("initdb"))
-        .args(["--username", OWNER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"])
+        .args([
+            "--username",
+            OWNER,
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C.UTF-8",
+            "--no-sync",
+        ])
         .arg("--pgdata")
         .arg(&data))?;
     run(as_owner(&binaries.join("pg_ctl"))
@@ -87,7 +97,9 @@ fn binaries() -> Result<PathBuf> {
     }
     let installed = fs::read_dir(DEBIAN).into_iter().flatten().flatten();
     let newest = installed
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")))
+        })
         .filter(|(_, folder)| folder.join("initdb").exists())
         .max();
     match newest {

@@ -249,6 +249,18 @@ CREATE TABLE published_days (
 
 -- ---------------------------------------------------------------- partitions
 
+-- Whether `parent` has a partition of that name by now: read from the table, for
+-- the name lookup's cache does not hear of what others made while this one waited.
+CREATE FUNCTION has_partition(parent TEXT, partition TEXT) RETURNS BOOLEAN
+LANGUAGE sql VOLATILE AS $$
+  SELECT EXISTS (
+    SELECT 1
+    FROM pg_inherits
+    JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = parent::REGCLASS AND relname = partition
+  )
+$$;
+
 -- Makes sure that `parent` has the monthly partitions that hold the days from
 -- `first_day` to `last_day`, however far in the past.
 --
@@ -263,10 +275,10 @@ DECLARE
 BEGIN
   WHILE month <= last_day LOOP
     partition := parent || to_char(month, '"_y"YYYY"m"MM');
-    IF to_regclass(quote_ident(partition)) IS NULL THEN
-      -- Whoever waited here finds the partition that the other one made.
+    IF NOT has_partition(parent, partition) THEN
       PERFORM pg_advisory_xact_lock(hashtext('ensure_month_partitions'), hashtext(parent));
-      IF to_regclass(quote_ident(partition)) IS NULL THEN
+      -- Whoever waited here may find the partition that the other one made.
+      IF NOT has_partition(parent, partition) THEN
         EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', partition, parent);
         EXECUTE format(
           'ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
@@ -278,7 +290,7 @@ BEGIN
   END LOOP;
 END;
 $$;
-REVOKE EXECUTE ON FUNCTION ensure_month_partitions FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION has_partition, ensure_month_partitions FROM PUBLIC;
 
 -- Lets the planner know of the day's partition of `parent` once `rows_written`
 -- make a difference: right after a bulk load, where autovacuum would be too late.

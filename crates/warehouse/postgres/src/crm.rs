@@ -10,7 +10,7 @@ use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
     crm_history::{self, Neighbourhood},
-    database::{failed, stored},
+    database::{begin_write, failed, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
@@ -57,7 +57,8 @@ impl CrmStaging for PostgresWarehouse {
         rows: RowStream<'_, CrmCompany>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome> {
-        let mut transaction = self.begin_write().await?;
+        let mut connection = self.connect_load().await?;
+        let mut transaction = begin_write(&mut connection).await?;
         fence::check(&mut transaction, fence).await?;
         let mut counters = incoming::read::<_, CrmIncoming>(&mut transaction, rows).await?;
         counters.bytes_read = export.bytes;

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, str::FromStr, time::Duration};
 
 use sqlx::{
-    Executor, PgConnection, Postgres, Transaction,
+    Connection, Executor, PgConnection, Postgres, Transaction,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use url::Url;
@@ -79,8 +80,8 @@ fn pool(connections: u32) -> PgPoolOptions {
         // (github.com/transact-rs/sqlx/issues/4393).
         .after_release(|connection, _| {
             Box::pin(async move {
-                // Where no transaction is open, which is the usual case, this is
-                // no error. A connection that fails here is not used again.
+                // Where no transaction is open, which is the usual case, this is no
+                // error. A connection on which it fails is not used again.
                 Ok(connection.execute("ROLLBACK").await.is_ok())
             })
         })
@@ -98,13 +99,18 @@ async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
 
 impl PostgresWarehouse {
     /// A transaction that may write. Each statement sees what was committed
-    /// before it, so what is read after a lock is the truth while it is held. A
-    /// client whose host went away in the middle loses its locks after a while.
+    /// before it, so what is read after a lock is the truth while it is held.
     pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Postgres>> {
-        self.pool
-            .begin_with("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2min'")
-            .await
-            .map_err(failed)
+        self.pool.begin_with(BEGIN_WRITE).await.map_err(failed)
+    }
+
+    /// A connection for one load, closed behind it. A COPY that is cancelled, at
+    /// whatever moment, leaves a connection on which questions and answers no
+    /// longer match, and nothing can tell.
+    pub(crate) async fn connect_load(&self) -> Result<PoolConnection<Postgres>> {
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        connection.close_on_drop();
+        Ok(connection)
     }
 
     /// A transaction that sees one committed state.
@@ -118,7 +124,15 @@ impl PostgresWarehouse {
     }
 }
 
+/// A client whose host went away in the middle loses its locks after a while.
+const BEGIN_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2min'";
+
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// A transaction like [`PostgresWarehouse::begin_write`]'s on a connection of one's own.
+pub(crate) async fn begin_write(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
+    connection.begin_with(BEGIN_WRITE).await.map_err(failed)
+}
 
 /// Counts a change to staged data, so that candidates built before it are stale,
 /// and keeps publishes out until the caller's transaction ends.
@@ -170,6 +184,8 @@ pub(crate) fn storable(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use super::*;
 
     #[test]
@@ -202,5 +218,49 @@ mod tests {
     fn text_with_a_nul_is_stored_without() {
         assert_eq!(storable("a\0b"), "a\u{fffd}b");
         assert!(matches!(storable("ab"), Cow::Borrowed("ab")));
+    }
+
+    async fn one_connection(database: &test_postgres::Database) -> sqlx::PgPool {
+        pool(1).connect_with(parse(&database.url()).unwrap().connect).await.unwrap()
+    }
+
+    async fn backend(pool: &sqlx::PgPool) -> i32 {
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again() {
+        let database = test_postgres::Database::create().await.unwrap();
+        let pool = one_connection(&database).await;
+        let first = backend(&pool).await;
+        pool.begin().await.unwrap().commit().await.unwrap();
+        drop(pool.begin().await.unwrap());
+        assert_eq!(backend(&pool).await, first);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_was_cancelled_while_it_began_is_not_inherited() {
+        let database = test_postgres::Database::create().await.unwrap();
+        let pool = one_connection(&database).await;
+        for polls in 1.. {
+            let mut beginning = Box::pin(pool.begin());
+            let mut left = polls;
+            let begun = std::future::poll_fn(|context| {
+                left -= 1;
+                match beginning.as_mut().poll(context) {
+                    Poll::Pending if left > 0 => Poll::Pending,
+                    state => Poll::Ready(state.is_ready()),
+                }
+            })
+            .await;
+            drop(beginning);
+            let transaction = async || -> i64 {
+                sqlx::query_scalar("SELECT txid_current()").fetch_one(&pool).await.unwrap()
+            };
+            assert_ne!(transaction().await, transaction().await, "after {polls} polls");
+            if begun {
+                break;
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use warehouse_core::{Error, Fence, LoadOutcome, Result, RowStream, UsageDay, Usa
 use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
-    database::{bump_staging_version, counted, failed, stored},
+    database::{begin_write, bump_staging_version, counted, failed, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
@@ -56,7 +56,8 @@ impl UsageStaging for PostgresWarehouse {
         rows: RowStream<'_, UsageRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome> {
-        let mut transaction = self.begin_write().await?;
+        let mut connection = self.connect_load().await?;
+        let mut transaction = begin_write(&mut connection).await?;
         fence::check(&mut transaction, fence).await?;
         let mut counters = incoming::read::<_, UsageIncoming>(&mut transaction, rows).await?;
         counters.bytes_read = day.bytes;

@@ -135,6 +135,8 @@ pub async fn an_interrupted_publish_is_whole_or_nothing(warehouse: SharedWarehou
         let rolling = rolling_users(&published(&warehouse, week()).await);
         let stage = run.reload().await.stages.swap_remove(3);
         if stage.state == StageState::Succeeded {
+            // A publish may commit after its caller went away, and between two looks.
+            let rolling = rolling_users(&published(&warehouse, week()).await);
             assert_eq!(rolling, [2; 14], "after {polls} polls");
             assert!(polls > 1, "the publish was never interrupted");
             break;

@@ -1,0 +1,203 @@
+//! What Postgres promises beyond the behaviours of every engine.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod migrated;
+
+use std::sync::Arc;
+
+use domain::{
+    CrmCompany,
+    run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
+};
+use futures::future;
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use test_postgres::Database;
+use warehouse_conformance::scene::{
+    at, company, day, days, export, hold_run, id, publish_run, published, records, rejected,
+};
+use warehouse_postgres::PostgresWarehouse;
+
+async fn connect(database: &Database) -> PgConnection {
+    database.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap()
+}
+
+async fn partitions_of(database: &Database, parent: &str) -> Vec<String> {
+    let mut connection = connect(database).await;
+    let partitions = sqlx::query_scalar(
+        "SELECT inhrelid::regclass::TEXT FROM pg_inherits WHERE inhparent = $1::regclass ORDER BY 1",
+    )
+    .bind(parent)
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    partitions
+}
+
+#[tokio::test]
+async fn processes_that_start_together_migrate_once() {
+    let database = Database::create().await.unwrap();
+    let url = database.url();
+    let opened = future::join_all((0..4).map(|_| PostgresWarehouse::open(&url))).await;
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    let mut connection = connect(&database).await;
+    let applied: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&mut connection).await.unwrap();
+    let known = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count();
+    assert_eq!(usize::try_from(applied).unwrap(), known);
+}
+
+#[tokio::test]
+async fn an_engine_tells_nothing_of_its_password() {
+    let (_database, warehouse) = migrated::open().await;
+    assert_eq!(format!("{warehouse:?}"), "PostgresWarehouse { .. }");
+}
+
+#[tokio::test]
+async fn months_get_their_partitions_however_far_back() {
+    let (database, warehouse) = migrated::open().await;
+    let usage = [(day(-700), vec![("acme", 1, 1)]), (day(0), vec![("acme", 1, 1)])];
+    publish_run(&warehouse, days(-1, 31), at(1), &[], &usage).await;
+    let staged = ["stg_product_usage_y2024m02", "stg_product_usage_y2026m01"];
+    assert_eq!(partitions_of(&database, "stg_product_usage").await, staged);
+    let published =
+        ["y2025m12", "y2026m01", "y2026m02"].map(|month| format!("fact_company_activity_{month}"));
+    assert_eq!(partitions_of(&database, "fact_company_activity").await, published);
+}
+
+#[tokio::test]
+async fn a_month_that_two_need_at_once_gets_one_partition() {
+    let (database, _warehouse) = migrated::open().await;
+    let ensure = async || {
+        let mut connection = connect(&database).await;
+        connection
+            .execute("SELECT ensure_month_partitions('stg_product_usage', '2020-01-15', '2020-12-01')")
+            .await
+            .unwrap();
+    };
+    future::join_all((0..6).map(|_| ensure())).await;
+    assert_eq!(partitions_of(&database, "stg_product_usage").await.len(), 12);
+}
+
+#[tokio::test]
+async fn a_new_month_does_not_wait_for_readers() {
+    let (database, warehouse) = migrated::open().await;
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    let mut reader = connect(&database).await;
+    let mut reading = reader.begin().await.unwrap();
+    reading.execute("SELECT * FROM fact_company_activity").await.unwrap();
+    publish_run(&warehouse, days(60, 60), at(2), &[], &[(day(60), vec![("acme", 1, 1)])]).await;
+    assert_eq!(published(&warehouse, days(60, 60)).await.len(), 1);
+    reading.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_reader_role_sees_what_is_published_and_nothing_else() {
+    let (database, warehouse) = migrated::open().await;
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    let mut connection = connect(&database).await;
+    let relations: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT relname::TEXT, has_table_privilege('activity_reader', oid, 'SELECT')
+         FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') ORDER BY 1",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    let readable: Vec<&str> =
+        relations.iter().filter(|(_, readable)| *readable).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(readable, ["fact_company_activity", "published_days"]);
+
+    connection.execute("SET ROLE activity_reader").await.unwrap();
+    let users: i64 = sqlx::query_scalar(r#"SELECT "7d_active_users" FROM fact_company_activity"#)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(users, 1);
+    connection.execute("DELETE FROM fact_company_activity").await.unwrap_err();
+    connection.execute("SELECT * FROM stg_product_usage").await.unwrap_err();
+    connection.execute("SELECT ensure_month_partitions('x', '2020-01-01', '2020-01-01')").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn the_seeds_staging_view_has_each_companys_newest_version() {
+    let (database, warehouse) = migrated::open().await;
+    let run = hold_run(&warehouse, days(0, 5), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    run.load_crm(&crm, &export(day(5), "1"), &[company("acme", "new"), company("Zed", "Zed")]).await.unwrap();
+    run.load_crm(&crm, &export(day(0), "1"), &[company("acme", "old"), company("gone", "gone")])
+        .await
+        .unwrap();
+    let rows: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT company_id, name, country FROM stg_crm_companies ORDER BY company_id")
+            .fetch_all(&mut connect(&database).await)
+            .await
+            .unwrap();
+    let row = |company: &str, name: &str| (company.to_owned(), name.to_owned(), "SG".to_owned());
+    assert_eq!(rows, [row("Zed", "Zed"), row("acme", "new"), row("gone", "gone")]);
+}
+
+#[tokio::test]
+async fn text_that_postgres_cannot_hold_is_loaded_all_the_same() {
+    let (_database, warehouse) = migrated::open().await;
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let odd =
+        CrmCompany { country: Some("tab\t, quote\", \\N, nul\0".to_owned()), ..company("acme", "Acme") };
+    let rows = vec![
+        domain::SourceRow::Accepted { line: 2, row: odd },
+        rejected(3, "no company", "nul \0 in the middle"),
+    ];
+    run.load_crm_rows(&crm, &export(day(0), "1"), rows).await.unwrap();
+    let quarantined = warehouse.quarantined_rows(None, 10).await.unwrap();
+    assert_eq!(quarantined.first().unwrap().raw, "nul \u{fffd} in the middle");
+    run.complete(&crm).await;
+    let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+    run.complete(&api).await;
+    run.build().await;
+    run.publish().await;
+    let row = published(&warehouse, days(0, 0)).await.swap_remove(0);
+    assert_eq!(
+        (row.key.company_id, row.country.as_deref()),
+        (id("acme"), Some("tab\t, quote\", \\N, nul\u{fffd}"))
+    );
+}
+
+#[tokio::test]
+async fn a_delivery_larger_than_every_buffer_arrives_whole() {
+    let (_database, warehouse) = migrated::open().await;
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+    let names: Vec<String> = (0..12_000).map(|number| format!("company {number:06}")).collect();
+    let numbers: Vec<_> = names.iter().map(|name| (name.as_str(), 1, 2)).collect();
+    let mut rows = records(day(0), &numbers);
+    rows.extend((20_000..22_500).map(|line| rejected(line, "bad", "?")));
+    let counters = run.load_usage(&api, day(0), rows.clone()).await.unwrap().counters;
+    assert_eq!((counters.rows_read, counters.rows_written, counters.rows_rejected), (14_500, 12_000, 2_500));
+    let again = run.load_usage(&api, day(0), rows).await.unwrap().counters;
+    assert_eq!((again.rows_written, again.rows_unchanged, again.rows_rejected), (0, 12_000, 2_500));
+    assert_eq!(warehouse.quarantined_rows(None, 10_000).await.unwrap().len(), 2_500);
+}
+
+#[tokio::test]
+async fn loads_of_two_runs_at_once_keep_each_other_whole() {
+    let (_database, warehouse) = migrated::open().await;
+    let names: Vec<String> = (0..500).map(|number| format!("company {number:06}")).collect();
+    let daily = hold_run(&warehouse, days(0, 3), at(1)).await;
+    let other = warehouse_conformance::scene::hold_run_of(&warehouse, "pl_other", days(0, 3), at(1)).await;
+    let runs = [Arc::new(daily), Arc::new(other)];
+    let loads = runs.iter().enumerate().map(|(number, run)| {
+        let numbers: Vec<_> = names.iter().map(|name| (name.as_str(), 1, 1)).collect();
+        async move {
+            let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+            for on in 0..4 {
+                let numbers =
+                    if number == 0 { numbers.clone() } else { numbers.iter().rev().copied().collect() };
+                run.load_usage(&api, day(on), records(day(on), &numbers)).await.unwrap();
+            }
+        }
+    });
+    future::join_all(loads).await;
+    let staged = warehouse.usage_days(days(0, 3)).await.unwrap();
+    assert_eq!(staged.iter().map(|day| day.records).collect::<Vec<_>>(), [500; 4]);
+}
