@@ -22,6 +22,7 @@ release: ## Build every binary (optimised)
 .PHONY: test
 test: lint-proto build ## Install what the tests need, then run every test
 	@tests/setup/python.sh >/dev/null
+	@tests/setup/postgres.sh >/dev/null
 	@tests/run.sh
 
 .PHONY: test-unit

@@ -292,17 +292,26 @@ END;
 $$;
 REVOKE EXECUTE ON FUNCTION has_partition, ensure_month_partitions FROM PUBLIC;
 
--- Lets the planner know of the day's partition of `parent` once `rows_written`
--- make a difference: right after a bulk load, where autovacuum would be too late.
-CREATE FUNCTION analyze_if_grown(parent TEXT, day DATE, rows_written BIGINT) RETURNS VOID
+-- Lets the planner know the partitions of `parent` from `first_day` to `last_day`
+-- once `rows_written` make a difference to one of them: right after bulk writes,
+-- where autovacuum comes too late for whoever reads next.
+CREATE FUNCTION analyze_if_grown(parent TEXT, first_day DATE, last_day DATE, rows_written BIGINT) RETURNS VOID
 LANGUAGE plpgsql AS $$
 DECLARE
-  partition TEXT := parent || to_char(day, '"_y"YYYY"m"MM');
-  known_rows REAL := (SELECT reltuples FROM pg_class WHERE oid = to_regclass(quote_ident(partition)));
+  grown TEXT;
 BEGIN
-  IF rows_written >= 10000 AND rows_written > 0.2 * known_rows THEN
-    EXECUTE format('ANALYZE %I', partition);
+  IF rows_written < 10000 THEN
+    RETURN;
   END IF;
+  FOR grown IN
+    SELECT relname
+    FROM generate_series(date_trunc('month', first_day::TIMESTAMP), last_day, INTERVAL '1 month') AS months (month)
+    JOIN pg_inherits ON inhparent = parent::REGCLASS
+    JOIN pg_class ON pg_class.oid = inhrelid AND relname = parent || to_char(month, '"_y"YYYY"m"MM')
+    WHERE rows_written > 0.2 * reltuples
+  LOOP
+    EXECUTE format('ANALYZE %I', grown);
+  END LOOP;
 END;
 $$;
 REVOKE EXECUTE ON FUNCTION analyze_if_grown FROM PUBLIC;

@@ -229,6 +229,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn plans_are_made_for_the_values_at_hand() {
+        let database = test_postgres::Database::create().await.unwrap();
+        let pool = one_connection(&database).await;
+        let mode: String = sqlx::query_scalar("SHOW plan_cache_mode").fetch_one(&pool).await.unwrap();
+        assert_eq!(mode, "force_custom_plan");
+    }
+
+    #[tokio::test]
     async fn a_connection_is_used_again() {
         let database = test_postgres::Database::create().await.unwrap();
         let pool = one_connection(&database).await;

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{Error, Fence, PublishOutcome, Result};
 
-use crate::database::{counted, failed};
+use crate::database::{counted, failed, stored};
 
 /// Keeps loads and publishes from changing what is staged and published until
 /// the caller's transaction ends.
@@ -95,9 +95,18 @@ async fn write_rows(connection: &mut PgConnection, any_gone: bool, now: DateTime
         .await
         .map_err(failed)?;
     let written = sqlx::query_file!("sql/fact/publish_changed.sql", now)
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .map_err(failed)?
         .rows_affected();
+    sqlx::query!(
+        "SELECT analyze_if_grown('fact_company_activity', $1, $2, $3)",
+        first_day,
+        last_day,
+        stored(written)
+    )
+    .execute(connection)
+    .await
+    .map_err(failed)?;
     Ok((written, removed))
 }

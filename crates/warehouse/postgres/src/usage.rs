@@ -163,10 +163,14 @@ async fn write_changes(connection: &mut PgConnection, day: NaiveDate, counters: 
         .await
         .map_err(failed)?
         .rows_affected();
-    sqlx::query!("SELECT analyze_if_grown('stg_product_usage', $1, $2)", day, stored(counters.rows_written))
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query!(
+        "SELECT analyze_if_grown('stg_product_usage', $1, $1, $2)",
+        day,
+        stored(counters.rows_written)
+    )
+    .execute(connection)
+    .await
+    .map_err(failed)?;
     Ok(())
 }
 
