@@ -113,6 +113,7 @@ macro_rules! suite {
             an_answer_tells_its_newest_publication
             a_row_is_found_by_its_key
             an_export_sees_one_state_while_a_publish_goes_on
+            open_exports_do_not_keep_others_waiting
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
             freshness_tells_the_newest_day

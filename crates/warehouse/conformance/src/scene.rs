@@ -21,6 +21,9 @@ pub const HOLDER: &str = "conformance";
 /// Long enough that no test outlives it.
 pub const TTL: Duration = Duration::from_secs(3_600);
 
+/// A day, and the active users and events of companies on it.
+pub type UsageOfDay<'a> = (NaiveDate, Vec<(&'a str, i32, i64)>);
+
 /// The day `offset` days after 2026-01-01.
 #[must_use]
 pub fn day(offset: i64) -> NaiveDate {
@@ -227,11 +230,7 @@ impl HeldRun {
     }
 
     /// Ingests through both ingest stages: exports, then days of usage.
-    pub async fn ingest(
-        &self,
-        exports: &[(CrmExport, Vec<CrmCompany>)],
-        usage: &[(NaiveDate, Vec<(&str, i32, i64)>)],
-    ) {
+    pub async fn ingest(&self, exports: &[(CrmExport, Vec<CrmCompany>)], usage: &[UsageOfDay<'_>]) {
         let crm = self.begin(STAGE_COPY_CRM_CSV).await;
         for (export, companies) in exports {
             self.load_crm(&crm, export, companies).await.unwrap();
@@ -292,7 +291,7 @@ pub async fn publish_run(
     window: DateWindow,
     now: DateTime<Utc>,
     exports: &[(CrmExport, Vec<CrmCompany>)],
-    usage: &[(NaiveDate, Vec<(&str, i32, i64)>)],
+    usage: &[UsageOfDay<'_>],
 ) -> PublishOutcome {
     let run = hold_run(warehouse, window, now).await;
     run.ingest(exports, usage).await;
