@@ -62,7 +62,7 @@ pub async fn serve(
         .await
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let address = listener.local_addr()?;
-    let (health, health_server) = tonic_health::server::health_reporter();
+    let (mut health, health_server) = tonic_health::server::health_reporter();
     let names: Vec<&'static str> = service.grpc.iter().map(|grpc| grpc.name).collect();
     for name in names.iter().copied().chain([""]) {
         health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
@@ -86,11 +86,15 @@ pub async fn serve(
         () = context.shutdown.cancelled() => Ok(()),
         ended = tasks.join_next() => task_result(ended),
     };
-    for name in names.into_iter().chain([""]) {
+    for name in names.iter().copied().chain([""]) {
         health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
     }
     context.shutdown.cancel();
     stop_accepting.cancel();
+    // Whoever watches the health has been told; an open watch would use up the whole drain.
+    for name in names.into_iter().chain([""]) {
+        health.clear_service_status(name).await;
+    }
     let drained = drain(&mut tasks, &options, &context).await;
     outcome.and(drained)
 }

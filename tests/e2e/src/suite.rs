@@ -252,7 +252,11 @@ impl Suite {
         Ok(self.processes.get(host).with_context(|| format!("{host} was never started"))?.address())
     }
 
-    fn url_of(&self, service: &'static str) -> Result<String> {
+    /// The same as a URL.
+    ///
+    /// # Errors
+    /// If it was never started.
+    pub fn url_of(&self, service: &'static str) -> Result<String> {
         Ok(format!("http://{}", self.address_of(service)?))
     }
 
