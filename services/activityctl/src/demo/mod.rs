@@ -70,10 +70,7 @@ pub async fn run(
         args.companies, args.days
     ));
     let system = DemoSystem::start(world(&args, &timeline)?, &folder, &context).await?;
-    let outcome = tokio::select! {
-        outcome = run_both_mornings(&args, &timeline, &system, &mut progress, &mut output) => outcome,
-        () = context.shutdown.cancelled() => Err(anyhow::anyhow!("interrupted").into()),
-    };
+    let outcome = run_both_mornings(&args, &timeline, &system, &mut progress, &mut output).await;
     context.shutdown.cancel();
     system.ended().await?;
     outcome?;
