@@ -11,8 +11,8 @@ use domain::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, CrmExport, Fence, LoadOutcome, NewAlert, NewRun, NewStage, PublishOutcome, Result, Run,
-    SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay, WindowChoice,
+    ActivityQuery, CrmExport, Fence, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage, PublishOutcome,
+    Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay, WindowChoice,
 };
 
 /// Who takes up runs.
@@ -265,6 +265,14 @@ impl HeldRun {
     /// Fails an attempt, for good or not.
     pub async fn fail(&self, fence: &Fence, will_retry: bool) {
         self.warehouse.fail_stage(fence, &failure(will_retry), None, self.now).await.unwrap();
+    }
+
+    /// Waits until nothing of a dropped call is under way: what its database
+    /// connection still commits or rolls back ends before the run it has
+    /// checked can be written.
+    pub async fn settle(&self) {
+        let (run_id, epoch) = (self.run.run_id, self.run.lease_epoch);
+        assert_eq!(self.warehouse.renew_lease(run_id, epoch, TTL).await.unwrap(), LeaseState::Held);
     }
 
     /// Ends the run.
