@@ -30,6 +30,7 @@ macro_rules! suite {
             a_run_succeeds_with_its_last_stage
             a_run_is_cancelled_with_its_unfinished_stages
             a_retried_run_keeps_what_succeeded
+            a_run_is_not_retried_beside_an_active_one
             runs_are_listed_newest_first_in_pages
         }
         $crate::suite! {@area $open, triggers:
