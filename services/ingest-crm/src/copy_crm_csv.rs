@@ -9,7 +9,7 @@ use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
-use tracing::info;
+use tracing::{info, warn};
 use warehouse::{CrmExport, Fence, SharedWarehouse, SnapshotLimits};
 
 use crate::{
@@ -91,7 +91,7 @@ impl Attempt<'_> {
             return Err(Error::Refused(refused));
         }
         if loaded_before == files.len() {
-            outcome.remarks.push(self.nothing_new_remark(files.len()).await?);
+            outcome.remarks.push(self.nothing_new_remark(files.len()));
         }
         let now = self.stage.clock.now();
         self.stage.warehouse.complete_stage(&self.fence, outcome.counters, &outcome.remarks, now).await?;
@@ -136,18 +136,16 @@ impl Attempt<'_> {
         }
     }
 
-    /// What to say if no file was loaded and none refused. Without any export
-    /// there are no companies to publish; but once days are published, their
-    /// companies are known, and a CRM that is late must not cost a day of usage.
-    async fn nothing_new_remark(&self, files: usize) -> Result<String, Error> {
+    /// What to say if no file was loaded and none refused. Not even the very
+    /// first run fails for it: usage cannot be fetched again later, and companies
+    /// are filled in on all published days once an export arrives.
+    fn nothing_new_remark(&self, files: usize) -> String {
         let location = &self.stage.storage;
         if files > 0 {
-            return Ok(format!("no new CRM export: all {files} in {location} are already loaded"));
+            return format!("no new CRM export: all {files} in {location} are already loaded");
         }
-        match self.stage.warehouse.freshness().await? {
-            Some(_) => Ok(format!("no CRM export in {location}: companies stay as they were loaded before")),
-            None => Err(Error::NoExports { location: location.to_string() }),
-        }
+        warn!(%location, "there is no CRM export");
+        format!("there is no CRM export (*.csv) in {location}: companies stay as they are known so far")
     }
 }
 
