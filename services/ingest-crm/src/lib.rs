@@ -9,8 +9,7 @@
 //!   other files are loaded, then the stage fails and names each bad file, line
 //!   and reason.
 //! - A file whose content is already loaded is not read again. If there is no
-//!   new file the stage succeeds with a remark; if there is no file at all and
-//!   nothing was ever published, it fails.
+//!   new file, or none at all, the stage succeeds with a remark.
 
 mod company_columns;
 mod company_rows;
