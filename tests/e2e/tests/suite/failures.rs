@@ -8,7 +8,8 @@ use domain::{
 use e2e::{
     alerts::{AlertReceiver, Delivery},
     runs::{counters, has_begun, stage, stage_states},
-    suite::{Layout, Settings, Suite},
+    settings::{Layout, Settings},
+    suite::Suite,
     vectors::Vector,
 };
 use proto::pipeline::v1::{RetryRunRequest, Run, RunState, StageState};

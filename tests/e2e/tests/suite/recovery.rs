@@ -11,8 +11,9 @@ use e2e::{
     alerts::AlertReceiver,
     binaries::SERVICES,
     fact_table::FactTable,
-    runs::{has_begun, is_in, stage},
-    suite::{ACTIVITYCTL, Layout, STAGES, Settings, Suite},
+    runs::{STAGES, has_begun, is_in, stage},
+    settings::{Layout, Settings},
+    suite::{ACTIVITYCTL, Suite},
     vectors::Vector,
 };
 use proto::pipeline::v1::{Run, RunState, StageState};

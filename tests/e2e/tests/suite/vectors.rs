@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
-    suite::{Layout, Settings, Suite},
+    settings::{Layout, Settings},
+    suite::Suite,
     vectors::Vector,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
