@@ -26,4 +26,4 @@ pub use secret::{Secret, SecretError, read_secret};
 pub use server::{ServerOptions, serve};
 pub use service::{BackgroundTask, GrpcRoutes, Service};
 pub use status::{code_name, status};
-pub use telemetry::init as init_telemetry;
+pub use telemetry::{has_colours, init as init_telemetry};
