@@ -4,7 +4,11 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use activityctl::standalone::{DataFolder, SuiteOptions, assemble};
+use activityctl::{
+    commands::activity::rows,
+    connect::Connection,
+    standalone::{DataFolder, SuiteOptions, assemble},
+};
 use clap::{Args, Command, FromArgMatches};
 use proto::{
     activity::v1::{
@@ -117,6 +121,27 @@ async fn a_triggered_run_publishes_its_days() {
         assert!(rows.iter().any(|row| row.activity_date == day && row.events > 0), "{day}: {rows:?}");
     }
 
+    standalone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_that_are_not_published_are_told_apart_from_days_without_rows() {
+    let standalone = Standalone::start().await;
+    standalone.run("2026-01-01", "2026-01-01").await;
+    let connection = Connection::through("standalone", standalone.channel.clone());
+    let told = async |company: &str, day: &str| {
+        let request = ExportCompanyActivityRequest {
+            company_id: company.to_owned(),
+            start_date: day.to_owned(),
+            end_date: day.to_owned(),
+        };
+        let answer = rows(&connection, request, 1).await.unwrap();
+        (answer.rows.len(), answer.exported.is_published)
+    };
+    assert_eq!(told("", "2026-01-01").await, (1, true));
+    assert_eq!(told("nobody", "2026-01-01").await, (0, true));
+    assert_eq!(told("", "2026-01-02").await, (0, false));
+    drop(connection);
     standalone.stop().await;
 }
 
