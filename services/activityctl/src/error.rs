@@ -69,7 +69,11 @@ impl Error {
 
 impl From<csv::Error> for Error {
     fn from(error: csv::Error) -> Self {
-        Self::Output(error.into())
+        // Converting it as a whole would hide the kind: a closed pipe is no failure.
+        Self::Output(match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        })
     }
 }
 
@@ -151,6 +155,18 @@ mod tests {
             (Error::Local(anyhow::anyhow!("no such folder")), 1),
         ] {
             assert_eq!(error.exit_code(), code, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_seen_enough_is_no_failure_in_any_format() {
+        let closed = || io::Error::from(ErrorKind::BrokenPipe);
+        for error in [
+            Error::from(csv::Error::from(closed())),
+            Error::from(serde_json::Error::io(closed())),
+            closed().into(),
+        ] {
+            assert_eq!(error.exit_code(), 0, "{error}");
         }
     }
 
