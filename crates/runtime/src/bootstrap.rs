@@ -82,7 +82,10 @@ where
 
 /// Serves a service once it has started. A shutdown does not wait for a start
 /// that is slow, for example for a database: there is nothing to drain yet.
-async fn start_and_serve(
+///
+/// # Errors
+/// If the start failed, or as [`serve`].
+pub async fn start_and_serve(
     starting: impl Future<Output = anyhow::Result<Service>>,
     options: ServerOptions,
     context: Context,

@@ -18,7 +18,7 @@ mod status;
 mod telemetry;
 
 pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs};
-pub use bootstrap::{Context, main, run_until_signal};
+pub use bootstrap::{Context, main, run_until_signal, start_and_serve};
 pub use clock::{Clock, SystemClock};
 pub use field_violations::FieldViolations;
 pub use retry_after::parse_retry_after;

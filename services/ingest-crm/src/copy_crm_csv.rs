@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Counters, FailureKind, Progress, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
+use domain::{Counters, FailureKind, Progress, Remarks, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
 use landing::{FileInfo, Storage};
 use runtime::{
     Clock,
@@ -72,30 +72,31 @@ enum Loaded {
 impl Attempt<'_> {
     async fn run(&self) -> Result<StageOutcome, Error> {
         let files = self.stage.storage.list(".csv").await?;
-        let mut outcome = StageOutcome::default();
+        let mut counters = Counters::default();
+        let mut remarks = Remarks::default();
         let mut refused = RefusedFiles { files: files.len(), ..RefusedFiles::default() };
         let mut loaded_before = 0;
         for (done, file) in files.iter().enumerate() {
-            let progress = progress(outcome.counters, done, files.len(), &file.path);
+            let progress = progress(counters, done, files.len(), &file.path);
             match self.load(file, progress).await? {
-                Loaded::Now(counters) => {
-                    outcome.counters += counters;
-                    outcome.remarks.extend(rejected_remark(file, counters));
+                Loaded::Now(loaded) => {
+                    counters += loaded;
+                    remarks.extend(rejected_remark(file, loaded));
                 }
                 Loaded::Before => loaded_before += 1,
                 Loaded::Refused(problem) => refused.problems.push(problem),
             }
         }
-        (self.progress)(progress(outcome.counters, files.len(), files.len(), ""));
+        (self.progress)(progress(counters, files.len(), files.len(), ""));
         if !refused.problems.is_empty() {
             return Err(Error::Refused(refused));
         }
         if loaded_before == files.len() {
-            outcome.remarks.push(self.nothing_new_remark(files.len()));
+            remarks.push(self.nothing_new_remark(files.len()));
         }
-        let now = self.stage.clock.now();
-        self.stage.warehouse.complete_stage(&self.fence, outcome.counters, &outcome.remarks, now).await?;
-        Ok(outcome)
+        let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());
+        self.stage.warehouse.complete_stage(&self.fence, counters, &remarks, now).await?;
+        Ok(StageOutcome { counters, remarks })
     }
 
     /// Loads one file, `done` being how far the stage has got before it.
