@@ -91,9 +91,33 @@ async fn start_sources(folder: &Path, context: &Context) -> SocketAddr {
 }
 
 fn options(product_api_url: &str) -> SuiteOptions {
+    parse(&["--product-api-url", product_api_url])
+}
+
+fn parse(flags: &[&str]) -> SuiteOptions {
     let command = SuiteOptions::augment_args(Command::new("test").no_binary_name(true));
-    let matches = command.get_matches_from(["--product-api-url", product_api_url]);
-    SuiteOptions::from_arg_matches(&matches).unwrap()
+    SuiteOptions::from_arg_matches(&command.get_matches_from(flags)).unwrap()
+}
+
+#[tokio::test]
+async fn a_location_that_cannot_be_used_is_told_by_its_flag() {
+    for (flag, url) in [
+        ("--crm-url", "s3://bucket/crm/"),
+        ("--landing-url", "/no/url"),
+        ("--product-api-url", "api.example.com"),
+        ("--slack-webhook-url", "hooks.slack.com/secret"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(data.path()).unwrap();
+        let mut flags = vec![flag, url];
+        if flag != "--product-api-url" {
+            flags.extend(["--product-api-url", "http://api.example.com/usage"]);
+        }
+        let options = parse(&flags).with_defaults_in(&folder).unwrap();
+        let error = assemble(options, &Context::new()).await.unwrap_err();
+        let message = format!("{error:#}");
+        assert!(message.contains(flag) && !message.contains("secret"), "{flag}: {message}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

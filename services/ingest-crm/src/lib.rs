@@ -53,7 +53,7 @@ pub fn assemble(
     let url =
         options.crm_url.context("it is not known where the CRM's exports are: set --crm-url or CRM_URL")?;
     let executor = copy_crm_csv::CopyCrmCsv {
-        storage: Storage::open(&url)?,
+        storage: Storage::open(&url).context("--crm-url cannot be used")?,
         warehouse,
         clock: Arc::clone(&context.clock),
         effective_offset_days: options.crm_effective_offset_days,
