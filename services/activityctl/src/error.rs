@@ -113,7 +113,12 @@ struct Refusal<'a>(&'a Status);
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let details = self.0.get_error_details();
-        write!(f, "{} ({})", self.0.message(), runtime::code_name(self.0.code()))?;
+        let message = match (self.0.message(), self.0.code()) {
+            // Nobody there knows the method, so nobody words the refusal.
+            ("", Code::Unimplemented) => "the server does not serve this call; is --server wrong?",
+            (message, _) => message,
+        };
+        write!(f, "{message} ({})", runtime::code_name(self.0.code()))?;
         if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
             write!(f, "; try again in {} s", delay.as_secs().max(1))?;
         }
@@ -178,6 +183,15 @@ mod tests {
         assert_eq!(
             Error::Refused(Box::new(status)).to_string(),
             "invalid request (INVALID_ARGUMENT)\n  start_date: \"soon\" is no day\n  page_size: -1 is below zero"
+        );
+    }
+
+    #[test]
+    fn a_server_of_another_service_is_told_as_such() {
+        let refused = Error::Refused(Box::new(Status::unimplemented("")));
+        assert_eq!(
+            refused.to_string(),
+            "the server does not serve this call; is --server wrong? (UNIMPLEMENTED)"
         );
     }
 
