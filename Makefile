@@ -21,8 +21,7 @@ release: ## Build every binary (optimised)
 
 .PHONY: test
 test: lint-proto build ## Install what the tests need, then run every test
-	@tests/setup/python.sh >/dev/null
-	@tests/setup/postgres.sh >/dev/null
+	@tests/setup/node.sh >/dev/null && tests/setup/python.sh >/dev/null && tests/setup/postgres.sh >/dev/null
 	@tests/run.sh
 
 .PHONY: test-unit
@@ -50,7 +49,7 @@ lint-proto: ## Lint the gRPC contracts
 
 .PHONY: lint-deny
 lint-deny: ## Check licences, bans and sources of all dependencies
-	@"$$(tests/setup/cargo-deny.sh)/bin/cargo-deny" --locked check bans licenses sources
+	@"$$(tests/setup/cargo-deny.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph bans licenses sources
 
 .PHONY: format
 format: ## Format the code

@@ -7,6 +7,10 @@ use chrono::{DateTime, Utc};
 /// The longest company identifier that is accepted, in characters.
 pub const MAX_COMPANY_ID_CHARS: usize = 256;
 
+/// The longest name, country or industry tag that is accepted, in bytes. Keeps
+/// the largest page of rows below what a gRPC message may hold.
+pub const MAX_COMPANY_TEXT_BYTES: usize = 1_000;
+
 /// A company's identifier, shared by the CRM and the product API.
 ///
 /// Never empty, without surrounding white space or control characters; leading

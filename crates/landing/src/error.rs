@@ -34,6 +34,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file in the store has a name that cannot be told.
+    #[error("{root} holds a file whose name cannot be used, rename it: {problem}")]
+    FileName {
+        /// The storage.
+        root: String,
+        /// What is wrong with which name.
+        problem: String,
+    },
     /// A file was replaced, changed or removed since it was looked up.
     /// Transient: look it up again.
     #[error("{path} in {root} was replaced or removed while it was in use; try again")]
@@ -121,6 +129,7 @@ impl Error {
     pub const fn kind(&self) -> FailureKind {
         match self {
             Self::Url { .. } | Self::Path { .. } => FailureKind::InvalidArgument,
+            Self::FileName { .. } => FailureKind::InvalidInput,
             Self::Configuration { .. } | Self::NotAccepted { .. } => FailureKind::FailedPrecondition,
             Self::Changed { .. } => FailureKind::Conflict,
             Self::NotFound { .. } => FailureKind::NotFound,

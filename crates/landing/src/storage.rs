@@ -55,7 +55,7 @@ impl Storage {
             .map_ok(FileInfo::from)
             .try_collect()
             .await
-            .map_err(|error| self.error("the files below it", error))?;
+            .map_err(|error| self.list_error(error))?;
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -120,6 +120,18 @@ impl Storage {
         match self.info(&file.path).await? {
             Some(now) if now.etag == file.etag => Ok(()),
             _ => Err(self.changed(&file.path)),
+        }
+    }
+
+    /// Skipping a file whose name no path can have might lose an export, so that
+    /// somebody has to rename it.
+    fn list_error(&self, error: object_store::Error) -> Error {
+        match error {
+            object_store::Error::InvalidPath { source } => Error::FileName {
+                root: self.root.to_string(),
+                problem: source.to_string().escape_debug().to_string(),
+            },
+            error => self.error("the files below it", error),
         }
     }
 

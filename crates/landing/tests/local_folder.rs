@@ -1,7 +1,7 @@
 //! What storage promises, on a local folder.
 #![cfg(test)]
 
-use std::{fs, path::Path, time::Duration};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use domain::FailureKind;
 use futures::TryStreamExt;
@@ -140,4 +140,17 @@ async fn a_missing_folder_is_created() {
     let storage = Storage::open(&url).unwrap();
     assert_eq!(storage.list(".csv").await.unwrap(), []);
     assert_eq!(storage.to_string(), url);
+}
+
+#[tokio::test]
+async fn a_file_whose_name_cannot_be_used_is_told_instead_of_skipped() {
+    for name in [&b"a\xff.csv"[..], b"a\nb.csv"] {
+        let (folder, storage) = storage();
+        fs::write(folder.path().join(OsStr::from_bytes(name)), "").unwrap();
+        let error = storage.list(".csv").await.unwrap_err();
+        assert_eq!(error.kind(), FailureKind::InvalidInput);
+        let message = error.to_string();
+        assert!(message.contains("rename it") && message.contains(".csv"), "{message}");
+        assert!(!message.contains('\n'), "{message:?}");
+    }
 }

@@ -76,10 +76,25 @@ where
         reflection: line.runtime.reflection,
     };
     let context = Context::new();
-    run_until_signal(name, context.clone(), async move {
-        let service = start(line.service, context.clone()).await?;
-        serve(service, options, context, |_| ()).await
-    })
+    let starting = start(line.service, context.clone());
+    run_until_signal(name, context.clone(), start_and_serve(starting, options, context))
+}
+
+/// Serves a service once it has started. A shutdown does not wait for a start
+/// that is slow, for example for a database: there is nothing to drain yet.
+///
+/// # Errors
+/// If the start failed, or as [`serve`].
+pub async fn start_and_serve(
+    starting: impl Future<Output = anyhow::Result<Service>>,
+    options: ServerOptions,
+    context: Context,
+) -> anyhow::Result<()> {
+    let service = tokio::select! {
+        service = starting => service?,
+        () = context.shutdown.cancelled() => return Ok(()),
+    };
+    serve(service, options, context, |_| ()).await
 }
 
 /// Runs `work` on a runtime of its own until it ends; SIGTERM and SIGINT cancel
@@ -124,4 +139,25 @@ fn forward_signals(context: Context) -> anyhow::Result<impl Future<Output = ()>>
 fn failure(name: &str, error: &anyhow::Error) -> ExitCode {
     eprintln!("{name}: {error:#}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shutdown_ends_a_start_that_hangs() {
+        let context = Context::new();
+        let running =
+            tokio::spawn(start_and_serve(std::future::pending(), ServerOptions::default(), context.clone()));
+        context.shutdown.cancel();
+        running.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_start_that_fails_ends_the_process_with_its_error() {
+        let starting = async { Err(anyhow::anyhow!("no warehouse")) };
+        let outcome = start_and_serve(starting, ServerOptions::default(), Context::new()).await;
+        assert_eq!(outcome.unwrap_err().to_string(), "no warehouse");
+    }
 }

@@ -15,7 +15,7 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-use crate::{BackgroundTask, ServerOptions, server};
+use crate::{BackgroundTask, server};
 
 /// Room for the bytes under way on an in-process connection.
 const DUPLEX_BYTES: usize = 256 * 1024;
@@ -24,7 +24,8 @@ const DUPLEX_BYTES: usize = 256 * 1024;
 /// connects when first used and again whenever the connection is lost.
 ///
 /// # Errors
-/// If the URL is none.
+/// If the URL is none, or does not begin with `http://`: better at once than at
+/// every call.
 pub fn connect(url: &str) -> anyhow::Result<Channel> {
     Ok(endpoint(url)?.connect_lazy())
 }
@@ -52,7 +53,7 @@ pub fn in_process(
     });
     let channel = endpoint("http://in-process")?.connect_with_connector_lazy(connector);
     let run = async move {
-        server::builder(&ServerOptions::default())
+        server::builder()
             .add_routes(routes)
             .serve_with_incoming_shutdown(UnboundedReceiverStream::new(incoming), shutdown.cancelled_owned())
             .await
@@ -62,12 +63,29 @@ pub fn in_process(
 }
 
 fn endpoint(url: &str) -> anyhow::Result<Endpoint> {
-    Ok(Endpoint::from_shared(url.to_owned())
-        .with_context(|| format!("{url:?} is no URL of a gRPC service: use http://host:port"))?
+    let expected = || format!("{url:?} is no URL of a gRPC service: use http://host:port");
+    let endpoint = Endpoint::from_shared(url.to_owned()).with_context(expected)?;
+    // Without a scheme, or with one that needs TLS, every call would fail.
+    anyhow::ensure!(endpoint.uri().scheme_str() == Some("http"), expected());
+    Ok(endpoint
         .connect_timeout(Duration::from_secs(5))
         // Without these a half-open connection hangs for a quarter of an hour.
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true)
         .tcp_keepalive(Some(Duration::from_secs(60))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_that_could_never_be_connected_to_is_refused_at_once() {
+        assert!(connect("http://127.0.0.1:1").is_ok());
+        for url in ["", "ingest-crm", "127.0.0.1:50051", "https://ingest-crm:50051", "not a url"] {
+            let message = connect(url).unwrap_err().to_string();
+            assert!(message.ends_with("use http://host:port"), "{message}");
+        }
+    }
 }

@@ -5,8 +5,15 @@ use std::fmt;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use crate::status::cut;
+
+/// How many violations a caller is told of, and in how many bytes each: all of
+/// it has to fit the headers of an answer.
+const MAX_TOLD: usize = 6;
+const MAX_PROBLEM_BYTES: usize = 200;
+
 /// What is wrong with the fields of a request: everything, so that the caller
-/// learns of all of it at once. As a status it is `INVALID_ARGUMENT` with a
+/// learns of all of it at once, as far as an answer can carry it. As a status it is `INVALID_ARGUMENT` with a
 /// `google.rpc.BadRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldViolations(Vec<(&'static str, String)>);
@@ -55,14 +62,15 @@ impl fmt::Display for FieldViolations {
 impl std::error::Error for FieldViolations {}
 
 impl From<FieldViolations> for Status {
-    fn from(violations: FieldViolations) -> Self {
+    fn from(FieldViolations(all): FieldViolations) -> Self {
+        let untold = all.len().saturating_sub(MAX_TOLD);
+        let told = all.into_iter().take(MAX_TOLD);
+        let told =
+            FieldViolations(told.map(|(field, problem)| (field, cut(problem, MAX_PROBLEM_BYTES))).collect());
         let details: Vec<FieldViolation> =
-            violations.iter().map(|(field, problem)| FieldViolation::new(field, problem)).collect();
-        Self::with_error_details(
-            Code::InvalidArgument,
-            violations.to_string(),
-            ErrorDetails::with_bad_request(details),
-        )
+            told.iter().map(|(field, problem)| FieldViolation::new(field, problem)).collect();
+        let message = if untold == 0 { told.to_string() } else { format!("{told}; and {untold} more") };
+        Self::with_error_details(Code::InvalidArgument, message, ErrorDetails::with_bad_request(details))
     }
 }
 
@@ -84,5 +92,16 @@ mod tests {
             .map(|bad| bad.field_violations.iter().map(|violation| violation.field.as_str()).collect())
             .unwrap_or_default();
         assert_eq!(fields, ["stage", "page_size"]);
+    }
+
+    #[test]
+    fn more_than_an_answer_can_carry_is_counted() {
+        let mut violations = FieldViolations::default();
+        for _ in 0..1_000 {
+            violations.add("company_ids", "語".repeat(1_000));
+        }
+        let status = Status::from(violations);
+        assert!(status.message().ends_with("...; and 994 more"), "{}", status.message());
+        assert!(status.message().len() + status.details().len() < 4 * 1024, "{status:?}");
     }
 }

@@ -18,7 +18,7 @@ mod status;
 mod telemetry;
 
 pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs};
-pub use bootstrap::{Context, main, run_until_signal};
+pub use bootstrap::{Context, main, run_until_signal, start_and_serve};
 pub use clock::{Clock, SystemClock};
 pub use field_violations::FieldViolations;
 pub use retry_after::parse_retry_after;
@@ -26,4 +26,4 @@ pub use secret::{Secret, SecretError, read_secret};
 pub use server::{ServerOptions, serve};
 pub use service::{BackgroundTask, GrpcRoutes, Service};
 pub use status::{code_name, status};
-pub use telemetry::init as init_telemetry;
+pub use telemetry::{has_colours, init as init_telemetry};

@@ -36,7 +36,7 @@ impl Default for ServerOptions {
 }
 
 /// A tonic server with keepalive, which is off by default.
-pub(crate) fn builder(_: &ServerOptions) -> Server {
+pub(crate) fn builder() -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
@@ -62,7 +62,7 @@ pub async fn serve(
         .await
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let address = listener.local_addr()?;
-    let (health, health_server) = tonic_health::server::health_reporter();
+    let (mut health, health_server) = tonic_health::server::health_reporter();
     let names: Vec<&'static str> = service.grpc.iter().map(|grpc| grpc.name).collect();
     for name in names.iter().copied().chain([""]) {
         health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
@@ -74,7 +74,7 @@ pub async fn serve(
         tasks.spawn(async move { (name, run.await) });
     }
     let stop_accepting = CancellationToken::new();
-    let server = builder(&options).add_routes(routes).serve_with_incoming_shutdown(
+    let server = builder().add_routes(routes).serve_with_incoming_shutdown(
         TcpListenerStream::new(listener),
         stop_accepting.clone().cancelled_owned(),
     );
@@ -86,11 +86,15 @@ pub async fn serve(
         () = context.shutdown.cancelled() => Ok(()),
         ended = tasks.join_next() => task_result(ended),
     };
-    for name in names.into_iter().chain([""]) {
+    for name in names.iter().copied().chain([""]) {
         health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
     }
     context.shutdown.cancel();
     stop_accepting.cancel();
+    // Whoever watches the health has been told; an open watch would use up the whole drain.
+    for name in names.into_iter().chain([""]) {
+        health.clear_service_status(name).await;
+    }
     let drained = drain(&mut tasks, &options, &context).await;
     outcome.and(drained)
 }
@@ -105,11 +109,13 @@ fn merge(grpc: &[GrpcRoutes], reflection: bool) -> anyhow::Result<Routes> {
     if !reflection {
         return Ok(routes);
     }
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
-    Ok(routes.add_service(reflection))
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    // Both versions: many clients, Python's among them, know only the older one.
+    Ok(routes.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?))
 }
 
 async fn drain(

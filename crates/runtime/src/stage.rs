@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument, info, info_span, warn};
 use uuid::Uuid;
 
-use crate::{Context, status};
+use crate::{Context, FieldViolations, status};
 
 /// Where a stage tells how far it has got. Never blocks.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -118,8 +118,8 @@ impl Stream for StageStream {
     }
 }
 
-/// Runs the executor in a task of its own, so that a dropped call never drops
-/// a database transaction in the middle of its begin.
+/// Runs the executor in a task of its own: it gets on however slowly the caller
+/// reads, and is dropped here, not on the connection, once the caller is gone.
 async fn execute<E: StageExecutor>(
     executor: Arc<E>,
     call: StageCall,
@@ -174,22 +174,18 @@ async fn execute<E: StageExecutor>(
     let _ = messages.send(last).await;
 }
 
-fn parse(request: ExecuteStageRequest, stages: &[&str]) -> Result<StageCall, Status> {
-    let invalid = |field: &str, problem: String| {
-        status(FailureKind::InvalidArgument, format!("{field}: {problem}"), None)
-    };
+fn parse(request: ExecuteStageRequest, stages: &[&str]) -> Result<StageCall, FieldViolations> {
     if !stages.contains(&request.stage.as_str()) {
-        return Err(invalid(
-            "stage",
-            format!("{:?} is not executed here; this service executes {}", request.stage, stages.join(", ")),
-        ));
+        let known = stages.join(", ");
+        let problem = format!("{:?} is not executed here; this service executes {known}", request.stage);
+        return Err(FieldViolations::of("stage", problem));
     }
-    let window = request.window.ok_or_else(|| invalid("window", "is missing".to_owned()))?;
+    let window = request.window.ok_or_else(|| FieldViolations::of("window", "is missing"))?;
     Ok(StageCall {
-        run_id: Uuid::parse_str(&request.run_id).map_err(|error| invalid("run_id", error.to_string()))?,
+        run_id: Uuid::parse_str(&request.run_id).map_err(|error| FieldViolations::of("run_id", error))?,
         pipeline: request.pipeline,
         stage: request.stage,
-        window: window_from_proto(&window).map_err(|error| invalid("window", error.to_string()))?,
+        window: window_from_proto(&window).map_err(|error| FieldViolations::of("window", error))?,
         attempt: request.attempt,
         epoch: request.lease_epoch,
     })

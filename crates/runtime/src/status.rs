@@ -6,7 +6,13 @@ use domain::FailureKind;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// The status for a failure. A transient one carries a `google.rpc.RetryInfo`
+/// The longest message of a status, in bytes. A status travels in HTTP headers,
+/// percent-encoded and once more among its details, and clients take 8 KiB of
+/// them: of a longer one nothing would arrive, not even its code.
+const MAX_MESSAGE_BYTES: usize = 1_800;
+
+/// The status for a failure, its message cut to what the headers of an answer
+/// can carry. A transient one carries a `google.rpc.RetryInfo`
 /// if it is known how long to wait.
 #[must_use]
 pub fn status(kind: FailureKind, message: impl Into<String>, retry_after: Option<Duration>) -> Status {
@@ -14,7 +20,16 @@ pub fn status(kind: FailureKind, message: impl Into<String>, retry_after: Option
     if let Some(delay) = retry_after {
         details.set_retry_info(Some(delay));
     }
-    Status::with_error_details(code(kind), message, details)
+    Status::with_error_details(code(kind), cut(message.into(), MAX_MESSAGE_BYTES), details)
+}
+
+/// A text cut to some bytes, never inside a character.
+pub(crate) fn cut(mut text: String, max_bytes: usize) -> String {
+    if text.len() > max_bytes {
+        text.truncate(text.floor_char_boundary(max_bytes));
+        text.push_str("...");
+    }
+    text
 }
 
 const fn code(kind: FailureKind) -> Code {

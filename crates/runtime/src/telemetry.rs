@@ -7,6 +7,13 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 use crate::{LogFormat, TelemetryArgs};
 
+/// Whether text for `stream` may be in colours: it is a terminal, and `NO_COLOR`
+/// is not set.
+#[must_use]
+pub fn has_colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Starts logging to standard output. Call it once, at the start of the process.
 ///
 /// # Errors
@@ -23,7 +30,7 @@ pub fn init(args: &TelemetryArgs) -> anyhow::Result<()> {
     if json {
         registry.with(fmt::layer().json().flatten_event(true)).try_init()
     } else {
-        registry.with(fmt::layer()).try_init()
+        registry.with(fmt::layer().with_ansi(has_colours(&std::io::stdout()))).try_init()
     }
     .context("logging was started twice")
 }

@@ -30,7 +30,7 @@ pub struct UsageBook {
 #[derive(Debug, thiserror::Error)]
 pub enum UsageBookError {
     /// The source cannot be read on.
-    #[error("line {line}: cannot read it: {source}")]
+    #[error("line {line}: cannot read it")]
     Read {
         /// The line, from 1.
         line: usize,
@@ -38,7 +38,7 @@ pub enum UsageBookError {
         source: io::Error,
     },
     /// The text is no JSON object, so that no answer could contain it.
-    #[error("line {line}: not a JSON object: {source}")]
+    #[error("line {line}: not a JSON object")]
     NotAnObject {
         /// The line, or the place in the given sequence, from 1.
         line: usize,

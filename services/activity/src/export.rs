@@ -10,7 +10,7 @@ use warehouse::Export;
 
 use crate::error::{Error, Result};
 
-/// Rows in one message: some 100 KB, and the most that is held at a time.
+/// Rows in one message: some 100 KB, half of gRPC's limit at the widest, and the most that is held at a time.
 const BATCH_ROWS: usize = 500;
 
 /// Rows for one message.

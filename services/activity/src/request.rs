@@ -17,7 +17,8 @@ use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
 /// The size of a page for which none is asked.
 const DEFAULT_PAGE_SIZE: u32 = 100;
 
-/// The largest page: at some 300 bytes a row far below gRPC's limit of 4 MiB.
+/// The largest page: below gRPC's limit of 4 MiB even if every row is as wide
+/// as it may be.
 const MAX_PAGE_SIZE: u32 = 1_000;
 
 type Checked<T> = Result<T, FieldViolations>;

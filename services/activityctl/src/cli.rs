@@ -112,6 +112,17 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_of_standalone_is_also_an_environment_variable() {
+        let command = Cli::command();
+        let standalone = command.find_subcommand("standalone").unwrap();
+        for flag in standalone.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg.get_env()))) {
+            let (name, variable) = flag;
+            let expected = name.replace('-', "_").to_uppercase();
+            assert_eq!(variable.and_then(|variable| variable.to_str()), Some(expected.as_str()), "--{name}");
+        }
+    }
+
+    #[test]
     fn days_are_given_as_one_or_as_both_ends() {
         for (line, expected) in [
             ("activityctl trigger", None),

@@ -38,8 +38,8 @@ impl FromStr for ServerUrl {
         let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let parsed = url::Url::parse(&url).map_err(|error| format!("{error}; write http://host:port"))?;
         match parsed.scheme() {
-            "http" | "https" if parsed.has_host() => Ok(Self(url)),
-            _ => Err("write http://host:port or https://host:port".to_owned()),
+            "http" if parsed.has_host() => Ok(Self(url)),
+            _ => Err("write http://host:port".to_owned()),
         }
     }
 }
@@ -101,11 +101,10 @@ mod tests {
             ("http://10.0.0.1:50051", "http://10.0.0.1:50051"),
             ("coordinator:50051", "http://coordinator:50051"),
             ("[::1]:50051", "http://[::1]:50051"),
-            ("https://activity.example.com", "https://activity.example.com"),
         ] {
             assert_eq!(text.parse(), Ok(ServerUrl(url.to_owned())), "{text}");
         }
-        for text in ["", "ftp://host", "http://", "host:port"] {
+        for text in ["", "ftp://host", "http://", "host:port", "https://activity.example.com"] {
             assert!(text.parse::<ServerUrl>().is_err(), "{text}");
         }
     }

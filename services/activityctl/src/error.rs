@@ -69,7 +69,11 @@ impl Error {
 
 impl From<csv::Error> for Error {
     fn from(error: csv::Error) -> Self {
-        Self::Output(error.into())
+        // Converting it as a whole would hide the kind: a closed pipe is no failure.
+        Self::Output(match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        })
     }
 }
 
@@ -109,7 +113,12 @@ struct Refusal<'a>(&'a Status);
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let details = self.0.get_error_details();
-        write!(f, "{} ({})", self.0.message(), runtime::code_name(self.0.code()))?;
+        let message = match (self.0.message(), self.0.code()) {
+            // Nobody there knows the method, so nobody words the refusal.
+            ("", Code::Unimplemented) => "the server does not serve this call; is --server wrong?",
+            (message, _) => message,
+        };
+        write!(f, "{message} ({})", runtime::code_name(self.0.code()))?;
         if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
             write!(f, "; try again in {} s", delay.as_secs().max(1))?;
         }
@@ -155,6 +164,18 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_has_seen_enough_is_no_failure_in_any_format() {
+        let closed = || io::Error::from(ErrorKind::BrokenPipe);
+        for error in [
+            Error::from(csv::Error::from(closed())),
+            Error::from(serde_json::Error::io(closed())),
+            closed().into(),
+        ] {
+            assert_eq!(error.exit_code(), 0, "{error}");
+        }
+    }
+
+    #[test]
     fn field_violations_are_told_a_line_each() {
         let mut details = ErrorDetails::with_bad_request_violation("start_date", "\"soon\" is no day");
         details.add_bad_request_violation("page_size", "-1 is below zero");
@@ -162,6 +183,15 @@ mod tests {
         assert_eq!(
             Error::Refused(Box::new(status)).to_string(),
             "invalid request (INVALID_ARGUMENT)\n  start_date: \"soon\" is no day\n  page_size: -1 is below zero"
+        );
+    }
+
+    #[test]
+    fn a_server_of_another_service_is_told_as_such() {
+        let refused = Error::Refused(Box::new(Status::unimplemented("")));
+        assert_eq!(
+            refused.to_string(),
+            "the server does not serve this call; is --server wrong? (UNIMPLEMENTED)"
         );
     }
 

@@ -9,6 +9,10 @@ use comfy_table::Table;
 
 use crate::error::Error;
 
+/// Why an answer is empty that need not be: silence would read as "nobody".
+pub const NOT_PUBLISHED: &str =
+    "no day that was asked for is published; `activityctl freshness` tells which days are";
+
 /// Where results go.
 pub struct Output {
     writer: Box<dyn Write + Send>,
@@ -20,8 +24,7 @@ impl Output {
     #[must_use]
     pub fn stdout() -> Self {
         let stdout = io::stdout();
-        let styled =
-            stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let styled = runtime::has_colours(&stdout);
         Self { styled, writer: Box::new(BufWriter::new(stdout)) }
     }
 
@@ -75,6 +78,12 @@ impl std::fmt::Debug for Output {
 /// can read it is no reason to stop.
 pub fn notice(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Whether text on standard error may be in colours.
+#[must_use]
+pub fn has_coloured_stderr() -> bool {
+    runtime::has_colours(&io::stderr())
 }
 
 /// Whether standard error is a terminal, where progress bars can be drawn.

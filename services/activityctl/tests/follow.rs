@@ -1,4 +1,4 @@
-//! Waiting for a run across interruptions of its server.
+//! Waiting for runs, across interruptions of their server.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -10,9 +10,11 @@ use std::{
 };
 
 use activityctl::{
+    commands::backfill,
     connect::Connection,
     error::Error,
     follow::{FollowArgs, follow_to_success},
+    output::Output,
     progress::RunProgress,
 };
 use proto::pipeline::v1::{
@@ -26,7 +28,7 @@ use tonic::{Request, Response, Status, async_trait, service::Routes};
 
 type Messages<T> = Pin<Box<dyn futures::Stream<Item = Result<T, Status>> + Send>>;
 
-/// What each call of `WatchRun` streams, one after the other.
+/// What each call of `WatchRun` or `Backfill` streams, one after the other.
 struct Scripted {
     streams: Mutex<VecDeque<Vec<Result<RunState, Status>>>>,
 }
@@ -41,15 +43,7 @@ impl PipelineService for Scripted {
     type BackfillStream = Messages<BackfillResponse>;
 
     async fn watch_run(&self, _: Request<WatchRunRequest>) -> Result<Response<Self::WatchRunStream>, Status> {
-        let next = self.streams.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let script = next.ok_or_else(|| Status::not_found("the script has ended"))?;
-        let messages = script.into_iter().map(|message| {
-            message.map(|state| {
-                let run = Run { run_id: "r1".to_owned(), state: state.into(), ..Run::default() };
-                WatchRunResponse { run: Some(run) }
-            })
-        });
-        Ok(Response::new(Box::pin(futures::stream::iter(messages))))
+        self.stream(|run| WatchRunResponse { run: Some(run) })
     }
 
     async fn trigger_run(
@@ -76,28 +70,52 @@ impl PipelineService for Scripted {
     }
 
     async fn backfill(&self, _: Request<BackfillRequest>) -> Result<Response<Self::BackfillStream>, Status> {
-        unused()
+        self.stream(|run| BackfillResponse { run: Some(run), ..BackfillResponse::default() })
     }
 }
 
-async fn follow(
-    reconnect_for: Duration,
-    streams: impl IntoIterator<Item = Vec<Result<RunState, Status>>>,
-) -> Result<Run, Error> {
-    let scripted = Scripted { streams: Mutex::new(streams.into_iter().collect()) };
+impl Scripted {
+    fn stream<T: Send + 'static>(
+        &self,
+        message: impl Fn(Run) -> T + Send + 'static,
+    ) -> Result<Response<Messages<T>>, Status> {
+        let next = self.streams.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let script = next.ok_or_else(|| Status::not_found("the script has ended"))?;
+        let messages = script.into_iter().map(move |step| {
+            step.map(|state| message(Run { run_id: "r1".to_owned(), state: state.into(), ..Run::default() }))
+        });
+        Ok(Response::new(Box::pin(futures::stream::iter(messages))))
+    }
+}
+
+type Streams = Vec<Vec<Result<RunState, Status>>>;
+
+/// A connection to a server that answers as scripted while the handle lives.
+fn scripted(streams: Streams) -> (Connection, AbortOnDropHandle<anyhow::Result<()>>) {
+    let scripted = Scripted { streams: Mutex::new(streams.into()) };
     let routes = Routes::new(PipelineServiceServer::new(scripted));
     let (channel, server) =
         runtime::channel::in_process("scripted", routes, CancellationToken::new()).unwrap();
-    let _server = AbortOnDropHandle::new(tokio::spawn(server.run));
-    let connection = Connection::through("http://scripted", channel);
+    let server = AbortOnDropHandle::new(tokio::spawn(server.run));
+    (Connection::through("http://scripted", channel), server)
+}
+
+async fn follow(reconnect_for: Duration, streams: Streams) -> Result<Run, Error> {
+    let (connection, _server) = scripted(streams);
     follow_to_success(&connection, "r1", &FollowArgs { reconnect_for }, &mut RunProgress::for_stderr()).await
+}
+
+async fn backfill(messages: Vec<Result<RunState, Status>>) -> Result<(), Error> {
+    let (connection, _server) = scripted(vec![messages]);
+    let mut output = Output::plain(std::io::sink());
+    backfill::run(&connection, BackfillRequest::default(), &mut output).await
 }
 
 #[tokio::test]
 async fn a_stream_that_breaks_or_ends_early_is_taken_up_again() {
     let run = follow(
         Duration::from_secs(60),
-        [
+        vec![
             vec![Ok(RunState::Running), Err(Status::unavailable("restarting"))],
             vec![],
             vec![Ok(RunState::Running), Ok(RunState::Succeeded)],
@@ -111,18 +129,31 @@ async fn a_stream_that_breaks_or_ends_early_is_taken_up_again() {
 #[tokio::test]
 async fn a_server_that_stays_away_is_given_up() {
     let away = || vec![Err(Status::unavailable("restarting"))];
-    let error = follow(Duration::ZERO, [away(), away()]).await.unwrap_err();
+    let error = follow(Duration::ZERO, vec![away(), away()]).await.unwrap_err();
     assert!(matches!(&error, Error::Refused(status) if status.message() == "restarting"), "{error}");
 }
 
 #[tokio::test]
 async fn a_refusal_is_final() {
-    let error = follow(Duration::from_secs(60), []).await.unwrap_err();
+    let error = follow(Duration::from_secs(60), vec![]).await.unwrap_err();
     assert_eq!(error.to_string(), "the script has ended (NOT_FOUND)");
 }
 
 #[tokio::test]
 async fn a_failed_run_has_its_own_exit_code() {
-    let error = follow(Duration::from_secs(60), [vec![Ok(RunState::Failed)]]).await.unwrap_err();
+    let error = follow(Duration::from_secs(60), vec![vec![Ok(RunState::Failed)]]).await.unwrap_err();
     assert_eq!(error.exit_code(), 3, "{error}");
+}
+
+#[tokio::test]
+async fn a_backfill_whose_run_fails_has_the_exit_code_of_a_failed_run() {
+    let stopped = || Err(Status::failed_precondition("the backfill stopped"));
+    for (messages, exit_code) in [
+        (vec![Ok(RunState::Running), Ok(RunState::Failed), stopped()], 3),
+        (vec![Ok(RunState::Succeeded), stopped()], 1),
+        (vec![Ok(RunState::Running)], 1),
+    ] {
+        assert_eq!(backfill(messages).await.unwrap_err().exit_code(), exit_code);
+    }
+    backfill(vec![Ok(RunState::Running), Ok(RunState::Succeeded)]).await.unwrap();
 }

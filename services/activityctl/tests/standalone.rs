@@ -4,7 +4,11 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use activityctl::standalone::{DataFolder, SuiteOptions, assemble};
+use activityctl::{
+    commands::activity::rows,
+    connect::Connection,
+    standalone::{DataFolder, SuiteOptions, assemble},
+};
 use clap::{Args, Command, FromArgMatches};
 use proto::{
     activity::v1::{
@@ -87,9 +91,33 @@ async fn start_sources(folder: &Path, context: &Context) -> SocketAddr {
 }
 
 fn options(product_api_url: &str) -> SuiteOptions {
+    parse(&["--product-api-url", product_api_url])
+}
+
+fn parse(flags: &[&str]) -> SuiteOptions {
     let command = SuiteOptions::augment_args(Command::new("test").no_binary_name(true));
-    let matches = command.get_matches_from(["--product-api-url", product_api_url]);
-    SuiteOptions::from_arg_matches(&matches).unwrap()
+    SuiteOptions::from_arg_matches(&command.get_matches_from(flags)).unwrap()
+}
+
+#[tokio::test]
+async fn a_location_that_cannot_be_used_is_told_by_its_flag() {
+    for (flag, url) in [
+        ("--crm-url", "s3://bucket/crm/"),
+        ("--landing-url", "/no/url"),
+        ("--product-api-url", "api.example.com"),
+        ("--slack-webhook-url", "hooks.slack.com/secret"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(data.path()).unwrap();
+        let mut flags = vec![flag, url];
+        if flag != "--product-api-url" {
+            flags.extend(["--product-api-url", "http://api.example.com/usage"]);
+        }
+        let options = parse(&flags).with_defaults_in(&folder).unwrap();
+        let error = assemble(options, &Context::new()).await.unwrap_err();
+        let message = format!("{error:#}");
+        assert!(message.contains(flag) && !message.contains("secret"), "{flag}: {message}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,6 +145,27 @@ async fn a_triggered_run_publishes_its_days() {
         assert!(rows.iter().any(|row| row.activity_date == day && row.events > 0), "{day}: {rows:?}");
     }
 
+    standalone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_that_are_not_published_are_told_apart_from_days_without_rows() {
+    let standalone = Standalone::start().await;
+    standalone.run("2026-01-01", "2026-01-01").await;
+    let connection = Connection::through("standalone", standalone.channel.clone());
+    let told = async |company: &str, day: &str| {
+        let request = ExportCompanyActivityRequest {
+            company_id: company.to_owned(),
+            start_date: day.to_owned(),
+            end_date: day.to_owned(),
+        };
+        let answer = rows(&connection, request, 1).await.unwrap();
+        (answer.rows.len(), answer.exported.is_published)
+    };
+    assert_eq!(told("", "2026-01-01").await, (1, true));
+    assert_eq!(told("nobody", "2026-01-01").await, (0, true));
+    assert_eq!(told("", "2026-01-02").await, (0, false));
+    drop(connection);
     standalone.stop().await;
 }
 

@@ -12,7 +12,7 @@ use tonic::transport::Channel;
 use tracing::{error, info, warn};
 use warehouse::{NewAlert, PendingAlert, SharedWarehouse};
 
-use crate::{pipeline::FailureAlert, retry::Jitter};
+use crate::{pipeline::FailureAlert, retry::Jitter, stage_call::with_causes};
 
 /// How often the outbox is looked into without being told: what another replica
 /// wrote, what was put back, and claims that lapsed.
@@ -90,7 +90,7 @@ impl AlertDelivery {
         match tokio::time::timeout(self.policy.timeout, client.notify(request)).await {
             Ok(Ok(response)) => outcome(&response.into_inner().deliveries),
             Ok(Err(status)) => Outcome::Deferred {
-                problem: format!("{}: {}", runtime::code_name(status.code()), status.message()),
+                problem: format!("{}: {}", runtime::code_name(status.code()), with_causes(&status)),
             },
             Err(_) => Outcome::Deferred { problem: format!("no answer within {:?}", self.policy.timeout) },
         }

@@ -38,11 +38,11 @@ pub struct Args {
     pub options: Options,
 
     /// Database to keep runs and the alert outbox in, for example sqlite:///var/lib/company-activity/warehouse.sqlite
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL")]
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
     pub warehouse_url: String,
 
     /// Where a service of the pipeline executes its stages, for example ingest-crm=http://127.0.0.1:50052; may be repeated
-    #[arg(long = "stage-endpoint", env = "STAGE_ENDPOINTS", value_name = "NAME=URL", value_delimiter = ',')]
+    #[arg(long = "stage-endpoint", env = "STAGE_ENDPOINT", value_name = "NAME=URL", value_delimiter = ',')]
     pub stage_endpoints: Vec<StageEndpoint>,
 
     /// Where the notifier takes alerts; without it alerts go to the log only
@@ -131,7 +131,7 @@ impl Options {
 mod tests {
     use std::io::Write;
 
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 
@@ -144,6 +144,17 @@ mod tests {
     fn parse(flags: &[&str]) -> Result<Args, clap::Error> {
         let line = ["coordinator", "--warehouse-url", "sqlite::memory:"].iter().chain(flags);
         CommandLine::try_parse_from(line).map(|line| line.args)
+    }
+
+    #[test]
+    fn every_flag_is_also_an_environment_variable_and_the_warehouse_is_not_shown() {
+        let command = CommandLine::command();
+        for (flag, variable) in command.get_arguments().map(|arg| (arg.get_long(), arg.get_env())) {
+            let expected = flag.unwrap().replace('-', "_").to_uppercase();
+            assert_eq!(variable.unwrap().to_str(), Some(expected.as_str()));
+        }
+        let warehouse = command.get_arguments().find(|arg| arg.get_id() == "warehouse_url");
+        assert!(warehouse.unwrap().is_hide_env_values_set());
     }
 
     #[tokio::test]

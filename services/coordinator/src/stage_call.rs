@@ -38,8 +38,8 @@ impl AttemptFailure {
     /// What a status means. A status with a source was made on this side: no
     /// answer of the service, but a connection that could not be had or was lost.
     fn from_status(service: &str, status: &Status) -> Self {
-        if let Some(source) = status.source() {
-            let message = format!("the connection to {service} failed: {}", chain(status.message(), source));
+        if status.source().is_some() {
+            let message = format!("the connection to {service} failed: {}", with_causes(status));
             return Self::transient(Code::Unavailable, message);
         }
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
@@ -62,10 +62,10 @@ const fn is_transient(code: Code) -> bool {
     )
 }
 
-/// A message with those of its causes that it does not already contain.
-fn chain(message: &str, source: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = message.to_owned();
-    let mut cause = Some(source);
+/// The message of a status with those of its causes that it does not already contain.
+pub(crate) fn with_causes(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut cause = status.source();
     while let Some(error) = cause {
         let said = error.to_string();
         if !text.contains(&said) {

@@ -59,10 +59,14 @@ impl ProductApi {
     /// Takes the options that concern the product API.
     ///
     /// # Errors
-    /// If its URL is missing or no HTTP URL.
+    /// If its URL is missing or no HTTP URL, or the timeout is zero.
     pub(crate) fn new(options: &Options, client: Client, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let url = options.product_api_url.as_deref().context("--product-api-url is missing")?;
         // The URL is not repeated: it may hold a secret.
+        ensure!(
+            !options.product_api_timeout.is_zero(),
+            "--product-api-timeout is zero, which no answer could meet; write for example 30s"
+        );
         let endpoint = Url::parse(url).context("--product-api-url is no URL")?;
         ensure!(
             matches!(endpoint.scheme(), "http" | "https"),

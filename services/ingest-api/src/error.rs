@@ -7,6 +7,7 @@ use domain::{FailureKind, counters::Imbalance};
 use reqwest::StatusCode;
 use runtime::{FieldViolations, SecretError, stage::StageError};
 use tonic::Status;
+use tracing::error;
 
 use crate::page::PageRef;
 
@@ -211,10 +212,16 @@ impl From<Error> for StageError {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        match error {
-            Error::InvalidRequest(violations) => violations.into(),
-            error => runtime::status(error.kind(), error.to_string(), error.retry_after()),
-        }
+        let message = match error {
+            Error::InvalidRequest(violations) => return violations.into(),
+            Error::Warehouse(warehouse::Error::Internal(_) | warehouse::Error::Unavailable(_)) => {
+                // What the database says is for operators, not for callers.
+                error!(%error, "a reconciliation failed in the warehouse");
+                "the warehouse failed; the log of ingest-api says why".to_owned()
+            }
+            _ => error.to_string(),
+        };
+        runtime::status(error.kind(), message, error.retry_after())
     }
 }
 
@@ -286,6 +293,19 @@ mod tests {
                 "end_date: odd",
             ),
         ]
+    }
+
+    #[test]
+    fn the_databases_own_words_stay_inside() {
+        let secret = || Box::from("password=hunter2");
+        for (cause, code) in [
+            (warehouse::Error::Internal(secret()), Code::Internal),
+            (warehouse::Error::Unavailable(secret()), Code::Unavailable),
+        ] {
+            let status = Status::from(Error::from(cause));
+            assert_eq!(status.code(), code);
+            assert!(!status.message().contains("hunter2"), "{status}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 /// If a location is missing or makes no sense.
 pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
     let landing_url = options.landing_url.as_deref().context("--landing-url is missing")?;
-    let storage = Storage::open(landing_url)?;
+    let storage = Storage::open(landing_url).context("--landing-url cannot be used")?;
     let client = http_client(options.product_api_timeout)?;
     let api = ProductApi::new(&options, client, Arc::clone(&context.clock))?;
     let stage = ProductApiStage {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{Counters, DateWindow, run::STAGE_CALL_PRODUCT_API};
+use domain::{Counters, DateWindow, Remarks, run::STAGE_CALL_PRODUCT_API};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use landing::Storage;
 use runtime::{
@@ -63,7 +63,7 @@ impl ProductApiStage {
         let session = self.api.session()?;
         let days = self.plan(window).await?;
         let meter = Arc::new(ProgressMeter::new(days.len(), sink));
-        let mut remarks = Vec::new();
+        let mut remarks = Remarks::default();
         let mut landed_days = self.land_days(days, session, Arc::clone(&meter));
         while let Some(landed) = landed_days.try_next().await? {
             let counters = self.load(fence, &landed).await?;
@@ -71,6 +71,7 @@ impl ProductApiStage {
             remarks.extend(remark(&landed, &counters));
         }
         let counters = meter.counters().check_balance()?;
+        let remarks = remarks.into_texts();
         self.warehouse.complete_stage(fence, counters, &remarks, self.clock.now()).await?;
         Ok(StageOutcome { counters, remarks })
     }

@@ -3,7 +3,7 @@
 use std::vec;
 
 use bytes::Bytes;
-use domain::{Counters, CrmCompany, FailureKind, SourceRow};
+use domain::{Counters, CrmCompany, FailureKind, SourceRow, company::MAX_COMPANY_TEXT_BYTES};
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use warehouse::{RowStream, SourceError};
 
@@ -16,9 +16,6 @@ use crate::{
 /// How long a record may be. Anything longer is a quote that nobody closed; the
 /// csv crates know no such limit.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
-
-/// How long a field that we keep may be. Companies' names are shorter.
-const MAX_FIELD_BYTES: usize = 4 * 1024;
 
 /// The companies of an export, read as they are asked for. `report` is told
 /// after every chunk what has been read so far.
@@ -108,7 +105,7 @@ impl CompanyParser {
                 None => return Ok(Vec::new()),
             },
         };
-        Ok(records.map(|record| columns.row(&record, MAX_FIELD_BYTES)).collect())
+        Ok(records.map(|record| columns.row(&record, MAX_COMPANY_TEXT_BYTES)).collect())
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Args {
     pub options: Options,
 
     /// The warehouse, for example sqlite:///data/warehouse.sqlite
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL")]
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
     pub warehouse_url: String,
 }
 

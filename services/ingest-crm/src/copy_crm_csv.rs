@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Counters, FailureKind, Progress, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
+use domain::{Counters, FailureKind, Progress, Remarks, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
 use landing::{FileInfo, Storage};
 use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
-use tracing::info;
+use tracing::{info, warn};
 use warehouse::{CrmExport, Fence, SharedWarehouse, SnapshotLimits};
 
 use crate::{
@@ -72,30 +72,31 @@ enum Loaded {
 impl Attempt<'_> {
     async fn run(&self) -> Result<StageOutcome, Error> {
         let files = self.stage.storage.list(".csv").await?;
-        let mut outcome = StageOutcome::default();
+        let mut counters = Counters::default();
+        let mut remarks = Remarks::default();
         let mut refused = RefusedFiles { files: files.len(), ..RefusedFiles::default() };
         let mut loaded_before = 0;
         for (done, file) in files.iter().enumerate() {
-            let progress = progress(outcome.counters, done, files.len(), &file.path);
+            let progress = progress(counters, done, files.len(), &file.path);
             match self.load(file, progress).await? {
-                Loaded::Now(counters) => {
-                    outcome.counters += counters;
-                    outcome.remarks.extend(rejected_remark(file, counters));
+                Loaded::Now(loaded) => {
+                    counters += loaded;
+                    remarks.extend(rejected_remark(file, loaded));
                 }
                 Loaded::Before => loaded_before += 1,
                 Loaded::Refused(problem) => refused.problems.push(problem),
             }
         }
-        (self.progress)(progress(outcome.counters, files.len(), files.len(), ""));
+        (self.progress)(progress(counters, files.len(), files.len(), ""));
         if !refused.problems.is_empty() {
             return Err(Error::Refused(refused));
         }
         if loaded_before == files.len() {
-            outcome.remarks.push(self.nothing_new_remark(files.len()).await?);
+            remarks.push(self.nothing_new_remark(files.len()));
         }
-        let now = self.stage.clock.now();
-        self.stage.warehouse.complete_stage(&self.fence, outcome.counters, &outcome.remarks, now).await?;
-        Ok(outcome)
+        let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());
+        self.stage.warehouse.complete_stage(&self.fence, counters, &remarks, now).await?;
+        Ok(StageOutcome { counters, remarks })
     }
 
     /// Loads one file, `done` being how far the stage has got before it.
@@ -136,18 +137,16 @@ impl Attempt<'_> {
         }
     }
 
-    /// What to say if no file was loaded and none refused. Without any export
-    /// there are no companies to publish; but once days are published, their
-    /// companies are known, and a CRM that is late must not cost a day of usage.
-    async fn nothing_new_remark(&self, files: usize) -> Result<String, Error> {
+    /// What to say if no file was loaded and none refused. Not even the very
+    /// first run fails for it: usage cannot be fetched again later, and companies
+    /// are filled in on all published days once an export arrives.
+    fn nothing_new_remark(&self, files: usize) -> String {
         let location = &self.stage.storage;
         if files > 0 {
-            return Ok(format!("no new CRM export: all {files} in {location} are already loaded"));
+            return format!("no new CRM export: all {files} in {location} are already loaded");
         }
-        match self.stage.warehouse.freshness().await? {
-            Some(_) => Ok(format!("no CRM export in {location}: companies stay as they were loaded before")),
-            None => Err(Error::NoExports { location: location.to_string() }),
-        }
+        warn!(%location, "there is no CRM export");
+        format!("there is no CRM export (*.csv) in {location}: companies stay as they are known so far")
     }
 }
 

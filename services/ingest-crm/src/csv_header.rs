@@ -23,27 +23,29 @@ impl CsvHead {
         Self { bytes: Vec::new(), max_bytes }
     }
 
-    /// Takes the next bytes; true once the header line is complete, or too long.
+    /// Takes the next bytes; true once the header line is complete, or too long,
+    /// or too far behind empty lines.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<bool, InvalidFile> {
         self.bytes.extend_from_slice(chunk);
         if UTF16_MARKS.iter().any(|mark| self.bytes.starts_with(mark)) {
             return Err(InvalidFile::Utf16);
         }
-        Ok(self.header_line().len() < self.content().len())
+        Ok(self.header_line().len() < self.content().len() || self.bytes.len() >= self.max_bytes)
     }
 
     /// What was gathered, without byte order mark and leading line breaks.
+    /// Depends on no byte behind `max_bytes`, so that it does not matter how many
+    /// there are yet.
     fn content(&self) -> &[u8] {
-        let content = self.bytes.strip_prefix(UTF8_MARK).unwrap_or(&self.bytes);
+        let gathered = self.bytes.get(..self.max_bytes).unwrap_or(&self.bytes);
+        let content = gathered.strip_prefix(UTF8_MARK).unwrap_or(gathered);
         let breaks = content.iter().take_while(|byte| is_line_break(**byte)).count();
         content.get(breaks..).unwrap_or_default()
     }
 
-    /// Everything before the first line break outside quotes. Depends on no byte
-    /// behind `max_bytes`, so that it does not matter how many there are yet.
+    /// Everything before the first line break outside quotes.
     fn header_line(&self) -> &[u8] {
         let content = self.content();
-        let content = content.get(..self.max_bytes).unwrap_or(content);
         let mut is_quoted = false;
         let end = content.iter().position(|byte| {
             is_quoted ^= *byte == b'"';
@@ -123,6 +125,13 @@ mod tests {
         let mut head = CsvHead::new(100);
         assert_eq!(head.push(b"company_id,\"a\n"), Ok(false));
         assert_eq!(head.push(b"b\"\n"), Ok(true));
+    }
+
+    #[test]
+    fn empty_lines_are_not_gathered_for_ever() {
+        let mut head = CsvHead::new(100);
+        assert_eq!(head.push(&[b'\n'; 99]), Ok(false));
+        assert_eq!(head.push(b"\n"), Ok(true));
     }
 
     #[test]

@@ -12,14 +12,6 @@ const NAMED_FILES: usize = 10;
 /// Why the stage failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There are no exports, and there never were any.
-    #[error(
-        "there is no CRM export: no *.csv in {location}, and nothing was published yet; check --crm-url and the CRM's export"
-    )]
-    NoExports {
-        /// Where they should be.
-        location: String,
-    },
     /// Some exports were refused; all others are loaded.
     #[error("{0}")]
     Refused(RefusedFiles),
@@ -58,7 +50,6 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {
-            Self::NoExports { .. } => FailureKind::NotFound,
             Self::Refused(_) => FailureKind::InvalidInput,
             Self::Storage(error) => error.kind(),
             Self::Warehouse(error) => error.kind(),
@@ -85,7 +76,6 @@ mod tests {
     fn every_failure_reaches_the_coordinator_as_its_kind() {
         let changed = landing::Error::Changed { root: "file:///crm/".into(), path: "a.csv".into() };
         for (error, kind) in [
-            (Error::NoExports { location: "file:///crm/".into() }, FailureKind::NotFound),
             (refused(1), FailureKind::InvalidInput),
             (Error::Storage(changed), FailureKind::Conflict),
             (Error::Warehouse(warehouse::Error::Precondition("x".into())), FailureKind::FailedPrecondition),

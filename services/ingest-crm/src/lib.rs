@@ -9,8 +9,7 @@
 //!   other files are loaded, then the stage fails and names each bad file, line
 //!   and reason.
 //! - A file whose content is already loaded is not read again. If there is no
-//!   new file the stage succeeds with a remark; if there is no file at all and
-//!   nothing was ever published, it fails.
+//!   new file, or none at all, the stage succeeds with a remark.
 
 mod company_columns;
 mod company_rows;
@@ -54,7 +53,7 @@ pub fn assemble(
     let url =
         options.crm_url.context("it is not known where the CRM's exports are: set --crm-url or CRM_URL")?;
     let executor = copy_crm_csv::CopyCrmCsv {
-        storage: Storage::open(&url)?,
+        storage: Storage::open(&url).context("--crm-url cannot be used")?,
         warehouse,
         clock: Arc::clone(&context.clock),
         effective_offset_days: options.crm_effective_offset_days,

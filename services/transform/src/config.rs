@@ -20,6 +20,6 @@ pub struct Args {
     pub options: Options,
 
     /// The warehouse, for example sqlite:///var/lib/company-activity/warehouse.sqlite
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL")]
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
     pub warehouse_url: String,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
+    Remarks,
     audit::{AuditPolicy, Finding, audit},
     run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
 };
@@ -63,13 +64,14 @@ impl FactStages {
         if !blocking.is_empty() {
             return Err(Error::Blocked(blocking));
         }
-        let remarks: Vec<String> = warnings
+        let remarks: Remarks = warnings
             .iter()
             .map(|finding| {
                 warn!(audit = finding.audit, finding = finding.message, "an audit warns");
                 format!("{}: {}", finding.audit, finding.message)
             })
             .collect();
+        let remarks = remarks.into_texts();
         let published = self.warehouse.publish_fact(fence, call.window, &remarks, self.clock.now()).await?;
         Ok(StageOutcome { counters: published.counters, remarks })
     }

@@ -7,8 +7,9 @@ use std::{fs, time::Instant};
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
-    runs::{has_ended, stage},
-    suite::{ACTIVITYCTL, Layout, STAGES, Settings, Suite},
+    runs::{STAGES, has_ended, stage},
+    settings::{Layout, Settings},
+    suite::{ACTIVITYCTL, Suite},
 };
 use proto::pipeline::v1::{Run, RunState, WatchRunRequest};
 use sample_sources::{World, WorldOptions};

@@ -50,6 +50,8 @@ impl Azurite {
             .arg(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // Not ours: Node makes it non-blocking, on which the test runner's own output breaks off.
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .context("cannot run node")?;

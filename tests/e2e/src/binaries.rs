@@ -49,8 +49,9 @@ fn build() -> Result<BTreeMap<String, PathBuf>> {
     let mut binaries = BTreeMap::new();
     for line in String::from_utf8(output.stdout)?.lines() {
         let message: serde_json::Value = serde_json::from_str(line)?;
-        if let (Some(name), Some(path)) = (message["target"]["name"].as_str(), message["executable"].as_str())
-        {
+        let is_binary = message["profile"]["test"] == false;
+        let (name, path) = (message["target"]["name"].as_str(), message["executable"].as_str());
+        if let (true, Some(name), Some(path)) = (is_binary, name, path) {
             binaries.insert(name.to_owned(), PathBuf::from(path));
         }
     }

@@ -10,8 +10,10 @@ pub mod azurite;
 pub mod binaries;
 pub mod cli;
 pub mod fact_table;
+pub mod operator;
 pub mod process;
 pub mod runs;
+pub mod settings;
 pub mod sources;
 pub mod suite;
 pub mod tools;
@@ -21,7 +23,7 @@ use std::{path::PathBuf, time::Duration};
 
 /// How long anything may take before a test gives up. Far beyond what it takes,
 /// for a machine may be busy with other tests.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The root of the work tree.
 #[must_use]

@@ -1,10 +1,14 @@
 //! What a test asks of a run.
 
 use anyhow::{Context as _, Result};
+use domain::run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
 use proto::{
     pipeline::v1::{Run, RunStage, RunState, StageState},
     stage::v1::StageCounters,
 };
+
+/// The stages of the daily pipeline in their order.
+pub const STAGES: [&str; 4] = [STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API, STAGE_BUILD_FACT, STAGE_VALIDATE];
 
 /// The stage of that name.
 ///

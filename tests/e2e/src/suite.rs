@@ -1,36 +1,20 @@
 //! The suite as a whole: in one process, or each service in its own.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use domain::{
-    DateWindow,
-    run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
-};
 use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
-    pipeline::v1::{
-        GetRunRequest, Run, TriggerRunRequest, TriggerRunResponse, WatchRunRequest,
-        pipeline_service_client::PipelineServiceClient,
-    },
-    stage::v1::{DateWindow as DateWindowProto, stage_service_client::StageServiceClient},
+    pipeline::v1::pipeline_service_client::PipelineServiceClient,
+    stage::v1::stage_service_client::StageServiceClient,
 };
-use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     binaries::SERVICES,
-    cli::{self, Outcome},
-    fact_table::FactTable,
-    in_time,
     process::Process,
-    runs::has_ended,
+    settings::{Layout, Settings},
     sources::{API_TOKEN, Sources, folder_url},
     workspace_root,
 };
@@ -39,43 +23,6 @@ use crate::{
 pub const ACTIVITYCTL: &str = "activityctl";
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-
-/// How the suite is spread over processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// `activityctl standalone`.
-    Standalone,
-    /// Each service a process, on one SQLite file.
-    Separate,
-}
-
-/// Flags and environment beyond what every test needs.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    flags: BTreeMap<&'static str, Vec<String>>,
-    environment: Vec<(String, String)>,
-}
-
-impl Settings {
-    /// Adds a flag of one service; `standalone` takes the flags of all.
-    #[must_use]
-    pub fn flag(mut self, service: &'static str, flag: &str, value: &str) -> Self {
-        self.flags.entry(service).or_default().extend([flag.to_owned(), value.to_owned()]);
-        self
-    }
-
-    /// Adds an environment variable of every process.
-    #[must_use]
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Whether a flag was added.
-    fn has(&self, service: &str, flag: &str) -> bool {
-        self.flags.get(service).is_some_and(|flags| flags.iter().any(|given| given == flag))
-    }
-}
 
 /// A running suite with sources and storage of its own.
 #[derive(Debug)]
@@ -167,7 +114,7 @@ impl Suite {
             Layout::Standalone => self.standalone_arguments()?,
             Layout::Separate => self.service_arguments(binary)?,
         };
-        let process = Process::start(binary, listen, arguments, &self.settings.environment).await?;
+        let process = Process::start(binary, listen, arguments, self.settings.environment()).await?;
         self.processes.insert(binary, process);
         Ok(())
     }
@@ -199,7 +146,7 @@ impl Suite {
 
     /// What one service is told, whether it is a process of its own or not.
     fn own_arguments(&self, service: &'static str) -> Result<Vec<String>> {
-        let mut arguments = self.settings.flags.get(service).cloned().unwrap_or_default();
+        let mut arguments = self.settings.flags(service);
         let mut default = |flag: &str, value: String| {
             if !self.settings.has(service, flag) {
                 arguments.extend([flag.to_owned(), value]);
@@ -229,18 +176,12 @@ impl Suite {
         self.folder.path().join("pipeline.yaml")
     }
 
-    fn warehouse_file(&self) -> PathBuf {
+    pub(crate) fn warehouse_file(&self) -> PathBuf {
         self.data().join("warehouse.sqlite")
     }
 
     fn warehouse_url(&self) -> String {
         format!("sqlite://{}", self.warehouse_file().display())
-    }
-
-    /// The folder that everything of this suite lies in.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Where a service serves gRPC.
@@ -252,7 +193,11 @@ impl Suite {
         Ok(self.processes.get(host).with_context(|| format!("{host} was never started"))?.address())
     }
 
-    fn url_of(&self, service: &'static str) -> Result<String> {
+    /// The same as a URL.
+    ///
+    /// # Errors
+    /// If it was never started.
+    pub fn url_of(&self, service: &'static str) -> Result<String> {
         Ok(format!("http://{}", self.address_of(service)?))
     }
 
@@ -283,128 +228,19 @@ impl Suite {
     pub fn stage_service(&self, service: &'static str) -> Result<StageServiceClient<Channel>> {
         Ok(StageServiceClient::new(self.channel(service)?))
     }
-
-    /// Runs a command of the command line against a service.
-    ///
-    /// # Errors
-    /// If it cannot be run.
-    pub async fn command(&self, service: &'static str, arguments: &[&str]) -> Result<Outcome> {
-        let url = self.url_of(service)?;
-        cli::run(ACTIVITYCTL, &[arguments, &["--server", &url]].concat(), &[]).await
-    }
-
-    /// Triggers a run over `window` with the command line and waits for it.
-    ///
-    /// # Errors
-    /// If it does not succeed.
-    pub async fn publish(&self, window: DateWindow) -> Result<()> {
-        self.trigger_and_wait(window, &[]).await
-    }
-
-    /// Triggers a run over days that may be published already.
-    ///
-    /// # Errors
-    /// If it does not succeed.
-    pub async fn publish_again(&self, window: DateWindow) -> Result<()> {
-        self.trigger_and_wait(window, &["--force"]).await
-    }
-
-    async fn trigger_and_wait(&self, window: DateWindow, flags: &[&str]) -> Result<()> {
-        let (start, end) = (window.start().to_string(), window.end().to_string());
-        let trigger = ["trigger", "--from", &start, "--to", &end, "--wait"];
-        let outcome = self.command("coordinator", &[&trigger, flags].concat()).await?;
-        outcome.success().map(drop).with_context(|| format!("the run over {window} failed"))
-    }
-
-    /// Triggers a run over `window` without waiting for it.
-    ///
-    /// # Errors
-    /// If the coordinator refuses.
-    pub async fn trigger(&self, window: DateWindow, force: bool) -> Result<TriggerRunResponse> {
-        let request =
-            TriggerRunRequest { pipeline: String::new(), window: Some(window_proto(window)), force };
-        Ok(self.pipeline()?.trigger_run(request).await?.into_inner())
-    }
-
-    /// Triggers a run over `window` and waits until it has ended, well or not.
-    ///
-    /// # Errors
-    /// If the coordinator refuses or it takes too long.
-    pub async fn run_to_end(&self, window: DateWindow, force: bool) -> Result<Run> {
-        let triggered = self.trigger(window, force).await?.run.context("the answer has no run")?;
-        self.watch_until(&triggered.run_id, has_ended).await
-    }
-
-    /// Waits until a run is as `condition` wants it.
-    ///
-    /// # Errors
-    /// If it ends before, or takes too long.
-    pub async fn watch_until(&self, run_id: &str, condition: impl Fn(&Run) -> bool) -> Result<Run> {
-        let request = WatchRunRequest { run_id: run_id.to_owned() };
-        let mut changes = self.pipeline()?.watch_run(request).await?.into_inner();
-        in_time("a run", async {
-            while let Some(change) = changes.message().await? {
-                let run = change.run.context("the answer has no run")?;
-                if condition(&run) {
-                    return Ok(run);
-                }
-            }
-            anyhow::bail!("the run ended otherwise: {:?}", self.run(run_id).await?)
-        })
-        .await?
-    }
-
-    /// The present state of a run.
-    ///
-    /// # Errors
-    /// If there is none by that id.
-    pub async fn run(&self, run_id: &str) -> Result<Run> {
-        let request = GetRunRequest { run_id: run_id.to_owned() };
-        self.pipeline()?.get_run(request).await?.into_inner().run.context("the answer has no run")
-    }
-
-    /// The published fact as CSV, byte for byte.
-    ///
-    /// # Errors
-    /// If it cannot be listed.
-    pub async fn fact_csv(&self, window: DateWindow) -> Result<String> {
-        let (start, end) = (window.start().to_string(), window.end().to_string());
-        let list = ["activity", "list", "--from", &start, "--to", &end, "--format", "csv"];
-        self.command("activity", &list).await?.success()
-    }
-
-    /// The published fact.
-    ///
-    /// # Errors
-    /// If it cannot be listed.
-    pub async fn fact(&self, window: DateWindow) -> Result<FactTable> {
-        FactTable::parse(&self.fact_csv(window).await?)
-    }
-
-    /// The warehouse itself, to read what no service tells.
-    ///
-    /// # Errors
-    /// If there is none yet.
-    pub async fn warehouse(&self) -> Result<SqlitePool> {
-        let file = self.warehouse_file();
-        ensure!(file.exists(), "there is no {}", file.display());
-        Ok(SqlitePool::connect_with(SqliteConnectOptions::new().filename(file).read_only(true)).await?)
-    }
 }
 
-/// The built-in pipeline with waits before retries that are no waste of a test's time.
+/// The built-in pipeline with waits that are no waste of a test's time: before
+/// retries, and for the alert of a coordinator that died over it.
 fn impatient_pipeline() -> Result<String> {
-    let yaml = fs::read_to_string(workspace_root().join("services/coordinator/pipeline.yaml"))?;
-    let impatient = yaml.replace("_backoff: 2s", "_backoff: 20ms").replace("_backoff: 5s", "_backoff: 20ms");
-    ensure!(impatient != yaml, "the built-in pipeline's backoffs have changed: change this too");
-    Ok(impatient)
+    let mut yaml = fs::read_to_string(workspace_root().join("services/coordinator/pipeline.yaml"))?;
+    for (patient, impatient) in [
+        ("_backoff: 2s", "_backoff: 20ms"),
+        ("_backoff: 5s", "_backoff: 20ms"),
+        (" timeout: 1m", " timeout: 3s"),
+    ] {
+        ensure!(yaml.contains(patient), "the built-in pipeline has no {patient:?} any more: change this too");
+        yaml = yaml.replace(patient, impatient);
+    }
+    Ok(yaml)
 }
-
-/// A window as a message.
-#[must_use]
-pub fn window_proto(window: DateWindow) -> DateWindowProto {
-    DateWindowProto { start_date: window.start().to_string(), end_date: window.end().to_string() }
-}
-
-/// The stages of the daily pipeline in their order.
-pub const STAGES: [&str; 4] = [STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API, STAGE_BUILD_FACT, STAGE_VALIDATE];

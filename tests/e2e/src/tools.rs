@@ -35,8 +35,9 @@ fn installed(folder: &OnceLock<Result<PathBuf, String>>, script: &str) -> Result
 
 fn install(script: &str) -> Result<PathBuf> {
     let path = workspace_root().join("tests/setup").join(script);
-    let output = Command::new(&path).stderr(Stdio::inherit()).output();
+    let output = Command::new(&path).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot run {}", path.display()))?;
-    ensure!(output.status.success(), "tests/setup/{script} failed: {}", output.status);
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "tests/setup/{script} failed: {}\n{told}", output.status);
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }

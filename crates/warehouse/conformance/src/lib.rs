@@ -30,6 +30,7 @@ macro_rules! suite {
             a_run_succeeds_with_its_last_stage
             a_run_is_cancelled_with_its_unfinished_stages
             a_retried_run_keeps_what_succeeded
+            a_run_is_not_retried_beside_an_active_one
             runs_are_listed_newest_first_in_pages
         }
         $crate::suite! {@area $open, triggers:
@@ -113,6 +114,7 @@ macro_rules! suite {
             an_answer_tells_its_newest_publication
             a_row_is_found_by_its_key
             an_export_sees_one_state_while_a_publish_goes_on
+            open_exports_do_not_keep_others_waiting
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
             freshness_tells_the_newest_day

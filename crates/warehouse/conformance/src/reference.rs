@@ -94,11 +94,7 @@ impl Inputs {
     fn version_on(&self, company_id: &CompanyId, day: NaiveDate) -> Option<&CrmCompany> {
         let versions =
             || self.snapshots.iter().filter_map(|(on, companies)| Some((*on, companies.get(company_id)?)));
-        versions()
-            .filter(|(on, _)| *on <= day)
-            .last()
-            .or_else(|| versions().next())
-            .map(|(_, version)| version)
+        versions().rfind(|(on, _)| *on <= day).or_else(|| versions().next()).map(|(_, version)| version)
     }
 }
 

@@ -11,8 +11,8 @@ use domain::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, CrmExport, Fence, LoadOutcome, NewAlert, NewRun, NewStage, PublishOutcome, Result, Run,
-    SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay, WindowChoice,
+    ActivityQuery, CrmExport, Fence, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage, PublishOutcome,
+    Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay, WindowChoice,
 };
 
 /// Who takes up runs.
@@ -20,6 +20,9 @@ pub const HOLDER: &str = "conformance";
 
 /// Long enough that no test outlives it.
 pub const TTL: Duration = Duration::from_secs(3_600);
+
+/// A day, and the active users and events of companies on it.
+pub type UsageOfDay<'a> = (NaiveDate, Vec<(&'a str, i32, i64)>);
 
 /// The day `offset` days after 2026-01-01.
 #[must_use]
@@ -227,11 +230,7 @@ impl HeldRun {
     }
 
     /// Ingests through both ingest stages: exports, then days of usage.
-    pub async fn ingest(
-        &self,
-        exports: &[(CrmExport, Vec<CrmCompany>)],
-        usage: &[(NaiveDate, Vec<(&str, i32, i64)>)],
-    ) {
+    pub async fn ingest(&self, exports: &[(CrmExport, Vec<CrmCompany>)], usage: &[UsageOfDay<'_>]) {
         let crm = self.begin(STAGE_COPY_CRM_CSV).await;
         for (export, companies) in exports {
             self.load_crm(&crm, export, companies).await.unwrap();
@@ -268,6 +267,14 @@ impl HeldRun {
         self.warehouse.fail_stage(fence, &failure(will_retry), None, self.now).await.unwrap();
     }
 
+    /// Waits until nothing of a dropped call is under way: what its database
+    /// connection still commits or rolls back ends before the run it has
+    /// checked can be written.
+    pub async fn settle(&self) {
+        let (run_id, epoch) = (self.run.run_id, self.run.lease_epoch);
+        assert_eq!(self.warehouse.renew_lease(run_id, epoch, TTL).await.unwrap(), LeaseState::Held);
+    }
+
     /// Ends the run.
     pub async fn finish(&self) -> Result<RunState> {
         self.warehouse.finish_run(self.run.run_id, self.run.lease_epoch, self.now).await
@@ -292,7 +299,7 @@ pub async fn publish_run(
     window: DateWindow,
     now: DateTime<Utc>,
     exports: &[(CrmExport, Vec<CrmCompany>)],
-    usage: &[(NaiveDate, Vec<(&str, i32, i64)>)],
+    usage: &[UsageOfDay<'_>],
 ) -> PublishOutcome {
     let run = hold_run(warehouse, window, now).await;
     run.ingest(exports, usage).await;

@@ -159,10 +159,11 @@ pub trait RunStore: Send + Sync {
     /// Up to `limit` runs, the newest first, only those in `states` unless empty.
     async fn runs(&self, states: &[RunState], after: Option<RunCursor>, limit: u32) -> Result<Vec<Run>>;
 
-    /// Takes up the oldest run of the pipeline that is queued, or running under
-    /// a lease that has expired or is `holder`'s own, unless another run of the
-    /// pipeline is held by a live lease of somebody else. Raises its epoch, and
-    /// puts stages that an earlier holder left RUNNING back to PENDING.
+    /// Takes up a run of the pipeline: first one that is running under a lease
+    /// that has expired or is `holder`'s own, then the oldest queued one; none
+    /// while another run of the pipeline is held by a live lease of somebody
+    /// else. Raises its epoch, and puts stages that an earlier holder left
+    /// RUNNING back to PENDING.
     async fn acquire_run(
         &self,
         pipeline: &str,
@@ -222,6 +223,7 @@ pub trait RunStore: Send + Sync {
     /// build starts over as well.
     ///
     /// # Errors
-    /// [`Error::Precondition`](crate::Error::Precondition) if it is active or has succeeded.
+    /// [`Error::Precondition`](crate::Error::Precondition) if it is active or has
+    /// succeeded, or another run over the same window is active.
     async fn retry_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run>;
 }

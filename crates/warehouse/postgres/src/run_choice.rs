@@ -51,17 +51,31 @@ async fn active_run_through(
     find_by(connection, id).await
 }
 
+/// The run over exactly `window` that makes `new` needless: the active one, else
+/// the newest that succeeded. Newer ones that failed hide neither.
 async fn run_over(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<Option<Run>> {
-    let id = sqlx::query_file_scalar!(
-        "sql/runs/over_window.sql",
-        new.pipeline,
-        window.start(),
-        window.end(),
-        new.force
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
+    let active = active_run_over(connection, &new.pipeline, window).await?;
+    if active.is_some() || new.force {
+        return Ok(active);
+    }
+    let id =
+        sqlx::query_file_scalar!("sql/runs/succeeded_over.sql", new.pipeline, window.start(), window.end())
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failed)?;
+    find_by(connection, id).await
+}
+
+/// The run over exactly `window` that is queued or running.
+pub(crate) async fn active_run_over(
+    connection: &mut PgConnection,
+    pipeline: &str,
+    window: DateWindow,
+) -> Result<Option<Run>> {
+    let id = sqlx::query_file_scalar!("sql/runs/active_over.sql", pipeline, window.start(), window.end())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
     find_by(connection, id).await
 }
 

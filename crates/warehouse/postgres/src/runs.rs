@@ -21,7 +21,7 @@ use crate::{
     locks::Lock,
     publish,
     rows::corrupt,
-    run_choice::{Choice, choose_window},
+    run_choice::{Choice, active_run_over, choose_window},
     run_rows::{self, find, load, load_locked},
 };
 
@@ -210,11 +210,19 @@ impl RunStore for PostgresWarehouse {
 
     async fn retry_run(&self, run_id: Uuid, _now: DateTime<Utc>) -> Result<Run> {
         let mut transaction = self.begin_write().await?;
+        let pipeline = load(&mut transaction, run_id).await?.pipeline;
+        Lock::Pipeline(&pipeline).take(&mut transaction).await?;
         let run = load_locked(&mut transaction, run_id).await?;
         if !matches!(run.state, RunState::Failed | RunState::Cancelled) {
             return Err(Error::Precondition(format!(
                 "run {run_id} is {}: only a failed or cancelled run can be retried",
                 run.state
+            )));
+        }
+        if let Some(active) = active_run_over(&mut transaction, &run.pipeline, run.window).await? {
+            return Err(Error::Precondition(format!(
+                "run {run_id} cannot be retried: run {} is active over the same days",
+                active.run_id
             )));
         }
         sqlx::query!("UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL WHERE run_id = $1", run_id)

@@ -48,7 +48,7 @@ impl ActivityReader for SqliteWarehouse {
     }
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export> {
-        let mut transaction = self.begin_read().await?;
+        let mut transaction = self.begin_export().await?;
         let publication = newest_publication(&mut transaction, query.window).await?;
         let (rows, received) = mpsc::channel(EXPORT_BUFFER);
         tokio::spawn(export(transaction, Selection::of(query), rows));

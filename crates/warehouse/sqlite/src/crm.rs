@@ -283,19 +283,17 @@ async fn write_versions(
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
-    if let Some(next) = next {
-        sqlx::query_file!("sql/crm/merge_next.sql", day, next)
+    // Both ends of the day, the later one first: a version may be joined across both.
+    let seams = [next.map(|next| (day, next)), previous.map(|previous| (previous, day))];
+    for (last, first) in seams.into_iter().flatten() {
+        sqlx::query_file!("sql/crm/merge.sql", last, first)
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
-        sqlx::query_file!("sql/crm/drop_merged.sql", next).execute(&mut *connection).await.map_err(failed)?;
-    }
-    if let Some(previous) = previous {
-        sqlx::query_file!("sql/crm/merge_previous.sql", day, previous)
+        sqlx::query_file!("sql/crm/drop_merged.sql", first)
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
-        sqlx::query_file!("sql/crm/drop_merged.sql", day).execute(connection).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -16,6 +16,10 @@ const WRITER_PATIENCE: Duration = Duration::from_secs(600);
 
 const READERS: u32 = 8;
 
+/// Exports at a time. They last as long as their readers like, so they have
+/// connections of their own.
+const EXPORTS: u32 = 8;
+
 pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| {
         Error::Precondition(format!("{url:?} is no SQLite URL: use sqlite:///path/to/warehouse.sqlite"))
@@ -35,8 +39,10 @@ pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
         .busy_timeout(WRITER_PATIENCE);
     let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
     sqlx::migrate!().run(&writer).await.map_err(|error| Error::Internal(Box::new(error)))?;
-    let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(failed)?;
-    Ok(SqliteWarehouse { writer, readers })
+    let read_only = options.read_only(true);
+    let readers = pool(READERS).connect_with(read_only.clone()).await.map_err(failed)?;
+    let exports = pool(EXPORTS).connect_lazy_with(read_only);
+    Ok(SqliteWarehouse { writer, readers, exports })
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {
@@ -64,6 +70,11 @@ impl SqliteWarehouse {
     /// A transaction that sees one committed state.
     pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>> {
         self.readers.begin().await.map_err(failed)
+    }
+
+    /// The same for as long as somebody reads an export.
+    pub(crate) async fn begin_export(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.exports.begin().await.map_err(failed)
     }
 }
 

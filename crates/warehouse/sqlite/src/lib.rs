@@ -31,6 +31,8 @@ pub struct SqliteWarehouse {
     writer: SqlitePool,
     /// Connections that only read.
     readers: SqlitePool,
+    /// Connections that exports hold while they last.
+    exports: SqlitePool,
 }
 
 impl SqliteWarehouse {

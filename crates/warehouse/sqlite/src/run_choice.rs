@@ -63,16 +63,39 @@ async fn run_over(
     new: &NewRun,
     window: DateWindow,
 ) -> Result<Option<Run>> {
+    let active = active_run_over(connection, &new.pipeline, window).await?;
+    if active.is_some() || new.force {
+        return Ok(active);
+    }
     let (start, end) = (window.start(), window.end());
     let id = sqlx::query_scalar!(
         "SELECT run_id FROM pipeline_runs
-         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3
-           AND (state IN ('QUEUED', 'RUNNING') OR (state = 'SUCCEEDED' AND NOT ?4))
-         ORDER BY state = 'SUCCEEDED', run_id DESC LIMIT 1",
+         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3 AND state = 'SUCCEEDED'
+         ORDER BY run_id DESC LIMIT 1",
         new.pipeline,
         start,
-        end,
-        new.force
+        end
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed)?;
+    find_by(connection, id).await
+}
+
+/// The run over exactly `window` that is queued or running.
+pub(crate) async fn active_run_over(
+    connection: &mut SqliteConnection,
+    pipeline: &str,
+    window: DateWindow,
+) -> Result<Option<Run>> {
+    let (start, end) = (window.start(), window.end());
+    let id = sqlx::query_scalar!(
+        "SELECT run_id FROM pipeline_runs
+         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3 AND state IN ('QUEUED', 'RUNNING')
+         ORDER BY run_id DESC LIMIT 1",
+        pipeline,
+        start,
+        end
     )
     .fetch_optional(&mut *connection)
     .await

@@ -19,7 +19,7 @@ use crate::{
     database::{failed, stored},
     fence, publish,
     rows::corrupt,
-    run_choice::{Choice, choose_window},
+    run_choice::{Choice, active_run_over, choose_window},
     run_rows::{self, find, load, parse_id},
 };
 
@@ -215,6 +215,12 @@ impl RunStore for SqliteWarehouse {
             return Err(Error::Precondition(format!(
                 "run {run_id} is {}: only a failed or cancelled run can be retried",
                 run.state
+            )));
+        }
+        if let Some(active) = active_run_over(&mut transaction, &run.pipeline, run.window).await? {
+            return Err(Error::Precondition(format!(
+                "run {run_id} cannot be retried: run {} is active over the same days",
+                active.run_id
             )));
         }
         sqlx::query!("UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL WHERE run_id = ?1", id)

@@ -1,5 +1,7 @@
 //! The behaviours that every storage engine must show, on the embedded engine.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use warehouse_core::SharedWarehouse;

@@ -1,4 +1,13 @@
+use domain::{
+    FactRow,
+    company::{MAX_COMPANY_ID_CHARS, MAX_COMPANY_TEXT_BYTES},
+};
+use prost::Message;
+use proto::activity::v1::ListChurnRisksResponse;
+use warehouse::ChurnRisk;
+
 use super::*;
+use crate::convert;
 
 fn day(text: &str) -> NaiveDate {
     parse_day(text).unwrap()
@@ -153,4 +162,35 @@ fn an_export_is_checked_like_a_listing() {
         end_date: "2026-02-01".to_owned(),
     };
     assert_eq!(fields(&ExportRequest::try_from(request).unwrap_err()), ["company_id", "end_date"]);
+}
+
+#[test]
+fn the_largest_page_of_the_widest_rows_fits_a_message() {
+    let wide = || Some("x".repeat(MAX_COMPANY_TEXT_BYTES));
+    let at = chrono::DateTime::from_timestamp(4_102_444_800, 999_999_000).unwrap();
+    let row = FactRow {
+        key: FactKey {
+            company_id: CompanyId::parse(&"🦀".repeat(MAX_COMPANY_ID_CHARS)).unwrap(),
+            activity_date: day("2026-02-10"),
+        },
+        company_name: wide(),
+        country: wide(),
+        industry_tag: wide(),
+        last_contact_at: Some(at),
+        active_users: i32::MAX,
+        events: i64::MAX,
+        active_users_7d: i64::MAX,
+        is_churn_risk: true,
+        events_per_user: Some(0.1),
+        days_since_last_contact: Some(i32::MIN),
+        loaded_at: at,
+    };
+    let risk = convert::churn_risk(ChurnRisk { row, last_event_date: Some(day("2026-01-01")) });
+    let page = ListChurnRisksResponse {
+        churn_risks: vec![risk; usize::try_from(MAX_PAGE_SIZE).unwrap()],
+        ..ListChurnRisksResponse::default()
+    };
+    let limit = 4 * 1024 * 1024;
+    let room_for_token_and_publication = 4 * 1024;
+    assert!(page.encoded_len() + room_for_token_and_publication < limit, "{}", page.encoded_len());
 }

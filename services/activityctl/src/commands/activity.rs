@@ -9,7 +9,7 @@ use crate::{
     days::{DayRangeArgs, parse_day},
     error::Error,
     format::{Format, RowFormat, csv::CsvRows, json, table},
-    output::{Output, notice},
+    output::{NOT_PUBLISHED, Output, notice},
 };
 
 /// Rows that a table shows unless told otherwise.
@@ -131,28 +131,34 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
         end_date: window.map(|days| days.end().to_string()).unwrap_or_default(),
     };
     let limit = args.limit.unwrap_or(if args.format == RowFormat::Table { TABLE_ROWS } else { u64::MAX });
-    match args.format {
+    let outcome = match args.format {
         RowFormat::Csv => {
             let mut csv = CsvRows::new(output.writer())?;
-            export(connection, request, limit, |row| csv.write(&row)).await?;
-            csv.flush()
+            let outcome = export(connection, request, limit, |row| csv.write(&row)).await?;
+            csv.flush()?;
+            outcome
         }
         RowFormat::Json => {
             let writer = output.writer();
             let write =
                 |row: CompanyActivity| json::write_line(&mut *writer, &json::ActivityJson::from(&row));
-            export(connection, request, limit, write).await?;
-            Ok(writer.flush()?)
+            let outcome = export(connection, request, limit, write).await?;
+            writer.flush()?;
+            outcome
         }
         RowFormat::Table => {
-            let rows = rows(connection, request, limit).await?;
-            output.table(table::activities(&rows.rows))?;
-            if rows.more {
+            let first = rows(connection, request, limit).await?;
+            output.table(table::activities(&first.rows))?;
+            if first.exported.more {
                 notice(format_args!("only the first {limit} rows; see --limit, or --format csv for all"));
             }
-            Ok(())
+            first.exported
         }
+    };
+    if !outcome.is_published {
+        notice(NOT_PUBLISHED);
     }
+    Ok(())
 }
 
 /// The first rows of a range.
@@ -160,8 +166,17 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
 pub struct FirstRows {
     /// The rows.
     pub rows: Vec<CompanyActivity>,
-    /// Whether there are more.
+    /// What else was told.
+    pub exported: Exported,
+}
+
+/// What an export tells beside its rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Exported {
+    /// Whether there are more rows.
     pub more: bool,
+    /// Whether any of the asked days is published.
+    pub is_published: bool,
 }
 
 /// Reads up to `limit` rows of a range.
@@ -174,34 +189,36 @@ pub async fn rows(
     limit: u64,
 ) -> Result<FirstRows, Error> {
     let mut rows = Vec::new();
-    let more = export(connection, request, limit, |row| {
+    let exported = export(connection, request, limit, |row| {
         rows.push(row);
         Ok(())
     })
     .await?;
-    Ok(FirstRows { rows, more })
+    Ok(FirstRows { rows, exported })
 }
 
-/// Hands up to `limit` rows to `write` as they arrive; tells whether there were
-/// more.
+/// Hands up to `limit` rows to `write` as they arrive.
 async fn export(
     connection: &Connection,
     request: ExportCompanyActivityRequest,
     limit: u64,
     mut write: impl FnMut(CompanyActivity) -> Result<(), Error>,
-) -> Result<bool, Error> {
+) -> Result<Exported, Error> {
     let failure = |status| connection.failure(status);
     let mut batches =
         connection.activity().export_company_activity(request).await.map_err(failure)?.into_inner();
     let mut left = limit;
+    let mut exported = Exported { more: false, is_published: false };
     while let Some(batch) = batches.message().await.map_err(failure)? {
+        exported.is_published |= batch.publication.is_some();
         for row in batch.activities {
             if left == 0 {
-                return Ok(true);
+                exported.more = true;
+                return Ok(exported);
             }
             left -= 1;
             write(row)?;
         }
     }
-    Ok(false)
+    Ok(exported)
 }

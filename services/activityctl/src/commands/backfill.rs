@@ -63,20 +63,38 @@ pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Err
         force: args.force,
         chunk_days: args.chunk_days,
     };
+    run(&connection, request, output).await
+}
+
+/// Asks for a backfill and waits for its end.
+///
+/// # Errors
+/// If the server refuses, the stream breaks or a run does not succeed.
+pub async fn run(
+    connection: &Connection,
+    request: BackfillRequest,
+    output: &mut Output,
+) -> Result<(), Error> {
     let failure = |status| connection.failure(status);
     let mut changes = connection.pipeline().backfill(request).await.map_err(failure)?.into_inner();
     let mut backfill = Backfill { progress: RunProgress::for_stderr(), runs: Vec::new() };
     let mut days = (0, 0);
-    while let Some(change) = changes.message().await.map_err(failure)? {
-        days = (change.days_done, change.days_total);
-        backfill.show(change);
-    }
-    output.table(table::runs(&backfill.runs))?;
-    for run in &backfill.runs {
-        if !has_ended(run) {
-            return Err(Error::Contract("ended before the backfill did"));
+    let outcome = loop {
+        match changes.message().await {
+            Ok(Some(change)) => {
+                days = (change.days_done, change.days_total);
+                backfill.show(change);
+            }
+            Ok(None) => break Ok(()),
+            Err(status) => break Err(failure(status)),
         }
-        success(run)?;
+    };
+    output.table(table::runs(&backfill.runs))?;
+    // First of all, because a run without success also ends the stream in an error.
+    backfill.runs.iter().filter(|run| has_ended(run)).try_for_each(success)?;
+    outcome?;
+    if !backfill.runs.iter().all(has_ended) {
+        return Err(Error::Contract("ended before the backfill did"));
     }
     let (done, total) = days;
     output.line(format_args!("{done} of {total} days done"))

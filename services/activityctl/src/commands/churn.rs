@@ -9,7 +9,7 @@ use crate::{
     days::parse_day,
     error::Error,
     format::{Format, json, table},
-    output::{Output, notice},
+    output::{NOT_PUBLISHED, Output, notice},
 };
 
 /// The most risks that the server puts on a page.
@@ -47,10 +47,13 @@ pub struct ChurnArgs {
 /// Lists churn risks.
 ///
 /// # Errors
-/// If the server refuses, for example because the day is not published.
+/// If the server refuses or the rows cannot be written.
 pub async fn execute(args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
     let connection = Connection::new(&args.server)?;
     let (risks, publication) = churn_risks(&connection, args.date, args.limit).await?;
+    if publication.is_none() {
+        notice(NOT_PUBLISHED);
+    }
     match args.format {
         Format::Table => {
             output.table(table::churn_risks(&risks))?;

@@ -15,7 +15,11 @@ use sample_sources::WorldOptions;
 use tracing_subscriber::EnvFilter;
 
 use self::system::{DemoFolder, DemoSystem};
-use crate::{error::Error, output::Output, progress::RunProgress};
+use crate::{
+    error::Error,
+    output::{Output, has_coloured_stderr},
+    progress::RunProgress,
+};
 
 const EXAMPLES: &str = "\
 Makes up companies with a CRM that exports a file a day and a product API, runs the real
@@ -70,10 +74,7 @@ pub async fn run(
         args.companies, args.days
     ));
     let system = DemoSystem::start(world(&args, &timeline)?, &folder, &context).await?;
-    let outcome = tokio::select! {
-        outcome = run_both_mornings(&args, &timeline, &system, &mut progress, &mut output) => outcome,
-        () = context.shutdown.cancelled() => Err(anyhow::anyhow!("interrupted").into()),
-    };
+    let outcome = run_both_mornings(&args, &timeline, &system, &mut progress, &mut output).await;
     context.shutdown.cancel();
     system.ended().await?;
     outcome?;
@@ -90,6 +91,7 @@ pub fn init_telemetry(args: &DemoArgs, progress: &RunProgress) -> Result<(), Err
     let writer = progress.log_writer();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(has_coloured_stderr())
         .with_writer(move || writer.clone())
         .try_init()
         .map_err(|error| anyhow::anyhow!("logging cannot be started: {error}").into())

@@ -90,12 +90,13 @@ pub(super) fn print_hints(kept: Option<&Path>, days: DateWindow, output: &mut Ou
              \n  activityctl --help                       everything else",
         ),
         Some(folder) => {
-            let folder = folder.display();
+            let usage = shell_word(&folder.join(USAGE_FILE));
+            let (folder, argument) = (folder.display(), shell_word(folder));
             let (start, end) = (days.start(), days.end());
             output.line(format_args!(
                 "\nEverything is in {folder}. Try next:\n\
-                 \n  activityctl sample-api --usage {folder}/{USAGE_FILE} &\
-                 \n  activityctl standalone --data-dir {folder} \\\
+                 \n  activityctl sample-api --usage {usage} &\
+                 \n  activityctl standalone --data-dir {argument} \\\
                  \n      --product-api-url http://127.0.0.1:8080/v1/product-usage &\
                  \n  activityctl runs\
                  \n  activityctl churn\
@@ -106,12 +107,33 @@ pub(super) fn print_hints(kept: Option<&Path>, days: DateWindow, output: &mut Ou
     }
 }
 
+/// A path as one word of a POSIX shell.
+fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
     use crate::output::Captured;
+
+    #[test]
+    fn a_path_stays_one_word_in_a_shell() {
+        for (path, word) in [
+            ("demo-data", "demo-data"),
+            ("/tmp/für mich", "'/tmp/für mich'"),
+            ("it's & $HOME", r"'it'\''s & $HOME'"),
+        ] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
 
     #[test]
     fn hints_are_command_lines_that_parse() {

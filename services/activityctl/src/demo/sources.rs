@@ -28,6 +28,7 @@ pub(super) struct SampleSources {
     root: PathBuf,
     address: SocketAddr,
     server: JoinHandle<anyhow::Result<()>>,
+    shutdown: CancellationToken,
 }
 
 impl SampleSources {
@@ -44,9 +45,9 @@ impl SampleSources {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on 127.0.0.1")?;
         let address = listener.local_addr()?;
         let book = UsageBook::new();
-        let server = tokio::spawn(serve_api(listener, book.clone(), ApiOptions::default(), shutdown));
+        let server = tokio::spawn(serve_api(listener, book.clone(), ApiOptions::default(), shutdown.clone()));
         let world = Arc::new(spawn_blocking(|| World::generate(options)).await?);
-        Ok(Self { world, book, root: root.to_owned(), address, server })
+        Ok(Self { world, book, root: root.to_owned(), address, server, shutdown })
     }
 
     /// The product API's endpoint.
@@ -60,12 +61,19 @@ impl SampleSources {
     /// that have arrived by then. Returns how many usage records there are.
     ///
     /// # Errors
-    /// If a file cannot be written.
+    /// If a file cannot be written, or it is interrupted by the shutdown.
     pub(super) async fn advance_to(&self, as_of: NaiveDate) -> anyhow::Result<usize> {
         let (world, book, root) = (Arc::clone(&self.world), self.book.clone(), self.root.clone());
+        let shutdown = self.shutdown.clone();
         spawn_blocking(move || {
-            world.fill(&book, as_of)?;
-            write_new_exports(&world, &root.join("crm/daily"), as_of)?;
+            let crm_folder = root.join("crm/daily");
+            fs::create_dir_all(&crm_folder)
+                .with_context(|| format!("cannot create {}", crm_folder.display()))?;
+            for day in world.days().take_while(|day| *day < as_of) {
+                anyhow::ensure!(!shutdown.is_cancelled(), "interrupted");
+                book.replace_day(day, world.usage_as_of(day, as_of).map(|record| record.to_json()))?;
+                write_export_if_new(&world, day, &crm_folder)?;
+            }
             write_usage(&book, &root.join(USAGE_FILE))?;
             Ok(book.len())
         })
@@ -81,17 +89,14 @@ impl SampleSources {
     }
 }
 
-/// Exports that are there already stay untouched, as a CRM would leave them.
-fn write_new_exports(world: &World, folder: &Path, as_of: NaiveDate) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    for day in world.days().take_while(|day| *day < as_of) {
-        let export = world.crm_export(day);
-        let path = folder.join(export.file_name);
-        if !path.exists() {
-            fs::write(&path, export.csv).with_context(|| format!("cannot write {}", path.display()))?;
-        }
+/// An export that is there already stays untouched, as a CRM would leave it.
+fn write_export_if_new(world: &World, day: NaiveDate, folder: &Path) -> anyhow::Result<()> {
+    let export = world.crm_export(day);
+    let path = folder.join(export.file_name);
+    if path.exists() {
+        return Ok(());
     }
-    Ok(())
+    fs::write(&path, export.csv).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn write_usage(book: &UsageBook, path: &Path) -> anyhow::Result<()> {
@@ -128,6 +133,7 @@ mod tests {
         assert_eq!(usage.lines().count(), after);
 
         shutdown.cancel();
+        assert_eq!(sources.advance_to(end).await.unwrap_err().to_string(), "interrupted");
         sources.ended().await.unwrap();
     }
 }

@@ -13,6 +13,7 @@ use runtime::{Context, ServerOptions, serve, stage::window_to_proto};
 use sample_sources::WorldOptions;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::sources::SampleSources;
 use crate::{
@@ -51,6 +52,7 @@ pub(super) struct DemoSystem {
     pub(super) sources: SampleSources,
     pub(super) connection: Connection,
     services: JoinHandle<anyhow::Result<()>>,
+    shutdown: CancellationToken,
 }
 
 impl DemoSystem {
@@ -65,7 +67,7 @@ impl DemoSystem {
         let (address, services) = serve_suite(options, context.clone()).await?;
         let server = format!("http://{address}");
         let connection = Connection::through(server.clone(), runtime::channel::connect(&server)?);
-        Ok(Self { sources, connection, services })
+        Ok(Self { sources, connection, services, shutdown: context.shutdown.clone() })
     }
 
     /// Runs the pipeline over some days, and shows its progress.
@@ -77,7 +79,10 @@ impl DemoSystem {
         let run = run.ok_or(Error::Contract("has no run"))?;
         // The server is this process: what does not answer now never will.
         let follow = FollowArgs { reconnect_for: Duration::from_secs(1) };
-        follow_to_success(&self.connection, &run.run_id, &follow, progress).await
+        tokio::select! {
+            outcome = follow_to_success(&self.connection, &run.run_id, &follow, progress) => outcome,
+            () = self.shutdown.cancelled() => Err(anyhow::anyhow!("interrupted").into()),
+        }
     }
 
     /// Waits for everything to end after the context has shut down.

@@ -7,7 +7,7 @@ mod suite;
 use std::path::PathBuf;
 
 use clap::Args;
-use runtime::{Context, RuntimeArgs, ServerOptions, serve};
+use runtime::{Context, RuntimeArgs, ServerOptions, start_and_serve};
 use tracing::info;
 
 pub use data_folder::DataFolder;
@@ -62,14 +62,14 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
         ));
     }
     let folder = DataFolder::open(&args.data_dir)?;
-    let suite = assemble(args.suite.with_defaults_in(&folder)?, &context).await?;
+    let suite = args.suite.with_defaults_in(&folder)?;
     let options = ServerOptions {
         listen: args.runtime.listen,
         drain_timeout: args.runtime.drain_timeout,
         reflection: args.runtime.reflection,
     };
     info!(data_dir = %folder.root().display(), "data folder opened");
-    Ok(serve(suite, options, context, |_| ()).await?)
+    Ok(start_and_serve(assemble(suite, &context), options, context.clone()).await?)
 }
 
 /// Starts the logs that `args` ask for.

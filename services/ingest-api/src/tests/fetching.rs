@@ -1,12 +1,17 @@
 //! Pages, credentials and retries.
 
+use std::{sync::Arc, time::Duration};
+
 use domain::FailureKind;
 
 use super::{
     scripted_api::{Asked, ScriptedApi, cut_off, endless, json, page_of, some_records, status, throttled},
-    setup::{DAY, TOKEN, api, fetch, options, records},
+    setup::{DAY, StoppedClock, TOKEN, api, fetch, options, records},
 };
-use crate::Error;
+use crate::{
+    Error,
+    api::{ProductApi, http_client},
+};
 
 #[tokio::test]
 async fn a_request_carries_what_the_contract_asks_for() {
@@ -144,4 +149,18 @@ async fn a_rotated_token_counts_from_the_next_session_on() {
     }
     let sent: Vec<String> = server.requests().into_iter().filter_map(|asked| asked.authorization).collect();
     assert_eq!(sent, ["Bearer first", "Bearer second"]);
+}
+
+#[test]
+fn options_that_no_request_could_meet_are_refused_by_name() {
+    for (url, flags, expected) in [
+        ("api.example.com", &[][..], "--product-api-url"),
+        ("ftp://api.example.com/usage", &[], "--product-api-url"),
+        ("http://api.example.com/usage", &["--product-api-timeout=0s"], "--product-api-timeout"),
+    ] {
+        let options = options(url, flags);
+        let client = http_client(Duration::from_secs(1)).unwrap();
+        let error = ProductApi::new(&options, client, Arc::new(StoppedClock)).err().unwrap();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
 }

@@ -48,10 +48,6 @@ impl Scene {
         fs::write(path, content).unwrap();
     }
 
-    fn remove(&self, path: &str) {
-        fs::remove_file(self.folder.path().join("crm").join(path)).unwrap();
-    }
-
     /// Executes the stage in a run over `business_date` that goes no further.
     async fn execute(&self, business_date: &str) -> Result<StageOutcome, StageError> {
         let run = self.hold(business_date).await;
@@ -233,22 +229,11 @@ async fn a_corrected_file_is_all_that_a_retry_reads() {
 }
 
 #[tokio::test]
-async fn a_missing_export_fails_until_something_is_published() {
+async fn a_crm_without_any_export_does_not_cost_the_day_and_says_so() {
     let scene = Scene::new().await;
-    let error = scene.execute("2026-02-03").await.unwrap_err();
-    assert_eq!(error.kind, FailureKind::NotFound);
-    assert!(error.message.contains("no *.csv in file:///"), "{}", error.message);
-
-    scene.write("companies_2026-02-01.csv", GOOD);
-    let run = scene.hold("2026-02-03").await;
-    scene.execute_in(&run, Arc::new(|_| ())).await.unwrap();
-    let api = run.begin(STAGE_CALL_PRODUCT_API).await;
-    run.complete(&api).await;
-    run.build().await;
-    run.publish().await;
-    scene.remove("companies_2026-02-01.csv");
-    let outcome = scene.execute("2026-02-04").await.unwrap();
-    assert!(outcome.remarks[0].ends_with("companies stay as they were loaded before"), "{outcome:?}");
+    let outcome = scene.execute("2026-02-03").await.unwrap();
+    assert_eq!(outcome.counters.rows_read, 0);
+    assert!(outcome.remarks[0].starts_with("there is no CRM export (*.csv) in file:///"), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use anyhow::Result;
 use e2e::{
     azurite::Azurite,
     runs::counters,
-    suite::{Layout, Settings, Suite},
+    settings::{Layout, Settings},
+    suite::Suite,
     vectors::Vector,
 };
 use futures::TryStreamExt as _;

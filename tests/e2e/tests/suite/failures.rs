@@ -8,7 +8,8 @@ use domain::{
 use e2e::{
     alerts::{AlertReceiver, Delivery},
     runs::{counters, has_begun, stage, stage_states},
-    suite::{Layout, Settings, Suite},
+    settings::{Layout, Settings},
+    suite::Suite,
     vectors::Vector,
 };
 use proto::pipeline::v1::{RetryRunRequest, Run, RunState, StageState};
@@ -251,6 +252,7 @@ fn alerting(receiver: &AlertReceiver) -> Settings {
         .flag("notifier", "--slack-webhook-url", &receiver.url(SLACK))
         .flag("notifier", "--teams-webhook-url", &receiver.url(TEAMS))
         .flag("notifier", "--webhook-url", &receiver.url(WEBHOOK))
+        .flag("notifier", "--webhook-secret", "e2e-signing-key")
 }
 
 fn tells_of(delivery: &Delivery, run: &Run) -> Result<()> {
@@ -273,6 +275,11 @@ async fn a_failed_run_alerts_every_channel_once() -> Result<()> {
         let deliveries = receiver.wait_for(path, 1).await?;
         tells_of(deliveries.first().context("none arrived")?, &run)?;
     }
+    let only = |path| receiver.accepted(path).pop().context("none arrived");
+    let card = &only(TEAMS)?.json["attachments"][0];
+    assert_eq!(card["contentType"], "application/vnd.microsoft.card.adaptive", "{card}");
+    assert!(only(SLACK)?.json["blocks"].as_array().is_some_and(|blocks| !blocks.is_empty()));
+    assert!(only(WEBHOOK)?.headers.contains_key("x-company-activity-signature"));
     // The next failure's alert goes out after everything that this one still had to say.
     suite.pipeline()?.retry_run(RetryRunRequest { run_id: run.run_id.clone() }).await?;
     for path in [SLACK, TEAMS, WEBHOOK] {

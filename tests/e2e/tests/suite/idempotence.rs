@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use e2e::{
-    runs::{counters, has_ended},
-    suite::{STAGES, Suite},
+    runs::{STAGES, counters, has_ended},
+    suite::Suite,
     vectors::Vector,
 };
 use proto::pipeline::v1::{ListRunsRequest, RunState};

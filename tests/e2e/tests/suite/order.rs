@@ -8,8 +8,9 @@ use domain::{
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
 use e2e::{
-    runs::{is_in, stage},
-    suite::{STAGES, Suite, window_proto},
+    operator::window_proto,
+    runs::{STAGES, is_in, stage},
+    suite::Suite,
     vectors::Vector,
 };
 use proto::{

@@ -19,10 +19,11 @@ async fn a_python_client_reads_the_published_table() -> Result<()> {
         .arg(workspace_root().join("proto"))
         .arg(suite.address_of("activity")?.to_string())
         .args([vector.window.start().to_string(), vector.window.end().to_string()])
-        .stderr(Stdio::inherit())
+        .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = in_time("the Python client", client.output()).await??;
-    ensure!(output.status.success(), "the Python client failed: {}", output.status);
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the Python client failed: {}\n{told}", output.status);
     let rows = String::from_utf8(output.stdout)?;
     FactTable::parse_json(&rows).context("the client's output")?.must_equal(&vector.expected)
 }

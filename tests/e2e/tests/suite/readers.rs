@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 use e2e::{
     fact_table::FactTable,
     runs::has_ended,
-    suite::{Layout, Settings, Suite},
+    settings::{Layout, Settings},
+    suite::Suite,
     vectors::Vector,
 };
 use proto::activity::v1::{ExportCompanyActivityRequest, GetFreshnessRequest};

@@ -1,6 +1,6 @@
 //! Killing any process at any point ends in the same table.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use domain::{
@@ -11,12 +11,18 @@ use e2e::{
     alerts::AlertReceiver,
     binaries::SERVICES,
     fact_table::FactTable,
-    runs::{has_begun, is_in, stage},
-    suite::{ACTIVITYCTL, Layout, STAGES, Settings, Suite},
+    runs::{STAGES, has_begun, is_in, stage},
+    settings::{Layout, Settings},
+    suite::{ACTIVITYCTL, Suite},
     vectors::Vector,
 };
 use proto::pipeline::v1::{Run, RunState, StageState};
 use sample_sources::{Fault, World, WorldOptions};
+use tonic::transport::Endpoint;
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+    health_client::HealthClient,
+};
 
 const DAYS: u32 = 12;
 
@@ -214,12 +220,22 @@ async fn a_suite_asked_to_end_in_the_middle_of_a_run_goes_on_when_it_is_back() -
     suite.fact(history.all).await?.must_equal(&history.expected().await?)
 }
 
+/// The drain timeout that services have by default: an idle one needs none of it.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+async fn ends_well(suite: &mut Suite, service: &'static str) -> Result<()> {
+    let asked = Instant::now();
+    let status = suite.process(service)?.terminate().await?;
+    assert!(status.success(), "{service}: {status}");
+    assert!(asked.elapsed() < DRAIN_TIMEOUT, "{service} took {:?}", asked.elapsed());
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_service_ends_well_when_asked_to() -> Result<()> {
     let mut suite = Suite::separate().await?;
     for service in SERVICES {
-        let status = suite.process(service)?.terminate().await?;
-        assert!(status.success(), "{service}: {status}");
+        ends_well(&mut suite, service).await?;
     }
     Ok(())
 }
@@ -227,7 +243,20 @@ async fn every_service_ends_well_when_asked_to() -> Result<()> {
 #[tokio::test]
 async fn the_suite_in_one_process_ends_well_when_asked_to() -> Result<()> {
     let mut suite = Suite::standalone().await?;
-    let status = suite.process(ACTIVITYCTL)?.terminate().await?;
-    assert!(status.success(), "{status}");
+    ends_well(&mut suite, ACTIVITYCTL).await
+}
+
+#[tokio::test]
+async fn every_service_says_that_it_serves_until_it_is_asked_to_end() -> Result<()> {
+    let mut suite = Suite::separate().await?;
+    for service in SERVICES {
+        let channel = Endpoint::from_shared(suite.url_of(service)?)?.connect().await?;
+        let mut health = HealthClient::new(channel);
+        let mut changes = health.watch(HealthCheckRequest::default()).await?.into_inner();
+        let status = |response: Option<HealthCheckResponse>| response.map(|response| response.status());
+        assert_eq!(status(changes.message().await?), Some(ServingStatus::Serving), "{service}");
+        ends_well(&mut suite, service).await?;
+        assert_eq!(status(changes.message().await?), Some(ServingStatus::NotServing), "{service}");
+    }
     Ok(())
 }

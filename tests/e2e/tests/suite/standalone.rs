@@ -8,8 +8,9 @@ use e2e::{
     binaries::SERVICES,
     cli,
     fact_table::FactTable,
+    settings::{Layout, Settings},
     sources::API_TOKEN,
-    suite::{ACTIVITYCTL, Layout, Settings, Suite},
+    suite::{ACTIVITYCTL, Suite},
     vectors::Vector,
 };
 use proto::pipeline::v1::RunState;

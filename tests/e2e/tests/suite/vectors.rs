@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
-    suite::{Layout, Settings, Suite},
+    settings::{Layout, Settings},
+    suite::Suite,
     vectors::Vector,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
@@ -84,7 +85,8 @@ fn chunks(window: DateWindow, random: &mut StdRng) -> Vec<Event> {
 async fn any_order_ends_in_the_same_table(vector: Vector, seed: u64) -> Result<()> {
     let mut random = StdRng::seed_from_u64(seed);
     let suite = Suite::standalone().await?;
-    // A run needs an export; which one comes first is part of the history.
+    // A run without any row to publish is refused, so an export comes first; which one is part
+    // of the history.
     let mut history = shuffled_history(&vector, &mut random);
     let first_export = history.iter().position(|event| matches!(event, Event::ExportArrives { .. }));
     history[..=first_export.unwrap_or_default()].rotate_right(1);

@@ -1,20 +1,20 @@
 //! The read side: pages, exports, roll-ups, churn, freshness.
 
-use chrono::NaiveDate;
-use domain::{DateWindow, FactKey, FactRow, Publication};
+use domain::{DateWindow, FactKey, FactRow, Publication, run::STAGE_COPY_CRM_CSV};
 use futures::TryStreamExt;
 use warehouse_core::{
     ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Period, RollUp, SharedWarehouse,
 };
 
-use crate::scene::{at, company, day, days, export, hold_run, id, publish_run, published, published_of};
-
-type Usage = Vec<(NaiveDate, Vec<(&'static str, i32, i64)>)>;
+use crate::scene::{
+    UsageOfDay, at, company, day, days, export, hold_run, id, publish_run, published, published_of,
+};
 
 /// Five companies, one of them outside the CRM, over ten days.
 async fn publish_ten_days(warehouse: &SharedWarehouse) {
     let companies = ["007", "acme", "bolt", "Zed"].map(|name| company(name, name)).to_vec();
-    let usage: Usage = vec![(day(4), vec![("acme", 2, 8), ("ghost", 1, 1)]), (day(5), vec![("Zed", 1, 1)])];
+    let usage: Vec<UsageOfDay<'_>> =
+        vec![(day(4), vec![("acme", 2, 8), ("ghost", 1, 1)]), (day(5), vec![("Zed", 1, 1)])];
     publish_run(warehouse, days(0, 9), at(1), &[(export(day(0), "1"), companies)], &usage).await;
 }
 
@@ -149,11 +149,31 @@ pub async fn an_export_sees_one_state_while_a_publish_goes_on(warehouse: SharedW
     assert!(after.iter().all(|row| row.company_name.is_none() && row.loaded_at == at(2)));
 }
 
+/// Readers that are slow keep nobody waiting, and readers that go away leave nothing behind.
+pub async fn open_exports_do_not_keep_others_waiting(warehouse: SharedWarehouse) {
+    // More rows than any stream buffers.
+    let companies: Vec<_> = (0..300).map(|number| company(&format!("c{number:03}"), "name")).collect();
+    publish_run(&warehouse, days(0, 9), at(1), &[(export(day(0), "1"), companies)], &[]).await;
+    for _ in 0..3 {
+        let mut open = vec![];
+        for _ in 0..8 {
+            let mut export = warehouse.export_facts(&query(None, days(0, 9), None)).await.unwrap();
+            assert!(export.rows.try_next().await.unwrap().is_some());
+            open.push(export);
+        }
+        let run = hold_run(&warehouse, days(9, 9), at(2)).await;
+        let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+        warehouse.check_fence(&fence).await.unwrap();
+        assert!(warehouse.freshness().await.unwrap().is_some());
+        run.cancel().await;
+    }
+}
+
 /// ISO weeks begin on Monday; the periods at both ends count the asked days alone.
 pub async fn roll_ups_follow_weeks_and_months(warehouse: SharedWarehouse) {
     let acme = vec![company("acme", "Acme")];
     // 2026-01-01 is a Thursday: day 4 is the first Monday, day 31 the first of February.
-    let usage: Usage = [(1, 2, 3), (3, 1, 0), (4, 5, 7), (10, 1, 1), (30, 1, 2), (31, 4, 8)]
+    let usage: Vec<UsageOfDay<'_>> = [(1, 2, 3), (3, 1, 0), (4, 5, 7), (10, 1, 1), (30, 1, 2), (31, 4, 8)]
         .map(|(on, users, events)| (day(on), vec![("acme", users, events), ("bolt", 1, 1)]))
         .to_vec();
     publish_run(&warehouse, days(0, 40), at(1), &[(export(day(0), "1"), acme)], &usage).await;
@@ -197,7 +217,7 @@ pub async fn roll_ups_follow_weeks_and_months(warehouse: SharedWarehouse) {
 pub async fn churn_risks_come_most_recently_active_first(warehouse: SharedWarehouse) {
     let companies = ["active", "new b", "early", "new a", "late b", "late a", "silent"];
     let crm = (export(day(0), "1"), companies.map(|name| company(name, name)).to_vec());
-    let usage: Usage = vec![
+    let usage: Vec<UsageOfDay<'_>> = vec![
         (day(1), vec![("early", 1, 1), ("late a", 1, 1)]),
         (day(3), vec![("late b", 1, 1), ("late a", 1, 1), ("silent", 5, 0)]),
         (day(10), vec![("active", 1, 1)]),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use domain::{
     Counters, CrmCompany, FactKey, FactRow, Progress, Publication, StageState,
     audit::{DayMeasurements, Measurements},
@@ -12,15 +12,16 @@ use warehouse_core::SharedWarehouse;
 
 use crate::{
     observed::observe,
-    scene::{at, company, day, days, export, hold_run, id, offset_of, publish_run, published, published_of},
+    scene::{
+        UsageOfDay, at, company, day, days, export, hold_run, id, offset_of, publish_run, published,
+        published_of,
+    },
 };
-
-type Usage = Vec<(NaiveDate, Vec<(&'static str, i32, i64)>)>;
 
 /// A silent company in the CRM beside another one, published until day 40.
 async fn publish_silence(warehouse: &SharedWarehouse) {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
-    let usage: Usage = vec![(day(10), vec![("acme", 1, 0), ("bolt", 1, 0)])];
+    let usage: Vec<UsageOfDay<'_>> = vec![(day(10), vec![("acme", 1, 0), ("bolt", 1, 0)])];
     publish_run(warehouse, days(0, 40), at(1), &[(export(day(0), "1"), companies)], &usage).await;
 }
 
@@ -38,7 +39,7 @@ pub async fn every_column_follows_its_definition(warehouse: SharedWarehouse) {
         last_contact_at: Some(contact),
         ..company("acme", "Acme")
     };
-    let usage: Usage = vec![
+    let usage: Vec<UsageOfDay<'_>> = vec![
         (day(0), vec![("acme", 3, 10)]),
         (day(1), vec![("ghost", 1, 0)]),
         (day(2), vec![("acme", 0, 5)]),
@@ -77,7 +78,7 @@ pub async fn every_column_follows_its_definition(warehouse: SharedWarehouse) {
 /// The largest counts that ingestion accepts can be built and published.
 pub async fn the_largest_counts_are_published(warehouse: SharedWarehouse) {
     let most = vec![("acme", i32::MAX, i64::MAX)];
-    let usage: Usage = vec![(day(0), most.clone()), (day(1), most)];
+    let usage: Vec<UsageOfDay<'_>> = vec![(day(0), most.clone()), (day(1), most)];
     publish_run(&warehouse, days(0, 1), at(1), &[], &usage).await;
     let last = published(&warehouse, days(1, 1)).await.swap_remove(0);
     assert_eq!((last.active_users, last.events), (i32::MAX, i64::MAX));
@@ -216,7 +217,8 @@ pub async fn measurements_count_what_would_be_published(warehouse: SharedWarehou
     let nine = || ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"].map(|name| (name, 1, 1)).to_vec();
     let crm = (export(day(0), "1"), vec![company("silent", "Silent")]);
     let day_1 = vec![("c0", 1, 1), ("c1", 1, 1), ("c2", 1, 1), ("once", 1, 1)];
-    let usage: Usage = vec![(day(0), vec![("c0", 1, 1), ("c1", 1, 1)]), (day(1), day_1), (day(2), nine())];
+    let usage: Vec<UsageOfDay<'_>> =
+        vec![(day(0), vec![("c0", 1, 1), ("c1", 1, 1)]), (day(1), day_1), (day(2), nine())];
     publish_run(&warehouse, days(0, 2), at(1), &[crm], &usage).await;
 
     let run = hold_run(&warehouse, days(3, 4), at(2)).await;

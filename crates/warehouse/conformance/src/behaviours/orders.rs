@@ -5,13 +5,15 @@ use std::{
     future::Future,
 };
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use domain::CrmCompany;
 use warehouse_core::{CrmExport, SharedWarehouse};
 
 use crate::{
     reference::{ExpectedRow, Inputs},
-    scene::{at, company, day, days, export, id, offset_of, publish_run, published, published_of},
+    scene::{
+        UsageOfDay, at, company, day, days, export, id, offset_of, publish_run, published, published_of,
+    },
 };
 
 /// The days on which the exports take effect.
@@ -47,7 +49,7 @@ fn arrival(number: usize) -> (CrmExport, Vec<CrmCompany>) {
 }
 
 /// Users of companies inside and outside the CRM, before, between and after the exports.
-fn usage() -> Vec<(NaiveDate, Vec<(&'static str, i32, i64)>)> {
+fn usage() -> Vec<UsageOfDay<'static>> {
     vec![
         (day(-2), vec![("leaves", 3, 9), ("never in the CRM", 1, 1)]),
         (day(8), vec![("leaves", 2, 0), ("stays", 5, 7)]),

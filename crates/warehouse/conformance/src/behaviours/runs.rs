@@ -235,6 +235,18 @@ pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
 }
 
+/// One run of a window at a time, however it came to be queued.
+pub async fn a_run_is_not_retried_beside_an_active_one(warehouse: SharedWarehouse) {
+    let first = hold_run(&warehouse, days(0, 0), at(1)).await;
+    first.cancel().await;
+    let second = hold_run(&warehouse, days(0, 0), at(2)).await;
+    let retried = warehouse.retry_run(first.run.run_id, at(3)).await;
+    assert!(matches!(retried, Err(Error::Precondition(_))), "{retried:?}");
+    second.cancel().await;
+    let retried = warehouse.retry_run(first.run.run_id, at(4)).await.unwrap();
+    assert_eq!(retried.state, RunState::Queued);
+}
+
 /// The newest first, page by page, of all states or some.
 pub async fn runs_are_listed_newest_first_in_pages(warehouse: SharedWarehouse) {
     let mut ids = vec![];

@@ -1,11 +1,12 @@
--- A version that ends with the snapshot before, $2, takes over an equal one
--- that begins on the export's day $1; the latter is deleted by its own statement.
+-- Of changed companies: a version that ends with snapshot $1 takes over an equal
+-- one that begins with the next snapshot, $2; the latter is deleted by its own
+-- statement.
 UPDATE crm_company_versions AS version
 SET effective_to = next.effective_to
 FROM crm_changes AS changed
 JOIN crm_company_versions AS next USING (company_id)
 WHERE version.company_id = changed.company_id
-  AND version.effective_to = $2
-  AND next.effective_from = $1
+  AND version.effective_to = $1
+  AND next.effective_from = $2
   AND (next.name, next.country, next.industry_tag, next.last_contact_at)
     IS NOT DISTINCT FROM (version.name, version.country, version.industry_tag, version.last_contact_at)

@@ -1,0 +1,50 @@
+//! How the suite under test is set up.
+
+use std::collections::BTreeMap;
+
+/// How the suite is spread over processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `activityctl standalone`.
+    Standalone,
+    /// Each service a process, on one SQLite file.
+    Separate,
+}
+
+/// Flags and environment beyond what every test needs.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    flags: BTreeMap<&'static str, Vec<String>>,
+    environment: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Adds a flag of one service; `standalone` takes the flags of all.
+    #[must_use]
+    pub fn flag(mut self, service: &'static str, flag: &str, value: &str) -> Self {
+        self.flags.entry(service).or_default().extend([flag.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Adds an environment variable of every process.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Whether a flag was added.
+    pub(crate) fn has(&self, service: &str, flag: &str) -> bool {
+        self.flags.get(service).is_some_and(|flags| flags.iter().any(|given| given == flag))
+    }
+
+    /// The flags of one service.
+    pub(crate) fn flags(&self, service: &str) -> Vec<String> {
+        self.flags.get(service).cloned().unwrap_or_default()
+    }
+
+    /// The environment of every process.
+    pub(crate) fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+}
