@@ -11,8 +11,9 @@ use domain::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, CrmExport, Fence, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage, PublishOutcome,
-    Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay, WindowChoice,
+    ActivityQuery, CrmExport, Error, Fence, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage,
+    PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay,
+    WindowChoice,
 };
 
 /// Who takes up runs.
@@ -267,12 +268,14 @@ impl HeldRun {
         self.warehouse.fail_stage(fence, &failure(will_retry), None, self.now).await.unwrap();
     }
 
-    /// Waits until nothing of a dropped call is under way: what its database
-    /// connection still commits or rolls back ends before the run it has
-    /// checked can be written.
-    pub async fn settle(&self) {
+    /// Waits until nothing that a dropped call commits is under way: an engine
+    /// with one writer lets nobody else write before, one with many does not tell
+    /// what holds of a stage that is about to commit.
+    pub async fn settle(&self, fence: &Fence) {
         let (run_id, epoch) = (self.run.run_id, self.run.lease_epoch);
         assert_eq!(self.warehouse.renew_lease(run_id, epoch, TTL).await.unwrap(), LeaseState::Held);
+        let held = self.warehouse.check_fence(fence).await;
+        assert!(matches!(held, Ok(()) | Err(Error::Fenced { .. })), "{held:?}");
     }
 
     /// Ends the run.

@@ -137,8 +137,10 @@ impl RunStore for PostgresWarehouse {
     }
 
     async fn check_fence(&self, fence: &Fence) -> Result<()> {
-        let mut transaction = self.begin_read().await?;
-        fence::check(&mut transaction, fence).await
+        // Waits for a transaction of the same stage that is about to commit: after
+        // it the answer may be another one.
+        let mut transaction = self.begin_write().await?;
+        fence::hold(&mut transaction, fence).await
     }
 
     async fn complete_stage(

@@ -132,7 +132,7 @@ pub async fn an_interrupted_publish_is_whole_or_nothing(warehouse: SharedWarehou
     for polls in 1.. {
         let publish = warehouse.publish_fact(&fence, week(), &[], at(2));
         let outcome = interrupted_after(polls, publish).await;
-        run.settle().await;
+        run.settle(&fence).await;
         let rolling = rolling_users(&published(&warehouse, week()).await);
         let stage = run.reload().await.stages.swap_remove(3);
         if stage.state == StageState::Succeeded {
@@ -155,7 +155,7 @@ pub async fn an_interrupted_build_starts_over(warehouse: SharedWarehouse) {
         let fence = run.begin(STAGE_BUILD_FACT).await;
         let build = warehouse.build_fact(&fence, week(), at(2), Arc::new(|_| ()));
         interrupted_after(polls, build).await;
-        run.settle().await;
+        run.settle(&fence).await;
         assert_eq!(rolling_users(&published(&warehouse, week()).await), [1; 14]);
         if run.reload().await.stages.swap_remove(2).state == StageState::Succeeded {
             assert!(polls > 1, "the build was never interrupted");

@@ -240,7 +240,7 @@ pub async fn an_interrupted_load_is_whole_or_nothing(warehouse: SharedWarehouse)
     for polls in 1.. {
         let load = run.load_usage(&fence, day(0), records(day(0), &delivered));
         let outcome = interrupted_after(polls, load).await;
-        run.settle().await;
+        run.settle(&fence).await;
         let known = warehouse.usage_days(days(0, 3)).await.unwrap();
         assert!(known.is_empty() || known == [fetched(0, 2, 1)], "after {polls} polls: {known:?}");
         if outcome.is_some() {
