@@ -69,6 +69,7 @@ macro_rules! suite {
             an_export_without_companies_is_refused
             an_export_that_shrank_too_far_is_refused_whole
             contradicting_rows_go_into_quarantine_but_the_last
+            a_contact_is_kept_to_the_microsecond
         }
         $crate::suite! {@opening $open, orders:
             any_order_of_arrival_gives_the_same_companies

@@ -1,7 +1,7 @@
 //! Staging of CRM exports and their history.
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, SubsecRound, Utc};
 use domain::{Counters, CrmCompany};
 use serde_json::{Value, json};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
@@ -19,8 +19,10 @@ struct CrmIncoming;
 
 impl IncomingTable<CrmCompany> for CrmIncoming {
     fn encode(line: u64, row: CrmCompany) -> Value {
-        // The spelling that sqlx gives timestamps it binds, so that equal ones compare equal.
-        let last_contact_at = row.last_contact_at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, false));
+        // To the microsecond, as every engine keeps it, and in the spelling that sqlx
+        // gives timestamps it binds, so that equal ones compare equal.
+        let last_contact_at =
+            row.last_contact_at.map(|at| at.trunc_subsecs(6).to_rfc3339_opts(SecondsFormat::AutoSi, false));
         json!([
             stored(line),
             row.company_id.as_str(),

@@ -218,3 +218,26 @@ pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: Share
     run.load_crm(&crm, &export(day(0), "2"), &companies(&["acme"])).await.unwrap();
     assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), []);
 }
+
+/// What is finer is cut off, not rounded to the next day; so it changes nothing.
+pub async fn a_contact_is_kept_to_the_microsecond(warehouse: SharedWarehouse) {
+    let contacted = |nanos| CrmCompany {
+        last_contact_at: day(1).and_hms_nano_opt(23, 59, 59, nanos).map(|at| at.and_utc()),
+        ..company("acme", "Acme")
+    };
+    let run = hold_run(&warehouse, days(1, 1), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    run.load_crm(&crm, &export(day(0), "1"), &[contacted(999_999_999)]).await.unwrap();
+    let again = run.load_crm(&crm, &export(day(0), "2"), &[contacted(999_999_001)]).await.unwrap();
+    assert_eq!(again, loaded(0, 1, 0));
+    run.complete(&crm).await;
+    let api = run.begin(domain::run::STAGE_CALL_PRODUCT_API).await;
+    run.complete(&api).await;
+    run.build().await;
+    run.publish().await;
+    let row = published_of(&warehouse, "acme", days(1, 1)).await.swap_remove(0);
+    assert_eq!(
+        (row.last_contact_at, row.days_since_last_contact),
+        (contacted(999_999_000).last_contact_at, Some(0))
+    );
+}
