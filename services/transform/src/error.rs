@@ -9,8 +9,15 @@ pub enum Error {
     /// Storage failed or refused.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
-    /// Audits refuse the publish; what is published stays as it is.
-    #[error("nothing was published, because {} found: {}", count(.0), list(.0))]
+    /// Audits refuse the publish; what is published stays as it is. A retry
+    /// judges what the run has already loaded, so it does not notice a source
+    /// that was mended since.
+    #[error(
+        "nothing was published, because {} found: {}. A retry judges the same data again: \
+         once a source is mended, run the days anew",
+        count(.0),
+        list(.0)
+    )]
     Blocked(Vec<Finding>),
 }
 
@@ -63,6 +70,12 @@ mod tests {
     }
 
     #[test]
+    fn a_blocked_publish_says_that_a_retry_reads_no_source_again() {
+        let message = Error::Blocked(vec![finding(1)]).to_string();
+        assert!(message.ends_with("once a source is mended, run the days anew"), "{message}");
+    }
+
+    #[test]
     fn a_blocked_publish_says_which_audits_found_what() {
         let error = StageError::from(Error::Blocked((1..=7).map(finding).collect()));
         assert_eq!(error.kind, FailureKind::InvalidInput);
@@ -71,7 +84,7 @@ mod tests {
                 .message
                 .starts_with("nothing was published, because 7 audits found: rows_present: 2026-01-01")
         );
-        assert!(error.message.ends_with("and 2 more"), "{}", error.message);
+        assert!(error.message.contains("and 2 more. A retry"), "{}", error.message);
     }
 
     #[test]

@@ -31,9 +31,10 @@ Examples:
   activityctl trigger --from 2026-02-01 --to 2026-02-12   a range of days as one run
   RUN=$(activityctl trigger) && activityctl watch $RUN    start now, look later";
 
-/// Start a run of the pipeline, or find the one that already covers its days
+/// Start a run of the pipeline, or find the one there is over the same days
 ///
-/// Without days: every day not yet published, up to yesterday (UTC).
+/// Without days: every day not yet published, from the oldest published one up to yesterday (UTC);
+/// just yesterday if nothing is published yet.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TriggerArgs {
