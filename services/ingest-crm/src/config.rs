@@ -50,7 +50,7 @@ pub struct Args {
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
-    /// The warehouse, for example sqlite:///data/warehouse.sqlite
+    /// The warehouse: sqlite:///path/to/file, or postgres://user@host/database
     #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
     pub warehouse_url: String,
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub enum Layout {
     /// `activityctl standalone`.
     Standalone,
-    /// Each service a process, on one SQLite file.
+    /// Each service a process, on one warehouse.
     Separate,
 }
 
@@ -16,9 +16,17 @@ pub enum Layout {
 pub struct Settings {
     flags: BTreeMap<&'static str, Vec<String>>,
     environment: Vec<(String, String)>,
+    warehouse_url: Option<String>,
 }
 
 impl Settings {
+    /// Stores in the warehouse at `url` instead of a SQLite file.
+    #[must_use]
+    pub fn warehouse(mut self, url: String) -> Self {
+        self.warehouse_url = Some(url);
+        self
+    }
+
     /// Adds a flag of one service; `standalone` takes the flags of all.
     #[must_use]
     pub fn flag(mut self, service: &'static str, flag: &str, value: &str) -> Self {
@@ -41,6 +49,11 @@ impl Settings {
     /// The flags of one service.
     pub(crate) fn flags(&self, service: &str) -> Vec<String> {
         self.flags.get(service).cloned().unwrap_or_default()
+    }
+
+    /// The warehouse to use instead of a SQLite file.
+    pub(crate) fn warehouse_url(&self) -> Option<&str> {
+        self.warehouse_url.as_deref()
     }
 
     /// The environment of every process.

@@ -122,6 +122,9 @@ impl Suite {
     fn standalone_arguments(&self) -> Result<Vec<String>> {
         let mut arguments =
             vec!["standalone".to_owned(), "--data-dir".to_owned(), self.data().display().to_string()];
+        if let Some(url) = self.settings.warehouse_url() {
+            arguments.extend(["--warehouse-url".to_owned(), url.to_owned()]);
+        }
         for service in SERVICES {
             arguments.extend(self.own_arguments(service)?);
         }
@@ -181,7 +184,8 @@ impl Suite {
     }
 
     fn warehouse_url(&self) -> String {
-        format!("sqlite://{}", self.warehouse_file().display())
+        let embedded = || format!("sqlite://{}", self.warehouse_file().display());
+        self.settings.warehouse_url().map_or_else(embedded, str::to_owned)
     }
 
     /// Where a service serves gRPC.

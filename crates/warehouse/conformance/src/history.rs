@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
+    panic, thread,
 };
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -88,9 +89,23 @@ fn steps() -> impl Strategy<Value = Step> {
         })
 }
 
-/// Checks `cases` random histories, each on a fresh warehouse. Shrinks a
+/// Histories that are played at the same time: most of their time is waiting for
+/// the database.
+const WORKERS: u32 = 4;
+
+/// Checks at least `cases` random histories, each on a fresh warehouse. Shrinks a
 /// counterexample to the shortest history that still fails.
-pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F) {
+pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+    thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..WORKERS).map(|_| scope.spawn(|| hold_some(cases.div_ceil(WORKERS), &open))).collect();
+        for worker in workers {
+            worker.join().unwrap_or_else(|failure| panic::resume_unwind(failure));
+        }
+    });
+}
+
+fn hold_some<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
     TestRunner::new(config)

@@ -8,7 +8,7 @@ use std::env;
 use warehouse_conformance::history;
 
 /// Histories in a normal run; `HISTORIES=5000 cargo test ...` soaks.
-const HISTORIES: u32 = 25;
+const HISTORIES: u32 = 200;
 
 #[test]
 fn any_history_publishes_what_the_definition_calls_for() {

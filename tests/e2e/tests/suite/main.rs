@@ -4,6 +4,7 @@ mod azurite;
 mod failures;
 mod idempotence;
 mod order;
+mod postgres;
 mod python;
 mod readers;
 mod recovery;
