@@ -3,7 +3,7 @@
 use std::{borrow::Cow, str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection, Executor, PgConnection, Postgres, Transaction,
+    ConnectOptions, Connection, Executor, PgConnection, Postgres, Transaction,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -59,7 +59,9 @@ pub(crate) fn parse(url: &str) -> Result<Location> {
         url.query_pairs_mut().extend_pairs(parameters);
     }
     let connect = PgConnectOptions::from_str(url.as_str()).map_err(|_| invalid())?;
-    Ok(Location { connect: connect.application_name("company-activity"), connections })
+    // Bulk statements take their time; a warning with their whole text says nothing.
+    let connect = connect.application_name("company-activity").disable_statement_logging();
+    Ok(Location { connect, connections })
 }
 
 pub(crate) async fn open(url: &str) -> Result<PostgresWarehouse> {

@@ -3,7 +3,7 @@
 use std::{path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
-    Executor, Sqlite, SqliteConnection, Transaction,
+    ConnectOptions, Executor, Sqlite, SqliteConnection, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use warehouse_core::{Error, Result};
@@ -36,7 +36,9 @@ pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
         // power cut without losing what was reported as committed.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(WRITER_PATIENCE);
+        .busy_timeout(WRITER_PATIENCE)
+        // Bulk statements take their time; a warning with their whole text says nothing.
+        .disable_statement_logging();
     let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
     sqlx::migrate!().run(&writer).await.map_err(|error| Error::Internal(Box::new(error)))?;
     let read_only = options.read_only(true);
