@@ -59,7 +59,11 @@ impl Alert {
     /// What to do about it.
     pub(crate) fn next_step(&self) -> String {
         let run = self.run_id.as_deref().unwrap_or("RUN");
-        format!("See `activityctl runs`, then continue at the failed stage with `activityctl retry {run}`.")
+        format!(
+            "See `activityctl runs`, then continue at the failed stage with `activityctl retry {run}`. If a source \
+             was corrected after it was read, run the days again with `activityctl trigger`: a retry does not \
+             read it again."
+        )
     }
 }
 

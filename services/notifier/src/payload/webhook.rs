@@ -46,7 +46,7 @@ mod tests {
                 "attempt": 3,
                 "error_code": "UNAVAILABLE",
                 "trace_url": "http://jaeger:16686/trace/0af7?a=1&b=2",
-                "next_step": "See `activityctl runs`, then continue at the failed stage with `activityctl retry 01990000-0000-7000-8000-000000000000`.",
+                "next_step": "See `activityctl runs`, then continue at the failed stage with `activityctl retry 01990000-0000-7000-8000-000000000000`. If a source was corrected after it was read, run the days again with `activityctl trigger`: a retry does not read it again.",
             })
         );
     }
