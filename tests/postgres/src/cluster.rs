@@ -1,4 +1,4 @@
-//! The private cluster of a test process.
+//! Private clusters.
 
 use std::{
     env, fs,
@@ -18,8 +18,8 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// Tests never need what they wrote after a crash of the server, and many of
 /// them connect at the same time.
-const SETTINGS: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off \
-                        -c max_connections=400 -c listen_addresses=''";
+const TEST_OPTIONS: &str =
+    "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400";
 
 /// Ends the cluster once nobody holds the other end of its input any more: the
 /// test process has ended, in whatever way.
@@ -28,22 +28,41 @@ const WATCH: &str = r#"cat >/dev/null; "$1" --pgdata "$2/data" --mode immediate 
 /// The cluster's superuser.
 const OWNER: &str = "postgres";
 
-struct Cluster {
+/// A private cluster in a folder of its own; both are gone once this value is
+/// dropped or the process has ended.
+#[derive(Debug)]
+pub struct Cluster {
     url: Url,
     /// Holds the watcher's input open.
     _watcher: Child,
 }
 
-/// The URL of the private cluster, which the first call starts.
-pub(crate) fn url() -> Result<Url> {
+impl Cluster {
+    /// Starts a cluster with the given server options (`-c name=value ...`).
+    ///
+    /// # Errors
+    /// If there are no Postgres binaries, saying how to get them, or it does not start.
+    pub fn start(options: &str) -> Result<Self> {
+        start(options)
+    }
+
+    /// Where its superuser connects to it.
+    #[must_use]
+    pub fn url(&self) -> Url {
+        self.url.clone()
+    }
+}
+
+/// The URL of the cluster that a test process shares, which the first call starts.
+pub(crate) fn shared_url() -> Result<Url> {
     static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
-    match CLUSTER.get_or_init(|| start().map_err(|error| format!("{error:#}"))) {
-        Ok(cluster) => Ok(cluster.url.clone()),
+    match CLUSTER.get_or_init(|| start(TEST_OPTIONS).map_err(|error| format!("{error:#}"))) {
+        Ok(cluster) => Ok(cluster.url()),
         Err(problem) => bail!("cannot start a private Postgres: {problem}"),
     }
 }
 
-fn start() -> Result<Cluster> {
+fn start(options: &str) -> Result<Cluster> {
     let binaries = binaries()?;
     // Its watcher removes the folder.
     let folder = tempfile::Builder::new().prefix("test-postgres-").tempdir()?.keep();
@@ -72,7 +91,7 @@ fn start() -> Result<Cluster> {
         .arg("--log")
         .arg(folder.join("log"))
         .arg("--options")
-        .arg(format!("{SETTINGS} -c unix_socket_directories='{}'", folder.display()))
+        .arg(format!("{options} -c listen_addresses='' -c unix_socket_directories='{}'", folder.display()))
         .args(["--wait", "start"]))?;
     let mut url = Url::parse(&format!("postgres://{OWNER}@localhost/postgres"))?;
     url.query_pairs_mut().append_pair("host", &folder.to_string_lossy());
@@ -91,7 +110,11 @@ fn watch(binaries: &Path, folder: &Path) -> Result<Child> {
         .context("cannot start the cluster's watcher")
 }
 
-fn binaries() -> Result<PathBuf> {
+/// The folder of the Postgres binaries.
+///
+/// # Errors
+/// If there are none, saying how to get them.
+pub fn binaries() -> Result<PathBuf> {
     if let Some(folder) = env::var_os(BINARIES_VARIABLE) {
         return Ok(folder.into());
     }

@@ -28,8 +28,16 @@ impl Database {
         let server = match env::var(SERVER_VARIABLE) {
             Ok(url) => Url::parse(&url).with_context(|| format!("{SERVER_VARIABLE} is no URL"))?,
             // Starting a cluster takes a second, which other tasks need not wait for.
-            Err(_) => tokio::task::spawn_blocking(cluster::url).await??,
+            Err(_) => tokio::task::spawn_blocking(cluster::shared_url).await??,
         };
+        Self::create_on(server).await
+    }
+
+    /// Creates an empty database on a server of one's own.
+    ///
+    /// # Errors
+    /// If the server is away, or does not let its user create databases.
+    pub async fn create_on(server: Url) -> Result<Self> {
         // Without the template that administrators may have added things to.
         Self::from_template(server, "template0").await
     }

@@ -14,4 +14,5 @@
 mod cluster;
 mod database;
 
+pub use cluster::{Cluster, binaries};
 pub use database::Database;

@@ -1,0 +1,137 @@
+//! The bare side: the same rows into tables that have the shape and the primary
+//! key, and nothing else. No fence, no comparison, no dirty set, no audit, no ledger.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context as _, Result};
+use chrono::NaiveDate;
+use test_postgres::Database;
+
+use crate::server::{BARE_SETTINGS, psql};
+
+/// A table to copy into.
+pub(crate) enum CopyInto {
+    Crm,
+    Usage,
+}
+
+impl CopyInto {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Crm => "bare_crm",
+            Self::Usage => "bare_usage",
+        }
+    }
+
+    fn create(&self) -> &'static str {
+        match self {
+            Self::Crm => {
+                "CREATE TABLE bare_crm (company_id TEXT COLLATE \"C\" PRIMARY KEY, name TEXT, country TEXT, \
+                 industry_tag TEXT, last_contact_at TIMESTAMPTZ);"
+            }
+            Self::Usage => {
+                "CREATE TABLE bare_usage (company_id TEXT COLLATE \"C\" NOT NULL, date DATE NOT NULL, \
+                 active_users INTEGER NOT NULL, events BIGINT NOT NULL, PRIMARY KEY (company_id, date));"
+            }
+        }
+    }
+
+    /// Creates the table, empty.
+    pub(crate) async fn recreate(&self, database: &Database) -> Result<()> {
+        let script = format!("DROP TABLE IF EXISTS {};\n{}\n", self.name(), self.create());
+        psql(database, &script).await.map(|_| ())
+    }
+
+    /// `\copy` of a file with a header.
+    pub(crate) async fn copy(&self, database: &Database, file: &Path) -> Result<Duration> {
+        timed(
+            database,
+            &format!("\\copy {} FROM '{}' WITH (FORMAT csv, HEADER)", self.name(), file.display()),
+        )
+        .await
+    }
+}
+
+/// Tables for the fact: one that is as plain as it gets, and one with the
+/// engine's monthly partitions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BareFact {
+    Plain,
+    Partitioned,
+}
+
+impl BareFact {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "bare_fact",
+            Self::Partitioned => "bare_fact_by_month",
+        }
+    }
+
+    /// Creates the table with everything that is published so far.
+    pub(crate) async fn create(self, database: &Database, last_day: NaiveDate) -> Result<()> {
+        let name = self.name();
+        let partitions = match self {
+            Self::Plain => String::new(),
+            Self::Partitioned => format!(
+                "SELECT ensure_month_partitions('{name}', MIN(activity_date), '{last_day}') FROM published_days;\n"
+            ),
+        };
+        let partition_by = match self {
+            Self::Plain => "",
+            Self::Partitioned => "PARTITION BY RANGE (activity_date)",
+        };
+        let script = format!(
+            "{BARE_SETTINGS}
+             SET client_min_messages = error;
+             CREATE TABLE {name} (LIKE fact_company_activity, PRIMARY KEY (company_id, activity_date)) {partition_by};
+             {partitions}INSERT INTO {name} SELECT * FROM fact_company_activity;
+             ANALYZE {name};\n"
+        );
+        psql(database, &script).await.map(|_| ())
+    }
+
+    /// Inserts a new day, computed by one statement from what the engine staged.
+    pub(crate) async fn insert_day(self, database: &Database, day: NaiveDate) -> Result<Duration> {
+        let select = include_str!("../sql/day_of_fact.sql").replace(":day", &format!("DATE '{day}'"));
+        timed(database, &format!("INSERT INTO {} {select};", self.name())).await
+    }
+
+    /// How many rows of a day differ from those that the engine published.
+    pub(crate) async fn differences(self, database: &Database, day: NaiveDate) -> Result<i64> {
+        let columns = "company_id, company_name, country, industry_tag, last_contact_at, active_users, events, \
+                       \"7d_active_users\", is_churn_risk, events_per_user, days_since_last_contact";
+        let rows = |table: &str| format!("SELECT {columns} FROM {table} WHERE activity_date = '{day}'");
+        let (ours, bare) = (rows("fact_company_activity"), rows(self.name()));
+        let query = format!(
+            "SELECT COUNT(*) FROM ((({ours}) EXCEPT ALL ({bare})) UNION ALL (({bare}) EXCEPT ALL ({ours}))) AS differing"
+        );
+        let pool = sqlx::PgPool::connect(&database.url()).await?;
+        let differing = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&pool).await?;
+        pool.close().await;
+        Ok(differing)
+    }
+}
+
+/// The seed's statement over everything that is staged up to `last_day`.
+pub(crate) async fn create_as_in_seed(database: &Database) -> Result<Duration> {
+    let took =
+        timed(database, &format!("CREATE TABLE seed_fact AS {};", include_str!("../sql/seed.sql"))).await?;
+    psql(database, "DROP TABLE seed_fact;").await?;
+    Ok(took)
+}
+
+/// Drops what earlier cases left, so that it does not compete for memory.
+pub(crate) async fn drop_tables(database: &Database, tables: &str) -> Result<()> {
+    psql(database, &format!("DROP TABLE {tables};\n")).await.map(|_| ())
+}
+
+/// Writes out what others left in memory, so that neither side pays for it.
+pub(crate) async fn checkpoint(database: &Database) -> Result<()> {
+    psql(database, "CHECKPOINT;\n").await.map(|_| ())
+}
+
+async fn timed(database: &Database, statement: &str) -> Result<Duration> {
+    let times = psql(database, &format!("{BARE_SETTINGS}\n\\timing on\n{statement}\n")).await?;
+    times.last().copied().context("psql told no time")
+}

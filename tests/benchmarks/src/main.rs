@@ -1,0 +1,35 @@
+//! Measures the storage engines: what a load, a new day, a late record and a
+//! rebuild cost, beside the bare SQL that does no more than write the rows.
+//! `make bench-warehouse` runs it.
+
+mod bare;
+mod data;
+mod embedded;
+mod journey;
+mod measured;
+mod options;
+mod pipeline;
+mod production;
+mod progress;
+mod report;
+mod server;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::{options::Options, progress::Narrator, report::Report};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let narrator = Narrator::new();
+    let mut report = Report::default();
+    if !options.skip_postgres {
+        production::measure(&options, &narrator, &mut report).await?;
+    }
+    if !options.skip_embedded {
+        embedded::measure(&options, &narrator, &mut report).await?;
+    }
+    report.print(&options);
+    Ok(())
+}

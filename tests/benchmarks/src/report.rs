@@ -1,0 +1,142 @@
+//! The table on stdout.
+
+use std::time::Duration;
+
+use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+
+use crate::{measured::ratio, options::Options};
+
+/// Columns side by side under a ruled header.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Columns that hold figures.
+const FIGURES: std::ops::RangeInclusive<usize> = 2..=5;
+
+/// What was measured, in the order of measuring.
+#[derive(Default)]
+pub(crate) struct Report {
+    sections: Vec<Section>,
+}
+
+pub(crate) struct Section {
+    title: String,
+    rows: Vec<[String; 7]>,
+    notes: Vec<String>,
+}
+
+/// What a figure has to stay within.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Aim {
+    /// A ratio of at most that.
+    AtMost(f64),
+    /// A ratio below that.
+    Below(f64),
+    /// None: told for comparison.
+    Untold,
+}
+
+impl Aim {
+    fn text(self) -> String {
+        match self {
+            Self::AtMost(bound) => format!("≤ {bound}"),
+            Self::Below(bound) => format!("< {bound}"),
+            Self::Untold => String::new(),
+        }
+    }
+
+    fn verdict(self, figure: f64) -> &'static str {
+        match self {
+            Self::AtMost(bound) if figure <= bound => "met",
+            Self::Below(bound) if figure < bound => "met",
+            Self::AtMost(_) | Self::Below(_) => "MISSED",
+            Self::Untold => "",
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn section(&mut self, title: String) -> &mut Section {
+        self.sections.push(Section { title, rows: Vec::new(), notes: Vec::new() });
+        let newest = self.sections.len() - 1;
+        &mut self.sections[newest]
+    }
+
+    #[allow(clippy::print_stdout, reason = "a benchmark's result")]
+    pub(crate) fn print(&self, options: &Options) {
+        for section in &self.sections {
+            println!("\n{}\n{}", section.title, section.table());
+            for note in &section.notes {
+                println!("  {note}");
+            }
+        }
+        println!(
+            "\nMedians of {} repetitions for a, c, d and g; b is the sum over all days; f is measured once.",
+            options.repetitions
+        );
+    }
+}
+
+impl Section {
+    /// A time beside what it is compared with.
+    pub(crate) fn compare(&mut self, case: &str, what: &str, ours: Duration, other: Duration, aim: Aim) {
+        let figure = ratio(ours, other);
+        self.rows.push([
+            case.to_owned(),
+            what.to_owned(),
+            seconds(ours),
+            seconds(other),
+            format!("{figure:.2}"),
+            aim.text(),
+            aim.verdict(figure).to_owned(),
+        ]);
+    }
+
+    /// A time that is compared with nothing.
+    pub(crate) fn time(&mut self, case: &str, what: &str, ours: Duration) {
+        self.rows.push([case, what, &seconds(ours), "", "", "", ""].map(str::to_owned));
+    }
+
+    /// A count that must be exactly so.
+    pub(crate) fn count(&mut self, case: &str, what: &str, count: u64, aim: u64) {
+        let verdict = if count == aim { "met" } else { "MISSED" };
+        self.rows
+            .push([case, what, &count.to_string(), "", "", &format!("= {aim}"), verdict].map(str::to_owned));
+    }
+
+    /// What a figure does not tell by itself.
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(STYLE);
+        table.set_header(["", "WHAT", "OURS", "OTHER", "RATIO", "AIM", ""]);
+        for row in &self.rows {
+            table.add_row(row.iter().map(Cell::new));
+        }
+        for column in FIGURES {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.3} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_miss_is_called_one() {
+        assert_eq!(Aim::AtMost(1.5).verdict(1.5), "met");
+        assert_eq!(Aim::AtMost(1.5).verdict(1.501), "MISSED");
+        assert_eq!(Aim::Below(0.1).verdict(0.1), "MISSED");
+        assert_eq!(Aim::Untold.verdict(9.0), "");
+    }
+}
