@@ -5,7 +5,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{Counters, DateWindow, Progress, audit::Measurements, usage::CHURN_DAYS};
-use sqlx::Executor;
+use futures::{StreamExt, TryStreamExt, stream};
+use sqlx::{Executor, PgConnection};
 use warehouse_core::{Error, FactBuilder, Fence, ProgressSink, PublishOutcome, Result};
 
 use crate::{
@@ -17,12 +18,15 @@ use crate::{
 };
 
 /// Company-days a transaction computes at most, a single day aside: few enough
-/// for progress to be told every few seconds.
-const CHUNK_COMPANY_DAYS: u64 = 1_500_000;
+/// for progress to be told several times a minute.
+const CHUNK_COMPANY_DAYS: u64 = 3_200_000;
 
 /// Days a transaction computes at most. Each chunk also reads the 13 days before
 /// it; beyond a month little is gained.
 const CHUNK_DAYS: u64 = 31;
+
+/// Chunks that are computed at the same time at most.
+const CONCURRENT_CHUNKS: u32 = 3;
 
 #[async_trait]
 impl FactBuilder for PostgresWarehouse {
@@ -41,11 +45,15 @@ impl FactBuilder for PostgresWarehouse {
             activity: "computing days".to_owned(),
             ..Progress::default()
         };
-        for chunk in &days.chunks {
-            report.counters += self.build_chunk(fence, chunk).await?;
-            report.units_done += chunk.days;
+        let mut chunks = stream::iter(days.chunks)
+            .map(|chunk| self.build_chunk(fence, chunk))
+            .buffer_unordered(self.concurrent_chunks());
+        while let Some((days, counters)) = chunks.try_next().await? {
+            report.counters += counters;
+            report.units_done += days;
             progress(report.clone());
         }
+        drop(chunks);
         let mut transaction = self.begin_write().await?;
         fence::hold(&mut transaction, fence).await?;
         runs::complete_stage(&mut transaction, fence, report.counters, &[], now + began.elapsed()).await?;
@@ -89,13 +97,16 @@ struct BuildDays {
     chunks: Vec<Chunk>,
 }
 
-/// Days that one transaction computes.
-#[derive(Debug, PartialEq, Eq)]
+/// Days of one kind that one transaction computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Chunk {
     first: NaiveDate,
     last: NaiveDate,
     /// Those between, and including, the two that are to be computed.
     days: u64,
+    /// Whether they are new: every company is computed. Of published days only
+    /// what is dirty is.
+    is_new: bool,
 }
 
 impl PostgresWarehouse {
@@ -114,6 +125,8 @@ impl PostgresWarehouse {
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
+        // How much is dirty decides how it is joined, and nobody else may have counted yet.
+        connection.execute("ANALYZE dirty_company_days, fact_build_days").await.map_err(failed)?;
         fence::hold(connection, fence).await?;
         transaction.commit().await.map_err(failed)
     }
@@ -122,19 +135,27 @@ impl PostgresWarehouse {
         let rows =
             sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(&self.pool).await.map_err(failed)?;
         let companies = rows.first().map_or(1, |row| counted(row.companies).max(1));
-        let days: Vec<NaiveDate> = rows.iter().map(|row| row.activity_date).collect();
         let span = (CHUNK_COMPANY_DAYS / companies).clamp(1, CHUNK_DAYS);
-        let chunks = chunks(&days, span);
+        let of_kind =
+            |is_new| rows.iter().filter(move |row| row.is_new == is_new).map(|row| row.activity_date);
+        let chunks = [chunks(of_kind(true), span, true), chunks(of_kind(false), span, false)].concat();
         Ok(BuildDays { count: chunks.iter().map(|chunk| chunk.days).sum(), chunks })
     }
 
-    /// Computes a chunk's days in a transaction of their own.
-    async fn build_chunk(&self, fence: &Fence, chunk: &Chunk) -> Result<Counters> {
+    /// How many chunks to compute at the same time: of the connections that there
+    /// are, most stay free for others.
+    fn concurrent_chunks(&self) -> usize {
+        (self.pool.options().get_max_connections() / 3).clamp(1, CONCURRENT_CHUNKS) as usize
+    }
+
+    /// Computes a chunk's days in a transaction of their own. Returns how many they are.
+    async fn build_chunk(&self, fence: &Fence, chunk: Chunk) -> Result<(u64, Counters)> {
         let read_from = chunk.first.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
         let mut transaction = self.begin_write().await?;
         let connection = &mut *transaction;
         fence::check(connection, fence).await?;
-        Lock::Candidates.take(connection).await?;
+        // Chunks are computed beside each other, but never beside whoever empties the table.
+        Lock::Candidates.share(connection).await?;
         let is_own = sqlx::query_file_scalar!("sql/fact/has_build.sql", fence.run_id)
             .fetch_one(&mut *connection)
             .await
@@ -147,35 +168,59 @@ impl PostgresWarehouse {
         }
         // A chunk is sorted and joined in memory rather than on disk.
         connection.execute("SET LOCAL work_mem = '128MB'").await.map_err(failed)?;
-        sqlx::query_file!("sql/fact/build_candidates.sql", chunk.first, chunk.last, read_from)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
-        let counts = sqlx::query_file!("sql/fact/count_candidates.sql", chunk.first, chunk.last)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let counters = compute(connection, chunk, read_from).await?;
         fence::hold(connection, fence).await?;
         transaction.commit().await.map_err(failed)?;
-        Ok(Counters {
-            rows_read: counted(counts.computed),
-            rows_written: counted(counts.computed - counts.equal),
-            rows_unchanged: counted(counts.equal),
-            ..Counters::default()
-        })
+        Ok((chunk.days, counters))
     }
 }
 
-/// Groups days, which are in order, so that no group spans more than `span` calendar days.
-fn chunks(days: &[NaiveDate], span: u64) -> Vec<Chunk> {
+/// Computes a chunk's days from usage since `read_from`.
+async fn compute(connection: &mut PgConnection, chunk: Chunk, read_from: NaiveDate) -> Result<Counters> {
+    let Chunk { first, last, .. } = chunk;
+    let computed = match chunk {
+        Chunk { is_new: false, .. } => {
+            sqlx::query_file!("sql/fact/build_dirty.sql", first, last, read_from)
+                .execute(&mut *connection)
+                .await
+        }
+        Chunk { days: 1, .. } => {
+            sqlx::query_file!("sql/fact/build_new_day.sql", first, read_from).execute(&mut *connection).await
+        }
+        _ => {
+            sqlx::query_file!("sql/fact/build_new_days.sql", first, last, read_from)
+                .execute(&mut *connection)
+                .await
+        }
+    };
+    let computed = computed.map_err(failed)?.rows_affected();
+    let mut equal = 0;
+    if !chunk.is_new {
+        equal = sqlx::query_file_scalar!("sql/fact/count_equal.sql", first, last)
+            .fetch_one(connection)
+            .await
+            .map(counted)
+            .map_err(failed)?;
+    }
+    Ok(Counters {
+        rows_read: computed,
+        rows_written: computed - equal,
+        rows_unchanged: equal,
+        ..Counters::default()
+    })
+}
+
+/// Groups days of one kind, which are in order, so that no group spans more than
+/// `span` calendar days.
+fn chunks(days: impl Iterator<Item = NaiveDate>, span: u64, is_new: bool) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     for day in days {
         match chunks.last_mut() {
-            Some(chunk) if (*day - chunk.first).num_days().unsigned_abs() < span => {
-                chunk.last = *day;
+            Some(chunk) if (day - chunk.first).num_days().unsigned_abs() < span => {
+                chunk.last = day;
                 chunk.days += 1;
             }
-            _ => chunks.push(Chunk { first: *day, last: *day, days: 1 }),
+            _ => chunks.push(Chunk { first: day, last: day, days: 1, is_new }),
         }
     }
     chunks
@@ -192,7 +237,8 @@ mod tests {
     #[test]
     fn a_chunk_spans_calendar_days_whether_they_are_built_or_not() {
         let days = ["2026-01-30", "2026-02-01", "2026-02-02", "2026-05-01"].map(day);
-        let chunk = |first, last, days| Chunk { first: day(first), last: day(last), days };
+        let chunks = |days: &[NaiveDate], span| chunks(days.iter().copied(), span, true);
+        let chunk = |first, last, days| Chunk { first: day(first), last: day(last), days, is_new: true };
         let (alone, end) = (chunk("2026-05-01", "2026-05-01", 1), chunk("2026-02-02", "2026-02-02", 1));
         assert_eq!(chunks(&days, 4), [chunk("2026-01-30", "2026-02-02", 3), alone]);
         let alone = chunk("2026-05-01", "2026-05-01", 1);

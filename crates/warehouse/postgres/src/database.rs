@@ -92,9 +92,12 @@ fn pool(connections: u32) -> PgPoolOptions {
 /// How statements run on every connection.
 async fn prepare(connection: &mut PgConnection) -> sqlx::Result<()> {
     // Plans are made for the days at hand, so that partitions of other days are
-    // not even looked at. Notices of what exists already are no news.
+    // not even looked at; compiling each of them would take longer than most run.
+    // Notices of what exists already are no news.
     connection
-        .execute("SET plan_cache_mode = 'force_custom_plan'; SET client_min_messages = 'error'")
+        .execute(
+            "SET plan_cache_mode = 'force_custom_plan'; SET jit = off; SET client_min_messages = 'error'",
+        )
         .await
         .map(|_| ())
 }

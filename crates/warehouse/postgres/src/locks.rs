@@ -20,14 +20,29 @@ pub(crate) enum Lock<'a> {
 }
 
 impl Lock<'_> {
-    /// Waits for the lock.
-    pub(crate) async fn take(self, connection: &mut PgConnection) -> Result<()> {
-        let (class, name) = match self {
+    /// Its two keys.
+    fn keys(&self) -> (&'static str, &str) {
+        match self {
             Self::Pipeline(pipeline) => ("pipeline", pipeline),
             Self::Usage => ("warehouse", "usage"),
             Self::Crm => ("warehouse", "crm"),
             Self::Candidates => ("warehouse", "candidates"),
-        };
+        }
+    }
+
+    /// Waits for the lock beside nobody who takes it, but beside all who share it.
+    pub(crate) async fn share(self, connection: &mut PgConnection) -> Result<()> {
+        let (class, name) = self.keys();
+        sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtext($1), hashtext($2))", class, name)
+            .execute(connection)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    /// Waits for the lock.
+    pub(crate) async fn take(self, connection: &mut PgConnection) -> Result<()> {
+        let (class, name) = self.keys();
         sqlx::query!("SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))", class, name)
             .execute(connection)
             .await
