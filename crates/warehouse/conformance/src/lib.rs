@@ -118,6 +118,7 @@ macro_rules! suite {
             open_exports_do_not_keep_others_waiting
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
+            the_ledger_tells_every_published_day_in_order
             freshness_tells_the_newest_day
         }
     };
