@@ -109,6 +109,9 @@ macro_rules! suite {
             an_interrupted_publish_is_whole_or_nothing
             an_interrupted_build_starts_over
         }
+        $crate::suite! {@area $open, backfill:
+            a_day_is_done_over_if_its_newest_run_failed
+        }
         $crate::suite! {@area $open, activity:
             pages_and_export_agree
             a_page_starts_after_any_key
