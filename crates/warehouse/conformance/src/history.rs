@@ -19,6 +19,7 @@ use proptest::{
 use warehouse_core::{CrmExport, SharedWarehouse};
 
 use crate::{
+    observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs},
     scene::{at, day, days, hold_run, id, published, records},
 };
@@ -219,13 +220,22 @@ impl World {
         let (Some(first), Some(last)) = (self.published.first(), self.published.last()) else {
             return Ok(());
         };
-        let rows = published(warehouse, DateWindow::new(*first, *last).unwrap()).await;
+        let window = DateWindow::new(*first, *last).unwrap();
+        let rows = published(warehouse, window).await;
         let rows: Vec<ExpectedRow> = rows
             .iter()
             .map(ExpectedRow::from)
             .filter(|row| self.published.contains(&row.activity_date))
             .collect();
         prop_assert_eq!(rows, self.inputs.fact(&self.published));
+        let ledger: Vec<_> = warehouse
+            .published_days(window)
+            .await
+            .unwrap()
+            .iter()
+            .map(|entry| (entry.activity_date, entry.row_count, entry.checksum))
+            .collect();
+        prop_assert_eq!(ledger, ledger_of_rows(warehouse, window).await);
         Ok(())
     }
 }

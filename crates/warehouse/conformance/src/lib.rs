@@ -112,6 +112,13 @@ macro_rules! suite {
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
         }
+        $crate::suite! {@area $open, ledger:
+            the_ledger_tells_every_published_day_in_order
+            a_checksum_covers_every_value_a_row_may_hold
+            a_correction_changes_the_checksums_of_its_days_alone
+            rows_that_go_leave_the_checksum
+            publishing_equal_values_leaves_the_ledger_alone
+        }
         $crate::suite! {@area $open, activity:
             pages_and_export_agree
             a_page_starts_after_any_key
@@ -121,7 +128,6 @@ macro_rules! suite {
             open_exports_do_not_keep_others_waiting
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
-            the_ledger_tells_every_published_day_in_order
             freshness_tells_the_newest_day
         }
     };

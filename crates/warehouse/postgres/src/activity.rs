@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
+use domain::{Checksum, CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::StreamExt;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::mpsc;
@@ -116,6 +116,7 @@ impl ActivityReader for PostgresWarehouse {
             .await
             .map_err(failed)?;
         Ok(found.map(|row| Freshness {
+                checksum: Checksum::from_stored(row.checksum),
             newest: Publication {
                 activity_date: row.activity_date,
                 run_id: row.run_id.to_string(),

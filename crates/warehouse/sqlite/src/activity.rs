@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
+use domain::{Checksum, CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::mpsc;
@@ -126,7 +126,7 @@ impl ActivityReader for SqliteWarehouse {
     async fn freshness(&self) -> Result<Option<Freshness>> {
         let found = sqlx::query!(
             r#"SELECT activity_date AS "activity_date: NaiveDate", run_id, published_at AS "published_at: DateTime<Utc>",
-                      row_count, (SELECT MIN(activity_date) FROM published_days) AS "oldest!: NaiveDate",
+                      row_count, checksum AS "checksum!", (SELECT MIN(activity_date) FROM published_days) AS "oldest!: NaiveDate",
                       (SELECT COUNT(*) FROM published_days) AS "published_days!: i64"
                FROM published_days ORDER BY activity_date DESC LIMIT 1"#
         )
@@ -134,6 +134,7 @@ impl ActivityReader for SqliteWarehouse {
         .await
         .map_err(failed)?;
         Ok(found.map(|row| Freshness {
+                checksum: Checksum::from_stored(row.checksum),
             newest: Publication {
                 activity_date: row.activity_date,
                 run_id: row.run_id,

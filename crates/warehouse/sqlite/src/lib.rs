@@ -9,6 +9,7 @@
 mod activity;
 mod alerts;
 mod build;
+mod checksum;
 mod crm;
 mod database;
 mod fence;

@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod crm;
 pub mod fact;
 pub mod fences;
+pub mod ledger;
 pub mod orders;
 pub mod publish;
 pub mod runs;
