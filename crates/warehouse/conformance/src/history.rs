@@ -1,6 +1,9 @@
 //! The product's promise as a property: after any history the published fact
 //! equals the definition's fold over the accepted inputs.
 
+pub mod events;
+pub mod preview;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -97,27 +100,31 @@ const WORKERS: u32 = 4;
 /// Checks at least `cases` random histories, each on a fresh warehouse. Shrinks a
 /// counterexample to the shortest history that still fails.
 pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+    side_by_side(cases, |cases| {
+        check(cases, prop::collection::vec(steps(), 1..8), async |history| {
+            let (_guard, warehouse) = open().await;
+            let inputs = play(&warehouse, &history).await?;
+            let (_guard, rebuilt) = open().await;
+            rebuild(&rebuilt, &inputs).await
+        });
+    });
+}
+
+/// Spreads `cases` over the workers.
+fn side_by_side(cases: u32, work: impl Fn(u32) + Sync) {
     thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..WORKERS).map(|_| scope.spawn(|| hold_some(cases.div_ceil(WORKERS), &open))).collect();
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| work(cases.div_ceil(WORKERS)))).collect();
         for worker in workers {
             worker.join().unwrap_or_else(|failure| panic::resume_unwind(failure));
         }
     });
 }
 
-fn hold_some<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F) {
+fn check<S: Strategy>(cases: u32, strategy: S, test: impl AsyncFn(S::Value) -> Result<(), TestCaseError>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
     TestRunner::new(config)
-        .run(&prop::collection::vec(steps(), 1..8), |history| {
-            runtime.block_on(async {
-                let (_guard, warehouse) = open().await;
-                let inputs = play(&warehouse, &history).await?;
-                let (_guard, rebuilt) = open().await;
-                rebuild(&rebuilt, &inputs).await
-            })
-        })
+        .run(&strategy, |case| runtime.block_on(test(case)))
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 

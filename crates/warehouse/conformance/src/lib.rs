@@ -111,6 +111,12 @@ macro_rules! suite {
         }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
+            a_preview_tells_old_and_new_values_of_a_correction
+            a_preview_reads_answers_as_a_load_does
+            a_preview_changes_nothing
+            a_preview_includes_what_is_dirty_already
+            a_preview_fills_the_asked_gaps_alone
+            a_preview_notices_what_is_loaded_beside_it
         }
         $crate::suite! {@area $open, ledger:
             the_ledger_tells_every_published_day_in_order

@@ -27,13 +27,8 @@ const EXPORT_BUFFER: usize = 512;
 impl ActivityReader for SqliteWarehouse {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>> {
         let mut transaction = self.begin_read().await?;
-        let query = ActivityQuery {
-            company_id: Some(key.company_id.clone()),
-            window: DateWindow::day(key.activity_date),
-            after: None,
-        };
-        let row = select(&mut transaction, Selection::of(&query), 1).await?.pop();
-        let publication = newest_publication(&mut transaction, query.window).await?;
+        let row = published_row(&mut transaction, key).await?;
+        let publication = newest_publication(&mut transaction, DateWindow::day(key.activity_date)).await?;
         Ok(row.zip(publication))
     }
 
@@ -134,12 +129,12 @@ impl ActivityReader for SqliteWarehouse {
         .await
         .map_err(failed)?;
         Ok(found.map(|row| Freshness {
-                checksum: Checksum::from_stored(row.checksum),
             newest: Publication {
                 activity_date: row.activity_date,
                 run_id: row.run_id,
                 published_at: row.published_at,
                 row_count: row.row_count,
+                checksum: Checksum::from_stored(row.checksum),
             },
             oldest: row.oldest,
             published_days: row.published_days,
@@ -171,6 +166,19 @@ impl Selection {
             after_day,
         }
     }
+}
+
+/// One row, if it is published.
+pub(crate) async fn published_row(
+    connection: &mut SqliteConnection,
+    key: &FactKey,
+) -> Result<Option<FactRow>> {
+    let query = ActivityQuery {
+        company_id: Some(key.company_id.clone()),
+        window: DateWindow::day(key.activity_date),
+        after: None,
+    };
+    Ok(select(connection, Selection::of(&query), 1).await?.pop())
 }
 
 /// Up to `limit` rows.

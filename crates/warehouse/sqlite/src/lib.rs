@@ -14,12 +14,14 @@ mod crm;
 mod database;
 mod fence;
 mod incoming;
+mod preview;
 mod publish;
 mod quarantine;
 mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod shadow;
 mod usage;
 
 use sqlx::SqlitePool;
@@ -32,7 +34,7 @@ pub struct SqliteWarehouse {
     writer: SqlitePool,
     /// Connections that only read.
     readers: SqlitePool,
-    /// Connections that exports hold while they last.
+    /// Connections that exports and previews hold while they last.
     exports: SqlitePool,
 }
 
