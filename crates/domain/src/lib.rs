@@ -5,6 +5,7 @@
 //! means the same thing by the same word.
 
 pub mod audit;
+pub mod checksum;
 pub mod company;
 pub mod counters;
 pub mod date_window;
@@ -18,6 +19,7 @@ pub mod timestamp;
 pub mod usage;
 
 pub use company::{CompanyId, CrmCompany};
+pub use checksum::Checksum;
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;
 pub use fact::{FactKey, FactRow, Publication};

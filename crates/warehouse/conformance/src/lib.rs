@@ -109,6 +109,22 @@ macro_rules! suite {
             an_interrupted_publish_is_whole_or_nothing
             an_interrupted_build_starts_over
         }
+        $crate::suite! {@area $open, backfill:
+            a_day_is_done_over_if_its_newest_run_failed
+            a_preview_tells_old_and_new_values_of_a_correction
+            a_preview_reads_answers_as_a_load_does
+            a_preview_changes_nothing
+            a_preview_includes_what_is_dirty_already
+            a_preview_fills_the_asked_gaps_alone
+            a_preview_notices_what_is_loaded_beside_it
+        }
+        $crate::suite! {@area $open, ledger:
+            the_ledger_tells_every_published_day_in_order
+            a_checksum_covers_every_value_a_row_may_hold
+            a_correction_changes_the_checksums_of_its_days_alone
+            rows_that_go_leave_the_checksum
+            publishing_equal_values_leaves_the_ledger_alone
+        }
         $crate::suite! {@area $open, activity:
             pages_and_export_agree
             a_page_starts_after_any_key

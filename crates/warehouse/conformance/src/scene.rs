@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState, RunTrigger,
-    SourceRow, StageState, UsageRecord,
+    Checksum, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState,
+    RunTrigger, SourceRow, StageState, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -331,6 +331,11 @@ pub fn usage_day(on: NaiveDate) -> UsageDay {
 pub async fn published(warehouse: &SharedWarehouse, window: DateWindow) -> Vec<FactRow> {
     let query = ActivityQuery { company_id: None, window, after: None };
     warehouse.export_facts(&query).await.unwrap().rows.try_collect().await.unwrap()
+}
+
+/// The checksum of what is published on a day, whatever the ledger says.
+pub async fn checksum_of(warehouse: &SharedWarehouse, on: NaiveDate) -> Checksum {
+    published(warehouse, DateWindow::day(on)).await.iter().collect()
 }
 
 /// Everything published of one company in `window`, in order.

@@ -17,6 +17,8 @@ mod crm;
 mod error;
 mod fact;
 mod fence;
+mod preview;
+mod preview_tally;
 mod quarantine;
 mod runs;
 mod usage;
@@ -29,6 +31,8 @@ pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
 pub use error::{Error, Result, SourceError};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
+pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
+pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
 pub use runs::{
     CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, WindowChoice,
@@ -49,6 +53,7 @@ pub trait Warehouse:
     + UsageStaging
     + QuarantineReader
     + FactBuilder
+    + BackfillPreview
     + ActivityReader
     + std::fmt::Debug
 {

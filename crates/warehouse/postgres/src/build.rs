@@ -39,7 +39,7 @@ impl FactBuilder for PostgresWarehouse {
     ) -> Result<Counters> {
         let began = Instant::now();
         self.start_build(fence, window).await?;
-        let days = self.days_to_build().await?;
+        let days = days_to_build(&mut *self.begin_read().await?).await?;
         let mut report = Progress {
             units_total: days.count,
             activity: "computing days".to_owned(),
@@ -92,18 +92,18 @@ impl FactBuilder for PostgresWarehouse {
 }
 
 /// Days of a build in the order in which they are computed.
-struct BuildDays {
-    count: u64,
-    chunks: Vec<Chunk>,
+pub(crate) struct BuildDays {
+    pub(crate) count: u64,
+    pub(crate) chunks: Vec<Chunk>,
 }
 
 /// Days of one kind that one transaction computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Chunk {
+pub(crate) struct Chunk {
     first: NaiveDate,
     last: NaiveDate,
     /// Those between, and including, the two that are to be computed.
-    days: u64,
+    pub(crate) days: u64,
     /// Whether they are new: every company is computed. Of published days only
     /// what is dirty is.
     is_new: bool,
@@ -121,25 +121,11 @@ impl PostgresWarehouse {
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
-        sqlx::query_file!("sql/fact/collect_days.sql", window.start(), window.end())
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        collect_days(connection, window.start(), window.end()).await?;
         // How much is dirty decides how it is joined, and nobody else may have counted yet.
         connection.execute("ANALYZE dirty_company_days, fact_build_days").await.map_err(failed)?;
         fence::hold(connection, fence).await?;
         transaction.commit().await.map_err(failed)
-    }
-
-    async fn days_to_build(&self) -> Result<BuildDays> {
-        let rows =
-            sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(&self.pool).await.map_err(failed)?;
-        let companies = rows.first().map_or(1, |row| counted(row.companies).max(1));
-        let span = (CHUNK_COMPANY_DAYS / companies).clamp(1, CHUNK_DAYS);
-        let of_kind =
-            |is_new| rows.iter().filter(move |row| row.is_new == is_new).map(|row| row.activity_date);
-        let chunks = [chunks(of_kind(true), span, true), chunks(of_kind(false), span, false)].concat();
-        Ok(BuildDays { count: chunks.iter().map(|chunk| chunk.days).sum(), chunks })
     }
 
     /// How many chunks to compute at the same time: of the connections that there
@@ -150,7 +136,6 @@ impl PostgresWarehouse {
 
     /// Computes a chunk's days in a transaction of their own. Returns how many they are.
     async fn build_chunk(&self, fence: &Fence, chunk: Chunk) -> Result<(u64, Counters)> {
-        let read_from = chunk.first.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
         let mut transaction = self.begin_write().await?;
         let connection = &mut *transaction;
         fence::check(connection, fence).await?;
@@ -166,48 +151,71 @@ impl PostgresWarehouse {
                 fence.run_id
             )));
         }
-        // A chunk is sorted and joined in memory rather than on disk.
-        connection.execute("SET LOCAL work_mem = '128MB'").await.map_err(failed)?;
-        let counters = compute(connection, chunk, read_from).await?;
+        let computed = build_candidates(connection, &chunk).await?;
+        let equal = count_equal(connection, &chunk).await?;
         fence::hold(connection, fence).await?;
         transaction.commit().await.map_err(failed)?;
+        let counters = Counters {
+            rows_read: computed,
+            rows_written: computed - equal,
+            rows_unchanged: equal,
+            ..Counters::default()
+        };
         Ok((chunk.days, counters))
     }
 }
 
-/// Computes a chunk's days from usage since `read_from`.
-async fn compute(connection: &mut PgConnection, chunk: Chunk, read_from: NaiveDate) -> Result<Counters> {
-    let Chunk { first, last, .. } = chunk;
-    let computed = match chunk {
+/// Collects the days to build for a run over `start` to `end`.
+pub(crate) async fn collect_days(
+    connection: &mut PgConnection,
+    start: NaiveDate,
+    end: NaiveDate,
+) -> Result<()> {
+    sqlx::query_file!("sql/fact/collect_days.sql", start, end).execute(connection).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The days that were collected, in chunks.
+pub(crate) async fn days_to_build(connection: &mut PgConnection) -> Result<BuildDays> {
+    let rows = sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(connection).await.map_err(failed)?;
+    let companies = rows.first().map_or(1, |row| counted(row.companies).max(1));
+    let span = (CHUNK_COMPANY_DAYS / companies).clamp(1, CHUNK_DAYS);
+    let of_kind = |is_new| rows.iter().filter(move |row| row.is_new == is_new).map(|row| row.activity_date);
+    let chunks = [chunks(of_kind(true), span, true), chunks(of_kind(false), span, false)].concat();
+    Ok(BuildDays { count: chunks.iter().map(|chunk| chunk.days).sum(), chunks })
+}
+
+/// Computes a chunk's days within the caller's transaction. Returns how many
+/// candidates they have.
+pub(crate) async fn build_candidates(connection: &mut PgConnection, chunk: &Chunk) -> Result<u64> {
+    let Chunk { first, last, .. } = *chunk;
+    let read_from = first.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
+    // A chunk is sorted and joined in memory rather than on disk.
+    connection.execute("SET LOCAL work_mem = '128MB'").await.map_err(failed)?;
+    let built = match chunk {
         Chunk { is_new: false, .. } => {
-            sqlx::query_file!("sql/fact/build_dirty.sql", first, last, read_from)
-                .execute(&mut *connection)
-                .await
+            sqlx::query_file!("sql/fact/build_dirty.sql", first, last, read_from).execute(connection).await
         }
         Chunk { days: 1, .. } => {
-            sqlx::query_file!("sql/fact/build_new_day.sql", first, read_from).execute(&mut *connection).await
+            sqlx::query_file!("sql/fact/build_new_day.sql", first, read_from).execute(connection).await
         }
         _ => {
-            sqlx::query_file!("sql/fact/build_new_days.sql", first, last, read_from)
-                .execute(&mut *connection)
-                .await
+            sqlx::query_file!("sql/fact/build_new_days.sql", first, last, read_from).execute(connection).await
         }
     };
-    let computed = computed.map_err(failed)?.rows_affected();
-    let mut equal = 0;
-    if !chunk.is_new {
-        equal = sqlx::query_file_scalar!("sql/fact/count_equal.sql", first, last)
-            .fetch_one(connection)
-            .await
-            .map(counted)
-            .map_err(failed)?;
+    Ok(built.map_err(failed)?.rows_affected())
+}
+
+/// How many of a chunk's candidates equal what is published: of new days, none.
+async fn count_equal(connection: &mut PgConnection, chunk: &Chunk) -> Result<u64> {
+    if chunk.is_new {
+        return Ok(0);
     }
-    Ok(Counters {
-        rows_read: computed,
-        rows_written: computed - equal,
-        rows_unchanged: equal,
-        ..Counters::default()
-    })
+    sqlx::query_file_scalar!("sql/fact/count_equal.sql", chunk.first, chunk.last)
+        .fetch_one(connection)
+        .await
+        .map(counted)
+        .map_err(failed)
 }
 
 /// Groups days of one kind, which are in order, so that no group spans more than

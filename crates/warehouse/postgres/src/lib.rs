@@ -24,6 +24,7 @@ mod incoming;
 mod locks;
 mod measure;
 mod migration;
+mod preview;
 mod publish;
 mod quarantine;
 mod rows;
@@ -42,7 +43,7 @@ use warehouse_core::{Result, Warehouse};
 pub struct PostgresWarehouse {
     /// Connections for everything that is over soon.
     pool: PgPool,
-    /// Connections that exports hold while they last.
+    /// Connections that exports and previews hold while they last.
     exports: PgPool,
 }
 

@@ -1,8 +1,8 @@
 //! Publishing candidates, within one transaction of the caller's.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::Counters;
-use sqlx::PgConnection;
+use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 use warehouse_core::{Error, Fence, PublishOutcome, Result};
 
@@ -45,10 +45,14 @@ pub(crate) async fn publish(
     fence: &Fence,
     now: DateTime<Utc>,
 ) -> Result<PublishOutcome> {
-    let counts =
-        sqlx::query_file!("sql/fact/count_publish.sql").fetch_one(&mut *connection).await.map_err(failed)?;
-    let (written, removed) = write_rows(connection, counts.gone > 0, now).await?;
-    sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now)
+    let counts = sqlx::query_file_as!(Counts, "sql/fact/count_publish.sql")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    // Before the rows are written: it reads the ones that go.
+    let changes = checksum_changes(&mut *connection).await?;
+    let (written, removed) = write_rows(connection, &counts, now).await?;
+    sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &changes.days, &changes.checksums)
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
@@ -77,28 +81,57 @@ pub(crate) async fn publish(
     })
 }
 
+/// What a publish does to the checksums of days, one after the other.
+struct ChecksumChanges {
+    days: Vec<NaiveDate>,
+    checksums: Vec<i64>,
+}
+
+async fn checksum_changes(connection: &mut PgConnection) -> Result<ChecksumChanges> {
+    let changes =
+        sqlx::query_file!("sql/fact/checksum_changes.sql").fetch_all(connection).await.map_err(failed)?;
+    let (days, checksums) = changes.into_iter().map(|change| (change.activity_date, change.checksum)).unzip();
+    Ok(ChecksumChanges { days, checksums })
+}
+
+/// What the candidates are.
+struct Counts {
+    candidates: i64,
+    equal: i64,
+    new: i64,
+    changed: i64,
+    gone: i64,
+    new_days: i64,
+}
+
 /// Returns how many rows were written and removed.
-async fn write_rows(connection: &mut PgConnection, any_gone: bool, now: DateTime<Utc>) -> Result<(u64, u64)> {
+async fn write_rows(
+    connection: &mut PgConnection,
+    counts: &Counts,
+    now: DateTime<Utc>,
+) -> Result<(u64, u64)> {
     let bounds =
         sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await.map_err(failed)?;
     let (Some(first_day), Some(last_day)) = (bounds.first_day, bounds.last_day) else { return Ok((0, 0)) };
     let mut removed = 0;
-    if any_gone {
+    if counts.gone > 0 {
         removed = sqlx::query_file!("sql/fact/delete_gone.sql", first_day, last_day)
             .execute(&mut *connection)
             .await
             .map_err(failed)?
             .rows_affected();
     }
-    sqlx::query!("SELECT ensure_month_partitions('fact_company_activity', $1, $2)", first_day, last_day)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    let written = sqlx::query_file!("sql/fact/publish_changed.sql", now)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let mut written = 0;
+    if counts.new > 0 {
+        written += insert_new(connection, counted(counts.new), now).await?;
+    }
+    if counts.changed > 0 {
+        written += sqlx::query_file!("sql/fact/publish_changed.sql", now)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?
+            .rows_affected();
+    }
     sqlx::query!(
         "SELECT analyze_if_grown('fact_company_activity', $1, $2, $3)",
         first_day,
@@ -109,4 +142,31 @@ async fn write_rows(connection: &mut PgConnection, any_gone: bool, now: DateTime
     .await
     .map_err(failed)?;
     Ok((written, removed))
+}
+
+/// Writes the rows that are `new`: whole months where they are the first, then the
+/// others one by one. Returns how many they were.
+async fn insert_new(connection: &mut PgConnection, new: u64, now: DateTime<Utc>) -> Result<u64> {
+    // Indexes of a whole month are sorted in memory as far as that goes.
+    connection.execute("SET LOCAL maintenance_work_mem = '256MB'").await.map_err(failed)?;
+    let months: Vec<NaiveDate> = sqlx::query_file_scalar!("sql/fact/new_months.sql")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let mut written = 0;
+    for month in &months {
+        let rows = sqlx::query_scalar!(r#"SELECT publish_new_month($1, $2) AS "rows!""#, month, now)
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed)?;
+        written += counted(rows);
+    }
+    if written < new {
+        written += sqlx::query_file!("sql/fact/publish_new.sql", now, &months)
+            .execute(connection)
+            .await
+            .map_err(failed)?
+            .rows_affected();
+    }
+    Ok(written)
 }

@@ -8,7 +8,7 @@ use sqlx::{
 };
 use warehouse_core::{Error, Result};
 
-use crate::SqliteWarehouse;
+use crate::{SqliteWarehouse, checksum};
 
 /// How long a writer waits for another one. A publish of millions of rows holds
 /// the database for minutes at most.
@@ -41,6 +41,7 @@ pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
         .disable_statement_logging();
     let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
     sqlx::migrate!().run(&writer).await.map_err(|error| Error::Internal(Box::new(error)))?;
+    checksum::fill_missing(&writer).await?;
     let read_only = options.read_only(true);
     let readers = pool(READERS).connect_with(read_only.clone()).await.map_err(failed)?;
     let exports = pool(EXPORTS).connect_lazy_with(read_only);

@@ -9,16 +9,19 @@
 mod activity;
 mod alerts;
 mod build;
+mod checksum;
 mod crm;
 mod database;
 mod fence;
 mod incoming;
+mod preview;
 mod publish;
 mod quarantine;
 mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod shadow;
 mod usage;
 
 use sqlx::SqlitePool;
@@ -31,7 +34,7 @@ pub struct SqliteWarehouse {
     writer: SqlitePool,
     /// Connections that only read.
     readers: SqlitePool,
-    /// Connections that exports hold while they last.
+    /// Connections that exports and previews hold while they last.
     exports: SqlitePool,
 }
 

@@ -7,7 +7,8 @@ use warehouse_core::{
 };
 
 use crate::scene::{
-    UsageOfDay, at, company, day, days, export, hold_run, id, publish_run, published, published_of,
+    UsageOfDay, at, checksum_of, company, day, days, export, hold_run, id, publish_run, published,
+    published_of,
 };
 
 /// Five companies, one of them outside the CRM, over ten days.
@@ -119,6 +120,7 @@ pub async fn a_row_is_found_by_its_key(warehouse: SharedWarehouse) {
         run_id: run.run_id.to_string(),
         published_at: at(1),
         row_count: 5,
+        checksum: checksum_of(&warehouse, day(4)).await,
     };
     assert_eq!(publication, expected);
     for (company_id, on) in [("acme", 10), ("ghost", 3), ("unknown", 4), ("ACME", 4)] {
@@ -272,6 +274,7 @@ pub async fn freshness_tells_the_newest_day(warehouse: SharedWarehouse) {
         run_id: run.run_id.to_string(),
         published_at: at(1),
         row_count: 5,
+        checksum: checksum_of(&warehouse, day(9)).await,
     };
     let expected = Freshness { newest, oldest: day(-4), published_days: 12 };
     assert_eq!(warehouse.freshness().await.unwrap(), Some(expected));

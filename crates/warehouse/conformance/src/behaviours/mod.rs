@@ -2,9 +2,11 @@
 
 pub mod activity;
 pub mod alerts;
+pub mod backfill;
 pub mod crm;
 pub mod fact;
 pub mod fences;
+pub mod ledger;
 pub mod orders;
 pub mod publish;
 pub mod runs;
