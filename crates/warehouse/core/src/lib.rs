@@ -15,6 +15,7 @@ mod activity;
 mod alerts;
 mod crm;
 mod error;
+mod events;
 mod fact;
 mod fence;
 mod preview;
@@ -29,6 +30,7 @@ pub use activity::{
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
 pub use error::{Error, Result, SourceError};
+pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
@@ -51,6 +53,8 @@ pub trait Warehouse:
     + AlertLog
     + CrmStaging
     + UsageStaging
+    + EventStaging
+    + EventReader
     + QuarantineReader
     + FactBuilder
     + BackfillPreview

@@ -19,6 +19,7 @@ mod copy_rows;
 mod crm;
 mod crm_history;
 mod database;
+mod events;
 mod fence;
 mod incoming;
 mod locks;

@@ -12,6 +12,7 @@ mod build;
 mod checksum;
 mod crm;
 mod database;
+mod events;
 mod fence;
 mod incoming;
 mod preview;
