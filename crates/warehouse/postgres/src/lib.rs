@@ -37,7 +37,7 @@ mod usage;
 use std::fmt;
 
 use sqlx::PgPool;
-use warehouse_core::{Result, Warehouse};
+use warehouse_core::{MigrationReport, Result, Warehouse};
 
 /// The production engine.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl PostgresWarehouse {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn migrate(url: &str) -> Result<()> {
+    pub async fn migrate(url: &str) -> Result<MigrationReport> {
         migration::migrate(&database::parse(url)?.connect).await
     }
 }
