@@ -131,8 +131,13 @@ pub async fn hold_run_of(
     window: DateWindow,
     now: DateTime<Utc>,
 ) -> HeldRun {
-    let pipeline = pipeline.to_owned();
-    let new = NewRun { pipeline: pipeline.clone(), force: true, ..new_run(WindowChoice::Days(window)) };
+    let new = new_run(WindowChoice::Days(window));
+    hold_new_run(warehouse, NewRun { pipeline: pipeline.to_owned(), force: true, ..new }, now).await
+}
+
+/// Creates a run and takes it up.
+pub async fn hold_new_run(warehouse: &SharedWarehouse, new: NewRun, now: DateTime<Utc>) -> HeldRun {
+    let pipeline = new.pipeline.clone();
     warehouse.create_run(new).await.unwrap();
     let run = warehouse.acquire_run(&pipeline, HOLDER, TTL, now).await.unwrap().unwrap();
     HeldRun { warehouse: Arc::clone(warehouse), run, now }

@@ -15,8 +15,10 @@ mod activity;
 mod alerts;
 mod crm;
 mod error;
+mod events;
 mod fact;
 mod fence;
+mod migration;
 mod preview;
 mod preview_tally;
 mod quarantine;
@@ -29,8 +31,10 @@ pub use activity::{
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
 pub use error::{Error, Result, SourceError};
+pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
+pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
@@ -51,6 +55,8 @@ pub trait Warehouse:
     + AlertLog
     + CrmStaging
     + UsageStaging
+    + EventStaging
+    + EventReader
     + QuarantineReader
     + FactBuilder
     + BackfillPreview

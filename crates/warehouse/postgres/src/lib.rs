@@ -19,6 +19,7 @@ mod copy_rows;
 mod crm;
 mod crm_history;
 mod database;
+mod events;
 mod fence;
 mod incoming;
 mod locks;
@@ -36,7 +37,7 @@ mod usage;
 use std::fmt;
 
 use sqlx::PgPool;
-use warehouse_core::{Result, Warehouse};
+use warehouse_core::{MigrationReport, Result, Warehouse};
 
 /// The production engine.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ impl PostgresWarehouse {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn migrate(url: &str) -> Result<()> {
+    pub async fn migrate(url: &str) -> Result<MigrationReport> {
         migration::migrate(&database::parse(url)?.connect).await
     }
 }

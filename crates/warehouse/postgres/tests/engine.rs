@@ -107,7 +107,10 @@ async fn the_reader_role_sees_what_is_published_and_nothing_else() {
     .unwrap();
     let readable: Vec<&str> =
         relations.iter().filter(|(_, readable)| *readable).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(readable, ["fact_company_activity", "published_days"]);
+    assert_eq!(
+        readable,
+        ["agg_company_daily_events", "fact_company_activity", "fact_events", "published_days"]
+    );
 
     connection.execute("SET ROLE activity_reader").await.unwrap();
     let users: i64 = sqlx::query_scalar(r#"SELECT "7d_active_users" FROM fact_company_activity"#)

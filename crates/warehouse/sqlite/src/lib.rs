@@ -12,8 +12,10 @@ mod build;
 mod checksum;
 mod crm;
 mod database;
+mod events;
 mod fence;
 mod incoming;
+mod migration;
 mod preview;
 mod publish;
 mod quarantine;
@@ -25,7 +27,7 @@ mod shadow;
 mod usage;
 
 use sqlx::SqlitePool;
-use warehouse_core::{Result, Warehouse};
+use warehouse_core::{MigrationReport, Result, Warehouse};
 
 /// The embedded engine.
 #[derive(Debug, Clone)]
@@ -46,6 +48,15 @@ impl SqliteWarehouse {
     /// If the URL is none, or the file cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self> {
         database::open(url).await
+    }
+
+    /// Brings the schema up to date and does nothing else. Any number of
+    /// processes may do so at the same time.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<MigrationReport> {
+        database::migrate(url).await
     }
 }
 
