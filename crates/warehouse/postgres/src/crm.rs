@@ -83,18 +83,24 @@ impl CrmStaging for PostgresWarehouse {
 
 /// Leaves one row a company, accounts for the others, and returns how many are left.
 async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) -> Result<u64> {
-    let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql")
-        .execute(&mut *connection)
+    let has_repeats = sqlx::query_file_scalar!("sql/crm/has_repeats.sql")
+        .fetch_one(&mut *connection)
         .await
-        .map_err(failed)?
-        .rows_affected();
-    let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql")
-        .execute(connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
-    counters.rows_rejected += superseded;
-    counters.rows_duplicate += dropped - superseded;
+        .map_err(failed)?;
+    if has_repeats {
+        let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql")
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?
+            .rows_affected();
+        let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql")
+            .execute(connection)
+            .await
+            .map_err(failed)?
+            .rows_affected();
+        counters.rows_rejected += superseded;
+        counters.rows_duplicate += dropped - superseded;
+    }
     Ok(counters.rows_read - counters.rows_rejected - counters.rows_duplicate)
 }
 

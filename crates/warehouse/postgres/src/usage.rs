@@ -82,6 +82,13 @@ async fn keep_last_records(
     day: NaiveDate,
     counters: &mut Counters,
 ) -> Result<()> {
+    let has_repeats = sqlx::query_file_scalar!("sql/usage/has_repeats.sql")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if !has_repeats {
+        return Ok(());
+    }
     let superseded = sqlx::query_file!("sql/usage/quarantine_superseded.sql", day)
         .execute(&mut *connection)
         .await
@@ -134,7 +141,7 @@ async fn apply_changes(
     counters: &mut Counters,
 ) -> Result<()> {
     if find_changes(connection, day, found).await? > 0 {
-        write_changes(connection, day, counters).await?;
+        write_changes(connection, day, found, counters).await?;
         // Before the published days are looked at: none is added until this commits.
         bump_staging_version(connection).await?;
         mark_dirty(connection, day).await?;
@@ -165,22 +172,31 @@ pub(crate) async fn mark_dirty(connection: &mut PgConnection, day: NaiveDate) ->
     Ok(())
 }
 
-async fn write_changes(connection: &mut PgConnection, day: NaiveDate, counters: &mut Counters) -> Result<()> {
+async fn write_changes(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    found: &Found,
+    counters: &mut Counters,
+) -> Result<()> {
     sqlx::query!("SELECT ensure_month_partitions('stg_product_usage', $1, $1)", day)
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
     sqlx::query_file!("sql/usage/name_companies.sql").execute(&mut *connection).await.map_err(failed)?;
-    counters.rows_written = sqlx::query_file!("sql/usage/upsert_changed.sql", day)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
-    counters.rows_removed = sqlx::query_file!("sql/usage/delete_gone.sql", day)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let is_first = found.known.is_none();
+    let written = if is_first {
+        sqlx::query_file!("sql/usage/insert_new.sql", day).execute(&mut *connection).await
+    } else {
+        sqlx::query_file!("sql/usage/upsert_changed.sql", day).execute(&mut *connection).await
+    };
+    counters.rows_written = written.map_err(failed)?.rows_affected();
+    if !is_first {
+        counters.rows_removed = sqlx::query_file!("sql/usage/delete_gone.sql", day)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?
+            .rows_affected();
+    }
     sqlx::query!(
         "SELECT analyze_if_grown('stg_product_usage', $1, $1, $2)",
         day,
