@@ -147,8 +147,11 @@ async fn write_rows(
 /// Writes the rows that are `new`: whole months where they are the first, then the
 /// others one by one. Returns how many they were.
 async fn insert_new(connection: &mut PgConnection, new: u64, now: DateTime<Utc>) -> Result<u64> {
-    // Indexes of a whole month are sorted in memory as far as that goes.
-    connection.execute("SET LOCAL maintenance_work_mem = '256MB'").await.map_err(failed)?;
+    // Rows, and the indexes of a whole month, are sorted in memory as far as that goes.
+    connection
+        .execute("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'")
+        .await
+        .map_err(failed)?;
     let months: Vec<NaiveDate> = sqlx::query_file_scalar!("sql/fact/new_months.sql")
         .fetch_all(&mut *connection)
         .await

@@ -14,6 +14,8 @@ changed AS (
     MIN(version.effective_from) FILTER (WHERE version.effective_from > $1) AS next_from
   FROM crm_changes
   LEFT JOIN crm_company_versions AS version USING (company_id)
+  -- Known before anything is read: until the first publish there is nothing to do.
+  WHERE (SELECT oldest FROM published) IS NOT NULL
   GROUP BY company_id
 ),
 affected AS (
