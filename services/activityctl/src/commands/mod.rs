@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod backfill;
+pub mod backfill_preview;
 pub mod cancel;
 pub mod churn;
 pub mod freshness;

@@ -1,5 +1,9 @@
 //! Tables for people.
 
+mod preview;
+
+pub use preview::{preview_counts, preview_sample};
+
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{HumanBytes, HumanCount};
 use proto::{

@@ -5,10 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use anyhow::Context as _;
 use clap::{Arg, Args};
 use domain::run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
-use proto::{
-    notifier::v1::notifier_service_server, stage::v1::stage_service_server,
-    stage::v1::stage_service_server::StageServiceServer,
-};
+use proto::stage::v1::stage_service_server::{self, StageServiceServer};
 use runtime::{BackgroundTask, Context, GrpcRoutes, Service};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -91,10 +88,10 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let activity = activity::assemble(Arc::clone(&warehouse), context);
 
     let mut inside = InProcess::default();
-    let crm_stages = inside.serve(&ingest_crm, stage_service_server::SERVICE_NAME)?;
-    let api_stages = inside.serve(&ingest_api, stage_service_server::SERVICE_NAME)?;
-    let fact_stages = inside.serve(&transform, stage_service_server::SERVICE_NAME)?;
-    let alerts = inside.serve(&notifier, notifier_service_server::SERVICE_NAME)?;
+    let crm_stages = inside.serve(&ingest_crm)?;
+    let api_stages = inside.serve(&ingest_api)?;
+    let fact_stages = inside.serve(&transform)?;
+    let alerts = inside.serve(&notifier)?;
     let router = StageRouter::default()
         .with_executor(&[STAGE_COPY_CRM_CSV], &crm_stages)
         .with_executor(&[STAGE_CALL_PRODUCT_API], &api_stages)
@@ -131,12 +128,10 @@ struct InProcess {
 }
 
 impl InProcess {
-    /// Serves one gRPC service of `service`, and returns a channel to it.
-    fn serve(&mut self, service: &Service, grpc_name: &str) -> anyhow::Result<Channel> {
-        let grpc = service.grpc.iter().find(|grpc| grpc.name == grpc_name);
-        let grpc = grpc.with_context(|| format!("{} does not serve {grpc_name}", service.name))?;
-        let (channel, task) =
-            runtime::channel::in_process(service.name, grpc.routes.clone(), self.stop.clone())?;
+    /// Serves all that `service` does over gRPC, and returns a channel to it.
+    fn serve(&mut self, service: &Service) -> anyhow::Result<Channel> {
+        let routes = GrpcRoutes::merge(&service.grpc);
+        let (channel, task) = runtime::channel::in_process(service.name, routes, self.stop.clone())?;
         self.tasks.push(task);
         Ok(channel)
     }
