@@ -156,7 +156,10 @@ impl Suite {
             }
         };
         match service {
-            "ingest-crm" => default("--crm-url", self.sources.crm_url()?),
+            "ingest-crm" => {
+                default("--crm-url", self.sources.crm_url()?);
+                default("--crm-archive-url", folder_url(&self.folder.path().join("landing"))?);
+            }
             "ingest-api" => {
                 default("--product-api-url", self.sources.product_api_url());
                 default("--product-api-token", API_TOKEN.to_owned());

@@ -17,6 +17,7 @@ use super::{DataFolder, StageRouter};
 #[group(skip)]
 #[command(
     mut_arg("crm_url", |arg| default_help(arg, "<DATA_DIR>/crm/daily/")),
+    mut_arg("crm_archive_url", |arg| default_help(arg, "<DATA_DIR>/landing/")),
     mut_arg("landing_url", |arg| default_help(arg, "<DATA_DIR>/landing/")),
 )]
 pub struct SuiteOptions {
@@ -65,6 +66,9 @@ impl SuiteOptions {
         }
         if self.ingest_crm.crm_url.is_none() {
             self.ingest_crm.crm_url = Some(folder.folder_url("crm/daily")?);
+        }
+        if self.ingest_crm.crm_archive_url.is_none() {
+            self.ingest_crm.crm_archive_url = Some(folder.folder_url("landing")?);
         }
         if self.ingest_api.landing_url.is_none() {
             self.ingest_api.landing_url = Some(folder.folder_url("landing")?);
