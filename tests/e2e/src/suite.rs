@@ -186,7 +186,11 @@ impl Suite {
         self.data().join("warehouse.sqlite")
     }
 
-    fn warehouse_url(&self) -> String {
+    pub(crate) fn landing_folder(&self) -> PathBuf {
+        self.folder.path().join("landing")
+    }
+
+    pub(crate) fn warehouse_url(&self) -> String {
         let embedded = || format!("sqlite://{}", self.warehouse_file().display());
         self.settings.warehouse_url().map_or_else(embedded, str::to_owned)
     }
