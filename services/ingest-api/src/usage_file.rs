@@ -4,9 +4,9 @@
 use std::pin::pin;
 
 use chrono::NaiveDate;
-use domain::{DateWindow, FailureKind, Rejection, RejectionReason, SourceRow, UsageRecord};
+use domain::{DateWindow, FailureKind, Rejection, SourceRow, UsageRecord};
 use futures::{StreamExt, TryStreamExt, stream};
-use landing::{FileInfo, LineError, NumberedLine, NumberedLines, Storage};
+use landing::{FileInfo, NumberedLines, Storage};
 use warehouse::{RowStream, SourceError, UsageDay};
 
 use crate::{Error, api::Session, paging::pages, progress::ProgressMeter, record::parse_record};
@@ -88,25 +88,16 @@ pub(crate) async fn usage_rows(
         let path = path.clone();
         async move {
             match lines.try_next().await.map_err(|error| unreadable(&error))? {
-                Some(line) => Ok(Some((landed_row(line, day), (lines, read + 1)))),
+                Some(line) => {
+                    let row = line.into_row(|text| parse_record(text, DateWindow::day(day)));
+                    Ok(Some((row, (lines, read + 1))))
+                }
                 None if read == expected => Ok(None),
                 None => Err(incomplete(&path, read, expected)),
             }
         }
     });
     Ok(rows.boxed())
-}
-
-fn landed_row(line: NumberedLine, day: NaiveDate) -> SourceRow<UsageRecord> {
-    let NumberedLine { number, text } = line;
-    match text {
-        Ok(text) => usage_row(number, &text, day),
-        Err(error) => {
-            let reason = RejectionReason::Malformed(error.to_string());
-            let (LineError::TooLong { start: raw, .. } | LineError::InvalidUtf8 { lossy: raw }) = error;
-            SourceRow::Rejected(Rejection::new(number, reason, &raw))
-        }
-    }
 }
 
 /// A record as a row for staging, valid or not.
