@@ -1,6 +1,7 @@
 //! `activityctl standalone`: every service in one process on one port.
 
 mod data_folder;
+mod events;
 mod stage_router;
 mod suite;
 

@@ -1,6 +1,7 @@
 //! The end-to-end suite. One binary, so that what it needs is built once.
 
 mod azurite;
+mod events;
 mod backfill;
 mod failures;
 mod idempotence;
