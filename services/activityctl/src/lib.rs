@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod commands;
 pub mod connect;
+pub mod day_progress;
 pub mod days;
 pub mod demo;
 pub mod error;
@@ -57,11 +58,12 @@ fn execute(command: Command) -> Result<(), Error> {
             commands::sample::serve_sample_api(args, output, context.shutdown).await
         }),
         Command::Client(command) => to_completion(command.execute(&mut output)),
+        Command::Warehouse(command) => to_completion(command.execute(&mut output)),
     }
 }
 
-/// Runs a client command. A signal simply ends the process: whatever it asked
-/// for goes on at the server.
+/// Runs a command to its end. A signal simply ends the process: whatever it asked
+/// for goes on at the server, and what it did not commit never happened.
 fn to_completion(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work)

@@ -1,6 +1,7 @@
 //! `activityctl standalone`: every service in one process on one port.
 
 mod data_folder;
+mod events;
 mod stage_router;
 mod suite;
 
@@ -18,8 +19,9 @@ use crate::error::Error;
 
 const EXAMPLES: &str = "\
 Everything that is not asked for elsewhere lives in the data folder: the warehouse (SQLite),
-CRM exports to pick up (crm/daily/*.csv) and landed usage (landing/). One process at a time
-can use a data folder. SIGINT and SIGTERM end it; what was interrupted goes on after a restart.
+CRM exports to pick up (crm/daily/*.csv), and what was landed of both sources (landing/). One
+process at a time can use a data folder. SIGINT and SIGTERM end it; what was interrupted goes
+on after a restart.
 
 Every flag can also be given as an environment variable of its name in capitals.
 
