@@ -38,7 +38,11 @@ impl CopyInto {
 
     /// Creates the table, empty.
     pub(crate) async fn recreate(&self, database: &Database) -> Result<()> {
-        let script = format!("DROP TABLE IF EXISTS {};\n{}\n", self.name(), self.create());
+        let script = format!(
+            "SET client_min_messages = error; DROP TABLE IF EXISTS {};\n{}\n",
+            self.name(),
+            self.create()
+        );
         psql(database, &script).await.map(|_| ())
     }
 
