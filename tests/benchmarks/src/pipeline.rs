@@ -91,6 +91,7 @@ impl Ingest<'_> {
             etag: file.display().to_string(),
             effective_on,
             bytes: file.metadata()?.len(),
+            archive_path: None,
         };
         let limits = SnapshotLimits { max_shrink_share: 0.2 };
         let rows = crm_rows(file)?;
