@@ -88,8 +88,9 @@ impl BareFact {
         let script = format!(
             "{BARE_SETTINGS}
              SET client_min_messages = error;
-             CREATE TABLE {name} (LIKE fact_company_activity, PRIMARY KEY (company_id, activity_date)) {partition_by};
+             CREATE TABLE {name} (LIKE fact_company_activity) {partition_by};
              {partitions}INSERT INTO {name} SELECT * FROM fact_company_activity;
+             ALTER TABLE {name} ADD PRIMARY KEY (company_id, activity_date);
              ANALYZE {name};\n"
         );
         psql(database, &script).await.map(|_| ())

@@ -32,6 +32,7 @@ mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod tally;
 mod usage;
 
 use std::fmt;

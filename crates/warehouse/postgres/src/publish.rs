@@ -6,7 +6,10 @@ use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 use warehouse_core::{Error, Fence, PublishOutcome, Result};
 
-use crate::database::{counted, failed, stored};
+use crate::{
+    database::{counted, failed, stored},
+    tally::{LedgerChanges, Tally},
+};
 
 /// Keeps loads and publishes from changing what is staged and published until
 /// the caller's transaction ends.
@@ -45,17 +48,21 @@ pub(crate) async fn publish(
     fence: &Fence,
     now: DateTime<Utc>,
 ) -> Result<PublishOutcome> {
-    let counts = sqlx::query_file_as!(Counts, "sql/fact/count_publish.sql")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    // Before the rows are written: it reads the ones that go.
-    let changes = checksum_changes(&mut *connection).await?;
-    let (written, removed) = write_rows(connection, &counts, now).await?;
-    sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &changes.days, &changes.checksums)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+    let bounds =
+        sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await.map_err(failed)?;
+    let mut counters = Counters::default();
+    if let (Some(first), Some(last)) = (bounds.first_day, bounds.last_day) {
+        let tally = Tally::of(connection, first, last).await?;
+        (counters.rows_written, counters.rows_removed) =
+            write_rows(connection, &tally, first, last, now).await?;
+        counters.rows_unchanged = counted(tally.equal());
+        counters.rows_read = counted(tally.new() + tally.changed() + tally.equal());
+        let LedgerChanges { days, rows, checksums } = tally.ledger_changes();
+        sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
     sqlx::query!(
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)"
     )
@@ -69,52 +76,19 @@ pub(crate) async fn publish(
     ] {
         sqlx::query(statement).execute(&mut *connection).await.map_err(failed)?;
     }
-    Ok(PublishOutcome {
-        counters: Counters {
-            rows_read: counted(counts.candidates),
-            rows_written: written,
-            rows_unchanged: counted(counts.equal),
-            rows_removed: removed,
-            ..Counters::default()
-        },
-        new_days: counted(counts.new_days),
-    })
-}
-
-/// What a publish does to the checksums of days, one after the other.
-struct ChecksumChanges {
-    days: Vec<NaiveDate>,
-    checksums: Vec<i64>,
-}
-
-async fn checksum_changes(connection: &mut PgConnection) -> Result<ChecksumChanges> {
-    let changes =
-        sqlx::query_file!("sql/fact/checksum_changes.sql").fetch_all(connection).await.map_err(failed)?;
-    let (days, checksums) = changes.into_iter().map(|change| (change.activity_date, change.checksum)).unzip();
-    Ok(ChecksumChanges { days, checksums })
-}
-
-/// What the candidates are.
-struct Counts {
-    candidates: i64,
-    equal: i64,
-    new: i64,
-    changed: i64,
-    gone: i64,
-    new_days: i64,
+    Ok(PublishOutcome { counters, new_days: counted(bounds.new_days) })
 }
 
 /// Returns how many rows were written and removed.
 async fn write_rows(
     connection: &mut PgConnection,
-    counts: &Counts,
+    tally: &Tally,
+    first_day: NaiveDate,
+    last_day: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<(u64, u64)> {
-    let bounds =
-        sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await.map_err(failed)?;
-    let (Some(first_day), Some(last_day)) = (bounds.first_day, bounds.last_day) else { return Ok((0, 0)) };
     let mut removed = 0;
-    if counts.gone > 0 {
+    if tally.gone() > 0 {
         removed = sqlx::query_file!("sql/fact/delete_gone.sql", first_day, last_day)
             .execute(&mut *connection)
             .await
@@ -122,10 +96,10 @@ async fn write_rows(
             .rows_affected();
     }
     let mut written = 0;
-    if counts.new > 0 {
-        written += insert_new(connection, counted(counts.new), now).await?;
+    if tally.new() > 0 {
+        written += insert_new(connection, counted(tally.new()), now).await?;
     }
-    if counts.changed > 0 {
+    if tally.changed() > 0 {
         written += sqlx::query_file!("sql/fact/publish_changed.sql", now)
             .execute(&mut *connection)
             .await

@@ -16,7 +16,7 @@ use test_postgres::Database;
 use warehouse_conformance::scene::{
     at, company, day, days, export, hold_run, id, publish_run, published, records, rejected,
 };
-use warehouse_core::ActivityReader;
+use warehouse_core::{ActivityReader, SharedWarehouse};
 use warehouse_postgres::PostgresWarehouse;
 
 async fn connect(database: &Database) -> PgConnection {
@@ -65,6 +65,37 @@ async fn months_get_their_partitions_however_far_back() {
     let published =
         ["y2025m12", "y2026m01", "y2026m02"].map(|month| format!("fact_company_activity_{month}"));
     assert_eq!(partitions_of(&database, "fact_company_activity").await, published);
+}
+
+#[tokio::test]
+async fn a_month_that_is_published_whole_has_every_index() {
+    let (database, warehouse) = migrated::open().await;
+    publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    let mut connection = connect(&database).await;
+    let lacking: Vec<String> = sqlx::query_scalar(
+        "SELECT wanted.indexrelid::regclass::TEXT FROM pg_index AS wanted
+         WHERE wanted.indrelid = 'fact_company_activity'::regclass AND NOT EXISTS (
+           SELECT 1 FROM pg_inherits JOIN pg_index AS built ON built.indexrelid = inhrelid
+           WHERE inhparent = wanted.indexrelid AND built.indisvalid
+             AND built.indrelid = 'fact_company_activity_y2026m01'::regclass
+         )",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(lacking, [""; 0]);
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_long_build_gets_by_with_one_connection() {
+    let database = Database::create().await.unwrap();
+    let mut url: url::Url = database.url().parse().unwrap();
+    url.query_pairs_mut().append_pair("max_connections", "1");
+    let warehouse: SharedWarehouse = Arc::new(PostgresWarehouse::open(url.as_str()).await.unwrap());
+    let window = days(0, 99);
+    publish_run(&warehouse, window, at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    assert_eq!(published(&warehouse, window).await.len(), 14, "a company fades out");
 }
 
 #[tokio::test]

@@ -1,23 +1,12 @@
 -- The ledger: new days, and published ones in which something changed.
--- $1 run, $2 now, $3 days whose checksum changes, $4 by what
-WITH
-changed AS (
-  SELECT
-    activity_date,
-    COUNT(*) FILTER (WHERE change = 'NEW') - COUNT(*) FILTER (WHERE change = 'GONE') AS rows
-  FROM fact_candidates
-  WHERE change <> 'EQUAL'
-  GROUP BY activity_date
-),
-checksums AS (
-  SELECT * FROM unnest($3::DATE[], $4::BIGINT[]) AS change (activity_date, checksum)
-)
+-- $1 run, $2 now; $3 days in which something changed, $4 by how many rows, $5 the
+-- checksum by what
 INSERT INTO published_days AS published (activity_date, run_id, published_at, row_count, checksum)
-SELECT day.activity_date, $1, $2, COALESCE(changed.rows, 0), COALESCE(checksums.checksum, 0)
+SELECT day.activity_date, $1, $2, COALESCE(change.rows, 0), COALESCE(change.checksum, 0)
 FROM fact_build_days AS day
-LEFT JOIN changed USING (activity_date)
-LEFT JOIN checksums USING (activity_date)
-WHERE day.is_new OR changed.activity_date IS NOT NULL
+LEFT JOIN unnest($3::DATE[], $4::BIGINT[], $5::BIGINT[]) AS change (activity_date, rows, checksum)
+  USING (activity_date)
+WHERE day.is_new OR change.activity_date IS NOT NULL
 ON CONFLICT (activity_date) DO UPDATE SET
   run_id = excluded.run_id,
   published_at = excluded.published_at,
