@@ -88,6 +88,14 @@ async fn a_month_that_is_published_whole_has_every_index() {
 }
 
 #[tokio::test]
+async fn a_month_that_was_published_without_rows_takes_the_rows_that_come_late() {
+    let (_database, warehouse) = migrated::open().await;
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
+    publish_run(&warehouse, days(0, 0), at(2), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    assert_eq!(published(&warehouse, days(0, 0)).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_long_build_gets_by_with_one_connection() {
     let database = Database::create().await.unwrap();
     let mut url: url::Url = database.url().parse().unwrap();
