@@ -55,8 +55,8 @@ pub(crate) async fn publish(
         let tally = Tally::of(connection, first, last).await?;
         (counters.rows_written, counters.rows_removed) =
             write_rows(connection, &tally, first, last, now).await?;
-        counters.rows_unchanged = counted(tally.equal());
-        counters.rows_read = counted(tally.new() + tally.changed() + tally.equal());
+        counters.rows_unchanged = counted(tally.equal_rows());
+        counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows());
         let LedgerChanges { days, rows, checksums } = tally.ledger_changes();
         sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums)
             .execute(&mut *connection)
@@ -88,7 +88,7 @@ async fn write_rows(
     now: DateTime<Utc>,
 ) -> Result<(u64, u64)> {
     let mut removed = 0;
-    if tally.gone() > 0 {
+    if tally.gone_rows() > 0 {
         removed = sqlx::query_file!("sql/fact/delete_gone.sql", first_day, last_day)
             .execute(&mut *connection)
             .await
@@ -96,10 +96,10 @@ async fn write_rows(
             .rows_affected();
     }
     let mut written = 0;
-    if tally.new() > 0 {
-        written += insert_new(connection, counted(tally.new()), now).await?;
+    if tally.new_rows() > 0 {
+        written += insert_new(connection, counted(tally.new_rows()), now).await?;
     }
-    if tally.changed() > 0 {
+    if tally.changed_rows() > 0 {
         written += sqlx::query_file!("sql/fact/publish_changed.sql", now)
             .execute(&mut *connection)
             .await

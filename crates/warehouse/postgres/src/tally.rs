@@ -52,7 +52,7 @@ impl Tally {
             (row.activity_date, day)
         });
         let mut tally = Self(days.collect());
-        if tally.changed() + tally.gone() > 0 {
+        if tally.changed_rows() + tally.gone_rows() > 0 {
             let leaving = sqlx::query_file!("sql/fact/hash_leaving.sql", first, last)
                 .fetch_all(connection)
                 .await
@@ -64,19 +64,19 @@ impl Tally {
         Ok(tally)
     }
 
-    pub(crate) fn new(&self) -> i64 {
+    pub(crate) fn new_rows(&self) -> i64 {
         self.sum(|day| day.new)
     }
 
-    pub(crate) fn changed(&self) -> i64 {
+    pub(crate) fn changed_rows(&self) -> i64 {
         self.sum(|day| day.changed)
     }
 
-    pub(crate) fn equal(&self) -> i64 {
+    pub(crate) fn equal_rows(&self) -> i64 {
         self.sum(|day| day.equal)
     }
 
-    pub(crate) fn gone(&self) -> i64 {
+    pub(crate) fn gone_rows(&self) -> i64 {
         self.sum(|day| day.gone)
     }
 
