@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -106,6 +107,8 @@ fn watch(binaries: &Path, folder: &Path) -> Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // What interrupts the tests from the keyboard must not end the watcher before its work.
+        .process_group(0)
         .spawn()
         .context("cannot start the cluster's watcher")
 }
