@@ -233,7 +233,7 @@ async fn ends_well(suite: &mut Suite, service: &'static str) -> Result<()> {
 
 #[tokio::test]
 async fn every_service_ends_well_when_asked_to() -> Result<()> {
-    let mut suite = Suite::separate().await?;
+    let mut suite = Suite::start(Layout::Separate, Settings::default().with_events()).await?;
     for service in SERVICES {
         ends_well(&mut suite, service).await?;
     }
@@ -248,7 +248,7 @@ async fn the_suite_in_one_process_ends_well_when_asked_to() -> Result<()> {
 
 #[tokio::test]
 async fn every_service_says_that_it_serves_until_it_is_asked_to_end() -> Result<()> {
-    let mut suite = Suite::separate().await?;
+    let mut suite = Suite::start(Layout::Separate, Settings::default().with_events()).await?;
     for service in SERVICES {
         let channel = Endpoint::from_shared(suite.url_of(service)?)?.connect().await?;
         let mut health = HealthClient::new(channel);
