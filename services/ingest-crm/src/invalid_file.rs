@@ -53,12 +53,4 @@ pub(crate) enum InvalidFile {
         /// Where the record begins.
         line: u64,
     },
-    /// A file too big to be an export of companies.
-    #[error("the file has {bytes} bytes, more than the {max_bytes} of --crm-max-file-bytes")]
-    FileTooLong {
-        /// Its size.
-        bytes: u64,
-        /// How big it may be.
-        max_bytes: u64,
-    },
 }

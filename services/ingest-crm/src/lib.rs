@@ -18,19 +18,18 @@ mod copy_crm_csv;
 mod csv_header;
 mod csv_records;
 mod encoding;
-mod error;
 mod invalid_file;
 mod lines;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use file_ingest::FileStage;
 use landing::Storage;
 use runtime::Service;
 use warehouse::{SharedWarehouse, SnapshotLimits};
 
 pub use config::{Args, Options};
-pub use error::{Error, RefusedFiles};
 
 /// Opens the warehouse and assembles the service.
 ///
@@ -52,13 +51,16 @@ pub fn assemble(
 ) -> anyhow::Result<Service> {
     let url =
         options.crm_url.context("it is not known where the CRM's exports are: set --crm-url or CRM_URL")?;
-    let executor = copy_crm_csv::CopyCrmCsv {
+    let stage = FileStage {
         storage: Storage::open(&url).context("--crm-url cannot be used")?,
-        warehouse,
+        warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
-        effective_offset_days: options.crm_effective_offset_days,
-        limits: SnapshotLimits { max_shrink_share: options.crm_max_shrink_share },
         max_file_bytes: options.crm_max_file_bytes,
+        loader: copy_crm_csv::CopyCrmCsv {
+            warehouse,
+            effective_offset_days: options.crm_effective_offset_days,
+            limits: SnapshotLimits { max_shrink_share: options.crm_max_shrink_share },
+        },
     };
-    Ok(Service::new("ingest-crm").with_grpc(runtime::stage::server(executor, context)))
+    Ok(Service::new("ingest-crm").with_grpc(runtime::stage::server(stage, context)))
 }

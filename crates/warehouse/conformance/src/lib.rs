@@ -109,6 +109,9 @@ macro_rules! suite {
             an_interrupted_publish_is_whole_or_nothing
             an_interrupted_build_starts_over
         }
+        $crate::suite! {@area $open, backfill:
+            a_day_is_done_over_if_its_newest_run_failed
+        }
         $crate::suite! {@area $open, activity:
             pages_and_export_agree
             a_page_starts_after_any_key
@@ -118,6 +121,7 @@ macro_rules! suite {
             open_exports_do_not_keep_others_waiting
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
+            the_ledger_tells_every_published_day_in_order
             freshness_tells_the_newest_day
         }
     };

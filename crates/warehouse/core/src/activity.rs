@@ -122,6 +122,10 @@ pub trait ActivityReader: Send + Sync {
         limit: u32,
     ) -> Result<(Vec<ChurnRisk>, Option<Publication>)>;
 
+    /// The ledger's entries of a window in the order of their days; unpublished
+    /// days have none.
+    async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>>;
+
     /// What is published; `None` if nothing is.
     async fn freshness(&self) -> Result<Option<Freshness>>;
 }

@@ -17,6 +17,7 @@ mod crm;
 mod error;
 mod fact;
 mod fence;
+mod preview;
 mod quarantine;
 mod runs;
 mod usage;
@@ -29,6 +30,7 @@ pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
 pub use error::{Error, Result, SourceError};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
+pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
 pub use runs::{
     CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, WindowChoice,

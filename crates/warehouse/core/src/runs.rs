@@ -159,6 +159,10 @@ pub trait RunStore: Send + Sync {
     /// Up to `limit` runs, the newest first, only those in `states` unless empty.
     async fn runs(&self, states: &[RunState], after: Option<RunCursor>, limit: u32) -> Result<Vec<Run>>;
 
+    /// The days of `window` that a backfill has to do over, in order: those whose
+    /// newest run of the pipeline over them FAILED or was CANCELLED.
+    async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>>;
+
     /// Takes up a run of the pipeline: first one that is running under a lease
     /// that has expired or is `holder`'s own, then the oldest queued one; none
     /// while another run of the pipeline is held by a live lease of somebody

@@ -97,6 +97,19 @@ impl ActivityReader for PostgresWarehouse {
         Ok((risks, publication))
     }
 
+    async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>> {
+        let records = sqlx::query_file_as!(
+            PublicationRecord,
+            "sql/activity/published_days.sql",
+            window.start(),
+            window.end()
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        Ok(records.into_iter().map(Publication::from).collect())
+    }
+
     async fn freshness(&self) -> Result<Option<Freshness>> {
         let found = sqlx::query_file!("sql/activity/freshness.sql")
             .fetch_optional(&self.pool)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    Counters, RunState, StageState,
+    Counters, DateWindow, RunState, StageState,
     run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
 };
 use sqlx::PgConnection;
@@ -58,6 +58,13 @@ impl RunStore for PostgresWarehouse {
             runs.push(load(&mut transaction, id).await?);
         }
         Ok(runs)
+    }
+
+    async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>> {
+        sqlx::query_file_scalar!("sql/runs/failed_days.sql", pipeline, window.start(), window.end())
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)
     }
 
     async fn acquire_run(

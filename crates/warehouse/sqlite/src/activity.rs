@@ -114,6 +114,15 @@ impl ActivityReader for SqliteWarehouse {
         Ok((risks, publication))
     }
 
+    async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>> {
+        let (start, end) = (window.start(), window.end());
+        let records = sqlx::query_file_as!(PublicationRecord, "sql/activity/published_days.sql", start, end)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)?;
+        Ok(records.into_iter().map(Publication::from).collect())
+    }
+
     async fn freshness(&self) -> Result<Option<Freshness>> {
         let found = sqlx::query!(
             r#"SELECT activity_date AS "activity_date: NaiveDate", run_id, published_at AS "published_at: DateTime<Utc>",

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    Counters, RunState, StageState,
+    Counters, DateWindow, RunState, StageState,
     run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
 };
 use sqlx::SqliteConnection;
@@ -62,6 +62,14 @@ impl RunStore for SqliteWarehouse {
             runs.push(load(&mut transaction, parse_id(&id)?).await?);
         }
         Ok(runs)
+    }
+
+    async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>> {
+        let (start, end) = (window.start(), window.end());
+        sqlx::query_file_scalar!("sql/runs/failed_days.sql", pipeline, start, end)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)
     }
 
     async fn acquire_run(

@@ -1,12 +1,23 @@
 //! What the stage promises, on a real warehouse.
 
-use std::{fs, sync::Mutex};
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    CompanyId, DateWindow, FactKey, FactRow, StageState, date_window::parse_day, run::STAGE_CALL_PRODUCT_API,
+    CompanyId, Counters, DateWindow, FactKey, FactRow, FailureKind, StageState, date_window::parse_day,
+    run::STAGE_CALL_PRODUCT_API,
+};
+use file_ingest::FileStage;
+use landing::Storage;
+use runtime::{
+    Clock,
+    stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
+use warehouse::Fence;
 use warehouse_conformance::scene::{HeldRun, at, hold_run};
 
 use super::*;
@@ -23,7 +34,7 @@ impl Clock for FixedClock {
 struct Scene {
     folder: TempDir,
     warehouse: SharedWarehouse,
-    stage: CopyCrmCsv,
+    stage: FileStage<CopyCrmCsv>,
 }
 
 impl Scene {
@@ -31,13 +42,16 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let warehouse =
             warehouse::open(&format!("sqlite://{}/w.sqlite", folder.path().display())).await.unwrap();
-        let stage = CopyCrmCsv {
+        let stage = FileStage {
             storage: Storage::open(&format!("file://{}/crm/", folder.path().display())).unwrap(),
             warehouse: Arc::clone(&warehouse),
             clock: Arc::new(FixedClock),
-            effective_offset_days: 0,
-            limits: SnapshotLimits { max_shrink_share: 0.5 },
             max_file_bytes: 10_000,
+            loader: CopyCrmCsv {
+                warehouse: Arc::clone(&warehouse),
+                effective_offset_days: 0,
+                limits: SnapshotLimits { max_shrink_share: 0.5 },
+            },
         };
         Self { folder, warehouse, stage }
     }
@@ -173,7 +187,7 @@ async fn an_export_that_is_already_loaded_is_not_read_again() {
 #[tokio::test]
 async fn an_export_counts_from_the_day_in_its_name_or_from_the_business_date() {
     let mut scene = Scene::new().await;
-    scene.stage.effective_offset_days = -1;
+    scene.stage.loader.effective_offset_days = -1;
     scene.write("2025-12-31/companies_2026-02-01.csv", GOOD);
     scene.write("companies.csv", GOOD);
     scene.execute("2026-02-03").await.unwrap();
@@ -184,7 +198,7 @@ async fn an_export_counts_from_the_day_in_its_name_or_from_the_business_date() {
 #[tokio::test]
 async fn a_bad_file_is_refused_whole_and_named_while_the_others_are_loaded() {
     let mut scene = Scene::new().await;
-    scene.stage.limits.max_shrink_share = 0.4;
+    scene.stage.loader.limits.max_shrink_share = 0.4;
     scene.write("a_2026-02-01.csv", GOOD);
     scene.write("b_2026-02-02.csv", "company_id,name\n,rejected\nacme,\"never closed\nbolt,Bolt\n");
     scene.write("c_2026-02-03.csv", "company_id,name\nacme,Acme\n");

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod alerts;
+pub mod backfill;
 pub mod crm;
 pub mod fact;
 pub mod fences;

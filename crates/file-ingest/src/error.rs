@@ -12,10 +12,10 @@ const NAMED_FILES: usize = 10;
 /// Why the stage failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Some exports were refused; all others are loaded.
+    /// Some files were refused; all others are loaded.
     #[error("{0}")]
     Refused(RefusedFiles),
-    /// The storage of the exports failed.
+    /// The storage of the files failed.
     #[error(transparent)]
     Storage(#[from] landing::Error),
     /// The warehouse failed.
@@ -23,22 +23,25 @@ pub enum Error {
     Warehouse(#[from] warehouse::Error),
 }
 
-/// Exports that were refused, each as a whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Files that were refused, each as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedFiles {
+    /// What people call such files.
+    pub plural: &'static str,
     /// Each file with its problem, as told to people.
     pub problems: Vec<String>,
-    /// Exports there were in total.
+    /// Files there were in total.
     pub files: usize,
 }
 
 impl fmt::Display for RefusedFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} CRM exports refused, the others are loaded", self.problems.len(), self.files)?;
-        for problem in self.problems.iter().take(NAMED_FILES) {
+        let Self { plural, problems, files } = self;
+        write!(f, "{} of {files} {plural} refused, the others are loaded", problems.len())?;
+        for problem in problems.iter().take(NAMED_FILES) {
             write!(f, "; {problem}")?;
         }
-        match self.problems.len().checked_sub(NAMED_FILES) {
+        match problems.len().checked_sub(NAMED_FILES) {
             None | Some(0) => Ok(()),
             Some(more) => write!(f, "; and {more} more"),
         }
@@ -69,7 +72,7 @@ mod tests {
 
     fn refused(count: usize) -> Error {
         let problems = (1..=count).map(|number| format!("{number}.csv, line 1: bad")).collect();
-        Error::Refused(RefusedFiles { problems, files: 20 })
+        Error::Refused(RefusedFiles { plural: "CRM exports", problems, files: 20 })
     }
 
     #[test]

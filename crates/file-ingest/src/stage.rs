@@ -1,0 +1,167 @@
+//! The stage: every new file of the folder into the warehouse.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Counters, FailureKind, Progress, Remarks};
+use landing::{FileInfo, Storage};
+use runtime::{
+    Clock,
+    stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
+};
+use tracing::warn;
+use warehouse::{Fence, SharedWarehouse};
+
+use crate::{
+    error::{Error, RefusedFiles},
+    loader::{Delivery, FileLoader},
+};
+
+/// Executes the stage of a loader.
+pub struct FileStage<L> {
+    /// The folder.
+    pub storage: Storage,
+    /// Where the stage is committed.
+    pub warehouse: SharedWarehouse,
+    /// Tells when files are loaded.
+    pub clock: Arc<dyn Clock>,
+    /// Files bigger than this are refused.
+    pub max_file_bytes: u64,
+    /// Knows the files.
+    pub loader: L,
+}
+
+#[async_trait]
+impl<L: FileLoader> StageExecutor for FileStage<L> {
+    fn stages(&self) -> &'static [&'static str] {
+        L::STAGES
+    }
+
+    async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
+        let fence = Fence {
+            run_id: call.run_id,
+            stage: call.stage.clone(),
+            attempt: call.attempt,
+            epoch: call.epoch,
+        };
+        let attempt = Attempt { stage: self, call: &call, fence, progress };
+        Ok(attempt.run().await?)
+    }
+}
+
+/// One execution of the stage.
+struct Attempt<'a, L> {
+    stage: &'a FileStage<L>,
+    call: &'a StageCall,
+    fence: Fence,
+    progress: ProgressSink,
+}
+
+/// What became of a file.
+enum Loaded {
+    /// Loaded now.
+    Now(Counters),
+    /// Exactly this content was loaded before.
+    Before,
+    /// Nothing of it is loaded, for this reason.
+    Refused(String),
+}
+
+impl<L: FileLoader> Attempt<'_, L> {
+    async fn run(&self) -> Result<StageOutcome, Error> {
+        let files = self.stage.storage.list(L::KIND.suffix).await?;
+        let mut counters = Counters::default();
+        let mut remarks = Remarks::default();
+        let mut problems = Vec::new();
+        let mut loaded_before = 0;
+        for (done, file) in files.iter().enumerate() {
+            let progress = progress(counters, done, files.len(), &file.path);
+            match self.load(file, progress).await? {
+                Loaded::Now(loaded) => {
+                    counters += loaded;
+                    remarks.extend(rejected_remark(file, loaded));
+                }
+                Loaded::Before => loaded_before += 1,
+                Loaded::Refused(problem) => problems.push(problem),
+            }
+        }
+        (self.progress)(progress(counters, files.len(), files.len(), ""));
+        if !problems.is_empty() {
+            let plural = L::KIND.plural;
+            return Err(Error::Refused(RefusedFiles { plural, problems, files: files.len() }));
+        }
+        if loaded_before == files.len() {
+            remarks.push(self.nothing_new_remark(files.len()));
+        }
+        let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());
+        self.stage.warehouse.complete_stage(&self.fence, counters, &remarks, now).await?;
+        Ok(StageOutcome { counters, remarks })
+    }
+
+    /// Loads one file, `done` being how far the stage has got before it.
+    async fn load(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
+        (self.progress)(done.clone());
+        let stage = self.stage;
+        let business_date = self.call.window.end();
+        if stage.loader.is_loaded(file, business_date).await? {
+            return Ok(Loaded::Before);
+        }
+        if file.size > stage.max_file_bytes {
+            return Ok(Loaded::Refused(format!(
+                "{}: the file has {} bytes, more than the {} of {}",
+                file.path,
+                file.size,
+                stage.max_file_bytes,
+                L::KIND.max_bytes_flag
+            )));
+        }
+        let delivery = Delivery {
+            file,
+            chunks: stage.storage.read(file).await?,
+            report: Box::new(|read| {
+                let counters = done.counters + read;
+                (self.progress)(Progress { counters, ..done.clone() });
+            }),
+            fence: &self.fence,
+            business_date,
+            now: stage.clock.now(),
+        };
+        match stage.loader.load(delivery).await {
+            Ok(loaded) => Ok(Loaded::Now(loaded.counters)),
+            Err(warehouse::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
+            Err(warehouse::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
+                Ok(Loaded::Refused(format!("{}: {}", file.path, error.message)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What to say if no file was loaded and none refused. Not even a folder
+    /// without any file is a failure: other sources cannot be read again later.
+    fn nothing_new_remark(&self, files: usize) -> String {
+        let location = &self.stage.storage;
+        let kind = L::KIND;
+        if files > 0 {
+            return format!("no new {}: all {files} in {location} are already loaded", kind.singular);
+        }
+        warn!(%location, "there is no {}", kind.singular);
+        format!("there is no {} (*{}) in {location}: {}", kind.singular, kind.suffix, kind.without_any)
+    }
+}
+
+fn progress(counters: Counters, files_done: usize, files: usize, activity: &str) -> Progress {
+    Progress {
+        counters,
+        units_done: files_done as u64,
+        units_total: files as u64,
+        activity: activity.to_owned(),
+    }
+}
+
+fn rejected_remark(file: &FileInfo, counters: Counters) -> Option<String> {
+    match counters.rows_rejected {
+        0 => None,
+        1 => Some(format!("{}: 1 row rejected", file.path)),
+        rows => Some(format!("{}: {rows} rows rejected", file.path)),
+    }
+}
