@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::time::{Duration, SystemTime};
+
 use async_trait::async_trait;
 use clap::Parser;
 use domain::{Counters, FailureKind};
@@ -76,32 +78,32 @@ async fn a_call_between_services_is_one_trace_with_its_outcome() {
     let (channel, _server) = serve();
     let run = SpanIdentity::new_trace();
 
-    let attempt = info_span!("attempt");
-    run.adopt(&attempt);
-    let attempt_identity = SpanIdentity::of(&attempt).unwrap();
-    assert!(execute(&channel, "act_works").instrument(attempt).await.is_none());
-    let failed = info_span!("failed attempt");
-    run.adopt(&failed);
-    attempt_identity.link_from(&failed);
-    assert!(execute(&channel, "act_fails").instrument(failed).await.is_some());
-    let now = std::time::SystemTime::now();
-    PastSpan {
-        identity: run,
-        parent: None,
-        name: "pl_company_activity_daily".to_owned(),
-        started_at: now - std::time::Duration::from_secs(5),
-        ended_at: now,
-        attributes: vec![],
-        error: Some("stage act_fails failed".to_owned()),
-        links: vec![],
-    }
-    .record();
+    let past = |identity: SpanIdentity, name: &str, error: Option<&str>| {
+        let now = SystemTime::now();
+        PastSpan {
+            identity,
+            parent: (identity != run).then_some(run),
+            name: name.to_owned(),
+            started_at: now - Duration::from_secs(5),
+            ended_at: now,
+            attributes: vec![],
+            error: error.map(ToOwned::to_owned),
+            links: vec![],
+        }
+    };
+    let works = run.sibling("works");
+    assert!(works.around(execute(&channel, "act_works")).await.is_none());
+    past(works, "attempt", None).record();
+    let fails = run.sibling("fails");
+    assert!(fails.around(execute(&channel, "act_fails")).await.is_some());
+    PastSpan { links: vec![works], ..past(fails, "failed attempt", Some("line 7 is broken")) }.record();
+    past(run, "pl_company_activity_daily", Some("stage act_fails failed")).record();
     tokio::task::spawn_blocking(|| telemetry.shutdown()).await.unwrap();
 
     let trace = collector.trace(&run.trace_id(), |trace| trace.spans().len() >= 11).await.unwrap();
     let method = "company_activity.stage.v1.StageService/ExecuteStage";
     let [root] = trace.roots()[..] else { panic!("several roots:\n{trace}") };
-    assert_eq!((root.name.as_str(), root.span_id.as_str()), ("pl_company_activity_daily", &run.to_string()[36..52]));
+    assert_eq!((&*root.name, &*root.span_id), ("pl_company_activity_daily", &*run.span_id()));
     assert_eq!(root.error.as_deref(), Some("stage act_fails failed"));
     for (attempt, execution) in [("attempt", "execute act_works"), ("failed attempt", "execute act_fails")] {
         let [executed] = trace.named(execution)[..] else { panic!("{execution}:\n{trace}") };
@@ -114,17 +116,17 @@ async fn a_call_between_services_is_one_trace_with_its_outcome() {
         assert_eq!((loaded.name.as_str(), loaded.events.as_slice()), ("load file", &["working".to_owned()][..]));
         assert_eq!(executed.service, "scripted");
     }
-    let [works] = trace.named("execute act_works")[..] else { panic!("{trace}") };
-    assert_eq!(works.attributes["pipeline.rows_read"], "3");
-    assert_eq!(works.attributes["pipeline.stage"], "act_works");
-    assert_eq!(works.error, None);
-    let [fails] = trace.named("execute act_fails")[..] else { panic!("{trace}") };
-    assert_eq!(fails.error.as_deref(), Some("line 7 is broken"));
-    assert_eq!(fails.attributes["error.type"], "DATA_LOSS");
+    let [worked] = trace.named("execute act_works")[..] else { panic!("{trace}") };
+    assert_eq!(worked.attributes["pipeline.rows_read"], "3");
+    assert_eq!(worked.attributes["pipeline.stage"], "act_works");
+    assert_eq!(worked.error, None);
+    let [broke] = trace.named("execute act_fails")[..] else { panic!("{trace}") };
+    assert_eq!(broke.error.as_deref(), Some("line 7 is broken"));
+    assert_eq!(broke.attributes["error.type"], "DATA_LOSS");
     let calls = trace.named(method);
     let statuses: Vec<&str> =
         calls.iter().map(|call| call.attributes["rpc.response.status_code"].as_str()).collect();
     assert_eq!(statuses, ["OK", "OK", "DATA_LOSS", "DATA_LOSS"], "{trace}");
     let [failed] = trace.named("failed attempt")[..] else { panic!("{trace}") };
-    assert_eq!(failed.links, [&attempt_identity.to_string()[36..52]]);
+    assert_eq!(failed.links, [works.span_id()]);
 }

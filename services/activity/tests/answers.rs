@@ -14,7 +14,8 @@ use proto::activity::v1::{
 };
 use runtime::{Clock, Context};
 use tempfile::TempDir;
-use tonic::{Code, Status, transport::Channel};
+use runtime::Channel;
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::SharedWarehouse;
 use warehouse_conformance::scene::{at, company, day, days, export, publish_run};

@@ -8,7 +8,7 @@ use proto::notifier::v1::{
 use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use runtime::Channel;
 use tracing::{error, info, warn};
 use warehouse::{NewAlert, PendingAlert, SharedWarehouse};
 

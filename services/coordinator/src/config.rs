@@ -4,7 +4,7 @@ use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration}
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
-use tonic::transport::Channel;
+use runtime::Channel;
 
 use crate::pipeline::{DAILY_PIPELINE_YAML, Pipeline};
 

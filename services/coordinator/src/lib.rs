@@ -16,6 +16,7 @@ mod executor;
 pub mod pipeline;
 mod progress;
 pub mod retry;
+mod run_trace;
 mod runs;
 mod service;
 mod stage_call;

@@ -63,13 +63,15 @@ impl Runs {
         force: bool,
     ) -> Result<CreatedRun, Error> {
         let created_at = self.clock.now();
+        let run_id = self.ids.next(created_at);
         let new = NewRun {
-            run_id: self.ids.next(created_at),
+            run_id,
             pipeline: self.pipeline.name.clone(),
             window,
             trigger,
             force,
             stages: new_stages(&self.pipeline),
+            traceparent: Some(traceparent_of(run_id)),
             created_at,
         };
         let created = self.warehouse.create_run(new).await?;
@@ -113,7 +115,9 @@ impl Runs {
     }
 
     pub(crate) async fn retry(&self, run_id: Uuid) -> Result<RunView, Error> {
-        let run = self.warehouse.retry_run(run_id, self.clock.now()).await?;
+        let ended = self.warehouse.run(run_id).await?.ok_or(Error::RunNotFound(run_id))?;
+        let traceparent = traceparent_of_retry(&ended);
+        let run = self.warehouse.retry_run(run_id, traceparent.as_deref()).await?;
         info!(%run_id, window = %run.window, "run queued again");
         self.board.changed(run_id, None);
         self.run_queued.notify_one();

@@ -120,16 +120,18 @@ fn json(writer: BoxMakeWriter) -> impl Layer<Registry> + Send + Sync {
     layer.with_target("target");
     layer.with_flattened_event();
     let ids = trace_ids.clone();
-    layer.add_from_span("trace_id", move |span| ids.of(span).map(|(trace, _)| trace));
-    let ids = trace_ids.clone();
-    layer.add_from_span("span_id", move |span| ids.of(span).map(|(_, span)| span));
-    layer.add_multiple_dynamic_fields(|event, context, line| {
+    layer.add_multiple_dynamic_fields(move |event, context, line| {
         let Some(scope) = context.event_scope(event) else { return };
         let mut open: Vec<&str> = RUN_FIELDS
             .into_iter()
             .map(|(_, name)| name)
             .filter(|name| event.metadata().fields().field(*name).is_none())
             .collect();
+        if let Some((trace_id, span_id)) = context.event_span(event).and_then(|span| ids.of(&span)) {
+            open.retain(|name| !["trace_id", "span_id"].contains(name));
+            let _ = line.write_field("trace_id", trace_id);
+            let _ = line.write_field("span_id", span_id);
+        }
         for span in scope {
             let extensions = span.extensions();
             let Some(RunFields(fields)) = extensions.get::<RunFields>() else { continue };
@@ -146,8 +148,14 @@ fn json(writer: BoxMakeWriter) -> impl Layer<Registry> + Send + Sync {
 
 /// What tells a line's place in a run, wherever the span that knows it is: its
 /// name on spans, and in lines.
-const RUN_FIELDS: [(&str, &str); 3] =
-    [("pipeline.run_id", "run_id"), ("pipeline.stage", "stage"), ("pipeline.attempt", "attempt")];
+const RUN_FIELDS: [(&str, &str); 5] = [
+    ("pipeline.run_id", "run_id"),
+    ("pipeline.stage", "stage"),
+    ("pipeline.attempt", "attempt"),
+    // Of spans that are recorded later, under an identity that is known already.
+    ("trace_id", "trace_id"),
+    ("span_id", "span_id"),
+];
 
 /// The fields of a span that are told with every line inside it.
 struct RunFields(Vec<(&'static str, RunField)>);

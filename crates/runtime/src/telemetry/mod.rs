@@ -30,6 +30,9 @@ use crate::TelemetryArgs;
 /// How long spans and metrics that wait may take to be sent at the end.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 
+/// The target of spans that are there for log lines alone, and in no trace.
+pub const LOG_ONLY: &str = "log_only";
+
 /// What speaks through the exporter itself: exporting it would cause more of it.
 const OWN_TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "opentelemetry", "tonic", "tower"];
 
@@ -118,7 +121,10 @@ fn instance() -> String {
 /// The spans that are exported, with the events in them.
 fn exported() -> Targets {
     OWN_TRANSPORT.iter().fold(
-        Targets::new().with_default(LevelFilter::INFO).with_target("sqlx", LevelFilter::OFF),
+        Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_target("sqlx", LevelFilter::OFF)
+            .with_target(LOG_ONLY, LevelFilter::OFF),
         |targets, target| targets.with_target(*target, LevelFilter::OFF),
     )
 }

@@ -1,6 +1,7 @@
 //! What spans of runs and stages say, the same on both ends of a call.
 
 use domain::{Counters, DateWindow};
+use opentelemetry::KeyValue;
 use tracing::{Span, field::Empty, info_span};
 use uuid::Uuid;
 
@@ -20,6 +21,19 @@ pub struct StageAttempt<'a> {
 }
 
 impl StageAttempt<'_> {
+    /// What a span for the attempt says of it.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<KeyValue> {
+        vec![
+            KeyValue::new("pipeline.name", self.pipeline.to_owned()),
+            KeyValue::new("pipeline.stage", self.stage.to_owned()),
+            KeyValue::new("pipeline.run_id", self.run_id.to_string()),
+            KeyValue::new("pipeline.business_date", self.window.end().to_string()),
+            KeyValue::new("pipeline.window", self.window.to_string()),
+            KeyValue::new("pipeline.attempt", i64::from(self.attempt)),
+        ]
+    }
+
     /// A span called `name` for the attempt.
     #[must_use]
     pub fn span(&self, name: &str) -> Span {
@@ -46,15 +60,25 @@ impl StageAttempt<'_> {
     }
 }
 
+/// What an attempt committed, by the names of spans' attributes.
+#[must_use]
+pub const fn counted(counters: &Counters) -> [(&'static str, u64); 7] {
+    [
+        ("pipeline.rows_read", counters.rows_read),
+        ("pipeline.rows_written", counters.rows_written),
+        ("pipeline.rows_unchanged", counters.rows_unchanged),
+        ("pipeline.rows_duplicate", counters.rows_duplicate),
+        ("pipeline.rows_rejected", counters.rows_rejected),
+        ("pipeline.rows_removed", counters.rows_removed),
+        ("pipeline.bytes_read", counters.bytes_read),
+    ]
+}
+
 /// Puts what an attempt committed on its span.
 pub fn record_counters(span: &Span, counters: &Counters) {
-    span.record("pipeline.rows_read", counters.rows_read);
-    span.record("pipeline.rows_written", counters.rows_written);
-    span.record("pipeline.rows_unchanged", counters.rows_unchanged);
-    span.record("pipeline.rows_duplicate", counters.rows_duplicate);
-    span.record("pipeline.rows_rejected", counters.rows_rejected);
-    span.record("pipeline.rows_removed", counters.rows_removed);
-    span.record("pipeline.bytes_read", counters.bytes_read);
+    for (name, count) in counted(counters) {
+        span.record(name, count);
+    }
 }
 
 /// Puts why an attempt failed on its span: the gRPC status code's name, and the

@@ -5,10 +5,13 @@ use std::{cell::Cell, fmt, time::SystemTime};
 
 use opentelemetry::{
     Context, KeyValue, SpanId, TraceFlags, TraceId,
-    trace::{Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceState, Tracer},
+    trace::{
+        FutureExt, Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceState, Tracer,
+    },
 };
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use opentelemetry_semantic_conventions::attribute::EXCEPTION_MESSAGE;
+use sha2::{Digest, Sha256};
 
 thread_local! {
     static CHOSEN: Cell<Option<SpanIdentity>> = const { Cell::new(None) };
@@ -30,6 +33,25 @@ impl SpanIdentity {
         Self { trace_id: random.new_trace_id(), span_id: random.new_span_id(), is_sampled: true }
     }
 
+    /// The first span of a new trace, one that whoever knows `name` can tell again.
+    #[must_use]
+    pub fn new_trace_of(name: &str) -> Self {
+        Self { span_id: span_id_of(name), ..Self::new_trace() }
+    }
+
+    /// Another span of the same trace, the same one for the same name: whoever
+    /// knows the trace and the name can record or link it.
+    #[must_use]
+    pub fn sibling(&self, name: &str) -> Self {
+        Self { span_id: span_id_of(&format!("{}/{name}", self.trace_id)), ..*self }
+    }
+
+    /// The span of that identifier in this trace.
+    #[must_use]
+    pub const fn with_span_of(&self, other: &Self) -> Self {
+        Self { span_id: other.span_id, ..*self }
+    }
+
     /// Reads a `traceparent`, for example
     /// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`; `None` if it is none.
     #[must_use]
@@ -46,33 +68,21 @@ impl SpanIdentity {
         is_valid.then_some(Self { trace_id, span_id, is_sampled: flags & 1 == 1 })
     }
 
-    /// The identity of a span of this process; `None` if it has none.
-    #[must_use]
-    pub fn of(span: &tracing::Span) -> Option<Self> {
-        let context = span.context();
-        let ids = context.span().span_context().clone();
-        ids.is_valid().then(|| Self {
-            trace_id: ids.trace_id(),
-            span_id: ids.span_id(),
-            is_sampled: ids.is_sampled(),
-        })
-    }
-
     /// The trace's identifier, 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
         self.trace_id.to_string()
     }
 
-    /// Makes this the parent of a span that has not been entered yet.
-    pub fn adopt(&self, span: &tracing::Span) {
-        // Fails only without telemetry, where there is no trace to be in.
-        let _ = span.set_parent(self.as_parent());
+    /// The span's identifier, 16 hexadecimal digits.
+    #[must_use]
+    pub fn span_id(&self) -> String {
+        self.span_id.to_string()
     }
 
-    /// Links a span to this one.
-    pub fn link_from(&self, span: &tracing::Span) {
-        span.add_link(self.context());
+    /// Does `work` below this span, which is recorded when it has ended.
+    pub fn around<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        work.with_context(self.as_parent())
     }
 
     fn as_parent(&self) -> Context {
@@ -129,10 +139,19 @@ impl PastSpan {
         let mut span = tracer.build_with_context(builder, &parent);
         CHOSEN.set(None);
         if let Some(error) = self.error {
+            let cause = vec![KeyValue::new(EXCEPTION_MESSAGE, error.clone())];
+            span.add_event_with_timestamp("exception", self.ended_at, cause);
             span.set_status(Status::error(error));
         }
         span.end_with_timestamp(self.ended_at);
     }
+}
+
+fn span_id_of(name: &str) -> SpanId {
+    let digest = Sha256::digest(name);
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    SpanId::from_bytes(bytes)
 }
 
 /// Random identities, but for a [`PastSpan`], which brings its own.
@@ -160,6 +179,16 @@ mod tests {
         let identity = SpanIdentity::new_trace();
         assert_eq!(SpanIdentity::parse(&identity.to_string()), Some(identity));
         assert_ne!(SpanIdentity::new_trace(), identity);
+    }
+
+    #[test]
+    fn whoever_knows_the_trace_and_a_name_finds_the_span_again() {
+        let run = SpanIdentity::new_trace_of("run 7");
+        let stored = SpanIdentity::parse(&run.to_string()).unwrap();
+        assert_eq!(stored.sibling("act_copy_crm_csv/1"), run.sibling("act_copy_crm_csv/1"));
+        assert_ne!(run.sibling("act_copy_crm_csv/1"), run.sibling("act_copy_crm_csv/2"));
+        assert_eq!(run.span_id(), SpanIdentity::new_trace_of("run 7").span_id());
+        assert_ne!(run.trace_id(), SpanIdentity::new_trace_of("run 7").trace_id());
     }
 
     #[test]

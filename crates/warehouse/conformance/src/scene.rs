@@ -105,6 +105,7 @@ pub fn new_run(window: WindowChoice) -> NewRun {
             stage(STAGE_BUILD_FACT, "transform", &[STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API]),
             stage(STAGE_VALIDATE, "transform", &[STAGE_BUILD_FACT]),
         ],
+        traceparent: None,
         created_at: at(0),
     }
 }
@@ -134,13 +135,13 @@ pub async fn hold_run_of(
     let pipeline = pipeline.to_owned();
     let new = NewRun { pipeline: pipeline.clone(), force: true, ..new_run(WindowChoice::Days(window)) };
     warehouse.create_run(new).await.unwrap();
-    let run = warehouse.acquire_run(&pipeline, HOLDER, TTL, now).await.unwrap().unwrap();
+    let run = warehouse.acquire_run(&pipeline, HOLDER, TTL, now).await.unwrap().unwrap().run;
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
 }
 
 /// Takes up a run of the daily pipeline that waits to be taken up.
 pub async fn take_up(warehouse: &SharedWarehouse, now: DateTime<Utc>) -> HeldRun {
-    let run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, now).await.unwrap().unwrap();
+    let run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, now).await.unwrap().unwrap().run;
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
 }
 

@@ -33,7 +33,7 @@ pub use fence::Fence;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
 pub use runs::{
-    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, WindowChoice,
+    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp, WindowChoice,
 };
 pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};
 

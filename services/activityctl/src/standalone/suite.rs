@@ -11,7 +11,7 @@ use proto::{
 };
 use runtime::{BackgroundTask, Context, GrpcRoutes, Service};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use runtime::Channel;
 
 use super::{DataFolder, StageRouter};
 

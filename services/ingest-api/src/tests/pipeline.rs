@@ -82,11 +82,12 @@ impl Pipeline {
                 stage(STAGE_BUILD_FACT, &[STAGE_CALL_PRODUCT_API]),
                 stage(STAGE_VALIDATE, &[STAGE_BUILD_FACT]),
             ],
+            traceparent: None,
             created_at: now,
         };
         self.warehouse.create_run(new).await.unwrap();
         let ttl = Duration::from_secs(600);
-        let run = self.warehouse.acquire_run(DAILY_PIPELINE, "test", ttl, now).await.unwrap().unwrap();
+        let run = self.warehouse.acquire_run(DAILY_PIPELINE, "test", ttl, now).await.unwrap().unwrap().run;
         self.begin_stage(run.run_id, run.lease_epoch, STAGE_CALL_PRODUCT_API).await
     }
 

@@ -20,7 +20,7 @@ async fn queue(warehouse: &SharedWarehouse, offset: i64) -> Uuid {
 }
 
 async fn acquire(warehouse: &SharedWarehouse, holder: &str, ttl: Duration) -> Option<Run> {
-    warehouse.acquire_run(DAILY_PIPELINE, holder, ttl, at(1)).await.unwrap()
+    warehouse.acquire_run(DAILY_PIPELINE, holder, ttl, at(1)).await.unwrap().map(|taken| taken.run)
 }
 
 /// The oldest waiting run goes to whoever comes first; nobody else gets any run
@@ -59,7 +59,10 @@ pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: SharedWar
     acquire(&warehouse, "a", Duration::ZERO).await.unwrap();
     let fence = warehouse.begin_stage(oldest, 1, STAGE_COPY_CRM_CSV, at(1)).await.unwrap();
 
-    let taken = warehouse.acquire_run(DAILY_PIPELINE, "b", TTL, at(2)).await.unwrap().unwrap();
+    let resumed = warehouse.acquire_run(DAILY_PIPELINE, "b", TTL, at(2)).await.unwrap().unwrap();
+    assert!(resumed.is_resumed);
+    assert_eq!(resumed.interrupted, [STAGE_COPY_CRM_CSV]);
+    let taken = resumed.run;
     assert_eq!((taken.run_id, taken.lease_epoch, taken.started_at), (oldest, 2, Some(at(1))));
     assert_eq!(stage_states(&taken), [StageState::Pending; 4]);
     assert!(taken.stages.iter().all(|stage| stage.failures == 0 && stage.error_code.is_none()));
@@ -176,7 +179,7 @@ pub async fn a_run_succeeds_with_its_last_stage(warehouse: SharedWarehouse) {
     let before = observe(&warehouse).await;
     for refused in [
         warehouse.cancel_run(run.run_id, at(2)).await.map(drop),
-        warehouse.retry_run(run.run_id, at(2)).await.map(drop),
+        warehouse.retry_run(run.run_id, None).await.map(drop),
         warehouse.finish_run(run.run_id, run.lease_epoch, at(2)).await.map(drop),
     ] {
         assert!(matches!(refused, Err(Error::Precondition(_))), "{refused:?}");
@@ -212,26 +215,26 @@ pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: SharedWare
 pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
     use StageState::{Pending, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
-    let active = warehouse.retry_run(run.run.run_id, at(1)).await;
+    let active = warehouse.retry_run(run.run.run_id, None).await;
     assert!(matches!(active, Err(Error::Precondition(_))), "{active:?}");
     run.ingest(&[], &[(day(0), vec![("acme", 1, 1)])]).await;
     run.build().await;
     run.fail_at(STAGE_VALIDATE).await;
     let failed = run.reload().await;
 
-    let retried = warehouse.retry_run(run.run.run_id, at(2)).await.unwrap();
+    let retried = warehouse.retry_run(run.run.run_id, None).await.unwrap();
     assert_eq!((retried.state, retried.ended_at), (RunState::Queued, None));
     assert_eq!(stage_states(&retried), [Succeeded, Succeeded, Succeeded, Pending]);
     assert_eq!(retried.stages.get(..3), failed.stages.get(..3));
     assert_eq!(retried.stages.get(3).unwrap().attempt, 1);
-    let queued = warehouse.retry_run(run.run.run_id, at(2)).await;
+    let queued = warehouse.retry_run(run.run.run_id, None).await;
     assert!(matches!(queued, Err(Error::Precondition(_))), "{queued:?}");
 
     let again = take_up(&warehouse, at(3)).await;
     assert_eq!((again.run.run_id, again.run.lease_epoch), (run.run.run_id, run.run.lease_epoch + 1));
     assert_eq!(again.publish().await.counters.rows_written, 1);
     assert_eq!(again.reload().await.stages.get(3).unwrap().attempt, 2);
-    let unknown = warehouse.retry_run(Uuid::now_v7(), at(5)).await;
+    let unknown = warehouse.retry_run(Uuid::now_v7(), None).await;
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
 }
 
@@ -240,10 +243,10 @@ pub async fn a_run_is_not_retried_beside_an_active_one(warehouse: SharedWarehous
     let first = hold_run(&warehouse, days(0, 0), at(1)).await;
     first.cancel().await;
     let second = hold_run(&warehouse, days(0, 0), at(2)).await;
-    let retried = warehouse.retry_run(first.run.run_id, at(3)).await;
+    let retried = warehouse.retry_run(first.run.run_id, None).await;
     assert!(matches!(retried, Err(Error::Precondition(_))), "{retried:?}");
     second.cancel().await;
-    let retried = warehouse.retry_run(first.run.run_id, at(4)).await.unwrap();
+    let retried = warehouse.retry_run(first.run.run_id, None).await.unwrap();
     assert_eq!(retried.state, RunState::Queued);
 }
 
