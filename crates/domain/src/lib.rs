@@ -15,6 +15,7 @@ pub mod remarks;
 pub mod run;
 pub mod snapshot;
 pub mod timestamp;
+pub mod trend;
 pub mod usage;
 
 pub use company::{CompanyId, CrmCompany};
