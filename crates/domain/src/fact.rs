@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::CompanyId;
+use crate::{Checksum, CompanyId};
 
 /// The fact's 13 columns under the seed's names, in the seed's order.
 pub const COLUMNS: [&str; 13] = [
@@ -70,4 +70,6 @@ pub struct Publication {
     pub published_at: DateTime<Utc>,
     /// Rows of the day.
     pub row_count: i64,
+    /// What these rows hold.
+    pub checksum: Checksum,
 }

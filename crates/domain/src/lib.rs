@@ -5,9 +5,11 @@
 //! means the same thing by the same word.
 
 pub mod audit;
+pub mod checksum;
 pub mod company;
 pub mod counters;
 pub mod date_window;
+pub mod event;
 pub mod fact;
 pub mod failure;
 pub mod rejection;
@@ -18,9 +20,11 @@ pub mod timestamp;
 pub mod trend;
 pub mod usage;
 
+pub use checksum::Checksum;
 pub use company::{CompanyId, CrmCompany};
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;
+pub use event::{EventId, EventRecord};
 pub use fact::{FactKey, FactRow, Publication};
 pub use failure::FailureKind;
 pub use rejection::{Rejection, RejectionReason, SourceRow};

@@ -26,6 +26,16 @@ pub enum RejectionReason {
         /// The asked days.
         asked: DateWindow,
     },
+    /// The event is too old or too new to be one.
+    #[error("date {date} lies outside {earliest}..{latest}, the days on which there may be events")]
+    NoEventDay {
+        /// The event's day.
+        date: NaiveDate,
+        /// The first day with events.
+        earliest: NaiveDate,
+        /// The last day with events.
+        latest: NaiveDate,
+    },
     /// A count below zero.
     #[error("{field} is negative: {value}")]
     NegativeCount {

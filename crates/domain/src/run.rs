@@ -7,6 +7,8 @@ pub const DAILY_PIPELINE: &str = "pl_company_activity_daily";
 pub const STAGE_COPY_CRM_CSV: &str = "act_copy_crm_csv";
 /// Pages through the product API to `stg_product_usage`.
 pub const STAGE_CALL_PRODUCT_API: &str = "act_call_product_api";
+/// Copies event files to `fact_events`; not in the built-in pipeline.
+pub const STAGE_COPY_EVENTS: &str = "act_copy_events";
 /// Builds candidates for `fact_company_activity` that no reader sees.
 pub const STAGE_BUILD_FACT: &str = "df_build_fact_company_activity";
 /// Audits the candidates and publishes them.

@@ -23,7 +23,7 @@ as_owner "$bin/pg_ctl" --pgdata "$scratch/data" --log "$scratch/log" --wait \
 # The connection's own tables are there for the compiler like all the others.
 {
   cat migrations/*.sql
-  sed -e 's/CREATE TEMPORARY TABLE/CREATE TABLE/' -e 's/ ON COMMIT DELETE ROWS//' sql/*/create_incoming.sql
+  sed -e 's/CREATE TEMPORARY/CREATE/' -e 's/ ON COMMIT DELETE ROWS//' sql/*/create_incoming.sql sql/*/create_temporary.sql
 } | "$bin/psql" --quiet --no-psqlrc --host "$scratch" --username postgres --set ON_ERROR_STOP=1 >/dev/null
 
 rm -rf .sqlx && mkdir .sqlx

@@ -7,12 +7,14 @@ cd "$(dirname "$0")"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-python3 - "$scratch/schema.sqlite" migrations/*.sql <<'PYTHON'
+# A connection's own tables are there for the compiler like all the others.
+python3 - "$scratch/schema.sqlite" migrations/*.sql sql/*/create_temporary.sql <<'PYTHON'
 import pathlib, sqlite3, sys
-database, *migrations = sys.argv[1:]
+database, *scripts = sys.argv[1:]
 with sqlite3.connect(database) as connection:
-    for migration in sorted(migrations):
-        connection.executescript(pathlib.Path(migration).read_text())
+    for script in scripts:
+        statements = pathlib.Path(script).read_text()
+        connection.executescript(statements.replace("CREATE TEMPORARY TABLE", "CREATE TABLE"))
 PYTHON
 
 rm -rf .sqlx && mkdir .sqlx

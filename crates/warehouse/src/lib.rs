@@ -1,7 +1,11 @@
 //! The storage engines behind one door: the contract of `warehouse-core`, and
 //! [`open`] that picks the engine by URL.
 
+use std::sync::Arc;
+
 pub use warehouse_core::*;
+use warehouse_postgres::PostgresWarehouse;
+use warehouse_sqlite::SqliteWarehouse;
 
 /// Opens the warehouse that `url` names and brings its schema up to date.
 ///
@@ -12,11 +16,33 @@ pub use warehouse_core::*;
 /// # Errors
 /// If no engine knows the URL, or the database cannot be opened or migrated.
 pub async fn open(url: &str) -> Result<SharedWarehouse> {
+    Ok(match engine_of(url)? {
+        Engine::Sqlite => Arc::new(SqliteWarehouse::open(url).await?),
+        Engine::Postgres => Arc::new(PostgresWarehouse::open(url).await?),
+    })
+}
+
+/// Brings the schema of the warehouse that `url` names up to date, as [`open`]
+/// does, and nothing else. Any number of processes may do so at the same time.
+///
+/// # Errors
+/// As [`open`].
+pub async fn migrate(url: &str) -> Result<MigrationReport> {
+    match engine_of(url)? {
+        Engine::Sqlite => SqliteWarehouse::migrate(url).await,
+        Engine::Postgres => PostgresWarehouse::migrate(url).await,
+    }
+}
+
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+fn engine_of(url: &str) -> Result<Engine> {
     match url.split_once(':') {
-        Some(("sqlite", _)) => Ok(std::sync::Arc::new(warehouse_sqlite::SqliteWarehouse::open(url).await?)),
-        Some(("postgres" | "postgresql", _)) => {
-            Ok(std::sync::Arc::new(warehouse_postgres::PostgresWarehouse::open(url).await?))
-        }
+        Some(("sqlite", _)) => Ok(Engine::Sqlite),
+        Some(("postgres" | "postgresql", _)) => Ok(Engine::Postgres),
         _ => Err(Error::Precondition(
             "the warehouse URL names no known engine: use sqlite:///path/to/warehouse.sqlite or \
              postgres://user:password@host:5432/database"

@@ -190,6 +190,7 @@ mod tests {
                 run_id: Uuid::nil().to_string(),
                 published_at: chrono::DateTime::UNIX_EPOCH,
                 row_count: 1,
+                checksum: domain::Checksum::default(),
             },
             oldest: parse_day("2026-02-01").unwrap(),
             published_days: 10,

@@ -1,6 +1,9 @@
 //! The product's promise as a property: after any history the published fact
 //! equals the definition's fold over the accepted inputs.
 
+pub mod events;
+pub mod preview;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -19,6 +22,7 @@ use proptest::{
 use warehouse_core::{CrmExport, SharedWarehouse};
 
 use crate::{
+    observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs},
     scene::{at, day, days, hold_run, id, published, records},
 };
@@ -96,27 +100,31 @@ const WORKERS: u32 = 4;
 /// Checks at least `cases` random histories, each on a fresh warehouse. Shrinks a
 /// counterexample to the shortest history that still fails.
 pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+    side_by_side(cases, |cases| {
+        check(cases, prop::collection::vec(steps(), 1..8), async |history| {
+            let (_guard, warehouse) = open().await;
+            let inputs = play(&warehouse, &history).await?;
+            let (_guard, rebuilt) = open().await;
+            rebuild(&rebuilt, &inputs).await
+        });
+    });
+}
+
+/// Spreads `cases` over the workers.
+fn side_by_side(cases: u32, work: impl Fn(u32) + Sync) {
     thread::scope(|scope| {
-        let workers: Vec<_> =
-            (0..WORKERS).map(|_| scope.spawn(|| hold_some(cases.div_ceil(WORKERS), &open))).collect();
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| work(cases.div_ceil(WORKERS)))).collect();
         for worker in workers {
             worker.join().unwrap_or_else(|failure| panic::resume_unwind(failure));
         }
     });
 }
 
-fn hold_some<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F) {
+fn check<S: Strategy>(cases: u32, strategy: S, test: impl AsyncFn(S::Value) -> Result<(), TestCaseError>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
     TestRunner::new(config)
-        .run(&prop::collection::vec(steps(), 1..8), |history| {
-            runtime.block_on(async {
-                let (_guard, warehouse) = open().await;
-                let inputs = play(&warehouse, &history).await?;
-                let (_guard, rebuilt) = open().await;
-                rebuild(&rebuilt, &inputs).await
-            })
-        })
+        .run(&strategy, |case| runtime.block_on(test(case)))
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
@@ -219,13 +227,22 @@ impl World {
         let (Some(first), Some(last)) = (self.published.first(), self.published.last()) else {
             return Ok(());
         };
-        let rows = published(warehouse, DateWindow::new(*first, *last).unwrap()).await;
+        let window = DateWindow::new(*first, *last).unwrap();
+        let rows = published(warehouse, window).await;
         let rows: Vec<ExpectedRow> = rows
             .iter()
             .map(ExpectedRow::from)
             .filter(|row| self.published.contains(&row.activity_date))
             .collect();
         prop_assert_eq!(rows, self.inputs.fact(&self.published));
+        let ledger: Vec<_> = warehouse
+            .published_days(window)
+            .await
+            .unwrap()
+            .iter()
+            .map(|entry| (entry.activity_date, entry.row_count, entry.checksum))
+            .collect();
+        prop_assert_eq!(ledger, ledger_of_rows(warehouse, window).await);
         Ok(())
     }
 }

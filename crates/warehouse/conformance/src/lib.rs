@@ -4,11 +4,13 @@
 //! warehouse; every behaviour becomes a test of its own. [`history::hold`] adds
 //! the product's promise: after any history of loads, failures and publishes
 //! the fact equals [`reference`], an independent fold of the definition.
+//! [`history::events::hold`] does the same for events and their sums.
 
 // A suite of tests fails by panicking, like any test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod behaviours;
+pub mod event_scene;
 pub mod history;
 pub mod observed;
 pub mod reference;
@@ -75,6 +77,7 @@ macro_rules! suite {
             any_order_of_arrival_gives_the_same_companies
             any_order_within_a_run_gives_the_same_companies
             any_order_of_days_gives_the_same_fact
+            any_order_of_files_leaves_the_same_events
         }
         $crate::suite! {@area $open, usage:
             a_redelivered_day_changes_nothing
@@ -87,6 +90,22 @@ macro_rules! suite {
             a_source_that_breaks_off_leaves_nothing_behind
             a_load_that_is_dropped_leaves_nothing_behind
             an_interrupted_load_is_whole_or_nothing
+        }
+        $crate::suite! {@area $open, events:
+            an_event_file_is_known_by_path_and_content
+            an_event_counts_once_however_often_it_is_delivered
+            a_correction_replaces_the_event
+            a_file_changed_in_place_has_a_new_word_and_takes_nothing_back
+            of_contradicting_records_in_a_file_the_last_counts
+            a_rejected_record_is_quarantined_with_its_file
+            a_file_without_any_event_is_known
+            the_largest_sums_are_kept_and_larger_ones_refused
+            events_of_many_months_find_their_place
+            a_stale_fence_loads_no_event
+            an_event_file_that_breaks_off_leaves_nothing_behind
+            an_event_load_that_is_dropped_leaves_nothing_behind
+            an_interrupted_event_load_is_whole_or_nothing
+            loading_events_does_not_disturb_a_publish
         }
         $crate::suite! {@area $open, fact:
             every_column_follows_its_definition
@@ -111,6 +130,19 @@ macro_rules! suite {
         }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
+            a_preview_tells_old_and_new_values_of_a_correction
+            a_preview_reads_answers_as_a_load_does
+            a_preview_changes_nothing
+            a_preview_includes_what_is_dirty_already
+            a_preview_fills_the_asked_gaps_alone
+            a_preview_notices_what_is_loaded_beside_it
+        }
+        $crate::suite! {@area $open, ledger:
+            the_ledger_tells_every_published_day_in_order
+            a_checksum_covers_every_value_a_row_may_hold
+            a_correction_changes_the_checksums_of_its_days_alone
+            rows_that_go_leave_the_checksum
+            publishing_equal_values_leaves_the_ledger_alone
         }
         $crate::suite! {@area $open, activity:
             pages_and_export_agree
@@ -121,7 +153,6 @@ macro_rules! suite {
             open_exports_do_not_keep_others_waiting
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
-            the_ledger_tells_every_published_day_in_order
             freshness_tells_the_newest_day
         }
     };

@@ -1,12 +1,14 @@
 //! What can be seen of a warehouse from outside, to show that a call changed nothing.
 
 use std::{
+    collections::BTreeMap,
     future::{Future, poll_fn},
     pin::pin,
     task::Poll,
 };
 
-use domain::FactRow;
+use chrono::NaiveDate;
+use domain::{Checksum, DateWindow, FactRow, Publication};
 use warehouse_core::{Freshness, QuarantinedRow, Run, SharedWarehouse, UsageDayState};
 
 use crate::scene::{days, published};
@@ -22,6 +24,8 @@ pub struct Observed {
     pub rows: Vec<FactRow>,
     /// Published days.
     pub freshness: Option<Freshness>,
+    /// The ledger of published days.
+    pub ledger: Vec<Publication>,
     /// Runs with their stages.
     pub runs: Vec<Run>,
     /// Rejected rows.
@@ -36,10 +40,29 @@ pub async fn observe(warehouse: &SharedWarehouse) -> Observed {
     Observed {
         rows: published(warehouse, ever).await,
         freshness: warehouse.freshness().await.unwrap(),
+        ledger: warehouse.published_days(ever).await.unwrap(),
         runs: warehouse.runs(&[], None, ALL).await.unwrap(),
         quarantine: warehouse.quarantined_rows(None, ALL).await.unwrap(),
         usage_days: warehouse.usage_days(ever).await.unwrap(),
     }
+}
+
+/// What the ledger has to say of the published days of a window, computed from
+/// their rows: how many there are, and their checksum.
+pub async fn ledger_of_rows(
+    warehouse: &SharedWarehouse,
+    window: DateWindow,
+) -> Vec<(NaiveDate, i64, Checksum)> {
+    let mut days: BTreeMap<NaiveDate, (i64, Checksum)> = BTreeMap::new();
+    for entry in warehouse.published_days(window).await.unwrap() {
+        days.entry(entry.activity_date).or_default();
+    }
+    for row in published(warehouse, window).await {
+        let (rows, checksum) = days.entry(row.key.activity_date).or_default();
+        *rows += 1;
+        checksum.toggle(&row);
+    }
+    days.into_iter().map(|(day, (rows, checksum))| (day, rows, checksum)).collect()
 }
 
 /// Polls `call` at most `polls` times, then drops it as a caller that goes away

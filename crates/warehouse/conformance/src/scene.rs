@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState, RunTrigger,
-    SourceRow, StageState, UsageRecord,
+    Checksum, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState,
+    RunTrigger, SourceRow, StageState, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -132,8 +132,13 @@ pub async fn hold_run_of(
     window: DateWindow,
     now: DateTime<Utc>,
 ) -> HeldRun {
-    let pipeline = pipeline.to_owned();
-    let new = NewRun { pipeline: pipeline.clone(), force: true, ..new_run(WindowChoice::Days(window)) };
+    let new = new_run(WindowChoice::Days(window));
+    hold_new_run(warehouse, NewRun { pipeline: pipeline.to_owned(), force: true, ..new }, now).await
+}
+
+/// Creates a run and takes it up.
+pub async fn hold_new_run(warehouse: &SharedWarehouse, new: NewRun, now: DateTime<Utc>) -> HeldRun {
+    let pipeline = new.pipeline.clone();
     warehouse.create_run(new).await.unwrap();
     let run = warehouse.acquire_run(&pipeline, HOLDER, TTL, now).await.unwrap().unwrap().run;
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
@@ -332,6 +337,11 @@ pub fn usage_day(on: NaiveDate) -> UsageDay {
 pub async fn published(warehouse: &SharedWarehouse, window: DateWindow) -> Vec<FactRow> {
     let query = ActivityQuery { company_id: None, window, after: None };
     warehouse.export_facts(&query).await.unwrap().rows.try_collect().await.unwrap()
+}
+
+/// The checksum of what is published on a day, whatever the ledger says.
+pub async fn checksum_of(warehouse: &SharedWarehouse, on: NaiveDate) -> Checksum {
+    published(warehouse, DateWindow::day(on)).await.iter().collect()
 }
 
 /// Everything published of one company in `window`, in order.

@@ -15,9 +15,12 @@ mod activity;
 mod alerts;
 mod crm;
 mod error;
+mod events;
 mod fact;
 mod fence;
+mod migration;
 mod preview;
+mod preview_tally;
 mod quarantine;
 mod runs;
 mod usage;
@@ -28,9 +31,12 @@ pub use activity::{
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
 pub use error::{Error, Result, SourceError};
+pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
+pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
+pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
 pub use runs::{
     CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp, WindowChoice,
@@ -49,8 +55,11 @@ pub trait Warehouse:
     + AlertLog
     + CrmStaging
     + UsageStaging
+    + EventStaging
+    + EventReader
     + QuarantineReader
     + FactBuilder
+    + BackfillPreview
     + ActivityReader
     + std::fmt::Debug
 {

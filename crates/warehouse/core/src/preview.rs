@@ -8,18 +8,11 @@ use crate::{ProgressSink, Result, RowStream};
 
 /// A company-day that a backfill would change.
 #[derive(Debug, Clone, PartialEq)]
-pub enum CompanyDayChange {
-    /// It is published with other values.
-    Changed {
-        /// What is published.
-        old: FactRow,
-        /// What would be.
-        new: FactRow,
-    },
-    /// It is published and would no longer be.
-    Gone(FactRow),
-    /// It is not published and would be.
-    New(FactRow),
+pub struct CompanyDayChange {
+    /// What is published; `None` if it would be new.
+    pub old: Option<FactRow>,
+    /// What would be published; `None` if it would be gone.
+    pub new: Option<FactRow>,
 }
 
 /// What would become of a day's rows.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
+use domain::{Checksum, CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::StreamExt;
 use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::mpsc;
@@ -26,13 +26,8 @@ const EXPORT_PAGE: u32 = 2_000;
 impl ActivityReader for PostgresWarehouse {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>> {
         let mut transaction = self.begin_read().await?;
-        let query = ActivityQuery {
-            company_id: Some(key.company_id.clone()),
-            window: DateWindow::day(key.activity_date),
-            after: None,
-        };
-        let row = select(&mut transaction, &query, 1).await?.pop();
-        let publication = newest_publication(&mut transaction, query.window).await?;
+        let row = published_row(&mut transaction, key).await?;
+        let publication = newest_publication(&mut transaction, DateWindow::day(key.activity_date)).await?;
         Ok(row.zip(publication))
     }
 
@@ -121,11 +116,22 @@ impl ActivityReader for PostgresWarehouse {
                 run_id: row.run_id.to_string(),
                 published_at: row.published_at,
                 row_count: row.row_count,
+                checksum: Checksum::from_stored(row.checksum),
             },
             oldest: row.oldest,
             published_days: row.published_days,
         }))
     }
+}
+
+/// One row, if it is published.
+pub(crate) async fn published_row(connection: &mut PgConnection, key: &FactKey) -> Result<Option<FactRow>> {
+    let query = ActivityQuery {
+        company_id: Some(key.company_id.clone()),
+        window: DateWindow::day(key.activity_date),
+        after: None,
+    };
+    Ok(select(connection, &query, 1).await?.pop())
 }
 
 /// Up to `limit` rows.

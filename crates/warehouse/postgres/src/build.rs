@@ -5,7 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{Counters, DateWindow, Progress, audit::Measurements, usage::CHURN_DAYS};
-use sqlx::Executor;
+use sqlx::{Executor, PgConnection};
 use warehouse_core::{Error, FactBuilder, Fence, ProgressSink, PublishOutcome, Result};
 
 use crate::{
@@ -35,7 +35,7 @@ impl FactBuilder for PostgresWarehouse {
     ) -> Result<Counters> {
         let began = Instant::now();
         self.start_build(fence, window).await?;
-        let days = self.days_to_build().await?;
+        let days = days_to_build(&mut *self.begin_read().await?).await?;
         let mut report = Progress {
             units_total: days.count,
             activity: "computing days".to_owned(),
@@ -84,18 +84,18 @@ impl FactBuilder for PostgresWarehouse {
 }
 
 /// Days of a build in the order in which they are computed.
-struct BuildDays {
-    count: u64,
-    chunks: Vec<Chunk>,
+pub(crate) struct BuildDays {
+    pub(crate) count: u64,
+    pub(crate) chunks: Vec<Chunk>,
 }
 
 /// Days that one transaction computes.
 #[derive(Debug, PartialEq, Eq)]
-struct Chunk {
+pub(crate) struct Chunk {
     first: NaiveDate,
     last: NaiveDate,
     /// Those between, and including, the two that are to be computed.
-    days: u64,
+    pub(crate) days: u64,
 }
 
 impl PostgresWarehouse {
@@ -110,27 +110,13 @@ impl PostgresWarehouse {
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
-        sqlx::query_file!("sql/fact/collect_days.sql", window.start(), window.end())
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        collect_days(connection, window.start(), window.end()).await?;
         fence::hold(connection, fence).await?;
         transaction.commit().await.map_err(failed)
     }
 
-    async fn days_to_build(&self) -> Result<BuildDays> {
-        let rows =
-            sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(&self.pool).await.map_err(failed)?;
-        let companies = rows.first().map_or(1, |row| counted(row.companies).max(1));
-        let days: Vec<NaiveDate> = rows.iter().map(|row| row.activity_date).collect();
-        let span = (CHUNK_COMPANY_DAYS / companies).clamp(1, CHUNK_DAYS);
-        let chunks = chunks(&days, span);
-        Ok(BuildDays { count: chunks.iter().map(|chunk| chunk.days).sum(), chunks })
-    }
-
     /// Computes a chunk's days in a transaction of their own.
     async fn build_chunk(&self, fence: &Fence, chunk: &Chunk) -> Result<Counters> {
-        let read_from = chunk.first.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
         let mut transaction = self.begin_write().await?;
         let connection = &mut *transaction;
         fence::check(connection, fence).await?;
@@ -145,12 +131,7 @@ impl PostgresWarehouse {
                 fence.run_id
             )));
         }
-        // A chunk is sorted and joined in memory rather than on disk.
-        connection.execute("SET LOCAL work_mem = '128MB'").await.map_err(failed)?;
-        sqlx::query_file!("sql/fact/build_candidates.sql", chunk.first, chunk.last, read_from)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        build_candidates(connection, chunk).await?;
         let counts = sqlx::query_file!("sql/fact/count_candidates.sql", chunk.first, chunk.last)
             .fetch_one(&mut *connection)
             .await
@@ -164,6 +145,38 @@ impl PostgresWarehouse {
             ..Counters::default()
         })
     }
+}
+
+/// Collects the days to build for a run over `start` to `end`.
+pub(crate) async fn collect_days(
+    connection: &mut PgConnection,
+    start: NaiveDate,
+    end: NaiveDate,
+) -> Result<()> {
+    sqlx::query_file!("sql/fact/collect_days.sql", start, end).execute(connection).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The days that were collected, in chunks.
+pub(crate) async fn days_to_build(connection: &mut PgConnection) -> Result<BuildDays> {
+    let rows = sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(connection).await.map_err(failed)?;
+    let companies = rows.first().map_or(1, |row| counted(row.companies).max(1));
+    let days: Vec<NaiveDate> = rows.iter().map(|row| row.activity_date).collect();
+    let span = (CHUNK_COMPANY_DAYS / companies).clamp(1, CHUNK_DAYS);
+    let chunks = chunks(&days, span);
+    Ok(BuildDays { count: chunks.iter().map(|chunk| chunk.days).sum(), chunks })
+}
+
+/// Computes a chunk's days within the caller's transaction.
+pub(crate) async fn build_candidates(connection: &mut PgConnection, chunk: &Chunk) -> Result<()> {
+    let read_from = chunk.first.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
+    // A chunk is sorted and joined in memory rather than on disk.
+    connection.execute("SET LOCAL work_mem = '128MB'").await.map_err(failed)?;
+    sqlx::query_file!("sql/fact/build_candidates.sql", chunk.first, chunk.last, read_from)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Groups days, which are in order, so that no group spans more than `span` calendar days.

@@ -1,7 +1,7 @@
 //! Rows in the binary format of COPY, which needs no escaping and keeps every
 //! value as it is.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::database::storable;
 
@@ -10,6 +10,9 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// Seconds from 1970 to 2000, from where Postgres counts time.
 const EPOCH_2000_SECONDS: i64 = 946_684_800;
+
+/// Days from the year 1 to 2000, as chrono counts them.
+const EPOCH_2000_DAYS: i32 = 730_120;
 
 /// Encoded rows that wait to be sent.
 #[derive(Debug)]
@@ -50,6 +53,10 @@ impl CopyRows {
 
     pub(crate) fn integer(&mut self, value: i32) -> &mut Self {
         self.field(&value.to_be_bytes())
+    }
+
+    pub(crate) fn date(&mut self, value: NaiveDate) -> &mut Self {
+        self.integer(value.num_days_from_ce() - EPOCH_2000_DAYS)
     }
 
     pub(crate) fn text(&mut self, value: &str) -> &mut Self {
@@ -109,6 +116,15 @@ mod tests {
         .concat();
         assert_eq!(rows.take(), expected);
         assert_eq!(rows.len(), 0);
+    }
+
+    #[test]
+    fn days_count_from_the_year_2000() {
+        for (day, number) in [((2000, 1, 1), 0_i32), ((1999, 12, 31), -1), ((2026, 1, 1), 9_497)] {
+            let mut rows = CopyRows { bytes: vec![] };
+            rows.date(NaiveDate::from_ymd_opt(day.0, day.1, day.2).unwrap());
+            assert_eq!(rows.take(), [4_i32.to_be_bytes(), number.to_be_bytes()].concat(), "{day:?}");
+        }
     }
 
     #[test]

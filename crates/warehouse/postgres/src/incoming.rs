@@ -43,10 +43,23 @@ pub(crate) trait IncomingTable<T> {
 /// `quarantine_incoming`. Returns what was read and rejected.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
+    rows: RowStream<'_, T>,
+) -> Result<Counters> {
+    create_tables::<T, Table>(connection).await?;
+    receive::<T, Table>(connection, rows).await
+}
+
+/// Creates the connection's tables.
+pub(crate) async fn create_tables<T, Table: IncomingTable<T>>(connection: &mut PgConnection) -> Result<()> {
+    connection.execute(Table::CREATE).await.map_err(failed)?;
+    quarantine::create_incoming(connection).await
+}
+
+/// The same as [`read`] into tables that are there.
+pub(crate) async fn receive<T, Table: IncomingTable<T>>(
+    connection: &mut PgConnection,
     mut rows: RowStream<'_, T>,
 ) -> Result<Counters> {
-    connection.execute(Table::CREATE).await.map_err(failed)?;
-    quarantine::create_incoming(connection).await?;
     let mut counters = Counters::default();
     let mut rejected = Vec::new();
     loop {

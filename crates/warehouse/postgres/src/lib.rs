@@ -19,11 +19,13 @@ mod copy_rows;
 mod crm;
 mod crm_history;
 mod database;
+mod events;
 mod fence;
 mod incoming;
 mod locks;
 mod measure;
 mod migration;
+mod preview;
 mod publish;
 mod quarantine;
 mod rows;
@@ -35,14 +37,14 @@ mod usage;
 use std::fmt;
 
 use sqlx::PgPool;
-use warehouse_core::{Result, Warehouse};
+use warehouse_core::{MigrationReport, Result, Warehouse};
 
 /// The production engine.
 #[derive(Clone)]
 pub struct PostgresWarehouse {
     /// Connections for everything that is over soon.
     pool: PgPool,
-    /// Connections that exports hold while they last.
+    /// Connections that exports and previews hold while they last.
     exports: PgPool,
 }
 
@@ -63,7 +65,7 @@ impl PostgresWarehouse {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub async fn migrate(url: &str) -> Result<()> {
+    pub async fn migrate(url: &str) -> Result<MigrationReport> {
         migration::migrate(&database::parse(url)?.connect).await
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Lock<'a> {
     Usage,
     /// Staged CRM exports.
     Crm,
+    /// Events and their daily sums.
+    Events,
     /// The candidates of a build.
     Candidates,
 }
@@ -26,6 +28,7 @@ impl Lock<'_> {
             Self::Pipeline(pipeline) => ("pipeline", pipeline),
             Self::Usage => ("warehouse", "usage"),
             Self::Crm => ("warehouse", "crm"),
+            Self::Events => ("warehouse", "events"),
             Self::Candidates => ("warehouse", "candidates"),
         };
         sqlx::query!("SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))", class, name)

@@ -1,6 +1,6 @@
 //! Publishing candidates, within one transaction of the caller's.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::Counters;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -47,8 +47,10 @@ pub(crate) async fn publish(
 ) -> Result<PublishOutcome> {
     let counts =
         sqlx::query_file!("sql/fact/count_publish.sql").fetch_one(&mut *connection).await.map_err(failed)?;
+    // Before the rows are written: it reads the ones that go.
+    let changes = checksum_changes(&mut *connection).await?;
     let (written, removed) = write_rows(connection, counts.gone > 0, now).await?;
-    sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now)
+    sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &changes.days, &changes.checksums)
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
@@ -75,6 +77,19 @@ pub(crate) async fn publish(
         },
         new_days: counted(counts.new_days),
     })
+}
+
+/// What a publish does to the checksums of days, one after the other.
+struct ChecksumChanges {
+    days: Vec<NaiveDate>,
+    checksums: Vec<i64>,
+}
+
+async fn checksum_changes(connection: &mut PgConnection) -> Result<ChecksumChanges> {
+    let changes =
+        sqlx::query_file!("sql/fact/checksum_changes.sql").fetch_all(connection).await.map_err(failed)?;
+    let (days, checksums) = changes.into_iter().map(|change| (change.activity_date, change.checksum)).unzip();
+    Ok(ChecksumChanges { days, checksums })
 }
 
 /// Returns how many rows were written and removed.

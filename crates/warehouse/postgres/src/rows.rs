@@ -1,7 +1,7 @@
 //! Rows of the fact as sqlx reads them.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{CompanyId, FactKey, FactRow, Publication};
+use domain::{Checksum, CompanyId, FactKey, FactRow, Publication};
 use uuid::Uuid;
 use warehouse_core::{Error, Result};
 
@@ -28,12 +28,14 @@ pub(crate) struct PublicationRecord {
     pub(crate) run_id: Uuid,
     pub(crate) published_at: DateTime<Utc>,
     pub(crate) row_count: i64,
+    pub(crate) checksum: i64,
 }
 
 impl From<PublicationRecord> for Publication {
     fn from(record: PublicationRecord) -> Self {
-        let PublicationRecord { activity_date, run_id, published_at, row_count } = record;
-        Self { activity_date, run_id: run_id.to_string(), published_at, row_count }
+        let PublicationRecord { activity_date, run_id, published_at, row_count, checksum } = record;
+        let checksum = Checksum::from_stored(checksum);
+        Self { activity_date, run_id: run_id.to_string(), published_at, row_count, checksum }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     quarantine,
 };
 
-struct UsageIncoming;
+pub(crate) struct UsageIncoming;
 
 impl IncomingTable<UsageRecord> for UsageIncoming {
     const CREATE: &'static str = include_str!("../sql/usage/create_incoming.sql");
@@ -87,32 +87,35 @@ async fn keep_last_records(
         .await
         .map_err(failed)?
         .rows_affected();
-    let dropped = sqlx::query_file!("sql/usage/keep_last_records.sql")
-        .execute(connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let dropped = drop_superseded(connection).await?;
     counters.rows_rejected += superseded;
     counters.rows_duplicate += dropped - superseded;
     Ok(())
 }
 
+/// Leaves one record a company; returns how many others there were.
+pub(crate) async fn drop_superseded(connection: &mut PgConnection) -> Result<u64> {
+    let dropped =
+        sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await.map_err(failed)?;
+    Ok(dropped.rows_affected())
+}
+
 /// Records of a day.
-struct Found {
+pub(crate) struct Found {
     arrived: i64,
     /// Those that are staged; `None` if the day was never fetched.
     known: Option<i64>,
 }
 
 impl Found {
-    async fn on(connection: &mut PgConnection, day: NaiveDate) -> Result<Self> {
+    pub(crate) async fn on(connection: &mut PgConnection, day: NaiveDate) -> Result<Self> {
         sqlx::query_file_as!(Self, "sql/usage/count_known.sql", day)
             .fetch_one(connection)
             .await
             .map_err(failed)
     }
 
-    fn refuse_empty_answer(&self, day: NaiveDate) -> Result<()> {
+    pub(crate) fn refuse_empty_answer(&self, day: NaiveDate) -> Result<()> {
         match self.known {
             Some(known) if known > 0 && self.arrived == 0 => Err(Error::Refused(format!(
                 "the product API returned no valid record for {day}, which had {known} before: an empty \
@@ -130,20 +133,35 @@ async fn apply_changes(
     found: &Found,
     counters: &mut Counters,
 ) -> Result<()> {
-    let changed = match found.known {
-        Some(_) => sqlx::query_file!("sql/usage/find_changes.sql", day).execute(&mut *connection).await,
-        None => sqlx::query_file!("sql/usage/all_are_new.sql").execute(&mut *connection).await,
-    };
-    if changed.map_err(failed)?.rows_affected() > 0 {
+    if find_changes(connection, day, found).await? > 0 {
         write_changes(connection, day, counters).await?;
         // Before the published days are looked at: none is added until this commits.
         bump_staging_version(connection).await?;
-        sqlx::query_file!("sql/usage/mark_dirty.sql", day, days_affected_by(day).end())
-            .execute(connection)
-            .await
-            .map_err(failed)?;
+        mark_dirty(connection, day).await?;
     }
     counters.rows_unchanged = counted(found.arrived) - counters.rows_written;
+    Ok(())
+}
+
+/// Compares what arrived with what is staged; returns how many companies differ.
+pub(crate) async fn find_changes(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    found: &Found,
+) -> Result<u64> {
+    let changed = match found.known {
+        Some(_) => sqlx::query_file!("sql/usage/find_changes.sql", day).execute(connection).await,
+        None => sqlx::query_file!("sql/usage/all_are_new.sql").execute(connection).await,
+    };
+    Ok(changed.map_err(failed)?.rows_affected())
+}
+
+/// Marks dirty the published company-days that read a change.
+pub(crate) async fn mark_dirty(connection: &mut PgConnection, day: NaiveDate) -> Result<()> {
+    sqlx::query_file!("sql/usage/mark_dirty.sql", day, days_affected_by(day).end())
+        .execute(connection)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use test_postgres::Database;
 use warehouse_conformance::scene::{
     at, company, day, days, export, hold_run, id, publish_run, published, records, rejected,
 };
+use warehouse_core::ActivityReader;
 use warehouse_postgres::PostgresWarehouse;
 
 async fn connect(database: &Database) -> PgConnection {
@@ -106,7 +107,10 @@ async fn the_reader_role_sees_what_is_published_and_nothing_else() {
     .unwrap();
     let readable: Vec<&str> =
         relations.iter().filter(|(_, readable)| *readable).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(readable, ["fact_company_activity", "published_days"]);
+    assert_eq!(
+        readable,
+        ["agg_company_daily_events", "fact_company_activity", "fact_events", "published_days"]
+    );
 
     connection.execute("SET ROLE activity_reader").await.unwrap();
     let users: i64 = sqlx::query_scalar(r#"SELECT "7d_active_users" FROM fact_company_activity"#)
@@ -200,4 +204,41 @@ async fn loads_of_two_runs_at_once_keep_each_other_whole() {
     future::join_all(loads).await;
     let staged = warehouse.usage_days(days(0, 3)).await.unwrap();
     assert_eq!(staged.iter().map(|day| day.records).collect::<Vec<_>>(), [500; 4]);
+}
+
+/// Takes the database back to before the ledger had checksums.
+const WITHOUT_CHECKSUMS: &str = "
+    ALTER TABLE published_days DROP COLUMN checksum;
+    DROP FUNCTION fact_row_hash;
+    DELETE FROM _sqlx_migrations WHERE version = 3";
+
+#[tokio::test]
+async fn days_published_before_there_were_checksums_get_theirs() {
+    let (database, warehouse) = migrated::open().await;
+    let usage = [(day(0), vec![("acme", 1, 1), ("bolt", 2, 2)])];
+    publish_run(&warehouse, days(-1, 40), at(1), &[], &usage).await;
+    let ledger = warehouse.published_days(days(-1, 40)).await.unwrap();
+    assert_eq!((ledger[0].row_count, ledger[1].row_count, ledger[41].row_count), (0, 2, 0));
+    connect(&database).await.execute(WITHOUT_CHECKSUMS).await.unwrap();
+    let migrated = PostgresWarehouse::open(&database.url()).await.unwrap();
+    assert_eq!(migrated.published_days(days(-1, 40)).await.unwrap(), ledger);
+}
+
+#[tokio::test]
+async fn readers_may_check_a_checksum_themselves() {
+    let (database, warehouse) = migrated::open().await;
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1), ("bolt", 2, 2)])]).await;
+    let mut connection = connect(&database).await;
+    connection.execute("SET ROLE activity_reader").await.unwrap();
+    let computed: i64 = sqlx::query_scalar(
+        r#"SELECT bit_xor(fact_row_hash(
+             company_id, activity_date, company_name, country, industry_tag, last_contact_at, active_users,
+             events, "7d_active_users", is_churn_risk, days_since_last_contact))
+           FROM fact_company_activity"#,
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    let entry = warehouse.published_days(days(0, 0)).await.unwrap().swap_remove(0);
+    assert_eq!(entry.checksum.to_stored(), computed);
 }

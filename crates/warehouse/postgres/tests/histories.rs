@@ -1,5 +1,5 @@
-//! The product's promise on Postgres: after any history the published fact equals
-//! the definition's fold.
+//! The product's promise on Postgres: after any history the published fact, and
+//! the events, equal the definition's fold.
 
 mod migrated;
 
@@ -10,8 +10,27 @@ use warehouse_conformance::history;
 /// Histories in a normal run; `HISTORIES=5000 cargo test ...` soaks.
 const HISTORIES: u32 = 200;
 
+/// Histories that end in a preview: each takes several times as long.
+const PREVIEWS: u32 = 40;
+
+/// Fewer: every file is loaded over a connection of its own.
+const EVENT_HISTORIES: u32 = 60;
+
+fn histories() -> Option<u32> {
+    env::var("HISTORIES").ok().and_then(|text| text.parse().ok())
+}
+
 #[test]
 fn any_history_publishes_what_the_definition_calls_for() {
-    let histories = env::var("HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
-    history::hold(histories, migrated::open);
+    history::hold(histories().unwrap_or(HISTORIES), migrated::open);
+}
+
+#[test]
+fn any_preview_tells_what_the_backfill_then_does() {
+    history::preview::hold(histories().unwrap_or(PREVIEWS), migrated::open);
+}
+
+#[test]
+fn any_history_of_event_files_leaves_what_the_definition_calls_for() {
+    history::events::hold(histories().unwrap_or(EVENT_HISTORIES), migrated::open);
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
+use domain::{Checksum, CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::mpsc;
@@ -27,13 +27,8 @@ const EXPORT_BUFFER: usize = 512;
 impl ActivityReader for SqliteWarehouse {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>> {
         let mut transaction = self.begin_read().await?;
-        let query = ActivityQuery {
-            company_id: Some(key.company_id.clone()),
-            window: DateWindow::day(key.activity_date),
-            after: None,
-        };
-        let row = select(&mut transaction, Selection::of(&query), 1).await?.pop();
-        let publication = newest_publication(&mut transaction, query.window).await?;
+        let row = published_row(&mut transaction, key).await?;
+        let publication = newest_publication(&mut transaction, DateWindow::day(key.activity_date)).await?;
         Ok(row.zip(publication))
     }
 
@@ -126,7 +121,7 @@ impl ActivityReader for SqliteWarehouse {
     async fn freshness(&self) -> Result<Option<Freshness>> {
         let found = sqlx::query!(
             r#"SELECT activity_date AS "activity_date: NaiveDate", run_id, published_at AS "published_at: DateTime<Utc>",
-                      row_count, (SELECT MIN(activity_date) FROM published_days) AS "oldest!: NaiveDate",
+                      row_count, checksum AS "checksum!", (SELECT MIN(activity_date) FROM published_days) AS "oldest!: NaiveDate",
                       (SELECT COUNT(*) FROM published_days) AS "published_days!: i64"
                FROM published_days ORDER BY activity_date DESC LIMIT 1"#
         )
@@ -139,6 +134,7 @@ impl ActivityReader for SqliteWarehouse {
                 run_id: row.run_id,
                 published_at: row.published_at,
                 row_count: row.row_count,
+                checksum: Checksum::from_stored(row.checksum),
             },
             oldest: row.oldest,
             published_days: row.published_days,
@@ -170,6 +166,19 @@ impl Selection {
             after_day,
         }
     }
+}
+
+/// One row, if it is published.
+pub(crate) async fn published_row(
+    connection: &mut SqliteConnection,
+    key: &FactKey,
+) -> Result<Option<FactRow>> {
+    let query = ActivityQuery {
+        company_id: Some(key.company_id.clone()),
+        window: DateWindow::day(key.activity_date),
+        after: None,
+    };
+    Ok(select(connection, Selection::of(&query), 1).await?.pop())
 }
 
 /// Up to `limit` rows.

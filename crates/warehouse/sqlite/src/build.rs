@@ -35,7 +35,7 @@ impl FactBuilder for SqliteWarehouse {
     ) -> Result<Counters> {
         let began = Instant::now();
         self.start_build(fence, window).await?;
-        let total = self.companies_to_build().await?;
+        let total = companies_to_build(&mut *self.begin_read().await?).await?;
         let mut last_company = String::new();
         let mut report = Progress {
             units_total: total,
@@ -84,7 +84,7 @@ impl FactBuilder for SqliteWarehouse {
 impl SqliteWarehouse {
     /// Discards earlier candidates, and notes the state that these are built from.
     async fn start_build(&self, fence: &Fence, window: DateWindow) -> Result<()> {
-        let (start, end, run_id) = (window.start(), window.end(), fence.run_id.to_string());
+        let run_id = fence.run_id.to_string();
         let mut transaction = self.begin_write().await?;
         let connection = &mut *transaction;
         fence::check(connection, fence).await?;
@@ -99,19 +99,8 @@ impl SqliteWarehouse {
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
-        sqlx::query_file!("sql/fact/collect_days.sql", start, end)
-            .execute(connection)
-            .await
-            .map_err(failed)?;
+        collect_days(connection, window.start(), window.end()).await?;
         transaction.commit().await.map_err(failed)
-    }
-
-    async fn companies_to_build(&self) -> Result<u64> {
-        let count = sqlx::query_file_scalar!("sql/fact/companies_to_build.sql")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(failed)?;
-        Ok(counted(count))
     }
 
     /// Computes the next companies after `after` in a transaction of their own.
@@ -121,15 +110,8 @@ impl SqliteWarehouse {
         let mut transaction = self.begin_write().await?;
         let connection = &mut *transaction;
         fence::check(connection, fence).await?;
-        let chunk = sqlx::query_file!("sql/fact/next_company_chunk.sql", after, CHUNK_COMPANIES)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failed)?;
-        let Some(last_company) = chunk.last_company else { return Ok(None) };
-        sqlx::query_file!("sql/fact/build_candidates.sql", after, last_company)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let Some((last_company, companies)) = next_chunk(connection, after).await? else { return Ok(None) };
+        build_candidates(connection, after, &last_company).await?;
         let counts = sqlx::query!(
             r#"SELECT COUNT(*) AS "computed!: i64", COUNT(*) FILTER (WHERE change = 'EQUAL') AS "equal!: i64"
                FROM fact_candidates WHERE company_id > ?1 AND company_id <= ?2"#,
@@ -146,8 +128,53 @@ impl SqliteWarehouse {
             rows_unchanged: counted(counts.equal),
             ..Counters::default()
         };
-        Ok(Some((last_company, counted(chunk.companies), counters)))
+        Ok(Some((last_company, companies, counters)))
     }
+}
+
+/// Collects the days to build for a run over `start` to `end`.
+pub(crate) async fn collect_days(
+    connection: &mut SqliteConnection,
+    start: NaiveDate,
+    end: NaiveDate,
+) -> Result<()> {
+    sqlx::query_file!("sql/fact/collect_days.sql", start, end).execute(connection).await.map_err(failed)?;
+    Ok(())
+}
+
+/// How many companies the build has to look at.
+pub(crate) async fn companies_to_build(connection: &mut SqliteConnection) -> Result<u64> {
+    let count = sqlx::query_file_scalar!("sql/fact/companies_to_build.sql")
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    Ok(counted(count))
+}
+
+/// The last of the next companies after `after`, and how many they are; `None`
+/// if none are left.
+pub(crate) async fn next_chunk(
+    connection: &mut SqliteConnection,
+    after: &str,
+) -> Result<Option<(String, u64)>> {
+    let chunk = sqlx::query_file!("sql/fact/next_company_chunk.sql", after, CHUNK_COMPANIES)
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    Ok(chunk.last_company.map(|last| (last, counted(chunk.companies))))
+}
+
+/// Computes the companies after `after` up to `last`.
+pub(crate) async fn build_candidates(
+    connection: &mut SqliteConnection,
+    after: &str,
+    last: &str,
+) -> Result<()> {
+    sqlx::query_file!("sql/fact/build_candidates.sql", after, last)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
 }
 
 async fn measure(connection: &mut SqliteConnection, fence: &Fence) -> Result<Measurements> {

@@ -6,9 +6,9 @@ use sqlx::{
     ConnectOptions, Executor, Sqlite, SqliteConnection, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use warehouse_core::{Error, Result};
+use warehouse_core::{Error, MigrationReport, Result};
 
-use crate::SqliteWarehouse;
+use crate::{SqliteWarehouse, migration};
 
 /// How long a writer waits for another one. A publish of millions of rows holds
 /// the database for minutes at most.
@@ -21,6 +21,25 @@ const READERS: u32 = 8;
 const EXPORTS: u32 = 8;
 
 pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
+    let options = connect_options(url).await?;
+    let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+    migration::migrate(&writer).await?;
+    let read_only = options.read_only(true);
+    let readers = pool(READERS).connect_with(read_only.clone()).await.map_err(failed)?;
+    let exports = pool(EXPORTS).connect_lazy_with(read_only);
+    Ok(SqliteWarehouse { writer, readers, exports })
+}
+
+pub(crate) async fn migrate(url: &str) -> Result<MigrationReport> {
+    let writer = pool(1).connect_with(connect_options(url).await?).await.map_err(failed)?;
+    let report = migration::migrate(&writer).await?;
+    // The last one to close the file tidies up beside it.
+    writer.close().await;
+    Ok(report)
+}
+
+/// How to connect to the file, whose folder is created as needed.
+async fn connect_options(url: &str) -> Result<SqliteConnectOptions> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| {
         Error::Precondition(format!("{url:?} is no SQLite URL: use sqlite:///path/to/warehouse.sqlite"))
     })?;
@@ -29,7 +48,7 @@ pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
             Error::Precondition(format!("cannot create the warehouse's folder {}: {error}", folder.display()))
         })?;
     }
-    let options = options
+    Ok(options
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // In WAL mode NORMAL survives a killed process; FULL also survives a
@@ -38,13 +57,7 @@ pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
         .foreign_keys(true)
         .busy_timeout(WRITER_PATIENCE)
         // Bulk statements take their time; a warning with their whole text says nothing.
-        .disable_statement_logging();
-    let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
-    sqlx::migrate!().run(&writer).await.map_err(|error| Error::Internal(Box::new(error)))?;
-    let read_only = options.read_only(true);
-    let readers = pool(READERS).connect_with(read_only.clone()).await.map_err(failed)?;
-    let exports = pool(EXPORTS).connect_lazy_with(read_only);
-    Ok(SqliteWarehouse { writer, readers, exports })
+        .disable_statement_logging())
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

@@ -39,9 +39,25 @@ pub(crate) trait IncomingTable<T> {
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
     transaction: &mut Transaction<'static, Sqlite>,
     delivery: &Delivery<'_>,
-    mut rows: RowStream<'_, T>,
+    rows: RowStream<'_, T>,
 ) -> Result<Counters> {
     quarantine::set_aside(transaction, delivery.origin).await?;
+    read_into::<T, Table>(transaction, Some(delivery), rows).await
+}
+
+/// Reads the accepted rows alone, on behalf of nobody.
+pub(crate) async fn read_accepted<T, Table: IncomingTable<T>>(
+    connection: &mut SqliteConnection,
+    rows: RowStream<'_, T>,
+) -> Result<()> {
+    read_into::<T, Table>(connection, None, rows).await.map(|_| ())
+}
+
+async fn read_into<T, Table: IncomingTable<T>>(
+    connection: &mut SqliteConnection,
+    delivery: Option<&Delivery<'_>>,
+    mut rows: RowStream<'_, T>,
+) -> Result<Counters> {
     let mut counters = Counters::default();
     let mut accepted = Vec::with_capacity(BATCH_ROWS);
     let mut rejected = Vec::new();
@@ -55,14 +71,14 @@ pub(crate) async fn read<T, Table: IncomingTable<T>>(
             }
         }
         if accepted.len() == BATCH_ROWS {
-            insert::<T, Table>(transaction, &mut accepted).await?;
+            insert::<T, Table>(connection, &mut accepted).await?;
         }
         if rejected.len() == BATCH_ROWS {
-            quarantine_rows(transaction, delivery, &mut rejected).await?;
+            quarantine_rows(connection, delivery, &mut rejected).await?;
         }
     }
-    insert::<T, Table>(transaction, &mut accepted).await?;
-    quarantine_rows(transaction, delivery, &mut rejected).await?;
+    insert::<T, Table>(connection, &mut accepted).await?;
+    quarantine_rows(connection, delivery, &mut rejected).await?;
     Ok(counters)
 }
 
@@ -80,12 +96,13 @@ async fn insert<T, Table: IncomingTable<T>>(
 
 async fn quarantine_rows(
     connection: &mut SqliteConnection,
-    delivery: &Delivery<'_>,
+    delivery: Option<&Delivery<'_>>,
     rejections: &mut Vec<Rejection>,
 ) -> Result<()> {
-    if rejections.is_empty() {
+    let Some(delivery) = delivery.filter(|_| !rejections.is_empty()) else {
+        rejections.clear();
         return Ok(());
-    }
+    };
     let batch: Value = rejections
         .drain(..)
         .map(|Rejection { line, reason, raw }| json!([stored(line), reason.to_string(), raw]))

@@ -9,20 +9,25 @@
 mod activity;
 mod alerts;
 mod build;
+mod checksum;
 mod crm;
 mod database;
+mod events;
 mod fence;
 mod incoming;
+mod migration;
+mod preview;
 mod publish;
 mod quarantine;
 mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod shadow;
 mod usage;
 
 use sqlx::SqlitePool;
-use warehouse_core::{Result, Warehouse};
+use warehouse_core::{MigrationReport, Result, Warehouse};
 
 /// The embedded engine.
 #[derive(Debug, Clone)]
@@ -31,7 +36,7 @@ pub struct SqliteWarehouse {
     writer: SqlitePool,
     /// Connections that only read.
     readers: SqlitePool,
-    /// Connections that exports hold while they last.
+    /// Connections that exports and previews hold while they last.
     exports: SqlitePool,
 }
 
@@ -43,6 +48,15 @@ impl SqliteWarehouse {
     /// If the URL is none, or the file cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self> {
         database::open(url).await
+    }
+
+    /// Brings the schema up to date and does nothing else. Any number of
+    /// processes may do so at the same time.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<MigrationReport> {
+        database::migrate(url).await
     }
 }
 

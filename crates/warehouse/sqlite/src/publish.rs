@@ -2,10 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use domain::Counters;
+use serde_json::json;
 use sqlx::SqliteConnection;
 use warehouse_core::{Error, Fence, PublishOutcome, Result};
 
-use crate::database::{counted, failed};
+use crate::{
+    checksum,
+    database::{counted, failed},
+};
 
 /// Checks that the candidates are this run's, and that neither staging nor what
 /// is published has changed since they were built.
@@ -49,6 +53,7 @@ pub(crate) async fn publish(
     .fetch_one(&mut *connection)
     .await
     .map_err(failed)?;
+    let checksums = json!(checksum::changes_of_publish(&mut *connection, now).await?).to_string();
     let removed = sqlx::query_file!("sql/fact/delete_gone.sql")
         .execute(&mut *connection)
         .await
@@ -59,7 +64,7 @@ pub(crate) async fn publish(
         .await
         .map_err(failed)?
         .rows_affected();
-    sqlx::query_file!("sql/fact/record_days.sql", run_id, now)
+    sqlx::query_file!("sql/fact/record_days.sql", run_id, now, checksums)
         .execute(&mut *connection)
         .await
         .map_err(failed)?;

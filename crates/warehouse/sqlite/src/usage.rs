@@ -15,7 +15,7 @@ use crate::{
     quarantine,
 };
 
-struct UsageIncoming;
+pub(crate) struct UsageIncoming;
 
 impl IncomingTable<UsageRecord> for UsageIncoming {
     fn encode(line: u64, row: UsageRecord) -> Value {
@@ -92,17 +92,20 @@ async fn keep_last_records(
     .await
     .map_err(failed)?
     .rows_affected();
-    let dropped = sqlx::query_file!("sql/usage/keep_last_records.sql")
-        .execute(&mut **transaction)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let dropped = drop_superseded(transaction).await?;
     counters.rows_rejected += superseded;
     counters.rows_duplicate += dropped - superseded;
     Ok(())
 }
 
-async fn refuse_empty_answer(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
+/// Leaves one record a company; returns how many others there were.
+pub(crate) async fn drop_superseded(connection: &mut SqliteConnection) -> Result<u64> {
+    let dropped =
+        sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await.map_err(failed)?;
+    Ok(dropped.rows_affected())
+}
+
+pub(crate) async fn refuse_empty_answer(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
     let counts = sqlx::query!(
         r#"SELECT (SELECT COUNT(*) FROM usage_incoming) AS "arrived!: i64",
                   COALESCE((SELECT records FROM usage_days WHERE date = ?1), 0) AS "known!: i64""#,
@@ -127,13 +130,8 @@ async fn apply_changes(
     day: NaiveDate,
     counters: &mut Counters,
 ) -> Result<()> {
-    let affected_until = days_affected_by(day).end();
     let connection = &mut **transaction;
-    let changed = sqlx::query_file!("sql/usage/find_changes.sql", day)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let changed = find_changes(connection, day).await?;
     let arrived = sqlx::query_scalar!(r#"SELECT COUNT(*) AS "count!: i64" FROM usage_incoming"#)
         .fetch_one(&mut *connection)
         .await
@@ -155,13 +153,27 @@ async fn apply_changes(
             .await
             .map_err(failed)?
             .rows_affected();
-        sqlx::query_file!("sql/usage/mark_dirty.sql", day, affected_until)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        mark_dirty(connection, day).await?;
         bump_staging_version(connection).await?;
     }
     counters.rows_unchanged = counted(arrived) - counters.rows_written;
+    Ok(())
+}
+
+/// Compares what arrived with what is staged; returns how many companies differ.
+pub(crate) async fn find_changes(connection: &mut SqliteConnection, day: NaiveDate) -> Result<u64> {
+    let changed =
+        sqlx::query_file!("sql/usage/find_changes.sql", day).execute(connection).await.map_err(failed)?;
+    Ok(changed.rows_affected())
+}
+
+/// Marks dirty the published company-days that read a change.
+pub(crate) async fn mark_dirty(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
+    let affected_until = days_affected_by(day).end();
+    sqlx::query_file!("sql/usage/mark_dirty.sql", day, affected_until)
+        .execute(connection)
+        .await
+        .map_err(failed)?;
     Ok(())
 }
 
@@ -177,7 +189,12 @@ async fn record_day(
         .await
         .map_err(failed)?;
     quarantine::keep_first_met(connection, delivery.origin).await?;
+    clear_incoming(connection).await
+}
+
+/// Empties the tables that take a delivery.
+pub(crate) async fn clear_incoming(connection: &mut SqliteConnection) -> Result<()> {
     sqlx::query!("DELETE FROM usage_incoming").execute(&mut *connection).await.map_err(failed)?;
-    sqlx::query!("DELETE FROM usage_changes").execute(&mut *connection).await.map_err(failed)?;
+    sqlx::query!("DELETE FROM usage_changes").execute(connection).await.map_err(failed)?;
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! The product's promise on the embedded engine: after any history the
-//! published fact equals the definition's fold.
+//! published fact, and the events, equal the definition's fold.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,8 +19,21 @@ async fn open() -> (tempfile::TempDir, SharedWarehouse) {
     (folder, Arc::new(warehouse))
 }
 
+fn histories() -> u32 {
+    env::var("HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES)
+}
+
 #[test]
 fn any_history_publishes_what_the_definition_calls_for() {
-    let histories = env::var("HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
-    history::hold(histories, open);
+    history::hold(histories(), open);
+}
+
+#[test]
+fn any_preview_tells_what_the_backfill_then_does() {
+    history::preview::hold(histories(), open);
+}
+
+#[test]
+fn any_history_of_event_files_leaves_what_the_definition_calls_for() {
+    history::events::hold(histories(), open);
 }

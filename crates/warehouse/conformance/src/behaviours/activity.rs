@@ -3,11 +3,12 @@
 use domain::{DateWindow, FactKey, FactRow, Publication, run::STAGE_COPY_CRM_CSV};
 use futures::TryStreamExt;
 use warehouse_core::{
-    ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Period, RollUp, Run, SharedWarehouse,
+    ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Period, RollUp, SharedWarehouse,
 };
 
 use crate::scene::{
-    UsageOfDay, at, company, day, days, export, hold_run, id, publish_run, published, published_of,
+    UsageOfDay, at, checksum_of, company, day, days, export, hold_run, id, publish_run, published,
+    published_of,
 };
 
 /// Five companies, one of them outside the CRM, over ten days.
@@ -119,6 +120,7 @@ pub async fn a_row_is_found_by_its_key(warehouse: SharedWarehouse) {
         run_id: run.run_id.to_string(),
         published_at: at(1),
         row_count: 5,
+        checksum: checksum_of(&warehouse, day(4)).await,
     };
     assert_eq!(publication, expected);
     for (company_id, on) in [("acme", 10), ("ghost", 3), ("unknown", 4), ("ACME", 4)] {
@@ -261,37 +263,6 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: SharedWareho
     assert_eq!(read(21, None, 100).await, (vec![], None));
 }
 
-/// An entry per published day of the window, in order: by which run, when, and how many rows.
-pub async fn the_ledger_tells_every_published_day_in_order(warehouse: SharedWarehouse) {
-    assert_eq!(warehouse.published_days(days(-30, 30)).await.unwrap(), []);
-    publish_ten_days(&warehouse).await;
-    publish_run(&warehouse, days(-4, -3), at(2), &[], &[(day(5), vec![("Zed", 1, 1), ("new", 1, 1)])]).await;
-    let runs = warehouse.runs(&[], None, 2).await.unwrap();
-    let entry = |on: i64, run: &Run, published_at, row_count| Publication {
-        activity_date: day(on),
-        run_id: run.run_id.to_string(),
-        published_at,
-        row_count,
-    };
-    let (later, first) = (&runs[0], &runs[1]);
-    // The later run fills days before the first ones, and corrects days from 5 on.
-    let expected = [
-        entry(-4, later, at(2), 4),
-        entry(-3, later, at(2), 4),
-        entry(0, first, at(1), 4),
-        entry(1, first, at(1), 4),
-        entry(2, first, at(1), 4),
-        entry(3, first, at(1), 4),
-        entry(4, first, at(1), 5),
-        entry(5, later, at(2), 6),
-        entry(6, later, at(2), 6),
-    ];
-    assert_eq!(warehouse.published_days(days(-30, 6)).await.unwrap(), expected);
-    assert_eq!(warehouse.published_days(days(-3, 0)).await.unwrap(), expected[1..3]);
-    assert_eq!(warehouse.published_days(days(4, 4)).await.unwrap(), expected[6..7]);
-    assert_eq!(warehouse.published_days(days(-2, -1)).await.unwrap(), []);
-}
-
 /// The newest published day, and how many there are, gaps left out.
 pub async fn freshness_tells_the_newest_day(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.freshness().await.unwrap(), None);
@@ -303,6 +274,7 @@ pub async fn freshness_tells_the_newest_day(warehouse: SharedWarehouse) {
         run_id: run.run_id.to_string(),
         published_at: at(1),
         row_count: 5,
+        checksum: checksum_of(&warehouse, day(9)).await,
     };
     let expected = Freshness { newest, oldest: day(-4), published_days: 12 };
     assert_eq!(warehouse.freshness().await.unwrap(), Some(expected));

@@ -1,9 +1,22 @@
 //! What a backfill runs, and what it would change.
 
-use domain::run::{DAILY_PIPELINE, STAGE_COPY_CRM_CSV};
-use warehouse_core::SharedWarehouse;
+use std::sync::Arc;
 
-use crate::scene::{at, day, days, hold_run, hold_run_of, publish_run};
+use chrono::NaiveDate;
+use domain::{
+    DateWindow, FactRow, SourceRow, UsageRecord,
+    run::{DAILY_PIPELINE, STAGE_COPY_CRM_CSV},
+};
+use futures::{StreamExt, stream};
+use warehouse_core::{DayChanges, Error, PreviewOutcome, RowStream, SharedWarehouse};
+
+use crate::{
+    observed::observe,
+    scene::{
+        self, UsageOfDay, at, company, day, days, export, hold_run, hold_run_of, offset_of, publish_run,
+        records, rejected,
+    },
+};
 
 /// Only a day's newest run tells whether it has to be done over: published or
 /// not, and whatever other pipelines do.
@@ -24,4 +37,127 @@ pub async fn a_day_is_done_over_if_its_newest_run_failed(warehouse: SharedWareho
     assert_eq!(failed().await, [2, 9].map(day));
     under_way.cancel().await;
     assert_eq!(failed().await, [1, 2, 9].map(day));
+}
+
+/// Answers of the product API, and what a backfill over `windows` with them would change.
+async fn preview(
+    warehouse: &SharedWarehouse,
+    windows: &[DateWindow],
+    answers: &[UsageOfDay<'_>],
+    sample: u32,
+) -> PreviewOutcome {
+    let mut session = warehouse.begin_preview(windows).await.unwrap();
+    for (on, companies) in answers {
+        session.add_usage_day(*on, rows_of(records(*on, companies))).await.unwrap();
+    }
+    session.finish(sample, at(99), Arc::new(|_| ())).await.unwrap()
+}
+
+fn rows_of(rows: Vec<SourceRow<UsageRecord>>) -> RowStream<'static, UsageRecord> {
+    stream::iter(rows.into_iter().map(Ok)).boxed()
+}
+
+/// The days that differ, as offsets, each with its new, changed and gone rows.
+fn told(outcome: &PreviewOutcome) -> Vec<(i64, u64, u64, u64)> {
+    let differs = |day: &&DayChanges| day.new + day.changed + day.gone > 0;
+    let offset = |day: NaiveDate| (day - scene::day(0)).num_days();
+    outcome.days.iter().filter(differs).map(|day| (offset(day.day), day.new, day.changed, day.gone)).collect()
+}
+
+/// Twenty-one days of two companies of the CRM, each active on every day.
+async fn two_companies(warehouse: &SharedWarehouse) {
+    let exports = [(export(day(0), "1"), vec![company("acme", "Acme"), company("bolt", "Bolt")])];
+    let usage: Vec<UsageOfDay<'_>> =
+        (0..=20).map(|on| (day(on), vec![("acme", 1, 10), ("bolt", 2, 20)])).collect();
+    publish_run(warehouse, days(0, 20), at(1), &exports, &usage).await;
+}
+
+/// A corrected record changes exactly the fourteen days that read it.
+pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let corrected = [(day(3), vec![("acme", 1, 10), ("bolt", 5, 20)])];
+    let outcome = preview(&warehouse, &[days(3, 3)], &corrected, 3).await;
+    // Users of seven days; events, and so the churn risk, are as they were.
+    assert_eq!(told(&outcome), (3..=9).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
+    assert!(outcome.days.iter().all(|day| day.is_published && day.unchanged == 1));
+    let users = |row: &Option<FactRow>| {
+        row.as_ref().map(|row| (offset_of(row), row.active_users, row.active_users_7d))
+    };
+    let sampled: Vec<_> =
+        outcome.sample.iter().map(|change| (users(&change.old), users(&change.new))).collect();
+    assert_eq!(
+        sampled,
+        [
+            (Some((3, 2, 8)), Some((3, 5, 11))),
+            (Some((4, 2, 10)), Some((4, 2, 13))),
+            (Some((5, 2, 12)), Some((5, 2, 15))),
+        ]
+    );
+    let names = outcome.sample.iter().map(|change| change.new.as_ref().unwrap().company_name.as_deref());
+    assert!(names.eq([Some("Bolt"); 3]));
+    let equal = [(day(3), vec![("acme", 1, 10), ("bolt", 2, 20)])];
+    let outcome = preview(&warehouse, &[days(3, 3)], &equal, 3).await;
+    assert_eq!((told(&outcome), outcome.sample), (vec![], vec![]));
+    assert_eq!(outcome.days.iter().map(|day| day.unchanged).collect::<Vec<_>>(), [2]);
+}
+
+/// Of several records for a company the last counts, and rejected ones do not.
+pub async fn a_preview_reads_answers_as_a_load_does(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let mut rows = records(day(3), &[("bolt", 9, 9), ("acme", 1, 10), ("bolt", 2, 20)]);
+    rows.push(rejected(9, "bad", "?"));
+    let mut session = warehouse.begin_preview(&[days(3, 3)]).await.unwrap();
+    session.add_usage_day(day(3), rows_of(rows)).await.unwrap();
+    let refused = session.add_usage_day(day(4), rows_of(vec![rejected(1, "bad", "?")])).await.unwrap_err();
+    assert!(matches!(refused, Error::Refused(_)), "{refused:?}");
+    let outcome = session.finish(9, at(99), Arc::new(|_| ())).await.unwrap();
+    assert_eq!(told(&outcome), []);
+}
+
+/// Whatever a preview does, and wherever it is dropped, readers see what they saw.
+pub async fn a_preview_changes_nothing(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let before = observe(&warehouse).await;
+    let answers = [(day(5), vec![("new", 1, 1)]), (day(22), vec![("acme", 1, 1)])];
+    let first = preview(&warehouse, &[days(5, 24)], &answers, 100).await;
+    assert_eq!(observe(&warehouse).await, before);
+    let mut dropped = warehouse.begin_preview(&[days(5, 24)]).await.unwrap();
+    dropped.add_usage_day(day(5), rows_of(records(day(5), &[("new", 1, 1)]))).await.unwrap();
+    drop(dropped);
+    assert_eq!(observe(&warehouse).await, before);
+    // Nothing is left of the first one for the second to find.
+    assert_eq!(preview(&warehouse, &[days(5, 24)], &answers, 100).await, first);
+    assert!(!first.is_outdated);
+    // A run that publishes neither what was previewed nor what was dropped.
+    let outcome = publish_run(&warehouse, days(0, 20), at(2), &[], &[]).await;
+    assert_eq!(outcome.counters.rows_written + outcome.counters.rows_removed, 0);
+}
+
+/// What changed since the last publish would be published as well.
+pub async fn a_preview_includes_what_is_dirty_already(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let failing = hold_run(&warehouse, days(15, 15), at(2)).await;
+    failing.ingest(&[], &[(day(15), vec![("acme", 1, 10), ("bolt", 0, 20)])]).await;
+    failing.cancel().await;
+    let outcome = preview(&warehouse, &[days(0, 0)], &[], 0).await;
+    assert_eq!(told(&outcome), (15..=20).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
+}
+
+/// A gap between two windows is neither asked for nor filled.
+pub async fn a_preview_fills_the_asked_gaps_alone(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let windows = [days(-3, -2), days(22, 22), days(24, 24)];
+    let outcome = preview(&warehouse, &windows, &[(day(22), vec![("late", 1, 1)])], 2).await;
+    assert_eq!(told(&outcome), [(-3, 2, 0, 0), (-2, 2, 0, 0), (22, 3, 0, 0), (24, 3, 0, 0)]);
+    assert!(outcome.days.iter().all(|day| !day.is_published && day.unchanged == 0));
+    assert!(outcome.sample.iter().all(|change| change.old.is_none() && change.new.is_some()));
+}
+
+/// A preview whose ground has moved says so.
+pub async fn a_preview_notices_what_is_loaded_beside_it(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let session = warehouse.begin_preview(&[days(0, 20)]).await.unwrap();
+    let run = hold_run(&warehouse, days(15, 15), at(2)).await;
+    run.ingest(&[], &[(day(15), vec![("acme", 1, 10), ("bolt", 0, 20)])]).await;
+    assert!(session.finish(0, at(99), Arc::new(|_| ())).await.unwrap().is_outdated);
 }

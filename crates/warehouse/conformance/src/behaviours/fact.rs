@@ -13,8 +13,8 @@ use warehouse_core::SharedWarehouse;
 use crate::{
     observed::observe,
     scene::{
-        UsageOfDay, at, company, day, days, export, hold_run, id, offset_of, publish_run, published,
-        published_of,
+        UsageOfDay, at, checksum_of, company, day, days, export, hold_run, id, offset_of, publish_run,
+        published, published_of,
     },
 };
 
@@ -108,6 +108,7 @@ pub async fn a_correction_reaches_exactly_the_days_that_read_it(warehouse: Share
             run_id: run.run.run_id.to_string(),
             published_at: at(2),
             row_count: 2,
+            checksum: checksum_of(&warehouse, day(on)).await,
         };
         assert_eq!(publication_of(&warehouse, on).await, expected);
     }

@@ -10,6 +10,7 @@ use domain::CrmCompany;
 use warehouse_core::{CrmExport, SharedWarehouse};
 
 use crate::{
+    event_scene::{EventRun, Told, assert_stored},
     reference::{ExpectedRow, Inputs},
     scene::{
         UsageOfDay, at, company, day, days, export, id, offset_of, publish_run, published, published_of,
@@ -134,5 +135,36 @@ pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, Sha
         let everything = domain::DateWindow::new(first, last).unwrap();
         publish_run(&warehouse, everything, at(9), &[], &[]).await;
         assert_eq!(fact(&warehouse).await, expected());
+    }
+}
+
+/// Each file in a run of its own: the path decides, not who came last.
+pub async fn any_order_of_files_leaves_the_same_events<G, F: Future<Output = (G, SharedWarehouse)>>(
+    open: impl Fn() -> F,
+) {
+    let files: [(&str, Vec<Told<'_>>); 3] = [
+        ("a.ndjson", vec![("acme", 0, "once", 1), ("acme", 0, "twice", 1), ("acme", 0, "back and forth", 1)]),
+        ("b.ndjson", vec![("acme", 0, "twice", 2), ("acme", 0, "back and forth", 2), ("bolt", 40, "b", 5)]),
+        ("c.ndjson", vec![("acme", 0, "back and forth", 1)]),
+    ];
+    for order in ORDERS {
+        let (_guard, warehouse) = open().await;
+        for (number, hour) in order.into_iter().zip(1..) {
+            let (path, events) = files.get(number).unwrap();
+            let run = EventRun::begin(&warehouse, hour).await;
+            run.accept(path, "1", events).await;
+            run.held.complete(&run.fence).await;
+            run.held.finish().await.unwrap();
+        }
+        assert_stored(
+            &warehouse,
+            &[
+                (("acme", 0, "back and forth", 1), "c.ndjson"),
+                (("acme", 0, "once", 1), "a.ndjson"),
+                (("acme", 0, "twice", 2), "b.ndjson"),
+                (("bolt", 40, "b", 5), "b.ndjson"),
+            ],
+        )
+        .await;
     }
 }

@@ -1,5 +1,5 @@
 -- The ledger: new days, and published ones in which something changed.
--- $1 run, $2 now
+-- $1 run, $2 now, $3 days whose checksum changes, $4 by what
 WITH
 changed AS (
   SELECT
@@ -8,13 +8,18 @@ changed AS (
   FROM fact_candidates
   WHERE change <> 'EQUAL'
   GROUP BY activity_date
+),
+checksums AS (
+  SELECT * FROM unnest($3::DATE[], $4::BIGINT[]) AS change (activity_date, checksum)
 )
-INSERT INTO published_days AS published (activity_date, run_id, published_at, row_count)
-SELECT day.activity_date, $1, $2, COALESCE(changed.rows, 0)
+INSERT INTO published_days AS published (activity_date, run_id, published_at, row_count, checksum)
+SELECT day.activity_date, $1, $2, COALESCE(changed.rows, 0), COALESCE(checksums.checksum, 0)
 FROM fact_build_days AS day
 LEFT JOIN changed USING (activity_date)
+LEFT JOIN checksums USING (activity_date)
 WHERE day.is_new OR changed.activity_date IS NOT NULL
 ON CONFLICT (activity_date) DO UPDATE SET
   run_id = excluded.run_id,
   published_at = excluded.published_at,
-  row_count = published.row_count + excluded.row_count
+  row_count = published.row_count + excluded.row_count,
+  checksum = published.checksum # excluded.checksum

@@ -1,0 +1,191 @@
+//! What a published day holds, in one number.
+
+use std::fmt::{self, Write};
+
+use sha2::{Digest, Sha256};
+
+use crate::FactRow;
+
+/// The checksum of a set of fact rows: the exclusive or of a 64-bit hash per row,
+/// so neither their order nor the way that led to them matters, and a change of
+/// five rows is five hashes out and five in, whatever the number of rows.
+///
+/// It tells damage and drift, not forgery: whoever may write rows can write the
+/// ledger as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Checksum(u64);
+
+impl Checksum {
+    /// The checksum that [`to_stored`](Self::to_stored) gave.
+    #[must_use]
+    pub const fn from_stored(bits: i64) -> Self {
+        Self(bits.cast_unsigned())
+    }
+
+    /// The same bits as the signed integer that databases store.
+    #[must_use]
+    pub const fn to_stored(self) -> i64 {
+        self.0.cast_signed()
+    }
+
+    /// Puts a row in, or takes it out if it is in: the same operation.
+    pub fn toggle(&mut self, row: &FactRow) {
+        self.0 ^= row_hash(row);
+    }
+}
+
+impl<'a> FromIterator<&'a FactRow> for Checksum {
+    fn from_iter<T: IntoIterator<Item = &'a FactRow>>(rows: T) -> Self {
+        let mut checksum = Self::default();
+        rows.into_iter().for_each(|row| checksum.toggle(row));
+        checksum
+    }
+}
+
+/// Sixteen hexadecimal digits.
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The first eight bytes of the SHA-256 of the row's canonical text.
+fn row_hash(row: &FactRow) -> u64 {
+    let digest = Sha256::digest(canonical_text(row));
+    digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+/// The row as every engine spells it: the columns in order, separated by commas.
+/// A text is preceded by its length in characters and a colon, so that no text can
+/// pass for two; a day is counted from 1970-01-01, a point in time in microseconds
+/// since then; a missing value is `N`.
+///
+/// Two columns are not in it: `loaded_at`, which is no content, and
+/// `events_per_user`, which two others determine and which has no text that all
+/// engines agree on.
+fn canonical_text(row: &FactRow) -> String {
+    let mut text = String::with_capacity(128);
+    push_text(&mut text, Some(row.key.company_id.as_str()));
+    push_number(&mut text, Some(days_since_epoch(row)));
+    for column in [&row.company_name, &row.country, &row.industry_tag] {
+        push_text(&mut text, column.as_deref());
+    }
+    push_number(&mut text, row.last_contact_at.map(|at| at.timestamp_micros()));
+    for column in [i64::from(row.active_users), row.events, row.active_users_7d, row.is_churn_risk.into()] {
+        push_number(&mut text, Some(column));
+    }
+    push_number(&mut text, row.days_since_last_contact.map(i64::from));
+    text
+}
+
+fn days_since_epoch(row: &FactRow) -> i64 {
+    (row.key.activity_date - chrono::NaiveDate::default()).num_days()
+}
+
+fn push_text(text: &mut String, value: Option<&str>) {
+    match value {
+        // Writing to a string cannot fail.
+        Some(value) => _ = write!(text, "{}:{value},", value.chars().count()),
+        None => text.push_str("N,"),
+    }
+}
+
+fn push_number(text: &mut String, value: Option<i64>) {
+    match value {
+        Some(value) => _ = write!(text, "{value},"),
+        None => text.push_str("N,"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use crate::{CompanyId, FactKey};
+
+    fn row(company_id: &str) -> FactRow {
+        FactRow {
+            key: FactKey {
+                company_id: CompanyId::parse(company_id).unwrap(),
+                activity_date: crate::date_window::parse_day("2026-02-01").unwrap(),
+            },
+            company_name: Some("Zoë, Ltd".to_owned()),
+            country: Some(String::new()),
+            industry_tag: None,
+            last_contact_at: DateTime::from_timestamp_micros(-1),
+            active_users: 2,
+            events: 7,
+            active_users_7d: 9,
+            is_churn_risk: false,
+            events_per_user: Some(3.5),
+            days_since_last_contact: Some(-3),
+            loaded_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// Stored checksums rest on it: a change makes every ledger wrong.
+    #[test]
+    fn the_canonical_text_and_its_hash_are_fixed() {
+        assert_eq!(canonical_text(&row("007")), "3:007,20485,8:Zoë, Ltd,0:,N,-1,2,7,9,0,-3,");
+        // printf '3:007,20485,8:Zoë, Ltd,0:,N,-1,2,7,9,0,-3,' | sha256sum | cut -c1-16
+        assert_eq!(Checksum::from_iter([&row("007")]).to_string(), "465dcad9afb2dd47");
+    }
+
+    #[test]
+    fn neither_order_nor_the_way_there_matters() {
+        let rows = ["a", "b", "c"].map(row);
+        let all: Checksum = rows.iter().collect();
+        assert_eq!(rows.iter().rev().collect::<Checksum>(), all);
+        let mut taken_out_again = all;
+        taken_out_again.toggle(&row("d"));
+        assert_ne!(taken_out_again, all);
+        taken_out_again.toggle(&row("d"));
+        assert_eq!(taken_out_again, all);
+        assert_eq!(Checksum::from_iter([]).to_string(), "0000000000000000");
+    }
+
+    #[test]
+    fn every_column_of_content_counts_and_the_others_do_not() {
+        let checksum = |change: fn(&mut FactRow)| {
+            let mut row = row("a");
+            change(&mut row);
+            Checksum::from_iter([&row])
+        };
+        let same = checksum(|_| {});
+        let changed: [fn(&mut FactRow); 10] = [
+            |row| row.key.activity_date = row.key.activity_date.succ_opt().unwrap(),
+            |row| row.company_name = None,
+            |row| row.country = None,
+            |row| row.industry_tag = Some(String::new()),
+            |row| row.last_contact_at = None,
+            |row| row.active_users = 3,
+            |row| row.events = 8,
+            |row| row.active_users_7d = 10,
+            |row| row.is_churn_risk = true,
+            |row| row.days_since_last_contact = None,
+        ];
+        for (number, change) in changed.into_iter().enumerate() {
+            assert_ne!(checksum(change), same, "change {number}");
+        }
+        assert_eq!(checksum(|row| row.loaded_at = DateTime::<Utc>::MAX_UTC), same);
+        assert_eq!(checksum(|row| row.events_per_user = None), same);
+    }
+
+    #[test]
+    fn texts_that_read_alike_in_a_row_do_not_hash_alike() {
+        let checksum = |name: &str, country: Option<&str>| {
+            let (company_name, country) = (Some(name.to_owned()), country.map(ToOwned::to_owned));
+            Checksum::from_iter([&FactRow { company_name, country, ..row("a") }])
+        };
+        assert_ne!(checksum("a", Some("b,N")), checksum("a,1:b", None));
+        assert_ne!(checksum("", Some("N")), checksum("", None));
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        let checksum = Checksum::from_iter([&row("007")]);
+        assert_eq!(Checksum::from_stored(checksum.to_stored()), checksum);
+        assert_eq!(Checksum::from_stored(-1).to_string(), "ffffffffffffffff");
+    }
+}

@@ -1,0 +1,166 @@
+//! The words in which behaviours of events are told.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::NaiveDate;
+use domain::{Counters, EventId, EventRecord, SourceRow, run::STAGE_COPY_EVENTS};
+use futures::{StreamExt, stream};
+use warehouse_core::{
+    DailyEvents, EventFile, Fence, LoadOutcome, NewRun, NewStage, Result, SharedWarehouse, SourceError,
+    StoredEvent, WindowChoice,
+};
+
+use crate::scene::{HeldRun, at, day, days, hold_new_run, id, new_run};
+
+/// The companies that have events.
+pub const COMPANIES: [&str; 3] = ["007", "acme", "bolt"];
+
+/// Bytes of a file.
+pub const FILE_BYTES: u64 = 500;
+
+/// An event as it is told: company, day, event, count.
+pub type Told<'a> = (&'a str, i64, &'a str, i64);
+
+/// Sums as they are told: company, day, sum, events.
+pub type ToldSum<'a> = (&'a str, i64, i64, i64);
+
+/// An event file.
+#[must_use]
+pub fn file(path: &str, etag: &str) -> EventFile {
+    EventFile { path: path.to_owned(), etag: etag.to_owned(), bytes: FILE_BYTES }
+}
+
+/// An event on the day `offset` days after 2026-01-01.
+#[must_use]
+pub fn event((company_id, offset, event_id, events): Told<'_>) -> EventRecord {
+    let event_id = EventId::parse(event_id).unwrap();
+    EventRecord { company_id: id(company_id), date: day(offset), event_id, events }
+}
+
+/// The lines of a file in which no record is bad.
+#[must_use]
+pub fn lines(events: &[Told<'_>]) -> Vec<SourceRow<EventRecord>> {
+    (1..).zip(events).map(|(line, told)| SourceRow::Accepted { line, row: event(*told) }).collect()
+}
+
+/// What loading a file counts.
+#[must_use]
+pub fn loaded(written: u64, unchanged: u64, duplicate: u64) -> Counters {
+    Counters {
+        rows_read: written + unchanged + duplicate,
+        rows_written: written,
+        rows_unchanged: unchanged,
+        rows_duplicate: duplicate,
+        bytes_read: FILE_BYTES,
+        ..Counters::default()
+    }
+}
+
+/// A run of a pipeline of its own, in its one stage, which copies events.
+#[derive(Debug)]
+pub struct EventRun {
+    warehouse: SharedWarehouse,
+    /// The run.
+    pub held: HeldRun,
+    /// Of its stage.
+    pub fence: Fence,
+}
+
+impl EventRun {
+    /// Creates the run, takes it up and starts its stage.
+    pub async fn begin(warehouse: &SharedWarehouse, hour: i64) -> Self {
+        let stage = NewStage {
+            stage: STAGE_COPY_EVENTS.to_owned(),
+            service: "ingest-events".to_owned(),
+            depends_on: vec![],
+        };
+        let new = NewRun {
+            pipeline: "pl_events".to_owned(),
+            force: true,
+            stages: vec![stage],
+            ..new_run(WindowChoice::Days(days(0, 0)))
+        };
+        let held = hold_new_run(warehouse, new, at(hour)).await;
+        let fence = held.begin(STAGE_COPY_EVENTS).await;
+        Self { warehouse: Arc::clone(warehouse), held, fence }
+    }
+
+    /// Loads a file.
+    pub async fn load(&self, file: &EventFile, rows: Vec<SourceRow<EventRecord>>) -> Result<LoadOutcome> {
+        let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
+        self.warehouse.load_event_file(&self.fence, file, rows, self.held.now).await
+    }
+
+    /// Loads a file whose source breaks off after its rows.
+    pub async fn load_broken(
+        &self,
+        file: &EventFile,
+        rows: Vec<SourceRow<EventRecord>>,
+    ) -> Result<LoadOutcome> {
+        let breaks =
+            SourceError { kind: domain::FailureKind::Unavailable, message: "the source is gone".to_owned() };
+        let rows = stream::iter(rows.into_iter().map(Ok).chain([Err(breaks)])).boxed();
+        self.warehouse.load_event_file(&self.fence, file, rows, self.held.now).await
+    }
+
+    /// Loads a file that must be accepted.
+    pub async fn accept(&self, path: &str, etag: &str, events: &[Told<'_>]) -> Counters {
+        self.load(&file(path, etag), lines(events)).await.unwrap().counters
+    }
+}
+
+/// Everything stored of [`COMPANIES`], by company, day and event.
+pub async fn stored(warehouse: &SharedWarehouse) -> Vec<StoredEvent> {
+    let mut stored = Vec::new();
+    for company in COMPANIES {
+        stored.extend(warehouse.stored_events(&id(company), days(-4_000, 4_000)).await.unwrap());
+    }
+    stored
+}
+
+/// All daily sums of [`COMPANIES`], by company and day.
+pub async fn sums(warehouse: &SharedWarehouse) -> Vec<(&'static str, DailyEvents)> {
+    let mut sums = Vec::new();
+    for company in COMPANIES {
+        let daily = warehouse.daily_events(&id(company), days(-4_000, 4_000)).await.unwrap();
+        sums.extend(daily.into_iter().map(|sum| (company, sum)));
+    }
+    sums
+}
+
+/// The full `GROUP BY` over stored events, told without an engine.
+#[must_use]
+pub fn grouped(stored: &[StoredEvent]) -> Vec<(&str, DailyEvents)> {
+    let mut groups: BTreeMap<(&str, NaiveDate), (i64, i64)> = BTreeMap::new();
+    for StoredEvent { record, .. } in stored {
+        let (events, event_count) = groups.entry((record.company_id.as_str(), record.date)).or_default();
+        *events += record.events;
+        *event_count += 1;
+    }
+    groups
+        .into_iter()
+        .map(|((company, date), (events, event_count))| (company, DailyEvents { date, events, event_count }))
+        .collect()
+}
+
+/// Checks that exactly these events are stored, each with the path of its file,
+/// and that the sums are theirs.
+pub async fn assert_stored(warehouse: &SharedWarehouse, expected: &[(Told<'_>, &str)]) {
+    let expected: Vec<StoredEvent> = expected
+        .iter()
+        .map(|(told, path)| StoredEvent { record: event(*told), source_path: (*path).to_owned() })
+        .collect();
+    let stored = stored(warehouse).await;
+    assert_eq!(stored, expected);
+    assert_eq!(sums(warehouse).await, grouped(&stored));
+}
+
+/// Checks that these are the daily sums.
+pub async fn assert_sums(warehouse: &SharedWarehouse, expected: &[ToldSum<'_>]) {
+    let sums = sums(warehouse).await;
+    let told: Vec<ToldSum<'_>> = sums
+        .iter()
+        .map(|(company, sum)| (*company, (sum.date - day(0)).num_days(), sum.events, sum.event_count))
+        .collect();
+    assert_eq!(told, expected);
+}

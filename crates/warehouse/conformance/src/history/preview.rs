@@ -1,0 +1,176 @@
+//! A preview's promise as a property: after any history it tells what the
+//! backfill then does, row by row.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::Arc,
+};
+
+use chrono::{DateTime, NaiveDate};
+use domain::{
+    DateWindow, FactKey, FactRow,
+    run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
+};
+use futures::{StreamExt, stream};
+use proptest::prelude::*;
+use warehouse_core::{ChangeKind, CompanyDayChange, DayChanges, PreviewOutcome, SharedWarehouse};
+
+use super::{SPAN, Usage, check, play, side_by_side, steps, usage};
+use crate::scene::{at, day, days, hold_run, published, records};
+
+/// What a backfill asks for, and what the product API answers.
+#[derive(Debug, Clone)]
+struct Backfill {
+    windows: Vec<DateWindow>,
+    /// By day, each once.
+    answers: BTreeMap<i64, Usage>,
+    sample: u32,
+}
+
+fn backfills() -> impl Strategy<Value = Backfill> {
+    let gap_and_length = (2..5_i64, 0..6_i64);
+    (-2..SPAN, prop::collection::vec(gap_and_length, 1..4), prop::collection::vec(usage(), 0..6), 0..12_u32)
+        .prop_map(|(start, shapes, answers, sample)| {
+            let mut next = start;
+            let window = |(gap, length): (i64, i64)| {
+                let window = days(next, next + length);
+                next += length + gap;
+                window
+            };
+            Backfill {
+                windows: shapes.into_iter().map(window).collect(),
+                answers: answers.into_iter().map(|answer| (answer.on, answer)).collect(),
+                sample,
+            }
+        })
+}
+
+/// Checks at least `cases` random histories that each end in a backfill.
+pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+    side_by_side(cases, |cases| {
+        check(cases, (prop::collection::vec(steps(), 0..6), backfills()), async |(history, backfill)| {
+            let (_guard, warehouse) = open().await;
+            play(&warehouse, &history).await?;
+            let before = State::of(&warehouse).await;
+            let previewed = preview(&warehouse, &backfill).await;
+            prop_assert_eq!(&State::of(&warehouse).await, &before);
+            let refused = run(&warehouse, &backfill).await;
+            prop_assert_eq!(previewed.refused, refused);
+            let happened = before.difference(&State::of(&warehouse).await, &backfill);
+            prop_assert_eq!(previewed.outcome, happened);
+            Ok(())
+        });
+    });
+}
+
+struct Previewed {
+    outcome: PreviewOutcome,
+    /// The days whose answers were refused.
+    refused: Vec<i64>,
+}
+
+async fn preview(warehouse: &SharedWarehouse, backfill: &Backfill) -> Previewed {
+    let mut session = warehouse.begin_preview(&backfill.windows).await.unwrap();
+    let mut refused = Vec::new();
+    for (on, answer) in &backfill.answers {
+        let rows = records(day(*on), &answer.records());
+        let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
+        if session.add_usage_day(day(*on), rows).await.is_err() {
+            refused.push(*on);
+        }
+    }
+    let mut outcome = session.finish(backfill.sample, at(50), Arc::new(|_| ())).await.unwrap();
+    for change in &mut outcome.sample {
+        *change =
+            CompanyDayChange { old: change.old.as_ref().map(values), new: change.new.as_ref().map(values) };
+    }
+    Previewed { outcome, refused }
+}
+
+/// Runs the backfill, the answers spread over its runs. Returns the days whose
+/// answers were refused.
+async fn run(warehouse: &SharedWarehouse, backfill: &Backfill) -> Vec<i64> {
+    let mut refused = Vec::new();
+    for (number, window) in backfill.windows.iter().enumerate() {
+        let run = hold_run(warehouse, *window, at(60)).await;
+        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+        run.complete(&crm).await;
+        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+        let answers = backfill.answers.iter().skip(number).step_by(backfill.windows.len());
+        for (on, answer) in answers {
+            if run.load_usage(&api, day(*on), records(day(*on), &answer.records())).await.is_err() {
+                refused.push(*on);
+            }
+        }
+        run.complete(&api).await;
+        run.build().await;
+        run.publish().await;
+    }
+    refused.sort_unstable();
+    refused
+}
+
+/// What is published.
+#[derive(Debug, PartialEq)]
+struct State {
+    rows: BTreeMap<FactKey, FactRow>,
+    days: BTreeSet<NaiveDate>,
+}
+
+impl State {
+    async fn of(warehouse: &SharedWarehouse) -> Self {
+        let ever = days(-400, 400);
+        let rows = published(warehouse, ever).await.into_iter().map(|row| (row.key.clone(), row));
+        let ledger = warehouse.published_days(ever).await.unwrap();
+        Self { rows: rows.collect(), days: ledger.iter().map(|entry| entry.activity_date).collect() }
+    }
+
+    /// What a preview has to tell of a backfill that led from this state to `after`.
+    fn difference(&self, after: &Self, backfill: &Backfill) -> PreviewOutcome {
+        let keys: BTreeSet<&FactKey> = self.rows.keys().chain(after.rows.keys()).collect();
+        let asked = backfill.windows.iter().flat_map(DateWindow::days);
+        let nothing = |day| DayChanges {
+            day,
+            is_published: self.days.contains(&day),
+            new: 0,
+            changed: 0,
+            gone: 0,
+            unchanged: self.rows.keys().filter(|key| key.activity_date == day).count() as u64,
+        };
+        let mut days: BTreeMap<NaiveDate, DayChanges> = asked.map(|day| (day, nothing(day))).collect();
+        let mut sample = Vec::new();
+        for key in keys {
+            let (old, new) = (self.rows.get(key).map(values), after.rows.get(key).map(values));
+            if old == new {
+                continue;
+            }
+            let day = days.entry(key.activity_date).or_insert_with(|| nothing(key.activity_date));
+            let kind = match (&old, &new) {
+                (None, _) => ChangeKind::New,
+                (_, None) => ChangeKind::Gone,
+                _ => ChangeKind::Changed,
+            };
+            match kind {
+                ChangeKind::New => day.new += 1,
+                ChangeKind::Gone => day.gone += 1,
+                ChangeKind::Changed => day.changed += 1,
+            }
+            day.unchanged -= u64::from(kind != ChangeKind::New);
+            sample.push((kind, CompanyDayChange { old, new }));
+        }
+        // Stable: within a kind the keys stay in order.
+        sample.sort_by_key(|(kind, _)| *kind);
+        sample.truncate(backfill.sample as usize);
+        PreviewOutcome {
+            days: days.into_values().collect(),
+            sample: sample.into_iter().map(|(_, change)| change).collect(),
+            is_outdated: false,
+        }
+    }
+}
+
+/// A row without `loaded_at`, which tells when it was published and not what.
+fn values(row: &FactRow) -> FactRow {
+    FactRow { loaded_at: DateTime::UNIX_EPOCH, ..row.clone() }
+}

@@ -1,0 +1,93 @@
+//! Single events and their daily sums.
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{CompanyId, DateWindow, EventRecord};
+
+use crate::{Error, Fence, LoadOutcome, Result, RowStream};
+
+/// One file of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFile {
+    /// The file's path in object storage, relative to its root.
+    pub path: String,
+    /// The file's entity tag: another one means other content.
+    pub etag: String,
+    /// The file's size in bytes.
+    pub bytes: u64,
+}
+
+impl EventFile {
+    /// The refusal of a file with which a day's sum would not fit its column.
+    #[must_use]
+    pub fn refused_for_sum(&self, company_id: &str, date: NaiveDate) -> Error {
+        Error::Refused(format!(
+            "{}: with it the events of company {company_id} on {date} add up to more than {}; correct its \
+             records of that day",
+            self.path,
+            i64::MAX
+        ))
+    }
+}
+
+/// Loads event files into `fact_events`, which has one row per company, day and
+/// event, and keeps `agg_company_daily_events` equal to its sums.
+///
+/// What is known of an event is what the file whose path sorts last says of it,
+/// and within a file the last line: no order of arrival makes a difference, and
+/// delivering an event again, under whichever name, never counts it twice. A file
+/// that changed in place says something new of the events it has; those that it
+/// no longer has stay, for a log of events only grows.
+#[async_trait]
+pub trait EventStaging: Send + Sync {
+    /// Whether exactly this file content is already loaded.
+    async fn has_event_file(&self, file: &EventFile) -> Result<bool>;
+
+    /// Loads one file, and sums up again the company-days in which an event is new
+    /// or has another count.
+    ///
+    /// `written` counts those events. `duplicate` counts records that say what a
+    /// later line of the file says too, and records of events of which a later
+    /// path has the last word. A record that a later line contradicts goes into
+    /// quarantine.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if a day's sum would not fit 64 bits.
+    async fn load_event_file(
+        &self,
+        fence: &Fence,
+        file: &EventFile,
+        rows: RowStream<'_, EventRecord>,
+        now: DateTime<Utc>,
+    ) -> Result<LoadOutcome>;
+}
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// The event.
+    pub record: EventRecord,
+    /// The path of the file that has the last word on it.
+    pub source_path: String,
+}
+
+/// A company's events of one day, summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyEvents {
+    /// The day.
+    pub date: NaiveDate,
+    /// The sum of the events' counts.
+    pub events: i64,
+    /// How many events there are, those with a count of zero included.
+    pub event_count: i64,
+}
+
+/// Reads events. Every method sees one consistent state.
+#[async_trait]
+pub trait EventReader: Send + Sync {
+    /// A company's events, by day, then identifier.
+    async fn stored_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<StoredEvent>>;
+
+    /// A company's daily sums, by day; days without any event are missing.
+    async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>>;
+}

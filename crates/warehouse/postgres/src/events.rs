@@ -1,0 +1,204 @@
+//! Single events and their daily sums.
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{CompanyId, Counters, DateWindow, EventId, EventRecord};
+use sqlx::PgConnection;
+use warehouse_core::{
+    DailyEvents, Error, EventFile, EventReader, EventStaging, Fence, LoadOutcome, Result, RowStream,
+    StoredEvent,
+};
+
+use crate::{
+    PostgresWarehouse,
+    copy_rows::CopyRows,
+    database::{begin_write, counted, failed, stored},
+    fence,
+    incoming::{self, Delivery, IncomingTable},
+    locks::Lock,
+    quarantine,
+    rows::corrupt,
+};
+
+struct EventIncoming;
+
+impl IncomingTable<EventRecord> for EventIncoming {
+    const CREATE: &'static str = include_str!("../sql/events/create_incoming.sql");
+    const COPY: &'static str =
+        "COPY event_incoming (line, company_id, date, event_id, events) FROM STDIN (FORMAT binary)";
+
+    fn encode(rows: &mut CopyRows, line: i64, row: &EventRecord) {
+        rows.row(5)
+            .bigint(line)
+            .text(row.company_id.as_str())
+            .date(row.date)
+            .text(row.event_id.as_str())
+            .bigint(row.events);
+    }
+}
+
+#[async_trait]
+impl EventStaging for PostgresWarehouse {
+    async fn has_event_file(&self, file: &EventFile) -> Result<bool> {
+        let known = sqlx::query_scalar!("SELECT etag FROM event_files WHERE path = $1", file.path)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(known.is_some_and(|etag| etag == file.etag))
+    }
+
+    async fn load_event_file(
+        &self,
+        fence: &Fence,
+        file: &EventFile,
+        rows: RowStream<'_, EventRecord>,
+        now: DateTime<Utc>,
+    ) -> Result<LoadOutcome> {
+        let mut connection = self.connect_load().await?;
+        let mut transaction = begin_write(&mut connection).await?;
+        fence::check(&mut transaction, fence).await?;
+        let mut counters = incoming::read::<_, EventIncoming>(&mut transaction, rows).await?;
+        counters.bytes_read = file.bytes;
+        keep_last_records(&mut transaction, &mut counters).await?;
+
+        Lock::Events.take(&mut transaction).await?;
+        if let Some(days) = Days::of_incoming(&mut transaction).await? {
+            apply_changes(&mut transaction, file, days, &mut counters).await?;
+        }
+        record_file(&mut transaction, &Delivery { origin: &file.path, fence, now }, file).await?;
+        let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
+        fence::hold(&mut transaction, fence).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(LoadOutcome { counters })
+    }
+}
+
+/// Leaves one record an event, and accounts for the others.
+async fn keep_last_records(connection: &mut PgConnection, counters: &mut Counters) -> Result<()> {
+    let superseded = sqlx::query_file!("sql/events/quarantine_superseded.sql")
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?
+        .rows_affected();
+    let dropped = sqlx::query_file!("sql/events/keep_last_records.sql")
+        .execute(connection)
+        .await
+        .map_err(failed)?
+        .rows_affected();
+    counters.rows_rejected += superseded;
+    counters.rows_duplicate += dropped - superseded;
+    Ok(())
+}
+
+/// The first and the last day that a file speaks of.
+#[derive(Debug, Clone, Copy)]
+struct Days {
+    first: NaiveDate,
+    last: NaiveDate,
+}
+
+impl Days {
+    async fn of_incoming(connection: &mut PgConnection) -> Result<Option<Self>> {
+        let days = sqlx::query_file!("sql/events/days_of_incoming.sql")
+            .fetch_one(connection)
+            .await
+            .map_err(failed)?;
+        Ok(days.first_day.zip(days.last_day).map(|(first, last)| Self { first, last }))
+    }
+}
+
+/// Writes what the file has the last word on, and the sums that change with it.
+async fn apply_changes(
+    connection: &mut PgConnection,
+    file: &EventFile,
+    days: Days,
+    counters: &mut Counters,
+) -> Result<()> {
+    let arrived = counters.rows_read - counters.rows_rejected - counters.rows_duplicate;
+    sqlx::query_file!("sql/events/find_changes.sql", file.path, days.first, days.last)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let changes = sqlx::query_file!("sql/events/count_changes.sql")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query_file!("sql/events/ensure_partitions.sql")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query_file!("sql/events/upsert_changed.sql", file.path)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if changes.written > 0 {
+        sum_up(connection, file, days).await?;
+        sqlx::query_file!("sql/events/analyze_grown.sql", days.first, days.last, changes.written)
+            .execute(connection)
+            .await
+            .map_err(failed)?;
+    }
+    let (written, overruled) = (counted(changes.written), counted(changes.overruled));
+    counters.rows_written = written;
+    counters.rows_duplicate += overruled;
+    counters.rows_unchanged = arrived - written - overruled;
+    Ok(())
+}
+
+async fn sum_up(connection: &mut PgConnection, file: &EventFile, days: Days) -> Result<()> {
+    sqlx::query_file!("sql/events/sum_changed_days.sql", days.first, days.last)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let overflow = sqlx::query_file!("sql/events/find_overflow.sql")
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if let Some(day) = overflow {
+        return Err(file.refused_for_sum(&day.company_id, day.date));
+    }
+    sqlx::query_file!("sql/events/upsert_sums.sql").execute(connection).await.map_err(failed)?;
+    Ok(())
+}
+
+async fn record_file(connection: &mut PgConnection, delivery: &Delivery<'_>, file: &EventFile) -> Result<()> {
+    sqlx::query_file!(
+        "sql/events/record_file.sql",
+        file.path,
+        file.etag,
+        stored(file.bytes),
+        delivery.fence.run_id,
+        delivery.now
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
+    quarantine::replace(connection, delivery).await
+}
+
+#[async_trait]
+impl EventReader for PostgresWarehouse {
+    async fn stored_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<StoredEvent>> {
+        let rows =
+            sqlx::query_file!("sql/events/stored_events.sql", company.as_str(), window.start(), window.end())
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed)?;
+        rows.into_iter()
+            .map(|row| {
+                let event_id = EventId::parse(&row.event_id).map_err(corrupt)?;
+                let (company_id, date, events) = (company.clone(), row.date, row.events);
+                let record = EventRecord { company_id, date, event_id, events };
+                Ok(StoredEvent { record, source_path: row.source_path })
+            })
+            .collect()
+    }
+
+    async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>> {
+        let (company_id, start, end) = (company.as_str(), window.start(), window.end());
+        sqlx::query_file_as!(DailyEvents, "sql/events/daily_events.sql", company_id, start, end)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)
+    }
+}

@@ -1,0 +1,218 @@
+//! What a backfill would change, computed on temporary tables of one connection.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use domain::{DateWindow, FactRow, Progress, UsageRecord};
+use sqlx::{Connection, Executor, PgConnection, Postgres, pool::PoolConnection};
+use warehouse_core::{
+    BackfillPreview, ChangeCounts, ChangeKind, PreviewOutcome, PreviewSession, PreviewTally, ProgressSink,
+    Result, RowStream,
+};
+
+use crate::{
+    PostgresWarehouse,
+    activity::published_row,
+    build::{self, BuildDays},
+    database::{begin_write, counted, failed},
+    incoming,
+    rows::FactRecord,
+    usage::{self, Found, UsageIncoming},
+};
+
+/// The preview under way.
+struct PostgresPreview {
+    connection: PoolConnection<Postgres>,
+    windows: Vec<DateWindow>,
+    /// What was staged and published when it began.
+    versions: Versions,
+}
+
+#[async_trait]
+impl BackfillPreview for PostgresWarehouse {
+    async fn begin_preview(&self, windows: &[DateWindow]) -> Result<Box<dyn PreviewSession>> {
+        let mut connection = self.exports.acquire().await.map_err(failed)?;
+        // Its temporary tables must not outlive the preview.
+        connection.close_on_drop();
+        // A statement that was prepared before would go on using the table it found then.
+        connection.clear_cached_statements().await.map_err(failed)?;
+        incoming::create_tables::<_, UsageIncoming>(&mut connection).await?;
+        for script in [
+            include_str!("../sql/preview/create_temporary.sql"),
+            include_str!("../sql/preview/shadow_tables.sql"),
+            // Spares temporary tables alone: a statement that misses its shadow
+            // fails instead of writing.
+            "SET default_transaction_read_only = on",
+        ] {
+            connection.execute(script).await.map_err(failed)?;
+        }
+        let versions = Versions::read(&mut connection).await?;
+        Ok(Box::new(PostgresPreview { connection, windows: windows.to_vec(), versions }))
+    }
+}
+
+#[async_trait]
+impl PreviewSession for PostgresPreview {
+    async fn add_usage_day(&mut self, day: NaiveDate, rows: RowStream<'_, UsageRecord>) -> Result<()> {
+        let mut transaction = begin_write(&mut self.connection).await?;
+        incoming::receive::<_, UsageIncoming>(&mut transaction, rows).await?;
+        usage::drop_superseded(&mut transaction).await?;
+        let found = Found::on(&mut transaction, day).await?;
+        found.refuse_empty_answer(day)?;
+        if usage::find_changes(&mut transaction, day, &found).await? > 0 {
+            sqlx::query_file!("sql/preview/keep_differences.sql", day)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+            usage::mark_dirty(&mut transaction, day).await?;
+        }
+        transaction.commit().await.map_err(failed)
+    }
+
+    async fn finish(
+        mut self: Box<Self>,
+        sample: u32,
+        now: DateTime<Utc>,
+        progress: ProgressSink,
+    ) -> Result<PreviewOutcome> {
+        let connection = &mut *self.connection;
+        connection.execute(include_str!("../sql/preview/shadow_usage.sql")).await.map_err(failed)?;
+        begin_build(connection, &self.windows).await?;
+        let mut tally = PreviewTally::new(&self.windows, sample);
+        let BuildDays { count, chunks } = build::days_to_build(connection).await?;
+        let mut report =
+            Progress { units_total: count, activity: "computing days".to_owned(), ..Progress::default() };
+        for chunk in &chunks {
+            // Its end empties the candidates.
+            let mut transaction = begin_write(connection).await?;
+            build::build_candidates(&mut transaction, chunk).await?;
+            take_chunk(&mut transaction, &mut tally, sample, now).await?;
+            transaction.commit().await.map_err(failed)?;
+            report.units_done += chunk.days;
+            progress(report.clone());
+        }
+        let rows_before = match tally.bounds() {
+            Some((first, last)) => rows_of_days(connection, first, last).await?,
+            None => BTreeMap::new(),
+        };
+        // Last of all, so that it tells of every change since the beginning.
+        let versions = Versions::read(connection).await?;
+        Ok(tally.into_outcome(&rows_before, versions != self.versions))
+    }
+}
+
+/// Counts of changes to what is staged and published.
+#[derive(Debug, PartialEq, Eq)]
+struct Versions {
+    staging: i64,
+    publish: i64,
+}
+
+impl Versions {
+    async fn read(connection: &mut PgConnection) -> Result<Self> {
+        sqlx::query_as!(Self, "SELECT staging, publish FROM warehouse_versions")
+            .fetch_one(connection)
+            .await
+            .map_err(failed)
+    }
+}
+
+/// Collects the companies, the dirty company-days and the days of the build.
+async fn begin_build(connection: &mut PgConnection, windows: &[DateWindow]) -> Result<()> {
+    sqlx::query_file!("sql/preview/know_companies.sql").execute(&mut *connection).await.map_err(failed)?;
+    sqlx::query!(
+        "INSERT INTO dirty_company_days (company_id, first_day, last_day)
+         SELECT company_id, first_day, last_day FROM warehouse_dirty_days"
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
+    if let (Some(first), Some(last)) = (windows.first(), windows.last()) {
+        build::collect_days(connection, first.start(), last.end()).await?;
+    }
+    // Days between the windows are not asked for, and stay unpublished if they are.
+    for pair in windows.windows(2) {
+        let [before, after] = pair else { continue };
+        sqlx::query!(
+            "DELETE FROM fact_build_days WHERE is_new AND activity_date BETWEEN $1 AND $2",
+            before.end() + TimeDelta::days(1),
+            after.start() - TimeDelta::days(1)
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    }
+    // Nobody else does it for temporary tables.
+    connection
+        .execute("ANALYZE usage_differences, known_companies, dirty_company_days, fact_build_days")
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Keeps of a chunk's candidates what `tally` does.
+async fn take_chunk(
+    connection: &mut PgConnection,
+    tally: &mut PreviewTally,
+    sample: u32,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let counts = sqlx::query_file!("sql/preview/count_changes.sql")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+    for row in counts {
+        let counts =
+            ChangeCounts { new: counted(row.new), changed: counted(row.changed), gone: counted(row.gone) };
+        tally.count(row.day, counts);
+    }
+    let sampled = sqlx::query_file!("sql/preview/sample.sql", i64::from(sample))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+    for row in sampled {
+        let kind = match row.change.as_str() {
+            "CHANGED" => ChangeKind::Changed,
+            "GONE" => ChangeKind::Gone,
+            _ => ChangeKind::New,
+        };
+        let record = FactRecord {
+            company_id: row.company_id,
+            activity_date: row.activity_date,
+            company_name: row.company_name,
+            country: row.country,
+            industry_tag: row.industry_tag,
+            last_contact_at: row.last_contact_at,
+            active_users: row.active_users,
+            events: row.events,
+            active_users_7d: row.active_users_7d,
+            is_churn_risk: row.is_churn_risk,
+            events_per_user: row.events_per_user,
+            days_since_last_contact: row.days_since_last_contact,
+            loaded_at: now,
+        };
+        tally.sample(kind, FactRow::try_from(record)?);
+    }
+    for key in tally.lacking_old() {
+        published_row(connection, &key).await?.into_iter().for_each(|row| tally.set_old(row));
+    }
+    Ok(())
+}
+
+/// How many rows each published day has.
+async fn rows_of_days(
+    connection: &mut PgConnection,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<BTreeMap<NaiveDate, u64>> {
+    let days = sqlx::query!(
+        "SELECT activity_date, row_count FROM published_days WHERE activity_date BETWEEN $1 AND $2",
+        first,
+        last
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(failed)?;
+    Ok(days.into_iter().map(|row| (row.activity_date, counted(row.row_count))).collect())
+}

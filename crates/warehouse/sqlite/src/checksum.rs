@@ -1,0 +1,63 @@
+//! The checksums of published days. SQLite has no hash function, so rows are
+//! hashed here, one after the other as they are read.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Checksum, FactRow};
+use futures::{Stream, TryStreamExt};
+use sqlx::{SqliteConnection, SqlitePool};
+use warehouse_core::Result;
+
+use crate::{database::failed, rows::FactRecord};
+
+/// By what publishing the candidates changes the checksum of each day. To be asked
+/// before the rows are written: it reads the ones that go.
+pub(crate) async fn changes_of_publish(
+    connection: &mut SqliteConnection,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<NaiveDate, i64>> {
+    let rows = sqlx::query_file_as!(FactRecord, "sql/fact/checksum_changes.sql", now).fetch(connection);
+    let checksums = by_day(rows).await?;
+    Ok(checksums.into_iter().map(|(day, checksum)| (day, checksum.to_stored())).collect())
+}
+
+/// Computes the checksums of days that were published before there were any, each
+/// in a transaction of its own: what is interrupted goes on when the file is opened
+/// the next time.
+pub(crate) async fn fill_missing(writer: &SqlitePool) -> Result<()> {
+    while fill_one(writer).await? {}
+    Ok(())
+}
+
+/// Whether there was a day to fill in.
+async fn fill_one(writer: &SqlitePool) -> Result<bool> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    let missing = sqlx::query_scalar!(
+        r#"SELECT activity_date AS "day: NaiveDate" FROM published_days WHERE checksum IS NULL LIMIT 1"#
+    )
+    .fetch_optional(&mut *transaction)
+    .await
+    .map_err(failed)?;
+    let Some(day) = missing else { return Ok(false) };
+    let rows =
+        sqlx::query_file_as!(FactRecord, "sql/fact/rows_of_ledger_day.sql", day).fetch(&mut *transaction);
+    let checksum = by_day(rows).await?.remove(&day).unwrap_or_default().to_stored();
+    sqlx::query!("UPDATE published_days SET checksum = ?1 WHERE activity_date = ?2", checksum, day)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+    transaction.commit().await.map_err(failed)?;
+    Ok(true)
+}
+
+async fn by_day(
+    mut rows: impl Stream<Item = sqlx::Result<FactRecord>> + Unpin,
+) -> Result<BTreeMap<NaiveDate, Checksum>> {
+    let mut checksums = BTreeMap::<_, Checksum>::new();
+    while let Some(record) = rows.try_next().await.map_err(failed)? {
+        let row = FactRow::try_from(record)?;
+        checksums.entry(row.key.activity_date).or_default().toggle(&row);
+    }
+    Ok(checksums)
+}

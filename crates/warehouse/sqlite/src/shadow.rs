@@ -1,0 +1,35 @@
+//! Temporary tables that hide the warehouse's own from one connection, so that
+//! the same statements work on copies.
+//!
+//! SQLite looks for a table among a connection's temporary ones first. The
+//! connection is opened for reading only, which spares them alone: a statement
+//! that misses its shadow fails instead of writing.
+
+use sqlx::{AssertSqlSafe, Executor, SqliteConnection};
+use warehouse_core::Result;
+
+use crate::database::failed;
+
+/// Creates an empty temporary table of the same definition in front of each of `tables`.
+pub(crate) async fn shadow(connection: &mut SqliteConnection, tables: &[&str]) -> Result<()> {
+    for table in tables {
+        let definitions = sqlx::query_scalar!(
+            r#"SELECT sql AS "sql!" FROM main.sqlite_schema WHERE tbl_name = ?1 AND sql IS NOT NULL
+               ORDER BY type DESC"#,
+            table
+        )
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+        for definition in definitions {
+            let temporary = definition.replacen("CREATE TABLE ", "CREATE TEMPORARY TABLE ", 1).replacen(
+                "CREATE INDEX ",
+                "CREATE INDEX temp.",
+                1,
+            );
+            // The database's own words.
+            connection.execute(AssertSqlSafe(temporary)).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! What the embedded engine promises beyond the behaviours of every engine.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+use warehouse_conformance::scene::{at, day, days, publish_run};
+use warehouse_core::{ActivityReader, SharedWarehouse};
+use warehouse_sqlite::SqliteWarehouse;
+
+/// Takes the file back to before the ledger had checksums.
+const WITHOUT_CHECKSUMS: &str = "
+    ALTER TABLE published_days DROP COLUMN checksum;
+    DELETE FROM _sqlx_migrations WHERE version = 3";
+
+#[tokio::test]
+async fn days_published_before_there_were_checksums_get_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let warehouse: SharedWarehouse = Arc::new(SqliteWarehouse::open(&url).await.unwrap());
+    let usage = [(day(0), vec![("acme", 1, 1), ("bolt", 2, 2)])];
+    publish_run(&warehouse, days(-1, 40), at(1), &[], &usage).await;
+    let ledger = warehouse.published_days(days(-1, 40)).await.unwrap();
+    assert_eq!((ledger[0].row_count, ledger[1].row_count, ledger[41].row_count), (0, 2, 0));
+    drop(warehouse);
+
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    file.execute(WITHOUT_CHECKSUMS).await.unwrap();
+    file.close().await.unwrap();
+    let migrated = SqliteWarehouse::open(&url).await.unwrap();
+    assert_eq!(migrated.published_days(days(-1, 40)).await.unwrap(), ledger);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let known = SqliteWarehouse::migrate(&url).await.unwrap().version;
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    file.execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)")
+        .await
+        .unwrap();
+    let error = SqliteWarehouse::open(&url).await.unwrap_err().to_string();
+    assert!(error.contains("migration 9999, which this program does not know"), "{error}");
+    let applied: Vec<i64> =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut file).await.unwrap();
+    assert!(!applied.contains(&known), "nothing was applied: {applied:?}");
+}
