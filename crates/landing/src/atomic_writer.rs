@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use object_store::{MultipartUpload, ObjectStoreExt, PutResult};
+use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutResult};
 
 use crate::{
     Error, FileInfo, Storage,
@@ -52,25 +52,50 @@ impl AtomicWriter {
     /// If the store does not take it, or somebody else replaced it at the same
     /// moment ([`Error::Changed`]).
     pub async fn finish(mut self) -> Result<FileInfo, Error> {
-        if self.upload.is_some() && !self.buffer.is_empty() {
-            self.send_part().await?;
-        }
-        let put = self.publish().await?;
+        let put = self.publish(PutMode::Overwrite).await?;
         match self.storage.info(&self.path).await? {
-            Some(file) if file.etag == unquoted(put.e_tag.as_deref()) => Ok(file),
+            Some(file) if is_what_was_put(&file, put.as_ref()) => Ok(file),
             _ => Err(self.storage.changed(&self.path)),
         }
     }
 
-    async fn publish(&mut self) -> Result<PutResult, Error> {
+    /// Makes the file visible unless there is one by that name, which then stays
+    /// as it is. Returns the one that is there now.
+    ///
+    /// For files of one part the store itself decides. It does not for longer
+    /// ones: of two that are finished at the same moment the later one replaces
+    /// the other.
+    ///
+    /// # Errors
+    /// If the store does not take it, or somebody removed it at the same moment
+    /// ([`Error::Changed`]).
+    pub async fn finish_if_absent(mut self) -> Result<FileInfo, Error> {
+        if self.upload.is_some()
+            && let Some(file) = self.storage.info(&self.path).await?
+        {
+            return Ok(file);
+        }
+        self.publish(PutMode::Create).await?;
+        self.storage.info(&self.path).await?.ok_or_else(|| self.storage.changed(&self.path))
+    }
+
+    /// `None` if there is a file already and `mode` does not allow to replace it.
+    async fn publish(&mut self, mode: PutMode) -> Result<Option<PutResult>, Error> {
+        if self.upload.is_some() && !self.buffer.is_empty() {
+            self.send_part().await?;
+        }
         let put = match &mut self.upload {
             Some(upload) => upload.complete().await,
             None => {
                 let path = parse_path(&self.path)?;
-                self.storage.store().put(&path, self.buffer.split().freeze().into()).await
+                self.storage.store().put_opts(&path, self.buffer.split().freeze().into(), mode.into()).await
             }
         };
-        put.map_err(|error| self.storage.error(&self.path, error))
+        match put {
+            Ok(put) => Ok(Some(put)),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(None),
+            Err(error) => Err(self.storage.error(&self.path, error)),
+        }
     }
 
     async fn send_part(&mut self) -> Result<(), Error> {
@@ -85,6 +110,10 @@ impl AtomicWriter {
         };
         upload.put_part(part.into()).await.map_err(|error| self.storage.error(&self.path, error))
     }
+}
+
+fn is_what_was_put(file: &FileInfo, put: Option<&PutResult>) -> bool {
+    put.is_some_and(|put| file.etag == unquoted(put.e_tag.as_deref()))
 }
 
 impl fmt::Debug for AtomicWriter {

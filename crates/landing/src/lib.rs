@@ -7,6 +7,7 @@
 mod atomic_writer;
 mod azure;
 mod error;
+pub mod json_record;
 mod location;
 mod numbered_lines;
 mod storage;

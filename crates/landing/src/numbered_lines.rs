@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use domain::{Rejection, RejectionReason, SourceRow};
 use futures::Stream;
 
 /// How much of an overlong line is kept to recognise it by, in bytes.
@@ -23,6 +24,7 @@ pub struct NumberedLines<S> {
     chunk: Bytes,
     line: Vec<u8>,
     number: u64,
+    bytes_taken: u64,
     max_line_bytes: usize,
     is_too_long: bool,
     is_done: bool,
@@ -56,6 +58,25 @@ pub enum LineError {
     },
 }
 
+impl NumberedLine {
+    /// The row that `parse` makes of the line, or its rejection.
+    pub fn into_row<T>(self, parse: impl FnOnce(&str) -> Result<T, RejectionReason>) -> SourceRow<T> {
+        let line = self.number;
+        let (reason, raw) = match self.text {
+            Ok(text) => match parse(&text) {
+                Ok(row) => return SourceRow::Accepted { line, row },
+                Err(reason) => (reason, text),
+            },
+            Err(error) => {
+                let reason = RejectionReason::Malformed(error.to_string());
+                let (LineError::TooLong { start: raw, .. } | LineError::InvalidUtf8 { lossy: raw }) = error;
+                (reason, raw)
+            }
+        };
+        SourceRow::Rejected(Rejection::new(line, reason, &raw))
+    }
+}
+
 impl<S> NumberedLines<S> {
     /// The lines of `chunks`, none of them longer than `max_line_bytes`.
     pub const fn new(chunks: S, max_line_bytes: usize) -> Self {
@@ -64,10 +85,16 @@ impl<S> NumberedLines<S> {
             chunk: Bytes::new(),
             line: Vec::new(),
             number: 0,
+            bytes_taken: 0,
             max_line_bytes,
             is_too_long: false,
             is_done: false,
         }
+    }
+
+    /// Bytes of the chunks that were taken so far.
+    pub const fn bytes_taken(&self) -> u64 {
+        self.bytes_taken
     }
 
     /// The next line that ends in what is buffered.
@@ -125,7 +152,10 @@ where
                 return Poll::Ready(rest);
             }
             match ready!(Pin::new(&mut this.chunks).poll_next(cx)) {
-                Some(Ok(chunk)) => this.chunk = chunk,
+                Some(Ok(chunk)) => {
+                    this.bytes_taken += chunk.len() as u64;
+                    this.chunk = chunk;
+                }
                 Some(Err(error)) => {
                     this.is_done = true;
                     this.line.clear();
@@ -179,6 +209,39 @@ mod tests {
             assert_eq!(lines(&[text], 6)[0].text, Ok("123456".to_owned()));
         }
         assert!(lines(&[b"1234567\r\n"], 6)[0].text.is_err());
+    }
+
+    #[test]
+    fn a_line_becomes_a_row_or_a_rejection_with_its_number() {
+        let number =
+            |text: &str| text.parse::<u32>().map_err(|error| RejectionReason::Malformed(error.to_string()));
+        let rows: Vec<SourceRow<u32>> =
+            lines(&[b"1\nx\n1234567\n\xff"], 6).into_iter().map(|line| line.into_row(number)).collect();
+        let rejected = |line, reason: &str, raw| {
+            SourceRow::Rejected(Rejection::new(line, RejectionReason::Malformed(reason.to_owned()), raw))
+        };
+        assert_eq!(
+            rows,
+            [
+                SourceRow::Accepted { line: 1, row: 1 },
+                rejected(2, "invalid digit found in string", "x"),
+                rejected(3, "the line is longer than 6 bytes", "1234567"),
+                rejected(4, "the line is not UTF-8", "\u{fffd}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn bytes_are_counted_as_chunks_are_taken() {
+        let chunks = stream::iter(
+            [b"one\ntw", &b"o\n"[..]].map(|chunk| Ok::<_, Infallible>(Bytes::from_static(chunk))),
+        );
+        let mut lines = NumberedLines::new(chunks, 100);
+        let mut taken = vec![lines.bytes_taken()];
+        while block_on(futures::StreamExt::next(&mut lines)).is_some() {
+            taken.push(lines.bytes_taken());
+        }
+        assert_eq!(taken, [0, 6, 8]);
     }
 
     #[test]

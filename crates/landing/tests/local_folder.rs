@@ -73,6 +73,30 @@ async fn a_dropped_writer_leaves_the_file_before_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_file_that_must_not_be_replaced_stays_as_it_was() {
+    for size in [1, LARGE] {
+        let (folder, storage) = storage();
+        let finish = async |byte: u8| {
+            let mut writer = storage.write("copy.csv");
+            writer.write(&vec![byte; size]).await.unwrap();
+            writer.finish_if_absent().await.unwrap()
+        };
+        let first = finish(b'1').await;
+        assert_eq!(first.size, size as u64);
+        assert_eq!(finish(b'2').await, first);
+        assert!(read(&storage, &first).await.unwrap() == vec![b'1'; size]);
+        assert_eq!(storage.list("").await.unwrap(), [first]);
+        // What was written in vain is thrown away in the background.
+        let tidy = async {
+            while names_in(folder.path()).len() > 1 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), tidy).await.expect("no litter");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_was_replaced_or_removed_since_is_not_read() {
     let (folder, storage) = storage();
     let before = write(&storage, "a.csv", b"same length 1").await;

@@ -61,8 +61,24 @@ pub struct TelemetryArgs {
     pub trace_query_ratio: f64,
 }
 
-/// Without a scheme the exporter would take the collector for one that speaks TLS.
-fn parse_collector(text: &str) -> Result<String, String> {
+impl TelemetryArgs {
+    /// Warnings in text, nothing else: for commands that are no service.
+    #[must_use]
+    pub fn for_a_command() -> Self {
+        Self {
+            log: "warn".to_owned(),
+            log_format: LogFormat::Pretty,
+            otlp_endpoint: None,
+            trace_query_ratio: 0.0,
+        }
+    }
+}
+
+/// A collector's URL. Without a scheme the exporter would take it for one that speaks TLS.
+///
+/// # Errors
+/// If it is no HTTP URL.
+pub fn parse_collector(text: &str) -> Result<String, String> {
     match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
         _ => Err("use http://host:4317".to_owned()),

@@ -88,10 +88,14 @@ where
         admin_listen: runtime.admin_listen,
         context: context.clone(),
     };
-    process.run(async {
+    let outcome = process.run(async {
         let starting = start(line.service, context.clone());
         start_and_serve(starting, options, context).await
-    })
+    });
+    match outcome.flatten() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure(name, &error),
+    }
 }
 
 /// Serves a service once it has started. A shutdown does not wait for a start
@@ -128,25 +132,12 @@ pub struct Process {
 
 impl Process {
     /// Runs `work` on a tokio runtime of its own until it ends, then sends the
-    /// telemetry that waits. The exit code says whether all of that went well.
-    pub fn run(self, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-        let name = self.name;
-        let outcome = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(anyhow::Error::from)
-            .and_then(|runtime| self.run_on(&runtime, work));
-        match outcome {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failure(name, &error),
-        }
-    }
-
-    fn run_on(
-        self,
-        runtime: &tokio::runtime::Runtime,
-        work: impl Future<Output = anyhow::Result<()>>,
-    ) -> anyhow::Result<()> {
+    /// telemetry that waits.
+    ///
+    /// # Errors
+    /// If the process cannot be set up: telemetry, signals, the admin port.
+    pub fn run<T>(self, work: impl Future<Output = T>) -> anyhow::Result<T> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         // The exporters connect from within the runtime.
         let entered = runtime.enter();
         let telemetry = Telemetry::start(self.name, &self.telemetry, self.log_writer)?;
@@ -162,7 +153,7 @@ impl Process {
             let outcome = work.await;
             end_admin.cancel();
             signals.abort();
-            outcome
+            anyhow::Ok(outcome)
         });
         telemetry.shutdown();
         outcome

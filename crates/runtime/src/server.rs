@@ -105,11 +105,7 @@ pub async fn serve(
 
 /// One router for several gRPC services, with reflection if wanted.
 fn merge(grpc: &[GrpcRoutes], reflection: bool) -> anyhow::Result<Routes> {
-    let router = grpc.iter().fold(Routes::default().into_axum_router(), |router, grpc| {
-        // Each router brings a fallback for unknown methods; one is enough.
-        router.merge(grpc.routes.clone().into_axum_router().reset_fallback())
-    });
-    let routes = Routes::from(router);
+    let routes = GrpcRoutes::merge(grpc);
     if !reflection {
         return Ok(routes);
     }

@@ -30,6 +30,18 @@ pub struct GrpcRoutes {
     pub routes: Routes,
 }
 
+impl GrpcRoutes {
+    /// One router for several gRPC services.
+    #[must_use]
+    pub fn merge(services: &[Self]) -> Routes {
+        let router = services.iter().fold(Routes::default().into_axum_router(), |router, grpc| {
+            // Each router brings a fallback for unknown methods; one is enough.
+            router.merge(grpc.routes.clone().into_axum_router().reset_fallback())
+        });
+        Routes::from(router)
+    }
+}
+
 /// A task that runs until the process shuts down. If it ends with an error, the
 /// process ends with it.
 pub struct BackgroundTask {

@@ -1,39 +1,19 @@
 //! From the domain to messages.
 
-use chrono::{DateTime, NaiveDate, Utc};
-use domain::{FactRow, Publication};
-use prost_types::Timestamp;
+use chrono::NaiveDate;
+use domain::Publication;
 use proto::activity::v1::{
-    ChurnRisk as ChurnRiskProto, CompanyActivity, CompanyActivityRollUp, GetFreshnessResponse,
-    Publication as PublicationProto,
+    ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, GetFreshnessResponse, Publication as PublicationProto,
 };
+use runtime::{fact_row_to_proto, timestamp_to_proto};
 use warehouse::{ChurnRisk, Freshness, RollUp};
-
-/// A row of the fact.
-pub(crate) fn activity(row: FactRow) -> CompanyActivity {
-    CompanyActivity {
-        company_id: row.key.company_id.to_string(),
-        activity_date: row.key.activity_date.to_string(),
-        company_name: row.company_name,
-        country: row.country,
-        industry_tag: row.industry_tag,
-        last_contact_at: row.last_contact_at.map(timestamp),
-        active_users: row.active_users,
-        events: row.events,
-        active_users_7d: row.active_users_7d,
-        is_churn_risk: row.is_churn_risk,
-        events_per_user: row.events_per_user,
-        days_since_last_contact: row.days_since_last_contact,
-        loaded_at: Some(timestamp(row.loaded_at)),
-    }
-}
 
 /// Who published a day.
 pub(crate) fn publication(publication: Publication) -> PublicationProto {
     PublicationProto {
         activity_date: publication.activity_date.to_string(),
         run_id: publication.run_id,
-        publish_time: Some(timestamp(publication.published_at)),
+        publish_time: Some(timestamp_to_proto(publication.published_at)),
         row_count: publication.row_count,
     }
 }
@@ -53,7 +33,7 @@ pub(crate) fn roll_up(roll_up: RollUp) -> CompanyActivityRollUp {
 /// A company at risk.
 pub(crate) fn churn_risk(risk: ChurnRisk) -> ChurnRiskProto {
     ChurnRiskProto {
-        activity: Some(activity(risk.row)),
+        activity: Some(fact_row_to_proto(risk.row)),
         last_event_date: risk.last_event_date.map(|day| day.to_string()).unwrap_or_default(),
     }
 }
@@ -78,15 +58,10 @@ fn day_count(days: i64) -> i32 {
     i32::try_from(days).unwrap_or(i32::MAX)
 }
 
-fn timestamp(instant: DateTime<Utc>) -> Timestamp {
-    // A leap second counts past a full second, which a Timestamp may not.
-    let nanos = instant.timestamp_subsec_nanos().min(999_999_999);
-    Timestamp { seconds: instant.timestamp(), nanos: i32::try_from(nanos).unwrap_or_default() }
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::{CompanyId, FactKey, date_window::parse_day};
+    use chrono::{DateTime, Utc};
+    use domain::{CompanyId, FactKey, FactRow, date_window::parse_day};
 
     use super::*;
 
@@ -126,55 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn every_column_has_its_field() {
-        assert_eq!(
-            activity(known_company()),
-            CompanyActivity {
-                company_id: "007".to_owned(),
-                activity_date: "2026-02-01".to_owned(),
-                company_name: Some("Acme".to_owned()),
-                country: Some("DE".to_owned()),
-                industry_tag: Some("retail".to_owned()),
-                last_contact_at: Some(Timestamp { seconds: 1_769_774_400, nanos: 500_000_000 }),
-                active_users: 4,
-                events: 10,
-                active_users_7d: 21,
-                is_churn_risk: false,
-                events_per_user: Some(2.5),
-                days_since_last_contact: Some(2),
-                loaded_at: Some(Timestamp { seconds: 1_770_012_000, nanos: 0 }),
-            }
-        );
-    }
-
-    #[test]
-    fn what_is_null_in_the_fact_is_unset() {
-        let unknown = FactRow {
-            company_name: None,
-            country: None,
-            industry_tag: None,
-            last_contact_at: None,
-            events_per_user: None,
-            days_since_last_contact: None,
-            ..known_company()
-        };
-        let message = activity(unknown);
-        assert_eq!((message.company_name, message.country, message.industry_tag), (None, None, None));
-        assert_eq!((message.last_contact_at, message.events_per_user), (None, None));
-        assert_eq!(message.days_since_last_contact, None);
-    }
-
-    #[test]
     fn a_company_that_never_had_an_event_has_no_last_event_date() {
         let never = ChurnRisk { row: known_company(), last_event_date: None };
         assert_eq!(churn_risk(never).last_event_date, "");
         let once = ChurnRisk { row: known_company(), last_event_date: Some(day("2026-01-03")) };
         assert_eq!(churn_risk(once).last_event_date, "2026-01-03");
-    }
-
-    #[test]
-    fn a_leap_second_stays_a_valid_timestamp() {
-        assert_eq!(timestamp(instant("2016-12-31T23:59:60.25Z")).nanos, 999_999_999);
     }
 
     #[test]

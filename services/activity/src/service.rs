@@ -9,6 +9,7 @@ use proto::activity::v1::{
     RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
     company_activity_service_server::CompanyActivityService,
 };
+use runtime::fact_row_to_proto;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -42,7 +43,7 @@ impl CompanyActivityService for ActivityService {
         let request = RowRequest::try_from(request.into_inner())?;
         let (row, publication) = self.queries.row(request).await?;
         Ok(Response::new(GetCompanyActivityResponse {
-            activity: Some(convert::activity(row)),
+            activity: Some(fact_row_to_proto(row)),
             publication: Some(convert::publication(publication)),
         }))
     }
@@ -55,7 +56,7 @@ impl CompanyActivityService for ActivityService {
         let tokens = request.tokens.clone();
         let page = self.queries.rows(request).await?;
         Ok(Response::new(ListCompanyActivityResponse {
-            activities: page.items.into_iter().map(convert::activity).collect(),
+            activities: page.items.into_iter().map(fact_row_to_proto).collect(),
             next_page_token: page.next.map(|next| tokens.seal(&next)).unwrap_or_default(),
             publication: page.publication.map(convert::publication),
         }))
@@ -69,7 +70,7 @@ impl CompanyActivityService for ActivityService {
         let export = self.queries.export(request).await?;
         let messages = batches(export, self.hard_stop.clone()).map(|batch| match batch {
             Ok(Batch { rows, publication }) => Ok(ExportCompanyActivityResponse {
-                activities: rows.into_iter().map(convert::activity).collect(),
+                activities: rows.into_iter().map(fact_row_to_proto).collect(),
                 publication: publication.map(convert::publication),
             }),
             Err(error) => Err(Status::from(error)),

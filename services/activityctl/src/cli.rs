@@ -9,10 +9,12 @@ use crate::{
         cancel::{self, CancelArgs},
         churn::{self, ChurnArgs},
         freshness::{self, FreshnessArgs},
+        migrate::{self, MigrateArgs},
         retry::{self, RetryArgs},
         runs::{self, RunsArgs},
         sample::{SampleApiArgs, SampleArgs},
         trigger::{self, TriggerArgs},
+        verify::{self, VerifyArgs},
         watch::{self, WatchArgs},
     },
     demo::DemoArgs,
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Standalone(Box<StandaloneArgs>),
     #[command(flatten)]
     Client(ClientCommand),
+    #[command(flatten)]
+    Warehouse(WarehouseCommand),
     Sample(SampleArgs),
     SampleApi(SampleApiArgs),
 }
@@ -80,6 +84,22 @@ impl ClientCommand {
             Self::Activity(args) => activity::execute(args, output).await,
             Self::Churn(args) => churn::execute(args, output).await,
             Self::Freshness(args) => freshness::execute(args, output).await,
+        }
+    }
+}
+
+/// The commands that work on the warehouse itself.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WarehouseCommand {
+    Migrate(MigrateArgs),
+    Verify(VerifyArgs),
+}
+
+impl WarehouseCommand {
+    pub(crate) async fn execute(&self, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::Migrate(args) => migrate::execute(args, output).await,
+            Self::Verify(args) => verify::execute(args, output).await,
         }
     }
 }

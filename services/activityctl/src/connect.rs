@@ -69,6 +69,12 @@ impl Connection {
         Self { server: server.into(), channel }
     }
 
+    /// The server's URL.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
     /// The coordinator.
     #[must_use]
     pub fn pipeline(&self) -> PipelineServiceClient<Channel> {

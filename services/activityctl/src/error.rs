@@ -40,6 +40,17 @@ pub enum Error {
     /// A run that was waited for did not succeed.
     #[error("{0}")]
     RunUnsuccessful(String),
+    /// Published rows are not what their publish left behind.
+    #[error(
+        "{differing} of {days} days differ from the ledger: something other than a publish changed them, \
+         so restore them from a backup"
+    )]
+    Differs {
+        /// Days that differ.
+        differing: usize,
+        /// Days that were looked at.
+        days: usize,
+    },
     /// The result could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -61,6 +72,7 @@ impl Error {
             Self::Unreachable { .. }
             | Self::Refused(_)
             | Self::Contract(_)
+            | Self::Differs { .. }
             | Self::Output(_)
             | Self::Local(_) => FAILURE,
         }
@@ -155,6 +167,7 @@ mod tests {
             (refused(), 1),
             (Error::Contract("has no run"), 1),
             (Error::RunUnsuccessful("run 1 failed".into()), 3),
+            (Error::Differs { differing: 1, days: 60 }, 1),
             (Error::Output(ErrorKind::StorageFull.into()), 1),
             (Error::Output(ErrorKind::BrokenPipe.into()), 0),
             (Error::Local(anyhow::anyhow!("no such folder")), 1),

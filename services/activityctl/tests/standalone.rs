@@ -121,6 +121,24 @@ async fn a_location_that_cannot_be_used_is_told_by_its_flag() {
     }
 }
 
+#[tokio::test]
+async fn a_pipeline_with_events_needs_to_know_where_they_are() {
+    let pipeline = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/pipelines/with-events.yaml");
+    let flags = ["--product-api-url", "http://api.example.com/usage", "--pipeline-file", pipeline];
+    let data = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(data.path()).unwrap();
+    let assemble = async |flags: &[&str]| {
+        assemble(parse(flags).with_defaults_in(&folder).unwrap(), &Context::new()).await
+    };
+    let message = assemble(&flags).await.unwrap_err().to_string();
+    assert!(message.contains("act_copy_events") && message.contains("--events-url"), "{message}");
+    let events = folder.folder_url("events").unwrap();
+    assemble(&[&flags[..], &["--events-url", &events]].concat()).await.unwrap();
+    let message =
+        format!("{:#}", assemble(&[&flags[..], &["--events-url", "events"]].concat()).await.unwrap_err());
+    assert!(message.contains("--events-url cannot be used"), "{message}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_triggered_run_publishes_its_days() {
     let standalone = Standalone::start().await;

@@ -102,7 +102,10 @@ impl Args {
 
 impl Options {
     /// The pipeline of the file, or the built-in one.
-    pub(crate) fn pipeline(&self) -> anyhow::Result<Pipeline> {
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not usable.
+    pub fn pipeline(&self) -> anyhow::Result<Pipeline> {
         let Some(file) = &self.pipeline_file else {
             return Ok(Pipeline::parse(DAILY_PIPELINE_YAML)?);
         };

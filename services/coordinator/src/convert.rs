@@ -17,7 +17,7 @@ use runtime::{
 use uuid::Uuid;
 use warehouse::{RunCursor, RunStage};
 
-use crate::{backfill::BackfillUpdate, progress::RunView};
+use crate::{backfill::BackfillUpdate, backfill_plan::BackfillPlan, progress::RunView};
 
 const DEFAULT_PAGE_SIZE: u32 = 20;
 const MAX_PAGE_SIZE: u32 = 200;
@@ -66,13 +66,29 @@ fn stage_progress(stage: &RunStage, live: Option<&Progress>) -> Option<StageProg
 }
 
 pub(crate) fn backfill_response(update: &BackfillUpdate) -> BackfillResponse {
-    // A window has far fewer days than 32 bits can count.
-    let days = |days| u32::try_from(days).unwrap_or(u32::MAX);
     BackfillResponse {
         run: update.view.as_ref().map(run),
-        days_done: days(update.days_done),
-        days_total: days(update.days_total),
+        days_done: day_count(update.days_done),
+        days_total: day_count(update.days_total),
+        next_date: update.next_day.map(|day| day.to_string()).unwrap_or_default(),
+        preview: None,
     }
+}
+
+/// A backfill of which nothing has run yet.
+pub(crate) fn planned_backfill(plan: &BackfillPlan) -> BackfillResponse {
+    BackfillResponse {
+        run: None,
+        days_done: day_count(plan.days_done()),
+        days_total: day_count(plan.days_total),
+        next_date: plan.chunks.first().map(|chunk| chunk.window.start().to_string()).unwrap_or_default(),
+        preview: None,
+    }
+}
+
+/// A window has far fewer days than 32 bits can count.
+fn day_count(days: u64) -> u32 {
+    u32::try_from(days).unwrap_or(u32::MAX)
 }
 
 pub(crate) fn timestamp(at: DateTime<Utc>) -> Timestamp {

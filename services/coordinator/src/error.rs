@@ -18,7 +18,8 @@ pub enum Error {
     /// A run of a backfill ended without success.
     #[error(
         "the backfill stopped at {window}: run {run_id} is {state}{reason}; days before it are done. \
-         Retry that run, or start the backfill again, once the cause is gone"
+         Once the cause is gone, retry that run, or start the backfill again: it continues at its first open \
+         day, or at the --from that it is given with --force"
     )]
     BackfillStopped {
         /// The run.
@@ -30,6 +31,9 @@ pub enum Error {
         /// Which stage failed with what, if one did; starts with a separator.
         reason: String,
     },
+    /// Nobody can preview a backfill.
+    #[error("the pipeline has no stage {0}, whose service tells what a backfill would change")]
+    NoPreview(&'static str),
     /// The process is about to end.
     #[error("the coordinator is shutting down; ask again")]
     ShuttingDown,
@@ -45,7 +49,7 @@ impl Error {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
             Self::RunNotFound(_) => FailureKind::NotFound,
-            Self::BackfillStopped { .. } => FailureKind::FailedPrecondition,
+            Self::BackfillStopped { .. } | Self::NoPreview(_) => FailureKind::FailedPrecondition,
             Self::ShuttingDown => FailureKind::Unavailable,
             Self::Warehouse(error) => error.kind(),
         }
@@ -106,6 +110,13 @@ mod tests {
         assert_eq!(code, Code::FailedPrecondition);
         assert!(message.starts_with("the backfill stopped at 2026-01-01..2026-01-31: run 0"), "{message}");
         assert!(message.contains("is FAILED: act_copy_crm_csv failed: no file"), "{message}");
+    }
+
+    #[test]
+    fn a_pipeline_without_the_product_api_cannot_be_previewed() {
+        let (code, message) = told(Error::NoPreview("act_call_product_api"));
+        assert_eq!(code, Code::FailedPrecondition);
+        assert!(message.contains("no stage act_call_product_api"), "{message}");
     }
 
     #[test]

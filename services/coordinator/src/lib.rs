@@ -8,12 +8,14 @@
 mod alerts;
 mod attempts;
 mod backfill;
+mod backfill_plan;
 mod config;
 mod convert;
 mod dispatcher;
 mod error;
 mod executor;
 pub mod pipeline;
+mod preview;
 mod progress;
 pub mod retry;
 mod run_trace;
@@ -27,6 +29,7 @@ pub use error::Error;
 
 use std::sync::Arc;
 
+use domain::run::STAGE_CALL_PRODUCT_API;
 use proto::pipeline::v1::pipeline_service_server::PipelineServiceServer;
 use runtime::{Context, Service};
 use tokio::sync::Notify;
@@ -36,6 +39,7 @@ use crate::{
     alerts::AlertDelivery,
     dispatcher::Dispatcher,
     executor::RunExecutor,
+    preview::Previewer,
     progress::ProgressBoard,
     retry::Jitter,
     runs::{RunIds, Runs},
@@ -80,6 +84,11 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
     };
+    let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
+    let previewer = api_stage.and_then(|stage| {
+        let channel = connections.stages.get(&stage.service)?.clone();
+        Some(Previewer { service: stage.service.clone(), channel, shutdown: context.shutdown.clone() })
+    });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
         services: connections.stages,
@@ -101,6 +110,7 @@ pub fn assemble(
         board,
         run_queued,
         shutdown: context.shutdown.clone(),
+        previewer,
     };
     Ok(Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))

@@ -114,7 +114,8 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     use domain::run::{
-        DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE,
+        DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS,
+        STAGE_VALIDATE,
     };
 
     use super::*;
@@ -152,6 +153,15 @@ mod tests {
         for stage in daily().stages {
             assert_eq!(stage.limits, StageLimits::default(), "{}", stage.name);
         }
+    }
+
+    #[test]
+    fn the_pipeline_with_events_is_the_built_in_one_and_a_stage_that_nothing_waits_for() {
+        let mut shipped = Pipeline::parse(include_str!("../../../docs/pipelines/with-events.yaml")).unwrap();
+        let is_events = |stage: &Stage| stage.name == STAGE_COPY_EVENTS;
+        let events = shipped.stages.extract_if(.., |stage| is_events(stage)).next().unwrap();
+        assert_eq!((events.service.as_str(), events.depends_on), ("ingest-events", vec![]));
+        assert_eq!(shipped, daily());
     }
 
     #[test]

@@ -13,9 +13,11 @@ use warehouse::{CreatedRun, NewRun, NewStage, Run, RunCursor, SharedWarehouse, W
 
 use crate::{
     Error,
-    backfill::{Backfill, published_without_gaps},
+    backfill_plan::{BackfillPlan, Selection},
     pipeline::Pipeline,
+    preview::Previewer,
     progress::{ProgressBoard, RunView},
+    run_trace::{traceparent_of, traceparent_of_retry},
     watch::RunWatch,
 };
 
@@ -29,6 +31,8 @@ pub(crate) struct Runs {
     /// Told when a run was created or queued again.
     pub(crate) run_queued: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
+    /// Who previews backfills; none if no stage calls the product API.
+    pub(crate) previewer: Option<Previewer>,
 }
 
 /// A page of runs.
@@ -124,15 +128,25 @@ impl Runs {
         Ok(self.view(run))
     }
 
-    /// A backfill of `window` that has yet to be asked for its first update.
-    pub(crate) async fn backfill(
-        self: Arc<Self>,
+    /// What a backfill of `window` has to run: without `force` only the days that
+    /// are not published or whose newest run failed.
+    pub(crate) async fn plan_backfill(
+        &self,
         window: DateWindow,
         chunk_days: u64,
         force: bool,
-    ) -> Result<Backfill, Error> {
-        let published = self.warehouse.freshness().await?.as_ref().and_then(published_without_gaps);
-        Ok(Backfill::new(self, window, published, chunk_days, force))
+    ) -> Result<BackfillPlan, Error> {
+        let selection = if force {
+            Selection::All
+        } else {
+            let published = self.warehouse.published_days(window).await?;
+            let failed = self.warehouse.failed_days(&self.pipeline.name, window).await?;
+            Selection::Open {
+                published: published.into_iter().map(|entry| entry.activity_date).collect(),
+                failed: failed.into_iter().collect(),
+            }
+        };
+        Ok(BackfillPlan::new(window, chunk_days, &selection))
     }
 
     fn view(&self, run: Run) -> RunView {

@@ -3,6 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
+use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::{Stream, TryStreamExt, stream};
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
@@ -11,7 +12,7 @@ use proto::pipeline::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{Error, convert, runs::Runs};
+use crate::{Error, backfill::Backfill, backfill_plan::BackfillPlan, convert, runs::Runs};
 
 type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -93,16 +94,38 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<BackfillRequest>,
     ) -> Result<Response<Self::BackfillStream>, Status> {
-        let BackfillRequest { pipeline, window, force, chunk_days } = request.into_inner();
+        let BackfillRequest { pipeline, window, force, chunk_days, dry_run, sample_size } =
+            request.into_inner();
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
         let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
-        let runs = Arc::clone(&self.runs);
-        let backfill = runs.backfill(window, convert::chunk_days(chunk_days), force).await?;
+        let plan = self.runs.plan_backfill(window, convert::chunk_days(chunk_days), force).await?;
+        if dry_run {
+            return self.preview(plan, sample_size).await;
+        }
+        let backfill = Backfill::new(Arc::clone(&self.runs), plan);
         let updates = stream::try_unfold(backfill, async |mut backfill| {
             let update = backfill.next().await?;
             Ok::<_, Error>(update.map(|update| (update, backfill)))
         });
         let responses = updates.map_ok(|update| convert::backfill_response(&update));
         Ok(Response::new(Box::pin(responses.map_err(Status::from))))
+    }
+}
+
+impl PipelineApi {
+    async fn preview(
+        &self,
+        plan: BackfillPlan,
+        sample_size: u32,
+    ) -> Result<Response<Updates<BackfillResponse>>, Status> {
+        let nothing_yet = convert::planned_backfill(&plan);
+        if plan.chunks.is_empty() {
+            return Ok(Response::new(Box::pin(stream::iter([Ok(nothing_yet)]))));
+        }
+        let previewer = self.runs.previewer.clone().ok_or(Error::NoPreview(STAGE_CALL_PRODUCT_API))?;
+        let found = previewer.preview(&plan, sample_size).await?;
+        let responses =
+            found.map_ok(move |found| BackfillResponse { preview: Some(found), ..nothing_yet.clone() });
+        Ok(Response::new(Box::pin(responses)))
     }
 }

@@ -1,15 +1,18 @@
 //! `act_call_product_api`: pages through the product API day by day, lands the
 //! raw records as NDJSON, and loads them into `stg_product_usage`.
 //!
-//! Also reconciles published numbers with the product API, because both speak
-//! to it under the same rules.
+//! Also reconciles published numbers with the product API, and tells what a
+//! backfill would change, because all of it speaks to the API under the same rules.
 
 mod api;
 mod config;
 mod error;
+mod fetch_ahead;
 mod page;
 mod paging;
 mod plan;
+mod preview;
+mod preview_message;
 mod progress;
 mod reconcile;
 mod record;
@@ -33,7 +36,10 @@ pub use config::{Args, Options};
 pub use error::Error;
 pub use page::PageRef;
 
-use crate::{api::ProductApi, reconcile::Reconciler, service::ReconciliationHost, stage::ProductApiStage};
+use crate::{
+    api::ProductApi, preview::Previewer, reconcile::Reconciler, service::ReconciliationHost,
+    stage::ProductApiStage,
+};
 
 /// Starts the service as a process of its own.
 ///
@@ -61,7 +67,14 @@ pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context)
         concurrency: usize::from(options.product_api_concurrency),
         repoll_days: options.repoll_days,
     };
-    let reconciliation = ReconciliationHost(Reconciler { api, warehouse });
+    let previewer = Previewer {
+        api: api.clone(),
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        concurrency: stage.concurrency,
+        repoll_days: stage.repoll_days,
+    };
+    let reconciliation = ReconciliationHost { reconciler: Reconciler { api, warehouse }, previewer };
     Ok(Service::new("ingest-api")
         .with_grpc(runtime::stage::server(stage, context))
         .with_grpc(ReconciliationServiceServer::new(reconciliation)))

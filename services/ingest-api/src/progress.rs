@@ -42,6 +42,22 @@ impl ProgressMeter {
         });
     }
 
+    /// Records are compared with what is staged.
+    pub(crate) fn rows_compared(&self, read: u64, rejected: u64) {
+        self.step(|progress| {
+            progress.counters.rows_read += read;
+            progress.counters.rows_rejected += rejected;
+        });
+    }
+
+    /// All records of a day are compared.
+    pub(crate) fn day_compared(&self, day: NaiveDate) {
+        self.step(|progress| {
+            progress.units_done += 1;
+            progress.activity = format!("{day} compared");
+        });
+    }
+
     /// The sums so far.
     pub(crate) fn counters(&self) -> Counters {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).counters

@@ -1,11 +1,9 @@
 //! One record of the product API, checked field by field.
 
 use domain::{DateWindow, RejectionReason, UsageRecord};
-use serde::{Deserialize, Deserializer};
+use landing::json_record::{identifier, integer, parse, present, text};
+use serde::Deserialize;
 use serde_json::value::RawValue;
-
-/// The longest excerpt of a wrong value in a reason, in characters.
-const MAX_SHOWN_CHARS: usize = 40;
 
 /// A record's fields, untyped, so that each wrong one is named in the reason.
 #[derive(Deserialize)]
@@ -20,21 +18,12 @@ struct RawRecord<'a> {
     events: Option<&'a RawValue>,
 }
 
-/// Takes `null` for a value, which `Option` would take for absence.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
 /// Reads one landed line and checks it against the days that were asked for.
 ///
 /// # Errors
 /// The reason to quarantine it.
 pub(crate) fn parse_record(line: &str, asked: DateWindow) -> Result<UsageRecord, RejectionReason> {
-    if !line.trim_start().starts_with('{') {
-        return Err(RejectionReason::Malformed(format!("{} is no record", shown(line))));
-    }
-    let record: RawRecord<'_> = serde_json::from_str(line)
-        .map_err(|error| RejectionReason::Malformed(format!("not readable as a record: {error}")))?;
+    let record: RawRecord<'_> = parse(line)?;
     let company_id = identifier("company_id", record.company_id)?;
     let date = text("date", record.date)?;
     let active_users = integer("active_users", record.active_users)?;
@@ -42,46 +31,11 @@ pub(crate) fn parse_record(line: &str, asked: DateWindow) -> Result<UsageRecord,
     UsageRecord::check(&company_id, &date, active_users, events, asked)
 }
 
-fn required<'a>(field: &'static str, value: Option<&'a RawValue>) -> Result<&'a str, RejectionReason> {
-    value.map(RawValue::get).ok_or_else(|| RejectionReason::Field { field, problem: "is missing".to_owned() })
-}
-
-fn text(field: &'static str, value: Option<&RawValue>) -> Result<String, RejectionReason> {
-    let json = required(field, value)?;
-    serde_json::from_str(json).map_err(|_| wrong(field, json, "is not a string"))
-}
-
-/// An identifier is a string, or an integer of any size taken as its digits.
-fn identifier(field: &'static str, value: Option<&RawValue>) -> Result<String, RejectionReason> {
-    let json = required(field, value)?;
-    let digits = json.strip_prefix('-').unwrap_or(json);
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(json.to_owned());
-    }
-    serde_json::from_str(json).map_err(|_| wrong(field, json, "is neither a string nor an integer"))
-}
-
-fn integer(field: &'static str, value: Option<&RawValue>) -> Result<i64, RejectionReason> {
-    let json = required(field, value)?;
-    serde_json::from_str(json).map_err(|_| wrong(field, json, "is not an integer of at most 64 bits"))
-}
-
-fn wrong(field: &'static str, json: &str, problem: &str) -> RejectionReason {
-    RejectionReason::Field { field, problem: format!("{} {problem}", shown(json)) }
-}
-
-fn shown(json: &str) -> String {
-    match json.char_indices().nth(MAX_SHOWN_CHARS) {
-        Some((cut, _)) => format!("{}...", json.get(..cut).unwrap_or_default()),
-        None => json.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<UsageRecord, RejectionReason> {
+    fn parsed(line: &str) -> Result<UsageRecord, RejectionReason> {
         parse_record(line, DateWindow::parse("2026-01-05", "2026-01-05").unwrap())
     }
 
@@ -89,7 +43,7 @@ mod tests {
     fn a_record_is_read_whatever_else_it_says() {
         let line =
             r#"{"extra":{"a":[1]},"events":12,"active_users":3,"date":"2026-01-05","company_id":"c-1"}"#;
-        let record = parse(line).unwrap();
+        let record = parsed(line).unwrap();
         assert_eq!(record.company_id.as_str(), "c-1");
         assert_eq!((record.active_users, record.events), (3, 12));
     }
@@ -98,7 +52,7 @@ mod tests {
     fn a_numeric_identifier_keeps_all_its_digits() {
         for id in ["0", "42", "123456789012345678901234567890"] {
             let line = format!(r#"{{"company_id":{id},"date":"2026-01-05","active_users":0,"events":0}}"#);
-            assert_eq!(parse(&line).unwrap().company_id.as_str(), id);
+            assert_eq!(parsed(&line).unwrap().company_id.as_str(), id);
         }
     }
 
@@ -149,7 +103,7 @@ mod tests {
             ),
         ];
         for (fields, expected) in cases {
-            let reason = parse(&format!("{{{fields}}}")).unwrap_err().to_string();
+            let reason = parsed(&format!("{{{fields}}}")).unwrap_err().to_string();
             assert!(reason.starts_with(expected), "{fields}: {reason}");
         }
     }
@@ -157,7 +111,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_malformed() {
         for line in ["7", "null", "[1,2,3,4]", "\"x\""] {
-            assert!(matches!(parse(line), Err(RejectionReason::Malformed(_))), "{line}");
+            assert!(matches!(parsed(line), Err(RejectionReason::Malformed(_))), "{line}");
         }
     }
 
@@ -167,6 +121,6 @@ mod tests {
             r#"{{"company_id":"a","date":"2026-01-05","active_users":"{}","events":1}}"#,
             "ä".repeat(500)
         );
-        assert!(parse(&line).unwrap_err().to_string().chars().count() < 120);
+        assert!(parsed(&line).unwrap_err().to_string().chars().count() < 120);
     }
 }

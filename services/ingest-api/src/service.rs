@@ -1,37 +1,54 @@
-//! `ReconciliationService`: converts between the contract and `reconcile`.
+//! `ReconciliationService`: converts between the contract and what it asks for.
 
 use std::{collections::BTreeSet, pin::Pin};
 
 use async_trait::async_trait;
 use domain::{CompanyId, DateWindow};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::reconciliation::v1::{
-    Mismatch as MismatchProto, ReconcileRequest, ReconcileResponse, ReconciliationSummary, UsageNumbers,
-    reconcile_response::Update, reconciliation_service_server::ReconciliationService,
+    Mismatch as MismatchProto, PreviewRequest, PreviewResponse, ReconcileRequest, ReconcileResponse,
+    ReconciliationSummary, UsageNumbers, reconcile_response::Update,
+    reconciliation_service_server::ReconciliationService,
 };
 use runtime::FieldViolations;
 use tonic::{Request, Response, Status};
 
 use crate::{
     Error,
+    preview::Previewer,
+    preview_message,
     reconcile::{Finding, MAX_RECONCILED_DAYS, Mismatch, Numbers, Reconciler, Reconciliation, Summary},
 };
 
-/// The gRPC face of the reconciler.
-pub(crate) struct ReconciliationHost(pub(crate) Reconciler);
+/// The gRPC face of the reconciler and the previewer.
+pub(crate) struct ReconciliationHost {
+    pub(crate) reconciler: Reconciler,
+    pub(crate) previewer: Previewer,
+}
 
 #[async_trait]
 impl ReconciliationService for ReconciliationHost {
     type ReconcileStream = Pin<Box<dyn Stream<Item = Result<ReconcileResponse, Status>> + Send>>;
+    type PreviewStream = Pin<Box<dyn Stream<Item = Result<PreviewResponse, Status>> + Send>>;
 
     async fn reconcile(
         &self,
         request: Request<ReconcileRequest>,
     ) -> Result<Response<Self::ReconcileStream>, Status> {
         let asked = parse(&request.into_inner())?;
-        let findings = self.0.clone().reconcile(asked)?;
+        let findings = self.reconciler.clone().reconcile(asked)?;
         let responses = findings.map(|finding| finding.map(finding_to_proto).map_err(Status::from));
         Ok(Response::new(responses.boxed()))
+    }
+
+    async fn preview(
+        &self,
+        request: Request<PreviewRequest>,
+    ) -> Result<Response<Self::PreviewStream>, Status> {
+        let asked = preview_message::parse(request.get_ref())?;
+        let steps = self.previewer.clone().preview(asked)?;
+        let messages = |step| stream::iter(preview_message::messages(step).into_iter().map(Ok::<_, Error>));
+        Ok(Response::new(steps.map_ok(messages).try_flatten().map_err(Status::from).boxed()))
     }
 }
 

@@ -4,15 +4,15 @@
 use std::pin::pin;
 
 use chrono::NaiveDate;
-use domain::{DateWindow, FailureKind, Rejection, RejectionReason, SourceRow, UsageRecord};
+use domain::{DateWindow, FailureKind, Rejection, SourceRow, UsageRecord};
 use futures::{StreamExt, TryStreamExt, stream};
-use landing::{FileInfo, LineError, NumberedLine, NumberedLines, Storage};
+use landing::{FileInfo, NumberedLines, Storage};
 use warehouse::{RowStream, SourceError, UsageDay};
 
 use crate::{Error, api::Session, paging::pages, progress::ProgressMeter, record::parse_record};
 
 /// The longest record that is read back, in bytes; a longer one is rejected.
-const MAX_RECORD_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// What fetching a day left in the landing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,10 @@ pub(crate) async fn usage_rows(
         let path = path.clone();
         async move {
             match lines.try_next().await.map_err(|error| unreadable(&error))? {
-                Some(line) => Ok(Some((usage_row(line, day), (lines, read + 1)))),
+                Some(line) => {
+                    let row = line.into_row(|text| parse_record(text, DateWindow::day(day)));
+                    Ok(Some((row, (lines, read + 1))))
+                }
                 None if read == expected => Ok(None),
                 None => Err(incomplete(&path, read, expected)),
             }
@@ -97,20 +100,12 @@ pub(crate) async fn usage_rows(
     Ok(rows.boxed())
 }
 
-fn usage_row(line: NumberedLine, day: NaiveDate) -> SourceRow<UsageRecord> {
-    let NumberedLine { number, text } = line;
-    let (reason, raw) = match text {
-        Ok(text) => match parse_record(&text, DateWindow::day(day)) {
-            Ok(row) => return SourceRow::Accepted { line: number, row },
-            Err(reason) => (reason, text),
-        },
-        Err(error) => {
-            let reason = RejectionReason::Malformed(error.to_string());
-            let (LineError::TooLong { start: raw, .. } | LineError::InvalidUtf8 { lossy: raw }) = error;
-            (reason, raw)
-        }
-    };
-    SourceRow::Rejected(Rejection::new(number, reason, &raw))
+/// A record as a row for staging, valid or not.
+pub(crate) fn usage_row(number: u64, text: &str, day: NaiveDate) -> SourceRow<UsageRecord> {
+    match parse_record(text, DateWindow::day(day)) {
+        Ok(row) => SourceRow::Accepted { line: number, row },
+        Err(reason) => SourceRow::Rejected(Rejection::new(number, reason, text)),
+    }
 }
 
 fn unreadable(error: &landing::Error) -> SourceError {

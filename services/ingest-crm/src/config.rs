@@ -11,6 +11,11 @@ pub struct Options {
     #[arg(long, env = "CRM_URL", value_name = "URL")]
     pub crm_url: Option<String>,
 
+    /// Where an immutable copy of every export that is read is kept, below
+    /// crm/archive/: file:///folder/ or az://container/folder/
+    #[arg(long, env = "CRM_ARCHIVE_URL", value_name = "URL")]
+    pub crm_archive_url: Option<String>,
+
     /// Days from the date in an export's file name to the day from which it
     /// counts, for example -1 if the export of the 2nd holds the state of the 1st
     #[arg(

@@ -2,17 +2,18 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
+use domain::{FailureKind, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
 use file_ingest::{Delivery, FileKind, FileLoader};
 use landing::FileInfo;
 use tracing::info;
-use warehouse::{CrmExport, LoadOutcome, SharedWarehouse, SnapshotLimits};
+use warehouse::{CrmExport, LoadOutcome, SharedWarehouse, SnapshotLimits, SourceError};
 
-use crate::company_rows::company_rows;
+use crate::{archive::Archive, company_rows::company_rows};
 
 /// Loads CRM exports, each as the CRM's full state.
 pub(crate) struct CopyCrmCsv {
     pub(crate) warehouse: SharedWarehouse,
+    pub(crate) archive: Archive,
     pub(crate) effective_offset_days: i32,
     pub(crate) limits: SnapshotLimits,
 }
@@ -25,6 +26,7 @@ impl CopyCrmCsv {
             etag: file.etag.clone(),
             effective_on: effective_on(name, self.effective_offset_days, business_date),
             bytes: file.size,
+            archive_path: None,
         }
     }
 }
@@ -49,12 +51,35 @@ impl FileLoader for CopyCrmCsv {
 
     async fn load(&self, delivery: Delivery<'_>) -> warehouse::Result<LoadOutcome> {
         let Delivery { file, chunks, report, fence, business_date, now } = delivery;
-        let export = self.export(file, business_date);
-        let rows = company_rows(chunks, report);
-        let loaded = self.warehouse.load_crm_export(fence, &export, self.limits, rows, now).await?;
+        // Not even a copy is made on behalf of somebody who may not load it.
+        self.warehouse.check_fence(fence).await?;
+        let copy = self.archive.keep(file, chunks).await.map_err(source_failed)?;
+        let rows = company_rows(self.archive.read(&copy).await.map_err(source_failed)?, report);
+        let export = CrmExport { archive_path: Some(copy.path), ..self.export(file, business_date) };
+        let loaded = self.warehouse.load_crm_export(fence, &export, self.limits, rows, now).await;
+        let loaded = loaded.map_err(|error| naming_the_copy(error, &export))?;
         let (effective_on, rows) = (export.effective_on, loaded.counters.rows_read);
         info!(file = %file.path, %effective_on, rows, "CRM export loaded");
         Ok(loaded)
+    }
+}
+
+fn source_failed(error: landing::Error) -> warehouse::Error {
+    SourceError { kind: error.kind(), message: error.to_string() }.into()
+}
+
+/// The CRM may have overwritten a refused file by the time that somebody looks
+/// at it; its copy is still the one that was refused.
+fn naming_the_copy(error: warehouse::Error, export: &CrmExport) -> warehouse::Error {
+    let copy = export.archive_path.as_deref().unwrap_or_default();
+    match error {
+        warehouse::Error::Refused(problem) => {
+            warehouse::Error::Refused(format!("{problem} (a copy is kept as {copy})"))
+        }
+        warehouse::Error::Source(error) if error.kind == FailureKind::InvalidInput => {
+            SourceError { message: format!("{} (a copy is kept as {copy})", error.message), ..error }.into()
+        }
+        other => other,
     }
 }
 

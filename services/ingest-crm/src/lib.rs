@@ -8,9 +8,12 @@
 //! - A bad *file*, one whose every row is doubtful, is refused as a whole. The
 //!   other files are loaded, then the stage fails and names each bad file, line
 //!   and reason.
+//! - The CRM overwrites its files. So each is first copied, whole, to where nobody
+//!   changes it, and loaded from the copy.
 //! - A file whose content is already loaded is not read again. If there is no
 //!   new file, or none at all, the stage succeeds with a remark.
 
+mod archive;
 mod company_columns;
 mod company_rows;
 mod config;
@@ -29,6 +32,7 @@ use landing::Storage;
 use runtime::Service;
 use warehouse::{SharedWarehouse, SnapshotLimits};
 
+use archive::Archive;
 pub use config::{Args, Options};
 
 /// Opens the warehouse and assembles the service.
@@ -43,7 +47,7 @@ pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Serv
 /// Assembles the service on an open warehouse.
 ///
 /// # Errors
-/// If there is no CRM URL or it cannot be used.
+/// If there is no CRM or archive URL, or one cannot be used.
 pub fn assemble(
     options: Options,
     warehouse: SharedWarehouse,
@@ -51,13 +55,22 @@ pub fn assemble(
 ) -> anyhow::Result<Service> {
     let url =
         options.crm_url.context("it is not known where the CRM's exports are: set --crm-url or CRM_URL")?;
+    let archive_url = options.crm_archive_url.context(
+        "it is not known where copies of the CRM's exports are to be kept: set --crm-archive-url or CRM_ARCHIVE_URL",
+    )?;
+    let storage = Storage::open(&url).context("--crm-url cannot be used")?;
+    let archive = Storage::open(&archive_url)
+        .map_err(anyhow::Error::from)
+        .and_then(|archive| Archive::new(archive, &storage))
+        .context("--crm-archive-url cannot be used")?;
     let stage = FileStage {
-        storage: Storage::open(&url).context("--crm-url cannot be used")?,
+        storage,
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
         max_file_bytes: options.crm_max_file_bytes,
         loader: copy_crm_csv::CopyCrmCsv {
             warehouse,
+            archive,
             effective_offset_days: options.crm_effective_offset_days,
             limits: SnapshotLimits { max_shrink_share: options.crm_max_shrink_share },
         },

@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::workspace_root;
 
 /// Every service binary.
-pub const SERVICES: [&str; 6] =
-    ["activity", "coordinator", "ingest-api", "ingest-crm", "notifier", "transform"];
+pub const SERVICES: [&str; 7] =
+    ["activity", "coordinator", "ingest-api", "ingest-crm", "ingest-events", "notifier", "transform"];
 
 /// The path of a binary of the workspace. The first call builds all of them,
 /// which does nothing after a `make build`; `E2E_BIN_DIR` names a folder that

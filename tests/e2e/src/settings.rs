@@ -17,6 +17,7 @@ pub struct Settings {
     flags: BTreeMap<&'static str, Vec<String>>,
     environment: Vec<(String, String)>,
     warehouse_url: Option<String>,
+    has_events: bool,
 }
 
 impl Settings {
@@ -24,6 +25,13 @@ impl Settings {
     #[must_use]
     pub fn warehouse(mut self, url: String) -> Self {
         self.warehouse_url = Some(url);
+        self
+    }
+
+    /// Copies events, too.
+    #[must_use]
+    pub const fn with_events(mut self) -> Self {
+        self.has_events = true;
         self
     }
 
@@ -54,6 +62,11 @@ impl Settings {
     /// The warehouse to use instead of a SQLite file.
     pub(crate) fn warehouse_url(&self) -> Option<&str> {
         self.warehouse_url.as_deref()
+    }
+
+    /// Whether events are copied.
+    pub(crate) const fn has_events(&self) -> bool {
+        self.has_events
     }
 
     /// The environment of every process.

@@ -1,5 +1,5 @@
-//! The sources of the suite under test: a folder of CRM exports and a product
-//! API, both of which a test may change while the suite runs.
+//! The sources of the suite under test: a folder of CRM exports, a product API and
+//! a folder of event files, all of which a test may change while the suite runs.
 
 use std::{
     fs,
@@ -22,6 +22,7 @@ pub const API_TOKEN: &str = "e2e-secret-token-4f1c";
 #[derive(Debug)]
 pub struct Sources {
     crm: PathBuf,
+    events: PathBuf,
     address: SocketAddr,
     /// What the product API answers.
     pub book: UsageBook,
@@ -33,14 +34,16 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Starts a product API without records, and makes a folder without exports
-    /// below `folder`.
+    /// Starts a product API without records, and makes folders without exports and
+    /// events below `folder`.
     ///
     /// # Errors
     /// If there is no free port or the folder cannot be made.
     pub async fn start(folder: &Path) -> Result<Self> {
         let crm = folder.join("crm/daily");
+        let events = folder.join("events");
         fs::create_dir_all(&crm)?;
+        fs::create_dir_all(&events)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (book, faults, requests) = (UsageBook::new(), Faults::new(), RequestLog::new());
@@ -52,7 +55,7 @@ impl Sources {
         };
         let shutdown = CancellationToken::new();
         tokio::spawn(serve_api(listener, book.clone(), options, shutdown.clone()));
-        Ok(Self { crm, address, book, faults, requests, _serving: shutdown.drop_guard() })
+        Ok(Self { crm, events, address, book, faults, requests, _serving: shutdown.drop_guard() })
     }
 
     /// The folder of CRM exports, as a URL.
@@ -61,6 +64,14 @@ impl Sources {
     /// If its path is not absolute.
     pub fn crm_url(&self) -> Result<String> {
         folder_url(&self.crm)
+    }
+
+    /// The folder of event files, as a URL.
+    ///
+    /// # Errors
+    /// If its path is not absolute.
+    pub fn events_url(&self) -> Result<String> {
+        folder_url(&self.events)
     }
 
     /// The product API's usage endpoint.
@@ -74,9 +85,15 @@ impl Sources {
     /// # Errors
     /// If it cannot be written.
     pub fn put_export(&self, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
-        let partial = self.crm.with_file_name(name);
-        fs::write(&partial, content)?;
-        Ok(fs::rename(partial, self.crm.join(name))?)
+        put(&self.crm, name, content)
+    }
+
+    /// Delivers a file of events, or replaces one, whole.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn put_events(&self, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
+        put(&self.events, name, content)
     }
 
     /// Delivers what the sources of an invented world know on the morning of `as_of`.
@@ -111,6 +128,13 @@ impl Sources {
         records.push(record.to_owned());
         Ok(self.book.replace_day(day, records)?)
     }
+}
+
+/// Lets a file appear in a folder at once.
+fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
+    let partial = folder.with_file_name(name);
+    fs::write(&partial, content)?;
+    Ok(fs::rename(partial, folder.join(name))?)
 }
 
 /// A folder as a `file://` URL.

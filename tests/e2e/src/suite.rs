@@ -45,13 +45,15 @@ impl Suite {
         let folder = TempDir::new()?;
         let sources = Sources::start(&folder.path().join("sources")).await?;
         let mut suite = Self { sources, layout, settings, processes: BTreeMap::new(), folder };
-        fs::write(suite.pipeline_file(), impatient_pipeline()?)?;
+        fs::write(suite.pipeline_file(), suite.impatient_pipeline()?)?;
         match layout {
             Layout::Standalone => suite.spawn(ACTIVITYCTL, ANY_PORT).await?,
             Layout::Separate => {
                 // The coordinator comes last: it is told where the others listen.
-                for service in SERVICES.into_iter().filter(|service| *service != "coordinator") {
-                    suite.spawn(service, ANY_PORT).await?;
+                for service in suite.services() {
+                    if service != "coordinator" {
+                        suite.spawn(service, ANY_PORT).await?;
+                    }
                 }
                 suite.spawn("coordinator", ANY_PORT).await?;
             }
@@ -102,6 +104,12 @@ impl Suite {
         self.processes.values().map(Process::log).collect()
     }
 
+    /// The services that this suite has.
+    fn services(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let has_events = self.settings.has_events();
+        SERVICES.into_iter().filter(move |service| has_events || *service != "ingest-events")
+    }
+
     fn host_of(&self, service: &'static str) -> &'static str {
         match self.layout {
             Layout::Standalone => ACTIVITYCTL,
@@ -125,7 +133,7 @@ impl Suite {
         if let Some(url) = self.settings.warehouse_url() {
             arguments.extend(["--warehouse-url".to_owned(), url.to_owned()]);
         }
-        for service in SERVICES {
+        for service in self.services() {
             arguments.extend(self.own_arguments(service)?);
         }
         Ok(arguments)
@@ -156,7 +164,10 @@ impl Suite {
             }
         };
         match service {
-            "ingest-crm" => default("--crm-url", self.sources.crm_url()?),
+            "ingest-crm" => {
+                default("--crm-url", self.sources.crm_url()?);
+                default("--crm-archive-url", folder_url(&self.folder.path().join("landing"))?);
+            }
             "ingest-api" => {
                 default("--product-api-url", self.sources.product_api_url());
                 default("--product-api-token", API_TOKEN.to_owned());
@@ -183,7 +194,11 @@ impl Suite {
         self.data().join("warehouse.sqlite")
     }
 
-    fn warehouse_url(&self) -> String {
+    pub(crate) fn landing_folder(&self) -> PathBuf {
+        self.folder.path().join("landing")
+    }
+
+    pub(crate) fn warehouse_url(&self) -> String {
         let embedded = || format!("sqlite://{}", self.warehouse_file().display());
         self.settings.warehouse_url().map_or_else(embedded, str::to_owned)
     }
@@ -232,19 +247,24 @@ impl Suite {
     pub fn stage_service(&self, service: &'static str) -> Result<StageServiceClient<Channel>> {
         Ok(StageServiceClient::new(self.channel(service)?))
     }
-}
 
-/// The built-in pipeline with waits that are no waste of a test's time: before
-/// retries, and for the alert of a coordinator that died over it.
-fn impatient_pipeline() -> Result<String> {
-    let mut yaml = fs::read_to_string(workspace_root().join("services/coordinator/pipeline.yaml"))?;
-    for (patient, impatient) in [
-        ("_backoff: 2s", "_backoff: 20ms"),
-        ("_backoff: 5s", "_backoff: 20ms"),
-        (" timeout: 1m", " timeout: 3s"),
-    ] {
-        ensure!(yaml.contains(patient), "the built-in pipeline has no {patient:?} any more: change this too");
-        yaml = yaml.replace(patient, impatient);
+    /// The shipped pipeline with waits that are no waste of a test's time: before
+    /// retries, and for the alert of a coordinator that died over it.
+    fn impatient_pipeline(&self) -> Result<String> {
+        let shipped = if self.settings.has_events() {
+            "docs/pipelines/with-events.yaml"
+        } else {
+            "services/coordinator/pipeline.yaml"
+        };
+        let mut yaml = fs::read_to_string(workspace_root().join(shipped))?;
+        for (patient, impatient) in [
+            ("_backoff: 2s", "_backoff: 20ms"),
+            ("_backoff: 5s", "_backoff: 20ms"),
+            (" timeout: 1m", " timeout: 3s"),
+        ] {
+            ensure!(yaml.contains(patient), "{shipped} has no {patient:?} any more: change this too");
+            yaml = yaml.replace(patient, impatient);
+        }
+        Ok(yaml)
     }
-    Ok(yaml)
 }

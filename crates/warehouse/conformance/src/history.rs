@@ -255,6 +255,7 @@ impl Export {
             etag: etag.to_owned(),
             effective_on: on,
             bytes: 1,
+            archive_path: None,
         }
     }
 

@@ -324,6 +324,7 @@ pub fn export(effective_on: NaiveDate, etag: &str) -> CrmExport {
         etag: etag.to_owned(),
         effective_on,
         bytes: 100,
+        archive_path: Some(format!("crm/archive/companies_{effective_on}.csv/{etag}.csv")),
     }
 }
 

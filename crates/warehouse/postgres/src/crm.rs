@@ -112,7 +112,8 @@ async fn record_export(
         stored(export.bytes),
         stored(companies),
         delivery.fence.run_id,
-        delivery.now
+        delivery.now,
+        export.archive_path
     )
     .execute(&mut *connection)
     .await

@@ -242,3 +242,18 @@ async fn readers_may_check_a_checksum_themselves() {
     let entry = warehouse.published_days(days(0, 0)).await.unwrap().swap_remove(0);
     assert_eq!(entry.checksum.to_stored(), computed);
 }
+
+#[tokio::test]
+async fn an_export_is_recorded_with_its_copy() {
+    let (database, warehouse) = migrated::open().await;
+    let (first, second) = (export(day(0), "1"), export(day(0), "2"));
+    for (export, hour) in [(first, 1), (second.clone(), 2)] {
+        publish_run(&warehouse, days(0, 0), at(hour), &[(export, vec![company("acme", "Acme")])], &[]).await;
+    }
+    let recorded: Vec<(String, Option<String>)> =
+        sqlx::query_as("SELECT etag, archive_path FROM crm_exports")
+            .fetch_all(&mut connect(&database).await)
+            .await
+            .unwrap();
+    assert_eq!(recorded, [(second.etag, second.archive_path)]);
+}

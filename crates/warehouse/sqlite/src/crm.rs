@@ -310,15 +310,16 @@ async fn record_export(
     let run_id = delivery.fence.run_id.to_string();
     let (bytes, companies) = (stored(export.bytes), stored(companies));
     sqlx::query!(
-        "INSERT OR REPLACE INTO crm_exports (path, effective_on, etag, bytes, companies, run_id, loaded_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT OR REPLACE INTO crm_exports (path, effective_on, etag, bytes, companies, run_id, loaded_at, archive_path)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         export.path,
         export.effective_on,
         export.etag,
         bytes,
         companies,
         run_id,
-        delivery.now
+        delivery.now,
+        export.archive_path
     )
     .execute(&mut *connection)
     .await

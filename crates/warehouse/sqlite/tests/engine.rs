@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
-use warehouse_conformance::scene::{at, day, days, publish_run};
+use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
 use warehouse_core::{ActivityReader, SharedWarehouse};
 use warehouse_sqlite::SqliteWarehouse;
 
@@ -46,4 +46,19 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let applied: Vec<i64> =
         sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut file).await.unwrap();
     assert!(!applied.contains(&known), "nothing was applied: {applied:?}");
+}
+
+#[tokio::test]
+async fn an_export_is_recorded_with_its_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let warehouse: SharedWarehouse = Arc::new(SqliteWarehouse::open(&url).await.unwrap());
+    let (first, second) = (export(day(0), "1"), export(day(0), "2"));
+    for (export, hour) in [(first, 1), (second.clone(), 2)] {
+        publish_run(&warehouse, days(0, 0), at(hour), &[(export, vec![company("acme", "Acme")])], &[]).await;
+    }
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    let recorded: Vec<(String, Option<String>)> =
+        sqlx::query_as("SELECT etag, archive_path FROM crm_exports").fetch_all(&mut file).await.unwrap();
+    assert_eq!(recorded, [(second.etag, second.archive_path)]);
 }

@@ -2,28 +2,39 @@
 
 use chrono::NaiveDate;
 use clap::Args;
-use proto::pipeline::v1::{BackfillRequest, BackfillResponse, Run};
+use proto::{
+    pipeline::v1::{BackfillRequest, BackfillResponse, Run},
+    stage::v1::DateWindow as DateWindowProto,
+};
 use runtime::stage::window_to_proto;
+use tonic::Streaming;
 
 use crate::{
+    commands::backfill_preview,
     connect::{Connection, ServerArgs},
     days::{parse_day, window},
     error::Error,
     follow::{has_ended, success},
-    format::table,
-    output::Output,
+    format::{RowFormat, table},
+    output::{Output, notice},
     progress::RunProgress,
 };
 
 const EXAMPLES: &str = "\
-The days are run in bounded chunks, one run after the other; without --force only those
-that are not published yet, so that an interrupted backfill can simply be started again.
+The days are run in bounded chunks, one run after the other. Without --force only those are
+run that are not published yet, and those whose newest run failed or was cancelled: a backfill
+that stopped is simply started again. One that stopped with --force says how to continue it.
 
-Exit codes: 0 all days are published, 1 the command failed, 2 wrong usage,
-            3 a run failed or was cancelled.
+--dry-run fetches the days from the product API and tells which company-days the backfill
+would add, change or remove: counts for all, old and new values for a sample. It changes
+nothing. CRM exports that are not loaded yet, and audits that would block, are not in it.
+
+Exit codes: 0 all days are published, or the dry run is complete; 1 the command failed,
+            2 wrong usage, 3 a run failed or was cancelled.
 
 Examples:
   activityctl backfill --from 2025-11-01 --to 2026-01-31
+  activityctl backfill --from 2026-01-01 --to 2026-01-31 --force --dry-run
   activityctl backfill --from 2026-01-01 --to 2026-01-31 --force --chunk-days 7";
 
 /// Run the pipeline over past days, and wait for it
@@ -38,13 +49,25 @@ pub struct BackfillArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     to: NaiveDate,
 
-    /// Also run days that are already published
+    /// Run all days, also those that are published already
     #[arg(long)]
     force: bool,
 
     /// At most this many days a run
     #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
     chunk_days: u32,
+
+    /// Tell what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// With --dry-run: old and new values of at most this many company-days
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "dry_run", value_parser = clap::value_parser!(u32).range(..=1000))]
+    sample: u32,
+
+    /// With --dry-run: how to print them. JSON ends with the counts, CSV has the sample alone
+    #[arg(long, value_enum, default_value_t = RowFormat::Table, requires = "dry_run")]
+    format: RowFormat,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -62,42 +85,35 @@ pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Err
         window: Some(window_to_proto(window)),
         force: args.force,
         chunk_days: args.chunk_days,
+        dry_run: args.dry_run,
+        sample_size: args.sample,
     };
+    if args.dry_run {
+        return backfill_preview::run(&connection, request, args.format, output).await;
+    }
     run(&connection, request, output).await
 }
 
-/// Asks for a backfill and waits for its end.
+/// Asks for a backfill and waits for its end. One that does not get there tells
+/// how to continue it.
 ///
 /// # Errors
-/// If the server refuses, the stream breaks or a run does not succeed.
+/// If the server refuses, the stream breaks, the wait is interrupted or a run
+/// does not succeed.
 pub async fn run(
     connection: &Connection,
     request: BackfillRequest,
     output: &mut Output,
 ) -> Result<(), Error> {
-    let failure = |status| connection.failure(status);
-    let mut changes = connection.pipeline().backfill(request).await.map_err(failure)?.into_inner();
-    let mut backfill = Backfill { progress: RunProgress::for_stderr(), runs: Vec::new() };
-    let mut days = (0, 0);
-    let outcome = loop {
-        match changes.message().await {
-            Ok(Some(change)) => {
-                days = (change.days_done, change.days_total);
-                backfill.show(change);
-            }
-            Ok(None) => break Ok(()),
-            Err(status) => break Err(failure(status)),
-        }
-    };
-    output.table(table::runs(&backfill.runs))?;
-    // First of all, because a run without success also ends the stream in an error.
-    backfill.runs.iter().filter(|run| has_ended(run)).try_for_each(success)?;
-    outcome?;
-    if !backfill.runs.iter().all(has_ended) {
-        return Err(Error::Contract("ended before the backfill did"));
+    let asked = request.clone();
+    let answer = connection.pipeline().backfill(request).await;
+    let changes = answer.map_err(|status| connection.failure(status))?.into_inner();
+    let mut backfill = Backfill::new(&asked);
+    let outcome = backfill.follow(changes, connection, output).await;
+    if outcome.is_err() {
+        backfill.continuation(&asked, connection).into_iter().for_each(notice);
     }
-    let (done, total) = days;
-    output.line(format_args!("{done} of {total} days done"))
+    outcome
 }
 
 /// What a backfill has done so far.
@@ -105,20 +121,109 @@ struct Backfill {
     progress: RunProgress,
     /// One entry per run in its newest state.
     runs: Vec<Run>,
+    days: (u32, u32),
+    /// The first day that is not done; empty once all are.
+    next_date: String,
 }
 
 impl Backfill {
+    fn new(asked: &BackfillRequest) -> Self {
+        Self {
+            progress: RunProgress::for_stderr(),
+            runs: Vec::new(),
+            days: (0, 0),
+            next_date: asked.window.as_ref().map(|window| window.start_date.clone()).unwrap_or_default(),
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        mut changes: Streaming<BackfillResponse>,
+        connection: &Connection,
+        output: &mut Output,
+    ) -> Result<(), Error> {
+        let outcome = loop {
+            let change = tokio::select! {
+                change = changes.message() => change,
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted?;
+                    let told = "interrupted: the run that is under way goes on, no further one is started";
+                    return Err(Error::Local(anyhow::anyhow!(told)));
+                }
+            };
+            match change {
+                Ok(Some(change)) => self.show(change),
+                Ok(None) => break Ok(()),
+                Err(status) => break Err(connection.failure(status)),
+            }
+        };
+        output.table(table::runs(&self.runs))?;
+        // First of all, because a run without success also ends the stream in an error.
+        self.runs.iter().filter(|run| has_ended(run)).try_for_each(success)?;
+        outcome?;
+        if !self.runs.iter().all(has_ended) {
+            return Err(Error::Contract("ended before the backfill did"));
+        }
+        let (done, total) = self.days;
+        output.line(format_args!("{done} of {total} days done"))
+    }
+
     fn show(&mut self, change: BackfillResponse) {
+        self.days = (change.days_done, change.days_total);
+        self.next_date = change.next_date;
         let Some(run) = change.run else { return };
         if self.runs.last().is_none_or(|last| last.run_id != run.run_id) {
             let days = table::window(run.window.as_ref());
-            self.progress.note(format_args!(
-                "run {} over {days} ({}/{} days done)",
-                run.run_id, change.days_done, change.days_total
-            ));
+            let (done, total) = self.days;
+            self.progress.note(format_args!("run {} over {days} ({done}/{total} days done)", run.run_id));
         }
         self.progress.show(&run);
         self.runs.retain(|known| known.run_id != run.run_id);
         self.runs.push(run);
+    }
+
+    /// The command that continues the backfill; `None` if nothing is left to do.
+    /// Without force the same days come out as done by themselves.
+    fn continuation(&self, asked: &BackfillRequest, connection: &Connection) -> Option<String> {
+        let DateWindowProto { start_date, end_date } = asked.window.as_ref()?;
+        if self.next_date.is_empty() {
+            return None;
+        }
+        let (from, force) = if asked.force { (&self.next_date, " --force") } else { (start_date, "") };
+        let chunk_days = asked.chunk_days;
+        Some(format!(
+            "continue with: activityctl backfill --from {from} --to {end_date}{force} --chunk-days {chunk_days} \
+             --server {}",
+            connection.server()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_backfill_that_stopped_tells_how_to_continue_it() {
+        let server = ServerArgs { server: "127.0.0.1:1".parse().unwrap() };
+        let connection = Connection::new(&server).unwrap();
+        let days = window(parse_day("2026-01-01").unwrap(), parse_day("2026-01-31").unwrap()).unwrap();
+        let asked = |force| BackfillRequest {
+            window: Some(window_to_proto(days)),
+            force,
+            chunk_days: 7,
+            ..BackfillRequest::default()
+        };
+        let told = |force, next_date: &str| {
+            let stopped = Backfill { next_date: next_date.to_owned(), ..Backfill::new(&asked(force)) };
+            stopped.continuation(&asked(force), &connection)
+        };
+        let rest = "--chunk-days 7 --server http://127.0.0.1:1";
+        let command = |from: &str, force: &str| {
+            Some(format!("continue with: activityctl backfill --from {from} --to 2026-01-31{force} {rest}"))
+        };
+        assert_eq!(told(true, "2026-01-15"), command("2026-01-15", " --force"));
+        assert_eq!(told(false, "2026-01-15"), command("2026-01-01", ""));
+        assert_eq!(told(true, ""), None);
     }
 }

@@ -1,12 +1,15 @@
-//! The commands that talk to a running server, a module each.
+//! The commands, a module each.
 
 pub mod activity;
 pub mod backfill;
+pub mod backfill_preview;
 pub mod cancel;
 pub mod churn;
 pub mod freshness;
+pub mod migrate;
 pub mod retry;
 pub mod runs;
 pub mod sample;
 pub mod trigger;
+pub mod verify;
 pub mod watch;

@@ -47,7 +47,8 @@ impl<W: Write> std::fmt::Debug for CsvRows<W> {
     }
 }
 
-fn fields(row: &CompanyActivity) -> [String; COLUMNS.len()] {
+/// The columns as text; empty for NULL.
+pub(crate) fn fields(row: &CompanyActivity) -> [String; COLUMNS.len()] {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     [
         row.company_id.clone(),

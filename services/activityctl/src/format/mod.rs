@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod json;
+pub mod preview;
 pub mod table;
 pub mod value;
 

@@ -1,5 +1,9 @@
 //! Tables for people.
 
+mod preview;
+
+pub use preview::{preview_counts, preview_sample};
+
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{HumanBytes, HumanCount};
 use proto::{
@@ -9,6 +13,7 @@ use proto::{
 };
 
 use crate::{
+    commands::verify::{Content, Difference},
     format::value::{elapsed, human_duration, run_state, run_trigger, stage_state, to_the_second},
     output::printable,
 };
@@ -199,6 +204,23 @@ pub fn freshness(freshness: &GetFreshnessResponse) -> Table {
         table.add_row([Cell::new(name), value]);
     }
     arranged(table)
+}
+
+/// Days that are not what their publish left behind.
+#[must_use]
+pub fn differences<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> Table {
+    let mut table = with_header(["DAY", "LEDGER ROWS", "ROWS", "LEDGER CHECKSUM", "CHECKSUM"]);
+    for Difference { day, ledger, found } in differences {
+        let of_ledger = |text: fn(&Content) -> String| ledger.as_ref().map_or_else(|| NULL.to_owned(), text);
+        table.add_row([
+            Cell::new(day),
+            number(of_ledger(|content| content.rows.to_string())),
+            number(found.rows),
+            Cell::new(of_ledger(|content| content.checksum.to_string())),
+            Cell::new(found.checksum),
+        ]);
+    }
+    unbroken(table)
 }
 
 /// A run's days as people write them.

@@ -1,13 +1,14 @@
 //! `activityctl standalone`: every service in one process on one port.
 
 mod data_folder;
+mod events;
 mod stage_router;
 mod suite;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use runtime::{Context, RuntimeArgs, ServerOptions, start_and_serve};
+use runtime::{Context, LogWriter, Process, RuntimeArgs, ServerOptions, start_and_serve};
 use tracing::info;
 
 pub use data_folder::DataFolder;
@@ -18,8 +19,9 @@ use crate::error::Error;
 
 const EXAMPLES: &str = "\
 Everything that is not asked for elsewhere lives in the data folder: the warehouse (SQLite),
-CRM exports to pick up (crm/daily/*.csv) and landed usage (landing/). One process at a time
-can use a data folder. SIGINT and SIGTERM end it; what was interrupted goes on after a restart.
+CRM exports to pick up (crm/daily/*.csv), and what was landed of both sources (landing/). One
+process at a time can use a data folder. SIGINT and SIGTERM end it; what was interrupted goes
+on after a restart.
 
 Every flag can also be given as an environment variable of its name in capitals.
 
@@ -72,10 +74,14 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
     Ok(start_and_serve(assemble(suite, &context), options, context.clone()).await?)
 }
 
-/// Starts the logs that `args` ask for.
-///
-/// # Errors
-/// If the filter makes no sense.
-pub fn init_telemetry(args: &StandaloneArgs) -> Result<(), Error> {
-    Ok(runtime::init_telemetry(&args.runtime.telemetry)?)
+/// The process that `args` ask for.
+#[must_use]
+pub fn process(args: &StandaloneArgs, context: &Context) -> Process {
+    Process {
+        name: "standalone",
+        telemetry: args.runtime.telemetry.clone(),
+        log_writer: LogWriter::stdout(),
+        admin_listen: args.runtime.admin_listen,
+        context: context.clone(),
+    }
 }

@@ -4,22 +4,22 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Arg, Args};
-use domain::run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
-use proto::{
-    notifier::v1::notifier_service_server, stage::v1::stage_service_server,
-    stage::v1::stage_service_server::StageServiceServer,
+use domain::run::{
+    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS, STAGE_VALIDATE,
 };
+use proto::stage::v1::stage_service_server::{self, StageServiceServer};
 use runtime::{BackgroundTask, Context, GrpcRoutes, Service};
 use tokio_util::sync::CancellationToken;
 use runtime::Channel;
 
-use super::{DataFolder, StageRouter};
+use super::{DataFolder, StageRouter, events};
 
 /// The services' own options, and where the warehouse is.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 #[command(
     mut_arg("crm_url", |arg| default_help(arg, "<DATA_DIR>/crm/daily/")),
+    mut_arg("crm_archive_url", |arg| default_help(arg, "<DATA_DIR>/landing/")),
     mut_arg("landing_url", |arg| default_help(arg, "<DATA_DIR>/landing/")),
 )]
 pub struct SuiteOptions {
@@ -34,6 +34,10 @@ pub struct SuiteOptions {
     #[command(flatten, next_help_heading = "Product API")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub ingest_api: ingest_api::Options,
+
+    #[command(flatten, next_help_heading = "Events (optional)")]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub ingest_events: ingest_events::Options,
 
     #[command(flatten, next_help_heading = "Audits")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
@@ -69,6 +73,9 @@ impl SuiteOptions {
         if self.ingest_crm.crm_url.is_none() {
             self.ingest_crm.crm_url = Some(folder.folder_url("crm/daily")?);
         }
+        if self.ingest_crm.crm_archive_url.is_none() {
+            self.ingest_crm.crm_archive_url = Some(folder.folder_url("landing")?);
+        }
         if self.ingest_api.landing_url.is_none() {
             self.ingest_api.landing_url = Some(folder.folder_url("landing")?);
         }
@@ -86,30 +93,37 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let warehouse = warehouse::open(url).await.context("cannot open the warehouse")?;
     let ingest_crm = ingest_crm::assemble(options.ingest_crm, Arc::clone(&warehouse), context)?;
     let ingest_api = ingest_api::assemble(options.ingest_api, Arc::clone(&warehouse), context)?;
+    let pipeline = options.coordinator.pipeline()?;
+    let ingest_events = events::assemble(options.ingest_events, &pipeline, Arc::clone(&warehouse), context)?;
     let transform = transform::assemble(options.transform, Arc::clone(&warehouse), context)?;
     let notifier = notifier::assemble(&options.notifier, Arc::clone(&warehouse), context)?;
     let activity = activity::assemble(Arc::clone(&warehouse), context);
 
     let mut inside = InProcess::default();
-    let crm_stages = inside.serve(&ingest_crm, stage_service_server::SERVICE_NAME)?;
-    let api_stages = inside.serve(&ingest_api, stage_service_server::SERVICE_NAME)?;
-    let fact_stages = inside.serve(&transform, stage_service_server::SERVICE_NAME)?;
-    let alerts = inside.serve(&notifier, notifier_service_server::SERVICE_NAME)?;
-    let router = StageRouter::default()
+    let crm_stages = inside.serve(&ingest_crm)?;
+    let api_stages = inside.serve(&ingest_api)?;
+    let fact_stages = inside.serve(&transform)?;
+    let alerts = inside.serve(&notifier)?;
+    let mut router = StageRouter::default()
         .with_executor(&[STAGE_COPY_CRM_CSV], &crm_stages)
         .with_executor(&[STAGE_CALL_PRODUCT_API], &api_stages)
         .with_executor(&[STAGE_BUILD_FACT, STAGE_VALIDATE], &fact_stages);
-    let stages =
-        [(ingest_crm.name, crm_stages), (ingest_api.name, api_stages), (transform.name, fact_stages)];
-    let connections = coordinator::Connections {
-        stages: HashMap::from(stages.map(|(name, channel)| (name.to_owned(), channel))),
-        notifier: Some(alerts),
-    };
+    let mut stages = HashMap::from([
+        (ingest_crm.name.to_owned(), crm_stages),
+        (ingest_api.name.to_owned(), api_stages),
+        (transform.name.to_owned(), fact_stages),
+    ]);
+    if let Some(service) = &ingest_events {
+        let event_stages = inside.serve(service)?;
+        router = router.with_executor(&[STAGE_COPY_EVENTS], &event_stages);
+        stages.insert(service.name.to_owned(), event_stages);
+    }
+    let connections = coordinator::Connections { stages, notifier: Some(alerts) };
     let coordinator = coordinator::assemble(options.coordinator, connections, warehouse, context)?;
 
     let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));
     add(&mut suite, inside.outliving(coordinator));
-    for service in [ingest_crm, ingest_api, transform, notifier, activity] {
+    for service in [ingest_crm, ingest_api, transform, notifier, activity].into_iter().chain(ingest_events) {
         add(&mut suite, service);
     }
     Ok(suite)
@@ -131,12 +145,10 @@ struct InProcess {
 }
 
 impl InProcess {
-    /// Serves one gRPC service of `service`, and returns a channel to it.
-    fn serve(&mut self, service: &Service, grpc_name: &str) -> anyhow::Result<Channel> {
-        let grpc = service.grpc.iter().find(|grpc| grpc.name == grpc_name);
-        let grpc = grpc.with_context(|| format!("{} does not serve {grpc_name}", service.name))?;
-        let (channel, task) =
-            runtime::channel::in_process(service.name, grpc.routes.clone(), self.stop.clone())?;
+    /// Serves all that `service` does over gRPC, and returns a channel to it.
+    fn serve(&mut self, service: &Service) -> anyhow::Result<Channel> {
+        let routes = GrpcRoutes::merge(&service.grpc);
+        let (channel, task) = runtime::channel::in_process(service.name, routes, self.stop.clone())?;
         self.tasks.push(task);
         Ok(channel)
     }

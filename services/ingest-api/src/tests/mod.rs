@@ -4,6 +4,7 @@ mod broken_answers;
 mod fetching;
 mod landed_files;
 mod pipeline;
+mod previewing;
 mod reconciling;
 mod scripted_api;
 mod setup;

@@ -11,11 +11,14 @@ use domain::{
     DateWindow, Progress, RunState, RunTrigger,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
 };
+use proto::reconciliation::v1::reconciliation_service_client::ReconciliationServiceClient;
 use runtime::{
-    Clock, Context, Service,
+    Clock, Context, GrpcRoutes, Service,
     stage::{StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use runtime::Channel;
 use uuid::Uuid;
 use warehouse::{Fence, NewRun, NewStage, SharedWarehouse, StageFailure, WindowChoice};
 
@@ -49,6 +52,17 @@ impl Pipeline {
         options.landing_url = Some(self.landing_url());
         let context = Context { clock: Arc::new(StoppedClock), ..Context::new() };
         crate::assemble(options, Arc::clone(&self.warehouse), &context).unwrap()
+    }
+
+    /// A client of the service, and what serves it.
+    pub(super) fn reconciliation(
+        &self,
+        server: &ScriptedApi,
+    ) -> (ReconciliationServiceClient<Channel>, AbortOnDropHandle<anyhow::Result<()>>) {
+        let routes = GrpcRoutes::merge(&self.service(server).grpc);
+        let (channel, task) = runtime::channel::in_process("test", routes, CancellationToken::new()).unwrap();
+        let serving = AbortOnDropHandle::new(tokio::spawn(task.run));
+        (ReconciliationServiceClient::new(channel), serving)
     }
 
     pub(super) fn stage(&self, server: &ScriptedApi, flags: &[&str]) -> ProductApiStage {

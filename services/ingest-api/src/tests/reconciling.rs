@@ -3,9 +3,8 @@
 use domain::DateWindow;
 use proto::reconciliation::v1::{
     Mismatch, ReconcileRequest, ReconcileResponse, ReconciliationSummary, UsageNumbers,
-    reconcile_response::Update, reconciliation_service_client::ReconciliationServiceClient,
+    reconcile_response::Update,
 };
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic::{Code, Status};
 
 use super::{
@@ -37,20 +36,13 @@ async fn reconcile(
     company_ids: &[&str],
     end_date: &str,
 ) -> Result<Vec<Update>, Status> {
-    let grpc = pipeline.service(server).grpc.into_iter();
-    let routes = grpc
-        .filter(|grpc| grpc.name.ends_with("ReconciliationService"))
-        .map(|grpc| grpc.routes)
-        .next()
-        .unwrap();
-    let (channel, task) = runtime::channel::in_process("test", routes, CancellationToken::new()).unwrap();
-    let _serving = AbortOnDropHandle::new(tokio::spawn(task.run));
+    let (mut client, _serving) = pipeline.reconciliation(server);
     let request = ReconcileRequest {
         company_ids: company_ids.iter().map(ToString::to_string).collect(),
         start_date: DAY.to_owned(),
         end_date: end_date.to_owned(),
     };
-    let mut stream = ReconciliationServiceClient::new(channel).reconcile(request).await?.into_inner();
+    let mut stream = client.reconcile(request).await?.into_inner();
     let mut updates = Vec::new();
     while let Some(ReconcileResponse { update }) = stream.message().await? {
         updates.extend(update);

@@ -1,7 +1,9 @@
 //! What the stage promises, on a real warehouse.
 
 use std::{
+    collections::BTreeSet,
     fs,
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -18,7 +20,10 @@ use runtime::{
 };
 use tempfile::TempDir;
 use warehouse::Fence;
-use warehouse_conformance::scene::{HeldRun, at, hold_run};
+use warehouse_conformance::{
+    observed::interrupted_after,
+    scene::{HeldRun, at, hold_run},
+};
 
 use super::*;
 
@@ -42,13 +47,16 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let warehouse =
             warehouse::open(&format!("sqlite://{}/w.sqlite", folder.path().display())).await.unwrap();
+        let storage =
+            |name: &str| Storage::open(&format!("file://{}/{name}/", folder.path().display())).unwrap();
         let stage = FileStage {
-            storage: Storage::open(&format!("file://{}/crm/", folder.path().display())).unwrap(),
+            storage: storage("crm"),
             warehouse: Arc::clone(&warehouse),
             clock: Arc::new(FixedClock),
             max_file_bytes: 10_000,
             loader: CopyCrmCsv {
                 warehouse: Arc::clone(&warehouse),
+                archive: Archive::new(storage("landing"), &storage("crm")).unwrap(),
                 effective_offset_days: 0,
                 limits: SnapshotLimits { max_shrink_share: 0.5 },
             },
@@ -84,6 +92,14 @@ impl Scene {
         rows.into_iter().map(|row| (row.origin, row.line, row.reason, row.raw)).collect()
     }
 
+    /// The copies of a file: where they are, and what they hold.
+    fn copies(&self, path: &str) -> Vec<(PathBuf, String)> {
+        let folder = self.folder.path().join("landing/crm/archive").join(path);
+        let Ok(entries) = fs::read_dir(folder) else { return vec![] };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+    }
+
     /// Whether the file, as it is now, is loaded with this effective day.
     async fn is_loaded(&self, path: &str, effective_on: &str) -> bool {
         let file = self.stage.storage.info(path).await.unwrap().unwrap();
@@ -92,6 +108,7 @@ impl Scene {
             etag: file.etag,
             effective_on: date(effective_on),
             bytes: file.size,
+            archive_path: None,
         };
         self.warehouse.has_crm_export(&export).await.unwrap()
     }
@@ -211,14 +228,21 @@ async fn a_bad_file_is_refused_whole_and_named_while_the_others_are_loaded() {
     assert_eq!(error.kind, FailureKind::InvalidInput);
     for expected in [
         "4 of 6 CRM exports refused, the others are loaded; ",
-        "; b_2026-02-02.csv: line 3: the record that begins here has a quote that is never closed; ",
+        "; b_2026-02-02.csv: line 3: the record that begins here has a quote that is never closed (a copy is kept as crm/archive/b_2026-02-02.csv/",
         "; c_2026-02-03.csv: 1 companies, 50 % fewer than the 2 of the snapshot of 2026-02-01",
-        "; d_2026-02-04.csv: line 2: there is no column company_id, only id, name; ",
+        "; d_2026-02-04.csv: line 2: there is no column company_id, only id, name (a copy is kept as crm/archive/d_2026-02-04.csv/",
         "; e_2026-02-05.csv: the file has 10001 bytes, more than the 10000 of --crm-max-file-bytes",
     ] {
         assert!(error.message.contains(expected), "{expected:?} is not in {}", error.message);
     }
-    assert_eq!(scene.quarantine().await, [], "nothing of a refused file is kept");
+    assert_eq!(scene.quarantine().await, [], "no row of a refused file is kept");
+    for (copy, content) in scene.copies("b_2026-02-02.csv") {
+        let name = copy.file_name().unwrap().to_str().unwrap();
+        assert!(error.message.contains(name), "{name} is not in {}", error.message);
+        assert!(content.contains("never closed"), "{content}");
+    }
+    assert_eq!(scene.copies("b_2026-02-02.csv").len(), 1);
+    assert_eq!(scene.copies("e_2026-02-05.csv"), [], "what is too long is not even read");
     for (path, effective_on, expected) in [
         ("a_2026-02-01.csv", "2026-02-01", true),
         ("b_2026-02-02.csv", "2026-02-02", false),
@@ -293,6 +317,62 @@ async fn progress_counts_files_rows_and_bytes() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_overwritten_leaves_a_copy_of_each_content() {
+    let scene = Scene::new().await;
+    let path = "2026/companies_2026-02-01.csv";
+    scene.write(path, GOOD);
+    scene.execute("2026-02-03").await.unwrap();
+    let overwritten = "company_id,name\r\nacme,\"Acme\r\nInc\"\r\n";
+    scene.write(path, overwritten);
+    scene.execute("2026-02-03").await.unwrap();
+    let contents: BTreeSet<String> = scene.copies(path).into_iter().map(|(_, content)| content).collect();
+    assert_eq!(contents, BTreeSet::from([GOOD.to_owned(), overwritten.to_owned()]));
+}
+
+#[tokio::test]
+async fn a_copy_that_is_there_already_is_loaded_and_not_overwritten() {
+    let scene = Scene::new().await;
+    scene.write("companies_2026-02-01.csv", GOOD);
+    let file = scene.stage.storage.info("companies_2026-02-01.csv").await.unwrap().unwrap();
+    let chunks = scene.stage.storage.read(&file).await.unwrap();
+    let copy = scene.stage.loader.archive.keep(&file, chunks).await.unwrap();
+    let path = scene.folder.path().join("landing").join(copy.path);
+    // Told apart from the source, so as to see which of the two is loaded.
+    fs::write(&path, "company_id,name\nacme,Acme\n").unwrap();
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+
+    let outcome = scene.execute("2026-02-03").await.unwrap();
+    assert_eq!(outcome.counters.rows_read, 1);
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), modified);
+    assert_eq!(scene.copies("companies_2026-02-01.csv").len(), 1);
+}
+
+#[tokio::test]
+async fn a_stage_that_ends_anywhere_leaves_a_whole_copy_or_none() {
+    let scene = Scene::new().await;
+    scene.write("companies_2026-02-01.csv", GOOD);
+    let mut copies = vec![];
+    for polls in 1.. {
+        let run = scene.hold("2026-02-03").await;
+        let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+        let stage = scene.stage.execute(call(&run, &fence), Arc::new(|_| ()));
+        let outcome = interrupted_after(polls, stage).await;
+        run.settle(&fence).await;
+        run.cancel().await;
+        copies.push(scene.copies("companies_2026-02-01.csv").len());
+        for (_, content) in scene.copies("companies_2026-02-01.csv") {
+            assert_eq!(content, GOOD, "after {polls} polls");
+        }
+        if let Some(outcome) = outcome {
+            outcome.unwrap();
+            break;
+        }
+    }
+    assert!(copies.is_sorted() && copies.first() == Some(&0) && copies.last() == Some(&1), "{copies:?}");
+    assert!(scene.is_loaded("companies_2026-02-01.csv", "2026-02-01").await);
+}
+
+#[tokio::test]
 async fn a_call_out_of_order_changes_nothing() {
     let scene = Scene::new().await;
     scene.write("companies_2026-02-01.csv", GOOD);
@@ -302,4 +382,5 @@ async fn a_call_out_of_order_changes_nothing() {
     let error = scene.stage.execute(call(&run, &fence), Arc::new(|_| ())).await.unwrap_err();
     assert_eq!(error.kind, FailureKind::FailedPrecondition);
     assert!(!scene.is_loaded("companies_2026-02-01.csv", "2026-02-01").await);
+    assert_eq!(scene.copies("companies_2026-02-01.csv"), []);
 }

@@ -1,6 +1,6 @@
 //! The suite on object storage, as in production.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use e2e::{
     azurite::Azurite,
     runs::counters,
@@ -22,6 +22,7 @@ async fn exports_are_read_from_and_raw_records_land_in_blob_storage() -> Result<
     }
     let settings = Settings::default()
         .flag("ingest-crm", "--crm-url", "az://raw-data/crm/daily/")
+        .flag("ingest-crm", "--crm-archive-url", "az://raw-data/")
         .flag("ingest-api", "--landing-url", "az://raw-data/")
         .variable("AZURE_STORAGE_CONNECTION_STRING", &azurite.connection_string());
     let suite = Suite::start(Layout::Standalone, settings).await?;
@@ -33,6 +34,16 @@ async fn exports_are_read_from_and_raw_records_land_in_blob_storage() -> Result<
     assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
     assert_eq!(counters(&run, domain::run::STAGE_COPY_CRM_CSV)?.rows_read, 7);
     suite.fact(vector.window).await?.must_equal(&vector.expected)?;
+
+    // Every export that was loaded has its copy, byte for byte.
+    let copies: Vec<_> = container.list(Some(&Path::from("crm/archive"))).try_collect().await?;
+    assert_eq!(copies.len(), vector.exports.len(), "{copies:#?}");
+    for (name, content) in &vector.exports {
+        let folder = Path::from(format!("crm/archive/{name}"));
+        let copy = copies.iter().find(|copy| copy.location.prefix_matches(&folder));
+        let copy = &copy.with_context(|| format!("there is no copy of {name}"))?.location;
+        assert_eq!(container.get(copy).await?.bytes().await?, content.as_bytes(), "{name}");
+    }
 
     // What was landed is what the API answered, a record a line, under the seed's names.
     for day in vector.window.days() {

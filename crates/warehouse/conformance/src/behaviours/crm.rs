@@ -120,6 +120,7 @@ pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWare
         etag: etag.to_owned(),
         effective_on: day(offset),
         bytes: 100,
+        archive_path: None,
     };
     let run = hold_run(&warehouse, days(0, 7), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;

@@ -1,0 +1,156 @@
+//! `activityctl backfill --dry-run`
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use proto::{
+    pipeline::v1::{BackfillRequest, BackfillResponse},
+    reconciliation::v1::{CompanyDayChange, PreviewSummary, preview_response::Update},
+    stage::v1::StageProgress,
+};
+
+use crate::{
+    connect::Connection,
+    error::Error,
+    format::{RowFormat, json, preview, table},
+    output::{Output, has_interactive_stderr, notice, printable},
+};
+
+const UNITS: &str = "  {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}";
+
+/// Asks what a backfill would change, and prints it.
+///
+/// # Errors
+/// If the server refuses, the stream breaks or the result cannot be written.
+pub async fn run(
+    connection: &Connection,
+    request: BackfillRequest,
+    format: RowFormat,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let failure = |status| connection.failure(status);
+    let mut found = connection.pipeline().backfill(request).await.map_err(failure)?.into_inner();
+    let mut progress = UnitProgress::for_stderr();
+    let (mut sample, mut summary, mut days) = (Vec::new(), None, (0, 0));
+    while let Some(BackfillResponse { days_done, days_total, preview, .. }) =
+        found.message().await.map_err(failure)?
+    {
+        days = (days_done, days_total);
+        match preview.and_then(|preview| preview.update) {
+            Some(Update::Progress(step)) => progress.show(&step),
+            Some(Update::Change(change)) => sample.push(change),
+            Some(Update::Summary(outcome)) => summary = Some(outcome),
+            // A kind of update that a newer server knows, or no day to run.
+            None => {}
+        }
+    }
+    progress.end();
+    match (summary, days) {
+        (Some(summary), _) => print(&sample, &summary, format, output),
+        (None, (done, total)) if done == total && total > 0 => {
+            notice(format_args!("all {total} days are published: there is nothing to run without --force"));
+            Ok(())
+        }
+        _ => Err(Error::Contract("ended before the preview did")),
+    }
+}
+
+fn print(
+    sample: &[CompanyDayChange],
+    summary: &PreviewSummary,
+    format: RowFormat,
+    output: &mut Output,
+) -> Result<(), Error> {
+    match format {
+        RowFormat::Table => {
+            output.table(table::preview_counts(summary))?;
+            if !sample.is_empty() {
+                output.line("")?;
+                output.table(table::preview_sample(sample))?;
+            }
+        }
+        RowFormat::Json => {
+            for change in sample {
+                json::write_line(output.writer(), &preview::ChangeJson::from(change))?;
+            }
+            json::write_line(output.writer(), &preview::SummaryJson::from(summary))?;
+        }
+        RowFormat::Csv => preview::write_csv(output.writer(), sample)?,
+    }
+    output.flush()?;
+    let total = summary.total.unwrap_or_default();
+    notice(format_args!(
+        "nothing was changed; the backfill would add {}, change {} and remove {} company-days",
+        HumanCount(total.new_rows),
+        HumanCount(total.changed_rows),
+        HumanCount(total.gone_rows),
+    ));
+    summary.remarks.iter().for_each(|remark| notice(printable(remark)));
+    Ok(())
+}
+
+/// How far something has got that is done in units: a bar on a terminal, a line
+/// at the beginning and the end of each phase elsewhere.
+#[derive(Debug)]
+struct UnitProgress {
+    bar: Option<ProgressBar>,
+    told: Option<(u64, bool)>,
+}
+
+impl UnitProgress {
+    fn for_stderr() -> Self {
+        let bar = has_interactive_stderr().then(|| {
+            let style = ProgressStyle::with_template(UNITS).unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::no_length().with_style(style.progress_chars("━╸─"))
+        });
+        Self { bar, told: None }
+    }
+
+    fn show(&mut self, step: &StageProgress) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(step.units_total);
+            bar.set_position(step.units_done);
+            bar.set_message(printable(&step.activity));
+        } else {
+            self.changes(step).into_iter().for_each(notice);
+        }
+    }
+
+    /// The line that is new since the last step.
+    fn changes(&mut self, step: &StageProgress) -> Option<String> {
+        let now = Some((step.units_total, step.units_done == step.units_total));
+        let is_new = self.told != now;
+        self.told = now;
+        let line = || format!("{}/{} {}", step.units_done, step.units_total, printable(&step.activity));
+        is_new.then(line)
+    }
+
+    fn end(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_told_at_its_beginning_and_its_end() {
+        let mut progress = UnitProgress { bar: None, told: None };
+        let step = |units_done, units_total, activity: &str| StageProgress {
+            units_done,
+            units_total,
+            activity: activity.to_owned(),
+            ..StageProgress::default()
+        };
+        let lines: Vec<String> = [
+            step(0, 3, "2026-01-01 page 1"),
+            step(2, 3, "2026-01-02 compared"),
+            step(3, 3, "2026-01-03 compared"),
+            step(1, 2, "computing days"),
+        ]
+        .iter()
+        .filter_map(|step| progress.changes(step))
+        .collect();
+        assert_eq!(lines, ["0/3 2026-01-01 page 1", "3/3 2026-01-03 compared", "1/2 computing days"]);
+        ProgressStyle::with_template(UNITS).unwrap();
+    }
+}

@@ -1,0 +1,94 @@
+//! `activityctl migrate`
+
+use anyhow::Context as _;
+use clap::Args;
+use warehouse::MigrationReport;
+
+use crate::{error::Error, output::Output};
+
+const EXAMPLES: &str = "\
+Migrations only ever add to the schema, and each is applied once: run it as often as you
+like, also from several processes at the same time. Services do the same when they start;
+running it beforehand keeps that from them, and lets them do without the right to change
+the schema.
+
+Examples:
+  activityctl migrate --warehouse-url postgres://owner:password@db:5432/activity
+  activityctl migrate --warehouse-url sqlite:///var/lib/activity/warehouse.sqlite";
+
+/// Which warehouse to work on.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct WarehouseArgs {
+    /// The warehouse: sqlite:///path/to/file, or postgres://user:password@host:5432/database
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
+    pub warehouse_url: String,
+}
+
+/// Create a warehouse's schema, or bring it up to date
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    warehouse: WarehouseArgs,
+}
+
+/// Brings the schema up to date and tells what that took.
+///
+/// # Errors
+/// If the warehouse cannot be reached or migrated.
+pub async fn execute(args: &MigrateArgs, output: &mut Output) -> Result<(), Error> {
+    let report =
+        warehouse::migrate(&args.warehouse.warehouse_url).await.context("cannot migrate the warehouse")?;
+    tell(&report, output)
+}
+
+fn tell(report: &MigrationReport, output: &mut Output) -> Result<(), Error> {
+    match report.version_before {
+        Some(version) => output.line(format_args!("schema version before: {version}"))?,
+        None => output.line("schema version before: none")?,
+    }
+    for migration in &report.applied {
+        output.line(format_args!("applied {migration}"))?;
+    }
+    if report.applied.is_empty() {
+        output.line("nothing to apply")?;
+    }
+    output.line(format_args!("schema version now: {}", report.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Captured;
+
+    async fn told(url: &str) -> String {
+        let captured = Captured::default();
+        let args = MigrateArgs { warehouse: WarehouseArgs { warehouse_url: url.to_owned() } };
+        execute(&args, &mut captured.output()).await.unwrap();
+        captured.text()
+    }
+
+    #[tokio::test]
+    async fn a_migration_tells_what_it_found_and_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/new/warehouse.sqlite", folder.path().display());
+        let first = told(&url).await;
+        assert!(first.starts_with("schema version before: none\napplied 0001_foundation\n"), "{first}");
+        let again = told(&url).await;
+        let version = again.lines().next().unwrap().trim_start_matches("schema version before: ");
+        assert_eq!(
+            again,
+            format!("schema version before: {version}\nnothing to apply\nschema version now: {version}\n")
+        );
+        assert!(first.ends_with(&format!("schema version now: {version}\n")), "{first}");
+    }
+
+    #[tokio::test]
+    async fn a_location_without_an_engine_is_refused() {
+        let args = MigrateArgs { warehouse: WarehouseArgs { warehouse_url: "mysql://db".to_owned() } };
+        let error = execute(&args, &mut Captured::default().output()).await.unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.to_string().contains("names no known engine"), "{error}");
+    }
+}

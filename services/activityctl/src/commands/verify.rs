@@ -1,0 +1,203 @@
+//! `activityctl verify`
+
+use anyhow::Context as _;
+use chrono::NaiveDate;
+use clap::Args;
+use domain::{Checksum, DateWindow};
+use futures::TryStreamExt;
+use warehouse::{ActivityQuery, SharedWarehouse};
+
+use super::migrate::WarehouseArgs;
+use crate::{
+    day_progress::DayProgress,
+    days::{parse_day, window},
+    error::Error,
+    format::table,
+    output::Output,
+};
+
+const EXAMPLES: &str = "\
+Reads every published row, day by day, and compares their number and their checksum with
+what the ledger says the publish left behind. It finds what was changed by anything else,
+and it looks at one state per day, so runs may go on meanwhile. Like every service it
+brings the warehouse's schema up to date first.
+
+Exit codes: 0 every day is as it was published, 1 some day differs or the command failed,
+            2 wrong usage.
+
+Examples:
+  activityctl verify --warehouse-url postgres://user:password@db:5432/activity
+  activityctl verify --warehouse-url sqlite:///data/warehouse.sqlite --from 2026-01-01 --to 2026-01-31";
+
+/// Compare published rows with the ledger of what was published
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    warehouse: WarehouseArgs,
+
+    /// The first UTC day [default: the first published one]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    from: Option<NaiveDate>,
+
+    /// The last UTC day, included [default: the last published one]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    to: Option<NaiveDate>,
+}
+
+/// What a day holds: its rows, and their checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Content {
+    /// How many rows.
+    pub rows: i64,
+    /// What they hold.
+    pub checksum: Checksum,
+}
+
+/// A day that is not what its publish left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference {
+    /// The day.
+    pub day: NaiveDate,
+    /// What the ledger says; `None` if it has no such day.
+    pub ledger: Option<Content>,
+    /// What is there.
+    pub found: Content,
+}
+
+/// Verifies the published days.
+///
+/// # Errors
+/// If a day differs, or the warehouse cannot be read.
+pub async fn execute(args: &VerifyArgs, output: &mut Output) -> Result<(), Error> {
+    let warehouse =
+        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
+    let Some(freshness) = warehouse.freshness().await.context("cannot read the ledger")? else {
+        return output.line("nothing is published yet");
+    };
+    let first = args.from.unwrap_or(freshness.oldest);
+    let window = window(first, args.to.unwrap_or(freshness.newest.activity_date.max(first)))?;
+    verify(&warehouse, window, output).await
+}
+
+async fn verify(warehouse: &SharedWarehouse, window: DateWindow, output: &mut Output) -> Result<(), Error> {
+    let progress = DayProgress::for_stderr(window);
+    let (mut days, mut differences) = (0, Vec::new());
+    for day in window.days() {
+        let (ledger, found) = contents(warehouse, day).await.with_context(|| format!("cannot read {day}"))?;
+        days += usize::from(ledger.is_some());
+        if ledger.unwrap_or_default() != found {
+            differences.push(Difference { day, ledger, found });
+        }
+        progress.show(day, &format!("{} days differ", differences.len()));
+    }
+    progress.end();
+    if differences.is_empty() {
+        return output.line(format_args!("{days} days verified"));
+    }
+    output.table(table::differences(&differences))?;
+    Err(Error::Differs { differing: differences.len(), days: window.days().count() })
+}
+
+/// What the ledger says of a day and what is there, from one consistent state.
+async fn contents(
+    warehouse: &SharedWarehouse,
+    day: NaiveDate,
+) -> warehouse::Result<(Option<Content>, Content)> {
+    let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None };
+    let mut export = warehouse.export_facts(&query).await?;
+    let mut found = Content::default();
+    while let Some(row) = export.rows.try_next().await? {
+        found.rows += 1;
+        found.checksum.toggle(&row);
+    }
+    let ledger = export.publication.map(|entry| Content { rows: entry.row_count, checksum: entry.checksum });
+    Ok((ledger, found))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+    use warehouse_conformance::scene::{at, day, days, publish_run};
+
+    use super::*;
+    use crate::output::Captured;
+
+    /// Three days of two companies.
+    async fn publish(folder: &Path) -> String {
+        let url = format!("sqlite://{}/warehouse.sqlite", folder.display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let usage = [(day(0), vec![("acme", 1, 5), ("bolt", 2, 7)])];
+        publish_run(&warehouse, days(0, 2), at(1), &[], &usage).await;
+        url
+    }
+
+    async fn change(url: &str, statement: &'static str) {
+        let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+        file.execute(statement).await.unwrap();
+        file.close().await.unwrap();
+    }
+
+    async fn verified(url: &str, from: Option<i64>, to: Option<i64>) -> (Result<(), Error>, Vec<String>) {
+        let captured = Captured::default();
+        let warehouse = WarehouseArgs { warehouse_url: url.to_owned() };
+        let args = VerifyArgs { warehouse, from: from.map(day), to: to.map(day) };
+        let outcome = execute(&args, &mut captured.output()).await;
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        (outcome, captured.text().lines().map(words).collect())
+    }
+
+    #[tokio::test]
+    async fn what_was_published_is_verified() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = publish(folder.path()).await;
+        let (outcome, lines) = verified(&url, None, None).await;
+        outcome.unwrap();
+        assert_eq!(lines, ["3 days verified"]);
+        let (outcome, lines) = verified(&url, Some(1), Some(30)).await;
+        outcome.unwrap();
+        assert_eq!(lines, ["2 days verified"]);
+    }
+
+    #[tokio::test]
+    async fn a_changed_cell_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = publish(folder.path()).await;
+        change(
+            &url,
+            "UPDATE fact_company_activity SET events = events + 1
+             WHERE company_id = 'bolt' AND activity_date = '2026-01-02'",
+        )
+        .await;
+        let (outcome, lines) = verified(&url, None, None).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.to_string().starts_with("1 of 3 days differ from the ledger"), "{error}");
+        assert!(lines.last().unwrap().starts_with("2026-01-02 2 2 "), "{lines:?}");
+        verified(&url, Some(2), Some(2)).await.0.unwrap();
+    }
+
+    #[tokio::test]
+    async fn rows_that_are_gone_and_days_without_an_entry_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = publish(folder.path()).await;
+        change(&url, "DELETE FROM fact_company_activity WHERE activity_date = '2026-01-01'").await;
+        change(&url, "DELETE FROM published_days WHERE activity_date = '2026-01-02'").await;
+        let (outcome, lines) = verified(&url, None, None).await;
+        assert!(outcome.unwrap_err().to_string().starts_with("2 of 3 days differ"));
+        let gone = lines.iter().find(|line| line.starts_with("2026-01-01 2 0 ")).unwrap();
+        assert!(gone.ends_with(" 0000000000000000"), "{gone}");
+        assert!(lines.iter().any(|line| line.starts_with("2026-01-02 - 2 - ")), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn nothing_published_is_nothing_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/warehouse.sqlite", folder.path().display());
+        let (outcome, lines) = verified(&url, None, None).await;
+        outcome.unwrap();
+        assert_eq!(lines, ["nothing is published yet"]);
+    }
+}

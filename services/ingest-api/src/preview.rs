@@ -1,0 +1,128 @@
+//! What a backfill would change, from a fresh fetch of the product API.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use chrono::NaiveDate;
+use domain::{DateWindow, Progress};
+use futures::{Stream, StreamExt, stream};
+use runtime::Clock;
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+use warehouse::{PreviewOutcome, SharedWarehouse};
+
+use crate::{
+    Error,
+    api::{ProductApi, Session},
+    fetch_ahead::fetch_days,
+    plan::{days_to_fetch, lookback},
+    progress::ProgressMeter,
+};
+
+/// The most company-days in a sample.
+pub(crate) const MAX_SAMPLE: u32 = 1000;
+
+/// Which backfill to preview.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Preview {
+    /// Its days, in order, without overlap.
+    pub(crate) windows: Vec<DateWindow>,
+    /// At most this many company-days in the sample.
+    pub(crate) sample: u32,
+}
+
+/// A step of a preview.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    /// How far it has got.
+    Progress(Progress),
+    /// What it found; the last step.
+    Done {
+        /// What would change.
+        outcome: PreviewOutcome,
+        /// Records of the product API that are no valid usage.
+        rejected: u64,
+    },
+}
+
+/// Previews backfills. Changes nothing.
+#[derive(Clone)]
+pub(crate) struct Previewer {
+    pub(crate) api: ProductApi,
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Days that are fetched at the same time.
+    pub(crate) concurrency: usize,
+    /// Days before a window that are fetched again.
+    pub(crate) repoll_days: u64,
+}
+
+impl Previewer {
+    /// The steps of a preview. Dropping the stream ends it.
+    ///
+    /// # Errors
+    /// If the token cannot be read; the stream fails if a source or the
+    /// warehouse does.
+    pub(crate) fn preview(
+        self,
+        asked: Preview,
+    ) -> Result<impl Stream<Item = Result<Step, Error>> + Send + use<>, Error> {
+        let session = self.api.session()?;
+        let (steps, received) = mpsc::channel(1);
+        // A task of its own: what is fetched goes on however slowly the caller reads.
+        let task = AbortOnDropHandle::new(tokio::spawn(self.run(session, asked, steps).in_current_span()));
+        Ok(stream::unfold((received, task), |(mut received, task)| async move {
+            Some((received.recv().await?, (received, task)))
+        }))
+    }
+
+    async fn run(self, session: Session, asked: Preview, steps: mpsc::Sender<Result<Step, Error>>) {
+        // Keeps only the newest progress: a slow reader skips some.
+        let (latest, mut changes) = watch::channel(Progress::default());
+        let work = self.compute(session, asked, latest);
+        let forward = async {
+            while changes.changed().await.is_ok() {
+                let progress = changes.borrow_and_update().clone();
+                if steps.send(Ok(Step::Progress(progress))).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let (last, ()) = tokio::join!(work, forward);
+        // Nobody may be there any more to hear it.
+        let _ = steps.send(last).await;
+    }
+
+    async fn compute(
+        &self,
+        session: Session,
+        asked: Preview,
+        latest: watch::Sender<Progress>,
+    ) -> Result<Step, Error> {
+        let days = self.plan(&asked.windows).await?;
+        let sink: runtime::stage::ProgressSink = Arc::new(move |progress| {
+            latest.send_replace(progress);
+        });
+        let meter = Arc::new(ProgressMeter::new(days.len(), Arc::clone(&sink)));
+        let mut preview = self.warehouse.begin_preview(&asked.windows).await?;
+        let mut fetched = fetch_days(days, session, self.concurrency, Arc::clone(&meter));
+        while let Some(day) = fetched.next().await {
+            let date = day.day;
+            preview.add_usage_day(date, day.into_rows()).await?;
+            meter.day_compared(date);
+        }
+        let outcome = preview.finish(asked.sample, self.clock.now(), sink).await?;
+        Ok(Step::Done { outcome, rejected: meter.counters().rows_rejected })
+    }
+
+    /// The days that the backfill's runs are going to fetch, in order.
+    async fn plan(&self, windows: &[DateWindow]) -> Result<Vec<NaiveDate>, Error> {
+        let mut days = BTreeSet::new();
+        for window in windows {
+            let known = self.warehouse.usage_days(lookback(*window, self.repoll_days)).await?;
+            let fetched = known.into_iter().map(|state| state.day).collect();
+            days.extend(days_to_fetch(*window, self.repoll_days, &fetched));
+        }
+        Ok(days.into_iter().collect())
+    }
+}

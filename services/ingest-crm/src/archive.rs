@@ -1,0 +1,159 @@
+//! The immutable copies of CRM exports. The CRM overwrites its files, so without
+//! them nobody could tell later what was loaded, or load it again.
+
+use anyhow::ensure;
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use landing::{Error, FileInfo, Storage};
+use sha2::{Digest, Sha256};
+
+/// Where copies are kept, relative to the archive's root.
+const FOLDER: &str = "crm/archive/";
+
+/// Keeps a copy of every export, under its path and content.
+#[derive(Debug)]
+pub(crate) struct Archive {
+    storage: Storage,
+}
+
+impl Archive {
+    /// An archive in `storage`, of exports in `sources`.
+    ///
+    /// # Errors
+    /// If its copies would be taken for exports.
+    pub(crate) fn new(storage: Storage, sources: &Storage) -> anyhow::Result<Self> {
+        let copies = format!("{}{FOLDER}", folder(&storage));
+        ensure!(
+            !copies.starts_with(&folder(sources)),
+            "the copies in {copies} would be read as exports, because they are below {sources}: \
+             name another place, or a narrower --crm-url"
+        );
+        Ok(Self { storage })
+    }
+
+    /// Copies a file, read as `chunks`, unless there is a copy of this content
+    /// already. The copy appears whole or not at all, and is never overwritten.
+    ///
+    /// # Errors
+    /// If the file cannot be read to its end as it was listed, or the copy cannot
+    /// be written.
+    pub(crate) async fn keep(
+        &self,
+        file: &FileInfo,
+        mut chunks: impl Stream<Item = Result<Bytes, Error>> + Unpin,
+    ) -> Result<FileInfo, Error> {
+        let path = copy_path(file);
+        if let Some(copy) = self.storage.info(&path).await? {
+            return Ok(copy);
+        }
+        let mut copy = self.storage.write(&path);
+        while let Some(chunk) = chunks.try_next().await? {
+            copy.write(&chunk).await?;
+        }
+        copy.finish_if_absent().await
+    }
+
+    /// Reads a copy, in chunks as they are asked for.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub(crate) async fn read(
+        &self,
+        copy: &FileInfo,
+    ) -> Result<futures::stream::BoxStream<'static, Result<Bytes, Error>>, Error> {
+        self.storage.read(copy).await
+    }
+}
+
+/// Another entity tag is another content, but it may hold anything; its hash is a
+/// name in every store.
+fn copy_path(file: &FileInfo) -> String {
+    let content = hex::encode(&Sha256::digest(&file.etag)[..16]);
+    format!("{FOLDER}{}/{content}.csv", file.path)
+}
+
+fn folder(storage: &Storage) -> String {
+    format!("{}/", storage.to_string().trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use domain::FailureKind;
+    use futures::stream;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn storage(folder: &TempDir, name: &str) -> Storage {
+        Storage::open(&format!("file://{}/{name}", folder.path().display())).unwrap()
+    }
+
+    fn archive() -> (TempDir, Archive) {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::new(storage(&folder, "landing"), &storage(&folder, "crm/daily/")).unwrap();
+        (folder, archive)
+    }
+
+    fn file(etag: &str) -> FileInfo {
+        FileInfo {
+            path: "2026/companies.csv".to_owned(),
+            etag: etag.to_owned(),
+            size: 3,
+            modified: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    async fn kept(archive: &Archive, etag: &str, chunks: &[&'static str]) -> Result<FileInfo, Error> {
+        let chunks = chunks.iter().map(|text| Ok(Bytes::from_static(text.as_bytes())));
+        archive.keep(&file(etag), stream::iter(chunks)).await
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_named_after_path_and_content() {
+        let (folder, archive) = archive();
+        let first = kept(&archive, "0x8D", &["on", "e"]).await.unwrap();
+        let second = kept(&archive, "\"W/odd\" ..\\", &["two"]).await.unwrap();
+        assert_ne!(first.path, second.path);
+        for (copy, content) in [(first, "one"), (second, "two")] {
+            assert!(copy.path.starts_with("crm/archive/2026/companies.csv/") && copy.path.ends_with(".csv"));
+            let path = folder.path().join("landing").join(copy.path);
+            assert_eq!(fs::read_to_string(path).unwrap(), content);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_never_overwritten() {
+        let (_folder, archive) = archive();
+        let first = kept(&archive, "1", &["one"]).await.unwrap();
+        assert_eq!(kept(&archive, "1", &["other"]).await.unwrap(), first);
+        let content: Vec<Bytes> = archive.read(&first).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(content.concat(), b"one");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_replaced_while_it_is_copied_leaves_no_copy() {
+        let (_folder, archive) = archive();
+        let changed = || Error::Changed { root: "file:///crm/".into(), path: "companies.csv".into() };
+        // More than one part, so that something was sent before.
+        let part = Bytes::from(vec![b'x'; 6 * 1024 * 1024]);
+        let broken = stream::iter([Ok(part), Err(changed())]);
+        let error = archive.keep(&file("1"), broken).await.unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Conflict);
+        assert_eq!(archive.storage.list("").await.unwrap(), []);
+        assert_eq!(kept(&archive, "1", &["one"]).await.unwrap().size, 3);
+    }
+
+    #[test]
+    fn an_archive_within_the_exports_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (archive, sources) in [("data/", ""), ("data", "data/crm/"), ("data", "data/crm/archive")] {
+            let refused = Archive::new(storage(&folder, archive), &storage(&folder, sources)).unwrap_err();
+            assert!(refused.to_string().contains("would be read as exports"), "{refused}");
+        }
+        for (archive, sources) in [("data/", "data/crm/daily/"), ("data", "data/crm/arch"), ("a", "b")] {
+            Archive::new(storage(&folder, archive), &storage(&folder, sources)).unwrap();
+        }
+    }
+}

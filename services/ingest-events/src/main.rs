@@ -1,0 +1,11 @@
+//! The service `ingest-events` as a process of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main(
+        "ingest-events",
+        "Copies event files to fact_events and keeps their daily sums.",
+        ingest_events::start,
+    )
+}
