@@ -9,7 +9,7 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 macro_rules! packages {
     ($($module:ident => $package:literal),* $(,)?) => {$(
         #[doc = concat!("Package `", $package, "`.")]
-        #[allow(missing_docs, unreachable_pub, clippy::doc_markdown)]
+        #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::large_enum_variant)]
         pub mod $module {
             /// Version 1.
             pub mod v1 {

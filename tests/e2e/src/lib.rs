@@ -15,6 +15,7 @@ pub mod process;
 pub mod runs;
 pub mod settings;
 pub mod sources;
+pub mod sql_reader;
 pub mod stored;
 pub mod suite;
 pub mod tools;

@@ -13,3 +13,4 @@ mod recovery;
 mod schedule;
 mod standalone;
 mod vectors;
+mod warehouse_commands;

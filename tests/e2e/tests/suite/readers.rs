@@ -1,52 +1,66 @@
 //! What readers see while the table changes under them.
 
 use anyhow::{Context as _, Result};
+use domain::DateWindow;
 use e2e::{
     fact_table::FactTable,
     runs::has_ended,
     settings::{Layout, Settings},
+    sql_reader::{SqlReader, Watch},
     suite::Suite,
     vectors::Vector,
 };
 use proto::activity::v1::{ExportCompanyActivityRequest, GetFreshnessRequest};
 use proto::pipeline::v1::RunState;
 use sample_sources::{World, WorldOptions};
+use test_postgres::Database;
+
+/// A published table, of which a run changes every company on every day.
+struct Change {
+    suite: Suite,
+    days: DateWindow,
+    old: FactTable,
+}
+
+impl Change {
+    async fn prepare(layout: Layout, settings: Settings) -> Result<Self> {
+        let world = World::generate(WorldOptions { companies: 300, days: 6, ..WorldOptions::default() });
+        let suite = Suite::start(layout, settings).await?;
+        suite.sources.put_world(&world, world.end())?;
+        let (first, last) = (world.days().next(), world.days().last());
+        let days = DateWindow::new(first.context("no days")?, last.context("no days")?)?;
+        suite.publish(days).await?;
+        let old = suite.fact(days).await?;
+        for day in days.days() {
+            let records = suite.sources.book.records(day).into_iter();
+            let more = records.map(|record| record.replace("\"events\":", "\"events\":1"));
+            suite.sources.book.replace_day(day, more.collect::<Vec<_>>())?;
+        }
+        Ok(Self { suite, days, old })
+    }
+
+    /// Publishes the change, while somebody reads through the read side.
+    async fn publish_before_readers(&self) -> Result<()> {
+        let Self { suite, days, old } = self;
+        let run_id = suite.trigger(*days, true).await?.run.context("no run")?.run_id;
+        let mut seen = Vec::new();
+        while !has_ended(&suite.run(&run_id).await?) {
+            seen.push(suite.fact(*days).await?);
+        }
+        assert_eq!(suite.run(&run_id).await?.state(), RunState::Succeeded);
+        let new = suite.fact(*days).await?;
+        assert!(new.must_equal(old).is_err(), "nothing changed, so nothing was tested");
+        assert!(!seen.is_empty(), "the run was over at once, so nothing was tested");
+        for table in &seen {
+            let old_or_new = table.must_equal(old).or_else(|_| table.must_equal(&new));
+            old_or_new.context("a reader saw a mixture")?;
+        }
+        Ok(())
+    }
+}
 
 async fn readers_see_old_or_new(layout: Layout) -> Result<()> {
-    let world = World::generate(WorldOptions { companies: 300, days: 6, ..WorldOptions::default() });
-    let suite = Suite::start(layout, Settings::default()).await?;
-    suite.sources.put_world(&world, world.end())?;
-    let days = domain::DateWindow::new(
-        world.days().next().context("no days")?,
-        world.days().last().context("no days")?,
-    )?;
-    suite.publish(days).await?;
-    let old = suite.fact(days).await?;
-
-    // Every company changes on every day.
-    for day in days.days() {
-        let doubled = suite
-            .sources
-            .book
-            .records(day)
-            .into_iter()
-            .map(|record| record.replace("\"events\":", "\"events\":1"));
-        suite.sources.book.replace_day(day, doubled.collect::<Vec<_>>())?;
-    }
-    let run_id = suite.trigger(days, true).await?.run.context("no run")?.run_id;
-    let mut seen = Vec::new();
-    while !has_ended(&suite.run(&run_id).await?) {
-        seen.push(suite.fact(days).await?);
-    }
-    assert_eq!(suite.run(&run_id).await?.state(), RunState::Succeeded);
-    let new = suite.fact(days).await?;
-    assert!(new.must_equal(&old).is_err(), "nothing changed, so nothing was tested");
-    assert!(!seen.is_empty(), "the run was over at once, so nothing was tested");
-    for table in &seen {
-        let old_or_new = table.must_equal(&old).or_else(|_| table.must_equal(&new));
-        old_or_new.context("a reader saw a mixture")?;
-    }
-    Ok(())
+    Change::prepare(layout, Settings::default()).await?.publish_before_readers().await
 }
 
 #[tokio::test]
@@ -57,6 +71,36 @@ async fn readers_of_one_process_see_the_old_table_or_the_new_one() -> Result<()>
 #[tokio::test]
 async fn readers_of_another_process_see_the_old_table_or_the_new_one() -> Result<()> {
     readers_see_old_or_new(Layout::Separate).await
+}
+
+#[tokio::test]
+async fn readers_of_postgres_see_the_old_table_or_the_new_one() -> Result<()> {
+    let database = Database::create().await?;
+    let url = database.url();
+    let settings = Settings::default().warehouse(url.clone());
+    let change = Change::prepare(Layout::Separate, settings).await?;
+
+    let (old, watch) = Watch::start(&url, change.days).await?;
+    change.publish_before_readers().await?;
+    let mut seen = watch.end().await?;
+    let mut reader = SqlReader::connect(&url).await?;
+    let new = reader.read(change.days).await?;
+    reader.close().await?;
+    assert_eq!((old.len(), new.len()), (6, 6));
+    for (day, before) in &old {
+        let after = &new[day];
+        assert!(
+            before.rows != after.rows && before.published_at < after.published_at,
+            "{day} did not change"
+        );
+        assert_eq!((before.ledger, after.ledger), (before.rows, after.rows), "{day}: the ledger is wrong");
+    }
+    // Looks that differ from the one before: the old days, then the new ones, and nothing between.
+    if seen.last() != Some(&new) {
+        seen.push(new.clone());
+    }
+    assert_eq!(seen, [old, new]);
+    Ok(())
 }
 
 #[tokio::test]

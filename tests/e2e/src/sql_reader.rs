@@ -1,0 +1,121 @@
+//! An analyst who reads the published table with plain SQL.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::Result;
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Checksum, DateWindow};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use tokio::{sync::Notify, task::JoinHandle};
+
+use crate::in_time;
+
+/// What one statement says of a day: its entry in the ledger, and its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayAsRead {
+    /// When the ledger says that it was published.
+    pub published_at: DateTime<Utc>,
+    /// What the ledger says it holds: rows and their checksum.
+    pub ledger: (i64, Checksum),
+    /// What it holds.
+    pub rows: (i64, Checksum),
+}
+
+/// Days as one statement reads them.
+pub type DaysAsRead = BTreeMap<NaiveDate, DayAsRead>;
+
+/// A connection to Postgres in the role of readers.
+#[derive(Debug)]
+pub struct SqlReader(PgConnection);
+
+impl SqlReader {
+    /// Connects to the database at `url`.
+    ///
+    /// # Errors
+    /// If that is impossible.
+    pub async fn connect(url: &str) -> Result<Self> {
+        let mut connection = url.parse::<PgConnectOptions>()?.connect().await?;
+        connection.execute("SET ROLE activity_reader").await?;
+        Ok(Self(connection))
+    }
+
+    /// Reads the days of a window in one statement.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn read(&mut self, window: DateWindow) -> Result<DaysAsRead> {
+        type Row = (NaiveDate, DateTime<Utc>, i64, i64, i64, i64);
+        let rows: Vec<Row> = sqlx::query_as(
+            r#"SELECT activity_date, published_at, row_count, checksum, COUNT(company_id),
+                      COALESCE(bit_xor(fact_row_hash(
+                        company_id, activity_date, company_name, country, industry_tag, last_contact_at,
+                        active_users, events, "7d_active_users", is_churn_risk, days_since_last_contact)), 0)
+               FROM published_days LEFT JOIN fact_company_activity USING (activity_date)
+               WHERE activity_date BETWEEN $1 AND $2
+               GROUP BY activity_date, published_at, row_count, checksum"#,
+        )
+        .bind(window.start())
+        .bind(window.end())
+        .fetch_all(&mut self.0)
+        .await?;
+        let day = |(day, published_at, row_count, checksum, count, computed): Row| {
+            let ledger = (row_count, Checksum::from_stored(checksum));
+            (day, DayAsRead { published_at, ledger, rows: (count, Checksum::from_stored(computed)) })
+        };
+        Ok(rows.into_iter().map(day).collect())
+    }
+
+    /// Goes away in good order.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.0.close().await?)
+    }
+}
+
+/// Reads over and over, in the background.
+#[derive(Debug)]
+pub struct Watch {
+    end: Arc<Notify>,
+    reads: JoinHandle<Result<Vec<DaysAsRead>>>,
+}
+
+impl Watch {
+    /// Starts to read; returns what the first look showed.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn start(url: &str, window: DateWindow) -> Result<(DaysAsRead, Self)> {
+        let mut reader = SqlReader::connect(url).await?;
+        let first = reader.read(window).await?;
+        let end = Arc::new(Notify::new());
+        let ended = Arc::clone(&end);
+        let mut seen = vec![first.clone()];
+        let reads = tokio::spawn(async move {
+            loop {
+                let days = tokio::select! {
+                    biased;
+                    () = ended.notified() => break,
+                    days = reader.read(window) => days?,
+                };
+                // What did not change tells nothing new.
+                if seen.last() != Some(&days) {
+                    seen.push(days);
+                }
+            }
+            Ok(seen)
+        });
+        Ok((first, Self { end, reads }))
+    }
+
+    /// Ends, and returns what the looks showed, the first one included, but for those
+    /// that showed what the one before did.
+    ///
+    /// # Errors
+    /// If one of them failed.
+    pub async fn end(self) -> Result<Vec<DaysAsRead>> {
+        self.end.notify_one();
+        in_time("a look", self.reads).await??
+    }
+}
