@@ -22,9 +22,11 @@ mod run_trace;
 mod runs;
 mod service;
 mod stage_call;
+mod trace_link;
 mod watch;
 
 pub use config::{Args, Connections, Options, StageEndpoint};
+pub use trace_link::TraceLink;
 pub use error::Error;
 
 use std::sync::Arc;
@@ -80,6 +82,7 @@ pub fn assemble(
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
         jitter: jitter.clone(),
+        trace_link: options.trace_url.clone(),
         alert_written: Arc::clone(&alert_written),
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
@@ -108,6 +111,7 @@ pub fn assemble(
         clock: Arc::clone(&context.clock),
         ids,
         board,
+        trace_link: options.trace_url,
         run_queued,
         shutdown: context.shutdown.clone(),
         previewer,

@@ -61,6 +61,11 @@ impl<'a> RunTrace<'a> {
         self.span.sibling(&format!("{}/{stage}/{attempt}", self.run.run_id))
     }
 
+    /// Does `work` right below the run.
+    pub(crate) fn below<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
+        self.span.around(work)
+    }
+
     /// Records an attempt, linked to the one before it.
     pub(crate) fn record_attempt(&self, ended: &EndedAttempt<'_>) {
         let EndedAttempt { stage, attempt, started_at, ended_at, outcome } = ended;

@@ -12,7 +12,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 use warehouse::{CreatedRun, NewRun, NewStage, Run, RunCursor, SharedWarehouse, WindowChoice};
 
 use crate::{
-    Error,
+    Error, TraceLink,
     backfill_plan::{BackfillPlan, Selection},
     pipeline::Pipeline,
     preview::Previewer,
@@ -28,6 +28,8 @@ pub(crate) struct Runs {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: RunIds,
     pub(crate) board: ProgressBoard,
+    /// Where a person opens the trace of a run.
+    pub(crate) trace_link: Option<TraceLink>,
     /// Told when a run was created or queued again.
     pub(crate) run_queued: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
@@ -108,7 +110,8 @@ impl Runs {
     }
 
     pub(crate) fn watch(&self, run_id: Uuid) -> RunWatch {
-        RunWatch::new(run_id, Arc::clone(&self.warehouse), &self.board, self.shutdown.clone())
+        let (warehouse, trace_link) = (Arc::clone(&self.warehouse), self.trace_link.clone());
+        RunWatch::new(run_id, warehouse, &self.board, trace_link, self.shutdown.clone())
     }
 
     pub(crate) async fn cancel(&self, run_id: Uuid) -> Result<RunView, Error> {
@@ -151,7 +154,7 @@ impl Runs {
 
     fn view(&self, run: Run) -> RunView {
         let live = self.board.live(run.run_id);
-        RunView::new(run, &live)
+        RunView::new(run, &live, self.trace_link.as_ref())
     }
 }
 
