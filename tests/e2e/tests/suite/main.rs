@@ -1,8 +1,8 @@
 //! The end-to-end suite. One binary, so that what it needs is built once.
 
 mod azurite;
-mod events;
 mod backfill;
+mod events;
 mod failures;
 mod idempotence;
 mod order;
