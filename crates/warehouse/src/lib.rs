@@ -1,11 +1,15 @@
 //! The storage engines behind one door: the contract of `warehouse-core`, and
 //! [`open`] that picks the engine by URL.
 
+mod observed;
+
 use std::sync::Arc;
 
 pub use warehouse_core::*;
 use warehouse_postgres::PostgresWarehouse;
 use warehouse_sqlite::SqliteWarehouse;
+
+use crate::observed::Observed;
 
 /// Opens the warehouse that `url` names and brings its schema up to date.
 ///
@@ -17,8 +21,8 @@ use warehouse_sqlite::SqliteWarehouse;
 /// If no engine knows the URL, or the database cannot be opened or migrated.
 pub async fn open(url: &str) -> Result<SharedWarehouse> {
     Ok(match engine_of(url)? {
-        Engine::Sqlite => Arc::new(SqliteWarehouse::open(url).await?),
-        Engine::Postgres => Arc::new(PostgresWarehouse::open(url).await?),
+        Engine::Sqlite => Arc::new(Observed::new(SqliteWarehouse::open(url).await?)),
+        Engine::Postgres => Arc::new(Observed::new(PostgresWarehouse::open(url).await?)),
     })
 }
 

@@ -14,6 +14,7 @@ mod convert;
 mod dispatcher;
 mod error;
 mod executor;
+mod gauges;
 pub mod pipeline;
 mod preview;
 mod progress;
@@ -41,6 +42,7 @@ use crate::{
     alerts::AlertDelivery,
     dispatcher::Dispatcher,
     executor::RunExecutor,
+    gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
     retry::Jitter,
@@ -104,6 +106,11 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
     };
+    let gauges = Gauges {
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        shutdown: context.shutdown.clone(),
+    };
     let dispatcher = Dispatcher { executor, holder, run_queued: Arc::clone(&run_queued) };
     let runs = Runs {
         pipeline,
@@ -119,5 +126,6 @@ pub fn assemble(
     Ok(Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
         .with_background("the dispatcher", dispatcher.run())
-        .with_background("the alert delivery", delivery.run()))
+        .with_background("the alert delivery", delivery.run())
+        .with_background("the gauges", gauges.run()))
 }
