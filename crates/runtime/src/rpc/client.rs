@@ -15,7 +15,6 @@ use tracing::{Instrument, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::call::{Call, CallBody, Side, traced_method};
-use crate::metrics;
 
 /// A connection to a service, over which calls carry their trace.
 #[derive(Clone)]

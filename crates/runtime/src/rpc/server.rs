@@ -14,7 +14,6 @@ use tracing::{Instrument, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::call::{Call, CallBody, Side, traced_method};
-use crate::metrics;
 
 /// Adds a server span to every call.
 #[derive(Debug, Clone)]

@@ -15,7 +15,6 @@ use opentelemetry_sdk::{
     trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
 };
 
-use crate::metrics;
 
 /// Spans that may wait to be sent, some ten megabytes; more are dropped.
 pub(super) const MAX_QUEUED_SPANS: usize = 8192;
