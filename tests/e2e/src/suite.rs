@@ -168,6 +168,7 @@ impl Suite {
                 default("--crm-url", self.sources.crm_url()?);
                 default("--crm-archive-url", folder_url(&self.folder.path().join("landing"))?);
             }
+            "ingest-events" => default("--events-url", self.sources.events_url()?),
             "ingest-api" => {
                 default("--product-api-url", self.sources.product_api_url());
                 default("--product-api-token", API_TOKEN.to_owned());
