@@ -79,8 +79,9 @@ pub struct PoolUse {
 
 /// Tells the use of the process's pool whenever metrics are read.
 pub fn watch_pool(pool: impl Fn() -> PoolUse + Clone + Send + Sync + 'static) {
+    let meter = meter();
     let gauge = |metric: &Metric| {
-        meter()
+        meter
             .u64_observable_gauge(metric.name)
             .with_unit(metric.unit)
             .with_description(metric.description)

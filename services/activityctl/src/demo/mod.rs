@@ -181,6 +181,7 @@ mod tests {
             seed: 1,
             data_dir: Some(data_dir.to_owned()),
             log: "off".to_owned(),
+            otlp_endpoint: None,
         }
     }
 
