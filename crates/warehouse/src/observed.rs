@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Publication, RunState,
-    UsageRecord, audit::Measurements,
+    UsageRecord, audit::Measurements, trend::StageExecution,
 };
 use tracing::{Instrument, Span, field::Empty, info_span};
 use uuid::Uuid;
@@ -74,6 +74,10 @@ impl<W: Warehouse> RunStore for Observed<W> {
 
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>> {
         self.observe("failed_days", self.inner.failed_days(pipeline, window)).await
+    }
+
+    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>> {
+        self.observe("recent_executions", self.inner.recent_executions(run, stage, limit)).await
     }
 
     async fn acquire_run(&self, pipeline: &str, holder: &str, ttl: Duration, now: DateTime<Utc>) -> Result<Option<TakenUp>> {

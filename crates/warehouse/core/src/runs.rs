@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
+use domain::{Counters, DateWindow, RunState, RunTrigger, StageState, trend::StageExecution};
 use uuid::Uuid;
 
 use crate::{Fence, NewAlert, Result};
@@ -175,6 +175,10 @@ pub trait RunStore: Send + Sync {
     /// The days of `window` that a backfill has to do over, in order: those whose
     /// newest run of the pipeline over them FAILED or was CANCELLED.
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>>;
+
+    /// What `run` may be compared with: up to `limit` executions of the stage that
+    /// succeeded in earlier runs of its pipeline over as many days, the newest first.
+    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>>;
 
     /// Takes up a run of the pipeline: first one that is running under a lease
     /// that has expired or is `holder`'s own, then the oldest queued one; none

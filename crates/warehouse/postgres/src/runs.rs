@@ -7,16 +7,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     Counters, DateWindow, RunState, StageState,
     run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
+    trend::StageExecution,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure, TakenUp,
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure,
+    TakenUp,
 };
 
 use crate::{
     PostgresWarehouse, alerts,
-    database::{failed, storable, stored},
+    database::{counted, failed, storable, stored},
     fence,
     locks::Lock,
     publish,
@@ -65,6 +67,28 @@ impl RunStore for PostgresWarehouse {
             .fetch_all(&self.pool)
             .await
             .map_err(failed)
+    }
+
+    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>> {
+        let to_last_day =
+            i32::try_from((run.window.end() - run.window.start()).num_days()).unwrap_or(i32::MAX);
+        let rows = sqlx::query_file!(
+            "sql/runs/recent_executions.sql",
+            run.run_id,
+            run.pipeline,
+            to_last_day,
+            stage,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let executions = rows.into_iter().map(|row| StageExecution {
+            day: row.day,
+            took: (row.ended_at - row.started_at).to_std().unwrap_or_default(),
+            rows: counted(row.rows_read),
+        });
+        Ok(executions.collect())
     }
 
     async fn acquire_run(

@@ -7,16 +7,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     Counters, DateWindow, RunState, StageState,
     run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
+    trend::StageExecution,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure, TakenUp,
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure,
+    TakenUp,
 };
 
 use crate::{
     SqliteWarehouse, alerts,
-    database::{failed, stored},
+    database::{counted, failed, stored},
     fence, publish,
     rows::corrupt,
     run_choice::{Choice, active_run_over, choose_window},
@@ -70,6 +72,22 @@ impl RunStore for SqliteWarehouse {
             .fetch_all(&self.readers)
             .await
             .map_err(failed)
+    }
+
+    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>> {
+        let id = run.run_id.to_string();
+        let to_last_day = (run.window.end() - run.window.start()).num_days();
+        let rows =
+            sqlx::query_file!("sql/runs/recent_executions.sql", id, run.pipeline, to_last_day, stage, limit)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(failed)?;
+        let executions = rows.into_iter().map(|row| StageExecution {
+            day: row.day,
+            took: (row.ended_at - row.started_at).to_std().unwrap_or_default(),
+            rows: counted(row.rows_read),
+        });
+        Ok(executions.collect())
     }
 
     async fn acquire_run(

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::{
     Counters, RunState, StageState,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
+    trend::StageExecution,
 };
 use uuid::Uuid;
 use warehouse_core::{Error, LeaseState, Run, RunCursor, SharedWarehouse, WindowChoice};
 
 use crate::{
     observed::observe,
-    scene::{TTL, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states, take_up},
+    scene::{
+        HeldRun, TTL, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states, take_up,
+    },
 };
 
 async fn queue(warehouse: &SharedWarehouse, offset: i64) -> Uuid {
@@ -275,4 +279,37 @@ pub async fn runs_are_listed_newest_first_in_pages(warehouse: SharedWarehouse) {
     assert_eq!(list(&[RunState::Queued, RunState::Cancelled], 2).await, ids);
     assert!(list(&[RunState::Failed], 2).await.is_empty());
     assert_eq!(warehouse.run(Uuid::now_v7()).await.unwrap(), None);
+}
+
+/// What a stage took before is told of runs of the same pipeline over as many
+/// days, where the stage succeeded, the newest first.
+pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(warehouse: SharedWarehouse) {
+    let execute = async |run: HeldRun, hours, rows_read| {
+        let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+        let counters = Counters { rows_read, rows_written: rows_read, ..Counters::default() };
+        let ended_at = run.now + TimeDelta::hours(hours);
+        warehouse.complete_stage(&fence, counters, &[], ended_at).await.unwrap();
+        run.cancel().await;
+    };
+    execute(hold_run(&warehouse, days(0, 0), at(0)).await, 1, 10).await;
+    execute(hold_run(&warehouse, days(0, 1), at(10)).await, 2, 20).await;
+    execute(hold_run_of(&warehouse, "pl_other", days(2, 2), at(20)).await, 3, 30).await;
+    hold_run(&warehouse, days(3, 3), at(30)).await.fail_at(STAGE_COPY_CRM_CSV).await;
+    execute(hold_run(&warehouse, days(4, 4), at(40)).await, 5, 50).await;
+    let run = hold_run(&warehouse, days(5, 5), at(50)).await;
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    run.complete(&fence).await;
+    let this = run.reload().await;
+    run.cancel().await;
+    execute(hold_run(&warehouse, days(6, 6), at(60)).await, 7, 70).await;
+
+    let recent = async |stage, limit| warehouse.recent_executions(&this, stage, limit).await.unwrap();
+    let took = |offset, hours: u64, rows| StageExecution {
+        day: day(offset),
+        took: Duration::from_secs(hours * 3_600),
+        rows,
+    };
+    assert_eq!(recent(STAGE_COPY_CRM_CSV, 10).await, [took(4, 5, 50), took(0, 1, 10)]);
+    assert_eq!(recent(STAGE_COPY_CRM_CSV, 1).await, [took(4, 5, 50)]);
+    assert_eq!(recent(STAGE_BUILD_FACT, 10).await, []);
 }
