@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::trace::{Span, Trace};
+use crate::trace::{Span, Trace, cause_in};
 
 /// How long Jaeger may take to start, and traces to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -242,6 +242,8 @@ impl FoundSpan {
         };
         let tag = |key: &str| self.tags.iter().find(|tag| tag.key == key).map(FoundTag::text);
         let name = |log: &FoundLog| log.fields.iter().find(|field| field.key == "event").map(FoundTag::text);
+        let cause =
+            |log: &FoundLog| cause_in(log.fields.iter().map(|field| (field.key.clone(), field.text())));
         Span {
             parent_id: of_type("CHILD_OF").next().map(|parent| parent.span_id.clone()).unwrap_or_default(),
             links: of_type("FOLLOWS_FROM").map(|link| link.span_id.clone()).collect(),
@@ -249,6 +251,8 @@ impl FoundSpan {
             times: (self.start_time * 1_000, (self.start_time + self.duration) * 1_000),
             error: (tag("otel.status_code").as_deref() == Some("ERROR"))
                 .then(|| tag("otel.status_description").unwrap_or_default()),
+            kind: tag("span.kind").unwrap_or_default(),
+            causes: self.logs.iter().filter_map(cause).collect(),
             events: self.logs.iter().filter_map(name).collect(),
             attributes: self.tags.iter().map(|tag| (tag.key.clone(), tag.text())).collect(),
             trace_id: self.trace_id,

@@ -1,13 +1,16 @@
 //! Collectors for the tests.
 //!
 //! [`Receiver`] takes traces over OTLP inside the test process and keeps them,
-//! [`Jaeger`] is the real one; a [`Trace`] is asked for whole, so that a test says
+//! [`Recorder`] keeps those of one thread without a collector, [`Jaeger`] is the
+//! real one; a [`Trace`] is asked for whole, so that a test says
 //! which tree it expects of either.
 
 pub mod jaeger;
 mod receiver;
+mod recorder;
 mod trace;
 
 pub use jaeger::Jaeger;
 pub use receiver::Receiver;
+pub use recorder::Recorder;
 pub use trace::{Span, Trace};

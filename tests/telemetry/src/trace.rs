@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{AnyValue, KeyValue, any_value::Value},
-    trace::v1::status::StatusCode,
+    trace::v1::{span::SpanKind, status::StatusCode},
 };
 
 /// A span that has ended.
@@ -21,6 +21,8 @@ pub struct Span {
     pub service: String,
     /// Its name.
     pub name: String,
+    /// `internal`, `client`, `server` and so on.
+    pub kind: String,
     /// When it began and ended, in nanoseconds since 1970.
     pub times: (u64, u64),
     /// Its attributes as text.
@@ -29,6 +31,8 @@ pub struct Span {
     pub error: Option<String>,
     /// The names of its events.
     pub events: Vec<String>,
+    /// What those of its events say that tell of an exception.
+    pub causes: Vec<String>,
     /// The spans it is linked to.
     pub links: Vec<String>,
 }
@@ -42,8 +46,7 @@ pub struct Trace {
 impl Trace {
     /// The spans of one trace, in the order in which they began.
     pub(crate) fn among(spans: &[Span], trace_id: &str) -> Self {
-        let mut spans: Vec<Span> =
-            spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect();
+        let mut spans: Vec<Span> = spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect();
         spans.sort_by_key(|span| span.times);
         Self { spans }
     }
@@ -111,18 +114,31 @@ pub(crate) fn spans_of(request: ExportTraceServiceRequest) -> Vec<Span> {
                 parent_id: hex(&span.parent_span_id),
                 service: service.clone(),
                 name: span.name,
+                kind: SpanKind::try_from(span.kind)
+                    .map(|kind| kind.as_str_name().trim_start_matches("SPAN_KIND_").to_lowercase())
+                    .unwrap_or_default(),
                 times: (span.start_time_unix_nano, span.end_time_unix_nano),
                 attributes: attributes(span.attributes),
                 error: span
                     .status
                     .filter(|status| status.code == i32::from(StatusCode::Error))
                     .map(|status| status.message),
+                causes: span
+                    .events
+                    .iter()
+                    .filter_map(|event| cause_in(attributes(event.attributes.clone())))
+                    .collect(),
                 events: span.events.into_iter().map(|event| event.name).collect(),
                 links: span.links.iter().map(|link| hex(&link.span_id)).collect(),
             });
         }
     }
     spans
+}
+
+/// What an event says of an exception, if it is one.
+pub(crate) fn cause_in(attributes: impl IntoIterator<Item = (String, String)>) -> Option<String> {
+    attributes.into_iter().find(|(key, _)| key == "exception.message").map(|(_, message)| message)
 }
 
 fn attributes(pairs: Vec<KeyValue>) -> BTreeMap<String, String> {
