@@ -4,6 +4,7 @@
 mod catalogue;
 #[cfg(test)]
 mod documentation;
+mod http_requests;
 
 use opentelemetry::{
     KeyValue,
@@ -11,6 +12,7 @@ use opentelemetry::{
 };
 
 pub use catalogue::*;
+pub use http_requests::HttpRequests;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,10 +83,7 @@ pub struct PoolUse {
 pub fn watch_pool(pool: impl Fn() -> PoolUse + Clone + Send + Sync + 'static) {
     let meter = meter();
     let gauge = |metric: &Metric| {
-        meter
-            .u64_observable_gauge(metric.name)
-            .with_unit(metric.unit)
-            .with_description(metric.description)
+        meter.u64_observable_gauge(metric.name).with_unit(metric.unit).with_description(metric.description)
     };
     let count = pool.clone();
     let _ = gauge(&POOL_CONNECTIONS)

@@ -42,9 +42,7 @@ impl<W: BacklogReader> Observed<W> {
         );
         let outcome = call.instrument(span.clone()).await;
         if let Err(error) = &outcome {
-            span.record("error.type", tracing::field::debug(error.kind()));
-            span.record("otel.status_code", "ERROR");
-            span.record("otel.status_description", tracing::field::display(error));
+            spans::record_failure_of(&span, error.kind(), error);
         }
         outcome
     }

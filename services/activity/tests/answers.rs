@@ -48,7 +48,8 @@ impl Suite {
         let url = format!("sqlite://{}/warehouse.sqlite", folder.path().display());
         let warehouse = warehouse::open(&url).await.unwrap();
         let now = day(NEWEST + 4).and_hms_opt(6, 0, 0).unwrap().and_utc();
-        let context = Context { clock: Arc::new(FixedClock(now)), ..Context::new() };
+        let mut context = Context::new();
+        context.clock = Arc::new(FixedClock(now));
         let mut service = activity::assemble(Arc::clone(&warehouse), &context);
         let routes = service.grpc.remove(0).routes;
         let (channel, server) = runtime::channel::in_process("activity", routes, context.shutdown).unwrap();

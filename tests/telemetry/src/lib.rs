@@ -1,4 +1,4 @@
-//! Collectors for the tests.
+//! Collectors for the tests, of traces and of [`Metrics`].
 //!
 //! [`Receiver`] takes traces over OTLP inside the test process and keeps them,
 //! [`Recorder`] keeps those of one thread without a collector, [`Jaeger`] is the
@@ -6,11 +6,13 @@
 //! which tree it expects of either.
 
 pub mod jaeger;
+mod metrics;
 mod receiver;
 mod recorder;
 mod trace;
 
 pub use jaeger::Jaeger;
+pub use metrics::Metrics;
 pub use receiver::Receiver;
 pub use recorder::Recorder;
 pub use trace::{Span, Trace};

@@ -77,7 +77,7 @@ pub const fn counted(counters: &Counters) -> [(&'static str, u64); 7] {
 /// Puts what an attempt committed on its span.
 pub fn record_counters(span: &Span, counters: &Counters) {
     for (name, count) in counted(counters) {
-        span.record(name, count);
+        span.record(name, spans::count(count));
     }
 }
 
