@@ -17,6 +17,7 @@ pub mod remarks;
 pub mod run;
 pub mod snapshot;
 pub mod timestamp;
+pub mod trend;
 pub mod usage;
 
 pub use checksum::Checksum;

@@ -4,9 +4,11 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutResult};
+use tracing::Instrument;
 
 use crate::{
     Error, FileInfo, Storage,
+    operation::Operation,
     storage::{parse_path, unquoted},
 };
 
@@ -23,18 +25,48 @@ pub struct AtomicWriter {
     buffer: BytesMut,
     /// Begun when the first part is full: small files take a single request.
     upload: Option<Box<dyn MultipartUpload>>,
+    /// From the first byte until the file is finished.
+    operation: Option<Operation>,
 }
 
 impl AtomicWriter {
     pub(crate) fn new(storage: Storage, path: String) -> Self {
-        Self { storage, path, buffer: BytesMut::new(), upload: None }
+        Self { storage, path, buffer: BytesMut::new(), upload: None, operation: None }
     }
 
     /// Appends bytes.
     ///
     /// # Errors
     /// If the store does not take them; the writer is then of no more use.
-    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let operation = self.begun();
+        operation.add_bytes(bytes.len());
+        let span = operation.span();
+        let written = self.append(bytes).instrument(span).await;
+        if let Err(error) = &written
+            && let Some(operation) = self.operation.take()
+        {
+            operation.fail(error);
+        }
+        written
+    }
+
+    fn begun(&mut self) -> &mut Operation {
+        let Self { storage, path, operation, .. } = self;
+        operation.get_or_insert_with(|| Operation::begin("put", storage.root(), Some(path)))
+    }
+
+    fn end(&mut self, outcome: Result<FileInfo, Error>) -> Result<FileInfo, Error> {
+        if let Some(operation) = self.operation.take() {
+            match &outcome {
+                Ok(file) => operation.tell_size(file.size),
+                Err(error) => operation.fail(error),
+            }
+        }
+        outcome
+    }
+
+    async fn append(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(PART_BYTES - self.buffer.len()));
             self.buffer.extend_from_slice(now);
@@ -52,8 +84,14 @@ impl AtomicWriter {
     /// If the store does not take it, or somebody else replaced it at the same
     /// moment ([`Error::Changed`]).
     pub async fn finish(mut self) -> Result<FileInfo, Error> {
+        let span = self.begun().span();
+        let outcome = self.replace().instrument(span).await;
+        self.end(outcome)
+    }
+
+    async fn replace(&mut self) -> Result<FileInfo, Error> {
         let put = self.publish(PutMode::Overwrite).await?;
-        match self.storage.info(&self.path).await? {
+        match self.storage.look_up(&self.path).await? {
             Some(file) if is_what_was_put(&file, put.as_ref()) => Ok(file),
             _ => Err(self.storage.changed(&self.path)),
         }
@@ -70,13 +108,19 @@ impl AtomicWriter {
     /// If the store does not take it, or somebody removed it at the same moment
     /// ([`Error::Changed`]).
     pub async fn finish_if_absent(mut self) -> Result<FileInfo, Error> {
+        let span = self.begun().span();
+        let outcome = self.create().instrument(span).await;
+        self.end(outcome)
+    }
+
+    async fn create(&mut self) -> Result<FileInfo, Error> {
         if self.upload.is_some()
-            && let Some(file) = self.storage.info(&self.path).await?
+            && let Some(file) = self.storage.look_up(&self.path).await?
         {
             return Ok(file);
         }
         self.publish(PutMode::Create).await?;
-        self.storage.info(&self.path).await?.ok_or_else(|| self.storage.changed(&self.path))
+        self.storage.look_up(&self.path).await?.ok_or_else(|| self.storage.changed(&self.path))
     }
 
     /// `None` if there is a file already and `mode` does not allow to replace it.
@@ -109,6 +153,14 @@ impl AtomicWriter {
             }
         };
         upload.put_part(part.into()).await.map_err(|error| self.storage.error(&self.path, error))
+    }
+}
+
+impl Drop for AtomicWriter {
+    fn drop(&mut self) {
+        if let Some(operation) = self.operation.take() {
+            operation.abandon("dropped before the file was finished, so nobody sees any of it");
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Storage`] is a root in a store; paths below it are relative and separated
 //! by `/`. Reading notices a file that is replaced meanwhile, writing is atomic,
-//! and neither needs memory that grows with the file.
+//! and neither needs memory that grows with the file. Inside a trace every
+//! listing, look-up, read and write has a span.
 
 mod atomic_writer;
 mod azure;
@@ -10,6 +11,8 @@ mod error;
 pub mod json_record;
 mod location;
 mod numbered_lines;
+mod operation;
+mod reading;
 mod storage;
 
 pub use atomic_writer::AtomicWriter;

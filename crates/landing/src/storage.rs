@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, future, stream, stream::BoxStream};
 use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 
-use crate::{AtomicWriter, Error, location};
+use crate::{AtomicWriter, Error, location, operation::Operation, reading::Reading};
 
 /// A root in an object store: a local folder, or a container and a prefix.
 ///
@@ -48,14 +48,18 @@ impl Storage {
     /// # Errors
     /// If the store cannot be listed.
     pub async fn list(&self, suffix: &str) -> Result<Vec<FileInfo>, Error> {
-        let mut files: Vec<FileInfo> = self
-            .store
-            .list(None)
-            .try_filter(|meta| future::ready(has_suffix(meta.location.as_ref(), suffix)))
-            .map_ok(FileInfo::from)
-            .try_collect()
-            .await
-            .map_err(|error| self.list_error(error))?;
+        let operation = Operation::begin("list", &self.root, None);
+        let listed = async {
+            self.store
+                .list(None)
+                .try_filter(|meta| future::ready(has_suffix(meta.location.as_ref(), suffix)))
+                .map_ok(FileInfo::from)
+                .try_collect()
+                .await
+                .map_err(|error| self.list_error(error))
+        };
+        let mut files: Vec<FileInfo> = operation.observe(listed).await?;
+        operation.tell_files(files.len());
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -65,6 +69,16 @@ impl Storage {
     /// # Errors
     /// If the store cannot be asked.
     pub async fn info(&self, path: &str) -> Result<Option<FileInfo>, Error> {
+        let operation = Operation::begin("head", &self.root, Some(path));
+        let found = operation.observe(self.look_up(path)).await?;
+        if let Some(file) = &found {
+            operation.tell_size(file.size);
+        }
+        Ok(found)
+    }
+
+    /// [`info`](Self::info) as a part of another operation.
+    pub(crate) async fn look_up(&self, path: &str) -> Result<Option<FileInfo>, Error> {
         match self.store.head(&parse_path(path)?).await {
             Ok(meta) => Ok(Some(meta.into())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -78,6 +92,16 @@ impl Storage {
     /// [`Error::Changed`], at once or as the stream's last item, if the file is
     /// no longer the one that was looked up; do not believe what came before.
     pub async fn read(&self, file: &FileInfo) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        let operation = Operation::begin("get", &self.root, Some(&file.path));
+        operation.tell_size(file.size);
+        let chunks = operation.observe(self.open_unchanged(file)).await?;
+        Ok(Reading::new(chunks, operation).boxed())
+    }
+
+    async fn open_unchanged(
+        &self,
+        file: &FileInfo,
+    ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
         let path = parse_path(&file.path)?;
         let found = match self.store.get_opts(&path, GetOptions::default()).await {
             Ok(found) => found,
@@ -117,7 +141,7 @@ impl Storage {
     /// A local file may be rewritten in place while it is read, which no check
     /// at the beginning can notice.
     async fn check_unchanged(&self, file: &FileInfo) -> Result<(), Error> {
-        match self.info(&file.path).await? {
+        match self.look_up(&file.path).await? {
             Some(now) if now.etag == file.etag => Ok(()),
             _ => Err(self.changed(&file.path)),
         }
@@ -137,6 +161,10 @@ impl Storage {
 
     pub(crate) fn store(&self) -> &dyn ObjectStore {
         &*self.store
+    }
+
+    pub(crate) fn root(&self) -> &str {
+        &self.root
     }
 
     pub(crate) fn error(&self, path: &str, error: object_store::Error) -> Error {

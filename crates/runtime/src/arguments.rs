@@ -19,12 +19,17 @@ pub struct RuntimeArgs {
     #[arg(long, env = "REFLECTION", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
     pub reflection: bool,
 
+    /// Address to serve probes (/livez, /readyz, /startupz), metrics (/metrics)
+    /// and the log filter (/log) on, in plain HTTP [default: none]
+    #[arg(long, env = "ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub telemetry: TelemetryArgs,
 }
 
-/// What is logged, and how.
+/// What is logged, traced and counted, and where it goes.
 #[derive(Debug, Clone, Args)]
 pub struct TelemetryArgs {
     /// What to log: a level, or directives such as `info,coordinator=debug`
@@ -34,6 +39,57 @@ pub struct TelemetryArgs {
     /// How to log
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto)]
     pub log_format: LogFormat,
+
+    /// Collector that takes traces and metrics over OTLP (gRPC), for example
+    /// http://localhost:4317 [default: none]
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL",
+        value_parser = parse_collector
+    )]
+    pub otlp_endpoint: Option<String>,
+
+    /// Share of queries whose traces are recorded; the pipeline's always are
+    #[arg(
+        long,
+        env = "TRACE_QUERY_RATIO",
+        value_name = "SHARE",
+        default_value_t = 0.05,
+        value_parser = parse_share
+    )]
+    pub trace_query_ratio: f64,
+}
+
+impl TelemetryArgs {
+    /// Warnings in text, nothing else: for commands that are no service.
+    #[must_use]
+    pub fn for_a_command() -> Self {
+        Self {
+            log: "warn".to_owned(),
+            log_format: LogFormat::Pretty,
+            otlp_endpoint: None,
+            trace_query_ratio: 0.0,
+        }
+    }
+}
+
+/// A collector's URL. Without a scheme the exporter would take it for one that speaks TLS.
+///
+/// # Errors
+/// If it is no HTTP URL.
+pub fn parse_collector(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
+        _ => Err("use http://host:4317".to_owned()),
+    }
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a share is a number from 0 to 1".to_owned()),
+    }
 }
 
 /// How log lines look.

@@ -1,13 +1,17 @@
 //! From a process's first instruction to its exit code.
 
-use std::{fmt, future::Future, process::ExitCode, sync::Arc};
+use std::{fmt, future::Future, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::{Clock, RuntimeArgs, ServerOptions, Service, SystemClock, serve, telemetry};
+use crate::{
+    Clock, LogWriter, RuntimeArgs, ServerOptions, Service, SystemClock, Telemetry, TelemetryArgs,
+    admin::{self, Lifecycle},
+    serve,
+};
 
 /// What every service is handed.
 #[derive(Clone)]
@@ -18,6 +22,8 @@ pub struct Context {
     pub shutdown: CancellationToken,
     /// Cancelled when the drain has run out of time: roll back what runs.
     pub hard_stop: CancellationToken,
+    /// Where the process is between start and end.
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl Context {
@@ -28,6 +34,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             shutdown: CancellationToken::new(),
             hard_stop: CancellationToken::new(),
+            lifecycle: Lifecycle::default(),
         }
     }
 }
@@ -67,17 +74,28 @@ where
         Ok(line) => line,
         Err(error) => error.exit(),
     };
-    if let Err(error) = telemetry::init(&line.runtime.telemetry) {
-        return failure(name, &error);
-    }
+    let runtime = line.runtime;
     let options = ServerOptions {
-        listen: line.runtime.listen,
-        drain_timeout: line.runtime.drain_timeout,
-        reflection: line.runtime.reflection,
+        listen: runtime.listen,
+        drain_timeout: runtime.drain_timeout,
+        reflection: runtime.reflection,
     };
     let context = Context::new();
-    let starting = start(line.service, context.clone());
-    run_until_signal(name, context.clone(), start_and_serve(starting, options, context))
+    let process = Process {
+        name,
+        telemetry: runtime.telemetry,
+        log_writer: LogWriter::stdout(),
+        admin_listen: runtime.admin_listen,
+        context: context.clone(),
+    };
+    let outcome = process.run(async {
+        let starting = start(line.service, context.clone());
+        start_and_serve(starting, options, context).await
+    });
+    match outcome.flatten() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure(name, &error),
+    }
 }
 
 /// Serves a service once it has started. A shutdown does not wait for a start
@@ -97,27 +115,48 @@ pub async fn start_and_serve(
     serve(service, options, context, |_| ()).await
 }
 
-/// Runs `work` on a runtime of its own until it ends; SIGTERM and SIGINT cancel
-/// the context's `shutdown`, a second one its `hard_stop`.
-pub fn run_until_signal(
-    name: &'static str,
-    context: Context,
-    work: impl Future<Output = anyhow::Result<()>>,
-) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failure(name, &error.into()),
-    };
-    let outcome = runtime.block_on(async {
-        let signals = forward_signals(context)?;
-        let signals = tokio::spawn(signals);
-        let outcome = work.await;
-        signals.abort();
+/// A process that works until it is told to end.
+#[derive(Debug)]
+pub struct Process {
+    /// What logs and traces call it.
+    pub name: &'static str,
+    /// What is logged, traced and counted.
+    pub telemetry: TelemetryArgs,
+    /// Where log lines go.
+    pub log_writer: LogWriter,
+    /// Where to serve probes and metrics, if anywhere.
+    pub admin_listen: Option<SocketAddr>,
+    /// SIGTERM and SIGINT cancel its `shutdown`, a second one its `hard_stop`.
+    pub context: Context,
+}
+
+impl Process {
+    /// Runs `work` on a tokio runtime of its own until it ends, then sends the
+    /// telemetry that waits.
+    ///
+    /// # Errors
+    /// If the process cannot be set up: telemetry, signals, the admin port.
+    pub fn run<T>(self, work: impl Future<Output = T>) -> anyhow::Result<T> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        // The exporters connect from within the runtime.
+        let entered = runtime.enter();
+        let telemetry = Telemetry::start(self.name, &self.telemetry, self.log_writer)?;
+        drop(entered);
+        let outcome = runtime.block_on(async {
+            let signals = tokio::spawn(forward_signals(self.context.clone())?);
+            let end_admin = CancellationToken::new();
+            if let Some(listen) = self.admin_listen {
+                let lifecycle = self.context.lifecycle.clone();
+                let admin = admin::serve(listen, &telemetry, lifecycle, end_admin.clone()).await?;
+                tokio::spawn(admin);
+            }
+            let outcome = work.await;
+            end_admin.cancel();
+            signals.abort();
+            anyhow::Ok(outcome)
+        });
+        telemetry.shutdown();
         outcome
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure(name, &error),
     }
 }
 

@@ -12,9 +12,10 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     service::Routes,
-    transport::{Channel, Endpoint, Uri},
+    transport::{Endpoint, Uri},
 };
 
+pub use crate::rpc::Channel;
 use crate::{BackgroundTask, server};
 
 /// Room for the bytes under way on an in-process connection.
@@ -27,7 +28,8 @@ const DUPLEX_BYTES: usize = 256 * 1024;
 /// If the URL is none, or does not begin with `http://`: better at once than at
 /// every call.
 pub fn connect(url: &str) -> anyhow::Result<Channel> {
-    Ok(endpoint(url)?.connect_lazy())
+    let endpoint = endpoint(url)?;
+    Ok(Channel::new(endpoint.connect_lazy(), endpoint.uri().clone()))
 }
 
 /// A channel to `routes` served inside this process: the same gRPC over HTTP/2,
@@ -51,7 +53,8 @@ pub fn in_process(
             })
         }
     });
-    let channel = endpoint("http://in-process")?.connect_with_connector_lazy(connector);
+    let endpoint = endpoint("http://in-process")?;
+    let channel = Channel::new(endpoint.connect_with_connector_lazy(connector), endpoint.uri().clone());
     let run = async move {
         server::builder()
             .add_routes(routes)

@@ -4,6 +4,7 @@
 //! a [`Service`]; [`main`] does the rest: arguments and environment, telemetry,
 //! gRPC server with health and reflection, signals, bounded drain, exit code.
 
+mod admin;
 mod arguments;
 mod bootstrap;
 pub mod channel;
@@ -11,21 +12,24 @@ mod clock;
 mod fact_message;
 mod field_violations;
 mod retry_after;
+mod rpc;
 mod secret;
 mod server;
 mod service;
 pub mod stage;
 mod status;
-mod telemetry;
+pub mod telemetry;
 
-pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs};
-pub use bootstrap::{Context, main, run_until_signal, start_and_serve};
+pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs, parse_collector};
+pub use bootstrap::{Context, Process, main, start_and_serve};
+pub use channel::Channel;
 pub use clock::{Clock, SystemClock};
 pub use fact_message::{fact_row_to_proto, timestamp_to_proto};
+pub use ::metrics;
 pub use field_violations::FieldViolations;
 pub use retry_after::parse_retry_after;
 pub use secret::{Secret, SecretError, read_secret};
 pub use server::{ServerOptions, serve};
 pub use service::{BackgroundTask, GrpcRoutes, Service};
 pub use status::{code_name, status};
-pub use telemetry::{has_colours, init as init_telemetry};
+pub use telemetry::{LogWriter, Telemetry, has_colours};

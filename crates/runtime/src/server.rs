@@ -7,9 +7,10 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
+use tower::layer::util::{Identity, Stack};
 use tracing::{error, info, warn};
 
-use crate::{BackgroundTask, Context, GrpcRoutes, Service};
+use crate::{BackgroundTask, Context, GrpcRoutes, Service, admin::Phase, rpc::RpcServerLayer};
 
 /// How long handlers get to roll back after the drain has run out of time.
 const ROLLBACK_TIME: Duration = Duration::from_secs(5);
@@ -35,9 +36,10 @@ impl Default for ServerOptions {
     }
 }
 
-/// A tonic server with keepalive, which is off by default.
-pub(crate) fn builder() -> Server {
+/// A tonic server with keepalive, which is off by default, and a span for every call.
+pub(crate) fn builder() -> Server<Stack<RpcServerLayer, Identity>> {
     Server::builder()
+        .layer(RpcServerLayer::new())
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .tcp_keepalive(Some(Duration::from_secs(60)))
@@ -80,12 +82,14 @@ pub async fn serve(
     );
     tasks.spawn(async move { ("the gRPC server", server.await.map_err(anyhow::Error::from)) });
     info!(service = service.name, %address, "listening");
+    context.lifecycle.enter(Phase::Ready);
     on_listening(address);
 
     let outcome = tokio::select! {
         () = context.shutdown.cancelled() => Ok(()),
         ended = tasks.join_next() => task_result(ended),
     };
+    context.lifecycle.enter(Phase::Draining);
     for name in names.iter().copied().chain([""]) {
         health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
     }

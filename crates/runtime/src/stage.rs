@@ -1,10 +1,16 @@
 //! The gRPC side of a stage, the same for every service that executes stages.
 
-use std::{pin::Pin, sync::Arc, task, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use domain::{Counters, DateWindow, FailureKind, Progress};
 use futures::Stream;
+use opentelemetry::KeyValue;
 use proto::stage::v1::{
     DateWindow as DateWindowProto, ExecuteStageRequest, ExecuteStageResponse, StageCounters, StageProgress,
     StageResult,
@@ -15,10 +21,13 @@ use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status};
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, Span, info, warn};
 use uuid::Uuid;
 
-use crate::{Context, FieldViolations, status};
+use crate::{
+    Context, FieldViolations, code_name, metrics, status,
+    telemetry::pipeline_spans::{StageAttempt, record_counters, record_failure},
+};
 
 /// Where a stage tells how far it has got. Never blocks.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -38,6 +47,14 @@ pub struct StageCall {
     pub attempt: u32,
     /// The epoch at which the coordinator holds the run's lease.
     pub epoch: i64,
+}
+
+impl StageCall {
+    fn span(&self) -> Span {
+        let Self { run_id, pipeline, stage, window, attempt, .. } = self;
+        let attempt = StageAttempt { pipeline, stage, run_id: *run_id, window: *window, attempt: *attempt };
+        attempt.span(&format!("execute {stage}"))
+    }
 }
 
 /// What a stage committed.
@@ -97,7 +114,7 @@ impl<E: StageExecutor> StageService for StageHost<E> {
         let (messages, received) = mpsc::channel(8);
         let caller_gone = self.hard_stop.child_token();
         let guard = caller_gone.clone().drop_guard();
-        let span = info_span!("stage", stage = %call.stage, run_id = %call.run_id, window = %call.window, attempt = call.attempt);
+        let span = call.span();
         tokio::spawn(execute(Arc::clone(&self.executor), call, messages, caller_gone).instrument(span));
         Ok(Response::new(StageStream { messages: ReceiverStream::new(received), _cancel_on_drop: guard }))
     }
@@ -140,6 +157,8 @@ async fn execute<E: StageExecutor>(
             }
         }
     };
+    let stage = KeyValue::new("stage", call.stage.clone());
+    let began = Instant::now();
     let work = async {
         tokio::select! {
             outcome = executor.execute(call, sink) => outcome,
@@ -152,8 +171,10 @@ async fn execute<E: StageExecutor>(
     };
     // `work` owns the sink, so `forward` ends when it does.
     let (outcome, ()) = tokio::join!(work, forward);
+    count(stage, began.elapsed(), &outcome);
     let last = match outcome {
         Ok(StageOutcome { counters, remarks }) => {
+            record_counters(&Span::current(), &counters);
             info!(
                 rows_read = counters.rows_read,
                 rows_written = counters.rows_written,
@@ -167,11 +188,32 @@ async fn execute<E: StageExecutor>(
         }
         Err(error) => {
             warn!(kind = ?error.kind, error = %error, "stage failed");
-            Err(status(error.kind, error.message, error.retry_after))
+            let status = status(error.kind, error.message, error.retry_after);
+            record_failure(&Span::current(), code_name(status.code()), status.message());
+            Err(status)
         }
     };
     // The caller may be gone; what is committed stays committed.
     let _ = messages.send(last).await;
+}
+
+fn count(stage: KeyValue, took: Duration, outcome: &Result<StageOutcome, StageError>) {
+    let ended = if outcome.is_ok() { "succeeded" } else { "failed" };
+    let attributes = [stage.clone(), KeyValue::new("outcome", ended)];
+    metrics::STAGE_DURATION.histogram().record(took.as_secs_f64(), &attributes);
+    let Ok(StageOutcome { counters, .. }) = outcome else { return };
+    let rows = metrics::STAGE_ROWS.counter();
+    for (kind, count) in [
+        ("read", counters.rows_read),
+        ("written", counters.rows_written),
+        ("unchanged", counters.rows_unchanged),
+        ("duplicate", counters.rows_duplicate),
+        ("rejected", counters.rows_rejected),
+        ("removed", counters.rows_removed),
+    ] {
+        rows.add(count, &[stage.clone(), KeyValue::new("kind", kind)]);
+    }
+    metrics::STAGE_BYTES.counter().add(counters.bytes_read, &[stage]);
 }
 
 fn parse(request: ExecuteStageRequest, stages: &[&str]) -> Result<StageCall, FieldViolations> {

@@ -1,11 +1,16 @@
 //! The storage engines behind one door: the contract of `warehouse-core`, and
 //! [`open`] that picks the engine by URL.
 
+mod observed;
+
 use std::sync::Arc;
 
 pub use warehouse_core::*;
+use metrics::PoolUse;
 use warehouse_postgres::PostgresWarehouse;
 use warehouse_sqlite::SqliteWarehouse;
+
+use crate::observed::Observed;
 
 /// Opens the warehouse that `url` names and brings its schema up to date.
 ///
@@ -16,10 +21,18 @@ use warehouse_sqlite::SqliteWarehouse;
 /// # Errors
 /// If no engine knows the URL, or the database cannot be opened or migrated.
 pub async fn open(url: &str) -> Result<SharedWarehouse> {
-    Ok(match engine_of(url)? {
-        Engine::Sqlite => Arc::new(SqliteWarehouse::open(url).await?),
-        Engine::Postgres => Arc::new(PostgresWarehouse::open(url).await?),
-    })
+    let warehouse: SharedWarehouse = match engine_of(url)? {
+        Engine::Sqlite => Arc::new(Observed::new(SqliteWarehouse::open(url).await?)),
+        Engine::Postgres => Arc::new(Observed::new(PostgresWarehouse::open(url).await?)),
+    };
+    // Watching must not keep it open.
+    let watched = Arc::downgrade(&warehouse);
+    metrics::watch_pool(move || {
+        let connections = watched.upgrade().map(|warehouse| warehouse.connections());
+        let Connections { used, idle, max } = connections.unwrap_or_default();
+        PoolUse { used, idle, max }
+    });
+    Ok(warehouse)
 }
 
 /// Brings the schema of the warehouse that `url` names up to date, as [`open`]

@@ -14,7 +14,8 @@ use proto::activity::v1::{
 };
 use runtime::{Clock, Context};
 use tempfile::TempDir;
-use tonic::{Code, Status, transport::Channel};
+use runtime::Channel;
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::SharedWarehouse;
 use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
@@ -47,7 +48,8 @@ impl Suite {
         let url = format!("sqlite://{}/warehouse.sqlite", folder.path().display());
         let warehouse = warehouse::open(&url).await.unwrap();
         let now = day(NEWEST + 4).and_hms_opt(6, 0, 0).unwrap().and_utc();
-        let context = Context { clock: Arc::new(FixedClock(now)), ..Context::new() };
+        let mut context = Context::new();
+        context.clock = Arc::new(FixedClock(now));
         let mut service = activity::assemble(Arc::clone(&warehouse), &context);
         let routes = service.grpc.remove(0).routes;
         let (channel, server) = runtime::channel::in_process("activity", routes, context.shutdown).unwrap();

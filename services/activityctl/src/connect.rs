@@ -7,7 +7,8 @@ use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
 };
-use tonic::{Status, transport::Channel};
+use runtime::Channel;
+use tonic::Status;
 
 use crate::error::{Error, is_transport_failure, root_cause};
 

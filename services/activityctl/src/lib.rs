@@ -17,7 +17,7 @@ pub mod standalone;
 use std::{future::Future, process::ExitCode};
 
 use clap::Parser;
-use runtime::Context;
+use runtime::{Context, LogWriter, Process, TelemetryArgs};
 
 pub use cli::Cli;
 use cli::Command;
@@ -45,18 +45,26 @@ fn execute(command: Command) -> Result<(), Error> {
     let mut output = Output::stdout();
     match command {
         Command::Demo(args) => {
-            let progress = RunProgress::for_stderr();
-            demo::init_telemetry(&args, &progress)?;
-            until_signal(async |context| demo::run(args, progress, output, context).await)
+            let (progress, context) = (RunProgress::for_stderr(), Context::new());
+            let process = demo::process(&args, &progress, &context);
+            process.run(demo::run(args, progress, output, context))?
         }
         Command::Standalone(args) => {
-            standalone::init_telemetry(&args)?;
-            until_signal(async |context| standalone::run(*args, context).await)
+            let context = Context::new();
+            standalone::process(&args, &context).run(standalone::run(*args, context))?
         }
         Command::Sample(args) => commands::sample::write_sample(&args, &mut output),
-        Command::SampleApi(args) => until_signal(async |context| {
-            commands::sample::serve_sample_api(args, output, context.shutdown).await
-        }),
+        Command::SampleApi(args) => {
+            let context = Context::new();
+            let process = Process {
+                name: "sample-api",
+                telemetry: TelemetryArgs::for_a_command(),
+                log_writer: LogWriter::stdout(),
+                admin_listen: None,
+                context: context.clone(),
+            };
+            process.run(commands::sample::serve_sample_api(args, output, context.shutdown))?
+        }
         Command::Client(command) => to_completion(command.execute(&mut output)),
         Command::Warehouse(command) => to_completion(command.execute(&mut output)),
     }
@@ -67,15 +75,4 @@ fn execute(command: Command) -> Result<(), Error> {
 fn to_completion(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work)
-}
-
-/// Runs something that serves, and has to be told when to end.
-fn until_signal(work: impl AsyncFnOnce(Context) -> Result<(), Error>) -> Result<(), Error> {
-    let context = Context::new();
-    let mut outcome = None;
-    let _ = runtime::run_until_signal("activityctl", context.clone(), async {
-        outcome = Some(work(context).await);
-        Ok(())
-    });
-    outcome.unwrap_or_else(|| Err(Error::Local(anyhow::anyhow!("the process could not be set up"))))
 }

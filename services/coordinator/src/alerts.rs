@@ -8,11 +8,11 @@ use proto::notifier::v1::{
 use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
-use tracing::{error, info, warn};
-use warehouse::{NewAlert, PendingAlert, SharedWarehouse};
+use runtime::Channel;
+use tracing::{Instrument, error, info, info_span, warn};
+use warehouse::{NewAlert, PendingAlert, Run, SharedWarehouse};
 
-use crate::{pipeline::FailureAlert, retry::Jitter, stage_call::with_causes};
+use crate::{TraceLink, pipeline::FailureAlert, retry::Jitter, run_trace::RunTrace, stage_call::with_causes};
 
 /// How often the outbox is looked into without being told: what another replica
 /// wrote, what was put back, and claims that lapsed.
@@ -26,6 +26,8 @@ pub(crate) struct AlertDelivery {
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) jitter: Jitter,
+    /// Where the trace of a failed run is opened.
+    pub(crate) trace_link: Option<TraceLink>,
     /// Told when an alert is in the outbox.
     pub(crate) alert_written: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
@@ -73,19 +75,42 @@ impl AlertDelivery {
         let claim = self.policy.timeout * 2;
         let due = self.warehouse.claim_due_alerts(1, claim).await?;
         let Some(pending) = due.into_iter().next() else { return Ok(false) };
-        let outcome = match &self.notifier {
-            Some(notifier) => self.notify(notifier.clone(), &pending.alert).await,
-            None => {
-                log_undeliverable(&pending.alert, "no notifier is configured");
-                Outcome::Settled { refusals: Vec::new() }
-            }
-        };
-        self.record(&pending, outcome).await?;
+        let run = self.warehouse.run(pending.alert.run_id).await?;
+        let delivery = self.deliver(&pending, run.as_ref());
+        match run.as_ref().and_then(RunTrace::of) {
+            Some(trace) => trace.below(delivery).await?,
+            None => delivery.await?,
+        }
         Ok(true)
     }
 
-    async fn notify(&self, notifier: Channel, alert: &NewAlert) -> Outcome {
-        let request = NotifyRequest { alert: Some(to_proto(alert)) };
+    /// Delivers an alert, as part of the trace of the run that failed.
+    async fn deliver(&self, pending: &PendingAlert, run: Option<&Run>) -> warehouse::Result<()> {
+        let NewAlert { run_id, stage, attempt, .. } = &pending.alert;
+        let span = info_span!(
+            "alert",
+            otel.name = self.policy.name,
+            pipeline.run_id = %run_id,
+            pipeline.stage = stage,
+            pipeline.attempt = attempt,
+        );
+        async {
+            let outcome = match &self.notifier {
+                Some(notifier) => self.notify(notifier.clone(), &pending.alert, run).await,
+                None => {
+                    log_undeliverable(&pending.alert, "no notifier is configured");
+                    Outcome::Settled { refusals: Vec::new() }
+                }
+            };
+            self.record(pending, outcome).await
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn notify(&self, notifier: Channel, alert: &NewAlert, run: Option<&Run>) -> Outcome {
+        let link = self.trace_link.as_ref().zip(run).and_then(|(link, run)| link.of(run));
+        let request = NotifyRequest { alert: Some(to_proto(alert, link.unwrap_or_default())) };
         let mut client = NotifierServiceClient::new(notifier);
         match tokio::time::timeout(self.policy.timeout, client.notify(request)).await {
             Ok(Ok(response)) => outcome(&response.into_inner().deliveries),
@@ -155,7 +180,7 @@ fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
     Outcome::Settled { refusals: told(DeliveryState::Refused).collect() }
 }
 
-fn to_proto(alert: &NewAlert) -> Alert {
+fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
     Alert {
         alert_key: alert.alert_key.clone(),
         pipeline: alert.pipeline.clone(),
@@ -166,7 +191,7 @@ fn to_proto(alert: &NewAlert) -> Alert {
         fail_time: Some(crate::convert::timestamp(alert.failed_at)),
         attempt: alert.attempt,
         error_code: alert.error_code.clone(),
-        trace_url: String::new(),
+        trace_url,
     }
 }
 

@@ -3,43 +3,49 @@
 use std::time::Duration;
 
 use domain::{Counters, StageState};
+use chrono::{DateTime, Utc};
+use runtime::telemetry::{LOG_ONLY, trace_context::SpanIdentity};
 use tonic::Code;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 use warehouse::{Fence, NewAlert, Run, RunStage, StageFailure};
 
 use crate::{
     Error,
     executor::{RunExecutor, retried},
+    run_trace::{EndedAttempt, RunTrace},
     stage_call::{self, AttemptFailure},
 };
+
+/// What became of an attempt.
+enum Attempted {
+    /// The stage is committed.
+    Succeeded,
+    /// It failed, and there is no other attempt.
+    Failed,
+    /// It failed; another attempt follows after this wait.
+    RetryAfter(Duration),
+}
 
 impl RunExecutor {
     /// Tries a stage until it succeeds, fails for good, or the process begins to
     /// shut down between two attempts; the store then says which.
     pub(crate) async fn run_stage(&self, run: &Run, stage: RunStage) -> Result<(), Error> {
-        let limits = self.pipeline.limits(&stage.stage);
         let mut failures = stage.failures;
         while !self.shutdown.is_cancelled() {
-            let now = self.clock.now();
-            let fence =
-                retried(|| self.warehouse.begin_stage(run.run_id, run.lease_epoch, &stage.stage, now))
-                    .await?;
+            let started_at = self.clock.now();
+            let fence = retried(|| {
+                self.warehouse.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at)
+            })
+            .await?;
             self.board.changed(run.run_id, Some(&stage.stage));
-            let attempt = self.attempt(run, &stage, &fence, limits.timeout).await;
-            let failure = match self.confirm(&fence, attempt).await? {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
+            let trace = RunTrace::of(run);
+            let attempt = self.attempt(run, &stage, &fence, started_at, failures);
+            let attempted = match trace.map(|trace| trace.attempt(&stage.stage, fence.attempt)) {
+                Some(span) => span.around(attempt.instrument(log_span(run, &fence, &span))).await?,
+                None => attempt.await?,
             };
+            let Attempted::RetryAfter(wait) = attempted else { return Ok(()) };
             failures += 1;
-            let wait = limits.retry.next_attempt_after(
-                failure.is_transient,
-                failures,
-                failure.retry_after,
-                limits.timeout,
-                self.jitter.next(),
-            );
-            let committed = self.record_failure(run, &fence, &failure, wait).await?;
-            let (false, Some(wait)) = (committed, wait) else { return Ok(()) };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.shutdown.cancelled() => {}
@@ -48,7 +54,56 @@ impl RunExecutor {
         Ok(())
     }
 
+    /// One attempt from its call to its record, in the store and in the trace. An
+    /// attempt that is dropped halfway leaves both to whoever takes over.
     async fn attempt(
+        &self,
+        run: &Run,
+        stage: &RunStage,
+        fence: &Fence,
+        started_at: DateTime<Utc>,
+        failures: u32,
+    ) -> Result<Attempted, Error> {
+        let limits = self.pipeline.limits(&stage.stage);
+        let called = self.call(run, stage, fence, limits.timeout).await;
+        let failure = match self.confirm(fence, called).await? {
+            Ok(counters) => {
+                self.tell_attempt(run, fence, started_at, Ok(counters));
+                return Ok(Attempted::Succeeded);
+            }
+            Err(failure) => failure,
+        };
+        let wait = limits.retry.next_attempt_after(
+            failure.is_transient,
+            failures + 1,
+            failure.retry_after,
+            limits.timeout,
+            self.jitter.next(),
+        );
+        if let Some(committed) = self.record_failure(run, fence, &failure, wait).await? {
+            self.tell_attempt(run, fence, started_at, Ok(committed));
+            return Ok(Attempted::Succeeded);
+        }
+        let code = runtime::code_name(failure.code);
+        self.tell_attempt(run, fence, started_at, Err((code, &failure.message)));
+        Ok(wait.map_or(Attempted::Failed, Attempted::RetryAfter))
+    }
+
+    fn tell_attempt(
+        &self,
+        run: &Run,
+        fence: &Fence,
+        started_at: DateTime<Utc>,
+        outcome: Result<Counters, (&str, &str)>,
+    ) {
+        let ended_at = self.clock.now();
+        let Fence { stage, attempt, .. } = fence;
+        if let Some(trace) = RunTrace::of(run) {
+            trace.record_attempt(&EndedAttempt { stage, attempt: *attempt, started_at, ended_at, outcome });
+        }
+    }
+
+    async fn call(
         &self,
         run: &Run,
         stage: &RunStage,
@@ -74,13 +129,13 @@ impl RunExecutor {
         &self,
         fence: &Fence,
         attempt: Result<Counters, AttemptFailure>,
-    ) -> Result<Result<(), AttemptFailure>, Error> {
+    ) -> Result<Result<Counters, AttemptFailure>, Error> {
         let counters = match attempt {
             Ok(counters) => counters,
             Err(failure) => return Ok(Err(failure)),
         };
         let Fence { run_id, stage, attempt, .. } = fence;
-        if !self.is_committed(fence).await? {
+        if self.committed(fence).await?.is_none() {
             let message = "the service reported a result, but did not commit the stage".to_owned();
             return Ok(Err(AttemptFailure::lasting(Code::Internal, message)));
         }
@@ -94,20 +149,22 @@ impl RunExecutor {
             rows_rejected = counters.rows_rejected,
             "stage SUCCEEDED"
         );
-        Ok(Ok(()))
+        Ok(Ok(counters))
     }
 
-    async fn is_committed(&self, fence: &Fence) -> Result<bool, Error> {
+    /// What the attempt committed, if it did.
+    async fn committed(&self, fence: &Fence) -> Result<Option<Counters>, Error> {
         let run = self.reload(fence.run_id).await?;
-        Ok(run.stages.iter().any(|stage| {
+        let committed = run.stages.iter().find(|stage| {
             stage.stage == fence.stage
                 && stage.attempt == fence.attempt
                 && stage.state == StageState::Succeeded
-        }))
+        });
+        Ok(committed.map(|stage| stage.counters))
     }
 
-    /// Records a failed attempt, with the alert if it is final. Returns whether
-    /// the stage had committed after all: a connection can break after the last
+    /// Records a failed attempt, with the alert if it is final. Returns what the
+    /// stage had committed after all: a connection can break after the last
     /// transaction and before its answer, and only the store can tell.
     async fn record_failure(
         &self,
@@ -115,7 +172,7 @@ impl RunExecutor {
         fence: &Fence,
         failure: &AttemptFailure,
         wait: Option<Duration>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Counters>, Error> {
         let record = StageFailure {
             code: runtime::code_name(failure.code).to_owned(),
             message: failure.message.clone(),
@@ -127,12 +184,14 @@ impl RunExecutor {
         let Fence { run_id, stage, attempt, .. } = fence;
         match recorded {
             Ok(()) => {}
-            Err(warehouse::Error::Fenced { .. }) if self.is_committed(fence).await? => {
+            Err(error) => {
+                let fenced = matches!(error, warehouse::Error::Fenced { .. });
+                let committed = if fenced { self.committed(fence).await? } else { None };
+                let Some(counters) = committed else { return Err(error.into()) };
                 self.board.changed(*run_id, Some(stage));
                 info!(%run_id, %stage, attempt, lost = %failure.message, "stage SUCCEEDED, its answer was lost");
-                return Ok(true);
+                return Ok(Some(counters));
             }
-            Err(error) => return Err(error.into()),
         }
         self.board.changed(*run_id, Some(stage));
         let StageFailure { code, message, .. } = &record;
@@ -142,8 +201,22 @@ impl RunExecutor {
             error!(%run_id, %stage, attempt, %code, error = %message, "stage FAILED");
             self.alert_written.notify_one();
         }
-        Ok(false)
+        Ok(None)
     }
+}
+
+/// What log lines of the attempt say of it. No span of the trace: the attempt's
+/// is recorded once it has ended.
+fn log_span(run: &Run, fence: &Fence, span: &SpanIdentity) -> tracing::Span {
+    info_span!(
+        target: LOG_ONLY,
+        "stage",
+        pipeline.run_id = %run.run_id,
+        pipeline.stage = fence.stage,
+        pipeline.attempt = fence.attempt,
+        trace_id = span.trace_id(),
+        span_id = span.span_id(),
+    )
 }
 
 fn alert(

@@ -4,9 +4,12 @@ use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration}
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
-use tonic::transport::Channel;
+use runtime::Channel;
 
-use crate::pipeline::{DAILY_PIPELINE_YAML, Pipeline};
+use crate::{
+    TraceLink,
+    pipeline::{DAILY_PIPELINE_YAML, Pipeline},
+};
 
 /// The shortest lease that can be renewed in time.
 const MIN_LEASE_TTL: Duration = Duration::from_secs(1);
@@ -28,6 +31,11 @@ pub struct Options {
     /// [default: the host name, else a random one]
     #[arg(long, env = "HOLDER", value_name = "NAME")]
     pub holder: Option<String>,
+
+    /// Where people open a trace, with {trace_id} in its place, for example
+    /// http://localhost:16686/trace/{trace_id}; alerts and `activityctl runs show` link to it [default: none]
+    #[arg(long, env = "TRACE_URL", value_name = "URL")]
+    pub trace_url: Option<TraceLink>,
 }
 
 /// The arguments of the stand-alone coordinator.

@@ -37,6 +37,7 @@ pub(crate) fn run(view: &RunView) -> RunProto {
         stages: run.stages.iter().map(|stage| run_stage(stage, view.progress.get(&stage.stage))).collect(),
         lease_epoch: run.lease_epoch,
         traceparent: run.traceparent.clone().unwrap_or_default(),
+        trace_url: view.trace_url.clone().unwrap_or_default(),
     }
 }
 
@@ -259,7 +260,7 @@ mod tests {
             version: 0,
             progress: progress.into_iter().map(|stage| (stage, live.clone())).collect::<HashMap<_, _>>(),
         };
-        let message = run(&RunView::new(run_row, &board));
+        let message = run(&RunView::new(run_row, &board, None));
         let shown: Vec<Option<(u64, u64)>> = message
             .stages
             .iter()

@@ -43,17 +43,18 @@ impl Dispatcher {
     async fn execute_next(&self) -> bool {
         let RunExecutor { warehouse, pipeline, clock, lease_ttl, .. } = &self.executor;
         let acquired = warehouse.acquire_run(&pipeline.name, &self.holder, *lease_ttl, clock.now()).await;
-        let run = match acquired {
-            Ok(Some(run)) => run,
+        let taken = match acquired {
+            Ok(Some(taken)) => taken,
             Ok(None) => return false,
             Err(error) => {
                 warn!(%error, "no run could be taken up; trying again");
                 return false;
             }
         };
+        let run = &taken.run;
         info!(run_id = %run.run_id, window = %run.window, trigger = %run.trigger, epoch = run.lease_epoch, "run taken up");
         self.executor.board.changed(run.run_id, None);
-        match self.executor.execute(&run).await {
+        match self.executor.execute(&taken).await {
             Ok(Execution::Ended(_)) => true,
             Ok(Execution::LeaseLost) => {
                 warn!(run_id = %run.run_id, epoch = run.lease_epoch, "the run's lease is gone; its stages were stopped");

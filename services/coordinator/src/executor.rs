@@ -13,15 +13,15 @@ use std::{
 use backon::{ExponentialBuilder, Retryable};
 use domain::{RunState, StageState};
 use futures::{StreamExt, stream::FuturesUnordered};
-use runtime::Clock;
+use opentelemetry::KeyValue;
+use runtime::{Channel, Clock, metrics};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use tracing::{info, warn};
 use uuid::Uuid;
-use warehouse::{LeaseState, Run, RunStage, SharedWarehouse};
+use warehouse::{LeaseState, Run, RunStage, SharedWarehouse, TakenUp};
 
-use crate::{Error, pipeline::Pipeline, progress::ProgressBoard, retry::Jitter};
+use crate::{Error, pipeline::Pipeline, progress::ProgressBoard, retry::Jitter, run_trace::RunTrace};
 
 /// Why the execution of a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,9 @@ impl RunExecutor {
     ///
     /// # Errors
     /// If storage failed for longer than a short while.
-    pub(crate) async fn execute(&self, run: &Run) -> Result<Execution, Error> {
+    pub(crate) async fn execute(&self, taken: &TakenUp) -> Result<Execution, Error> {
+        let run = &taken.run;
+        self.tell_interruption(taken);
         let execution = tokio::select! {
             // First, so that a stage that is cancelled by the same stop does not
             // count as failed.
@@ -69,12 +71,42 @@ impl RunExecutor {
             execution = self.keep_lease(run.run_id, run.lease_epoch) => Ok(execution),
         };
         self.board.end(run.run_id);
+        if let Ok(Execution::Ended(state)) = execution {
+            self.tell_end(run.run_id, state).await;
+        }
         match execution {
             Err(Error::Warehouse(error @ warehouse::Error::Fenced { .. })) => {
                 info!(run_id = %run.run_id, reason = %error, "the run is no longer ours");
                 Ok(Execution::LeaseLost)
             }
             execution => execution,
+        }
+    }
+
+    /// Records what an earlier holder left behind.
+    fn tell_interruption(&self, taken: &TakenUp) {
+        if taken.is_resumed {
+            metrics::LEASE_TAKEOVERS.counter().add(1, &[]);
+        }
+        let Some(trace) = RunTrace::of(&taken.run) else { return };
+        let interrupted = |stage: &&RunStage| taken.interrupted.contains(&stage.stage);
+        for stage in taken.run.stages.iter().filter(interrupted) {
+            trace.record_interrupted(stage, self.clock.now());
+        }
+    }
+
+    /// Records a run that has ended. Telemetry must not fail a run: if the store
+    /// cannot tell how it ended, the trace stays without its first span.
+    async fn tell_end(&self, run_id: Uuid, state: RunState) {
+        let outcome = KeyValue::new("outcome", state.as_str().to_ascii_lowercase());
+        metrics::RUNS.counter().add(1, &[outcome]);
+        match self.reload(run_id).await {
+            Ok(run) => {
+                if let Some(trace) = RunTrace::of(&run) {
+                    trace.record_run();
+                }
+            }
+            Err(error) => warn!(%run_id, %error, "the run's trace stays incomplete"),
         }
     }
 

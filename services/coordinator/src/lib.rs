@@ -14,16 +14,20 @@ mod convert;
 mod dispatcher;
 mod error;
 mod executor;
+mod gauges;
 pub mod pipeline;
 mod preview;
 mod progress;
 pub mod retry;
+mod run_trace;
 mod runs;
 mod service;
 mod stage_call;
+mod trace_link;
 mod watch;
 
 pub use config::{Args, Connections, Options, StageEndpoint};
+pub use trace_link::TraceLink;
 pub use error::Error;
 
 use std::sync::Arc;
@@ -38,6 +42,7 @@ use crate::{
     alerts::AlertDelivery,
     dispatcher::Dispatcher,
     executor::RunExecutor,
+    gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
     retry::Jitter,
@@ -79,6 +84,7 @@ pub fn assemble(
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
         jitter: jitter.clone(),
+        trace_link: options.trace_url.clone(),
         alert_written: Arc::clone(&alert_written),
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
@@ -100,6 +106,11 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
     };
+    let gauges = Gauges {
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        shutdown: context.shutdown.clone(),
+    };
     let dispatcher = Dispatcher { executor, holder, run_queued: Arc::clone(&run_queued) };
     let runs = Runs {
         pipeline,
@@ -107,6 +118,7 @@ pub fn assemble(
         clock: Arc::clone(&context.clock),
         ids,
         board,
+        trace_link: options.trace_url,
         run_queued,
         shutdown: context.shutdown.clone(),
         previewer,
@@ -114,5 +126,6 @@ pub fn assemble(
     Ok(Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
         .with_background("the dispatcher", dispatcher.run())
-        .with_background("the alert delivery", delivery.run()))
+        .with_background("the alert delivery", delivery.run())
+        .with_background("the gauges", gauges.run()))
 }

@@ -8,7 +8,8 @@ use proto::reconciliation::v1::{
 };
 use runtime::stage::window_to_proto;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming, transport::Channel};
+use runtime::Channel;
+use tonic::{Code, Status, Streaming};
 
 use crate::{Error, backfill_plan::BackfillPlan, stage_call::with_causes};
 

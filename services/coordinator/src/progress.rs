@@ -12,6 +12,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use warehouse::Run;
 
+use crate::TraceLink;
+
 /// What this process knows of a run beyond the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LiveRun {
@@ -26,18 +28,21 @@ pub(crate) struct LiveRun {
 pub(crate) struct RunView {
     pub(crate) run: Run,
     pub(crate) progress: HashMap<String, Progress>,
+    /// Where a person opens its trace.
+    pub(crate) trace_url: Option<String>,
 }
 
 impl RunView {
     /// Keeps the progress of stages that are still running according to the store.
-    pub(crate) fn new(run: Run, live: &LiveRun) -> Self {
+    pub(crate) fn new(run: Run, live: &LiveRun, trace_link: Option<&TraceLink>) -> Self {
         let progress = run
             .stages
             .iter()
             .filter(|stage| stage.state == StageState::Running)
             .filter_map(|stage| Some((stage.stage.clone(), live.progress.get(&stage.stage)?.clone())))
             .collect();
-        Self { run, progress }
+        let trace_url = trace_link.and_then(|link| link.of(&run));
+        Self { run, progress, trace_url }
     }
 }
 

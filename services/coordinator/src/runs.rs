@@ -12,11 +12,12 @@ use uuid::{ContextV7, Timestamp, Uuid};
 use warehouse::{CreatedRun, NewRun, NewStage, Run, RunCursor, SharedWarehouse, WindowChoice};
 
 use crate::{
-    Error,
+    Error, TraceLink,
     backfill_plan::{BackfillPlan, Selection},
     pipeline::Pipeline,
     preview::Previewer,
     progress::{ProgressBoard, RunView},
+    run_trace::{traceparent_of, traceparent_of_retry},
     watch::RunWatch,
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Runs {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: RunIds,
     pub(crate) board: ProgressBoard,
+    /// Where a person opens the trace of a run.
+    pub(crate) trace_link: Option<TraceLink>,
     /// Told when a run was created or queued again.
     pub(crate) run_queued: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
@@ -66,13 +69,15 @@ impl Runs {
         force: bool,
     ) -> Result<CreatedRun, Error> {
         let created_at = self.clock.now();
+        let run_id = self.ids.next(created_at);
         let new = NewRun {
-            run_id: self.ids.next(created_at),
+            run_id,
             pipeline: self.pipeline.name.clone(),
             window,
             trigger,
             force,
             stages: new_stages(&self.pipeline),
+            traceparent: Some(traceparent_of(run_id)),
             created_at,
         };
         let created = self.warehouse.create_run(new).await?;
@@ -105,7 +110,8 @@ impl Runs {
     }
 
     pub(crate) fn watch(&self, run_id: Uuid) -> RunWatch {
-        RunWatch::new(run_id, Arc::clone(&self.warehouse), &self.board, self.shutdown.clone())
+        let (warehouse, trace_link) = (Arc::clone(&self.warehouse), self.trace_link.clone());
+        RunWatch::new(run_id, warehouse, &self.board, trace_link, self.shutdown.clone())
     }
 
     pub(crate) async fn cancel(&self, run_id: Uuid) -> Result<RunView, Error> {
@@ -116,7 +122,9 @@ impl Runs {
     }
 
     pub(crate) async fn retry(&self, run_id: Uuid) -> Result<RunView, Error> {
-        let run = self.warehouse.retry_run(run_id, self.clock.now()).await?;
+        let ended = self.warehouse.run(run_id).await?.ok_or(Error::RunNotFound(run_id))?;
+        let traceparent = traceparent_of_retry(&ended);
+        let run = self.warehouse.retry_run(run_id, traceparent.as_deref()).await?;
         info!(%run_id, window = %run.window, "run queued again");
         self.board.changed(run_id, None);
         self.run_queued.notify_one();
@@ -146,7 +154,7 @@ impl Runs {
 
     fn view(&self, run: Run) -> RunView {
         let live = self.board.live(run.run_id);
-        RunView::new(run, &live)
+        RunView::new(run, &live, self.trace_link.as_ref())
     }
 }
 

@@ -8,7 +8,8 @@ use proto::stage::v1::{
     stage_service_client::StageServiceClient,
 };
 use runtime::stage::{counters_from_proto, progress_from_proto, window_to_proto};
-use tonic::{Code, Status, transport::Channel};
+use runtime::Channel;
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::{Fence, Run};
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use warehouse::{Run, SharedWarehouse};
 
 use crate::{
-    Error,
+    Error, TraceLink,
     progress::{LiveRun, ProgressBoard, RunView},
 };
 
@@ -20,6 +20,7 @@ pub(crate) struct RunWatch {
     run_id: Uuid,
     warehouse: SharedWarehouse,
     live: watch::Receiver<LiveRun>,
+    trace_link: Option<TraceLink>,
     shutdown: CancellationToken,
     /// The run as last read, and the version of the board it was read at.
     read: Option<(Run, u64)>,
@@ -31,9 +32,11 @@ impl RunWatch {
         run_id: Uuid,
         warehouse: SharedWarehouse,
         board: &ProgressBoard,
+        trace_link: Option<TraceLink>,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { run_id, warehouse, live: board.subscribe(run_id), shutdown, read: None, told: None }
+        let live = board.subscribe(run_id);
+        Self { run_id, warehouse, live, trace_link, shutdown, read: None, told: None }
     }
 
     /// The run at first, then after every change; `None` once its end was told.
@@ -70,7 +73,7 @@ impl RunWatch {
                 run
             }
         };
-        Ok(RunView::new(run, &live))
+        Ok(RunView::new(run, &live, self.trace_link.as_ref()))
     }
 
     async fn wait_for_change(&mut self) -> Result<(), Error> {

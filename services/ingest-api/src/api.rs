@@ -3,17 +3,21 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use chrono::NaiveDate;
+use metrics::HttpRequests;
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER},
 };
 use runtime::{Clock, Secret, parse_retry_after, read_secret};
+use tracing::Instrument;
 use url::Url;
 
 use crate::{
     Error, Options,
     error::Causes,
     page::{Page, PageRef},
+    request_spans::{CallSpans, DayRequests, Exchange},
     retry::RetryPolicy,
 };
 
@@ -52,6 +56,7 @@ pub(crate) struct ProductApi {
     max_page_bytes: usize,
     max_pages: u32,
     retry: RetryPolicy,
+    requests: HttpRequests,
     clock: Arc<dyn Clock>,
 }
 
@@ -83,6 +88,7 @@ impl ProductApi {
             max_page_bytes: options.product_api_max_page_bytes,
             max_pages: options.product_api_max_pages,
             retry: RetryPolicy::new(options),
+            requests: HttpRequests::new("GET", "product-api"),
             clock,
         })
     }
@@ -94,7 +100,7 @@ impl ProductApi {
     pub(crate) fn session(&self) -> Result<Session, Error> {
         let token = read_secret(self.token.as_ref(), self.token_file.as_deref())?;
         let authorization = token.as_ref().map(bearer).transpose()?;
-        Ok(Session { api: self.clone(), token, authorization })
+        Ok(Session { api: self.clone(), token, authorization, spans: Arc::default() })
     }
 }
 
@@ -105,12 +111,13 @@ fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
     Ok(header)
 }
 
-/// The product API under one token.
+/// The product API under one token, for one call of this service.
 #[derive(Clone)]
 pub(crate) struct Session {
     api: ProductApi,
     token: Option<Secret>,
     authorization: Option<HeaderValue>,
+    spans: Arc<CallSpans>,
 }
 
 impl Session {
@@ -124,16 +131,43 @@ impl Session {
         self.api.max_pages
     }
 
+    /// What the call tells of its days and requests.
+    pub(crate) fn spans(&self) -> Arc<CallSpans> {
+        Arc::clone(&self.spans)
+    }
+
+    /// What it tells of the requests for a day.
+    pub(crate) fn requests_for(&self, day: NaiveDate) -> DayRequests {
+        DayRequests::new(self.spans(), day)
+    }
+
     /// Fetches one page, again and again if a failure is transient.
     ///
     /// # Errors
     /// [`Error::GaveUp`], or the first failure that is not transient.
-    pub(crate) async fn page(&self, at: PageRef) -> Result<Page, Error> {
-        self.api.retry.run(|| self.try_page(at)).await
+    pub(crate) async fn page(&self, at: PageRef, requests: &DayRequests) -> Result<Page, Error> {
+        let mut attempts = 0;
+        let attempt = || {
+            attempts += 1;
+            self.try_page(requests.begin(&self.api.endpoint, at, attempts - 1), at)
+        };
+        let outcome = self.api.retry.run(attempt).await;
+        if let Err(error) = &outcome {
+            requests.gave_up(error);
+        }
+        outcome
     }
 
-    async fn try_page(&self, at: PageRef) -> Result<Page, Error> {
+    async fn try_page(&self, mut exchange: Exchange, at: PageRef) -> Result<Page, Error> {
+        let span = exchange.span();
+        let outcome = self.exchange(&mut exchange, at).instrument(span).await;
+        exchange.end(&outcome, &self.api.requests);
+        outcome
+    }
+
+    async fn exchange(&self, exchange: &mut Exchange, at: PageRef) -> Result<Page, Error> {
         let response = self.request(at).send().await.map_err(|error| self.transport_failure(at, error))?;
+        exchange.answered(response.status());
         self.check_status(at, &response)?;
         let body = self.read_body(at, response).await?;
         Page::parse(&body).map_err(|error| self.unreadable(at, &body, &error))

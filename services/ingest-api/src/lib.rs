@@ -6,6 +6,7 @@
 
 mod api;
 mod config;
+mod day_spans;
 mod error;
 mod fetch_ahead;
 mod page;
@@ -16,6 +17,7 @@ mod preview_message;
 mod progress;
 mod reconcile;
 mod record;
+mod request_spans;
 mod retry;
 mod service;
 mod stage;

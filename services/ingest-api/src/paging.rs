@@ -18,11 +18,11 @@ pub(crate) fn pages(
     day: NaiveDate,
 ) -> impl Stream<Item = Result<(PageRef, Page), Error>> + Send + '_ {
     let paging = Paging::new(day, session.page_size(), session.max_pages());
-    stream::try_unfold(paging, move |mut paging| async move {
+    stream::try_unfold((paging, session.requests_for(day)), move |(mut paging, requests)| async move {
         let Some(at) = paging.next else { return Ok(None) };
-        let page = session.page(at).await?;
+        let page = session.page(at, &requests).await?;
         paging.take(at, &page)?;
-        Ok(Some(((at, page), paging)))
+        Ok(Some(((at, page), (paging, requests))))
     })
 }
 

@@ -10,14 +10,16 @@ use landing::Storage;
 use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
+    telemetry::pipeline_spans::record_counters,
 };
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument;
+use tracing::Span;
 use warehouse::{Fence, SharedWarehouse};
 
 use crate::{
     Error,
     api::{ProductApi, Session},
+    day_spans::observe,
     plan::{days_to_fetch, lookback},
     progress::ProgressMeter,
     usage_file::{LandedDay, land, usage_rows},
@@ -64,9 +66,10 @@ impl ProductApiStage {
         let days = self.plan(window).await?;
         let meter = Arc::new(ProgressMeter::new(days.len(), sink));
         let mut remarks = Remarks::default();
+        let spans = session.spans();
         let mut landed_days = self.land_days(days, session, Arc::clone(&meter));
         while let Some(landed) = landed_days.try_next().await? {
-            let counters = self.load(fence, &landed).await?;
+            let counters = observe(spans.load.of(landed.day), self.load(fence, &landed)).await?;
             meter.day_loaded(landed.day, counters);
             remarks.extend(remark(&landed, &counters));
         }
@@ -95,8 +98,9 @@ impl ProductApiStage {
         stream::iter(days)
             .map(move |day| {
                 let (storage, session, meter) = (storage.clone(), session.clone(), Arc::clone(&meter));
+                let span = session.spans().land.of(day);
                 let work = async move { land(&storage, &session, day, &meter).await };
-                let task = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
+                let task = AbortOnDropHandle::new(tokio::spawn(observe(span, work)));
                 async move { task.await.unwrap_or(Err(Error::Abnormal { day })) }
             })
             .buffered(self.concurrency)
@@ -107,6 +111,7 @@ impl ProductApiStage {
         let rows = usage_rows(&self.storage, landed).await?;
         let outcome =
             self.warehouse.load_usage_day(fence, &landed.delivery(), rows, self.clock.now()).await?;
+        record_counters(&Span::current(), &outcome.counters);
         Ok(outcome.counters)
     }
 }

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use domain::{DateWindow, FailureKind, Rejection, SourceRow, UsageRecord};
 use futures::{StreamExt, TryStreamExt, stream};
 use landing::{FileInfo, NumberedLines, Storage};
+use tracing::Span;
 use warehouse::{RowStream, SourceError, UsageDay};
 
 use crate::{Error, api::Session, paging::pages, progress::ProgressMeter, record::parse_record};
@@ -67,6 +68,7 @@ pub(crate) async fn land(
         Some(writer) => Some(writer.finish().await.map_err(failed)?),
         None => None,
     };
+    Span::current().record("pipeline.rows_read", spans::count(records));
     Ok(LandedDay { day, file, records })
 }
 

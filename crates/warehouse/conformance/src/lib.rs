@@ -34,6 +34,7 @@ macro_rules! suite {
             a_retried_run_keeps_what_succeeded
             a_run_is_not_retried_beside_an_active_one
             runs_are_listed_newest_first_in_pages
+            a_stage_is_compared_with_its_executions_in_runs_like_this_one
         }
         $crate::suite! {@area $open, triggers:
             a_new_run_is_queued_with_its_stages

@@ -105,6 +105,7 @@ pub fn new_run(window: WindowChoice) -> NewRun {
             stage(STAGE_BUILD_FACT, "transform", &[STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API]),
             stage(STAGE_VALIDATE, "transform", &[STAGE_BUILD_FACT]),
         ],
+        traceparent: None,
         created_at: at(0),
     }
 }
@@ -139,13 +140,13 @@ pub async fn hold_run_of(
 pub async fn hold_new_run(warehouse: &SharedWarehouse, new: NewRun, now: DateTime<Utc>) -> HeldRun {
     let pipeline = new.pipeline.clone();
     warehouse.create_run(new).await.unwrap();
-    let run = warehouse.acquire_run(&pipeline, HOLDER, TTL, now).await.unwrap().unwrap();
+    let run = warehouse.acquire_run(&pipeline, HOLDER, TTL, now).await.unwrap().unwrap().run;
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
 }
 
 /// Takes up a run of the daily pipeline that waits to be taken up.
 pub async fn take_up(warehouse: &SharedWarehouse, now: DateTime<Utc>) -> HeldRun {
-    let run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, now).await.unwrap().unwrap();
+    let run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, now).await.unwrap().unwrap().run;
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
 }
 

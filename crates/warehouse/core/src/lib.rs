@@ -13,6 +13,7 @@
 
 mod activity;
 mod alerts;
+mod backlog;
 mod crm;
 mod error;
 mod events;
@@ -29,6 +30,7 @@ pub use activity::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
 };
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
+pub use backlog::{Backlog, BacklogReader, Connections};
 pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
 pub use error::{Error, Result, SourceError};
 pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
@@ -39,7 +41,7 @@ pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome,
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
 pub use runs::{
-    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, WindowChoice,
+    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp, WindowChoice,
 };
 pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};
 
@@ -61,6 +63,7 @@ pub trait Warehouse:
     + FactBuilder
     + BackfillPreview
     + ActivityReader
+    + BacklogReader
     + std::fmt::Debug
 {
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
+use domain::{Counters, DateWindow, RunState, RunTrigger, StageState, trend::StageExecution};
 use uuid::Uuid;
 
 use crate::{Fence, NewAlert, Result};
@@ -37,6 +37,8 @@ pub struct NewRun {
     pub force: bool,
     /// The stages in the order of the pipeline file.
     pub stages: Vec<NewStage>,
+    /// The W3C traceparent of its trace.
+    pub traceparent: Option<String>,
     /// When it is created.
     pub created_at: DateTime<Utc>,
 }
@@ -129,6 +131,17 @@ pub struct StageFailure {
     pub will_retry: bool,
 }
 
+/// A run that was taken up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakenUp {
+    /// The run.
+    pub run: Run,
+    /// Whether somebody executed it before and went away.
+    pub is_resumed: bool,
+    /// The stages that were RUNNING then, and start over.
+    pub interrupted: Vec<String>,
+}
+
 /// Whether a lease is still held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseState {
@@ -163,6 +176,10 @@ pub trait RunStore: Send + Sync {
     /// newest run of the pipeline over them FAILED or was CANCELLED.
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>>;
 
+    /// What `run` may be compared with: up to `limit` executions of the stage that
+    /// succeeded in earlier runs of its pipeline over as many days, the newest first.
+    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>>;
+
     /// Takes up a run of the pipeline: first one that is running under a lease
     /// that has expired or is `holder`'s own, then the oldest queued one; none
     /// while another run of the pipeline is held by a live lease of somebody
@@ -174,7 +191,7 @@ pub trait RunStore: Send + Sync {
         holder: &str,
         ttl: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Option<Run>>;
+    ) -> Result<Option<TakenUp>>;
 
     /// Extends the lease of a run by `ttl` from now on the database's clock.
     async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState>;
@@ -224,10 +241,10 @@ pub trait RunStore: Send + Sync {
 
     /// Queues a failed or cancelled run again; stages that did not succeed
     /// start over, succeeded ones stay. If its candidates may be gone, the
-    /// build starts over as well.
+    /// build starts over as well. `traceparent` is where its trace goes on.
     ///
     /// # Errors
     /// [`Error::Precondition`](crate::Error::Precondition) if it is active or has
     /// succeeded, or another run over the same window is active.
-    async fn retry_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run>;
+    async fn retry_run(&self, run_id: Uuid, traceparent: Option<&str>) -> Result<Run>;
 }

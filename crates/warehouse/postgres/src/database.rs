@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, str::FromStr, time::Duration};
 
+use log::LevelFilter;
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection, Postgres, Transaction,
     pool::PoolConnection,
@@ -59,8 +60,12 @@ pub(crate) fn parse(url: &str) -> Result<Location> {
         url.query_pairs_mut().extend_pairs(parameters);
     }
     let connect = PgConnectOptions::from_str(url.as_str()).map_err(|_| invalid())?;
-    // Bulk statements take their time; a warning with their whole text says nothing.
-    let connect = connect.application_name("company-activity").disable_statement_logging();
+    let connect = connect
+        .application_name("company-activity")
+        // Told for traces, and to those who debug.
+        .log_statements(LevelFilter::Debug)
+        // Bulk statements take their time; a warning with their whole text says nothing.
+        .log_slow_statements(LevelFilter::Debug, Duration::MAX);
     Ok(Location { connect, connections })
 }
 

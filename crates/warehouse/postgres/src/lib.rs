@@ -14,6 +14,7 @@
 
 mod activity;
 mod alerts;
+mod backlog;
 mod build;
 mod copy_rows;
 mod crm;

@@ -19,7 +19,8 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
         window.start(),
         window.end(),
         new.trigger.as_str(),
-        new.created_at
+        new.created_at,
+        new.traceparent
     )
     .execute(&mut *connection)
     .await

@@ -7,16 +7,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     Counters, DateWindow, RunState, StageState,
     run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
+    trend::StageExecution,
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
     CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure,
+    TakenUp,
 };
 
 use crate::{
     PostgresWarehouse, alerts,
-    database::{failed, storable, stored},
+    database::{counted, failed, storable, stored},
     fence,
     locks::Lock,
     publish,
@@ -67,13 +69,35 @@ impl RunStore for PostgresWarehouse {
             .map_err(failed)
     }
 
+    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>> {
+        let to_last_day =
+            i32::try_from((run.window.end() - run.window.start()).num_days()).unwrap_or(i32::MAX);
+        let rows = sqlx::query_file!(
+            "sql/runs/recent_executions.sql",
+            run.run_id,
+            run.pipeline,
+            to_last_day,
+            stage,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let executions = rows.into_iter().map(|row| StageExecution {
+            day: row.day,
+            took: (row.ended_at - row.started_at).to_std().unwrap_or_default(),
+            rows: counted(row.rows_read),
+        });
+        Ok(executions.collect())
+    }
+
     async fn acquire_run(
         &self,
         pipeline: &str,
         holder: &str,
         ttl: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Option<Run>> {
+    ) -> Result<Option<TakenUp>> {
         // Asked every second: as long as there is nothing to do, nobody is kept waiting.
         if acquire_candidate(&mut *self.begin_read().await?, pipeline, holder).await?.is_none() {
             return Ok(None);
@@ -86,22 +110,23 @@ impl RunStore for PostgresWarehouse {
             .map_err(failed)?;
         let candidate = acquire_candidate(&mut transaction, pipeline, holder).await?;
         let Some(run_id) = candidate else { return Ok(None) };
+        let is_resumed = load(&mut transaction, run_id).await?.state == RunState::Running;
         sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl.as_secs_f64(), now)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
         // Waits for a data transaction that is about to commit; later ones find
         // the stage no longer RUNNING at their attempt.
-        sqlx::query!(
-            "UPDATE pipeline_run_stages SET state = 'PENDING' WHERE run_id = $1 AND state = 'RUNNING'",
+        let interrupted = sqlx::query_scalar!(
+            "UPDATE pipeline_run_stages SET state = 'PENDING' WHERE run_id = $1 AND state = 'RUNNING' RETURNING stage",
             run_id
         )
-        .execute(&mut *transaction)
+        .fetch_all(&mut *transaction)
         .await
         .map_err(failed)?;
         let run = load(&mut transaction, run_id).await?;
         transaction.commit().await.map_err(failed)?;
-        Ok(Some(run))
+        Ok(Some(TakenUp { run, is_resumed, interrupted }))
     }
 
     async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState> {
@@ -217,7 +242,7 @@ impl RunStore for PostgresWarehouse {
         Ok(run)
     }
 
-    async fn retry_run(&self, run_id: Uuid, _now: DateTime<Utc>) -> Result<Run> {
+    async fn retry_run(&self, run_id: Uuid, traceparent: Option<&str>) -> Result<Run> {
         let mut transaction = self.begin_write().await?;
         let pipeline = load(&mut transaction, run_id).await?.pipeline;
         Lock::Pipeline(&pipeline).take(&mut transaction).await?;
@@ -234,10 +259,14 @@ impl RunStore for PostgresWarehouse {
                 active.run_id
             )));
         }
-        sqlx::query!("UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL WHERE run_id = $1", run_id)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
+        sqlx::query!(
+            "UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL, traceparent = $2 WHERE run_id = $1",
+            run_id,
+            traceparent
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
         // Once they are published the candidates are gone, and nobody waits for them.
         let keep_build = has_succeeded(&run, STAGE_VALIDATE)
             || publish::has_current_build(&mut transaction, run_id).await?;

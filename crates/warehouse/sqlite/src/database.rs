@@ -2,6 +2,7 @@
 
 use std::{path::Path, str::FromStr, time::Duration};
 
+use log::LevelFilter;
 use sqlx::{
     ConnectOptions, Executor, Sqlite, SqliteConnection, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -56,8 +57,10 @@ async fn connect_options(url: &str) -> Result<SqliteConnectOptions> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(WRITER_PATIENCE)
+        // Told for traces, and to those who debug.
+        .log_statements(LevelFilter::Debug)
         // Bulk statements take their time; a warning with their whole text says nothing.
-        .disable_statement_logging())
+        .log_slow_statements(LevelFilter::Debug, Duration::MAX))
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {

@@ -8,6 +8,7 @@
 
 mod activity;
 mod alerts;
+mod backlog;
 mod build;
 mod checksum;
 mod crm;

@@ -20,14 +20,16 @@ pub(crate) async fn insert(
     let (id, start, end, trigger) =
         (new.run_id.to_string(), window.start(), window.end(), new.trigger.as_str());
     sqlx::query!(
-        "INSERT INTO pipeline_runs (run_id, pipeline, window_start, window_end, run_trigger, state, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6)",
+        "INSERT INTO pipeline_runs
+           (run_id, pipeline, window_start, window_end, run_trigger, state, created_at, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7)",
         id,
         new.pipeline,
         start,
         end,
         trigger,
-        new.created_at
+        new.created_at,
+        new.traceparent
     )
     .execute(&mut *connection)
     .await

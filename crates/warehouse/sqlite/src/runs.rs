@@ -7,16 +7,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     Counters, DateWindow, RunState, StageState,
     run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
+    trend::StageExecution,
 };
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
     CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure,
+    TakenUp,
 };
 
 use crate::{
     SqliteWarehouse, alerts,
-    database::{failed, stored},
+    database::{counted, failed, stored},
     fence, publish,
     rows::corrupt,
     run_choice::{Choice, active_run_over, choose_window},
@@ -72,13 +74,29 @@ impl RunStore for SqliteWarehouse {
             .map_err(failed)
     }
 
+    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>> {
+        let id = run.run_id.to_string();
+        let to_last_day = (run.window.end() - run.window.start()).num_days();
+        let rows =
+            sqlx::query_file!("sql/runs/recent_executions.sql", id, run.pipeline, to_last_day, stage, limit)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(failed)?;
+        let executions = rows.into_iter().map(|row| StageExecution {
+            day: row.day,
+            took: (row.ended_at - row.started_at).to_std().unwrap_or_default(),
+            rows: counted(row.rows_read),
+        });
+        Ok(executions.collect())
+    }
+
     async fn acquire_run(
         &self,
         pipeline: &str,
         holder: &str,
         ttl: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Option<Run>> {
+    ) -> Result<Option<TakenUp>> {
         let ttl_ms = millis(ttl);
         // Asked every second: as long as there is nothing to do, no writer is kept waiting.
         if acquire_candidate(&mut *self.begin_read().await?, pipeline, holder).await?.is_none() {
@@ -87,20 +105,22 @@ impl RunStore for SqliteWarehouse {
         let mut transaction = self.begin_write().await?;
         let candidate = acquire_candidate(&mut transaction, pipeline, holder).await?;
         let Some(run_id) = candidate else { return Ok(None) };
+        let id = parse_id(&run_id)?;
+        let is_resumed = load(&mut transaction, id).await?.state == RunState::Running;
         sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl_ms, now)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
-        sqlx::query!(
-            "UPDATE pipeline_run_stages SET state = 'PENDING' WHERE run_id = ?1 AND state = 'RUNNING'",
+        let interrupted = sqlx::query_scalar!(
+            "UPDATE pipeline_run_stages SET state = 'PENDING' WHERE run_id = ?1 AND state = 'RUNNING' RETURNING stage",
             run_id
         )
-        .execute(&mut *transaction)
+        .fetch_all(&mut *transaction)
         .await
         .map_err(failed)?;
-        let run = load(&mut transaction, parse_id(&run_id)?).await?;
+        let run = load(&mut transaction, id).await?;
         transaction.commit().await.map_err(failed)?;
-        Ok(Some(run))
+        Ok(Some(TakenUp { run, is_resumed, interrupted }))
     }
 
     async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState> {
@@ -215,7 +235,7 @@ impl RunStore for SqliteWarehouse {
         Ok(run)
     }
 
-    async fn retry_run(&self, run_id: Uuid, _now: DateTime<Utc>) -> Result<Run> {
+    async fn retry_run(&self, run_id: Uuid, traceparent: Option<&str>) -> Result<Run> {
         let id = run_id.to_string();
         let mut transaction = self.begin_write().await?;
         let run = load(&mut transaction, run_id).await?;
@@ -231,10 +251,14 @@ impl RunStore for SqliteWarehouse {
                 active.run_id
             )));
         }
-        sqlx::query!("UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL WHERE run_id = ?1", id)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
+        sqlx::query!(
+            "UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL, traceparent = ?2 WHERE run_id = ?1",
+            id,
+            traceparent
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
         // Once they are published the candidates are gone, and nobody waits for them.
         let keep_build =
             has_succeeded(&run, STAGE_VALIDATE) || publish::has_current_build(&mut transaction, &id).await?;

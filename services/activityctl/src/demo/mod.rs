@@ -10,9 +10,8 @@ use anyhow::Context as _;
 use chrono::{Days, NaiveDate};
 use clap::Args;
 use domain::DateWindow;
-use runtime::Context;
+use runtime::{Context, LogWriter, Process, TelemetryArgs};
 use sample_sources::WorldOptions;
-use tracing_subscriber::EnvFilter;
 
 use self::system::{DemoFolder, DemoSystem};
 use crate::{
@@ -55,6 +54,11 @@ pub struct DemoArgs {
     /// What to log to standard error: a level, or directives such as `info,coordinator=debug`
     #[arg(long, env = "LOG", value_name = "FILTER", default_value = "warn")]
     log: String,
+
+    /// Collector that takes the traces of the runs over OTLP (gRPC), for example
+    /// http://localhost:4317 [default: none]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = runtime::parse_collector)]
+    otlp_endpoint: Option<String>,
 }
 
 /// Runs the demo.
@@ -81,20 +85,22 @@ pub async fn run(
     report::print_hints(args.data_dir.as_deref(), timeline.days, &mut output)
 }
 
-/// Starts the logs that `args` ask for, out of the way of the progress bars.
-///
-/// # Errors
-/// If the filter makes no sense.
-pub fn init_telemetry(args: &DemoArgs, progress: &RunProgress) -> Result<(), Error> {
-    let filter =
-        EnvFilter::try_new(&args.log).with_context(|| format!("--log {:?} is no filter", args.log))?;
+/// The process that `args` ask for, whose log lines keep out of the way of the
+/// progress bars.
+#[must_use]
+pub fn process(args: &DemoArgs, progress: &RunProgress, context: &Context) -> Process {
     let writer = progress.log_writer();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(has_coloured_stderr())
-        .with_writer(move || writer.clone())
-        .try_init()
-        .map_err(|error| anyhow::anyhow!("logging cannot be started: {error}").into())
+    Process {
+        name: "demo",
+        telemetry: TelemetryArgs {
+            log: args.log.clone(),
+            otlp_endpoint: args.otlp_endpoint.clone(),
+            ..TelemetryArgs::for_a_command()
+        },
+        log_writer: LogWriter::for_people(move || writer.clone(), has_coloured_stderr()),
+        admin_listen: None,
+        context: context.clone(),
+    }
 }
 
 async fn run_both_mornings(
@@ -175,6 +181,7 @@ mod tests {
             seed: 1,
             data_dir: Some(data_dir.to_owned()),
             log: "off".to_owned(),
+            otlp_endpoint: None,
         }
     }
 

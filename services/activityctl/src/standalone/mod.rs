@@ -8,7 +8,7 @@ mod suite;
 use std::path::PathBuf;
 
 use clap::Args;
-use runtime::{Context, RuntimeArgs, ServerOptions, start_and_serve};
+use runtime::{Context, LogWriter, Process, RuntimeArgs, ServerOptions, start_and_serve};
 use tracing::info;
 
 pub use data_folder::DataFolder;
@@ -74,10 +74,14 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
     Ok(start_and_serve(assemble(suite, &context), options, context.clone()).await?)
 }
 
-/// Starts the logs that `args` ask for.
-///
-/// # Errors
-/// If the filter makes no sense.
-pub fn init_telemetry(args: &StandaloneArgs) -> Result<(), Error> {
-    Ok(runtime::init_telemetry(&args.runtime.telemetry)?)
+/// The process that `args` ask for.
+#[must_use]
+pub fn process(args: &StandaloneArgs, context: &Context) -> Process {
+    Process {
+        name: "standalone",
+        telemetry: args.runtime.telemetry.clone(),
+        log_writer: LogWriter::stdout(),
+        admin_listen: args.runtime.admin_listen,
+        context: context.clone(),
+    }
 }

@@ -6,8 +6,8 @@ use proto::stage::v1::{
     ExecuteStageRequest, ExecuteStageResponse, stage_service_client::StageServiceClient,
     stage_service_server::StageService,
 };
-use runtime::FieldViolations;
-use tonic::{Extensions, Request, Response, Status, Streaming, async_trait, transport::Channel};
+use runtime::{Channel, FieldViolations};
+use tonic::{Extensions, Request, Response, Status, Streaming, async_trait};
 
 /// Forwards each call to the service that executes its stage. Several services
 /// answer to the one name `StageService`, and a port can serve that name once.

@@ -10,7 +10,7 @@ use domain::run::{
 use proto::stage::v1::stage_service_server::{self, StageServiceServer};
 use runtime::{BackgroundTask, Context, GrpcRoutes, Service};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use runtime::Channel;
 
 use super::{DataFolder, StageRouter, events};
 

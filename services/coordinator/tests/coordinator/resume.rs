@@ -98,6 +98,7 @@ async fn outlast_a_lease(suite: &Suite, lease: Duration) {
         trigger: RunTrigger::Manual,
         force: false,
         stages: vec![],
+        traceparent: None,
         created_at: now(),
     };
     suite.warehouse.create_run(new).await.unwrap();

@@ -15,7 +15,7 @@ use proto::{
 use runtime::{BackgroundTask, Clock, Context, Service};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
+use runtime::Channel;
 use warehouse::SharedWarehouse;
 
 use crate::script::{Script, ScriptedNotifier, ScriptedStages};

@@ -145,7 +145,8 @@ async fn a_rotated_token_counts_from_the_next_session_on() {
     for token in ["first", "second"] {
         std::fs::write(file.path(), format!("{token}\n")).unwrap();
         let at = crate::PageRef { day: super::setup::day(DAY), page: 1 };
-        api.session().unwrap().page(at).await.unwrap();
+        let session = api.session().unwrap();
+        session.page(at, &session.requests_for(at.day)).await.unwrap();
     }
     let sent: Vec<String> = server.requests().into_iter().filter_map(|asked| asked.authorization).collect();
     assert_eq!(sent, ["Bearer first", "Bearer second"]);

@@ -9,3 +9,4 @@ mod reconciling;
 mod scripted_api;
 mod setup;
 mod staging;
+mod traces;

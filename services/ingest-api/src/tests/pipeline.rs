@@ -12,13 +12,13 @@ use domain::{
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
 };
 use proto::reconciliation::v1::reconciliation_service_client::ReconciliationServiceClient;
+use runtime::Channel;
 use runtime::{
     Clock, Context, GrpcRoutes, Service,
     stage::{StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tonic::transport::Channel;
 use uuid::Uuid;
 use warehouse::{Fence, NewRun, NewStage, SharedWarehouse, StageFailure, WindowChoice};
 
@@ -50,7 +50,8 @@ impl Pipeline {
     pub(super) fn service(&self, server: &ScriptedApi) -> Service {
         let mut options = options(&server.url, &["--product-api-max-attempts=2"]);
         options.landing_url = Some(self.landing_url());
-        let context = Context { clock: Arc::new(StoppedClock), ..Context::new() };
+        let mut context = Context::new();
+        context.clock = Arc::new(StoppedClock);
         crate::assemble(options, Arc::clone(&self.warehouse), &context).unwrap()
     }
 
@@ -96,11 +97,12 @@ impl Pipeline {
                 stage(STAGE_BUILD_FACT, &[STAGE_CALL_PRODUCT_API]),
                 stage(STAGE_VALIDATE, &[STAGE_BUILD_FACT]),
             ],
+            traceparent: None,
             created_at: now,
         };
         self.warehouse.create_run(new).await.unwrap();
         let ttl = Duration::from_secs(600);
-        let run = self.warehouse.acquire_run(DAILY_PIPELINE, "test", ttl, now).await.unwrap().unwrap();
+        let run = self.warehouse.acquire_run(DAILY_PIPELINE, "test", ttl, now).await.unwrap().unwrap().run;
         self.begin_stage(run.run_id, run.lease_epoch, STAGE_CALL_PRODUCT_API).await
     }
 

@@ -22,7 +22,8 @@ use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
-use tonic::{Status, transport::Channel};
+use runtime::Channel;
+use tonic::Status;
 
 /// What a webhook received.
 #[derive(Debug, Clone)]

@@ -150,7 +150,7 @@ pub async fn a_stage_commits_once(warehouse: SharedWarehouse) {
 pub async fn a_holder_that_lost_its_lease_changes_nothing(warehouse: SharedWarehouse) {
     let (run, lost) = run_about_to_publish(&warehouse).await;
     warehouse.renew_lease(run.run.run_id, run.run.lease_epoch, Duration::ZERO).await.unwrap();
-    let next = warehouse.acquire_run(DAILY_PIPELINE, "next", TTL, at(3)).await.unwrap().unwrap();
+    let next = warehouse.acquire_run(DAILY_PIPELINE, "next", TTL, at(3)).await.unwrap().unwrap().run;
     assert_refused(&warehouse, &lost).await;
     assert_refused(&warehouse, &Fence { epoch: next.lease_epoch, ..lost.clone() }).await;
     let fence = warehouse.begin_stage(next.run_id, next.lease_epoch, STAGE_VALIDATE, at(3)).await.unwrap();
@@ -165,7 +165,7 @@ pub async fn a_cancelled_run_accepts_nothing_more(warehouse: SharedWarehouse) {
     let (run, fence) = run_about_to_publish(&warehouse).await;
     run.cancel().await;
     assert_refused(&warehouse, &fence).await;
-    warehouse.retry_run(run.run.run_id, at(3)).await.unwrap();
+    warehouse.retry_run(run.run.run_id, None).await.unwrap();
     assert_refused(&warehouse, &fence).await;
     let again = take_up(&warehouse, at(4)).await;
     assert_eq!(again.run.run_id, run.run.run_id);

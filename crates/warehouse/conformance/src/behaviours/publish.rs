@@ -87,7 +87,7 @@ pub async fn candidates_built_from_an_older_state_are_not_published(warehouse: S
 
     run.fail(&fence, false).await;
     run.finish().await.unwrap();
-    let retried = warehouse.retry_run(run.run.run_id, at(4)).await.unwrap();
+    let retried = warehouse.retry_run(run.run.run_id, None).await.unwrap();
     assert_eq!(stage_states(&retried), [Succeeded, Succeeded, Pending, Pending]);
     let again = take_up(&warehouse, at(5)).await;
     // The other run has published what was dirty.
@@ -117,7 +117,7 @@ pub async fn a_published_run_is_not_built_again(warehouse: SharedWarehouse) {
     let fence = run.begin(STAGE_VALIDATE).await;
     warehouse.publish_fact(&fence, week(), &[], at(2)).await.unwrap();
     run.cancel().await;
-    let retried = warehouse.retry_run(run.run.run_id, at(3)).await.unwrap();
+    let retried = warehouse.retry_run(run.run.run_id, None).await.unwrap();
     assert_eq!(stage_states(&retried), [StageState::Succeeded; 4]);
     let again = take_up(&warehouse, at(4)).await;
     assert_eq!(again.finish().await.unwrap(), domain::RunState::Succeeded);
@@ -161,7 +161,7 @@ pub async fn an_interrupted_build_starts_over(warehouse: SharedWarehouse) {
             assert!(polls > 1, "the build was never interrupted");
             break;
         }
-        run.run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, at(2)).await.unwrap().unwrap();
+        run.run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, at(2)).await.unwrap().unwrap().run;
     }
     assert_eq!(run.publish().await.counters.rows_written, 14);
     assert_eq!(rolling_users(&published(&warehouse, week()).await), [2; 14]);

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::{
     Counters, RunState, StageState,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
+    trend::StageExecution,
 };
 use uuid::Uuid;
 use warehouse_core::{Error, LeaseState, Run, RunCursor, SharedWarehouse, WindowChoice};
 
 use crate::{
     observed::observe,
-    scene::{TTL, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states, take_up},
+    scene::{
+        HeldRun, TTL, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states, take_up,
+    },
 };
 
 async fn queue(warehouse: &SharedWarehouse, offset: i64) -> Uuid {
@@ -20,7 +24,7 @@ async fn queue(warehouse: &SharedWarehouse, offset: i64) -> Uuid {
 }
 
 async fn acquire(warehouse: &SharedWarehouse, holder: &str, ttl: Duration) -> Option<Run> {
-    warehouse.acquire_run(DAILY_PIPELINE, holder, ttl, at(1)).await.unwrap()
+    warehouse.acquire_run(DAILY_PIPELINE, holder, ttl, at(1)).await.unwrap().map(|taken| taken.run)
 }
 
 /// The oldest waiting run goes to whoever comes first; nobody else gets any run
@@ -59,7 +63,10 @@ pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: SharedWar
     acquire(&warehouse, "a", Duration::ZERO).await.unwrap();
     let fence = warehouse.begin_stage(oldest, 1, STAGE_COPY_CRM_CSV, at(1)).await.unwrap();
 
-    let taken = warehouse.acquire_run(DAILY_PIPELINE, "b", TTL, at(2)).await.unwrap().unwrap();
+    let resumed = warehouse.acquire_run(DAILY_PIPELINE, "b", TTL, at(2)).await.unwrap().unwrap();
+    assert!(resumed.is_resumed);
+    assert_eq!(resumed.interrupted, [STAGE_COPY_CRM_CSV]);
+    let taken = resumed.run;
     assert_eq!((taken.run_id, taken.lease_epoch, taken.started_at), (oldest, 2, Some(at(1))));
     assert_eq!(stage_states(&taken), [StageState::Pending; 4]);
     assert!(taken.stages.iter().all(|stage| stage.failures == 0 && stage.error_code.is_none()));
@@ -176,7 +183,7 @@ pub async fn a_run_succeeds_with_its_last_stage(warehouse: SharedWarehouse) {
     let before = observe(&warehouse).await;
     for refused in [
         warehouse.cancel_run(run.run_id, at(2)).await.map(drop),
-        warehouse.retry_run(run.run_id, at(2)).await.map(drop),
+        warehouse.retry_run(run.run_id, None).await.map(drop),
         warehouse.finish_run(run.run_id, run.lease_epoch, at(2)).await.map(drop),
     ] {
         assert!(matches!(refused, Err(Error::Precondition(_))), "{refused:?}");
@@ -212,26 +219,26 @@ pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: SharedWare
 pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
     use StageState::{Pending, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
-    let active = warehouse.retry_run(run.run.run_id, at(1)).await;
+    let active = warehouse.retry_run(run.run.run_id, None).await;
     assert!(matches!(active, Err(Error::Precondition(_))), "{active:?}");
     run.ingest(&[], &[(day(0), vec![("acme", 1, 1)])]).await;
     run.build().await;
     run.fail_at(STAGE_VALIDATE).await;
     let failed = run.reload().await;
 
-    let retried = warehouse.retry_run(run.run.run_id, at(2)).await.unwrap();
+    let retried = warehouse.retry_run(run.run.run_id, None).await.unwrap();
     assert_eq!((retried.state, retried.ended_at), (RunState::Queued, None));
     assert_eq!(stage_states(&retried), [Succeeded, Succeeded, Succeeded, Pending]);
     assert_eq!(retried.stages.get(..3), failed.stages.get(..3));
     assert_eq!(retried.stages.get(3).unwrap().attempt, 1);
-    let queued = warehouse.retry_run(run.run.run_id, at(2)).await;
+    let queued = warehouse.retry_run(run.run.run_id, None).await;
     assert!(matches!(queued, Err(Error::Precondition(_))), "{queued:?}");
 
     let again = take_up(&warehouse, at(3)).await;
     assert_eq!((again.run.run_id, again.run.lease_epoch), (run.run.run_id, run.run.lease_epoch + 1));
     assert_eq!(again.publish().await.counters.rows_written, 1);
     assert_eq!(again.reload().await.stages.get(3).unwrap().attempt, 2);
-    let unknown = warehouse.retry_run(Uuid::now_v7(), at(5)).await;
+    let unknown = warehouse.retry_run(Uuid::now_v7(), None).await;
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
 }
 
@@ -240,10 +247,10 @@ pub async fn a_run_is_not_retried_beside_an_active_one(warehouse: SharedWarehous
     let first = hold_run(&warehouse, days(0, 0), at(1)).await;
     first.cancel().await;
     let second = hold_run(&warehouse, days(0, 0), at(2)).await;
-    let retried = warehouse.retry_run(first.run.run_id, at(3)).await;
+    let retried = warehouse.retry_run(first.run.run_id, None).await;
     assert!(matches!(retried, Err(Error::Precondition(_))), "{retried:?}");
     second.cancel().await;
-    let retried = warehouse.retry_run(first.run.run_id, at(4)).await.unwrap();
+    let retried = warehouse.retry_run(first.run.run_id, None).await.unwrap();
     assert_eq!(retried.state, RunState::Queued);
 }
 
@@ -272,4 +279,37 @@ pub async fn runs_are_listed_newest_first_in_pages(warehouse: SharedWarehouse) {
     assert_eq!(list(&[RunState::Queued, RunState::Cancelled], 2).await, ids);
     assert!(list(&[RunState::Failed], 2).await.is_empty());
     assert_eq!(warehouse.run(Uuid::now_v7()).await.unwrap(), None);
+}
+
+/// What a stage took before is told of runs of the same pipeline over as many
+/// days, where the stage succeeded, the newest first.
+pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(warehouse: SharedWarehouse) {
+    let execute = async |run: HeldRun, hours, rows_read| {
+        let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+        let counters = Counters { rows_read, rows_written: rows_read, ..Counters::default() };
+        let ended_at = run.now + TimeDelta::hours(hours);
+        warehouse.complete_stage(&fence, counters, &[], ended_at).await.unwrap();
+        run.cancel().await;
+    };
+    execute(hold_run(&warehouse, days(0, 0), at(0)).await, 1, 10).await;
+    execute(hold_run(&warehouse, days(0, 1), at(10)).await, 2, 20).await;
+    execute(hold_run_of(&warehouse, "pl_other", days(2, 2), at(20)).await, 3, 30).await;
+    hold_run(&warehouse, days(3, 3), at(30)).await.fail_at(STAGE_COPY_CRM_CSV).await;
+    execute(hold_run(&warehouse, days(4, 4), at(40)).await, 5, 50).await;
+    let run = hold_run(&warehouse, days(5, 5), at(50)).await;
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    run.complete(&fence).await;
+    let this = run.reload().await;
+    run.cancel().await;
+    execute(hold_run(&warehouse, days(6, 6), at(60)).await, 7, 70).await;
+
+    let recent = async |stage, limit| warehouse.recent_executions(&this, stage, limit).await.unwrap();
+    let took = |offset, hours: u64, rows| StageExecution {
+        day: day(offset),
+        took: Duration::from_secs(hours * 3_600),
+        rows,
+    };
+    assert_eq!(recent(STAGE_COPY_CRM_CSV, 10).await, [took(4, 5, 50), took(0, 1, 10)]);
+    assert_eq!(recent(STAGE_COPY_CRM_CSV, 1).await, [took(4, 5, 50)]);
+    assert_eq!(recent(STAGE_BUILD_FACT, 10).await, []);
 }

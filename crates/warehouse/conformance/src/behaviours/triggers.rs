@@ -123,7 +123,7 @@ pub async fn a_failed_or_cancelled_window_is_run_again(warehouse: SharedWarehous
 pub async fn an_active_run_is_found_behind_newer_failed_ones(warehouse: SharedWarehouse) {
     let old = fail_run(&warehouse, days(0, 2)).await;
     fail_run(&warehouse, days(0, 2)).await;
-    let retried = warehouse.retry_run(old.run.run_id, at(2)).await.unwrap();
+    let retried = warehouse.retry_run(old.run.run_id, None).await.unwrap();
     for window in [WindowChoice::Days(days(0, 2)), WindowChoice::Unpublished { through: day(2) }] {
         assert_eq!(trigger(&warehouse, window).await, found(retried.clone()));
         assert_eq!(force(&warehouse, window).await, found(retried.clone()));

@@ -1,2 +1,2 @@
-INSERT INTO pipeline_runs (run_id, pipeline, window_start, window_end, run_trigger, state, created_at)
-VALUES ($1, $2, $3, $4, $5, 'QUEUED', $6)
+INSERT INTO pipeline_runs (run_id, pipeline, window_start, window_end, run_trigger, state, created_at, traceparent)
+VALUES ($1, $2, $3, $4, $5, 'QUEUED', $6, $7)

@@ -1,0 +1,250 @@
+//! The definitions.
+
+use super::{Kind, Metric};
+
+/// Bounds for calls: from a millisecond to a minute.
+const CALL_SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Bounds for stages: from a tenth of a second to an hour.
+const STAGE_SECONDS: &[f64] =
+    &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0];
+
+const STAGE: (&str, &str) = ("stage", "the stage's name, for example `act_copy_crm_csv`");
+const RPC: [(&str, &str); 3] = [
+    ("rpc.system.name", "`grpc`"),
+    ("rpc.method", "`package.Service/Method`"),
+    ("rpc.response.status_code", "the gRPC status code's name"),
+];
+const STAGE_SERVICES: &str = "ingest-crm, ingest-api, ingest-events, transform";
+
+/// How long attempts of stages took.
+pub const STAGE_DURATION: Metric = Metric {
+    name: "company_activity.stage.duration",
+    unit: "s",
+    description: "How long attempts of stages took.",
+    kind: Kind::Histogram(STAGE_SECONDS),
+    attributes: &[STAGE, ("outcome", "`succeeded` or `failed`")],
+    services: STAGE_SERVICES,
+};
+
+/// What stages did to rows.
+pub const STAGE_ROWS: Metric = Metric {
+    name: "company_activity.stage.rows",
+    unit: "{row}",
+    description: "Rows of stages that succeeded, by what became of them.",
+    kind: Kind::Counter,
+    attributes: &[STAGE, ("kind", "`read`, `written`, `unchanged`, `duplicate`, `rejected` or `removed`")],
+    services: STAGE_SERVICES,
+};
+
+/// What stages took from their sources.
+pub const STAGE_BYTES: Metric = Metric {
+    name: "company_activity.stage.read",
+    unit: "By",
+    description: "Bytes that stages which succeeded took from their sources.",
+    kind: Kind::Counter,
+    attributes: &[STAGE],
+    services: STAGE_SERVICES,
+};
+
+/// Runs that ended.
+pub const RUNS: Metric = Metric {
+    name: "company_activity.runs",
+    unit: "{run}",
+    description: "Runs that ended.",
+    kind: Kind::Counter,
+    attributes: &[("outcome", "`succeeded`, `failed` or `cancelled`")],
+    services: "coordinator",
+};
+
+/// Stages that took much longer than they usually do for their volume.
+pub const SLOW_STAGES: Metric = Metric {
+    name: "company_activity.stage.slow",
+    unit: "{stage}",
+    description: "Stages that took much longer than their recent median for their volume.",
+    kind: Kind::Counter,
+    attributes: &[STAGE],
+    services: "coordinator",
+};
+
+/// Runs taken over from a coordinator that went away.
+pub const LEASE_TAKEOVERS: Metric = Metric {
+    name: "company_activity.lease.takeovers",
+    unit: "{run}",
+    description: "Runs that were taken up again after a coordinator went away.",
+    kind: Kind::Counter,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// The newest published day.
+pub const PUBLISHED_THROUGH: Metric = Metric {
+    name: "company_activity.published_through",
+    unit: "s",
+    description: "The end of the newest published day (UTC), in seconds since 1970.",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// How old the published data is.
+pub const FRESHNESS_LAG: Metric = Metric {
+    name: "company_activity.freshness.lag",
+    unit: "s",
+    description: "Time since the end of the newest published day (UTC).",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// Days missing in the published range.
+pub const MISSING_DAYS: Metric = Metric {
+    name: "company_activity.missing_days",
+    unit: "{day}",
+    description: "Days between the oldest and the newest published one that are not published.",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// What waits to be published.
+pub const DIRTY_RANGES: Metric = Metric {
+    name: "company_activity.dirty_ranges",
+    unit: "{range}",
+    description: "Changes to published company-days that wait to be published.",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// Rows in quarantine.
+pub const QUARANTINED_ROWS: Metric = Metric {
+    name: "company_activity.quarantined_rows",
+    unit: "{row}",
+    description: "Rows in quarantine.",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// Alerts that nobody has got yet.
+pub const ALERTS_WAITING: Metric = Metric {
+    name: "company_activity.alerts.waiting",
+    unit: "{alert}",
+    description: "Alerts that wait for delivery.",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// How long the oldest of them has waited.
+pub const ALERTS_OLDEST_AGE: Metric = Metric {
+    name: "company_activity.alerts.oldest_age",
+    unit: "s",
+    description: "How long the oldest alert has waited for delivery; 0 without one.",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "coordinator",
+};
+
+/// Alerts sent to people.
+pub const ALERT_DELIVERIES: Metric = Metric {
+    name: "company_activity.alert.deliveries",
+    unit: "{delivery}",
+    description: "Deliveries of alerts to a channel.",
+    kind: Kind::Counter,
+    attributes: &[
+        ("channel", "`slack`, `teams` or `webhook`"),
+        ("outcome", "`delivered`, `retryable` or `refused`"),
+    ],
+    services: "notifier",
+};
+
+/// Requests to the product API.
+pub const HTTP_CLIENT_DURATION: Metric = Metric {
+    name: "http.client.request.duration",
+    unit: "s",
+    description: "How long requests to the product API and to webhooks took.",
+    kind: Kind::Histogram(CALL_SECONDS),
+    attributes: &[
+        ("http.request.method", "`GET` or `POST`"),
+        ("http.response.status_code", "the status; absent without an answer"),
+        ("peer", "`product-api`, `slack`, `teams` or `webhook`"),
+    ],
+    services: "ingest-api, notifier",
+};
+
+/// Calls answered.
+pub const RPC_SERVER_DURATION: Metric = Metric {
+    name: "rpc.server.call.duration",
+    unit: "s",
+    description: "How long answering a gRPC call took, to the end of its stream.",
+    kind: Kind::Histogram(CALL_SECONDS),
+    attributes: &RPC,
+    services: "all",
+};
+
+/// Calls made.
+pub const RPC_CLIENT_DURATION: Metric = Metric {
+    name: "rpc.client.call.duration",
+    unit: "s",
+    description: "How long a gRPC call to another service took, to the end of its stream.",
+    kind: Kind::Histogram(CALL_SECONDS),
+    attributes: &RPC,
+    services: "coordinator, activityctl",
+};
+
+/// Connections to the warehouse.
+pub const POOL_CONNECTIONS: Metric = Metric {
+    name: "db.client.connection.count",
+    unit: "{connection}",
+    description: "Connections to the warehouse.",
+    kind: Kind::Gauge,
+    attributes: &[("db.client.connection.state", "`idle` or `used`")],
+    services: "all",
+};
+
+/// How many there may be.
+pub const POOL_MAX: Metric = Metric {
+    name: "db.client.connection.max",
+    unit: "{connection}",
+    description: "Connections to the warehouse that may be open at a time.",
+    kind: Kind::Gauge,
+    attributes: &[],
+    services: "all",
+};
+
+/// Spans on their way to the collector.
+pub const TELEMETRY_SPANS: Metric = Metric {
+    name: "company_activity.telemetry.spans",
+    unit: "{span}",
+    description: "Spans by what became of them on the way to the collector.",
+    kind: Kind::Counter,
+    attributes: &[("outcome", "`exported`, `failed` or `dropped`: the queue was full")],
+    services: "all",
+};
+
+/// All of them.
+pub const CATALOGUE: &[Metric] = &[
+    STAGE_DURATION,
+    STAGE_ROWS,
+    STAGE_BYTES,
+    SLOW_STAGES,
+    RUNS,
+    LEASE_TAKEOVERS,
+    PUBLISHED_THROUGH,
+    FRESHNESS_LAG,
+    MISSING_DAYS,
+    DIRTY_RANGES,
+    QUARANTINED_ROWS,
+    ALERTS_WAITING,
+    ALERTS_OLDEST_AGE,
+    ALERT_DELIVERIES,
+    HTTP_CLIENT_DURATION,
+    RPC_SERVER_DURATION,
+    RPC_CLIENT_DURATION,
+    POOL_CONNECTIONS,
+    POOL_MAX,
+    TELEMETRY_SPANS,
+];

@@ -1,0 +1,85 @@
+//! The calling side: hands the trace on in the call's metadata.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, Uri};
+use opentelemetry::metrics::Histogram;
+use opentelemetry_http::HeaderInjector;
+use tonic::{body::Body, transport};
+use tower::Service;
+use tracing::{Instrument, field::Empty, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::call::{Call, CallBody, Side, traced_method};
+
+/// A connection to a service, over which calls carry their trace.
+#[derive(Clone)]
+pub struct Channel {
+    connection: transport::Channel,
+    server: Uri,
+    durations: Histogram<f64>,
+}
+
+impl Channel {
+    /// Calls over `connection`, which goes to `server`.
+    pub(crate) fn new(connection: transport::Channel, server: Uri) -> Self {
+        Self { connection, server, durations: metrics::RPC_CLIENT_DURATION.histogram() }
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Body>;
+    type Error = transport::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), transport::Error>> {
+        self.connection.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let path = request.uri().path().to_owned();
+        let Some(method) = traced_method(&path) else {
+            return Box::pin(self.connection.call(request));
+        };
+        let span = info_span!(
+            "rpc",
+            otel.name = method,
+            otel.kind = "client",
+            rpc.system.name = "grpc",
+            rpc.method = method,
+            rpc.response.status_code = Empty,
+            server.address = self.server.host(),
+            server.port = self.server.port_u16(),
+            error.type = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
+        opentelemetry::global::get_text_map_propagator(|propagator| {
+            propagator.inject_context(&span.context(), &mut HeaderInjector(request.headers_mut()));
+        });
+        let mut call = Call::begin(Side::Client, method, span.clone(), self.durations.clone());
+        let asking = span.in_scope(|| self.connection.call(request)).instrument(span);
+        Box::pin(async move {
+            match asking.await {
+                Ok(response) => {
+                    call.end_if_told(response.headers());
+                    Ok(response.map(|body| Body::new(CallBody::new(body, call))))
+                }
+                Err(error) => {
+                    call.end(tonic::Code::Unavailable, &error.to_string());
+                    Err(error)
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! Traces and durations of every gRPC call, on both sides, by tower layers: no
+//! handler knows of them.
+
+mod call;
+mod client;
+mod server;
+
+pub use client::Channel;
+pub(crate) use server::RpcServerLayer;

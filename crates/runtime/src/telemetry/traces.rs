@@ -1,0 +1,36 @@
+//! The tracer: sampling, identities, export.
+
+use anyhow::Context as _;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
+};
+
+use super::{
+    export_gate::{CountedExporter, ExportGate, MAX_QUEUED_SPANS},
+    sampler::PipelineAlways,
+    trace_context::ChosenIds,
+};
+use crate::TelemetryArgs;
+
+/// The provider of tracers. Without a collector spans still have identities,
+/// which logs tell, and go nowhere.
+pub(super) fn provider(resource: &Resource, args: &TelemetryArgs) -> anyhow::Result<SdkTracerProvider> {
+    let provider = SdkTracerProvider::builder()
+        .with_resource(resource.clone())
+        .with_id_generator(ChosenIds::default())
+        .with_sampler(PipelineAlways::with_query_ratio(args.trace_query_ratio));
+    let Some(endpoint) = &args.otlp_endpoint else { return Ok(provider.build()) };
+    let exporter = SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .build()
+        .context("--otlp-endpoint cannot be used")?;
+    let (gate, counts) = ExportGate::new();
+    // One more than the gate lets through, so that this queue never drops anything.
+    let config = BatchConfigBuilder::default().with_max_queue_size(MAX_QUEUED_SPANS + 1).build();
+    let batches =
+        BatchSpanProcessor::builder(CountedExporter::new(exporter, counts)).with_batch_config(config).build();
+    Ok(provider.with_span_processor(gate.before(batches)).build())
+}

@@ -1,0 +1,37 @@
+//! What waits.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use warehouse_core::{Backlog, BacklogReader, Connections, Result};
+
+use crate::{
+    PostgresWarehouse,
+    database::{counted, failed},
+};
+
+#[async_trait]
+impl BacklogReader for PostgresWarehouse {
+    async fn backlog(&self) -> Result<Backlog> {
+        let row =
+            sqlx::query_file!("sql/backlog/backlog.sql").fetch_one(&self.pool).await.map_err(failed)?;
+        Ok(Backlog {
+            dirty_ranges: counted(row.dirty_ranges),
+            quarantined_rows: counted(row.quarantined_rows),
+            alerts: counted(row.alerts),
+            oldest_alert: Duration::try_from_secs_f64(row.oldest_alert_seconds).unwrap_or_default(),
+        })
+    }
+
+    fn connections(&self) -> Connections {
+        let pools = [&self.pool, &self.exports];
+        let idle = pools.iter().map(|pool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)).sum();
+        let open: u32 = pools.iter().map(|pool| pool.size()).sum();
+        let max = pools.iter().map(|pool| pool.options().get_max_connections()).sum();
+        Connections { used: open.saturating_sub(idle), idle, max }
+    }
+
+    fn system(&self) -> &'static str {
+        "postgresql"
+    }
+}

@@ -1,0 +1,63 @@
+//! What the coordinator tells those who watch: freshness and backlog.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{Days, NaiveTime};
+use opentelemetry::KeyValue;
+use runtime::{Clock, metrics};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+use warehouse::SharedWarehouse;
+
+/// How often the store is asked; a scrape in between gets the last answer.
+const INTERVAL: Duration = Duration::from_secs(15);
+
+/// Keeps the gauges up to date.
+pub(crate) struct Gauges {
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Gauges {
+    /// Runs until the process begins to shut down.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        // A counter that is not there yet could not be seen to grow.
+        for outcome in ["succeeded", "failed", "cancelled"] {
+            metrics::RUNS.counter().add(0, &[KeyValue::new("outcome", outcome)]);
+        }
+        metrics::LEASE_TAKEOVERS.counter().add(0, &[]);
+        let mut ticks = tokio::time::interval(INTERVAL);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            // The next tick asks again; who watches sees that the values stand still.
+            if let Err(error) = self.record().await {
+                debug!(%error, "the gauges could not be read");
+            }
+        }
+    }
+
+    async fn record(&self) -> warehouse::Result<()> {
+        let backlog = self.warehouse.backlog().await?;
+        for (metric, value) in [
+            (metrics::DIRTY_RANGES, backlog.dirty_ranges),
+            (metrics::QUARANTINED_ROWS, backlog.quarantined_rows),
+            (metrics::ALERTS_WAITING, backlog.alerts),
+        ] {
+            metric.gauge().record(value as f64, &[]);
+        }
+        metrics::ALERTS_OLDEST_AGE.gauge().record(backlog.oldest_alert.as_secs_f64(), &[]);
+        let Some(freshness) = self.warehouse.freshness().await? else { return Ok(()) };
+        let newest = freshness.newest.activity_date;
+        let ends_at = (newest + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
+        let lag = self.clock.now() - ends_at;
+        let span = (newest - freshness.oldest).num_days() + 1;
+        metrics::PUBLISHED_THROUGH.gauge().record(ends_at.timestamp() as f64, &[]);
+        metrics::FRESHNESS_LAG.gauge().record(lag.as_seconds_f64(), &[]);
+        metrics::MISSING_DAYS.gauge().record((span - freshness.published_days).max(0) as f64, &[]);
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Spans of days, as many as a trace can show; then one for all further days.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
+
+use chrono::NaiveDate;
+use tracing::{Instrument, Span, field::Empty, info_span};
+
+use crate::Error;
+
+/// Days of one call that have a span each.
+pub(crate) const MAX_DAY_SPANS: u32 = 400;
+
+/// The spans of what one call does to days.
+#[derive(Debug)]
+pub(crate) struct DaySpans {
+    operation: &'static str,
+    days: AtomicU32,
+    further_days: OnceLock<Span>,
+}
+
+impl DaySpans {
+    pub(crate) const fn new(operation: &'static str) -> Self {
+        Self { operation, days: AtomicU32::new(0), further_days: OnceLock::new() }
+    }
+
+    /// The span to do a day's work in.
+    pub(crate) fn of(&self, day: NaiveDate) -> Span {
+        if self.days.fetch_add(1, Ordering::Relaxed) < MAX_DAY_SPANS {
+            return self.of_one(day);
+        }
+        self.further_days.get_or_init(|| self.of_further_days(day)).clone()
+    }
+
+    fn of_one(&self, day: NaiveDate) -> Span {
+        info_span!(
+            "day",
+            otel.name = format!("{} {day}", self.operation),
+            pipeline.day = %day,
+            pipeline.rows_read = Empty,
+            pipeline.rows_written = Empty,
+            pipeline.rows_unchanged = Empty,
+            pipeline.rows_duplicate = Empty,
+            pipeline.rows_rejected = Empty,
+            pipeline.rows_removed = Empty,
+            pipeline.bytes_read = Empty,
+            error.type = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        )
+    }
+
+    /// Without rows: those of single days would replace each other.
+    fn of_further_days(&self, first: NaiveDate) -> Span {
+        info_span!(
+            "further days",
+            otel.name = format!("{} further days", self.operation),
+            pipeline.first_day = %first,
+            pipeline.days = Empty,
+            error.type = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        )
+    }
+}
+
+impl Drop for DaySpans {
+    fn drop(&mut self) {
+        if let Some(span) = self.further_days.get() {
+            let further = *self.days.get_mut() - MAX_DAY_SPANS;
+            span.record("pipeline.days", i64::from(further));
+        }
+    }
+}
+
+/// Does a day's work in its span, and tells if it fails.
+pub(crate) async fn observe<T>(span: Span, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let outcome = work.instrument(span.clone()).await;
+    if let Err(error) = &outcome {
+        spans::record_failure_of(&span, error.kind(), error);
+    }
+    outcome
+}

@@ -1,0 +1,235 @@
+//! Spans of requests, as many as a trace can show; then one for all further
+//! requests of a day, which sums them up.
+
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::NaiveDate;
+use metrics::HttpRequests;
+use reqwest::StatusCode;
+use tracing::{Span, field::Empty, info_span};
+use url::Url;
+
+use crate::{
+    Error,
+    day_spans::{DaySpans, MAX_DAY_SPANS},
+    page::{Page, PageRef},
+};
+
+/// Requests of one call that have a span each.
+pub(crate) const MAX_REQUEST_SPANS: u32 = 100;
+
+/// What one call tells of its days and requests: made for the call, shared by
+/// the days that it works on side by side.
+#[derive(Debug)]
+pub(crate) struct CallSpans {
+    /// Fetching and landing days.
+    pub(crate) land: DaySpans,
+    /// Loading them.
+    pub(crate) load: DaySpans,
+    requests: AtomicU32,
+    /// Days whose further requests have a span of their own.
+    summed_days: AtomicU32,
+    further_days: OnceLock<Arc<SummedRequests>>,
+}
+
+impl Default for CallSpans {
+    fn default() -> Self {
+        Self {
+            land: DaySpans::new("land"),
+            load: DaySpans::new("load"),
+            requests: AtomicU32::new(0),
+            summed_days: AtomicU32::new(0),
+            further_days: OnceLock::new(),
+        }
+    }
+}
+
+impl CallSpans {
+    fn summed(&self, day: NaiveDate, endpoint: &Url) -> Arc<SummedRequests> {
+        if self.summed_days.fetch_add(1, Ordering::Relaxed) < MAX_DAY_SPANS {
+            return Arc::new(SummedRequests::begin(Some(day), endpoint));
+        }
+        Arc::clone(self.further_days.get_or_init(|| Arc::new(SummedRequests::begin(None, endpoint))))
+    }
+}
+
+/// The requests for one day.
+#[derive(Debug)]
+pub(crate) struct DayRequests {
+    call: Arc<CallSpans>,
+    day: NaiveDate,
+    summed: OnceLock<Arc<SummedRequests>>,
+}
+
+impl DayRequests {
+    pub(crate) const fn new(call: Arc<CallSpans>, day: NaiveDate) -> Self {
+        Self { call, day, summed: OnceLock::new() }
+    }
+
+    /// A request begins, one that was made `resend_count` times before.
+    pub(crate) fn begin(&self, endpoint: &Url, at: PageRef, resend_count: u32) -> Exchange {
+        let told = if self.call.requests.fetch_add(1, Ordering::Relaxed) < MAX_REQUEST_SPANS {
+            Told::Alone(span_of(endpoint, at, resend_count))
+        } else {
+            Told::Summed(Arc::clone(self.summed.get_or_init(|| self.call.summed(self.day, endpoint))))
+        };
+        Exchange { at, resend_count, began: Instant::now(), status: None, told }
+    }
+
+    /// A page cannot be had, however often it is asked for. Single requests have
+    /// said so themselves.
+    pub(crate) fn gave_up(&self, error: &Error) {
+        if let Some(summed) = self.summed.get() {
+            spans::record_failure_of(&summed.span, error.kind(), error);
+        }
+    }
+}
+
+/// The product API's URL may grant something, so that only its host is told.
+fn span_of(endpoint: &Url, at: PageRef, resend_count: u32) -> Span {
+    info_span!(
+        "request",
+        otel.name = "GET product usage",
+        otel.kind = "client",
+        http.request.method = "GET",
+        http.request.resend_count = (resend_count > 0).then_some(i64::from(resend_count)),
+        http.response.status_code = Empty,
+        http.response.body.size = Empty,
+        server.address = endpoint.host_str(),
+        server.port = endpoint.port_or_known_default().map(i64::from),
+        pipeline.day = %at.day,
+        pipeline.page = i64::from(at.page),
+        error.type = Empty,
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+    )
+}
+
+/// One request, until its answer has been read.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    at: PageRef,
+    resend_count: u32,
+    began: Instant,
+    status: Option<StatusCode>,
+    told: Told,
+}
+
+#[derive(Debug)]
+enum Told {
+    Alone(Span),
+    Summed(Arc<SummedRequests>),
+}
+
+impl Exchange {
+    /// What to make the request in.
+    pub(crate) fn span(&self) -> Span {
+        match &self.told {
+            Told::Alone(span) => span.clone(),
+            // Many at a time do not share a place for their events.
+            Told::Summed(_) => Span::none(),
+        }
+    }
+
+    /// There is an answer.
+    pub(crate) const fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    /// The answer is read, or there is none.
+    pub(crate) fn end(self, outcome: &Result<Page, Error>, requests: &HttpRequests) {
+        let took = self.began.elapsed();
+        requests.record(took, self.status.map(|status| status.as_u16()));
+        match &self.told {
+            Told::Alone(span) => self.tell(span, outcome),
+            Told::Summed(summed) => summed.add(self.at, self.resend_count, took, outcome.is_ok()),
+        }
+    }
+
+    fn tell(&self, span: &Span, outcome: &Result<Page, Error>) {
+        if let Some(status) = self.status {
+            span.record("http.response.status_code", i64::from(status.as_u16()));
+        }
+        match (outcome, self.status) {
+            (Ok(page), _) => {
+                span.record("http.response.body.size", spans::count(page.body_bytes));
+            }
+            (Err(error), Some(status)) if !status.is_success() => {
+                spans::record_failure(span, status.as_str(), error);
+            }
+            (Err(error), _) => spans::record_failure_of(span, error.kind(), error),
+        }
+    }
+}
+
+/// Requests that are told together, until the last of them is dropped.
+#[derive(Debug)]
+struct SummedRequests {
+    span: Span,
+    sums: Mutex<Sums>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    requests: u64,
+    retries: u64,
+    pages: u64,
+    took: Duration,
+    slowest: Option<(Duration, PageRef)>,
+}
+
+impl SummedRequests {
+    /// Of one day, or of many.
+    fn begin(day: Option<NaiveDate>, endpoint: &Url) -> Self {
+        let span = info_span!(
+            "requests",
+            otel.name = "GET product usage (further pages)",
+            otel.kind = "client",
+            http.request.method = "GET",
+            server.address = endpoint.host_str(),
+            server.port = endpoint.port_or_known_default().map(i64::from),
+            pipeline.day = day.map(|day| day.to_string()),
+            pipeline.pages = Empty,
+            pipeline.requests = Empty,
+            pipeline.retries = Empty,
+            pipeline.request_seconds = Empty,
+            pipeline.slowest_page = Empty,
+            pipeline.slowest_page_seconds = Empty,
+            error.type = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
+        Self { span, sums: Mutex::default() }
+    }
+
+    fn add(&self, at: PageRef, resend_count: u32, took: Duration, is_page: bool) {
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        sums.requests += 1;
+        sums.retries += u64::from(resend_count > 0);
+        sums.pages += u64::from(is_page);
+        sums.took += took;
+        if sums.slowest.is_none_or(|(slowest, _)| took > slowest) {
+            sums.slowest = Some((took, at));
+        }
+    }
+}
+
+impl Drop for SummedRequests {
+    fn drop(&mut self) {
+        let sums = self.sums.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.span.record("pipeline.pages", spans::count(sums.pages));
+        self.span.record("pipeline.requests", spans::count(sums.requests));
+        self.span.record("pipeline.retries", spans::count(sums.retries));
+        self.span.record("pipeline.request_seconds", sums.took.as_secs_f64());
+        if let Some((took, at)) = sums.slowest {
+            self.span.record("pipeline.slowest_page", at.to_string());
+            self.span.record("pipeline.slowest_page_seconds", took.as_secs_f64());
+        }
+    }
+}
