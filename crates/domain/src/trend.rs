@@ -18,13 +18,16 @@ const USUAL: f64 = 1.25;
 const MUCH_LONGER: f64 = 2.0;
 
 /// Less than this is nobody's concern, whatever its share.
-const NEGLIGIBLE: Duration = Duration::from_secs(5);
+pub const NEGLIGIBLE: Duration = Duration::from_secs(5);
 
 /// Growth that is worth naming has led at least this far from where it began.
 const GROWN: f64 = 1.5;
 
 /// Executions that have to be above the usual before it is called growth.
 const MIN_GROWN: usize = 3;
+
+/// Executions that it takes to tell growth.
+pub const MIN_EXECUTIONS: usize = MIN_HISTORY + MIN_GROWN;
 
 /// One execution of a stage that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,7 +80,7 @@ pub fn slow_execution(execution: &StageExecution, recent: &[StageExecution]) -> 
 /// in the order of their days.
 #[must_use]
 pub fn growth(executions: &[StageExecution]) -> Option<Growth> {
-    if executions.len() < MIN_HISTORY + MIN_GROWN {
+    if executions.len() < MIN_EXECUTIONS {
         return None;
     }
     // The lower quartiles: data and stage may have grown for most of the time looked at.

@@ -32,7 +32,12 @@ impl StageExecutor for Scripted {
     }
 
     async fn execute(&self, call: StageCall, _progress: ProgressSink) -> Result<StageOutcome, StageError> {
-        async { tracing::info!("working") }.instrument(info_span!("load file")).await;
+        async {
+            tracing::info!("working");
+            execute_statement();
+        }
+        .instrument(info_span!("load file", db.system.name = "sqlite"))
+        .await;
         if call.stage == "act_works" {
             let counters = Counters { rows_read: 3, rows_written: 3, ..Counters::default() };
             return Ok(StageOutcome { counters, remarks: Vec::new() });
@@ -40,6 +45,18 @@ impl StageExecutor for Scripted {
         let message = "line 7 is broken".to_owned();
         Err(StageError { kind: FailureKind::InvalidInput, message, retry_after: None })
     }
+}
+
+/// What sqlx tells of a statement that has ended.
+fn execute_statement() {
+    tracing::debug!(
+        target: "sqlx::query",
+        summary = "INSERT INTO stg_crm_companies …",
+        db.statement = "INSERT INTO stg_crm_companies (company_id) VALUES (?)",
+        rows_affected = 3_u64,
+        rows_returned = 0_u64,
+        elapsed_secs = 0.01,
+    );
 }
 
 fn serve() -> (Channel, AbortOnDropHandle<anyhow::Result<()>>) {
@@ -100,7 +117,7 @@ async fn a_call_between_services_is_one_trace_with_its_outcome() {
     past(run, "pl_company_activity_daily", Some("stage act_fails failed")).record();
     tokio::task::spawn_blocking(|| telemetry.shutdown()).await.unwrap();
 
-    let trace = collector.trace(&run.trace_id(), |trace| trace.spans().len() >= 11).await.unwrap();
+    let trace = collector.trace(&run.trace_id(), |trace| trace.spans().len() >= 13).await.unwrap();
     let method = "company_activity.stage.v1.StageService/ExecuteStage";
     let [root] = trace.roots()[..] else { panic!("several roots:\n{trace}") };
     assert_eq!((&*root.name, &*root.span_id), ("pl_company_activity_daily", &*run.span_id()));
@@ -115,6 +132,11 @@ async fn a_call_between_services_is_one_trace_with_its_outcome() {
         let [loaded] = trace.children(executed)[..] else { panic!("{execution}:\n{trace}") };
         assert_eq!((loaded.name.as_str(), loaded.events.as_slice()), ("load file", &["working".to_owned()][..]));
         assert_eq!(executed.service, "scripted");
+        let [statement] = trace.children(loaded)[..] else { panic!("{execution}:\n{trace}") };
+        assert_eq!(statement.name, "INSERT stg_crm_companies");
+        assert_eq!(statement.attributes["db.query.summary"], statement.name);
+        assert_eq!(statement.attributes["db.system.name"], "sqlite");
+        assert_eq!(statement.attributes["db.response.affected_rows"], "3");
     }
     let [worked] = trace.named("execute act_works")[..] else { panic!("{trace}") };
     assert_eq!(worked.attributes["pipeline.rows_read"], "3");

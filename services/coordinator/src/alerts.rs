@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use proto::notifier::v1::{
     Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
 };
+use runtime::Channel;
 use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use runtime::Channel;
 use tracing::{Instrument, error, info, info_span, warn};
 use warehouse::{NewAlert, PendingAlert, Run, SharedWarehouse};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{Counters, StageState};
 use chrono::{DateTime, Utc};
+use domain::{Counters, StageState, trend::SlowExecution};
 use runtime::telemetry::{LOG_ONLY, trace_context::SpanIdentity};
 use tonic::Code;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -33,10 +33,9 @@ impl RunExecutor {
         let mut failures = stage.failures;
         while !self.shutdown.is_cancelled() {
             let started_at = self.clock.now();
-            let fence = retried(|| {
-                self.warehouse.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at)
-            })
-            .await?;
+            let fence =
+                retried(|| self.warehouse.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at))
+                    .await?;
             self.board.changed(run.run_id, Some(&stage.stage));
             let trace = RunTrace::of(run);
             let attempt = self.attempt(run, &stage, &fence, started_at, failures);
@@ -68,7 +67,7 @@ impl RunExecutor {
         let called = self.call(run, stage, fence, limits.timeout).await;
         let failure = match self.confirm(fence, called).await? {
             Ok(counters) => {
-                self.tell_attempt(run, fence, started_at, Ok(counters));
+                self.tell_success(run, fence, started_at, counters).await;
                 return Ok(Attempted::Succeeded);
             }
             Err(failure) => failure,
@@ -81,26 +80,19 @@ impl RunExecutor {
             self.jitter.next(),
         );
         if let Some(committed) = self.record_failure(run, fence, &failure, wait).await? {
-            self.tell_attempt(run, fence, started_at, Ok(committed));
+            self.tell_success(run, fence, started_at, committed).await;
             return Ok(Attempted::Succeeded);
         }
-        let code = runtime::code_name(failure.code);
-        self.tell_attempt(run, fence, started_at, Err((code, &failure.message)));
+        let (code, ended_at) = (runtime::code_name(failure.code), self.clock.now());
+        tell_attempt(run, fence, (started_at, ended_at), Err((code, &failure.message)), None);
         Ok(wait.map_or(Attempted::Failed, Attempted::RetryAfter))
     }
 
-    fn tell_attempt(
-        &self,
-        run: &Run,
-        fence: &Fence,
-        started_at: DateTime<Utc>,
-        outcome: Result<Counters, (&str, &str)>,
-    ) {
+    async fn tell_success(&self, run: &Run, fence: &Fence, started_at: DateTime<Utc>, counters: Counters) {
         let ended_at = self.clock.now();
-        let Fence { stage, attempt, .. } = fence;
-        if let Some(trace) = RunTrace::of(run) {
-            trace.record_attempt(&EndedAttempt { stage, attempt: *attempt, started_at, ended_at, outcome });
-        }
+        let took = (ended_at - started_at).to_std().unwrap_or_default();
+        let slow = self.judge(run, &fence.stage, took, counters).await;
+        tell_attempt(run, fence, (started_at, ended_at), Ok(counters), slow);
     }
 
     async fn call(
@@ -202,6 +194,20 @@ impl RunExecutor {
             self.alert_written.notify_one();
         }
         Ok(None)
+    }
+}
+
+/// Records an attempt in the run's trace.
+fn tell_attempt(
+    run: &Run,
+    fence: &Fence,
+    (started_at, ended_at): (DateTime<Utc>, DateTime<Utc>),
+    outcome: Result<Counters, (&str, &str)>,
+    slow: Option<SlowExecution>,
+) {
+    let Fence { stage, attempt, .. } = fence;
+    if let Some(trace) = RunTrace::of(run) {
+        trace.record_attempt(&EndedAttempt { stage, attempt: *attempt, started_at, ended_at, outcome, slow });
     }
 }
 

@@ -9,11 +9,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use warehouse::SharedWarehouse;
 
+use crate::pipeline::Pipeline;
+
 /// How often the store is asked; a scrape in between gets the last answer.
 const INTERVAL: Duration = Duration::from_secs(15);
 
 /// Keeps the gauges up to date.
 pub(crate) struct Gauges {
+    pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: CancellationToken,
@@ -27,6 +30,9 @@ impl Gauges {
             metrics::RUNS.counter().add(0, &[KeyValue::new("outcome", outcome)]);
         }
         metrics::LEASE_TAKEOVERS.counter().add(0, &[]);
+        for stage in &self.pipeline.stages {
+            metrics::SLOW_STAGES.counter().add(0, &[KeyValue::new("stage", stage.name.clone())]);
+        }
         let mut ticks = tokio::time::interval(INTERVAL);
         loop {
             tokio::select! {

@@ -22,13 +22,14 @@ pub mod retry;
 mod run_trace;
 mod runs;
 mod service;
+mod slow_stage;
 mod stage_call;
 mod trace_link;
 mod watch;
 
 pub use config::{Args, Connections, Options, StageEndpoint};
-pub use trace_link::TraceLink;
 pub use error::Error;
+pub use trace_link::TraceLink;
 
 use std::sync::Arc;
 
@@ -107,6 +108,7 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let gauges = Gauges {
+        pipeline: Arc::clone(&pipeline),
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
         shutdown: context.shutdown.clone(),

@@ -6,9 +6,9 @@ use futures::{Stream, stream};
 use proto::reconciliation::v1::{
     PreviewRequest, PreviewResponse, reconciliation_service_client::ReconciliationServiceClient,
 };
+use runtime::Channel;
 use runtime::stage::window_to_proto;
 use tokio_util::sync::CancellationToken;
-use runtime::Channel;
 use tonic::{Code, Status, Streaming};
 
 use crate::{Error, backfill_plan::BackfillPlan, stage_call::with_causes};

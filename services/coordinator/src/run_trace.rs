@@ -5,7 +5,7 @@
 //! the attempt that was interrupted, and links its own to it.
 
 use chrono::{DateTime, Utc};
-use domain::{Counters, RunState};
+use domain::{Counters, RunState, trend::SlowExecution};
 use opentelemetry::KeyValue;
 use runtime::telemetry::{
     pipeline_spans::{StageAttempt, counted},
@@ -47,6 +47,8 @@ pub(crate) struct EndedAttempt<'a> {
     pub(crate) ended_at: DateTime<Utc>,
     /// What it committed, or the status code's name and the message.
     pub(crate) outcome: Result<Counters, (&'a str, &'a str)>,
+    /// Whether it took much longer than it usually does.
+    pub(crate) slow: Option<SlowExecution>,
 }
 
 impl<'a> RunTrace<'a> {
@@ -68,7 +70,7 @@ impl<'a> RunTrace<'a> {
 
     /// Records an attempt, linked to the one before it.
     pub(crate) fn record_attempt(&self, ended: &EndedAttempt<'_>) {
-        let EndedAttempt { stage, attempt, started_at, ended_at, outcome } = ended;
+        let EndedAttempt { stage, attempt, started_at, ended_at, outcome, slow } = ended;
         let described = StageAttempt {
             pipeline: &self.run.pipeline,
             stage,
@@ -84,6 +86,7 @@ impl<'a> RunTrace<'a> {
             ),
             Err((code, _)) => attributes.push(KeyValue::new("error.type", (*code).to_owned())),
         }
+        attributes.extend(slow.map(|slow| KeyValue::new("pipeline.slow_factor", slow.factor)));
         let before = (*attempt > 1).then(|| self.attempt(stage, attempt - 1));
         PastSpan {
             identity: self.attempt(stage, *attempt),
@@ -106,13 +109,13 @@ impl<'a> RunTrace<'a> {
             started_at: stage.started_at.unwrap_or(now),
             ended_at: now,
             outcome: Err(("CANCELLED", "interrupted: the coordinator that executed the run went away")),
+            slow: None,
         });
     }
 
     /// Records the run, which has ended.
     pub(crate) fn record_run(&self) {
-        let Run { run_id, pipeline, window, trigger, state, created_at, started_at, ended_at, .. } =
-            self.run;
+        let Run { run_id, pipeline, window, trigger, state, created_at, started_at, ended_at, .. } = self.run;
         let first = self.span.with_span_of(&first_span(*run_id));
         let ended_at = ended_at.unwrap_or(*created_at);
         let failed = self.run.stages.iter().find_map(|stage| {

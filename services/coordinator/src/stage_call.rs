@@ -7,11 +7,14 @@ use proto::stage::v1::{
     ExecuteStageRequest, ExecuteStageResponse, execute_stage_response::Update,
     stage_service_client::StageServiceClient,
 };
-use runtime::stage::{counters_from_proto, progress_from_proto, window_to_proto};
 use runtime::Channel;
+use runtime::stage::{counters_from_proto, progress_from_proto, window_to_proto};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::{Fence, Run};
+
+/// How long a service that has told its result may take to end the stream.
+const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// Why an attempt did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +133,9 @@ async fn stream(
         match update {
             Some(Update::Progress(progress)) => on_progress(progress_from_proto(progress)),
             Some(Update::Result(result)) => {
+                // A stream that is dropped before its status counts as cancelled, on both ends.
+                // Whatever the status is: the result is told, and the store confirms it.
+                let _ = tokio::time::timeout(STATUS_WAIT, messages.message()).await;
                 return Ok(Some(result.counters.as_ref().map(counters_from_proto).unwrap_or_default()));
             }
             // A kind of update that a newer service knows.

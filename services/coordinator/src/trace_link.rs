@@ -27,6 +27,8 @@ impl FromStr for TraceLink {
         if text.contains(PLACEHOLDER) {
             return Ok(Self(text.to_owned()));
         }
-        Err(format!("write {PLACEHOLDER} where the trace's identifier belongs, for example http://jaeger:16686/trace/{PLACEHOLDER}"))
+        Err(format!(
+            "write {PLACEHOLDER} where the trace's identifier belongs, for example http://jaeger:16686/trace/{PLACEHOLDER}"
+        ))
     }
 }

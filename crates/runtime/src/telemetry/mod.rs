@@ -79,8 +79,10 @@ impl Telemetry {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_filter(exported());
+        // A layer sees only the spans that its own filter lets through: without those around
+        // a statement it could not tell where the statement belongs.
         let statements = sql_spans::SqlSpans::new(tracer)
-            .with_filter(Targets::new().with_target(sql_spans::TARGET, LevelFilter::DEBUG));
+            .with_filter(exported().with_target(sql_spans::TARGET, LevelFilter::DEBUG));
         let (logs, log_filter) = logs::layer(args, writer)?;
         tracing_subscriber::registry()
             .with(logs)

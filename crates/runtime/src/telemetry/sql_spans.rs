@@ -73,6 +73,9 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if event.metadata().target() != TARGET {
+            return;
+        }
         let Some(span) = context.event_span(event) else { return };
         let Some(subscriber) = self.subscriber.get().and_then(WeakDispatch::upgrade) else { return };
         let Some(parent) = tracing_opentelemetry::get_otel_context(&span.id(), &subscriber) else { return };

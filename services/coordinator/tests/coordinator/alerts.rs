@@ -119,8 +119,13 @@ async fn fail_as_a_coordinator_that_dies(suite: &Suite, run_id: Uuid) {
     };
     suite.warehouse.create_run(new).await.unwrap();
     let lease = Duration::from_secs(30);
-    let run =
-        suite.warehouse.acquire_run(DAILY_PIPELINE, "coordinator-0", lease, now()).await.unwrap().unwrap().run;
+    let run = suite
+        .warehouse
+        .acquire_run(DAILY_PIPELINE, "coordinator-0", lease, now())
+        .await
+        .unwrap()
+        .unwrap()
+        .run;
     let fence = suite.warehouse.begin_stage(run_id, run.lease_epoch, &stage, now()).await.unwrap();
     let failure =
         StageFailure { code: "DATA_LOSS".to_owned(), message: "garbage".to_owned(), will_retry: false };

@@ -10,4 +10,5 @@ mod order;
 mod resume;
 mod retries;
 mod script;
+mod slow_stage;
 mod suite;

@@ -14,12 +14,15 @@ use proto::notifier::v1::{
     Alert, Channel, ChannelDelivery, DeliveryState, NotifyRequest, NotifyResponse,
     notifier_service_server::NotifierService,
 };
-use runtime::stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome};
+use runtime::{
+    Clock,
+    stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
+};
 use tokio::sync::{Barrier, Notify, watch};
 use tonic::{Request, Response, Status};
 use warehouse::{Fence, SharedWarehouse};
 
-use crate::suite::{in_time, now};
+use crate::suite::{ScriptedClock, in_time};
 
 /// What one execution of a stage does. Without one, it commits.
 #[derive(Clone)]
@@ -100,6 +103,7 @@ impl Drop for Unfinished<'_> {
 pub(crate) struct ScriptedStages {
     pub(crate) script: Arc<Script>,
     pub(crate) warehouse: SharedWarehouse,
+    pub(crate) clock: Arc<ScriptedClock>,
 }
 
 /// The proof of ownership of a call.
@@ -120,7 +124,8 @@ pub(crate) const COMMITTED: Counters = Counters {
 
 impl ScriptedStages {
     async fn commit(&self, call: &StageCall) -> Result<StageOutcome, StageError> {
-        let committed = self.warehouse.complete_stage(&fence(call), COMMITTED, &[], now()).await;
+        let now = self.clock.now();
+        let committed = self.warehouse.complete_stage(&fence(call), COMMITTED, &[], now).await;
         committed.map_err(|error| failure(error.kind(), &error.to_string()))?;
         Ok(StageOutcome { counters: COMMITTED, remarks: vec![] })
     }

@@ -1,6 +1,13 @@
 //! Everything around a coordinator under test.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use coordinator::{Connections, Options, pipeline::DAILY_PIPELINE_YAML};
@@ -12,24 +19,33 @@ use proto::{
     },
     stage::v1::DateWindow,
 };
-use runtime::{BackgroundTask, Clock, Context, Service};
+use runtime::{BackgroundTask, Channel, Clock, Context, Service};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use runtime::Channel;
 use warehouse::SharedWarehouse;
 
 use crate::script::{Script, ScriptedNotifier, ScriptedStages};
 
-/// The present of every test: six in the morning, so yesterday is 2026-02-13.
+/// The beginning of every test: six in the morning, so yesterday is 2026-02-13.
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-02-14T06:00:00Z".parse().unwrap()
 }
 
-struct FixedClock;
+/// A clock that stands still unless a test lets time pass.
+#[derive(Default)]
+pub(crate) struct ScriptedClock {
+    passed: AtomicU64,
+}
 
-impl Clock for FixedClock {
+impl ScriptedClock {
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.passed.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ScriptedClock {
     fn now(&self) -> DateTime<Utc> {
-        now()
+        now() + Duration::from_secs(self.passed.load(Ordering::Relaxed))
     }
 }
 
@@ -45,6 +61,7 @@ pub(crate) struct Suite {
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) script: Arc<Script>,
     pub(crate) notifier: ScriptedNotifier,
+    pub(crate) clock: Arc<ScriptedClock>,
     connections: Connections,
     pipeline: String,
     lease_ttl: Duration,
@@ -58,9 +75,14 @@ impl Suite {
         let warehouse = warehouse::open(&url).await.unwrap();
         let script = Arc::new(Script::default());
         let notifier = ScriptedNotifier::default();
+        let clock = Arc::new(ScriptedClock::default());
         let mut services = JoinSet::new();
         let stages = ["ingest-crm", "ingest-api", "transform"].map(|name| {
-            let stages = ScriptedStages { script: Arc::clone(&script), warehouse: Arc::clone(&warehouse) };
+            let stages = ScriptedStages {
+                script: Arc::clone(&script),
+                warehouse: Arc::clone(&warehouse),
+                clock: Arc::clone(&clock),
+            };
             let server = runtime::stage::server(stages, &Context::new());
             (name.to_owned(), serve(Service::new(name).with_grpc(server), &mut services))
         });
@@ -71,6 +93,7 @@ impl Suite {
             warehouse,
             script,
             notifier,
+            clock,
             connections: Connections { stages: HashMap::from(stages), notifier: Some(notifier_channel) },
             pipeline: DAILY_PIPELINE_YAML
                 .replace("initial_backoff: 2s, max_backoff: 1m", "initial_backoff: 5ms, max_backoff: 20ms")
@@ -99,9 +122,14 @@ impl Suite {
     pub(crate) fn start(&self, holder: &str) -> Coordinator {
         let file = self.folder.path().join(format!("{holder}.yaml"));
         std::fs::write(&file, &self.pipeline).unwrap();
-        let options =
-            Options { pipeline_file: Some(file), lease_ttl: self.lease_ttl, holder: Some(holder.to_owned()) };
-        let context = Context { clock: Arc::new(FixedClock), ..Context::new() };
+        let options = Options {
+            pipeline_file: Some(file),
+            lease_ttl: self.lease_ttl,
+            holder: Some(holder.to_owned()),
+            trace_url: None,
+        };
+        let mut context = Context::new();
+        context.clock = Arc::clone(&self.clock) as _;
         let warehouse = Arc::clone(&self.warehouse);
         let mut service =
             coordinator::assemble(options, self.connections.clone(), warehouse, &context).unwrap();
