@@ -27,6 +27,8 @@ use warehouse_conformance::{
 
 use super::*;
 
+mod traces;
+
 struct FixedClock;
 
 impl Clock for FixedClock {
