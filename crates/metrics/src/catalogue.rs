@@ -98,9 +98,10 @@ pub const FRESHNESS_LAG: Metric = Metric {
     services: "coordinator",
 };
 
-/// Days missing in the published range.
+/// Days missing in the published range. A name with `days` in it would have to count
+/// seconds for Prometheus.
 pub const MISSING_DAYS: Metric = Metric {
-    name: "company_activity.missing_days",
+    name: "company_activity.publication_gaps",
     unit: "{day}",
     description: "Days between the oldest and the newest published one that are not published.",
     kind: Kind::Gauge,
