@@ -20,12 +20,12 @@ pub mod stage;
 mod status;
 pub mod telemetry;
 
+pub use ::metrics;
 pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs, parse_collector};
 pub use bootstrap::{Context, Process, main, start_and_serve};
 pub use channel::Channel;
 pub use clock::{Clock, SystemClock};
 pub use fact_message::{fact_row_to_proto, timestamp_to_proto};
-pub use ::metrics;
 pub use field_violations::FieldViolations;
 pub use retry_after::parse_retry_after;
 pub use secret::{Secret, SecretError, read_secret};

@@ -130,7 +130,10 @@ async fn a_call_between_services_is_one_trace_with_its_outcome() {
             "{trace}"
         );
         let [loaded] = trace.children(executed)[..] else { panic!("{execution}:\n{trace}") };
-        assert_eq!((loaded.name.as_str(), loaded.events.as_slice()), ("load file", &["working".to_owned()][..]));
+        assert_eq!(
+            (loaded.name.as_str(), loaded.events.as_slice()),
+            ("load file", &["working".to_owned()][..])
+        );
         assert_eq!(executed.service, "scripted");
         let [statement] = trace.children(loaded)[..] else { panic!("{execution}:\n{trace}") };
         assert_eq!(statement.name, "INSERT stg_crm_companies");
