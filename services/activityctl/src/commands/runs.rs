@@ -220,3 +220,60 @@ fn trace(run: &Run) -> Option<String> {
     }
     SpanIdentity::parse(&run.traceparent).map(|identity| identity.trace_id())
 }
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Timestamp;
+    use proto::pipeline::v1::{RunStage, StageState};
+
+    use super::*;
+    use crate::output::Captured;
+
+    const TRACEPARENT: &str = "00-b9ab6d07e17d287155b2858319f49261-9a2e643e421aa1b1-01";
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Some(Timestamp { seconds, nanos: 0 })
+    }
+
+    fn shown(run: &Run) -> String {
+        let captured = Captured::default();
+        print(run, DateTime::from_timestamp(1_000, 0).unwrap(), &mut captured.output()).unwrap();
+        captured.text()
+    }
+
+    #[test]
+    fn a_run_is_drawn_with_its_wait_its_error_and_its_trace() {
+        let stage = RunStage {
+            stage: "act_copy_crm_csv".into(),
+            state: StageState::Failed.into(),
+            attempt: 3,
+            start_time: at(200),
+            end_time: at(260),
+            error_code: "DATA_LOSS".into(),
+            error_message: "no header in line 1".into(),
+            ..RunStage::default()
+        };
+        let run = Run {
+            state: RunState::Failed.into(),
+            create_time: at(0),
+            start_time: at(140),
+            end_time: at(260),
+            stages: vec![stage],
+            traceparent: TRACEPARENT.into(),
+            trace_url: "http://jaeger/trace/b9ab6d07e17d287155b2858319f49261".into(),
+            ..Run::default()
+        };
+        let text = shown(&run);
+        assert!(text.contains("··██"), "{text}");
+        assert!(text.contains("waited 2 min 20 s in the queue"), "{text}");
+        assert!(text.contains("attempt 3: no header in line 1 (DATA_LOSS)"), "{text}");
+        assert_eq!(text.lines().last(), Some(format!("trace: {}", run.trace_url).as_str()));
+    }
+
+    #[test]
+    fn a_trace_without_a_link_is_told_by_its_identifier() {
+        let run = Run { traceparent: TRACEPARENT.into(), ..Run::default() };
+        assert_eq!(shown(&run).lines().last(), Some("trace: b9ab6d07e17d287155b2858319f49261"));
+        assert!(!shown(&Run::default()).contains("trace"));
+    }
+}
