@@ -20,8 +20,7 @@ use proto::{
     },
     stage::v1::{DateWindow, ExecuteStageRequest, stage_service_client::StageServiceClient},
 };
-use runtime::Channel;
-use runtime::{Context, ServerOptions, serve};
+use runtime::{Channel, Context, ServerOptions, serve};
 use sample_sources::{
     ApiOptions, DefectRates, PRODUCT_USAGE_PATH, UsageBook, World, WorldOptions, serve_api,
 };

@@ -141,6 +141,14 @@ impl Process {
     /// If it had ended before, or takes too long.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
         self.ask_to_end()?;
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// If it takes too long.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
         Ok(in_time(&format!("the end of {}", self.name), self.child.wait()).await??)
     }
 }

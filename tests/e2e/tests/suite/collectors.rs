@@ -23,16 +23,18 @@ async fn lives_well(layout: Layout, services: &[&'static str], endpoint: &str) -
     vector.deliver(&suite.sources)?;
     suite.publish(vector.window).await?;
     suite.fact(vector.window).await?.must_equal(&vector.expected)?;
+    let works = services.iter().find(|service| ["ingest-api", ACTIVITYCTL].contains(service));
+    let admin = suite.admin(works.context("nobody works")?)?;
+    found("the count of spans that were not sent", async || {
+        Ok(lost_spans(&admin.metrics().await?)?.filter(|lost| *lost > 0.0))
+    })
+    .await?;
+    let asked = Instant::now();
     for service in services {
-        if ["ingest-api", ACTIVITYCTL].contains(service) {
-            let admin = suite.admin(service)?;
-            found("the count of spans that were not sent", async || {
-                Ok(lost_spans(&admin.metrics().await?)?.filter(|lost| *lost > 0.0))
-            })
-            .await?;
-        }
-        let asked = Instant::now();
-        let status = suite.process(service)?.terminate().await?;
+        suite.process(service)?.ask_to_end()?;
+    }
+    for service in services {
+        let status = suite.process(service)?.ended().await?;
         assert!(status.success(), "{service}: {status}");
         assert!(asked.elapsed() < END, "{service} took {:?}", asked.elapsed());
     }
