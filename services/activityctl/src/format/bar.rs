@@ -14,7 +14,7 @@ pub fn bar(share: f64, width: usize) -> String {
 
 /// Where something lies between the two ends of a chart, as shares of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lying {
+pub struct Interval {
     /// From when it was waited for.
     pub waited_from: f64,
     /// Where it begins.
@@ -26,12 +26,12 @@ pub struct Lying {
 /// A line of a chart, `width` columns: dots while it was waited for, then a bar
 /// of a column at least.
 #[must_use]
-pub fn lying(lying: Lying, width: usize) -> String {
+pub fn interval(interval: Interval, width: usize) -> String {
     let Some(last) = width.checked_sub(1) else { return String::new() };
     let column = |share: f64| (share.clamp(0.0, 1.0) * width as f64).round() as usize;
-    let from = column(lying.from).min(last);
-    let waited_from = column(lying.waited_from).min(from);
-    let to = column(lying.to).max(from + 1);
+    let from = column(interval.from).min(last);
+    let waited_from = column(interval.waited_from).min(from);
+    let to = column(interval.to).max(from + 1);
     " ".repeat(waited_from) + &"·".repeat(from - waited_from) + &"█".repeat(to - from)
 }
 
@@ -58,7 +58,7 @@ mod tests {
             (1.0, 1.0, 1.0, "         █"),
             (-1.0, -1.0, 2.0, "██████████"),
         ] {
-            assert_eq!(lying(Lying { waited_from, from, to }, 10), text);
+            assert_eq!(interval(Interval { waited_from, from, to }, 10), text);
         }
     }
 }

@@ -9,7 +9,7 @@ use proto::pipeline::v1::{Run, RunStage, StageState};
 
 use super::{NULL, attempted_state, coloured, columns, counters, number, state, text, unbroken, with_header};
 use crate::format::{
-    bar::{Lying, lying},
+    bar::{Interval, interval},
     value::{human_duration, instant, stage_state},
 };
 
@@ -92,10 +92,11 @@ impl TimeLine {
 
     fn cells(&self, execution: Execution, stage: &RunStage, width: usize) -> [Cell; 3] {
         let Execution { ready, start, end } = execution;
-        let shares = Lying { waited_from: self.share(ready), from: self.share(start), to: self.share(end) };
+        let shares =
+            Interval { waited_from: self.share(ready), from: self.share(start), to: self.share(end) };
         [
             number(format!("+{}", human_duration(between(self.start, start)))),
-            coloured(Cell::new(lying(shares, width)), stage_state(stage.state)),
+            coloured(Cell::new(interval(shares, width)), stage_state(stage.state)),
             number(human_duration(between(start, end))),
         ]
     }
