@@ -140,9 +140,10 @@ async fn every_rule_and_every_panel_can_be_evaluated_on_what_the_suite_serves() 
     let scraped_twice = format!("count(count_over_time(up[1m]) >= 2) == {}", admins.len());
     yields(&prometheus, &scraped_twice).await?;
     watched.publish_a_day().await?;
-    // A histogram is not there before its first value, so the first run has to be seen
-    // before another one makes it grow.
-    yields(&prometheus, "company_activity_stage_duration_seconds_count").await?;
+    // A histogram is not there before its first value, so every stage of the first run has
+    // to be seen before another run makes it grow. Services are scraped one after the other.
+    let every_stage = "count(count by (stage) (company_activity_stage_duration_seconds_count)) == 4";
+    yields(&prometheus, every_stage).await?;
     watched.fail_a_day().await?;
 
     let queries = prometheus_queries()?;
