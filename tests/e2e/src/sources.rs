@@ -103,7 +103,10 @@ impl Sources {
     pub fn put_world(&self, world: &World, as_of: NaiveDate) -> Result<()> {
         for day in world.days().take_while(|day| *day < as_of) {
             let export = world.crm_export(day);
-            self.put_export(&export.file_name, export.csv)?;
+            // Written again it would be another file, to be loaded again.
+            if fs::read(self.crm.join(&export.file_name)).ok().as_deref() != Some(export.csv.as_ref()) {
+                self.put_export(&export.file_name, export.csv)?;
+            }
         }
         Ok(world.fill(&self.book, as_of)?)
     }
