@@ -16,7 +16,6 @@ pub(crate) async fn in_span_of(
     let outcome = load.instrument(span.clone()).await;
     match &outcome {
         Ok(Loaded::Now(counters)) => record_counters(&span, counters),
-        Ok(Loaded::Before) => {}
         Ok(Loaded::Refused(problem)) => {
             spans::record_failure_of(&span, FailureKind::InvalidInput, problem);
         }

@@ -49,11 +49,12 @@ pub trait FileLoader: Send + Sync + 'static {
     /// The files.
     const KIND: FileKind;
 
-    /// Whether exactly this content is already loaded.
+    /// The positions in `files` of those that are new: exactly this content is not
+    /// loaded. In order.
     ///
     /// # Errors
     /// If the warehouse fails.
-    async fn is_loaded(&self, file: &FileInfo, business_date: NaiveDate) -> warehouse::Result<bool>;
+    async fn new_files(&self, files: &[FileInfo], business_date: NaiveDate) -> warehouse::Result<Vec<usize>>;
 
     /// Loads a file, whole or not at all.
     ///

@@ -62,8 +62,6 @@ struct Attempt<'a, L> {
 pub(crate) enum Loaded {
     /// Loaded now.
     Now(Counters),
-    /// Exactly this content was loaded before.
-    Before,
     /// Nothing of it is loaded, for this reason.
     Refused(String),
 }
@@ -74,15 +72,16 @@ impl<L: FileLoader> Attempt<'_, L> {
         let mut counters = Counters::default();
         let mut remarks = Remarks::default();
         let mut problems = Vec::new();
-        let mut loaded_before = 0;
-        for (done, file) in files.iter().enumerate() {
+        // Asked once for all: how many were loaded before only ever grows.
+        let new = self.stage.loader.new_files(&files, self.call.window.end()).await?;
+        for (done, file) in files.iter().enumerate().filter(|(at, _)| new.binary_search(at).is_ok()) {
             let progress = progress(counters, done, files.len(), &file.path);
-            match self.load(file, progress).await? {
+            (self.progress)(progress.clone());
+            match in_span_of(file, self.load(file, progress)).await? {
                 Loaded::Now(loaded) => {
                     counters += loaded;
                     remarks.extend(rejected_remark(file, loaded));
                 }
-                Loaded::Before => loaded_before += 1,
                 Loaded::Refused(problem) => problems.push(problem),
             }
         }
@@ -91,7 +90,7 @@ impl<L: FileLoader> Attempt<'_, L> {
             let plural = L::KIND.plural;
             return Err(Error::Refused(RefusedFiles { plural, problems, files: files.len() }));
         }
-        if loaded_before == files.len() {
+        if new.is_empty() {
             remarks.push(self.nothing_new_remark(files.len()));
         }
         let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());
@@ -101,14 +100,6 @@ impl<L: FileLoader> Attempt<'_, L> {
 
     /// Loads one file, `done` being how far the stage has got before it.
     async fn load(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
-        (self.progress)(done.clone());
-        if self.stage.loader.is_loaded(file, self.call.window.end()).await? {
-            return Ok(Loaded::Before);
-        }
-        in_span_of(file, self.load_new(file, done)).await
-    }
-
-    async fn load_new(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
         let stage = self.stage;
         if file.size > stage.max_file_bytes {
             return Ok(Loaded::Refused(format!(

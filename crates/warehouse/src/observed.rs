@@ -161,8 +161,8 @@ impl<W: Warehouse> AlertLog for Observed<W> {
 
 #[async_trait]
 impl<W: Warehouse> CrmStaging for Observed<W> {
-    async fn has_crm_export(&self, export: &CrmExport) -> Result<bool> {
-        self.observe("has_crm_export", self.inner.has_crm_export(export)).await
+    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>> {
+        self.observe("new_crm_exports", self.inner.new_crm_exports(exports)).await
     }
 
     async fn load_crm_export(
@@ -196,8 +196,8 @@ impl<W: Warehouse> UsageStaging for Observed<W> {
 
 #[async_trait]
 impl<W: Warehouse> EventStaging for Observed<W> {
-    async fn has_event_file(&self, file: &EventFile) -> Result<bool> {
-        self.observe("has_event_file", self.inner.has_event_file(file)).await
+    async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>> {
+        self.observe("new_event_files", self.inner.new_event_files(files)).await
     }
 
     async fn load_event_file(

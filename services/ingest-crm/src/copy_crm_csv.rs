@@ -45,8 +45,9 @@ impl FileLoader for CopyCrmCsv {
         max_bytes_flag: "--crm-max-file-bytes",
     };
 
-    async fn is_loaded(&self, file: &FileInfo, business_date: NaiveDate) -> warehouse::Result<bool> {
-        self.warehouse.has_crm_export(&self.export(file, business_date)).await
+    async fn new_files(&self, files: &[FileInfo], business_date: NaiveDate) -> warehouse::Result<Vec<usize>> {
+        let exports: Vec<_> = files.iter().map(|file| self.export(file, business_date)).collect();
+        self.warehouse.new_crm_exports(&exports).await
     }
 
     async fn load(&self, delivery: Delivery<'_>) -> warehouse::Result<LoadOutcome> {

@@ -31,8 +31,13 @@ impl FileLoader for CopyEvents {
         max_bytes_flag: "--events-max-file-bytes",
     };
 
-    async fn is_loaded(&self, file: &FileInfo, _business_date: NaiveDate) -> warehouse::Result<bool> {
-        self.warehouse.has_event_file(&event_file(file)).await
+    async fn new_files(
+        &self,
+        files: &[FileInfo],
+        _business_date: NaiveDate,
+    ) -> warehouse::Result<Vec<usize>> {
+        let files: Vec<_> = files.iter().map(event_file).collect();
+        self.warehouse.new_event_files(&files).await
     }
 
     async fn load(&self, delivery: Delivery<'_>) -> warehouse::Result<LoadOutcome> {

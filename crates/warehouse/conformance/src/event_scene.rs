@@ -1,6 +1,6 @@
 //! The words in which behaviours of events are told.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, slice, sync::Arc};
 
 use chrono::NaiveDate;
 use domain::{Counters, EventId, EventRecord, SourceRow, run::STAGE_COPY_EVENTS};
@@ -107,6 +107,14 @@ impl EventRun {
     pub async fn accept(&self, path: &str, etag: &str, events: &[Told<'_>]) -> Counters {
         self.load(&file(path, etag), lines(events)).await.unwrap().counters
     }
+}
+
+/// Whether exactly this file is loaded.
+///
+/// # Panics
+/// If the warehouse fails.
+pub async fn has_event_file(warehouse: &SharedWarehouse, file: &EventFile) -> bool {
+    warehouse.new_event_files(slice::from_ref(file)).await.unwrap().is_empty()
 }
 
 /// Everything stored of [`COMPANIES`], by company, day and event.

@@ -1,6 +1,6 @@
 //! The words in which behaviours are told: days, companies, runs, loads.
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
@@ -338,6 +338,14 @@ pub fn usage_day(on: NaiveDate) -> UsageDay {
 pub async fn published(warehouse: &SharedWarehouse, window: DateWindow) -> Vec<FactRow> {
     let query = ActivityQuery { company_id: None, window, after: None };
     warehouse.export_facts(&query).await.unwrap().rows.try_collect().await.unwrap()
+}
+
+/// Whether exactly this export is loaded.
+///
+/// # Panics
+/// If the warehouse fails.
+pub async fn has_crm_export(warehouse: &SharedWarehouse, export: &CrmExport) -> bool {
+    warehouse.new_crm_exports(slice::from_ref(export)).await.unwrap().is_empty()
 }
 
 /// The checksum of what is published on a day, whatever the ledger says.

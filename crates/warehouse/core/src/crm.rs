@@ -37,8 +37,9 @@ pub struct SnapshotLimits {
 /// counts. A file that changed in place replaces what it said before.
 #[async_trait]
 pub trait CrmStaging: Send + Sync {
-    /// Whether exactly this file content is already loaded with this effective day.
-    async fn has_crm_export(&self, export: &CrmExport) -> Result<bool>;
+    /// The positions in `exports` of those that are new: exactly this file content
+    /// is not loaded with this effective day.
+    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>>;
 
     /// Loads one export as the state from `export.effective_on` on, and marks
     /// dirty the published company-days whose columns or membership it changes.

@@ -40,8 +40,9 @@ impl EventFile {
 /// no longer has stay, for a log of events only grows.
 #[async_trait]
 pub trait EventStaging: Send + Sync {
-    /// Whether exactly this file content is already loaded.
-    async fn has_event_file(&self, file: &EventFile) -> Result<bool>;
+    /// The positions in `files` of those that are new: exactly this content is not
+    /// loaded.
+    async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>>;
 
     /// Loads one file, and sums up again the company-days in which an event is new
     /// or has another count.

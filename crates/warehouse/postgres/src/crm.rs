@@ -10,7 +10,7 @@ use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
     crm_history::{self, Neighbourhood},
-    database::{begin_write, failed, stored},
+    database::{begin_write, failed, position, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
@@ -37,16 +37,15 @@ impl IncomingTable<CrmCompany> for CrmIncoming {
 
 #[async_trait]
 impl CrmStaging for PostgresWarehouse {
-    async fn has_crm_export(&self, export: &CrmExport) -> Result<bool> {
-        let known = sqlx::query_scalar!(
-            "SELECT etag FROM crm_exports WHERE path = $1 AND effective_on = $2",
-            export.path,
-            export.effective_on
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(failed)?;
-        Ok(known.is_some_and(|etag| etag == export.etag))
+    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>> {
+        let paths: Vec<_> = exports.iter().map(|export| export.path.clone()).collect();
+        let days: Vec<_> = exports.iter().map(|export| export.effective_on).collect();
+        let etags: Vec<_> = exports.iter().map(|export| export.etag.clone()).collect();
+        let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", &paths, &days, &etags)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(new.into_iter().map(position).collect())
     }
 
     async fn load_crm_export(

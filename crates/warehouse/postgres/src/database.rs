@@ -182,6 +182,11 @@ pub(crate) fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// A position in what was asked for, as Postgres returned it.
+pub(crate) fn position(ordinal: i64) -> usize {
+    usize::try_from(ordinal).unwrap_or(usize::MAX)
+}
+
 /// A count as Postgres returned it.
 pub(crate) fn counted(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()

@@ -12,7 +12,7 @@ use warehouse_core::{
 use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
-    database::{begin_write, counted, failed, stored},
+    database::{begin_write, counted, failed, position, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
@@ -39,12 +39,14 @@ impl IncomingTable<EventRecord> for EventIncoming {
 
 #[async_trait]
 impl EventStaging for PostgresWarehouse {
-    async fn has_event_file(&self, file: &EventFile) -> Result<bool> {
-        let known = sqlx::query_scalar!("SELECT etag FROM event_files WHERE path = $1", file.path)
-            .fetch_optional(&self.pool)
+    async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>> {
+        let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+        let etags: Vec<_> = files.iter().map(|file| file.etag.clone()).collect();
+        let new = sqlx::query_file_scalar!("sql/events/new_files.sql", &paths, &etags)
+            .fetch_all(&self.pool)
             .await
             .map_err(failed)?;
-        Ok(known.is_some_and(|etag| etag == file.etag))
+        Ok(new.into_iter().map(position).collect())
     }
 
     async fn load_event_file(

@@ -9,7 +9,7 @@ use warehouse_core::{CrmExport, CrmStaging, Error, Fence, LoadOutcome, Result, R
 
 use crate::{
     SqliteWarehouse,
-    database::{bump_staging_version, counted, failed, stored},
+    database::{bump_staging_version, counted, failed, position, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
     quarantine,
@@ -40,16 +40,15 @@ impl IncomingTable<CrmCompany> for CrmIncoming {
 
 #[async_trait]
 impl CrmStaging for SqliteWarehouse {
-    async fn has_crm_export(&self, export: &CrmExport) -> Result<bool> {
-        let known = sqlx::query_scalar!(
-            "SELECT etag FROM crm_exports WHERE path = ?1 AND effective_on = ?2",
-            export.path,
-            export.effective_on
-        )
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(failed)?;
-        Ok(known.is_some_and(|etag| etag == export.etag))
+    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>> {
+        let delivered =
+            Value::from_iter(exports.iter().map(|file| json!([file.path, file.effective_on, file.etag])));
+        let delivered = delivered.to_string();
+        let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", delivered)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(failed)?;
+        Ok(new.into_iter().map(position).collect())
     }
 
     async fn load_crm_export(

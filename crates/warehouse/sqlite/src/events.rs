@@ -12,7 +12,7 @@ use warehouse_core::{
 
 use crate::{
     SqliteWarehouse,
-    database::{counted, failed, stored},
+    database::{counted, failed, position, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
     quarantine,
@@ -33,12 +33,13 @@ impl IncomingTable<EventRecord> for EventIncoming {
 
 #[async_trait]
 impl EventStaging for SqliteWarehouse {
-    async fn has_event_file(&self, file: &EventFile) -> Result<bool> {
-        let known = sqlx::query_scalar!("SELECT etag FROM event_files WHERE path = ?1", file.path)
-            .fetch_optional(&self.readers)
+    async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>> {
+        let delivered = Value::from_iter(files.iter().map(|file| json!([file.path, file.etag]))).to_string();
+        let new = sqlx::query_file_scalar!("sql/events/new_files.sql", delivered)
+            .fetch_all(&self.readers)
             .await
             .map_err(failed)?;
-        Ok(known.is_some_and(|etag| etag == file.etag))
+        Ok(new.into_iter().map(position).collect())
     }
 
     async fn load_event_file(

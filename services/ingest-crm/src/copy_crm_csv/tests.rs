@@ -114,7 +114,7 @@ impl Scene {
             bytes: file.size,
             archive_path: None,
         };
-        self.warehouse.has_crm_export(&export).await.unwrap()
+        self.warehouse.new_crm_exports(&[export]).await.unwrap().is_empty()
     }
 }
 

@@ -7,8 +7,8 @@ use warehouse_core::{CrmExport, Error, LoadOutcome, Result, SharedWarehouse, Sna
 use crate::{
     observed::observe,
     scene::{
-        HeldRun, at, company, day, days, export, hold_run, offset_of, publish_run, published, published_of,
-        rejected,
+        HeldRun, at, company, day, days, export, has_crm_export, hold_run, offset_of, publish_run, published,
+        published_of, rejected,
     },
 };
 
@@ -65,19 +65,22 @@ async fn load_within(
 /// changes nothing.
 pub async fn an_export_is_known_by_path_content_and_day(warehouse: SharedWarehouse) {
     let file = export(day(0), "1");
-    assert!(!warehouse.has_crm_export(&file).await.unwrap());
+    assert!(!has_crm_export(&warehouse, &file).await);
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     let delivered = companies(&["acme", "bolt"]);
     assert_eq!(run.load_crm(&crm, &file, &delivered).await.unwrap(), loaded(2, 0, 0));
-    assert!(warehouse.has_crm_export(&file).await.unwrap());
+    assert!(has_crm_export(&warehouse, &file).await);
     for other in [
         CrmExport { path: "other.csv".to_owned(), ..file.clone() },
         CrmExport { etag: "2".to_owned(), ..file.clone() },
         CrmExport { effective_on: day(1), ..file.clone() },
     ] {
-        assert!(!warehouse.has_crm_export(&other).await.unwrap(), "{other:?}");
+        assert!(!has_crm_export(&warehouse, &other).await, "{other:?}");
+        let several = [other.clone(), file.clone(), other];
+        assert_eq!(warehouse.new_crm_exports(&several).await.unwrap(), [0, 2]);
     }
+    assert_eq!(warehouse.new_crm_exports(&[]).await.unwrap(), []);
     assert_eq!(run.load_crm(&crm, &file, &delivered).await.unwrap(), loaded(0, 2, 0));
 }
 
@@ -95,8 +98,8 @@ pub async fn a_replaced_export_replaces_what_it_said(warehouse: SharedWarehouse)
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     let delivered = vec![company("acme", "ACME"), company("zed", "Zed")];
     assert_eq!(run.load_crm(&crm, &replaced, &delivered).await.unwrap(), loaded(2, 0, 1));
-    assert!(warehouse.has_crm_export(&replaced).await.unwrap());
-    assert!(!warehouse.has_crm_export(&first.0).await.unwrap());
+    assert!(has_crm_export(&warehouse, &replaced).await);
+    assert!(!has_crm_export(&warehouse, &first.0).await);
     run.complete(&crm).await;
     let api = run.begin(domain::run::STAGE_CALL_PRODUCT_API).await;
     run.complete(&api).await;
@@ -136,7 +139,7 @@ pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWare
     }
     let replaced = file("a", 4, "2");
     assert_eq!(run.load_crm(&crm, &replaced, &early).await.unwrap(), loaded(0, 2, 0));
-    assert!(warehouse.has_crm_export(&replaced).await.unwrap());
+    assert!(has_crm_export(&warehouse, &replaced).await);
     run.complete(&crm).await;
     let api = run.begin(domain::run::STAGE_CALL_PRODUCT_API).await;
     run.complete(&api).await;
@@ -156,7 +159,7 @@ pub async fn an_export_without_companies_is_refused(warehouse: SharedWarehouse) 
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
     }
     assert_eq!(observe(&warehouse).await, before);
-    assert!(!warehouse.has_crm_export(&export(day(0), "1")).await.unwrap());
+    assert!(!has_crm_export(&warehouse, &export(day(0), "1")).await);
 }
 
 /// The limit itself is allowed. The export before is the one before in time,
@@ -171,7 +174,7 @@ pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: SharedWar
 
     let refused = load_within(&warehouse, &run, &export(day(5), "1"), &one, 0.5).await;
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
-    assert!(!warehouse.has_crm_export(&export(day(5), "1")).await.unwrap());
+    assert!(!has_crm_export(&warehouse, &export(day(5), "1")).await);
     load_within(&warehouse, &run, &export(day(9), "1"), &companies(&["acme"]), 0.5).await.unwrap();
     // There is nothing before the first one in time.
     load_within(&warehouse, &run, &export(day(-3), "1"), &companies(&["acme"]), 0.0).await.unwrap();

@@ -1,0 +1,11 @@
+-- Positions from 0 of the exports ($1 paths, $2 effective days, $3 etags) whose content is not loaded.
+SELECT delivered.position - 1 AS "position!"
+FROM UNNEST($1::TEXT[], $2::DATE[], $3::TEXT[]) WITH ORDINALITY
+  AS delivered (path, effective_on, etag, position)
+WHERE NOT EXISTS (
+  SELECT FROM crm_exports AS loaded
+  WHERE loaded.path = delivered.path
+    AND loaded.effective_on = delivered.effective_on
+    AND loaded.etag = delivered.etag
+)
+ORDER BY delivered.position
