@@ -135,6 +135,10 @@ impl<W: Warehouse> RunStore for Observed<W> {
 
 #[async_trait]
 impl<W: Warehouse> AlertOutbox for Observed<W> {
+    async fn write_alert(&self, alert: &NewAlert) -> Result<bool> {
+        self.observe("write_alert", self.inner.write_alert(alert)).await
+    }
+
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>> {
         self.observe("claim_due_alerts", self.inner.claim_due_alerts(limit, claim)).await
     }

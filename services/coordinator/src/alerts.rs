@@ -186,7 +186,8 @@ fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
         pipeline: alert.pipeline.clone(),
         stage: alert.stage.clone(),
         error_message: alert.error_message.clone(),
-        run_id: alert.run_id.to_string(),
+        // Of a day that no run covers, there is none to name.
+        run_id: if alert.run_id.is_nil() { String::new() } else { alert.run_id.to_string() },
         business_date: alert.business_date.to_string(),
         fail_time: Some(crate::convert::timestamp(alert.failed_at)),
         attempt: alert.attempt,

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::Context as _;
+use chrono::NaiveTime;
 use clap::Args as ClapArgs;
 use runtime::Channel;
 
@@ -36,6 +37,16 @@ pub struct Options {
     /// http://localhost:16686/trace/{trace_id}; alerts and `activityctl runs show` link to it [default: none]
     #[arg(long, env = "TRACE_URL", value_name = "URL")]
     pub trace_url: Option<TraceLink>,
+
+    /// The time of day (UTC) by which the day before is to be published; people are alerted if it is not, also
+    /// if nobody triggered it. Two hours after the trigger is a good time [default: none, nobody is alerted]
+    #[arg(long, env = "PUBLISH_DEADLINE", value_name = "HH:MM", value_parser = parse_time_of_day)]
+    pub publish_deadline: Option<NaiveTime>,
+}
+
+fn parse_time_of_day(text: &str) -> Result<NaiveTime, String> {
+    NaiveTime::parse_from_str(text, "%H:%M")
+        .map_err(|_| format!("{text:?} is no time of day; write for example 08:00"))
 }
 
 /// The arguments of the stand-alone coordinator.
@@ -202,6 +213,13 @@ mod tests {
     fn a_lease_too_short_to_renew_is_refused() {
         assert!(parse(&["--lease-ttl", "10ms"]).unwrap().options.checked_lease_ttl().is_err());
         assert_eq!(parse(&[]).unwrap().options.checked_lease_ttl().unwrap(), Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_deadline_is_a_time_of_day() {
+        let given = |text| parse(&["--publish-deadline", text]).map(|args| args.options.publish_deadline);
+        assert_eq!(given("08:30").unwrap(), NaiveTime::from_hms_opt(8, 30, 0));
+        assert!(given("8h").unwrap_err().to_string().contains("is no time of day"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod slow_stage;
 mod stage_call;
 mod trace_link;
 mod watch;
+mod watchdog;
 
 pub use config::{Args, Connections, Options, StageEndpoint};
 pub use error::Error;
@@ -49,6 +50,7 @@ use crate::{
     retry::Jitter,
     runs::{RunIds, Runs},
     service::PipelineApi,
+    watchdog::Watchdog,
 };
 
 /// Starts the coordinator as a process of its own.
@@ -101,7 +103,7 @@ pub fn assemble(
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
         board: board.clone(),
-        alert_written,
+        alert_written: Arc::clone(&alert_written),
         jitter,
         lease_ttl: options.checked_lease_ttl()?,
         shutdown: context.shutdown.clone(),
@@ -113,6 +115,14 @@ pub fn assemble(
         clock: Arc::clone(&context.clock),
         shutdown: context.shutdown.clone(),
     };
+    let watchdog = options.publish_deadline.map(|deadline| Watchdog {
+        deadline,
+        pipeline: Arc::clone(&pipeline),
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        alert_written,
+        shutdown: context.shutdown.clone(),
+    });
     let dispatcher = Dispatcher { executor, holder, run_queued: Arc::clone(&run_queued) };
     let runs = Runs {
         pipeline,
@@ -125,9 +135,13 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         previewer,
     };
-    Ok(Service::new("coordinator")
+    let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
-        .with_background("the gauges", gauges.run()))
+        .with_background("the gauges", gauges.run());
+    Ok(match watchdog {
+        Some(watchdog) => service.with_background("the watchdog", watchdog.run()),
+        None => service,
+    })
 }

@@ -61,6 +61,7 @@ macro_rules! suite {
             an_alert_is_written_with_its_failure_and_claimed_once
             a_failure_that_is_retried_silently_writes_no_alert
             an_alert_with_a_known_key_is_written_once
+            an_alert_without_a_failed_stage_is_written_once
             the_oldest_alerts_are_claimed_first
             a_deferred_alert_comes_back_and_a_settled_one_does_not
             a_delivery_is_remembered_per_channel

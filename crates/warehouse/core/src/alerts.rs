@@ -8,22 +8,22 @@ use uuid::Uuid;
 
 use crate::Result;
 
-/// An alert as it is written together with the failure.
+/// An alert as it is written to the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAlert {
     /// Identifies the failure, the same however often it is delivered.
     pub alert_key: String,
     /// The pipeline's name.
     pub pipeline: String,
-    /// The stage that failed.
+    /// The stage that failed, or what failed in place of one.
     pub stage: String,
-    /// The attempt that failed, from 1.
+    /// The attempt that failed, from 1; 0 if it was no stage's.
     pub attempt: u32,
     /// The gRPC status code's name.
     pub error_code: String,
     /// The error message.
     pub error_message: String,
-    /// The run.
+    /// The run; nil if there is none.
     pub run_id: Uuid,
     /// The run's business date.
     pub business_date: NaiveDate,
@@ -40,9 +40,13 @@ pub struct PendingAlert {
     pub tries: u32,
 }
 
-/// The coordinator's outbox: written with the failure, emptied by delivery.
+/// The coordinator's outbox: filled by failures, emptied by delivery.
 #[async_trait]
 pub trait AlertOutbox: Send + Sync {
+    /// Writes an alert that comes with no failed stage. Returns whether it is
+    /// new; one whose key is known stays as it is.
+    async fn write_alert(&self, alert: &NewAlert) -> Result<bool>;
+
     /// Claims up to `limit` alerts that are due, the oldest first, so that
     /// nobody else gets them for `claim`. A claim that is never settled lapses.
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>>;

@@ -13,10 +13,10 @@ use crate::{
     rows::corrupt,
 };
 
-/// Writes an alert to the outbox within the caller's transaction.
-pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> Result<()> {
+/// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
+pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> Result<bool> {
     let error_message = storable(&alert.error_message);
-    sqlx::query_file!(
+    let written = sqlx::query_file!(
         "sql/runs/insert_alert.sql",
         alert.alert_key,
         alert.pipeline,
@@ -31,11 +31,15 @@ pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> 
     .execute(connection)
     .await
     .map_err(failed)?;
-    Ok(())
+    Ok(written.rows_affected() > 0)
 }
 
 #[async_trait]
 impl AlertOutbox for PostgresWarehouse {
+    async fn write_alert(&self, alert: &NewAlert) -> Result<bool> {
+        enqueue(&mut *self.pool.acquire().await.map_err(failed)?, alert).await
+    }
+
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>> {
         let rows = sqlx::query_file!("sql/runs/claim_alerts.sql", i64::from(limit), claim.as_secs_f64())
             .fetch_all(&self.pool)

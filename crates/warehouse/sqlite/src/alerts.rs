@@ -14,10 +14,10 @@ use crate::{
     rows::corrupt,
 };
 
-/// Writes an alert to the outbox within the caller's transaction.
-pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert) -> Result<()> {
+/// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
+pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert) -> Result<bool> {
     let run_id = alert.run_id.to_string();
-    sqlx::query_file!(
+    let written = sqlx::query_file!(
         "sql/runs/insert_alert.sql",
         alert.alert_key,
         alert.pipeline,
@@ -32,11 +32,15 @@ pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert)
     .execute(connection)
     .await
     .map_err(failed)?;
-    Ok(())
+    Ok(written.rows_affected() > 0)
 }
 
 #[async_trait]
 impl AlertOutbox for SqliteWarehouse {
+    async fn write_alert(&self, alert: &NewAlert) -> Result<bool> {
+        enqueue(&mut *self.writer.acquire().await.map_err(failed)?, alert).await
+    }
+
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>> {
         let claim_ms = stored(u64::try_from(claim.as_millis()).unwrap_or(u64::MAX));
         // Asked every second: as long as nothing is due, no writer is kept waiting.

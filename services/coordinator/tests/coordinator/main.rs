@@ -12,3 +12,4 @@ mod retries;
 mod script;
 mod slow_stage;
 mod suite;
+mod watchdog;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use coordinator::{Connections, Options, pipeline::DAILY_PIPELINE_YAML};
 use proto::{
     notifier::v1::notifier_service_server::NotifierServiceServer,
@@ -65,6 +65,7 @@ pub(crate) struct Suite {
     connections: Connections,
     pipeline: String,
     lease_ttl: Duration,
+    publish_deadline: Option<NaiveTime>,
     _services: JoinSet<anyhow::Result<()>>,
 }
 
@@ -100,6 +101,7 @@ impl Suite {
                 // Too short to count: what is deferred is due at once.
                 .replace("initial_backoff: 5s, max_backoff: 10m", "initial_backoff: 1ns, max_backoff: 1ns"),
             lease_ttl: Duration::from_secs(30),
+            publish_deadline: None,
             _services: services,
         }
     }
@@ -112,6 +114,11 @@ impl Suite {
 
     pub(crate) fn set_lease_ttl(&mut self, lease_ttl: Duration) {
         self.lease_ttl = lease_ttl;
+    }
+
+    /// The time of day that coordinators watch from now on.
+    pub(crate) fn set_publish_deadline(&mut self, hour: u32) {
+        self.publish_deadline = NaiveTime::from_hms_opt(hour, 0, 0);
     }
 
     pub(crate) fn disconnect_notifier(&mut self) {
@@ -127,6 +134,7 @@ impl Suite {
             lease_ttl: self.lease_ttl,
             holder: Some(holder.to_owned()),
             trace_url: None,
+            publish_deadline: self.publish_deadline,
         };
         let mut context = Context::new();
         context.clock = Arc::clone(&self.clock) as _;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{StageState, run::STAGE_COPY_CRM_CSV};
+use uuid::Uuid;
 use warehouse_core::{NewAlert, PendingAlert, SharedWarehouse};
 
 use crate::scene::{HeldRun, TTL, alert, at, days, failure, hold_run};
@@ -56,6 +57,21 @@ pub async fn an_alert_with_a_known_key_is_written_once(warehouse: SharedWarehous
     fail_with_alert(&warehouse, &run, "key", 2).await;
     let claimed = warehouse.claim_due_alerts(10, TTL).await.unwrap();
     assert_eq!(claimed, [PendingAlert { alert: first, tries: 0 }]);
+}
+
+/// What fails in place of a stage is told once, however many notice it.
+pub async fn an_alert_without_a_failed_stage_is_written_once(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    let alert = NewAlert {
+        run_id: Uuid::nil(),
+        attempt: 0,
+        ..alert("day", &run.begin(STAGE_COPY_CRM_CSV).await, at(1))
+    };
+    assert!(warehouse.write_alert(&alert).await.unwrap());
+    let later = NewAlert { failed_at: at(2), ..alert.clone() };
+    assert!(!warehouse.write_alert(&later).await.unwrap());
+    let claimed = warehouse.claim_due_alerts(10, TTL).await.unwrap();
+    assert_eq!(claimed, [PendingAlert { alert, tries: 0 }]);
 }
 
 /// The oldest failures are claimed first, as many as were asked for; a claim

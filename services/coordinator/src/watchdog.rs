@@ -1,0 +1,184 @@
+//! Tells people of a day that is not published in time, however that came about:
+//! nobody triggered it, its run is late, or its run failed and stayed so.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use domain::DateWindow;
+use runtime::Clock;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+use tracing::warn;
+use uuid::Uuid;
+use warehouse::{NewAlert, Run, SharedWarehouse};
+
+use crate::pipeline::Pipeline;
+
+/// How often to look: nobody minds a minute on top of a deadline of hours.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// How many of the newest runs are looked through for the one over the day.
+const NEWEST_RUNS: u32 = 100;
+
+/// What the alert names in place of a stage.
+const STAGE: &str = "publish_deadline";
+
+/// Looks after the deadline for as long as the process lives.
+pub(crate) struct Watchdog {
+    /// The time of day, in UTC, by which the day before is to be published.
+    pub(crate) deadline: NaiveTime,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Told when an alert is in the outbox.
+    pub(crate) alert_written: Arc<Notify>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Watchdog {
+    /// Runs until the process begins to shut down.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = self.look().await {
+                warn!(%error, "whether the newest day is published could not be read; trying again");
+            }
+        }
+    }
+
+    async fn look(&self) -> warehouse::Result<()> {
+        let now = self.clock.now();
+        let Some(day) = newest_due(now, self.deadline) else { return Ok(()) };
+        if !self.warehouse.published_days(DateWindow::day(day)).await?.is_empty() {
+            return Ok(());
+        }
+        let runs = self.warehouse.runs(&[], None, NEWEST_RUNS).await?;
+        let is_in_use = !runs.is_empty() || self.warehouse.freshness().await?.is_some();
+        if !is_in_use {
+            // Installed, but not yet begun to be used.
+            return Ok(());
+        }
+        let run = runs.into_iter().find(|run| {
+            run.pipeline == self.pipeline.name && run.window.days().any(|covered| covered == day)
+        });
+        let alert = self.alert(day, run.as_ref(), now);
+        // The key is the day's: who looks again, or is another replica, writes nothing.
+        if self.warehouse.write_alert(&alert).await? {
+            warn!(%day, problem = alert.error_message, "the publish deadline is missed");
+            self.alert_written.notify_one();
+        }
+        Ok(())
+    }
+
+    fn alert(&self, day: NaiveDate, run: Option<&Run>, now: DateTime<Utc>) -> NewAlert {
+        let pipeline = self.pipeline.name.clone();
+        let what = run.map_or_else(|| nobody_triggered(day), so_far);
+        NewAlert {
+            alert_key: format!("{pipeline}/{STAGE}/{day}"),
+            stage: STAGE.to_owned(),
+            attempt: 0,
+            error_code: runtime::code_name(Code::DeadlineExceeded).to_owned(),
+            error_message: format!("{day} is not published by {} UTC: {what}", self.deadline.format("%H:%M")),
+            run_id: run.map_or_else(Uuid::nil, |run| run.run_id),
+            business_date: day,
+            failed_at: now,
+            pipeline,
+        }
+    }
+}
+
+/// The newest day that is to be published by now.
+fn newest_due(now: DateTime<Utc>, deadline: NaiveTime) -> Option<NaiveDate> {
+    let before_today = if now.time() >= deadline { 1 } else { 2 };
+    now.date_naive().checked_sub_days(Days::new(before_today))
+}
+
+fn nobody_triggered(day: NaiveDate) -> String {
+    format!(
+        "no run covers it; see why nothing triggered it, then run `activityctl trigger --from {day} --to {day}`"
+    )
+}
+
+/// How far the day's newest run has got.
+fn so_far(run: &Run) -> String {
+    let unfinished = run.stages.iter().filter(|stage| !stage.state.is_terminal());
+    let failed = run.stages.iter().filter(|stage| stage.error_message.is_some());
+    let stages: Vec<String> = failed
+        .chain(unfinished)
+        .map(|stage| match &stage.error_message {
+            Some(error) => format!("{} is {} ({error})", stage.stage, stage.state),
+            None => format!("{} is {}", stage.stage, stage.state),
+        })
+        .collect();
+    format!("run {} is {}; {}", run.run_id, run.state, stages.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use warehouse_conformance::scene::{at, publish_run};
+
+    use super::*;
+    use crate::pipeline::DAILY_PIPELINE_YAML;
+
+    const NINE: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).unwrap();
+
+    struct At(DateTime<Utc>);
+
+    impl Clock for At {
+        fn now(&self) -> DateTime<Utc> {
+            self.0
+        }
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    /// The days that people are told of by whoever looks at that time.
+    async fn told(warehouse: &SharedWarehouse, now: &str) -> Vec<NaiveDate> {
+        let watchdog = Watchdog {
+            deadline: NINE,
+            pipeline: Arc::new(Pipeline::parse(DAILY_PIPELINE_YAML).unwrap()),
+            warehouse: Arc::clone(warehouse),
+            clock: Arc::new(At(now.parse().unwrap())),
+            alert_written: Arc::default(),
+            shutdown: CancellationToken::new(),
+        };
+        watchdog.look().await.unwrap();
+        let alerts = warehouse.claim_due_alerts(10, Duration::from_secs(60)).await.unwrap();
+        alerts.into_iter().map(|pending| pending.alert.business_date).collect()
+    }
+
+    #[tokio::test]
+    async fn a_day_is_told_once_if_it_is_due_and_not_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        // Nothing has ever run: nothing is missed.
+        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, []);
+        publish_run(&warehouse, DateWindow::day(day("2026-02-13")), at(1), &[], &[]).await;
+        for in_time in ["2026-02-14T10:00:00Z", "2026-02-15T08:59:59Z"] {
+            assert_eq!(told(&warehouse, in_time).await, [], "{in_time}");
+        }
+        assert_eq!(told(&warehouse, "2026-02-15T09:00:00Z").await, [day("2026-02-14")]);
+        assert_eq!(told(&warehouse, "2026-02-15T09:01:00Z").await, []);
+        assert_eq!(told(&warehouse, "2026-02-16T09:00:00Z").await, [day("2026-02-15")]);
+    }
+
+    #[test]
+    fn a_day_is_due_from_the_deadline_of_the_next_day_on() {
+        for (now, due) in [
+            ("2026-02-14T08:59:59Z", "2026-02-12"),
+            ("2026-02-14T09:00:00Z", "2026-02-13"),
+            ("2026-02-15T00:00:00Z", "2026-02-13"),
+            ("2026-03-01T09:00:00Z", "2026-02-28"),
+        ] {
+            assert_eq!(newest_due(now.parse().unwrap(), NINE), Some(day(due)), "{now}");
+        }
+    }
+}
