@@ -10,30 +10,52 @@ delta AS (
   FROM fact_candidates
   GROUP BY activity_date
 ),
--- The snapshots of the build's days: many days share one. NULL where there is none.
+-- The snapshots of the build's days: many days may share one.
 snapshots AS MATERIALIZED (
-  SELECT DISTINCT snapshot_on FROM fact_build_days
+  SELECT DISTINCT snapshot_on FROM fact_build_days WHERE snapshot_on IS NOT NULL
 ),
--- The companies of each snapshot, counted from the inputs alone ...
-members AS MATERIALIZED (
-  SELECT snapshot_on, version.company_id
-  FROM snapshots
-  JOIN crm_company_versions AS version
-    ON version.effective_from <= snapshot_on
-    AND (version.effective_to IS NULL OR version.effective_to >= snapshot_on)
+span AS (
+  SELECT MIN(snapshot_on) AS first, MAX(snapshot_on) AS last FROM snapshots
 ),
+-- The companies of each snapshot, counted from the inputs alone. Versions begin
+-- and end on few days, so they are counted once by those, not for each snapshot.
 member_counts AS (
-  SELECT snapshot_on, COUNT(*) AS companies FROM members GROUP BY snapshot_on
-),
--- ... and those outside it, few as a rule ...
-outsiders AS MATERIALIZED (
-  SELECT snapshot_on, known.company_id
+  SELECT snapshot_on, SUM(versions.companies)::BIGINT AS companies
   FROM snapshots
-  CROSS JOIN known_companies AS known
-  WHERE NOT EXISTS (
-    SELECT 1 FROM members AS member
-    WHERE member.snapshot_on = snapshots.snapshot_on AND member.company_id = known.company_id
-  )
+  JOIN (
+    SELECT effective_from, effective_to, COUNT(*) AS companies
+    FROM crm_company_versions
+    GROUP BY effective_from, effective_to
+  ) AS versions
+    ON versions.effective_from <= snapshot_on
+    AND (versions.effective_to IS NULL OR versions.effective_to >= snapshot_on)
+  GROUP BY snapshot_on
+),
+-- When a company is in no snapshot: after the day `after` and before the day
+-- `before`. That is from a version to its next one, if it has any ...
+gaps AS (
+  SELECT
+    company_id,
+    effective_to AS after,
+    COALESCE(LEAD(effective_from) OVER (PARTITION BY company_id ORDER BY effective_from), 'infinity') AS before
+  FROM crm_company_versions
+  UNION ALL
+  -- ... and until its first.
+  SELECT known.company_id, '-infinity', COALESCE(MIN(version.effective_from), 'infinity')
+  FROM known_companies AS known
+  LEFT JOIN crm_company_versions AS version USING (company_id)
+  GROUP BY known.company_id
+),
+-- The companies outside each snapshot, few as a rule ...
+outsiders AS MATERIALIZED (
+  SELECT snapshot_on, company_id
+  FROM span
+  JOIN gaps ON before > after + 1 AND before > span.first AND after < span.last
+  JOIN snapshots ON snapshot_on > after AND snapshot_on < before
+  UNION ALL
+  SELECT NULL, company_id
+  FROM known_companies
+  WHERE EXISTS (SELECT FROM fact_build_days WHERE snapshot_on IS NULL)
 ),
 -- ... that have a usage record in the 14 days. Looked up one by one: any other
 -- plan reads the usage of all companies for the sake of those few.
