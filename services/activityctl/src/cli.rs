@@ -40,7 +40,7 @@ Examples:
 
 /// Company Activity: what did each company do each day, and which ones are about to leave?
 #[derive(Debug, Parser)]
-#[command(name = "activityctl", version, after_help = EXAMPLES)]
+#[command(name = "activityctl", version = runtime::VERSION, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
