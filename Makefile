@@ -66,6 +66,10 @@ bench-warehouse: ## Measure the storage engines beside bare SQL; ARGS="--help" l
 	@$(CARGO) build --locked --release --package benchmarks
 	@"$(TARGET)/release/warehouse-benchmark" $(ARGS)
 
+.PHONY: sbom
+sbom: ## Write the bills of materials (CycloneDX) to target/sbom
+	@docker/sbom.sh
+
 .PHONY: clean
 clean: ## Remove what was built
 	@$(CARGO) clean
