@@ -21,7 +21,7 @@ release: ## Build every binary (optimised)
 
 .PHONY: test
 test: lint-proto build ## Install what the tests need, then run every test
-	@tests/setup/node.sh >/dev/null && tests/setup/python.sh >/dev/null && tests/setup/postgres.sh >/dev/null
+	@for tool in node python postgres helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
 	@tests/run.sh
 
 .PHONY: test-unit
@@ -31,6 +31,14 @@ test-unit: ## Run every test but the end-to-end suite
 .PHONY: test-e2e
 test-e2e: build ## Run the end-to-end suite; ONLY=name picks tests
 	@$(CARGO) test --locked --package e2e -- $(ONLY)
+
+.PHONY: test-chart
+test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 takes what it renders as right
+	@"$$(tests/setup/python.sh)/bin/pytest" tests/chart
+
+.PHONY: chart-readme
+chart-readme: ## Write the chart's README from the comments of its values
+	@"$$(tests/setup/helm.sh)/bin/helm-docs" --chart-search-root helm/company-activity --sort-values-order file --log-level warning
 
 .PHONY: lint
 lint: lint-format lint-clippy lint-proto lint-deny ## Check format, lints, contracts and dependencies

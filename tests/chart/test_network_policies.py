@@ -93,10 +93,8 @@ def extra(value_set, component):
         return {443, 8443}
     if value_set == "azure" and component not in ("trigger", "test"):
         return {6432}
-    if value_set == "observability" and service:
+    if value_set in ("observability", "external-otlp") and service:
         return {4317}
-    if value_set == "external-otlp" and service:
-        return {443}
     return set()
 
 

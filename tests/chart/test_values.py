@@ -33,6 +33,7 @@ WRONG = {
     "an API without a scheme": ("productApi.url=api.example.com", "at '/productApi/url'"),
     "an API with a token in its URL": ("productApi.url=https://me:token@api.example.com/", "at '/productApi/url'"),
     "a collector without a scheme": ("observability.otlpEndpoint=collector:4317", "at '/observability/otlpEndpoint'"),
+    "a collector that speaks TLS": ("observability.otlpEndpoint=https://collector:4317", "at '/observability/otlpEndpoint'"),
     "a link to no trace": ("observability.traceUrl=http://jaeger/", "at '/observability/traceUrl'"),
     "a duration without a unit": ("productApi.timeout=30", "at '/productApi/timeout'"),
     "a schedule that is none": ("trigger.schedule=daily", "at '/trigger/schedule': 'daily' does not match pattern"),
