@@ -19,12 +19,13 @@ from pathlib import Path
 from time import monotonic
 
 import grpc
-
 from rendered import ROOT, Objects, containers
 
 # Far beyond what anything takes: a machine may be busy with other tests.
 PATIENCE_SECONDS = 120
-BINARIES = Path(os.environ.get("E2E_BIN_DIR") or Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "debug").resolve()
+BINARIES = Path(
+    os.environ.get("E2E_BIN_DIR") or Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "debug"
+).resolve()
 
 
 class Addresses:

@@ -67,9 +67,9 @@ class Objects:
     def pods(self) -> dict[str, dict]:
         """Everything that becomes a pod, by its component: metadata and spec."""
         templates = [one["spec"]["template"] for kind in ("Deployment", "Job") for one in self.of(kind).values()]
-        templates += [
-            one["spec"]["jobTemplate"]["spec"]["template"] for one in self.of("CronJob").values()
-        ] + list(self.of("Pod").values())
+        templates += [one["spec"]["jobTemplate"]["spec"]["template"] for one in self.of("CronJob").values()] + list(
+            self.of("Pod").values()
+        )
         return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod for pod in templates}
 
     def services(self) -> dict[str, dict]:

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from rendered import VALUE_SETS, containers, objects, parse, template
 from test_objects import ADMIN, GRPC, labels_of, selects
 
@@ -32,10 +31,14 @@ def policies_of(rendered, pod):
 def may(rendered, caller, called, port):
     """Whether a connection between two pods of the release leaves the one and enters the other."""
     leaves = any(
-        admits(rule, "to", called, port) for policy in policies_of(rendered, caller) for rule in policy.get("egress", [])
+        admits(rule, "to", called, port)
+        for policy in policies_of(rendered, caller)
+        for rule in policy.get("egress", [])
     )
     enters = any(
-        admits(rule, "from", caller, port) for policy in policies_of(rendered, called) for rule in policy.get("ingress", [])
+        admits(rule, "from", caller, port)
+        for policy in policies_of(rendered, called)
+        for rule in policy.get("ingress", [])
     )
     return leaves and enters
 
@@ -46,7 +49,9 @@ def admits(rule, direction, pod, port):
     peers = rule.get(direction)
     # Pods of a release are in one namespace, so a peer that names namespaces is somebody else.
     return peers is None or any(
-        "podSelector" in peer and "namespaceSelector" not in peer and selects(peer["podSelector"].get("matchLabels", {}), labels_of(pod))
+        "podSelector" in peer
+        and "namespaceSelector" not in peer
+        and selects(peer["podSelector"].get("matchLabels", {}), labels_of(pod))
         for peer in peers
     )
 
@@ -63,7 +68,9 @@ def test_everything_is_denied_that_is_not_allowed(value_set):
 def test_pods_reach_exactly_those_whom_their_environment_names(value_set):
     rendered = objects(value_set)
     pods = rendered.pods()
-    services = {name: one["metadata"]["labels"]["app.kubernetes.io/component"] for name, one in rendered.of("Service").items()}
+    services = {
+        name: one["metadata"]["labels"]["app.kubernetes.io/component"] for name, one in rendered.of("Service").items()
+    }
     for component, caller in pods.items():
         environment = " ".join(
             variable.get("value", "") for one in containers(caller) for variable in one.get("env", [])

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from rendered import NAMESPACE, VALUE_SETS, containers, objects
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
@@ -37,7 +36,9 @@ def test_every_service_has_everything_that_a_service_has(value_set):
     rendered = objects(value_set)
     services = rendered.services()
     with_events = {"ingest-events"} if value_set in ("events", "folders") else set()
-    assert set(services) == {"coordinator", "ingest-crm", "ingest-api", "transform", "notifier", "activity"} | with_events
+    assert (
+        set(services) == {"coordinator", "ingest-crm", "ingest-api", "transform", "notifier", "activity"} | with_events
+    )
     names = {one["metadata"]["name"] for one in services.values()}
     assert set(rendered.of("Service")) == names
     assert names <= set(rendered.of("ServiceAccount"))
@@ -182,7 +183,9 @@ def test_only_pods_that_reach_storage_have_the_identity():
     marked = {component for component, pod in rendered.pods().items() if labels_of(pod).get(use) == "true"}
     assert marked == {"ingest-crm", "ingest-api"}
     accounts = rendered.of("ServiceAccount").values()
-    identified = [one for one in accounts if "azure.workload.identity/client-id" in one["metadata"].get("annotations", {})]
+    identified = [
+        one for one in accounts if "azure.workload.identity/client-id" in one["metadata"].get("annotations", {})
+    ]
     assert {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in identified} == marked
 
 

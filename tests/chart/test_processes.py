@@ -5,7 +5,6 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from loopback_cluster import BINARIES, PATIENCE_SECONDS, LoopbackCluster, get
 from rendered import VALUE_SETS, files, objects, parse, template
 
@@ -67,7 +66,13 @@ def test_every_variable_is_one_that_its_binary_reads(value_set):
 def suite(tmp_path_factory):
     """A release on folders, with sources that end yesterday."""
     folder = tmp_path_factory.mktemp("suite")
-    told = [*files("folders"), "--set", "trigger.enabled=true", "--set", "productApi.existingSecret=company-activity-product-api"]
+    told = [
+        *files("folders"),
+        "--set",
+        "trigger.enabled=true",
+        "--set",
+        "productApi.existingSecret=company-activity-product-api",
+    ]
     with LoopbackCluster(parse(template(*told)), folder, secrets(folder)) as cluster:
         days = 20
         first_day = datetime.now(UTC).date() - timedelta(days=days)
@@ -78,7 +83,8 @@ def suite(tmp_path_factory):
         api = subprocess.Popen(
             [BINARIES / "activityctl", "sample-api", "--usage", sources / "usage.ndjson"]
             + ["--listen", f"{cluster.host('product-api')}:8080", "--token", TOKEN],
-            stdout=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             assert api.stdout.readline().startswith("http://")

@@ -9,7 +9,6 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-
 from rendered import CHART, HERE, ROOT, VALUE_SETS, files, helm, objects, text, tools
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
@@ -103,7 +102,9 @@ def test_a_cluster_that_is_too_old_is_refused():
 def test_the_readme_is_what_the_comments_of_the_values_say():
     told = subprocess.run(
         [tools() / "bin/helm-docs", "--chart-search-root", CHART, "--sort-values-order", "file", "--dry-run"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert told.stdout.strip() == (CHART / "README.md").read_text().strip(), "run `make chart-readme`"
 

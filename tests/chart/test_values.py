@@ -4,7 +4,6 @@ import json
 
 import pytest
 import yaml
-
 from rendered import CHART, files, helm, template
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -16,12 +15,21 @@ WRONG = {
     "an unknown service": ("services.reports.replicas=1", "additional properties 'reports' not allowed"),
     "an unknown key of a service": ("services.activity.replica=1", "additional properties 'replica' not allowed"),
     "an unknown audit": ("audits.rows=block", "at '/audits': additional properties 'rows' not allowed"),
-    "an unknown key of resources": ("serviceDefaults.resources.limit.cpu=1", "additional properties 'limit' not allowed"),
-    "a secret in the open": ("alerts.slack.url=https://hooks.slack.com/x", "at '/alerts/slack': additional properties 'url'"),
+    "an unknown key of resources": (
+        "serviceDefaults.resources.limit.cpu=1",
+        "additional properties 'limit' not allowed",
+    ),
+    "a secret in the open": (
+        "alerts.slack.url=https://hooks.slack.com/x",
+        "at '/alerts/slack': additional properties 'url'",
+    ),
     "a secret in the environment": ("services.notifier.env.WEBHOOK_SECRET=x", "WEBHOOK_SECRET"),
     "a variable that has a value of its own": ("services.activity.env.LISTEN=x", "LISTEN"),
     "a variable's name in small letters": ("services.activity.env.page=x", "'page' does not match pattern"),
-    "a text for a number": ("services.activity.replicas=two", "at '/services/activity/replicas': got string, want integer"),
+    "a text for a number": (
+        "services.activity.replicas=two",
+        "at '/services/activity/replicas': got string, want integer",
+    ),
     "a text for a switch": ("trigger.enabled=maybe", "at '/trigger/enabled': got string, want boolean"),
     "no replica": ("services.coordinator.replicas=0", "at '/services/coordinator/replicas': minimum"),
     "a share beyond one": ("crm.maxShrinkShare=1.5", "at '/crm/maxShrinkShare': '1.5' does not match pattern"),
@@ -33,19 +41,37 @@ WRONG = {
     "an API without a scheme": ("productApi.url=api.example.com", "at '/productApi/url'"),
     "an API with a token in its URL": ("productApi.url=https://me:token@api.example.com/", "at '/productApi/url'"),
     "a collector without a scheme": ("observability.otlpEndpoint=collector:4317", "at '/observability/otlpEndpoint'"),
-    "a collector that speaks TLS": ("observability.otlpEndpoint=https://collector:4317", "at '/observability/otlpEndpoint'"),
+    "a collector that speaks TLS": (
+        "observability.otlpEndpoint=https://collector:4317",
+        "at '/observability/otlpEndpoint'",
+    ),
     "a link to no trace": ("observability.traceUrl=http://jaeger/", "at '/observability/traceUrl'"),
     "a duration without a unit": ("productApi.timeout=30", "at '/productApi/timeout'"),
     "a schedule that is none": ("trigger.schedule=daily", "at '/trigger/schedule': 'daily' does not match pattern"),
-    "a deadline too short to start": ("trigger.startingDeadlineSeconds=5", "at '/trigger/startingDeadlineSeconds': minimum"),
+    "a deadline too short to start": (
+        "trigger.startingDeadlineSeconds=5",
+        "at '/trigger/startingDeadlineSeconds': minimum",
+    ),
     "a Secret that cannot be one": ("warehouse.existingSecret=The Warehouse", "at '/warehouse/existingSecret'"),
     "no Secret for the warehouse": ("warehouse.existingSecret=", "at '/warehouse/existingSecret'"),
-    "an identity without its id": ("storage.azure.workloadIdentity.enabled=true", "/storage/azure/workloadIdentity/clientId'"),
+    "an identity without its id": (
+        "storage.azure.workloadIdentity.enabled=true",
+        "/storage/azure/workloadIdentity/clientId'",
+    ),
     "a port that is none": ("networkPolicy.warehouse.ports[0]=70000", "at '/networkPolicy/warehouse/ports/0': maximum"),
     "a peer that is nobody": ("networkPolicy.queryFrom[0].pods=x", "additional properties 'pods' not allowed"),
-    "memory in no unit": ("serviceDefaults.resources.limits.memory=lots", "at '/serviceDefaults/resources/limits/memory'"),
-    "fewer at most than at least": ("autoscaling.maxReplicas=1", "autoscaling.minReplicas is more than autoscaling.maxReplicas"),
-    "a folder without a volume": ("landing.url=file:///var/lib/company-activity/l/", "set storage.volume.existingClaim"),
+    "memory in no unit": (
+        "serviceDefaults.resources.limits.memory=lots",
+        "at '/serviceDefaults/resources/limits/memory'",
+    ),
+    "fewer at most than at least": (
+        "autoscaling.maxReplicas=1",
+        "autoscaling.minReplicas is more than autoscaling.maxReplicas",
+    ),
+    "a folder without a volume": (
+        "landing.url=file:///var/lib/company-activity/l/",
+        "set storage.volume.existingClaim",
+    ),
     "a key for no webhook": ("alerts.webhook.signingKeyKey=k", "alerts.webhook.existingSecret, which is not set"),
     "storage that nobody can reach": ("storage.azure.existingSecret=", "set storage.azure.accountName"),
 }
@@ -59,7 +85,9 @@ def test_it_is_refused(setting, message):
 
 
 def test_a_folder_outside_of_the_volume_is_refused():
-    told = helm("template", "release", CHART, "--kube-version", "1.30.0", *files("folders"), "--set", "crm.url=file:///crm/")
+    told = helm(
+        "template", "release", CHART, "--kube-version", "1.30.0", *files("folders"), "--set", "crm.url=file:///crm/"
+    )
     assert told.returncode != 0
     assert "crm.url must be below the volume: file:///var/lib/company-activity/" in told.stderr
 
@@ -104,17 +132,27 @@ def test_the_schema_knows_exactly_the_values_that_there_are():
     # A service's own keys are those of serviceDefaults, which are compared; audits name only what differs.
     skipped = ("/services/", "/audits/", "/global")
     told = {path for path, part in parts(resolved(SCHEMA)) if not path.startswith(("/$defs", *skipped)) and path}
-    missing = [path for path in leaves(values) if not any(path == known or path.startswith(f"{known}/") for known in told)]
+    missing = [
+        path for path in leaves(values) if not any(path == known or path.startswith(f"{known}/") for known in told)
+    ]
     assert missing == []
-    absent = [path for path in told if "items" not in path and "additionalProperties" not in path and value(values, path) is None]
-    assert sorted(absent) == ["/serviceDefaults/affinity/" + kind for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")] + sorted(
-        f"{owner}/resources/{kind}/{what}" for owner in ("/serviceDefaults", "/trigger") for kind, what in
-        [("limits", "cpu"), ("limits", "ephemeral-storage"), ("requests", "ephemeral-storage")]
+    absent = [
+        path
+        for path in told
+        if "items" not in path and "additionalProperties" not in path and value(values, path) is None
+    ]
+    assert sorted(absent) == [
+        "/serviceDefaults/affinity/" + kind for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")
+    ] + sorted(
+        f"{owner}/resources/{kind}/{what}"
+        for owner in ("/serviceDefaults", "/trigger")
+        for kind, what in [("limits", "cpu"), ("limits", "ephemeral-storage"), ("requests", "ephemeral-storage")]
     )
 
 
 def resolved(schema):
     """The schema with its definitions in place."""
+
     def resolve(part):
         if isinstance(part, dict):
             if "$ref" in part:
