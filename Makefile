@@ -41,7 +41,7 @@ chart-readme: ## Write the chart's README from the comments of its values
 	@"$$(tests/setup/helm.sh)/bin/helm-docs" --chart-search-root helm/company-activity --sort-values-order file --log-level warning
 
 .PHONY: lint
-lint: lint-format lint-clippy lint-proto lint-deny ## Check format, lints, contracts and dependencies
+lint: lint-format lint-clippy lint-proto lint-deny lint-shell lint-policy ## Check format, lints, contracts, dependencies, scripts and manifests
 
 .PHONY: lint-format
 lint-format: ## Check the format
@@ -73,6 +73,31 @@ bench-warehouse: ## Measure the storage engines beside bare SQL; ARGS="--help" l
 	@tests/setup/postgres.sh >/dev/null
 	@$(CARGO) build --locked --release --package benchmarks
 	@"$(TARGET)/release/warehouse-benchmark" $(ARGS)
+
+.PHONY: lint-shell
+lint-shell: ## Check the shell scripts
+	@"$$(tests/setup/shellcheck.sh)" --external-sources --source-path SCRIPTDIR --severity warning $$(git ls-files '*.sh' .ci/run)
+
+.PHONY: lint-policy
+lint-policy: ## Validate manifests and check them, the rendered chart and the Dockerfile against security policies
+	@k8s/render.sh --check
+	@"$$(tests/setup/policy.sh)/bin/python" tests/policy/check.py
+
+.PHONY: k8s-render
+k8s-render: ## Render the chart with its defaults to k8s/rendered
+	@k8s/render.sh
+
+.PHONY: kind-up
+kind-up: ## Install the suite in a cluster in Docker, with all that it needs
+	@k8s/kind/up.sh
+
+.PHONY: kind-down
+kind-down: ## Remove that cluster
+	@k8s/kind/down.sh
+
+.PHONY: image
+image: ## Build the image of the commit; ARGS goes to docker buildx build
+	@docker/build.sh $(ARGS)
 
 .PHONY: sbom
 sbom: ## Write the bills of materials (CycloneDX) to target/sbom

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it.
 #
 # Tools live outside of the work tree, in one folder per tool and version, so that work

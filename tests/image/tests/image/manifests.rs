@@ -78,3 +78,31 @@ fn no_pod_has_more_privileges_than_it_needs() {
         assert_eq!(security["capabilities"]["drop"][0], "ALL", "{container}");
     }
 }
+
+#[test]
+fn the_secrets_have_the_names_and_keys_of_the_charts_defaults() {
+    let made: Value = serde_saphyr::from_str(&read("k8s/dev/kustomization.yaml").unwrap()).unwrap();
+    let made: BTreeSet<(String, String)> = made["secretGenerator"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|secret| {
+            let keys = secret["literals"].as_array().unwrap().iter();
+            let keys = keys.map(|it| it.as_str().unwrap().split_once('=').unwrap().0.to_owned());
+            keys.map(|key| (secret["name"].as_str().unwrap().to_owned(), key))
+        })
+        .collect();
+    let values: Value = serde_saphyr::from_str(&read("helm/company-activity/values.yaml").unwrap()).unwrap();
+    for (section, key) in [
+        (&values["warehouse"], "key"),
+        (&values["productApi"], "key"),
+        (&values["storage"]["azure"], "connectionStringKey"),
+    ] {
+        let secret = section["existingSecret"].as_str().unwrap().to_owned();
+        let key = section[key].as_str().unwrap().to_owned();
+        assert!(
+            made.contains(&(secret.clone(), key.clone())),
+            "k8s/dev makes no {secret} with {key}: {made:?}"
+        );
+    }
+}
