@@ -21,7 +21,8 @@ release: ## Build every binary (optimised)
 
 .PHONY: test
 test: lint-proto build ## Install what the tests need, then run every test
-	@for tool in node python postgres helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
+	@for tool in node python postgres prometheus helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
+	@tests/setup/jaeger.sh >/dev/null || echo "!!!! Jaeger cannot be built here: traces are tested with the in-process collector alone" >&2
 	@tests/run.sh
 
 .PHONY: test-unit
@@ -73,6 +74,11 @@ bench-warehouse: ## Measure the storage engines beside bare SQL; ARGS="--help" l
 	@tests/setup/postgres.sh >/dev/null
 	@$(CARGO) build --locked --release --package benchmarks
 	@"$(TARGET)/release/warehouse-benchmark" $(ARGS)
+
+.PHONY: bench-tracing
+bench-tracing: ## Measure what tracing costs a run over a new day
+	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example tracing_overhead
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/tracing_overhead"
 
 .PHONY: lint-shell
 lint-shell: ## Check the shell scripts

@@ -76,11 +76,17 @@ pub fn slow_execution(execution: &StageExecution, recent: &[StageExecution]) -> 
     })
 }
 
-/// Since when a stage grows faster than its data, if it does. `executions` are
+/// Since when a stage grows faster than its data, if it does and by now takes long
+/// enough to be anybody's concern. `executions` are
 /// in the order of their days.
 #[must_use]
 pub fn growth(executions: &[StageExecution]) -> Option<Growth> {
     if executions.len() < MIN_EXECUTIONS {
+        return None;
+    }
+    let newest = &executions[executions.len() - MIN_GROWN..];
+    if quantile(newest.iter().map(|execution| execution.took.as_secs_f64()), 0.5) <= NEGLIGIBLE.as_secs_f64()
+    {
         return None;
     }
     // The lower quartiles: data and stage may have grown for most of the time looked at.
@@ -155,6 +161,13 @@ mod tests {
     fn a_bad_week_that_is_over_is_no_growth() {
         let week = (0..24).map(|day| (if (8..15).contains(&day) { 30.0 } else { 3.0 }, 1_000));
         assert_eq!(growth(&executions(week)), None);
+    }
+
+    #[test]
+    fn what_takes_seconds_does_not_grow_whatever_its_share() {
+        let noisy = |slow| (0..20).map(move |day| (if day < 15 { 0.02 } else { slow }, 1_000));
+        assert_eq!(growth(&executions(noisy(0.08))), None);
+        assert_eq!(growth(&executions(noisy(8.0))).unwrap().since, day(15));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! how one is loaded.
 
 mod error;
+mod file_span;
 mod loader;
 mod stage;
 

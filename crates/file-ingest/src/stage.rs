@@ -14,6 +14,7 @@ use warehouse::{Fence, SharedWarehouse};
 
 use crate::{
     error::{Error, RefusedFiles},
+    file_span::in_span_of,
     loader::{Delivery, FileLoader},
 };
 
@@ -58,7 +59,7 @@ struct Attempt<'a, L> {
 }
 
 /// What became of a file.
-enum Loaded {
+pub(crate) enum Loaded {
     /// Loaded now.
     Now(Counters),
     /// Exactly this content was loaded before.
@@ -101,11 +102,14 @@ impl<L: FileLoader> Attempt<'_, L> {
     /// Loads one file, `done` being how far the stage has got before it.
     async fn load(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
         (self.progress)(done.clone());
-        let stage = self.stage;
-        let business_date = self.call.window.end();
-        if stage.loader.is_loaded(file, business_date).await? {
+        if self.stage.loader.is_loaded(file, self.call.window.end()).await? {
             return Ok(Loaded::Before);
         }
+        in_span_of(file, self.load_new(file, done)).await
+    }
+
+    async fn load_new(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
+        let stage = self.stage;
         if file.size > stage.max_file_bytes {
             return Ok(Loaded::Refused(format!(
                 "{}: the file has {} bytes, more than the {} of {}",
@@ -123,7 +127,7 @@ impl<L: FileLoader> Attempt<'_, L> {
                 (self.progress)(Progress { counters, ..done.clone() });
             }),
             fence: &self.fence,
-            business_date,
+            business_date: self.call.window.end(),
             now: stage.clock.now(),
         };
         match stage.loader.load(delivery).await {

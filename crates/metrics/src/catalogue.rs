@@ -98,9 +98,10 @@ pub const FRESHNESS_LAG: Metric = Metric {
     services: "coordinator",
 };
 
-/// Days missing in the published range.
+/// Days missing in the published range. A name with `days` in it would have to count
+/// seconds for Prometheus.
 pub const MISSING_DAYS: Metric = Metric {
-    name: "company_activity.missing_days",
+    name: "company_activity.publication_gaps",
     unit: "{day}",
     description: "Days between the oldest and the newest published one that are not published.",
     kind: Kind::Gauge,
@@ -195,19 +196,20 @@ pub const RPC_CLIENT_DURATION: Metric = Metric {
     services: "coordinator, activityctl",
 };
 
-/// Connections to the warehouse.
+/// Connections to the warehouse. Not by the name of the semantic conventions, whose
+/// `count` at its end is for histograms alone where Prometheus reads it.
 pub const POOL_CONNECTIONS: Metric = Metric {
-    name: "db.client.connection.count",
+    name: "company_activity.warehouse.connections",
     unit: "{connection}",
     description: "Connections to the warehouse.",
     kind: Kind::Gauge,
-    attributes: &[("db.client.connection.state", "`idle` or `used`")],
+    attributes: &[("state", "`idle` or `used`")],
     services: "all",
 };
 
 /// How many there may be.
 pub const POOL_MAX: Metric = Metric {
-    name: "db.client.connection.max",
+    name: "company_activity.warehouse.connections.max",
     unit: "{connection}",
     description: "Connections to the warehouse that may be open at a time.",
     kind: Kind::Gauge,

@@ -90,7 +90,7 @@ pub fn watch_pool(pool: impl Fn() -> PoolUse + Clone + Send + Sync + 'static) {
         .with_callback(move |observer| {
             let PoolUse { used, idle, .. } = count();
             for (state, connections) in [("used", used), ("idle", idle)] {
-                let state = KeyValue::new("db.client.connection.state", state);
+                let state = KeyValue::new("state", state);
                 observer.observe(connections.into(), &[state]);
             }
         })

@@ -92,6 +92,10 @@ pub trait StageExecutor: Send + Sync + 'static {
 
 /// Serves an executor as a `StageService`.
 pub fn server<E: StageExecutor>(executor: E, context: &Context) -> StageServiceServer<StageHost<E>> {
+    for stage in executor.stages() {
+        // A counter that is not there yet could not be seen to grow.
+        count_rows(&KeyValue::new("stage", *stage), &Counters::default());
+    }
     StageServiceServer::new(StageHost { executor: Arc::new(executor), hard_stop: context.hard_stop.clone() })
 }
 
@@ -201,7 +205,12 @@ fn count(stage: KeyValue, took: Duration, outcome: &Result<StageOutcome, StageEr
     let ended = if outcome.is_ok() { "succeeded" } else { "failed" };
     let attributes = [stage.clone(), KeyValue::new("outcome", ended)];
     metrics::STAGE_DURATION.histogram().record(took.as_secs_f64(), &attributes);
-    let Ok(StageOutcome { counters, .. }) = outcome else { return };
+    if let Ok(StageOutcome { counters, .. }) = outcome {
+        count_rows(&stage, counters);
+    }
+}
+
+fn count_rows(stage: &KeyValue, counters: &Counters) {
     let rows = metrics::STAGE_ROWS.counter();
     for (kind, count) in [
         ("read", counters.rows_read),
@@ -213,7 +222,7 @@ fn count(stage: KeyValue, took: Duration, outcome: &Result<StageOutcome, StageEr
     ] {
         rows.add(count, &[stage.clone(), KeyValue::new("kind", kind)]);
     }
-    metrics::STAGE_BYTES.counter().add(counters.bytes_read, &[stage]);
+    metrics::STAGE_BYTES.counter().add(counters.bytes_read, std::slice::from_ref(stage));
 }
 
 fn parse(request: ExecuteStageRequest, stages: &[&str]) -> Result<StageCall, FieldViolations> {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use clap::Parser;
@@ -96,7 +96,7 @@ async fn a_call_between_services_is_one_trace_with_its_outcome() {
     let run = SpanIdentity::new_trace();
 
     let past = |identity: SpanIdentity, name: &str, error: Option<&str>| {
-        let now = SystemTime::now();
+        let now = opentelemetry::time::now();
         PastSpan {
             identity,
             parent: (identity != run).then_some(run),
@@ -130,7 +130,10 @@ async fn a_call_between_services_is_one_trace_with_its_outcome() {
             "{trace}"
         );
         let [loaded] = trace.children(executed)[..] else { panic!("{execution}:\n{trace}") };
-        assert_eq!((loaded.name.as_str(), loaded.events.as_slice()), ("load file", &["working".to_owned()][..]));
+        assert_eq!(
+            (loaded.name.as_str(), loaded.events.as_slice()),
+            ("load file", &["working".to_owned()][..])
+        );
         assert_eq!(executed.service, "scripted");
         let [statement] = trace.children(loaded)[..] else { panic!("{execution}:\n{trace}") };
         assert_eq!(statement.name, "INSERT stg_crm_companies");

@@ -44,7 +44,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_status_kind_and_cause() {
-        let recorder = Recorder::start();
+        let recorder = Recorder::start().unwrap();
         let ((), trace) = recorder
             .trace(async {
                 let span = info_span!(

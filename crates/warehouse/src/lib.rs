@@ -5,8 +5,8 @@ mod observed;
 
 use std::sync::Arc;
 
-pub use warehouse_core::*;
 use metrics::PoolUse;
+pub use warehouse_core::*;
 use warehouse_postgres::PostgresWarehouse;
 use warehouse_sqlite::SqliteWarehouse;
 

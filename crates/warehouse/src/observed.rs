@@ -78,7 +78,13 @@ impl<W: Warehouse> RunStore for Observed<W> {
         self.observe("recent_executions", self.inner.recent_executions(run, stage, limit)).await
     }
 
-    async fn acquire_run(&self, pipeline: &str, holder: &str, ttl: Duration, now: DateTime<Utc>) -> Result<Option<TakenUp>> {
+    async fn acquire_run(
+        &self,
+        pipeline: &str,
+        holder: &str,
+        ttl: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Option<TakenUp>> {
         self.observe("acquire_run", self.inner.acquire_run(pipeline, holder, ttl, now)).await
     }
 
@@ -94,11 +100,23 @@ impl<W: Warehouse> RunStore for Observed<W> {
         self.observe("check_fence", self.inner.check_fence(fence)).await
     }
 
-    async fn complete_stage(&self, fence: &Fence, counters: Counters, remarks: &[String], now: DateTime<Utc>) -> Result<()> {
+    async fn complete_stage(
+        &self,
+        fence: &Fence,
+        counters: Counters,
+        remarks: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         self.observe("complete_stage", self.inner.complete_stage(fence, counters, remarks, now)).await
     }
 
-    async fn fail_stage(&self, fence: &Fence, failure: &StageFailure, alert: Option<&NewAlert>, now: DateTime<Utc>) -> Result<()> {
+    async fn fail_stage(
+        &self,
+        fence: &Fence,
+        failure: &StageFailure,
+        alert: Option<&NewAlert>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         self.observe("fail_stage", self.inner.fail_stage(fence, failure, alert, now)).await
     }
 
@@ -147,7 +165,14 @@ impl<W: Warehouse> CrmStaging for Observed<W> {
         self.observe("has_crm_export", self.inner.has_crm_export(export)).await
     }
 
-    async fn load_crm_export(&self, fence: &Fence, export: &CrmExport, limits: SnapshotLimits, rows: RowStream<'_, CrmCompany>, now: DateTime<Utc>) -> Result<LoadOutcome> {
+    async fn load_crm_export(
+        &self,
+        fence: &Fence,
+        export: &CrmExport,
+        limits: SnapshotLimits,
+        rows: RowStream<'_, CrmCompany>,
+        now: DateTime<Utc>,
+    ) -> Result<LoadOutcome> {
         self.observe("load_crm_export", self.inner.load_crm_export(fence, export, limits, rows, now)).await
     }
 }
@@ -158,7 +183,13 @@ impl<W: Warehouse> UsageStaging for Observed<W> {
         self.observe("usage_days", self.inner.usage_days(window)).await
     }
 
-    async fn load_usage_day(&self, fence: &Fence, day: &UsageDay, rows: RowStream<'_, UsageRecord>, now: DateTime<Utc>) -> Result<LoadOutcome> {
+    async fn load_usage_day(
+        &self,
+        fence: &Fence,
+        day: &UsageDay,
+        rows: RowStream<'_, UsageRecord>,
+        now: DateTime<Utc>,
+    ) -> Result<LoadOutcome> {
         self.observe("load_usage_day", self.inner.load_usage_day(fence, day, rows, now)).await
     }
 }
@@ -169,7 +200,13 @@ impl<W: Warehouse> EventStaging for Observed<W> {
         self.observe("has_event_file", self.inner.has_event_file(file)).await
     }
 
-    async fn load_event_file(&self, fence: &Fence, file: &EventFile, rows: RowStream<'_, EventRecord>, now: DateTime<Utc>) -> Result<LoadOutcome> {
+    async fn load_event_file(
+        &self,
+        fence: &Fence,
+        file: &EventFile,
+        rows: RowStream<'_, EventRecord>,
+        now: DateTime<Utc>,
+    ) -> Result<LoadOutcome> {
         self.observe("load_event_file", self.inner.load_event_file(fence, file, rows, now)).await
     }
 }
@@ -194,7 +231,13 @@ impl<W: Warehouse> QuarantineReader for Observed<W> {
 
 #[async_trait]
 impl<W: Warehouse> FactBuilder for Observed<W> {
-    async fn build_fact(&self, fence: &Fence, window: DateWindow, now: DateTime<Utc>, progress: ProgressSink) -> Result<Counters> {
+    async fn build_fact(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+        progress: ProgressSink,
+    ) -> Result<Counters> {
         self.observe("build_fact", self.inner.build_fact(fence, window, now, progress)).await
     }
 
@@ -202,7 +245,13 @@ impl<W: Warehouse> FactBuilder for Observed<W> {
         self.observe("measure_candidates", self.inner.measure_candidates(fence, window)).await
     }
 
-    async fn publish_fact(&self, fence: &Fence, window: DateWindow, remarks: &[String], now: DateTime<Utc>) -> Result<PublishOutcome> {
+    async fn publish_fact(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        remarks: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<PublishOutcome> {
         self.observe("publish_fact", self.inner.publish_fact(fence, window, remarks, now)).await
     }
 }
@@ -220,7 +269,11 @@ impl<W: Warehouse> ActivityReader for Observed<W> {
         self.observe("fact_row", self.inner.fact_row(key)).await
     }
 
-    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<(Vec<FactRow>, Option<Publication>)> {
+    async fn fact_rows(
+        &self,
+        query: &ActivityQuery,
+        limit: u32,
+    ) -> Result<(Vec<FactRow>, Option<Publication>)> {
         self.observe("fact_rows", self.inner.fact_rows(query, limit)).await
     }
 
@@ -228,11 +281,20 @@ impl<W: Warehouse> ActivityReader for Observed<W> {
         self.observe("export_facts", self.inner.export_facts(query)).await
     }
 
-    async fn roll_up(&self, company: &CompanyId, window: DateWindow, period: Period) -> Result<(Vec<RollUp>, Option<Publication>)> {
+    async fn roll_up(
+        &self,
+        company: &CompanyId,
+        window: DateWindow,
+        period: Period,
+    ) -> Result<(Vec<RollUp>, Option<Publication>)> {
         self.observe("roll_up", self.inner.roll_up(company, window, period)).await
     }
 
-    async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<(Vec<ChurnRisk>, Option<Publication>)> {
+    async fn churn_risks(
+        &self,
+        query: &ChurnQuery,
+        limit: u32,
+    ) -> Result<(Vec<ChurnRisk>, Option<Publication>)> {
         self.observe("churn_risks", self.inner.churn_risks(query, limit)).await
     }
 

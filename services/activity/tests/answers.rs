@@ -12,9 +12,9 @@ use proto::activity::v1::{
     RollUpCompanyActivityRequest, RollUpPeriod,
     company_activity_service_client::CompanyActivityServiceClient,
 };
+use runtime::Channel;
 use runtime::{Clock, Context};
 use tempfile::TempDir;
-use runtime::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::SharedWarehouse;

@@ -13,6 +13,7 @@ use crate::{
         retry::{self, RetryArgs},
         runs::{self, RunsArgs},
         sample::{SampleApiArgs, SampleArgs},
+        trends::{self, TrendsArgs},
         trigger::{self, TriggerArgs},
         verify::{self, VerifyArgs},
         watch::{self, WatchArgs},
@@ -63,6 +64,7 @@ pub(crate) enum Command {
 pub(crate) enum ClientCommand {
     Trigger(TriggerArgs),
     Runs(RunsArgs),
+    Trends(TrendsArgs),
     Watch(WatchArgs),
     Cancel(CancelArgs),
     Retry(RetryArgs),
@@ -77,6 +79,7 @@ impl ClientCommand {
         match self {
             Self::Trigger(args) => trigger::execute(args, output).await,
             Self::Runs(args) => runs::execute(args, output).await,
+            Self::Trends(args) => trends::execute(args, output).await,
             Self::Watch(args) => watch::execute(args, output).await,
             Self::Cancel(args) => cancel::execute(args, output).await,
             Self::Retry(args) => retry::execute(args, output).await,
@@ -137,7 +140,11 @@ mod tests {
         let standalone = command.find_subcommand("standalone").unwrap();
         for flag in standalone.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg.get_env()))) {
             let (name, variable) = flag;
-            let expected = name.replace('-', "_").to_uppercase();
+            let expected = match name {
+                // The standard's own name, which operators of collectors set for all programs.
+                "otlp-endpoint" => "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
+                name => name.replace('-', "_").to_uppercase(),
+            };
             assert_eq!(variable.and_then(|variable| variable.to_str()), Some(expected.as_str()), "--{name}");
         }
     }

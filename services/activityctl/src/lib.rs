@@ -13,6 +13,7 @@ pub mod format;
 pub mod output;
 pub mod progress;
 pub mod standalone;
+pub mod trend;
 
 use std::{future::Future, process::ExitCode};
 

@@ -13,10 +13,14 @@ use crate::error::Error;
 pub const NOT_PUBLISHED: &str =
     "no day that was asked for is published; `activityctl freshness` tells which days are";
 
+/// Columns of what is no terminal.
+const WIDTH: usize = 100;
+
 /// Where results go.
 pub struct Output {
     writer: Box<dyn Write + Send>,
     styled: bool,
+    width: usize,
 }
 
 impl Output {
@@ -25,13 +29,20 @@ impl Output {
     pub fn stdout() -> Self {
         let stdout = io::stdout();
         let styled = runtime::has_colours(&stdout);
-        Self { styled, writer: Box::new(BufWriter::new(stdout)) }
+        let terminal = Table::new().width().map(usize::from);
+        Self { styled, width: terminal.unwrap_or(WIDTH), writer: Box::new(BufWriter::new(stdout)) }
     }
 
     /// A writer without colours.
     #[must_use]
     pub fn plain(writer: impl Write + Send + 'static) -> Self {
-        Self { styled: false, writer: Box::new(writer) }
+        Self { styled: false, width: WIDTH, writer: Box::new(writer) }
+    }
+
+    /// How many columns there are to draw on: those of the terminal if it is one.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.width
     }
 
     /// Writes a line that can be read at once.

@@ -20,13 +20,12 @@ use proto::{
     },
     stage::v1::{DateWindow, ExecuteStageRequest, stage_service_client::StageServiceClient},
 };
-use runtime::{Context, ServerOptions, serve};
+use runtime::{Channel, Context, ServerOptions, serve};
 use sample_sources::{
     ApiOptions, DefectRates, PRODUCT_USAGE_PATH, UsageBook, World, WorldOptions, serve_api,
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use runtime::Channel;
 use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::join_all;
+use metrics::ALERT_DELIVERIES;
+use opentelemetry::KeyValue;
 use runtime::Clock;
 use tracing::{error, info, warn};
 use warehouse::SharedWarehouse;
@@ -68,6 +70,7 @@ impl Notifier {
         let Endpoint { channel, .. } = endpoint;
         let body = Bytes::from(channel.payload(alert).to_string());
         let outcome = self.sender.send(endpoint, &body).await;
+        count(*channel, &outcome);
         match &outcome {
             Ok(()) => {
                 info!(%channel, alert_key = alert.alert_key, "alert delivered");
@@ -92,6 +95,16 @@ impl Notifier {
             error!(%channel, alert_key = alert.alert_key, %error, "a delivery could not be recorded: it may be repeated");
         }
     }
+}
+
+fn count(channel: Channel, outcome: &std::result::Result<(), SendError>) {
+    let outcome = match outcome {
+        Ok(()) => "delivered",
+        Err(error) if error.is_retryable() => "retryable",
+        Err(_) => "refused",
+    };
+    let attributes = [KeyValue::new("channel", channel.as_str()), KeyValue::new("outcome", outcome)];
+    ALERT_DELIVERIES.counter().add(1, &attributes);
 }
 
 fn log_undeliverable(alert: &Alert) {

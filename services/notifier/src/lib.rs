@@ -39,6 +39,7 @@
 //! it over the raw body, compares in constant time, and refuses old times.
 
 mod alert;
+mod attempt;
 mod config;
 mod delivery;
 mod endpoint;

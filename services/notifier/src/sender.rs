@@ -12,10 +12,10 @@ use reqwest::{
 };
 use runtime::{Clock, Context, parse_retry_after};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{Instrument, warn};
 use url::Url;
 
-use crate::{config::Options, endpoint::Endpoint, signature};
+use crate::{attempt::Attempt, config::Options, endpoint::Endpoint, signature};
 
 /// What is read of a refusal: enough to tell an error word from anything longer.
 const MAX_ANSWER_BYTES: usize = 256;
@@ -59,6 +59,16 @@ impl SendError {
         match self {
             Self::TimedOut(_) | Self::Unreachable(_) | Self::Overloaded { .. } | Self::Stopping => true,
             Self::Refused { .. } => false,
+        }
+    }
+
+    /// Its kind as traces tell it: the answer's status, or what kept it from coming.
+    pub(crate) fn error_type(&self) -> &str {
+        match self {
+            Self::TimedOut(_) => "TimedOut",
+            Self::Unreachable(_) => "Unavailable",
+            Self::Overloaded { status, .. } | Self::Refused { status, .. } => status.as_str(),
+            Self::Stopping => "Cancelled",
         }
     }
 
@@ -114,7 +124,12 @@ impl Sender {
     /// Posts `body` until it is accepted, refused, or the attempts are used up.
     pub(crate) async fn send(&self, endpoint: &Endpoint, body: &Bytes) -> Result<(), SendError> {
         let channel = endpoint.channel;
-        let attempts = (|| self.post(endpoint, body.clone()))
+        let mut posted = 0;
+        let attempt = || {
+            posted += 1;
+            self.attempt(Attempt::begin(channel, posted - 1), endpoint, body.clone())
+        };
+        let attempts = attempt
             .retry(self.backoff)
             .when(|error: &SendError| error.is_retryable() && !self.shutdown.is_cancelled())
             .adjust(|error, backoff| wait(error, backoff, self.max_wait))
@@ -125,7 +140,14 @@ impl Sender {
         }
     }
 
-    async fn post(&self, endpoint: &Endpoint, body: Bytes) -> Result<(), SendError> {
+    async fn attempt(&self, mut attempt: Attempt, endpoint: &Endpoint, body: Bytes) -> Result<(), SendError> {
+        let span = attempt.span();
+        let outcome = self.post(&mut attempt, endpoint, body).instrument(span).await;
+        attempt.end(&outcome);
+        outcome
+    }
+
+    async fn post(&self, attempt: &mut Attempt, endpoint: &Endpoint, body: Bytes) -> Result<(), SendError> {
         let url = endpoint.url.expose();
         let mut request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json");
         if let Some(key) = &endpoint.signing_key {
@@ -133,6 +155,7 @@ impl Sender {
         }
         let response = request.body(body).send().await.map_err(|error| self.transport_error(error))?;
         let status = response.status();
+        attempt.answered(status);
         if status.is_success() {
             return Ok(());
         }

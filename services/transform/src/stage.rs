@@ -12,7 +12,7 @@ use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
-use tracing::warn;
+use tracing::{error, warn};
 use warehouse::{Fence, SharedWarehouse};
 
 use crate::Error;
@@ -59,20 +59,30 @@ impl FactStages {
 
     async fn validate_and_publish(&self, fence: &Fence, call: &StageCall) -> Result<StageOutcome, Error> {
         let measured = self.warehouse.measure_candidates(fence, call.window).await?;
+        let findings = audit(&measured, &self.policy);
+        findings.iter().for_each(tell);
         let (blocking, warnings): (Vec<Finding>, Vec<Finding>) =
-            audit(&measured, &self.policy).into_iter().partition(|finding| finding.blocks);
+            findings.into_iter().partition(|finding| finding.blocks);
         if !blocking.is_empty() {
             return Err(Error::Blocked(blocking));
         }
-        let remarks: Remarks = warnings
-            .iter()
-            .map(|finding| {
-                warn!(audit = finding.audit, finding = finding.message, "an audit warns");
-                format!("{}: {}", finding.audit, finding.message)
-            })
-            .collect();
+        let remarks: Remarks =
+            warnings.iter().map(|finding| format!("{}: {}", finding.audit, finding.message)).collect();
         let remarks = remarks.into_texts();
         let published = self.warehouse.publish_fact(fence, call.window, &remarks, self.clock.now()).await?;
         Ok(StageOutcome { counters: published.counters, remarks })
     }
 }
+
+/// Every finding is told, in the log and as an event of the stage's span: the
+/// stage's own message lists only the first of those that block.
+fn tell(Finding { audit, blocks, message }: &Finding) {
+    if *blocks {
+        error!(audit, finding = message, "an audit blocks the publish");
+    } else {
+        warn!(audit, finding = message, "an audit warns");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,18 @@
 //! own, so tests run at the same time. Nothing sleeps: what takes time is
 //! waited for, with a deadline.
 
+pub mod admin;
 pub mod alerts;
 pub mod azurite;
 pub mod binaries;
 pub mod cli;
+pub mod collector;
+pub mod dashboards;
 pub mod fact_table;
 pub mod operator;
 pub mod process;
+pub mod prometheus;
+pub mod promql;
 pub mod runs;
 pub mod settings;
 pub mod sources;
@@ -41,4 +46,27 @@ pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> anyhow::
     tokio::time::timeout(PATIENCE, future)
         .await
         .map_err(|_| anyhow::anyhow!("{what} took longer than {PATIENCE:?}"))
+}
+
+/// How often to look at what nobody tells of its own accord.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Looks again and again until `look` finds something.
+///
+/// # Errors
+/// If looking fails, or it takes longer than [`PATIENCE`].
+pub async fn found<T>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    let mut polls = tokio::time::interval(POLL);
+    in_time(what, async {
+        loop {
+            polls.tick().await;
+            if let Some(found) = look().await? {
+                return Ok(found);
+            }
+        }
+    })
+    .await?
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, PipeReader},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     process::ExitStatus,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -16,7 +16,10 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{binaries::binary, in_time};
+use crate::{admin::Admin, binaries::binary, in_time};
+
+/// A free port of this machine alone.
+pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A running server process of the suite. Dropping it kills it and prints its
 /// log, which the test runner shows if the test failed.
@@ -25,6 +28,7 @@ pub struct Process {
     name: String,
     child: Child,
     address: SocketAddr,
+    admin: SocketAddr,
     log: Log,
 }
 
@@ -40,15 +44,51 @@ impl Process {
         arguments: impl IntoIterator<Item = A>,
         environment: &[(String, String)],
     ) -> Result<Self> {
+        let mut process = Self::begin(name, listen, arguments, environment).await?;
+        process.wait_until_it_listens().await?;
+        Ok(process)
+    }
+
+    /// Starts a binary as a server on `listen` and waits no longer than until it
+    /// answers on its admin port.
+    ///
+    /// # Errors
+    /// If it ends before, or takes too long. The error shows its log.
+    pub async fn begin<A: AsRef<OsStr>>(
+        name: &str,
+        listen: SocketAddr,
+        arguments: impl IntoIterator<Item = A>,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
         let mut command = Command::new(binary(name)?);
         command.args(arguments).args(["--listen", &listen.to_string(), "--log-format", "json"]);
+        command.args(["--admin-listen", &ANY_PORT.to_string()]);
         // A setting of the developer's shell must not change what is tested.
         command.env_clear().envs(environment.iter().cloned());
         let (log, child) = Log::of(&mut command)?;
         // Owned from here on, so that it is killed whatever happens next.
-        let mut process = Self { name: name.to_owned(), child, address: listen, log };
-        process.address = in_time(&format!("the start of {name}"), process.log.listening()).await??;
+        let mut process = Self { name: name.to_owned(), child, address: listen, admin: ANY_PORT, log };
+        let told = process.log.address(|addresses| addresses.admin);
+        process.admin = in_time(&format!("the admin port of {name}"), told).await??;
         Ok(process)
+    }
+
+    /// Waits until it accepts connections.
+    ///
+    /// # Errors
+    /// If it ends before, or takes too long. The error shows its log.
+    pub async fn wait_until_it_listens(&mut self) -> Result<()> {
+        let told = self.log.address(|addresses| addresses.grpc);
+        self.address = in_time(&format!("the start of {}", self.name), told).await??;
+        Ok(())
+    }
+
+    /// Its probes, metrics and log filter.
+    ///
+    /// # Errors
+    /// Never in practice: the client has no options that could be wrong.
+    pub fn admin(&self) -> Result<Admin> {
+        Admin::at(self.admin)
     }
 
     /// Where it serves gRPC.
@@ -86,13 +126,29 @@ impl Process {
         Ok(self.child.kill().await?)
     }
 
+    /// Asks it to end (SIGTERM).
+    ///
+    /// # Errors
+    /// If it had ended before.
+    pub fn ask_to_end(&self) -> Result<()> {
+        let pid = i32::try_from(self.id()?).ok().and_then(Pid::from_raw).context("that is no process id")?;
+        Ok(kill_process(pid, Signal::TERM)?)
+    }
+
     /// Asks it to end (SIGTERM) and waits until it has.
     ///
     /// # Errors
     /// If it had ended before, or takes too long.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
-        let pid = i32::try_from(self.id()?).ok().and_then(Pid::from_raw).context("that is no process id")?;
-        kill_process(pid, Signal::TERM)?;
+        self.ask_to_end()?;
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// If it takes too long.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
         Ok(in_time(&format!("the end of {}", self.name), self.child.wait()).await??)
     }
 }
@@ -107,12 +163,19 @@ impl Drop for Process {
     }
 }
 
+/// Where a process says that it can be reached.
+#[derive(Debug, Clone, Copy, Default)]
+struct Addresses {
+    grpc: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+}
+
 /// What a process writes to its standard output and error, read by a thread of
 /// its own so that the process never waits for the test.
 #[derive(Debug)]
 struct Log {
     lines: Arc<Mutex<Vec<String>>>,
-    address: watch::Receiver<Option<SocketAddr>>,
+    addresses: watch::Receiver<Addresses>,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -128,18 +191,19 @@ impl Log {
         let child = command.spawn().context("cannot start a process")?;
         // The command owns the pipe's other end, and the log ends only when all are closed.
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        let (found, address) = watch::channel(None);
+        let (found, addresses) = watch::channel(Addresses::default());
         let lines = Arc::default();
         let thread = {
             let lines = Arc::clone(&lines);
             thread::spawn(move || read(reader, &lines, &found))
         };
-        Ok((Self { lines, address, reader: Some(thread) }, child))
+        Ok((Self { lines, addresses, reader: Some(thread) }, child))
     }
 
-    /// Waits for the line that tells the address.
-    async fn listening(&mut self) -> Result<SocketAddr> {
-        match self.address.wait_for(Option::is_some).await.ok().and_then(|found| *found) {
+    /// Waits for the line that tells an address.
+    async fn address(&mut self, which: impl Fn(&Addresses) -> Option<SocketAddr>) -> Result<SocketAddr> {
+        let told = self.addresses.wait_for(|addresses| which(addresses).is_some()).await;
+        match told.ok().and_then(|addresses| which(&addresses)) {
             Some(address) => Ok(address),
             None => bail!("it ended before it listened:\n{}", self.text()),
         }
@@ -158,18 +222,21 @@ impl Log {
     }
 }
 
-fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Option<SocketAddr>>) {
+fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Addresses>) {
     for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
-        let address = listening_address(&line);
+        let grpc = told_address(&line, "listening");
+        let admin = told_address(&line, "serving probes and metrics");
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        if address.is_some() {
-            found.send_replace(address);
+        if grpc.or(admin).is_some() {
+            found.send_modify(|addresses| {
+                *addresses = Addresses { grpc: grpc.or(addresses.grpc), admin: admin.or(addresses.admin) };
+            });
         }
     }
 }
 
-fn listening_address(line: &str) -> Option<SocketAddr> {
+fn told_address(line: &str, message: &str) -> Option<SocketAddr> {
     let event: serde_json::Value = serde_json::from_str(line).ok()?;
-    if event["message"] == "listening" { event["address"].as_str()?.parse().ok() } else { None }
+    if event["message"] == message { event["address"].as_str()?.parse().ok() } else { None }
 }

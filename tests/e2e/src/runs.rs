@@ -10,6 +10,19 @@ use proto::{
 /// The stages of the daily pipeline in their order.
 pub const STAGES: [&str; 4] = [STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API, STAGE_BUILD_FACT, STAGE_VALIDATE];
 
+/// What `--trace-url` has to be for [`trace_id`].
+pub const TRACE_URL: &str = "http://jaeger.example:16686/trace/{trace_id}";
+
+/// The trace that a run links to.
+///
+/// # Errors
+/// If it has no link.
+pub fn trace_id(run: &Run) -> Result<String> {
+    let (before, _) = TRACE_URL.split_at(TRACE_URL.len() - "{trace_id}".len());
+    let id = run.trace_url.strip_prefix(before);
+    Ok(id.with_context(|| format!("the run links to {:?}", run.trace_url))?.to_owned())
+}
+
 /// The stage of that name.
 ///
 /// # Errors

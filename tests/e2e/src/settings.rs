@@ -49,6 +49,13 @@ impl Settings {
         self
     }
 
+    /// Sends traces and metrics of every process to the collector at `endpoint`, and
+    /// traces soon, for a test waits for them.
+    #[must_use]
+    pub fn telemetry(self, endpoint: &str) -> Self {
+        self.variable("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).variable("OTEL_BSP_SCHEDULE_DELAY", "100")
+    }
+
     /// Whether a flag was added.
     pub(crate) fn has(&self, service: &str, flag: &str) -> bool {
         self.flags.get(service).is_some_and(|flags| flags.iter().any(|given| given == flag))

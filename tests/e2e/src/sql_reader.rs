@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Checksum, DateWindow};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::in_time;
@@ -63,6 +63,14 @@ impl SqlReader {
             (day, DayAsRead { published_at, ledger, rows: (count, Checksum::from_stored(computed)) })
         };
         Ok(rows.into_iter().map(day).collect())
+    }
+
+    /// How many rows a query answers.
+    ///
+    /// # Errors
+    /// If the database refuses it.
+    pub async fn count_rows(&mut self, query: &str) -> Result<usize> {
+        Ok(sqlx::query(AssertSqlSafe(query)).fetch_all(&mut self.0).await?.len())
     }
 
     /// Goes away in good order.

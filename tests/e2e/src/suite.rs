@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
+    admin::Admin,
     binaries::SERVICES,
-    process::Process,
+    process::{ANY_PORT, Process},
     settings::{Layout, Settings},
     sources::{API_TOKEN, Sources, folder_url},
     workspace_root,
@@ -21,8 +22,6 @@ use crate::{
 
 /// The command line's binary, which is also the suite in one process.
 pub const ACTIVITYCTL: &str = "activityctl";
-
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A running suite with sources and storage of its own.
 #[derive(Debug)]
@@ -89,6 +88,15 @@ impl Suite {
         self.spawn(self.host_of(service), address).await
     }
 
+    /// The same with other settings.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn restart_with(&mut self, service: &'static str, settings: Settings) -> Result<()> {
+        self.settings = settings;
+        self.restart(service).await
+    }
+
     /// The process that runs a service.
     ///
     /// # Errors
@@ -98,6 +106,27 @@ impl Suite {
         self.processes.get_mut(host).with_context(|| format!("{host} was never started"))
     }
 
+    /// The probes, metrics and log filter of a service.
+    ///
+    /// # Errors
+    /// If it was never started.
+    pub fn admin(&self, service: &'static str) -> Result<Admin> {
+        self.running(service)?.admin()
+    }
+
+    /// What a service wrote so far.
+    ///
+    /// # Errors
+    /// If it was never started.
+    pub fn log_of(&self, service: &'static str) -> Result<String> {
+        Ok(self.running(service)?.log())
+    }
+
+    fn running(&self, service: &'static str) -> Result<&Process> {
+        let host = self.host_of(service);
+        self.processes.get(host).with_context(|| format!("{host} was never started"))
+    }
+
     /// What all processes wrote so far.
     #[must_use]
     pub fn logs(&self) -> String {
@@ -105,7 +134,7 @@ impl Suite {
     }
 
     /// The services that this suite has.
-    fn services(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub fn services(&self) -> impl Iterator<Item = &'static str> + use<> {
         let has_events = self.settings.has_events();
         SERVICES.into_iter().filter(move |service| has_events || *service != "ingest-events")
     }
@@ -209,8 +238,7 @@ impl Suite {
     /// # Errors
     /// If it was never started.
     pub fn address_of(&self, service: &'static str) -> Result<SocketAddr> {
-        let host = self.host_of(service);
-        Ok(self.processes.get(host).with_context(|| format!("{host} was never started"))?.address())
+        Ok(self.running(service)?.address())
     }
 
     /// The same as a URL.

@@ -28,6 +28,16 @@ pub fn python() -> Result<PathBuf> {
     installed(&FOLDER, "python.sh")
 }
 
+/// The folder of Prometheus and its promtool, which the first call installs unless
+/// they are there.
+///
+/// # Errors
+/// If they cannot be installed.
+pub fn prometheus() -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    installed(&FOLDER, "prometheus.sh")
+}
+
 fn installed(folder: &OnceLock<Result<PathBuf, String>>, script: &str) -> Result<PathBuf> {
     let folder = folder.get_or_init(|| install(script).map_err(|error| format!("{error:#}")));
     folder.clone().map_err(anyhow::Error::msg)

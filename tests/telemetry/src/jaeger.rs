@@ -230,7 +230,7 @@ impl FoundTrace {
     fn into_spans(self) -> Vec<Span> {
         let processes = self.processes;
         let service = |id: &str| processes.get(id).map(|process| process.service_name.clone());
-        self.spans.into_iter().map(|span| span.into_span(&service)).collect()
+        self.spans.into_iter().map(|span| span.into_span(service)).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Collectors for the tests, of traces and of [`Metrics`].
 //!
 //! [`Receiver`] takes traces over OTLP inside the test process and keeps them,
-//! [`Recorder`] keeps those of one thread without a collector, [`Jaeger`] is the
+//! [`Recorder`] keeps those of the process without a collector, [`Jaeger`] is the
 //! real one; a [`Trace`] is asked for whole, so that a test says
 //! which tree it expects of either.
 

@@ -1,11 +1,11 @@
 //! Spans of a piece of work, kept in memory.
 
 use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::Context as _;
 use opentelemetry::{
     KeyValue,
     trace::{SpanKind, Status, TraceContextExt, TracerProvider},
@@ -14,69 +14,81 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{SdkTracerProvider, SpanData, SpanExporter},
 };
-use tracing::{Instrument, info_span, level_filters::LevelFilter, subscriber::DefaultGuard};
+use tokio::sync::watch;
+use tracing::{Instrument, Subscriber, info_span, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, layer::SubscriberExt};
 
 use crate::trace::{Span, Trace, cause_in};
 
-/// Keeps the spans of the thread that it was started on, until it is dropped. So
-/// tests beside each other do not meet, but work on other threads is not seen.
-#[must_use]
+/// How long a span may be held by those that have just done something for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Keeps the spans of this process, of all its tests together: each looks at a
+/// trace of its own.
+#[derive(Debug, Clone)]
 pub struct Recorder {
     kept: Kept,
-    _recording: DefaultGuard,
 }
 
+/// The one of this process: spans also end on threads that no test has started.
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
+
 impl Recorder {
-    /// Starts recording on this thread.
-    pub fn start() -> Self {
-        let kept = Kept::default();
-        let tracers = SdkTracerProvider::builder().with_simple_exporter(kept.clone()).build();
-        let spans = tracing_opentelemetry::layer()
-            .with_tracer(tracers.tracer("test"))
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_filter(LevelFilter::INFO);
-        let subscriber = tracing_subscriber::registry().with(spans);
-        Self { kept, _recording: tracing::subscriber::set_default(subscriber) }
+    /// Starts recording, unless another test has done so.
+    ///
+    /// # Errors
+    /// If spans of this process go elsewhere.
+    pub fn start() -> anyhow::Result<Self> {
+        let mut installed = Ok(());
+        let recorder = RECORDER.get_or_init(|| {
+            let kept = Kept::default();
+            installed = tracing::subscriber::set_global_default(subscriber(kept.clone()));
+            Self { kept }
+        });
+        installed.context("spans of this process go elsewhere")?;
+        Ok(recorder.clone())
     }
 
     /// All spans that have ended so far.
     #[must_use]
     pub fn spans(&self) -> Vec<Span> {
-        self.kept.spans().clone()
+        self.kept.0.borrow().clone()
     }
 
-    /// Does `work` below a span `test`, and returns the spans of that trace.
+    /// Does `work` below a span `test`, and returns the spans of that trace once
+    /// all of them have ended. Without the span `test` if they do not.
     pub async fn trace<T>(&self, work: impl Future<Output = T>) -> (T, Trace) {
         let span = info_span!("test");
-        let trace_id = span.context().span().span_context().trace_id().to_string();
+        let context = span.context().span().span_context().clone();
         let outcome = work.instrument(span).await;
-        (outcome, Trace::among(&self.spans(), &trace_id))
+        // A span ends after those below it, so this one is the last.
+        let first = context.span_id().to_string();
+        let mut spans = self.kept.0.subscribe();
+        let ended = spans.wait_for(|spans| spans.iter().any(|span| span.span_id == first));
+        let _ = tokio::time::timeout(PATIENCE, ended).await;
+        (outcome, Trace::among(&self.spans(), &context.trace_id().to_string()))
     }
 }
 
-impl fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("kept", &self.kept).finish_non_exhaustive()
-    }
+fn subscriber(kept: Kept) -> impl Subscriber + Send + Sync {
+    let tracers = SdkTracerProvider::builder().with_simple_exporter(kept).build();
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(tracers.tracer("test"))
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(LevelFilter::INFO);
+    tracing_subscriber::registry().with(spans)
 }
 
 #[derive(Debug, Clone, Default)]
-struct Kept(Arc<Mutex<Vec<Span>>>);
-
-impl Kept {
-    fn spans(&self) -> std::sync::MutexGuard<'_, Vec<Span>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+struct Kept(Arc<watch::Sender<Vec<Span>>>);
 
 impl SpanExporter for Kept {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.spans().extend(batch.into_iter().map(span_of));
+        self.0.send_modify(|kept| kept.extend(batch.into_iter().map(span_of)));
         Ok(())
     }
 }

@@ -15,7 +15,6 @@ use opentelemetry_sdk::{
     trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
 };
 
-
 /// Spans that may wait to be sent, some ten megabytes; more are dropped.
 pub(super) const MAX_QUEUED_SPANS: usize = 8192;
 
@@ -42,6 +41,10 @@ impl ExportGate {
     pub(super) fn new() -> (Self, Arc<Counts>) {
         let counts =
             Arc::new(Counts { queued: AtomicUsize::new(0), spans: metrics::TELEMETRY_SPANS.counter() });
+        // A counter that is not there yet could not be seen to grow.
+        for outcome in ["exported", "failed", "dropped"] {
+            counts.add(0, outcome);
+        }
         (Self { counts: Arc::clone(&counts) }, counts)
     }
 
@@ -126,6 +129,11 @@ impl<E: SpanExporter> SpanExporter for CountedExporter<E> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::trace::{BatchConfigBuilder, SdkTracerProvider};
+
     use super::*;
 
     #[test]
@@ -136,5 +144,51 @@ mod tests {
         counts.queued.fetch_sub(1, Ordering::Relaxed);
         assert!(gate.admit());
         assert!(!gate.admit());
+    }
+
+    /// Takes a batch and never answers.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl SpanExporter for Silent {
+        async fn export(&self, _batch: Vec<SpanData>) -> OTelSdkResult {
+            std::future::pending().await
+        }
+    }
+
+    /// What the counter says of an outcome.
+    fn told(registry: &prometheus::Registry, outcome: &str) -> f64 {
+        let families = registry.gather();
+        let spans = families.iter().find(|family| family.name() == "company_activity_telemetry_spans_total");
+        let metrics = spans.map(prometheus::proto::MetricFamily::get_metric).unwrap_or_default();
+        let is_it = |metric: &&prometheus::proto::Metric| {
+            metric.get_label().iter().any(|label| label.value() == outcome)
+        };
+        metrics.iter().find(is_it).map_or(0.0, |metric| metric.get_counter().get_value())
+    }
+
+    #[test]
+    fn a_collector_that_never_answers_costs_spans_and_neither_time_nor_memory() {
+        let (meters, registry) = super::super::metrics::provider(&Resource::builder().build(), None).unwrap();
+        opentelemetry::global::set_meter_provider(meters);
+        let (gate, counts) = ExportGate::new();
+        let config = BatchConfigBuilder::default().with_max_queue_size(MAX_QUEUED_SPANS + 1).build();
+        let batches = BatchSpanProcessor::builder(CountedExporter::new(Silent, Arc::clone(&counts)))
+            .with_batch_config(config)
+            .build();
+        let tracers = SdkTracerProvider::builder().with_span_processor(gate.before(batches)).build();
+        let tracer = tracers.tracer("test");
+
+        let surplus = 500;
+        for _ in 0..MAX_QUEUED_SPANS + surplus {
+            drop(tracer.start("span"));
+        }
+        assert_eq!(counts.queued.load(Ordering::Relaxed), MAX_QUEUED_SPANS);
+        assert_eq!(told(&registry, "dropped"), surplus as f64);
+
+        let bound = Duration::from_millis(100);
+        let began = Instant::now();
+        assert!(tracers.shutdown_with_timeout(bound).is_err(), "the collector has answered");
+        assert!(began.elapsed() < bound + Duration::from_secs(5), "{:?}", began.elapsed());
     }
 }

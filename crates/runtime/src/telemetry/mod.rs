@@ -12,7 +12,10 @@ mod sql_spans;
 pub mod trace_context;
 mod traces;
 
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
@@ -27,7 +30,7 @@ pub use logs::{LogFilter, LogWriter};
 
 use crate::TelemetryArgs;
 
-/// How long spans and metrics that wait may take to be sent at the end.
+/// How long spans and metrics that wait may take to be sent at the end, together.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 
 /// The target of spans that are there for log lines alone, and in no trace.
@@ -98,8 +101,9 @@ impl Telemetry {
     pub fn shutdown(self) {
         // There is nobody left to tell: a collector that is away has been
         // counted, and logs have been written.
+        let began = Instant::now();
         let _ = self.tracers.shutdown_with_timeout(FLUSH_TIME);
-        let _ = self.meters.shutdown_with_timeout(FLUSH_TIME);
+        let _ = self.meters.shutdown_with_timeout(FLUSH_TIME.saturating_sub(began.elapsed()));
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use opentelemetry::{
@@ -45,7 +45,7 @@ impl SqlSpans {
     }
 
     fn record(&self, statement: Statement, database: Option<&'static str>, parent: &opentelemetry::Context) {
-        let ended_at = SystemTime::now();
+        let ended_at = opentelemetry::time::now();
         let Statement { operation, summary, rows_affected, rows_returned, elapsed, .. } = statement;
         let mut attributes = vec![
             KeyValue::new(DB_OPERATION_NAME, operation),

@@ -5,9 +5,7 @@ use std::{cell::Cell, fmt, time::SystemTime};
 
 use opentelemetry::{
     Context, KeyValue, SpanId, TraceFlags, TraceId,
-    trace::{
-        FutureExt, Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceState, Tracer,
-    },
+    trace::{FutureExt, Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, TraceState, Tracer},
 };
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use opentelemetry_semantic_conventions::attribute::EXCEPTION_MESSAGE;

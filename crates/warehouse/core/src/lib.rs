@@ -41,7 +41,8 @@ pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome,
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
 pub use runs::{
-    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp, WindowChoice,
+    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp,
+    WindowChoice,
 };
 pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};
 

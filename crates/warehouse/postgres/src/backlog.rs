@@ -13,8 +13,7 @@ use crate::{
 #[async_trait]
 impl BacklogReader for PostgresWarehouse {
     async fn backlog(&self) -> Result<Backlog> {
-        let row =
-            sqlx::query_file!("sql/backlog/backlog.sql").fetch_one(&self.pool).await.map_err(failed)?;
+        let row = sqlx::query_file!("sql/backlog/backlog.sql").fetch_one(&self.pool).await.map_err(failed)?;
         Ok(Backlog {
             dirty_ranges: counted(row.dirty_ranges),
             quarantined_rows: counted(row.quarantined_rows),

@@ -10,6 +10,7 @@ pub mod migrate;
 pub mod retry;
 pub mod runs;
 pub mod sample;
+pub mod trends;
 pub mod trigger;
 pub mod verify;
 pub mod watch;

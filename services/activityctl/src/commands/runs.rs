@@ -1,17 +1,27 @@
 //! `activityctl runs` and `activityctl runs show`
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunState};
+use runtime::{Clock, SystemClock, telemetry::trace_context::SpanIdentity};
 
 use crate::{
     connect::{Connection, ServerArgs},
     error::Error,
-    format::{Format, json, table, value::to_the_second},
+    format::{
+        Format, json, table,
+        value::{elapsed, human_duration, to_the_second},
+    },
     output::{Output, printable},
 };
 
 /// The most runs that the server puts on a page.
-const MAX_PAGE: u32 = 200;
+const MAX_PAGE: i32 = 200;
+
+/// A coordinator looks for runs every second: less than two is no queue.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
 --format json prints one JSON object a line (NDJSON), with the run's stages inside.
@@ -50,8 +60,22 @@ enum RunsCommand {
     Show(ShowArgs),
 }
 
-/// Show one run with its stages, errors and remarks
+const SHOW_EXAMPLES: &str = "\
+Draws the stages on a time line as wide as the terminal: a bar from the start to the end of
+the newest attempt, before it dots for the time since everything it waits for was done. That
+holds earlier attempts and the pauses between them, and the time without a coordinator.
+What the stages did to rows follows, then errors, remarks, and where to open the trace: its
+link if the coordinator knows one (--trace-url), else its identifier.
+
+Exit codes: 0 the run is shown, whatever became of it, 1 the command failed, 2 wrong usage.
+
+Examples:
+  activityctl runs show 01989d3c-5a52-7f3e-8f8e-0c8f6f6b1a11
+  activityctl runs show 01989d3c-5a52-7f3e-8f8e-0c8f6f6b1a11 --format json | jq -r .trace_url";
+
+/// Show one run: its stages on a time line, rows, errors, remarks, and where its trace is
 #[derive(Debug, Args)]
+#[command(after_help = SHOW_EXAMPLES)]
 struct ShowArgs {
     /// The run's id, as printed by `trigger` and `runs`
     #[arg(value_name = "RUN")]
@@ -94,7 +118,7 @@ pub async fn execute(args: &RunsArgs, output: &mut Output) -> Result<(), Error> 
             let run = run(&connection, &show.run_id).await?;
             match show.format {
                 Format::Json => json::write_line(output.writer(), &json::RunJson::from(&run))?,
-                Format::Table => print(&run, output)?,
+                Format::Table => print(&run, SystemClock.now(), output)?,
             }
         }
         None => {
@@ -120,29 +144,47 @@ async fn run(connection: &Connection, run_id: &str) -> Result<Run, Error> {
 }
 
 async fn runs(connection: &Connection, args: &RunsArgs) -> Result<Vec<Run>, Error> {
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let states: Vec<i32> = args.state.iter().map(|state| RunState::from(*state).into()).collect();
+    let states = args.state.iter().map(|state| RunState::from(*state).into()).collect();
+    newest(connection, states, usize::try_from(args.limit).unwrap_or(usize::MAX), |_| true).await
+}
+
+/// The newest runs, of any state if `states` is empty, up to the first that is
+/// not `wanted`, and `limit` at most.
+pub(super) async fn newest(
+    connection: &Connection,
+    states: Vec<i32>,
+    limit: usize,
+    wanted: impl Fn(&Run) -> bool,
+) -> Result<Vec<Run>, Error> {
+    let page_size = i32::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE);
     let mut runs = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = ListRunsRequest {
-            page_size: i32::try_from(args.limit.min(MAX_PAGE)).unwrap_or(i32::MAX),
-            page_token,
-            states: states.clone(),
-        };
+        let request = ListRunsRequest { page_size, page_token, states: states.clone() };
         let page = connection.pipeline().list_runs(request).await;
         let page = page.map_err(|status| connection.failure(status))?.into_inner();
-        runs.extend(page.runs);
+        for run in page.runs {
+            if runs.len() == limit || !wanted(&run) {
+                return Ok(runs);
+            }
+            runs.push(run);
+        }
         page_token = page.next_page_token;
-        if runs.len() >= limit || page_token.is_empty() {
-            runs.truncate(limit);
+        if runs.len() == limit || page_token.is_empty() {
             return Ok(runs);
         }
     }
 }
 
-fn print(run: &Run, output: &mut Output) -> Result<(), Error> {
+fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error> {
     output.table(table::runs([run]))?;
+    if let Some(chart) = table::gantt(run, now, output.width()) {
+        output.line("")?;
+        output.table(chart)?;
+    }
+    if let Some(queued) = queued_for(run) {
+        output.line(format_args!("\nwaited {} in the queue", human_duration(queued)))?;
+    }
     output.line("")?;
     output.table(table::stages(run))?;
     for stage in &run.stages {
@@ -159,8 +201,79 @@ fn print(run: &Run, output: &mut Output) -> Result<(), Error> {
             output.line(format_args!("\n{name}: {}", printable(remark)))?;
         }
     }
-    if !run.traceparent.is_empty() {
-        output.line(format_args!("\ntraceparent: {}", printable(&run.traceparent)))?;
+    if let Some(trace) = trace(run) {
+        output.line(format_args!("\ntrace: {}", printable(&trace)))?;
     }
     Ok(())
+}
+
+/// How long other runs kept this one waiting, if it was worth a word.
+fn queued_for(run: &Run) -> Option<Duration> {
+    let queued = elapsed(run.create_time.as_ref(), run.start_time.as_ref())?;
+    (queued >= WORTH_A_WORD).then_some(queued)
+}
+
+/// Where the run's trace is opened, else its identifier.
+fn trace(run: &Run) -> Option<String> {
+    if !run.trace_url.is_empty() {
+        return Some(run.trace_url.clone());
+    }
+    SpanIdentity::parse(&run.traceparent).map(|identity| identity.trace_id())
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Timestamp;
+    use proto::pipeline::v1::{RunStage, StageState};
+
+    use super::*;
+    use crate::output::Captured;
+
+    const TRACEPARENT: &str = "00-b9ab6d07e17d287155b2858319f49261-9a2e643e421aa1b1-01";
+
+    fn at(seconds: i64) -> Option<Timestamp> {
+        Some(Timestamp { seconds, nanos: 0 })
+    }
+
+    fn shown(run: &Run) -> String {
+        let captured = Captured::default();
+        print(run, DateTime::from_timestamp(1_000, 0).unwrap(), &mut captured.output()).unwrap();
+        captured.text()
+    }
+
+    #[test]
+    fn a_run_is_drawn_with_its_wait_its_error_and_its_trace() {
+        let stage = RunStage {
+            stage: "act_copy_crm_csv".into(),
+            state: StageState::Failed.into(),
+            attempt: 3,
+            start_time: at(200),
+            end_time: at(260),
+            error_code: "DATA_LOSS".into(),
+            error_message: "no header in line 1".into(),
+            ..RunStage::default()
+        };
+        let run = Run {
+            state: RunState::Failed.into(),
+            create_time: at(0),
+            start_time: at(140),
+            end_time: at(260),
+            stages: vec![stage],
+            traceparent: TRACEPARENT.into(),
+            trace_url: "http://jaeger/trace/b9ab6d07e17d287155b2858319f49261".into(),
+            ..Run::default()
+        };
+        let text = shown(&run);
+        assert!(text.contains("··██"), "{text}");
+        assert!(text.contains("waited 2 min 20 s in the queue"), "{text}");
+        assert!(text.contains("attempt 3: no header in line 1 (DATA_LOSS)"), "{text}");
+        assert_eq!(text.lines().last(), Some(format!("trace: {}", run.trace_url).as_str()));
+    }
+
+    #[test]
+    fn a_trace_without_a_link_is_told_by_its_identifier() {
+        let run = Run { traceparent: TRACEPARENT.into(), ..Run::default() };
+        assert_eq!(shown(&run).lines().last(), Some("trace: b9ab6d07e17d287155b2858319f49261"));
+        assert!(!shown(&Run::default()).contains("trace"));
+    }
 }

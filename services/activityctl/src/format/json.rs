@@ -150,6 +150,7 @@ pub struct RunJson<'a> {
     start_time: Option<String>,
     end_time: Option<String>,
     traceparent: Option<&'a str>,
+    trace_url: Option<&'a str>,
     stages: Vec<StageJson<'a>>,
 }
 
@@ -167,6 +168,7 @@ impl<'a> From<&'a Run> for RunJson<'a> {
             start_time: rfc3339(run.start_time.as_ref()),
             end_time: rfc3339(run.end_time.as_ref()),
             traceparent: non_empty(&run.traceparent),
+            trace_url: non_empty(&run.trace_url),
             stages: run.stages.iter().map(Into::into).collect(),
         }
     }

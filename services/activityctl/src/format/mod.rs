@@ -1,9 +1,11 @@
 //! How answers look: tables for people, CSV and JSON for programs.
 
+pub mod bar;
 pub mod csv;
 pub mod json;
 pub mod preview;
 pub mod table;
+pub mod trend;
 pub mod value;
 
 use clap::ValueEnum;

@@ -1,8 +1,12 @@
 //! Tables for people.
 
+mod gantt;
 mod preview;
+mod trend;
 
+pub use gantt::gantt;
 pub use preview::{preview_counts, preview_sample};
+pub use trend::trend;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{HumanBytes, HumanCount};
@@ -245,6 +249,13 @@ fn unbroken(mut table: Table) -> Table {
     table
 }
 
+/// How many columns a table takes.
+fn columns(mut table: Table) -> usize {
+    // Colours take none.
+    table.force_no_tty();
+    table.lines().map(|line| line.chars().count()).max().unwrap_or_default()
+}
+
 fn arranged(mut table: Table) -> Table {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     for column in table.column_iter_mut() {
@@ -285,8 +296,12 @@ fn attempted_state(stage: &RunStage) -> String {
 }
 
 fn state(text: &str) -> Cell {
-    let cell = Cell::new(text);
-    match text.split(' ').next().unwrap_or_default() {
+    coloured(Cell::new(text), text.split(' ').next().unwrap_or_default())
+}
+
+/// A cell in the colour of a state.
+fn coloured(cell: Cell, state: &str) -> Cell {
+    match state {
         "SUCCEEDED" => cell.fg(Color::Green),
         "FAILED" => cell.fg(Color::Red),
         "RUNNING" => cell.fg(Color::Cyan),

@@ -8,9 +8,8 @@ use domain::run::{
     STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS, STAGE_VALIDATE,
 };
 use proto::stage::v1::stage_service_server::{self, StageServiceServer};
-use runtime::{BackgroundTask, Context, GrpcRoutes, Service};
+use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, Service};
 use tokio_util::sync::CancellationToken;
-use runtime::Channel;
 
 use super::{DataFolder, StageRouter, events};
 

@@ -35,7 +35,7 @@ async fn a_stage_is_days_and_their_requests_and_files() {
     let (pipeline, window) = (Pipeline::new().await, DateWindow::day(day(DAY)));
     let fence = pipeline.begin(window).await;
     let stage = pipeline.stage(&server, &["--page-size=2"]);
-    let recorder = Recorder::start();
+    let recorder = Recorder::start().unwrap();
     let (outcome, trace) = recorder.trace(pipeline.execute(&stage, &fence, window)).await;
     outcome.unwrap();
 
@@ -77,7 +77,7 @@ async fn every_attempt_tells_its_outcome_in_trace_and_metrics() {
         _ => status(451),
     })
     .await;
-    let recorder = Recorder::start();
+    let recorder = Recorder::start().unwrap();
     let (outcome, trace) = recorder.trace(fetch(&server.url, &[])).await;
     let error = outcome.unwrap_err().to_string();
 
@@ -115,7 +115,7 @@ async fn a_thousand_pages_are_a_hundred_spans_and_their_sum() {
         _ => page_of(&some_records(DAY, 999), asked),
     })
     .await;
-    let recorder = Recorder::start();
+    let recorder = Recorder::start().unwrap();
     let (outcome, trace) = recorder.trace(fetch(&server.url, &["--page-size=1"])).await;
     assert_eq!(outcome.unwrap().len(), 1_000);
 
@@ -147,7 +147,7 @@ async fn a_page_that_cannot_be_had_fails_the_sum_and_its_day() {
     let (pipeline, window) = (Pipeline::new().await, DateWindow::day(day(DAY)));
     let fence = pipeline.begin(window).await;
     let stage = pipeline.stage(&server, &["--page-size=1", "--product-api-max-attempts=2"]);
-    let recorder = Recorder::start();
+    let recorder = Recorder::start().unwrap();
     let (outcome, trace) = recorder.trace(pipeline.execute(&stage, &fence, window)).await;
     let message = outcome.unwrap_err().message;
 
@@ -165,7 +165,7 @@ async fn a_page_that_cannot_be_had_fails_the_sum_and_its_day() {
 
 #[tokio::test]
 async fn more_days_than_a_trace_can_show_share_a_span() {
-    let recorder = Recorder::start();
+    let recorder = Recorder::start().unwrap();
     let days = MAX_DAY_SPANS + 600;
     let ((), trace) = recorder
         .trace(async {

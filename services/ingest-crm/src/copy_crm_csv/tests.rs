@@ -27,6 +27,8 @@ use warehouse_conformance::{
 
 use super::*;
 
+mod traces;
+
 struct FixedClock;
 
 impl Clock for FixedClock {
@@ -97,7 +99,9 @@ impl Scene {
         let folder = self.folder.path().join("landing/crm/archive").join(path);
         let Ok(entries) = fs::read_dir(folder) else { return vec![] };
         let paths = entries.map(|entry| entry.unwrap().path());
-        paths.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+        // A write that was interrupted goes on in the background, beside the copy.
+        let copies = paths.filter(|path| path.extension() == Some("csv".as_ref()));
+        copies.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
     }
 
     /// Whether the file, as it is now, is loaded with this effective day.

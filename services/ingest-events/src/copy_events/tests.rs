@@ -16,6 +16,8 @@ use warehouse_conformance::{event_scene::EventRun, scene::at};
 
 use super::*;
 
+mod traces;
+
 struct FixedClock;
 
 impl Clock for FixedClock {

@@ -16,13 +16,13 @@ use clap::Parser;
 use proto::notifier::v1::{
     Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
 };
+use runtime::Channel;
 use runtime::Context;
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
-use runtime::Channel;
 use tonic::Status;
 
 /// What a webhook received.

@@ -2,15 +2,21 @@
 
 mod azurite;
 mod backfill;
+mod collectors;
 mod events;
 mod failures;
 mod idempotence;
+mod logs;
+mod metrics;
 mod order;
 mod postgres;
+mod probes;
 mod python;
 mod readers;
 mod recovery;
+mod run_trees;
 mod schedule;
 mod standalone;
+mod traces;
 mod vectors;
 mod warehouse_commands;

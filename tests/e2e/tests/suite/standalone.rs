@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
+use domain::run::DAILY_PIPELINE;
 use e2e::{
     alerts::AlertReceiver,
     binaries::SERVICES,
@@ -15,6 +16,7 @@ use e2e::{
 };
 use proto::pipeline::v1::RunState;
 use sample_sources::Fault;
+use test_telemetry::Receiver;
 
 const SMALL_DEMO: [&str; 5] = ["demo", "--companies", "20", "--days", "20"];
 
@@ -139,7 +141,9 @@ const SIGNING_KEY: &str = "signing-key-55aa";
 
 async fn a_failing_run_tells_no_secret(layout: Layout) -> Result<()> {
     let receiver = AlertReceiver::start().await?;
+    let collector = Receiver::start().await?;
     let settings = Settings::default()
+        .telemetry(&collector.endpoint())
         .flag("notifier", "--slack-webhook-url", &receiver.url(SLACK))
         .flag("notifier", "--teams-webhook-url", &receiver.url(TEAMS))
         .flag("notifier", "--webhook-url", &receiver.url(WEBHOOK))
@@ -159,6 +163,13 @@ async fn a_failing_run_tells_no_secret(layout: Layout) -> Result<()> {
         told.extend(deliveries.iter().map(|delivery| String::from_utf8_lossy(&delivery.body).into_owned()));
     }
     told.push(suite.logs());
+    for service in suite.services() {
+        told.push(suite.admin(service)?.metrics().await?);
+    }
+    for name in [DAILY_PIPELINE, "act_send_failure_alert"] {
+        collector.span(|span| span.name == name).await?;
+    }
+    told.extend(collector.spans().iter().map(|span| format!("{span:?}")));
     for secret in [API_TOKEN, SLACK, TEAMS, WEBHOOK, SIGNING_KEY] {
         let leak = told.iter().flat_map(|text| text.lines()).find(|line| line.contains(secret));
         assert_eq!(leak, None, "{secret} was told");

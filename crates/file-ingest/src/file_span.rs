@@ -1,0 +1,46 @@
+//! The span of a file that is loaded.
+
+use domain::FailureKind;
+use landing::FileInfo;
+use runtime::telemetry::pipeline_spans::record_counters;
+use tracing::{Instrument, Span, field::Empty, info_span};
+
+use crate::{Error, stage::Loaded};
+
+/// Loads a file in a span, which tells what became of it.
+pub(crate) async fn in_span_of(
+    file: &FileInfo,
+    load: impl Future<Output = Result<Loaded, Error>>,
+) -> Result<Loaded, Error> {
+    let span = span_of(file);
+    let outcome = load.instrument(span.clone()).await;
+    match &outcome {
+        Ok(Loaded::Now(counters)) => record_counters(&span, counters),
+        Ok(Loaded::Before) => {}
+        Ok(Loaded::Refused(problem)) => {
+            spans::record_failure_of(&span, FailureKind::InvalidInput, problem);
+        }
+        Err(error) => spans::record_failure_of(&span, error.kind(), error),
+    }
+    outcome
+}
+
+fn span_of(file: &FileInfo) -> Span {
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    info_span!(
+        "file",
+        otel.name = format!("copy {name}"),
+        file.path = file.path,
+        file.size = spans::count(file.size),
+        pipeline.rows_read = Empty,
+        pipeline.rows_written = Empty,
+        pipeline.rows_unchanged = Empty,
+        pipeline.rows_duplicate = Empty,
+        pipeline.rows_rejected = Empty,
+        pipeline.rows_removed = Empty,
+        pipeline.bytes_read = Empty,
+        error.type = Empty,
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+    )
+}

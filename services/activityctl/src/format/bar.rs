@@ -1,0 +1,64 @@
+//! Bars of block characters.
+
+/// What a column holds that is filled by so many eighths.
+const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/// A bar over a share of `width` columns, to an eighth of a column. What is more
+/// than nothing can be seen.
+#[must_use]
+pub fn bar(share: f64, width: usize) -> String {
+    let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
+    let eighths = if share > 0.0 { eighths.max(1) } else { eighths };
+    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
+}
+
+/// Where something lies between the two ends of a chart, as shares of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interval {
+    /// From when it was waited for.
+    pub waited_from: f64,
+    /// Where it begins.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+}
+
+/// A line of a chart, `width` columns: dots while it was waited for, then a bar
+/// of a column at least.
+#[must_use]
+pub fn interval(interval: Interval, width: usize) -> String {
+    let Some(last) = width.checked_sub(1) else { return String::new() };
+    let column = |share: f64| (share.clamp(0.0, 1.0) * width as f64).round() as usize;
+    let from = column(interval.from).min(last);
+    let waited_from = column(interval.waited_from).min(from);
+    let to = column(interval.to).max(from + 1);
+    " ".repeat(waited_from) + &"·".repeat(from - waited_from) + &"█".repeat(to - from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_long_as_its_share() {
+        for (share, text) in
+            [(0.0, ""), (0.0001, "▏"), (0.3, "█▎"), (0.5, "██"), (1.0, "████"), (9.0, "████"), (f64::NAN, "")]
+        {
+            assert_eq!(bar(share, 4), text, "{share}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_its_waiting_and_its_bar_where_they_were() {
+        for (waited_from, from, to, text) in [
+            (0.0, 0.0, 1.0, "██████████"),
+            (0.0, 0.2, 0.5, "··███"),
+            (0.3, 0.3, 0.3, "   █"),
+            (0.1, 0.4, 0.9, " ···█████"),
+            (1.0, 1.0, 1.0, "         █"),
+            (-1.0, -1.0, 2.0, "██████████"),
+        ] {
+            assert_eq!(interval(Interval { waited_from, from, to }, 10), text);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What traces and metrics say of one request to a webhook. Never its URL: that
+//! is a secret, its host included.
+
+use std::time::Instant;
+
+use metrics::HttpRequests;
+use reqwest::StatusCode;
+use tracing::{Span, field::Empty, info_span};
+
+use crate::{endpoint::Channel, sender::SendError};
+
+/// One request to a webhook.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    channel: Channel,
+    span: Span,
+    began: Instant,
+    status: Option<StatusCode>,
+}
+
+impl Attempt {
+    /// A request begins, one that was made `resend_count` times before.
+    pub(crate) fn begin(channel: Channel, resend_count: u32) -> Self {
+        let span = info_span!(
+            "attempt",
+            otel.name = format!("POST {channel}"),
+            otel.kind = "client",
+            http.request.method = "POST",
+            http.request.resend_count = (resend_count > 0).then_some(i64::from(resend_count)),
+            http.response.status_code = Empty,
+            pipeline.channel = channel.as_str(),
+            error.type = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
+        Self { channel, span, began: Instant::now(), status: None }
+    }
+
+    /// What to make the request in.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// There is an answer.
+    pub(crate) const fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    /// The answer is read, or there is none.
+    pub(crate) fn end(self, outcome: &Result<(), SendError>) {
+        let status = self.status.map(|status| status.as_u16());
+        HttpRequests::new("POST", self.channel.as_str()).record(self.began.elapsed(), status);
+        if let Some(status) = status {
+            self.span.record("http.response.status_code", i64::from(status));
+        }
+        if let Err(error) = outcome {
+            spans::record_failure(&self.span, error.error_type(), error);
+        }
+    }
+}

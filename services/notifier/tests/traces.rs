@@ -1,0 +1,98 @@
+//! What a collector and metrics are told of deliveries. A process of its own,
+//! since a process has one telemetry.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[allow(dead_code, reason = "other tests use the rest")]
+mod support;
+
+use clap::Parser;
+use proto::notifier::v1::DeliveryState::{Delivered, Refused, Retryable};
+use runtime::{LogWriter, Telemetry, TelemetryArgs};
+use support::{Answer, Notifier, SECRET_PATH, Webhook, alert, states};
+use test_telemetry::{Metrics, Receiver};
+use tracing::{Instrument, info_span};
+
+#[derive(Debug, Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_to_a_webhook_is_told_without_its_url() {
+    let collector = Receiver::start().await.unwrap();
+    let line = CommandLine::parse_from(["test", "--otlp-endpoint", &collector.endpoint()]);
+    let telemetry = Telemetry::start("notifier", &line.telemetry, LogWriter::stdout()).unwrap();
+    let metrics = Metrics::install().unwrap();
+    let slack = Webhook::answering([Answer::status(503), Answer::status(200)]).await;
+    let plain = Webhook::answering([Answer::status(404).body("no_service")]).await;
+    let vacant = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let notifier = Notifier::with(&[
+        slack.flag("slack-webhook-url"),
+        format!("--teams-webhook-url=http://{vacant}{SECRET_PATH}"),
+        plain.flag("webhook-url"),
+        "--notify-attempts=2".to_owned(),
+    ])
+    .await;
+
+    let told = notifier.notify(alert("a")).instrument(info_span!("telling")).await;
+    assert_eq!(states(&told), [Delivered, Retryable, Refused]);
+    tokio::task::spawn_blocking(|| telemetry.shutdown()).await.unwrap();
+
+    let telling = collector.span(|span| span.name == "telling").await.unwrap();
+    let trace = collector
+        .trace(&telling.trace_id, |trace| {
+            trace.spans().iter().filter(|span| span.name.starts_with("POST ")).count() == 5
+        })
+        .await
+        .unwrap();
+    let mut requests: Vec<_> = trace
+        .spans()
+        .iter()
+        .filter(|span| span.name.starts_with("POST "))
+        .map(|span| {
+            assert_eq!((&*span.kind, &*span.attributes["http.request.method"]), ("client", "POST"));
+            assert_eq!(span.error.as_ref(), span.causes.first(), "{span:?}");
+            let attribute = |name| span.attributes.get(name).map_or("", String::as_str);
+            (
+                span.name.as_str(),
+                attribute("http.request.resend_count"),
+                attribute("http.response.status_code"),
+                attribute("error.type"),
+                span.error.is_some(),
+            )
+        })
+        .collect();
+    requests.sort();
+    assert_eq!(
+        requests,
+        [
+            ("POST slack", "", "503", "503", true),
+            ("POST slack", "1", "200", "", false),
+            ("POST teams", "", "", "Unavailable", true),
+            ("POST teams", "1", "", "Unavailable", true),
+            ("POST webhook", "", "404", "404", true),
+        ],
+        "{trace}"
+    );
+    let shown = format!("{:?}", trace.spans()).to_lowercase();
+    for secret in ["secret", "127.0.0.1", &slack.url(""), &vacant.port().to_string()] {
+        assert!(!shown.contains(secret), "{secret} is in {shown}");
+    }
+
+    for (channel, outcome) in [("slack", "delivered"), ("teams", "retryable"), ("webhook", "refused")] {
+        let labels = [("channel", channel), ("outcome", outcome)];
+        assert_eq!(metrics.count("company_activity_alert_deliveries_total", &labels), 1, "{channel}");
+    }
+    for (peer, status, count) in [
+        ("slack", Some("503"), 1),
+        ("slack", Some("200"), 1),
+        ("teams", None, 2),
+        ("webhook", Some("404"), 1),
+    ] {
+        let mut labels = vec![("http_request_method", "POST"), ("peer", peer)];
+        labels.extend(status.map(|status| ("http_response_status_code", status)));
+        assert_eq!(metrics.count("http_client_request_duration_seconds", &labels), count, "{peer}");
+    }
+}
