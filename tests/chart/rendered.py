@@ -21,18 +21,17 @@ NAMESPACE = "activity"
 
 
 @cache
-def tools() -> Path:
-    """The folder of Helm and what comes with it; installs it unless it is there."""
-    script = ROOT / "tests/setup/helm.sh"
-    return Path(subprocess.run([script], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+def tool_folder(script: str) -> Path:
+    """The folder that a script of tests/setup tells; it installs what is not there."""
+    told = subprocess.run([ROOT / "tests/setup" / script], check=True, stdout=subprocess.PIPE, text=True)
+    return Path(told.stdout.strip())
 
 
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess:
     # Helm looks into its user's folders, which must not change what is tested.
     environment = {"PATH": os.environ["PATH"], "HELM_CONFIG_HOME": "/nonexistent", "HELM_CACHE_HOME": "/nonexistent"}
-    return subprocess.run(
-        [tools() / "bin/helm", *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
-    )
+    command = [tool_folder("helm.sh") / "bin/helm", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
 def files(value_set: str) -> list[str]:
@@ -80,6 +79,12 @@ class Objects:
 @cache
 def objects(value_set: str) -> Objects:
     return parse(text(value_set))
+
+
+@cache
+def with_service_monitor() -> Objects:
+    """The only object that no value set has."""
+    return parse(template("--set", "observability.serviceMonitor.enabled=true"))
 
 
 def parse(rendered: str) -> Objects:

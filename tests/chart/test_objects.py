@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from rendered import NAMESPACE, VALUE_SETS, containers, objects
+from rendered import NAMESPACE, VALUE_SETS, containers, objects, with_service_monitor
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 GRPC, ADMIN = 50051, 9464
@@ -202,12 +202,26 @@ def test_dashboards_and_rules_are_the_ones_beside_the_chart():
 def test_the_monitor_scrapes_every_service():
     rendered = objects("observability")
     (monitor,) = rendered.of("PodMonitor").values()
-    selector = monitor["spec"]["selector"]["matchLabels"]
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
-    scraped = {
+    scraped = pods_with_port(rendered, monitor["spec"]["selector"]["matchLabels"], endpoint["port"])
+    assert scraped == set(rendered.services())
+
+
+def test_the_monitor_of_services_scrapes_the_same_pods():
+    rendered = with_service_monitor()
+    (monitor,) = rendered.of("ServiceMonitor").values()
+    selector = monitor["spec"]["selector"]["matchLabels"]
+    (endpoint,) = monitor["spec"]["endpoints"]
+    services = [one for one in rendered.of("Service").values() if selects(selector, labels_of(one))]
+    scraped = [pods_with_port(rendered, one["spec"]["selector"], endpoint["targetPort"]) for one in services]
+    assert sorted(scraped, key=str) == sorted([{name} for name in rendered.services()], key=str)
+
+
+def pods_with_port(rendered, selector, port):
+    """The components of the pods that a selector finds and that have a port of a name."""
+    return {
         component
         for component, pod in rendered.pods().items()
         if selects(selector, labels_of(pod))
-        and endpoint["port"] in {port["name"] for one in containers(pod) for port in one.get("ports", [])}
+        and port in {one["name"] for container in containers(pod) for one in container.get("ports", [])}
     }
-    assert scraped == set(rendered.services())

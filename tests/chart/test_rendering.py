@@ -9,7 +9,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from rendered import CHART, HERE, ROOT, VALUE_SETS, files, helm, objects, text, tools
+from rendered import CHART, HERE, ROOT, VALUE_SETS, files, helm, objects, text, tool_folder, with_service_monitor
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 OLDEST = "1.30"
@@ -54,13 +54,23 @@ def test_the_newest_schema_is_newer_than_the_oldest():
 
 
 @pytest.mark.parametrize("kind", ["PodMonitor", "PrometheusRule"])
-def test_an_object_of_the_operator_is_valid(kind):
-    definition = yaml.safe_load((tools() / f"crds/monitoring.coreos.com_{kind.lower()}s.yaml").read_text())
+@pytest.mark.parametrize("value_set", ["observability", "ha"])
+def test_an_object_of_the_operator_is_valid(kind, value_set):
+    (one,) = objects(value_set).of(kind).values()
+    validate_for_the_operator(one)
+
+
+def test_the_monitor_of_services_is_valid():
+    (one,) = with_service_monitor().of("ServiceMonitor").values()
+    validate_for_the_operator(one)
+
+
+def validate_for_the_operator(one):
+    assert one["apiVersion"] == OPERATOR
+    definitions = tool_folder("prometheus-crds.sh")
+    definition = yaml.safe_load((definitions / f"monitoring.coreos.com_{one['kind'].lower()}s.yaml").read_text())
     schema = next(one for one in definition["spec"]["versions"] if one["name"] == "v1")["schema"]["openAPIV3Schema"]
-    for value_set in ("observability", "ha"):
-        (one,) = objects(value_set).of(kind).values()
-        assert one["apiVersion"] == OPERATOR
-        jsonschema.validate(one, closed(schema))
+    jsonschema.validate(one, closed(schema))
 
 
 def closed(schema):
@@ -101,7 +111,7 @@ def test_a_cluster_that_is_too_old_is_refused():
 
 def test_the_readme_is_what_the_comments_of_the_values_say():
     told = subprocess.run(
-        [tools() / "bin/helm-docs", "--chart-search-root", CHART, "--sort-values-order", "file", "--dry-run"],
+        [tool_folder("helm.sh") / "bin/helm-docs", "--chart-search-root", CHART, "--sort-values-order", "file", "--dry-run"],
         capture_output=True,
         text=True,
         check=True,

@@ -73,6 +73,12 @@ WRONG = {
         "set storage.volume.existingClaim",
     ),
     "a key for no webhook": ("alerts.webhook.signingKeyKey=k", "alerts.webhook.existingSecret, which is not set"),
+    "two monitors of the same pods": (
+        "observability.podMonitor.enabled=true,observability.serviceMonitor.enabled=true",
+        "would scrape every pod twice",
+    ),
+    "TLS before its time": ("tls.enabled=true", "additional properties 'tls' not allowed"),
+    "tokens before their time": ("auth.existingSecret=tokens", "additional properties 'auth' not allowed"),
     "storage that nobody can reach": ("storage.azure.existingSecret=", "set storage.azure.accountName"),
 }
 

@@ -21,6 +21,9 @@
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) -}}
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
 {{- end -}}
+{{- if and .Values.observability.podMonitor.enabled .Values.observability.serviceMonitor.enabled -}}
+{{- fail "observability.podMonitor and observability.serviceMonitor would scrape every pod twice: enable one of them" -}}
+{{- end -}}
 {{- if and .Values.alerts.webhook.signingKeyKey (not .Values.alerts.webhook.existingSecret) -}}
 {{- fail "alerts.webhook.signingKeyKey is a key of alerts.webhook.existingSecret, which is not set" -}}
 {{- end -}}

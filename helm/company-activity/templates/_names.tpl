@@ -1,4 +1,4 @@
-{{/* The prefix of all names: short enough for the longest suffix, `-prometheus-rules`. */}}
+{{/* The prefix of all names: 40 characters leave 12 for the suffix of a CronJob, whose name has 52 at most. */}}
 {{- define "company-activity.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
