@@ -1,12 +1,11 @@
 """Pods as processes of this machine: rendered commands and environments, word for word.
 
 What a cluster gives to pods is given another way, and only that is changed: each pod has a loopback address of its own,
-so ports stay what they are; names of Services become addresses; images are the binaries of this work tree; volumes are
-folders; Secrets hold what a test puts into them.
+so ports stay what they are; names of Services become addresses; images are the binaries of this work tree, or an image's
+root file system (programs.py); volumes are folders; Secrets hold what a test puts into them.
 """
 
 import json
-import os
 import random
 import re
 import signal
@@ -19,13 +18,11 @@ from pathlib import Path
 from time import monotonic
 
 import grpc
-from rendered import ROOT, Objects, containers
+from programs import IMAGE_ENVIRONMENT, IN_IMAGE, hand_over, program
+from rendered import Objects, containers
 
 # Far beyond what anything takes: a machine may be busy with other tests.
 PATIENCE_SECONDS = 120
-BINARIES = Path(
-    os.environ.get("E2E_BIN_DIR") or Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "debug"
-).resolve()
 
 
 class Addresses:
@@ -99,7 +96,7 @@ class LoopbackCluster:
 
     def __init__(self, rendered: Objects, folder: Path, secrets: dict[str, dict[str, str]]):
         self.rendered = rendered
-        self.folder = folder
+        self.folder = hand_over(folder)
         self.secrets = secrets
         self.addresses = Addresses()
         self.hosts = {name: self.addresses.next() for name in rendered.of("Service")}
@@ -153,14 +150,13 @@ class LoopbackCluster:
     def told(self, component: str, spec: dict, container: dict, address: str) -> tuple[list[str], dict[str, str]]:
         """The command and the environment of a container on this machine."""
         folders = self.mounted(component, spec, container)
-        program, *arguments = container["command"] + container.get("args", [])
-        assert program.startswith("/usr/local/bin/"), program
-        command = [str(BINARIES / Path(program).name), *arguments]
+        path, *arguments = container["command"] + container.get("args", [])
+        assert Path(path).parent == IN_IMAGE, path
         environment = {}
         for variable in container["env"]:
             assert variable["name"] not in environment, f"{variable['name']} is given twice"
             environment[variable["name"]] = self.on_this_machine(self.value(variable, component), folders, address)
-        return command, environment
+        return [*program(Path(path).name), *arguments], IMAGE_ENVIRONMENT | environment
 
     def value(self, variable: dict, component: str) -> str:
         if "value" in variable:
@@ -202,10 +198,10 @@ class LoopbackCluster:
     def claim(self, name: str) -> Path:
         folder = self.folder / "claims" / name
         folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return hand_over(folder)
 
     def ask(self, service: str, *arguments: str) -> list[dict]:
         """What the command line answers as JSON lines when it asks a service."""
-        command = [BINARIES / "activityctl", *arguments, "--format", "json", "--server", self.pods[service].url()]
+        command = [*program("activityctl"), *arguments, "--format", "json", "--server", self.pods[service].url()]
         told = subprocess.run(command, env={}, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
         return [json.loads(line) for line in told.stdout.splitlines()]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 import yaml
-from loopback_cluster import BINARIES
+from programs import program
 from rendered import CHART, NAMESPACE, RELEASE, VALUE_SETS, files, helm, objects
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
@@ -45,7 +45,7 @@ def test_commands_of_the_notes_exist(tmp_path):
     commands = re.findall(r"^ .*activityctl ([a-z]+)(.*?)(?:#.*)?$", notes(tmp_path), re.MULTILINE)
     assert {command for command, _ in commands} == {"backfill", "runs", "churn"}
     for command, arguments in commands:
-        told = [BINARIES / "activityctl", command, *arguments.split(), "--help"]
+        told = [*program("activityctl"), command, *arguments.split(), "--help"]
         assert subprocess.run(told, capture_output=True, check=False).returncode == 0, told
 
 

@@ -5,7 +5,8 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from loopback_cluster import BINARIES, PATIENCE_SECONDS, LoopbackCluster, get
+from loopback_cluster import PATIENCE_SECONDS, LoopbackCluster, get
+from programs import program
 from rendered import VALUE_SETS, files, objects, parse, template
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
@@ -55,7 +56,7 @@ def test_the_migration_comes_first_and_leaves_services_nothing_to_do(tmp_path):
 @EVERY_SET
 def test_every_variable_is_one_that_its_binary_reads(value_set):
     for service, deployment in objects(value_set).services().items():
-        help_text = subprocess.run([BINARIES / service, "--help"], capture_output=True, text=True, check=True).stdout
+        help_text = subprocess.run([*program(service), "--help"], capture_output=True, text=True, check=True).stdout
         known = set(re.findall(r"\[env: ([A-Z_]+)", help_text))
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         told = {variable["name"] for variable in container["env"]}
@@ -78,10 +79,10 @@ def suite(tmp_path_factory):
         first_day = datetime.now(UTC).date() - timedelta(days=days)
         sources = cluster.claim("sources")
         sample = ["sample", "--out", sources, "--companies", "30", "--days", str(days), "--first-day", str(first_day)]
-        subprocess.run([BINARIES / "activityctl", *sample], check=True, capture_output=True, timeout=PATIENCE_SECONDS)
+        subprocess.run([*program("activityctl"), *sample], check=True, capture_output=True, timeout=PATIENCE_SECONDS)
         (sources / "events").mkdir()
         api = subprocess.Popen(
-            [BINARIES / "activityctl", "sample-api", "--usage", sources / "usage.ndjson"]
+            [*program("activityctl"), "sample-api", "--usage", sources / "usage.ndjson"]
             + ["--listen", f"{cluster.host('product-api')}:8080", "--token", TOKEN],
             stdout=subprocess.PIPE,
             text=True,
@@ -104,7 +105,7 @@ def test_the_trigger_triggers_yesterday_and_twice_at_once_it_makes_one_run(suite
     ids = {stdout.splitlines()[0] for stdout, _ in told}
     assert len(ids) == 1, told
     (run_id,) = ids
-    watch = [BINARIES / "activityctl", "watch", run_id, "--server", suite.pods["coordinator"].url()]
+    watch = [*program("activityctl"), "watch", run_id, "--server", suite.pods["coordinator"].url()]
     watched = subprocess.run(watch, env={}, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert watched.returncode == 0, watched.stdout + watched.stderr
     (run,) = suite.ask("coordinator", "runs")
