@@ -33,13 +33,17 @@ test-unit: ## Run every test but the end-to-end suite
 test-e2e: build ## Run the end-to-end suite; ONLY=name picks tests
 	@$(CARGO) test --locked --package e2e -- $(ONLY)
 
+.PHONY: test-upgrade
+test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and back; PREVIOUS=rev, else the newest release
+	@tests/upgrade.sh $(PREVIOUS)
+
 .PHONY: test-chart
 test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 takes what it renders as right
-	@"$$(tests/setup/python.sh)/bin/pytest" tests/chart
+	@tools="$$(tests/setup/python.sh)" && "$$tools/bin/pytest" tests/chart
 
 .PHONY: chart-readme
 chart-readme: ## Write the chart's README from the comments of its values
-	@"$$(tests/setup/helm.sh)/bin/helm-docs" --chart-search-root helm/company-activity --sort-values-order file --log-level warning
+	@tools="$$(tests/setup/helm.sh)" && "$$tools/bin/helm-docs" --chart-search-root helm/company-activity --sort-values-order file --log-level warning
 
 .PHONY: lint
 lint: lint-format lint-clippy lint-proto lint-deny lint-shell lint-policy ## Check format, lints, contracts, dependencies, scripts and manifests
@@ -54,11 +58,11 @@ lint-clippy: ## Run clippy; warnings are errors
 
 .PHONY: lint-proto
 lint-proto: ## Lint the gRPC contracts
-	@cd proto && "$$(../tests/setup/node.sh)/node_modules/.bin/buf" lint
+	@tools="$$(tests/setup/node.sh)" && cd proto && "$$tools/node_modules/.bin/buf" lint
 
 .PHONY: lint-deny
 lint-deny: ## Check licences, bans and sources of all dependencies
-	@"$$(tests/setup/cargo-deny.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph bans licenses sources
+	@tools="$$(tests/setup/cargo-deny.sh)" && "$$tools/bin/cargo-deny" --locked check --hide-inclusion-graph bans licenses sources
 
 .PHONY: format
 format: ## Format the code
@@ -82,12 +86,12 @@ bench-tracing: ## Measure what tracing costs a run over a new day
 
 .PHONY: lint-shell
 lint-shell: ## Check the shell scripts
-	@"$$(tests/setup/shellcheck.sh)" --external-sources --source-path SCRIPTDIR --severity warning $$(git ls-files '*.sh' .ci/run)
+	@shellcheck="$$(tests/setup/shellcheck.sh)" && "$$shellcheck" --external-sources --source-path SCRIPTDIR --severity warning $$(git ls-files '*.sh' .ci/run)
 
 .PHONY: lint-policy
 lint-policy: ## Validate manifests and check them, the rendered chart and the Dockerfile against security policies
 	@k8s/render.sh --check
-	@"$$(tests/setup/policy.sh)/bin/python" tests/policy/check.py
+	@tools="$$(tests/setup/policy.sh)" && "$$tools/bin/python" tests/policy/check.py
 
 .PHONY: k8s-render
 k8s-render: ## Render the chart with its defaults to k8s/rendered

@@ -4,11 +4,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rendered=k8s/rendered/company-activity.yaml
+helm="$(tests/setup/helm.sh)/bin/helm"
 
 # For the oldest Kubernetes that the chart supports.
 render() {
   echo "# Made from helm/company-activity by \`make k8s-render\`. Change the chart, not this file."
-  "$(tests/setup/helm.sh)/bin/helm" template company-activity helm/company-activity \
+  "$helm" template company-activity helm/company-activity \
     --namespace company-activity --skip-tests --kube-version 1.30.0
 }
 

@@ -5,11 +5,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+pytest="$(tests/setup/python.sh)/bin/pytest"
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 status=0
 cargo test --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
-"$(tests/setup/python.sh)/bin/pytest" --color=no tests/chart 2>&1 | tee -a "$log" || status=$?
+"$pytest" --color=no tests/chart 2>&1 | tee -a "$log" || status=$?
 awk '
   /^test result: / || /^[0-9]+ (passed|failed|skipped|error).* in [0-9.]+s/ {
     for (field = 1; field < NF; field++) {

@@ -117,4 +117,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as failed:
+        # It has told why itself.
+        sys.exit(f"{failed.cmd[0]} failed")
