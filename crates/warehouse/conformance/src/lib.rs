@@ -4,7 +4,8 @@
 //! warehouse; every behaviour becomes a test of its own. [`history::hold`] adds
 //! the product's promise: after any history of loads, failures and publishes
 //! the fact equals [`reference`], an independent fold of the definition.
-//! [`history::events::hold`] does the same for events and their sums.
+//! [`history::events::hold`] does the same for events and their sums, and
+//! [`migrations!`] what programs make of schemas of other versions.
 
 // A suite of tests fails by panicking, like any test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -182,5 +183,30 @@ macro_rules! suite {
                 }
             )*
         }
+    };
+}
+
+/// Makes a test of every behaviour towards schemas that other versions have
+/// migrated. `$create` is an async function that returns an empty
+/// [`Database`](behaviours::migrations::Database), dropped at the test's end.
+#[macro_export]
+macro_rules! migrations {
+    ($create:path) => {
+        $crate::migrations! {@behaviours $create:
+            a_schema_that_the_next_version_added_to_is_worked_with
+            a_newer_schema_is_told_and_left_alone
+            programs_start_while_the_next_version_migrates
+            a_schema_that_took_something_away_is_refused
+            a_schema_of_another_line_is_refused
+            a_known_migration_that_was_changed_is_refused_on_a_newer_schema
+        }
+    };
+    (@behaviours $create:path: $($behaviour:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $behaviour() {
+                $crate::behaviours::migrations::$behaviour($create().await).await;
+            }
+        )*
     };
 }

@@ -10,7 +10,7 @@ const EXAMPLES: &str = "\
 Migrations only ever add to the schema, and each is applied once: run it as often as you
 like, also from several processes at the same time. Services do the same when they start;
 running it beforehand keeps that from them, and lets them do without the right to change
-the schema.
+the schema. A schema that a newer version has migrated is left as it is.
 
 Examples:
   activityctl migrate --warehouse-url postgres://owner:password@db:5432/activity
@@ -53,6 +53,12 @@ fn tell(report: &MigrationReport, output: &mut Output) -> Result<(), Error> {
     }
     if report.applied.is_empty() {
         output.line("nothing to apply")?;
+    }
+    for migration in &report.unknown {
+        output.line(format_args!(
+            "found {migration:04}, which this program does not know (none after {:04}) but can work with",
+            report.newest_known
+        ))?;
     }
     output.line(format_args!("schema version now: {}", report.version))
 }

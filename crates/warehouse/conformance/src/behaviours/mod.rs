@@ -8,6 +8,7 @@ pub mod events;
 pub mod fact;
 pub mod fences;
 pub mod ledger;
+pub mod migrations;
 pub mod orders;
 pub mod publish;
 pub mod runs;
