@@ -15,15 +15,26 @@ if [[ -z "${SOURCE_DATE_EPOCH:-}" ]]; then
 fi
 export SOURCE_DATE_EPOCH
 
+# built PROGRAM... lists the packages that programs are made of.
+built() {
+  cargo tree --locked --target "$platform" --edges normal --prefix none --format '{p}' "${@/#/--package=}"
+}
+
+programs=()
+for service in services/*/; do programs+=("$(basename "$service")"); done
+lists="$(mktemp --directory)"
+built "${programs[@]}" >"$lists/suite"
+
 # It writes beside each Cargo.toml: under a name that is nobody else's, to be taken away.
 name=".sbom-$$"
-trap 'find proto crates services tests -name "$name.json" -delete' EXIT
+trap 'find proto crates services tests -name "$name.json" -delete; rm -r "$lists"' EXIT
 "$tool" cyclonedx --quiet --format json --spec-version 1.5 --target "$platform" \
   --no-build-deps --override-filename "$name"
 mkdir -p "$folder"
-for service in services/*/; do
-  program="$(basename "$service")"
+for program in "${programs[@]}"; do
+  built "$program" >"$lists/program"
   # Paths on the machine that wrote it are nobody's business, and differ.
-  sed -e "s#path+file://$PWD#path+file:///company-activity#g" "$service$name.json" >"$folder/$program.cdx.json"
+  sed -e "s#path+file://$PWD#path+file:///company-activity#g" "services/$program/$name.json" |
+    python3 docker/sbom-built.py "$lists/suite" "$lists/program" >"$folder/$program.cdx.json"
   echo "$folder/$program.cdx.json"
 done
