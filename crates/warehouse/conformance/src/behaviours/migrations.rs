@@ -25,11 +25,27 @@ const NEXT: i64 = 9_999;
 /// What a later version may do to the schema without raising the mark: it adds.
 const NEXT_MIGRATION: &str = r"
     ALTER TABLE pipeline_runs ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE crm_company_versions ADD COLUMN next_version TEXT;
+    ALTER TABLE pipeline_run_stages ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE alert_outbox ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE alert_deliveries ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE quarantine ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE crm_exports ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE crm_snapshots ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE crm_company_versions ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE usage_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE stg_product_usage ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE fact_candidates ADD COLUMN next_version TEXT;
-    ALTER TABLE fact_company_activity ADD COLUMN next_version TEXT;
+    ALTER TABLE known_companies ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE dirty_company_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE warehouse_versions ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_build ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_build_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_candidates ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_company_activity ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE published_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE event_files ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE agg_company_daily_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE schema_compatibility ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE next_version (company_id TEXT NOT NULL PRIMARY KEY);
     CREATE INDEX next_version_runs ON pipeline_runs (next_version);
     INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -44,6 +60,13 @@ const HIGHEST_MARK: &str = "
 const TOO_HIGH_A_MARK: &str = "
     UPDATE schema_compatibility
     SET oldest_known = (SELECT MAX(version) + 1 FROM _sqlx_migrations WHERE version < 9999)";
+
+/// A warehouse to whose schema the next version has added.
+pub async fn added_to(database: &impl Database) -> SharedWarehouse {
+    database.migrate().await.unwrap();
+    database.execute(NEXT_MIGRATION).await;
+    database.open().await.unwrap()
+}
 
 /// Publishes a day on which one company has that many events.
 async fn publish(warehouse: &SharedWarehouse, offset: i64, events: i64) {

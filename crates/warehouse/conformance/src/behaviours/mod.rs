@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod publish;
+pub mod retention;
 pub mod runs;
 pub mod triggers;
 pub mod usage;
