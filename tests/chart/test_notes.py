@@ -45,8 +45,20 @@ def test_commands_of_the_notes_exist(tmp_path):
     commands = re.findall(r"^ .*activityctl ([a-z]+)(.*?)(?:#.*)?$", notes(tmp_path), re.MULTILINE)
     assert {command for command, _ in commands} == {"backfill", "runs", "churn"}
     for command, arguments in commands:
-        told = [*program("activityctl"), command, *arguments.split(), "--help"]
-        assert subprocess.run(told, capture_output=True, check=False).returncode == 0, told
+        assert_is_known([command, *arguments.split()])
+
+
+def test_commands_that_alerts_advise_exist():
+    told = (CHART / "rules/company-activity.yaml").read_text()
+    commands = re.findall(r"`activityctl ([^`]+)`", told)
+    assert len(commands) == told.count("activityctl ") > 1
+    for command in commands:
+        assert_is_known(re.sub(r"{{.*?}}", "label", command).split())
+
+
+def assert_is_known(command):
+    told = subprocess.run([*program("activityctl"), *command, "--help"], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
 
 
 def test_notes_warn_of_what_still_has_to_be_set(tmp_path):
