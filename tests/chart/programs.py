@@ -6,6 +6,7 @@ are started in there, by the user that the chart says. `docker/check-build.sh` s
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from rendered import ROOT
@@ -22,7 +23,9 @@ BINARIES = Path(
 def program(name: str) -> list[str]:
     """What starts a program, to be followed by its arguments."""
     if IMAGE_ROOT:
-        return ["chroot", f"--userspec={USER}:{USER}", f"--groups={USER}", IMAGE_ROOT, str(IN_IMAGE / name)]
+        # By its path, for environments here are a pod's alone.
+        chroot = shutil.which("chroot")
+        return [chroot, f"--userspec={USER}:{USER}", f"--groups={USER}", IMAGE_ROOT, str(IN_IMAGE / name)]
     return [str(BINARIES / name)]
 
 
