@@ -90,6 +90,26 @@ mod tests {
         assert!(first.ends_with(&format!("schema version now: {version}\n")), "{first}");
     }
 
+    #[test]
+    fn a_newer_schema_is_told_migration_by_migration() {
+        let report = MigrationReport {
+            version_before: Some(7),
+            version: 7,
+            newest_known: 5,
+            applied: vec![],
+            unknown: vec![6, 7],
+        };
+        let captured = Captured::default();
+        tell(&report, &mut captured.output()).unwrap();
+        assert_eq!(
+            captured.text(),
+            "schema version before: 7\nnothing to apply\n\
+             found 0006, which this program does not know (none after 0005) but can work with\n\
+             found 0007, which this program does not know (none after 0005) but can work with\n\
+             schema version now: 7\n"
+        );
+    }
+
     #[tokio::test]
     async fn a_location_without_an_engine_is_refused() {
         let args = MigrateArgs { warehouse: WarehouseArgs { warehouse_url: "mysql://db".to_owned() } };
