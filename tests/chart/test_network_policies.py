@@ -18,6 +18,7 @@ OUTSIDE = {
     "notifier": {5432},
     "activity": {5432},
     "migration": {5432},
+    "maintenance": {5432, 443},
     "trigger": set(),
     "test": set(),
 }
@@ -95,7 +96,7 @@ def test_pods_reach_outside_only_what_they_need(value_set):
 
 
 def extra(value_set, component):
-    service = component not in ("migration", "trigger", "test")
+    service = component not in ("migration", "maintenance", "trigger", "test")
     if value_set == "alerts" and component == "notifier":
         return {443, 8443}
     if value_set == "azure" and component not in ("trigger", "test"):

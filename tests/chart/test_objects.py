@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from rendered import NAMESPACE, VALUE_SETS, containers, objects, with_service_monitor
+import yaml
+from rendered import NAMESPACE, VALUE_SETS, containers, objects, parse, template, with_service_monitor
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 GRPC, ADMIN = 50051, 9464
@@ -142,7 +143,40 @@ def test_the_trigger_is_what_a_daily_run_needs():
     assert spec["successfulJobsHistoryLimit"] == 3 and spec["failedJobsHistoryLimit"] == 5
     job = spec["jobTemplate"]["spec"]
     assert job["backoffLimit"] == 6 and job["template"]["spec"]["restartPolicy"] == "Never"
-    assert not objects("folders").of("CronJob")
+    assert not [name for name in objects("folders").of("CronJob") if name.endswith("-trigger")]
+
+
+def test_maintenance_is_weekly_and_keeps_everything_that_is_needed():
+    spec = objects("default").one("CronJob", "-maintenance")["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 3 * * 0", "Etc/UTC", "Forbid")
+    (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert (told["KEEP_MONTHS"], told["KEEP_LANDED_MONTHS"], told["LEFTOVERS_AFTER"]) == ("0", "0", "7d")
+
+
+@EVERY_SET
+def test_maintenance_works_where_the_ingests_keep_their_files(value_set):
+    """On the same locations, with the same credentials, and on the same volumes as they have."""
+    pods = objects(value_set).pods()
+    told, mounts = {}, {}
+    for component in ("ingest-crm", "ingest-api", "maintenance"):
+        (container,) = pods[component]["spec"]["containers"]
+        told[component] = {one["name"]: one for one in container["env"]}
+        mounts[component] = [one for one in container.get("volumeMounts", []) if one["name"] == "storage"]
+    told["ingests"] = told["ingest-crm"] | told["ingest-api"]
+    for name in ("WAREHOUSE_URL", "LANDING_URL", "CRM_ARCHIVE_URL"):
+        assert told["maintenance"][name] == told["ingests"][name]
+    azure = [
+        {name: one for name, one in told[component].items() if name.startswith("AZURE_")}
+        for component in ("maintenance", "ingest-api")
+    ]
+    assert azure[0] == azure[1]
+    assert mounts["maintenance"] == mounts["ingest-api"]
+
+
+def test_maintenance_may_be_left_out():
+    rendered = parse(template("--set", "maintenance.enabled=false"))
+    assert "maintenance" not in yaml.safe_dump(rendered.all)
 
 
 def test_a_scaled_deployment_leaves_its_replicas_to_the_autoscaler():
@@ -181,7 +215,7 @@ def test_only_pods_that_reach_storage_have_the_identity():
     rendered = objects("azure")
     use = "azure.workload.identity/use"
     marked = {component for component, pod in rendered.pods().items() if labels_of(pod).get(use) == "true"}
-    assert marked == {"ingest-crm", "ingest-api"}
+    assert marked == {"ingest-crm", "ingest-api", "maintenance"}
     accounts = rendered.of("ServiceAccount").values()
     identified = [
         one for one in accounts if "azure.workload.identity/client-id" in one["metadata"].get("annotations", {})

@@ -1,13 +1,15 @@
 """The binaries do with rendered arguments and environments what the chart expects of them."""
 
+import os
 import re
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from loopback_cluster import PATIENCE_SECONDS, LoopbackCluster, get
-from programs import program
-from rendered import VALUE_SETS, files, objects, parse, template
+from programs import hand_over, program
+from rendered import VALUE_SETS, containers, files, objects, parse, template
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 SERVING = b"\x08\x01"
@@ -55,12 +57,15 @@ def test_the_migration_comes_first_and_leaves_services_nothing_to_do(tmp_path):
 
 @EVERY_SET
 def test_every_variable_is_one_that_its_binary_reads(value_set):
-    for service, deployment in objects(value_set).services().items():
-        help_text = subprocess.run([*program(service), "--help"], capture_output=True, text=True, check=True).stdout
-        known = set(re.findall(r"\[env: ([A-Z_]+)", help_text))
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        told = {variable["name"] for variable in container["env"]}
-        assert {name for name in told - known if not name.startswith("AZURE_STORAGE_")} == set(), service
+    for component, pod in objects(value_set).pods().items():
+        for container in containers(pod):
+            command = [Path(container["command"][0]).name, *container["command"][1:]]
+            help_text = subprocess.run(
+                [*program(command[0]), *command[1:], "--help"], capture_output=True, text=True, check=True
+            ).stdout
+            known = set(re.findall(r"\[env:\s+([A-Z_]+)", help_text))
+            told = {variable["name"] for variable in container["env"]}
+            assert {name for name in told - known if not name.startswith("AZURE_STORAGE_")} == set(), component
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +125,32 @@ def test_the_chart_s_own_test_publishes_a_day_and_reads_it(suite):
     assert read.returncode == 0, read.stderr
     yesterday = str(datetime.now(UTC).date() - timedelta(days=1))
     assert read.stdout.count(yesterday) == 5, read.stdout
+
+
+def test_maintenance_removes_what_is_old_and_once_more_is_harmless(suite):
+    assert suite.run("test", "trigger").returncode == 0
+    landed = suite.claim("sources") / "landing/product_usage"
+    needed = {file.name for file in landed.rglob("*.json")}
+    assert needed
+    (landed / "2020-01-01").mkdir()
+    leftovers = [
+        hand_over(landed / "2020-01-01") / "usage_2020-01-01.json",
+        next(landed.rglob("*.json")).with_suffix(".json#1"),
+    ]
+    a_month_ago = (datetime.now(UTC) - timedelta(days=30)).timestamp()
+    for leftover in leftovers:
+        leftover.write_text("{}")
+        os.utime(leftover, (a_month_ago, a_month_ago))
+    first, second = suite.run("maintenance"), suite.run("maintenance")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert first.stdout.splitlines() == [
+        "removed 1 file (2 B) of landed days that nothing refers to",
+        "removed 1 file (2 B) of temporaries of landed days",
+    ], first.stderr
+    assert second.stdout == "nothing to remove\n", second.stderr
+    assert {file.name for file in landed.rglob("*") if file.is_file()} == needed
+    read = suite.run("test", "query")
+    assert read.returncode == 0, read.stderr
 
 
 def test_a_trigger_that_reaches_nobody_fails_so_that_its_job_tries_again(tmp_path):

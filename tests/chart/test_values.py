@@ -52,6 +52,10 @@ WRONG = {
         "trigger.startingDeadlineSeconds=5",
         "at '/trigger/startingDeadlineSeconds': minimum",
     ),
+    "months that are none": ("maintenance.keepMonths=-1", "at '/maintenance/keepMonths': minimum"),
+    "half a month": ("maintenance.keepLandedMonths=1.5", "at '/maintenance/keepLandedMonths'"),
+    "leftovers of today": ("maintenance.leftoversAfter=12h", "at '/maintenance/leftoversAfter': '12h' does not match"),
+    "an unknown key of maintenance": ("maintenance.keepDays=3", "additional properties 'keepDays' not allowed"),
     "a Secret that cannot be one": ("warehouse.existingSecret=The Warehouse", "at '/warehouse/existingSecret'"),
     "no Secret for the warehouse": ("warehouse.existingSecret=", "at '/warehouse/existingSecret'"),
     "an identity without its id": (
@@ -147,13 +151,13 @@ def test_the_schema_knows_exactly_the_values_that_there_are():
         for path in told
         if "items" not in path and "additionalProperties" not in path and value(values, path) is None
     ]
-    assert sorted(absent) == [
-        "/serviceDefaults/affinity/" + kind for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")
-    ] + sorted(
+    affinities = ["/serviceDefaults/affinity/" + kind for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")]
+    resources = [
         f"{owner}/resources/{kind}/{what}"
-        for owner in ("/serviceDefaults", "/trigger")
+        for owner in ("/serviceDefaults", "/trigger", "/maintenance")
         for kind, what in [("limits", "cpu"), ("limits", "ephemeral-storage"), ("requests", "ephemeral-storage")]
-    )
+    ]
+    assert sorted(absent) == sorted(affinities + resources)
 
 
 def resolved(schema):

@@ -26,6 +26,14 @@
 {{ include "company-activity.egress.rule" .Values.networkPolicy.warehouse }}
 {{- end -}}
 
+{{- define "company-activity.egress.storage" -}}
+{{- $ports := .Values.networkPolicy.storage.ports -}}
+{{- with .Values.storage.azure.endpoint -}}
+{{- $ports = append $ports (include "company-activity.portOf" . | int) | uniq -}}
+{{- end -}}
+{{ include "company-activity.egress.rule" (dict "to" .Values.networkPolicy.storage.to "ports" $ports) }}
+{{- end -}}
+
 {{/* To pods of this release: (dict "root" $ "services" names) */}}
 {{- define "company-activity.egress.services" -}}
 {{- $root := .root -}}
@@ -49,11 +57,7 @@
 {{ include "company-activity.egress.services" (dict "root" $.root "services" .) }}
 {{- end }}
 {{- if .service.storage }}
-{{- $ports := $policy.storage.ports -}}
-{{- with $values.storage.azure.endpoint -}}
-{{- $ports = append $ports (include "company-activity.portOf" . | int) | uniq -}}
-{{- end }}
-{{ include "company-activity.egress.rule" (dict "to" $policy.storage.to "ports" $ports) }}
+{{ include "company-activity.egress.storage" .root }}
 {{- end }}
 {{- if eq .name "ingest-api" }}
 {{ include "company-activity.egress.rule" (dict "to" $policy.productApi.to "ports" (list (include "company-activity.portOf" $values.productApi.url))) }}

@@ -100,6 +100,19 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 {{- end }}
 {{- end -}}
 
+{{/* What activityctl maintain reads: the warehouse, and where the ingests keep files of their own. */}}
+{{- define "company-activity.environment.maintenance" -}}
+{{ include "company-activity.warehouseUrl" .Values.warehouse }}
+- { name: LANDING_URL, value: {{ .Values.landing.url | quote }} }
+- { name: CRM_ARCHIVE_URL, value: {{ .Values.crm.archiveUrl | quote }} }
+{{- with .Values.maintenance }}
+- { name: KEEP_MONTHS, value: {{ .keepMonths | int | quote }} }
+- { name: KEEP_LANDED_MONTHS, value: {{ .keepLandedMonths | int | quote }} }
+- { name: LEFTOVERS_AFTER, value: {{ .leftoversAfter | quote }} }
+{{- end }}
+{{- include "company-activity.environment.azure" .Values.storage.azure }}
+{{- end -}}
+
 {{/* What crates/landing reads. A workload identity's variables come from its webhook, which the pod's label calls. */}}
 {{- define "company-activity.environment.azure" -}}
 {{- $secret := .existingSecret -}}
