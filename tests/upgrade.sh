@@ -17,7 +17,9 @@ programs=$cache/programs/$commit
 if [ ! -d "$programs" ]; then
   echo "building $revision ($commit)" >&2
   source=$cache/source
-  trap 'git worktree remove --force "$source"' EXIT
+  remove_source() { git worktree remove --force "$source"; }
+  trap remove_source EXIT
+  [ ! -e "$source" ] || remove_source # left over from a build that was killed
   git worktree add --force --detach "$source" "$commit" >/dev/null
   # Nobody debugs these programs or builds them a second time.
   (cd "$source" && CARGO_TARGET_DIR=$cache/build CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=false \
