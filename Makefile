@@ -21,8 +21,7 @@ release: ## Build every binary (optimised)
 
 .PHONY: test
 test: lint-proto build ## Install what the tests need, then run every test
-	@tests/setup/node.sh >/dev/null && tests/setup/python.sh >/dev/null && tests/setup/postgres.sh >/dev/null
-	@tests/setup/prometheus.sh >/dev/null
+	@for tool in node python postgres prometheus helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
 	@tests/setup/jaeger.sh >/dev/null || echo "!!!! Jaeger cannot be built here: traces are tested with the in-process collector alone" >&2
 	@tests/run.sh
 
@@ -34,8 +33,20 @@ test-unit: ## Run every test but the end-to-end suite
 test-e2e: build ## Run the end-to-end suite; ONLY=name picks tests
 	@$(CARGO) test --locked --package e2e -- $(ONLY)
 
+.PHONY: test-upgrade
+test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and back; PREVIOUS=rev, else the newest release
+	@tests/upgrade.sh $(PREVIOUS)
+
+.PHONY: test-chart
+test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 takes what it renders as right
+	@tools="$$(tests/setup/python.sh)" && "$$tools/bin/pytest" tests/chart
+
+.PHONY: chart-readme
+chart-readme: ## Write the chart's README from the comments of its values
+	@tools="$$(tests/setup/helm.sh)" && "$$tools/bin/helm-docs" --chart-search-root helm/company-activity --sort-values-order file --log-level warning
+
 .PHONY: lint
-lint: lint-format lint-clippy lint-proto lint-deny ## Check format, lints, contracts and dependencies
+lint: lint-format lint-clippy lint-proto lint-deny lint-shell lint-policy ## Check format, lints, contracts, dependencies, scripts and manifests
 
 .PHONY: lint-format
 lint-format: ## Check the format
@@ -47,11 +58,11 @@ lint-clippy: ## Run clippy; warnings are errors
 
 .PHONY: lint-proto
 lint-proto: ## Lint the gRPC contracts
-	@cd proto && "$$(../tests/setup/node.sh)/node_modules/.bin/buf" lint
+	@tools="$$(tests/setup/node.sh)" && cd proto && "$$tools/node_modules/.bin/buf" lint
 
 .PHONY: lint-deny
 lint-deny: ## Check licences, bans and sources of all dependencies
-	@"$$(tests/setup/cargo-deny.sh)/bin/cargo-deny" --locked check --hide-inclusion-graph bans licenses sources
+	@tools="$$(tests/setup/cargo-deny.sh)" && "$$tools/bin/cargo-deny" --locked check --hide-inclusion-graph bans licenses sources
 
 .PHONY: format
 format: ## Format the code
@@ -72,6 +83,35 @@ bench-warehouse: ## Measure the storage engines beside bare SQL; ARGS="--help" l
 bench-tracing: ## Measure what tracing costs a run over a new day
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example tracing_overhead
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/tracing_overhead"
+
+.PHONY: lint-shell
+lint-shell: ## Check the shell scripts
+	@shellcheck="$$(tests/setup/shellcheck.sh)" && "$$shellcheck" --external-sources --source-path SCRIPTDIR --severity warning $$(git ls-files '*.sh' .ci/run)
+
+.PHONY: lint-policy
+lint-policy: ## Validate manifests and check them, the rendered chart and the Dockerfile against security policies
+	@k8s/render.sh --check
+	@tools="$$(tests/setup/policy.sh)" && "$$tools/bin/python" tests/policy/check.py
+
+.PHONY: k8s-render
+k8s-render: ## Render the chart with its defaults to k8s/rendered
+	@k8s/render.sh
+
+.PHONY: kind-up
+kind-up: ## Install the suite in a cluster in Docker, with all that it needs
+	@k8s/kind/up.sh
+
+.PHONY: kind-down
+kind-down: ## Remove that cluster
+	@k8s/kind/down.sh
+
+.PHONY: image
+image: ## Build the image of the commit; ARGS goes to docker buildx build
+	@docker/build.sh $(ARGS)
+
+.PHONY: sbom
+sbom: ## Write the bills of materials (CycloneDX) to target/sbom
+	@docker/sbom.sh
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it.
 #
 # Tools live outside of the work tree, in one folder per tool and version, so that work
@@ -7,6 +8,7 @@ tools_root="${COMPANY_ACTIVITY_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/company-ac
 # install_once NAME VERSION COMMAND... prints the folder of a tool. If the tool is not
 # there yet, COMMAND installs it first, with the folder as its last argument.
 install_once() {
+  local tool="$1"
   local folder="$tools_root/$1-$2"
   local command=("${@:3}")
   if [[ ! -f "$folder/.installed" ]]; then
@@ -15,6 +17,7 @@ install_once() {
       # Two test runs may begin at once; where flock is missing they must not.
       if command -v flock >/dev/null; then exec 9>"$tools_root/.lock" && flock 9; fi
       if [[ ! -f "$folder/.installed" ]]; then
+        trap '[[ -f "$folder/.installed" ]] || echo "$tool cannot be installed; the reason is above" >&2' EXIT
         echo "installing $1 into $folder" >&2
         rm -rf "$folder"
         mkdir "$folder"

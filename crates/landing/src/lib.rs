@@ -3,7 +3,7 @@
 //! [`Storage`] is a root in a store; paths below it are relative and separated
 //! by `/`. Reading notices a file that is replaced meanwhile, writing is atomic,
 //! and neither needs memory that grows with the file. Inside a trace every
-//! listing, look-up, read and write has a span.
+//! listing, look-up, read, write and removal has a span.
 
 mod atomic_writer;
 mod azure;
@@ -13,9 +13,11 @@ mod location;
 mod numbered_lines;
 mod operation;
 mod reading;
+mod removal;
 mod storage;
 
 pub use atomic_writer::AtomicWriter;
 pub use error::Error;
 pub use numbered_lines::{LineError, NumberedLine, NumberedLines};
+pub use removal::Temporary;
 pub use storage::{FileInfo, Storage};

@@ -1,6 +1,10 @@
 //! From a storage URL to the store it names.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+};
 
 use object_store::{ObjectStore, local::LocalFileSystem, path::Path, prefix::PrefixStore};
 use url::Url;
@@ -9,9 +13,17 @@ use crate::{Error, azure};
 
 const EXPECTED: &str = "write file:///folder/ or az://container/folder/";
 
-/// Opens the store that a URL names, rooted where the URL points, and says how
-/// to name it to people.
-pub(crate) fn open(text: &str) -> Result<(Arc<dyn ObjectStore>, String), Error> {
+/// A store, rooted where its URL points.
+pub(crate) struct Location {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    /// How to name it to people.
+    pub(crate) root: String,
+    /// Its folder, if it is one of this machine.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// Opens the store that a URL names.
+pub(crate) fn open(text: &str) -> Result<Location, Error> {
     let url = Url::parse(text).map_err(|error| Error::Url {
         // Nothing is known of a text that is no URL, so none of it is shown.
         url: "(not shown)".to_owned(),
@@ -22,22 +34,25 @@ pub(crate) fn open(text: &str) -> Result<(Arc<dyn ObjectStore>, String), Error> 
         let problem = "credentials do not belong into the URL; give them as environment variables";
         return Err(Error::Url { url: root, problem: problem.to_owned() });
     }
-    let store: Arc<dyn ObjectStore> = match url.scheme() {
-        "file" => Arc::new(folder(&url, &root)?),
+    match url.scheme() {
+        "file" => {
+            let folder = folder(&url, &root)?;
+            Ok(Location { store: Arc::new(local_store(&folder, &root)?), root, folder: Some(folder) })
+        }
         "az" => {
             let (container, prefix) = container_and_prefix(&url, &root)?;
-            Arc::new(PrefixStore::new(azure::open(container, &root)?, prefix))
+            let store = PrefixStore::new(azure::open(container, &root)?, prefix);
+            Ok(Location { store: Arc::new(store), root, folder: None })
         }
         scheme @ ("s3" | "gs") => {
             let problem = format!("{scheme}:// is not supported by this build; {EXPECTED}");
-            return Err(Error::Url { url: root, problem });
+            Err(Error::Url { url: root, problem })
         }
         scheme => {
             let problem = format!("the scheme {scheme}:// is unknown; {EXPECTED}");
-            return Err(Error::Url { url: root, problem });
+            Err(Error::Url { url: root, problem })
         }
-    };
-    Ok((store, root))
+    }
 }
 
 /// The URL as it may be shown: SAS tokens are part of the query, so that goes.
@@ -51,17 +66,22 @@ fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-fn folder(url: &Url, root: &str) -> Result<LocalFileSystem, Error> {
+fn folder(url: &Url, root: &str) -> Result<PathBuf, Error> {
     let unusable = |problem: String| Error::Url { url: root.to_owned(), problem };
     let folder = url.to_file_path().map_err(|()| {
         unusable("it names another machine; an absolute path has three slashes: file:///folder/".to_owned())
     })?;
     fs::create_dir_all(&folder)
         .map_err(|error| unusable(format!("cannot create the folder {}: {error}", folder.display())))?;
-    LocalFileSystem::new_with_prefix(&folder)
+    Ok(folder)
+}
+
+fn local_store(folder: &FilePath, root: &str) -> Result<LocalFileSystem, Error> {
+    LocalFileSystem::new_with_prefix(folder)
         // The landing is the truth that staging is loaded from: it must outlive a power cut.
-        .map(|store| store.with_fsync(true))
-        .map_err(|error| unusable(error.to_string()))
+        // A folder goes with its last file.
+        .map(|store| store.with_fsync(true).with_automatic_cleanup(true))
+        .map_err(|error| Error::Url { url: root.to_owned(), problem: error.to_string() })
 }
 
 fn container_and_prefix<'url>(url: &'url Url, root: &str) -> Result<(&'url str, Path), Error> {

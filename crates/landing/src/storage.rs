@@ -1,13 +1,22 @@
 //! A root in an object store: list, look up, read.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, future, stream, stream::BoxStream};
 use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 
-use crate::{AtomicWriter, Error, location, operation::Operation, reading::Reading};
+use crate::{
+    AtomicWriter, Error,
+    location::{self, Location},
+    operation::Operation,
+    reading::Reading,
+};
 
 /// A root in an object store: a local folder, or a container and a prefix.
 ///
@@ -16,6 +25,7 @@ use crate::{AtomicWriter, Error, location, operation::Operation, reading::Readin
 pub struct Storage {
     store: Arc<dyn ObjectStore>,
     root: Arc<str>,
+    folder: Option<Arc<PathBuf>>,
 }
 
 /// A file as it was when it was looked up.
@@ -38,8 +48,8 @@ impl Storage {
     /// # Errors
     /// If the URL names no store, or the environment does not say how to reach it.
     pub fn open(url: &str) -> Result<Self, Error> {
-        let (store, root) = location::open(url)?;
-        Ok(Self { store, root: root.into() })
+        let Location { store, root, folder } = location::open(url)?;
+        Ok(Self { store, root: root.into(), folder: folder.map(Arc::new) })
     }
 
     /// All files below the root whose name ends in `suffix`, in whichever case,
@@ -48,10 +58,22 @@ impl Storage {
     /// # Errors
     /// If the store cannot be listed.
     pub async fn list(&self, suffix: &str) -> Result<Vec<FileInfo>, Error> {
-        let operation = Operation::begin("list", &self.root, None);
+        self.list_where(None, suffix).await
+    }
+
+    /// [`list`](Self::list) of the files below one folder; none if there is no such folder.
+    ///
+    /// # Errors
+    /// If the store cannot be listed.
+    pub async fn list_in(&self, folder: &str) -> Result<Vec<FileInfo>, Error> {
+        self.list_where(Some(&parse_path(folder.trim_end_matches('/'))?), "").await
+    }
+
+    async fn list_where(&self, folder: Option<&Path>, suffix: &str) -> Result<Vec<FileInfo>, Error> {
+        let operation = Operation::begin("list", &self.root, folder.map(AsRef::as_ref));
         let listed = async {
             self.store
-                .list(None)
+                .list(folder)
                 .try_filter(|meta| future::ready(has_suffix(meta.location.as_ref(), suffix)))
                 .map_ok(FileInfo::from)
                 .try_collect()
@@ -135,7 +157,7 @@ impl Storage {
         let builder = object_store::azure::MicrosoftAzureBuilder::new();
         let root = format!("az://{container}/");
         let store = crate::azure::build(builder, Some(connection_string), container, &root).unwrap();
-        Self { store: Arc::new(store), root: root.into() }
+        Self { store: Arc::new(store), root: root.into(), folder: None }
     }
 
     /// A local file may be rewritten in place while it is read, which no check
@@ -161,6 +183,11 @@ impl Storage {
 
     pub(crate) fn store(&self) -> &dyn ObjectStore {
         &*self.store
+    }
+
+    /// The folder of this machine that it is, if it is one.
+    pub(crate) fn folder(&self) -> Option<&FilePath> {
+        self.folder.as_deref().map(PathBuf::as_path)
     }
 
     pub(crate) fn root(&self) -> &str {

@@ -52,7 +52,7 @@ impl fmt::Debug for Context {
 }
 
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version = crate::VERSION)]
 struct CommandLine<A: Args> {
     #[command(flatten)]
     runtime: RuntimeArgs,

@@ -19,6 +19,7 @@ mod service;
 pub mod stage;
 mod status;
 pub mod telemetry;
+mod version;
 
 pub use ::metrics;
 pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs, parse_collector};
@@ -33,3 +34,4 @@ pub use server::{ServerOptions, serve};
 pub use service::{BackgroundTask, GrpcRoutes, Service};
 pub use status::{code_name, status};
 pub use telemetry::{LogWriter, Telemetry, has_colours};
+pub use version::VERSION;

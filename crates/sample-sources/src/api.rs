@@ -114,6 +114,7 @@ async fn product_usage(
     api.options.requests.record(asked.window);
     let fault = api.options.faults.take(asked.window);
     let page = Page::cut(&api.book, &asked, api.options.max_page_size);
+    api.options.faults.released(asked.window).await;
     match fault {
         None => Ok(page.into_response()),
         Some(Fault::Status { status, retry_after }) => Ok(scripted_error(status, retry_after.as_deref())),

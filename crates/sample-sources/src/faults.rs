@@ -1,13 +1,14 @@
-//! Faults that tests script into the API.
+//! Faults that tests script into the API, and answers that they keep back.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use chrono::NaiveDate;
 use domain::DateWindow;
+use tokio::sync::watch;
 
 /// What goes wrong with one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,7 @@ impl Fault {
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     script: Arc<Mutex<VecDeque<ScriptedFault>>>,
+    held: watch::Sender<BTreeSet<NaiveDate>>,
 }
 
 #[derive(Debug)]
@@ -74,9 +76,25 @@ impl Faults {
         self.add(ScriptedFault { day: Some(day), fault, remaining: count });
     }
 
-    /// Forgets what has not happened yet.
+    /// Keeps back the answers to all requests that ask for `day`, whatever other
+    /// days they ask for, until it is [released](Self::release).
+    pub fn hold(&self, day: NaiveDate) {
+        self.held.send_modify(|held| {
+            held.insert(day);
+        });
+    }
+
+    /// Lets the answers go that wait for `day` alone, and all that are still to come.
+    pub fn release(&self, day: NaiveDate) {
+        self.held.send_modify(|held| {
+            held.remove(&day);
+        });
+    }
+
+    /// Forgets what has not happened yet, and holds nothing any more.
     pub fn clear(&self) {
         self.lock().clear();
+        self.held.send_modify(BTreeSet::clear);
     }
 
     /// How many faults have not happened yet.
@@ -98,6 +116,13 @@ impl Faults {
         Some(fault)
     }
 
+    /// Waits until no day of `window` is held.
+    pub(crate) async fn released(&self, window: DateWindow) {
+        let mut held = self.held.subscribe();
+        // It cannot fail: the sender is this value's own.
+        let _ = held.wait_for(|held| !held.iter().any(|day| window.contains(*day))).await;
+    }
+
     fn add(&self, scripted: ScriptedFault) {
         if scripted.remaining > 0 {
             self.lock().push_back(scripted);
@@ -112,6 +137,10 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
+    use futures::poll;
+
     use super::*;
 
     fn window(start: &str, end: &str) -> DateWindow {
@@ -146,5 +175,20 @@ mod tests {
         faults.fail_next(9, Fault::status(401));
         faults.clone().clear();
         assert_eq!(faults.take(window("2026-01-01", "2026-01-01")), None);
+    }
+
+    #[tokio::test]
+    async fn a_held_day_waits_for_its_release() {
+        let faults = Faults::new();
+        let [first, last] = ["2026-01-01", "2026-01-03"].map(|day| window(day, day).start());
+        faults.hold(first);
+        faults.hold(last);
+        faults.released(window("2026-01-02", "2026-01-02")).await;
+        let mut all = Box::pin(faults.released(window("2026-01-01", "2026-01-03")));
+        assert_eq!(poll!(&mut all), Poll::Pending);
+        faults.release(last);
+        assert_eq!(poll!(&mut all), Poll::Pending);
+        faults.clone().release(first);
+        assert_eq!(poll!(&mut all), Poll::Ready(()));
     }
 }

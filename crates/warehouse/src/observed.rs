@@ -1,7 +1,7 @@
 //! A span for every call of an engine that is part of a trace, with the SQL
 //! statements below it. What nobody traces, such as polls, costs nothing.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -323,5 +323,25 @@ impl<W: Warehouse> BacklogReader for Observed<W> {
 
     fn system(&self) -> &'static str {
         self.inner.system()
+    }
+}
+
+#[async_trait]
+impl<W: Warehouse> Retention for Observed<W> {
+    async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays> {
+        self.observe("forget_days_before", self.inner.forget_days_before(start, dry_run)).await
+    }
+
+    async fn discard_abandoned_candidates(
+        &self,
+        ended_before: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<Option<AbandonedCandidates>> {
+        let discarded = self.inner.discard_abandoned_candidates(ended_before, dry_run);
+        self.observe("discard_abandoned_candidates", discarded).await
+    }
+
+    async fn referenced_files(&self, paths: &[String]) -> Result<BTreeSet<String>> {
+        self.observe("referenced_files", self.inner.referenced_files(paths)).await
     }
 }

@@ -9,6 +9,7 @@ use crate::{
         cancel::{self, CancelArgs},
         churn::{self, ChurnArgs},
         freshness::{self, FreshnessArgs},
+        maintain::{self, MaintainArgs},
         migrate::{self, MigrateArgs},
         retry::{self, RetryArgs},
         runs::{self, RunsArgs},
@@ -41,7 +42,7 @@ Examples:
 
 /// Company Activity: what did each company do each day, and which ones are about to leave?
 #[derive(Debug, Parser)]
-#[command(name = "activityctl", version, after_help = EXAMPLES)]
+#[command(name = "activityctl", version = runtime::VERSION, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -96,6 +97,7 @@ impl ClientCommand {
 pub(crate) enum WarehouseCommand {
     Migrate(MigrateArgs),
     Verify(VerifyArgs),
+    Maintain(MaintainArgs),
 }
 
 impl WarehouseCommand {
@@ -103,6 +105,7 @@ impl WarehouseCommand {
         match self {
             Self::Migrate(args) => migrate::execute(args, output).await,
             Self::Verify(args) => verify::execute(args, output).await,
+            Self::Maintain(args) => maintain::execute(args, output).await,
         }
     }
 }

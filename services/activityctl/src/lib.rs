@@ -10,6 +10,7 @@ pub mod demo;
 pub mod error;
 pub mod follow;
 pub mod format;
+pub mod maintenance;
 pub mod output;
 pub mod progress;
 pub mod standalone;

@@ -37,6 +37,7 @@ pub use api::http_client;
 pub use config::{Args, Options};
 pub use error::Error;
 pub use page::PageRef;
+pub use usage_file::{LANDED_FOLDER, landed_day};
 
 use crate::{
     api::ProductApi, preview::Previewer, reconcile::Reconciler, service::ReconciliationHost,

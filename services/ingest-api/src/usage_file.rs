@@ -4,7 +4,7 @@
 use std::pin::pin;
 
 use chrono::NaiveDate;
-use domain::{DateWindow, FailureKind, Rejection, SourceRow, UsageRecord};
+use domain::{DateWindow, FailureKind, Rejection, SourceRow, UsageRecord, date_window::parse_day};
 use futures::{StreamExt, TryStreamExt, stream};
 use landing::{FileInfo, NumberedLines, Storage};
 use tracing::Span;
@@ -37,8 +37,18 @@ impl LandedDay {
     }
 }
 
+/// Where days are landed, relative to the landing's root.
+pub const LANDED_FOLDER: &str = "product_usage/";
+
 fn landing_path(day: NaiveDate) -> String {
-    format!("product_usage/{day}/usage_{day}.json")
+    format!("{LANDED_FOLDER}{day}/usage_{day}.json")
+}
+
+/// The day whose records a file of the landing holds; `None` for any other file.
+#[must_use]
+pub fn landed_day(path: &str) -> Option<NaiveDate> {
+    let day = parse_day(path.strip_prefix(LANDED_FOLDER)?.split_once('/')?.0)?;
+    (path == landing_path(day)).then_some(day)
 }
 
 /// Fetches a day page by page and lands its records verbatim. The file appears
@@ -118,5 +128,25 @@ fn incomplete(path: &str, read: u64, expected: u64) -> SourceError {
     SourceError {
         kind: FailureKind::Internal,
         message: format!("{path} holds {read} records, but {expected} were landed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_landed_file_tells_its_day_and_no_other_file_does() {
+        let day = parse_day("2026-01-31").unwrap();
+        assert_eq!(landed_day(&landing_path(day)), Some(day));
+        for other in [
+            "product_usage/2026-01-31/usage_2026-01-30.json",
+            "product_usage/2026-01-31/usage_2026-01-31.json.bak",
+            "product_usage/2026-1-31/usage_2026-1-31.json",
+            "product_usage/2026-01-31/more/usage_2026-01-31.json",
+            "crm/daily/2026-01-31.csv",
+        ] {
+            assert_eq!(landed_day(other), None, "{other}");
+        }
     }
 }

@@ -8,7 +8,10 @@ use landing::{Error, FileInfo, Storage};
 use sha2::{Digest, Sha256};
 
 /// Where copies are kept, relative to the archive's root.
-const FOLDER: &str = "crm/archive/";
+pub const ARCHIVE_FOLDER: &str = "crm/archive/";
+
+/// Bytes of the hash that names a copy.
+const NAME_BYTES: usize = 16;
 
 /// Keeps a copy of every export, under its path and content.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ impl Archive {
     /// # Errors
     /// If its copies would be taken for exports.
     pub(crate) fn new(storage: Storage, sources: &Storage) -> anyhow::Result<Self> {
-        let copies = format!("{}{FOLDER}", folder(&storage));
+        let copies = format!("{}{ARCHIVE_FOLDER}", folder(&storage));
         ensure!(
             !copies.starts_with(&folder(sources)),
             "the copies in {copies} would be read as exports, because they are below {sources}: \
@@ -68,8 +71,19 @@ impl Archive {
 /// Another entity tag is another content, but it may hold anything; its hash is a
 /// name in every store.
 fn copy_path(file: &FileInfo) -> String {
-    let content = hex::encode(&Sha256::digest(&file.etag)[..16]);
-    format!("{FOLDER}{}/{content}.csv", file.path)
+    let content = hex::encode(&Sha256::digest(&file.etag)[..NAME_BYTES]);
+    format!("{ARCHIVE_FOLDER}{}/{content}.csv", file.path)
+}
+
+/// Whether a file of the archive's storage is a copy of an export.
+#[must_use]
+pub fn is_archived_copy(path: &str) -> bool {
+    let name = path.strip_prefix(ARCHIVE_FOLDER).and_then(|copy| copy.strip_suffix(".csv"));
+    let parts = name.and_then(|name| name.rsplit_once('/'));
+    parts.is_some_and(|(file, content)| {
+        let is_hash = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        !file.is_empty() && content.len() == 2 * NAME_BYTES && content.bytes().all(is_hash)
+    })
 }
 
 fn folder(storage: &Storage) -> String {
@@ -117,9 +131,24 @@ mod tests {
         let second = kept(&archive, "\"W/odd\" ..\\", &["two"]).await.unwrap();
         assert_ne!(first.path, second.path);
         for (copy, content) in [(first, "one"), (second, "two")] {
-            assert!(copy.path.starts_with("crm/archive/2026/companies.csv/") && copy.path.ends_with(".csv"));
+            assert!(copy.path.starts_with("crm/archive/2026/companies.csv/") && is_archived_copy(&copy.path));
             let path = folder.path().join("landing").join(copy.path);
             assert_eq!(fs::read_to_string(path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn other_files_are_no_copies() {
+        let hash = "0123456789abcdef0123456789abcdef";
+        assert!(is_archived_copy(&format!("crm/archive/a.csv/{hash}.csv")));
+        for other in [
+            format!("crm/daily/a.csv/{hash}.csv"),
+            format!("crm/archive/{hash}.csv"),
+            "crm/archive/companies_2026-01-01.csv".to_owned(),
+            format!("crm/archive/a.csv/{hash}"),
+            format!("crm/archive/a.csv/{}.csv", hash.to_uppercase()),
+        ] {
+            assert!(!is_archived_copy(&other), "{other}");
         }
     }
 

@@ -33,6 +33,7 @@ use runtime::Service;
 use warehouse::{SharedWarehouse, SnapshotLimits};
 
 use archive::Archive;
+pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
 pub use config::{Args, Options};
 
 /// Opens the warehouse and assembles the service.

@@ -16,6 +16,33 @@ use crate::workspace_root;
 pub const SERVICES: [&str; 7] =
     ["activity", "coordinator", "ingest-api", "ingest-crm", "ingest-events", "notifier", "transform"];
 
+/// Names a folder with the programs of the previous build.
+const PREVIOUS_FOLDER: &str = "E2E_PREVIOUS_BIN_DIR";
+
+/// Which build of the programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Build {
+    /// This work tree's.
+    #[default]
+    Current,
+    /// The one that an upgrade replaces: `E2E_PREVIOUS_BIN_DIR` names the folder
+    /// where its programs are. Without, it is this work tree's, too.
+    Previous,
+}
+
+impl Build {
+    /// The path of a program of this build.
+    ///
+    /// # Errors
+    /// As [`binary`].
+    pub fn binary(self, name: &str) -> Result<PathBuf> {
+        match (self, env::var_os(PREVIOUS_FOLDER)) {
+            (Self::Previous, Some(folder)) => Ok(PathBuf::from(folder).join(name)),
+            _ => binary(name),
+        }
+    }
+}
+
 /// The path of a binary of the workspace. The first call builds all of them,
 /// which does nothing after a `make build`; `E2E_BIN_DIR` names a folder that
 /// has them already.

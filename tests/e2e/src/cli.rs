@@ -5,7 +5,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-use crate::{binaries::binary, in_time};
+use crate::{binaries::Build, in_time};
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -34,7 +34,20 @@ impl Outcome {
 /// # Errors
 /// If it cannot be started or takes too long.
 pub async fn run(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Outcome> {
-    let mut command = Command::new(binary(name)?);
+    run_of(Build::Current, name, arguments, environment).await
+}
+
+/// The same for a binary of any build.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_of(
+    build: Build,
+    name: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<Outcome> {
+    let mut command = Command::new(build.binary(name)?);
     command.args(arguments).env_clear().envs(environment.iter().copied());
     command.stdin(Stdio::null()).kill_on_drop(true);
     let what = format!("{name} {}", arguments.join(" "));

@@ -12,6 +12,7 @@ pub mod binaries;
 pub mod cli;
 pub mod collector;
 pub mod dashboards;
+pub mod database;
 pub mod fact_table;
 pub mod operator;
 pub mod process;

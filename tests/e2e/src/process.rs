@@ -16,7 +16,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{admin::Admin, binaries::binary, in_time};
+use crate::{admin::Admin, binaries::Build, in_time};
 
 /// A free port of this machine alone.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -39,12 +39,13 @@ impl Process {
     /// # Errors
     /// If it ends before, or takes too long. The error shows its log.
     pub async fn start<A: AsRef<OsStr>>(
+        build: Build,
         name: &str,
         listen: SocketAddr,
         arguments: impl IntoIterator<Item = A>,
         environment: &[(String, String)],
     ) -> Result<Self> {
-        let mut process = Self::begin(name, listen, arguments, environment).await?;
+        let mut process = Self::begin_of(build, name, listen, arguments, environment).await?;
         process.wait_until_it_listens().await?;
         Ok(process)
     }
@@ -60,7 +61,17 @@ impl Process {
         arguments: impl IntoIterator<Item = A>,
         environment: &[(String, String)],
     ) -> Result<Self> {
-        let mut command = Command::new(binary(name)?);
+        Self::begin_of(Build::Current, name, listen, arguments, environment).await
+    }
+
+    async fn begin_of<A: AsRef<OsStr>>(
+        build: Build,
+        name: &str,
+        listen: SocketAddr,
+        arguments: impl IntoIterator<Item = A>,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
+        let mut command = Command::new(build.binary(name)?);
         command.args(arguments).args(["--listen", &listen.to_string(), "--log-format", "json"]);
         command.args(["--admin-listen", &ANY_PORT.to_string()]);
         // A setting of the developer's shell must not change what is tested.
@@ -131,8 +142,28 @@ impl Process {
     /// # Errors
     /// If it had ended before.
     pub fn ask_to_end(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Stops it where it is (SIGSTOP): what is sent to it waits.
+    ///
+    /// # Errors
+    /// If it had ended before.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after a pause (SIGCONT). Does nothing to one that runs.
+    ///
+    /// # Errors
+    /// If it had ended before.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.id()?).ok().and_then(Pid::from_raw).context("that is no process id")?;
-        Ok(kill_process(pid, Signal::TERM)?)
+        Ok(kill_process(pid, signal)?)
     }
 
     /// Asks it to end (SIGTERM) and waits until it has.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::binaries::Build;
+
 /// How the suite is spread over processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -18,6 +20,7 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     warehouse_url: Option<String>,
     has_events: bool,
+    build: Build,
 }
 
 impl Settings {
@@ -32,6 +35,13 @@ impl Settings {
     #[must_use]
     pub const fn with_events(mut self) -> Self {
         self.has_events = true;
+        self
+    }
+
+    /// Starts processes of that build from now on.
+    #[must_use]
+    pub const fn build(mut self, build: Build) -> Self {
+        self.build = build;
         self
     }
 
@@ -74,6 +84,11 @@ impl Settings {
     /// Whether events are copied.
     pub(crate) const fn has_events(&self) -> bool {
         self.has_events
+    }
+
+    /// The build of the processes.
+    pub(crate) const fn build_to_start(&self) -> Build {
+        self.build
     }
 
     /// The environment of every process.

@@ -151,7 +151,8 @@ impl Suite {
             Layout::Standalone => self.standalone_arguments()?,
             Layout::Separate => self.service_arguments(binary)?,
         };
-        let process = Process::start(binary, listen, arguments, self.settings.environment()).await?;
+        let (build, environment) = (self.settings.build_to_start(), self.settings.environment());
+        let process = Process::start(build, binary, listen, arguments, environment).await?;
         self.processes.insert(binary, process);
         Ok(())
     }
@@ -228,7 +229,9 @@ impl Suite {
         self.folder.path().join("landing")
     }
 
-    pub(crate) fn warehouse_url(&self) -> String {
+    /// Where the suite stores.
+    #[must_use]
+    pub fn warehouse_url(&self) -> String {
         let embedded = || format!("sqlite://{}", self.warehouse_file().display());
         self.settings.warehouse_url().map_or_else(embedded, str::to_owned)
     }

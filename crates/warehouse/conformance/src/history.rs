@@ -3,6 +3,7 @@
 
 pub mod events;
 pub mod preview;
+pub mod retention;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -4,7 +4,9 @@
 //! warehouse; every behaviour becomes a test of its own. [`history::hold`] adds
 //! the product's promise: after any history of loads, failures and publishes
 //! the fact equals [`reference`], an independent fold of the definition.
-//! [`history::events::hold`] does the same for events and their sums.
+//! [`history::retention::hold`] forgets days in between,
+//! [`history::events::hold`] does the same for events and their sums, and
+//! [`migrations!`] what programs make of schemas of other versions.
 
 // A suite of tests fails by panicking, like any test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -130,6 +132,20 @@ macro_rules! suite {
             an_interrupted_publish_is_whole_or_nothing
             an_interrupted_build_starts_over
         }
+        $crate::suite! {@area $open, retention:
+            forgotten_days_are_as_if_never_published
+            kept_days_are_computed_as_before
+            a_forgotten_day_is_run_and_built_as_new
+            dirty_days_are_forgotten_up_to_the_first_kept_one
+            days_that_somebody_needs_are_not_forgotten
+            candidates_of_kept_days_outlive_the_forgotten
+            a_gap_at_the_first_kept_day_is_filled_before
+            an_interrupted_forgetting_is_whole_or_nothing
+            events_are_forgotten_with_their_days
+            a_retried_run_stages_again_what_was_forgotten
+            candidates_of_an_ended_run_are_discarded
+            files_that_were_loaded_are_told_from_others
+        }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
             a_preview_tells_old_and_new_values_of_a_correction
@@ -180,6 +196,59 @@ macro_rules! suite {
                 #[tokio::test]
                 async fn $behaviour() {
                     $crate::behaviours::$area::$behaviour($open).await;
+                }
+            )*
+        }
+    };
+}
+
+/// Makes a test of every behaviour towards schemas that other versions have
+/// migrated. `$create` is an async function that returns an empty
+/// [`Database`](behaviours::migrations::Database), dropped at the test's end.
+#[macro_export]
+macro_rules! migrations {
+    ($create:path) => {
+        $crate::migrations! {@behaviours $create:
+            a_schema_that_the_next_version_added_to_is_worked_with
+            a_newer_schema_is_told_and_left_alone
+            programs_start_while_the_next_version_migrates
+            a_schema_that_took_something_away_is_refused
+            a_schema_of_another_line_is_refused
+            a_known_migration_that_was_changed_is_refused_on_a_newer_schema
+        }
+        // Between them they execute most statements.
+        $crate::migrations! {@added_to $create:
+            alerts::a_delivery_is_remembered_per_channel
+            runs::a_retried_run_keeps_what_succeeded
+            crm::a_replaced_export_replaces_what_it_said
+            usage::contradicting_records_go_into_quarantine_but_the_last
+            events::a_correction_replaces_the_event
+            fact::a_correction_reaches_exactly_the_days_that_read_it
+            publish::an_interrupted_publish_is_whole_or_nothing
+            backfill::a_preview_tells_old_and_new_values_of_a_correction
+            ledger::rows_that_go_leave_the_checksum
+            activity::roll_ups_follow_weeks_and_months
+            activity::churn_risks_come_most_recently_active_first
+        }
+    };
+    (@behaviours $create:path: $($behaviour:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $behaviour() {
+                $crate::behaviours::migrations::$behaviour($create().await).await;
+            }
+        )*
+    };
+    (@added_to $create:path: $($area:ident::$behaviour:ident)*) => {
+        mod on_the_schema_of_the_next_version {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $behaviour() {
+                    let database = $create().await;
+                    let warehouse = $crate::behaviours::migrations::added_to(&database).await;
+                    $crate::behaviours::$area::$behaviour(warehouse).await;
                 }
             )*
         }

@@ -7,6 +7,7 @@ use domain::{
     Checksum, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState,
     RunTrigger, SourceRow, StageState, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
+    usage::CHURN_DAYS,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
@@ -314,6 +315,14 @@ pub async fn publish_run(
     run.ingest(exports, usage).await;
     run.build().await;
     run.publish().await
+}
+
+/// Answers for every day that the fact of `window` reads, as the product API gives
+/// them: those of `usage`, and no record on the other days.
+#[must_use]
+pub fn all_days<'a>(window: DateWindow, usage: &[UsageOfDay<'a>]) -> Vec<UsageOfDay<'a>> {
+    let told = |day| usage.iter().find(|(on, _)| *on == day).cloned();
+    window.reaching_back(CHURN_DAYS - 1).days().map(|day| told(day).unwrap_or((day, vec![]))).collect()
 }
 
 /// An export file named after the day it takes effect.

@@ -23,6 +23,7 @@ mod migration;
 mod preview;
 mod preview_tally;
 mod quarantine;
+mod retention;
 mod runs;
 mod usage;
 
@@ -40,6 +41,7 @@ pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
+pub use retention::{AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention};
 pub use runs::{
     CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp,
     WindowChoice,
@@ -65,6 +67,7 @@ pub trait Warehouse:
     + BackfillPreview
     + ActivityReader
     + BacklogReader
+    + Retention
     + std::fmt::Debug
 {
 }

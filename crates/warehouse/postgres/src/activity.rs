@@ -25,7 +25,7 @@ const EXPORT_PAGE: u32 = 2_000;
 #[async_trait]
 impl ActivityReader for PostgresWarehouse {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>> {
-        let mut transaction = self.begin_read().await?;
+        let mut transaction = self.begin_read_fact().await?;
         let row = published_row(&mut transaction, key).await?;
         let publication = newest_publication(&mut transaction, DateWindow::day(key.activity_date)).await?;
         Ok(row.zip(publication))
@@ -36,7 +36,7 @@ impl ActivityReader for PostgresWarehouse {
         query: &ActivityQuery,
         limit: u32,
     ) -> Result<(Vec<FactRow>, Option<Publication>)> {
-        let mut transaction = self.begin_read().await?;
+        let mut transaction = self.begin_read_fact().await?;
         let rows = select(&mut transaction, query, limit).await?;
         Ok((rows, newest_publication(&mut transaction, query.window).await?))
     }
@@ -66,7 +66,7 @@ impl ActivityReader for PostgresWarehouse {
             Period::Week => "week",
             Period::Month => "month",
         };
-        let mut transaction = self.begin_read().await?;
+        let mut transaction = self.begin_read_fact().await?;
         let roll_ups = sqlx::query_file_as!(
             RollUp,
             "sql/activity/roll_up.sql",
@@ -86,7 +86,7 @@ impl ActivityReader for PostgresWarehouse {
         query: &ChurnQuery,
         limit: u32,
     ) -> Result<(Vec<ChurnRisk>, Option<Publication>)> {
-        let mut transaction = self.begin_read().await?;
+        let mut transaction = self.begin_read_fact().await?;
         let risks = select_risks(&mut transaction, query, limit).await?;
         let publication = newest_publication(&mut transaction, DateWindow::day(query.day)).await?;
         Ok((risks, publication))

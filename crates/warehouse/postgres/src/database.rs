@@ -128,9 +128,15 @@ impl PostgresWarehouse {
         self.pool.begin_with(BEGIN_READ).await.map_err(failed)
     }
 
+    /// The same for what is published. Dropping a partition is not undone for
+    /// whoever sees an older state, so nothing may be dropped from its first look on.
+    pub(crate) async fn begin_read_fact(&self) -> Result<Transaction<'static, Postgres>> {
+        self.pool.begin_with(BEGIN_READ_FACT).await.map_err(failed)
+    }
+
     /// The same for as long as somebody reads an export.
     pub(crate) async fn begin_export(&self) -> Result<Transaction<'static, Postgres>> {
-        self.exports.begin_with(BEGIN_READ).await.map_err(failed)
+        self.exports.begin_with(BEGIN_READ_FACT).await.map_err(failed)
     }
 }
 
@@ -138,6 +144,9 @@ impl PostgresWarehouse {
 const BEGIN_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2min'";
 
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+const BEGIN_READ_FACT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+                               LOCK TABLE ONLY fact_company_activity IN ACCESS SHARE MODE";
 
 /// A transaction like [`PostgresWarehouse::begin_write`]'s on a connection of one's own.
 pub(crate) async fn begin_write(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {

@@ -29,6 +29,8 @@ mod migration;
 mod preview;
 mod publish;
 mod quarantine;
+mod retention;
+mod retry;
 mod rows;
 mod run_choice;
 mod run_rows;

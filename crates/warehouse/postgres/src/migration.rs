@@ -1,4 +1,4 @@
-//! Bringing the schema up to date.
+//! Bringing the schema up to date, and starting on one that is newer.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use sqlx::{
     migrate::{Migrate, MigrateError, Migrator},
     postgres::PgConnectOptions,
 };
+use tracing::info;
 use warehouse_core::{Error, MigrationReport, Result};
 
 use crate::database::failed;
@@ -28,7 +29,7 @@ pub(crate) async fn migrate(connect: &PgConnectOptions) -> Result<MigrationRepor
     }
     let mut migrator = sqlx::migrate!();
     migrator.set_locking(false);
-    let report = apply(&mut connection, &migrator).await.map_err(migration_failed)?;
+    let report = apply(&mut connection, migrator).await?;
     holding.commit().await.map_err(failed)?;
     // Closed with a goodbye, so that the database may be copied or dropped at once.
     connection.close().await.map_err(failed)?;
@@ -36,24 +37,35 @@ pub(crate) async fn migrate(connect: &PgConnectOptions) -> Result<MigrationRepor
     Ok(report)
 }
 
-async fn apply(
-    connection: &mut PgConnection,
-    migrator: &Migrator,
-) -> std::result::Result<MigrationReport, MigrateError> {
-    connection.ensure_migrations_table(&migrator.table_name).await?;
-    let applied = connection.list_applied_migrations(&migrator.table_name).await?;
-    migrator.run(connection).await?;
+async fn apply(connection: &mut PgConnection, mut migrator: Migrator) -> Result<MigrationReport> {
+    let table = &migrator.table_name;
+    connection.ensure_migrations_table(table).await.map_err(migration_failed)?;
+    let applied = connection.list_applied_migrations(table).await.map_err(migration_failed)?;
     let before: Vec<i64> = applied.iter().map(|migration| migration.version).collect();
     let known = migrator.iter().map(|migration| (migration.version, migration.description.as_ref()));
-    Ok(MigrationReport::new(&before, known))
+    let report = MigrationReport::new(&before, known);
+    if report.is_newer()? {
+        report.allow(oldest_known(connection).await?)?;
+        let MigrationReport { version, newest_known, .. } = report;
+        info!(version, newest_known, "the warehouse is newer than this program, which can work with it");
+    }
+    // Of the migrations that it knows it still checks that nobody has changed them.
+    migrator.set_ignore_missing(true);
+    migrator.run(connection).await.map_err(migration_failed)?;
+    Ok(report)
+}
+
+/// The oldest migration that a program must know to work with this schema.
+async fn oldest_known(connection: &mut PgConnection) -> Result<i64> {
+    sqlx::query_scalar!("SELECT oldest_known FROM schema_compatibility")
+        .fetch_one(connection)
+        .await
+        .map_err(failed)
 }
 
 fn migration_failed(error: MigrateError) -> Error {
     match error {
         MigrateError::Execute(error) => failed(error),
-        MigrateError::VersionMissing(version) => Error::Precondition(format!(
-            "the warehouse has migration {version}, which this program does not know: use a newer version"
-        )),
         other => Error::Internal(Box::new(other)),
     }
 }

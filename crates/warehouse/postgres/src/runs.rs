@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{
-    Counters, DateWindow, RunState, StageState,
-    run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
-    trend::StageExecution,
-};
+use domain::{Counters, DateWindow, RunState, StageState, trend::StageExecution};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
@@ -21,7 +17,7 @@ use crate::{
     database::{counted, failed, storable, stored},
     fence,
     locks::Lock,
-    publish,
+    retry,
     rows::corrupt,
     run_choice::{Choice, active_run_over, choose_window},
     run_rows::{self, find, load, load_locked},
@@ -267,10 +263,9 @@ impl RunStore for PostgresWarehouse {
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
-        // Once they are published the candidates are gone, and nobody waits for them.
-        let keep_build = has_succeeded(&run, STAGE_VALIDATE)
-            || publish::has_current_build(&mut transaction, run_id).await?;
-        sqlx::query_file!("sql/runs/reopen_stages.sql", run_id, STAGE_BUILD_FACT, keep_build)
+        let lost: Vec<String> =
+            retry::lost_stages(&mut transaction, &run).await?.into_iter().map(str::to_owned).collect();
+        sqlx::query_file!("sql/runs/reopen_stages.sql", run_id, &lost)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
@@ -278,10 +273,6 @@ impl RunStore for PostgresWarehouse {
         transaction.commit().await.map_err(failed)?;
         Ok(run)
     }
-}
-
-fn has_succeeded(run: &Run, stage: &str) -> bool {
-    run.stages.iter().any(|found| found.stage == stage && found.state == StageState::Succeeded)
 }
 
 async fn acquire_candidate(

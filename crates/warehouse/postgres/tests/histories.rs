@@ -13,6 +13,9 @@ const HISTORIES: u32 = 200;
 /// Histories that end in a preview: each takes several times as long.
 const PREVIEWS: u32 = 40;
 
+/// Histories of several months: each takes several times as long.
+const LONG_HISTORIES: u32 = 30;
+
 /// Fewer: every file is loaded over a connection of its own.
 const EVENT_HISTORIES: u32 = 60;
 
@@ -33,4 +36,9 @@ fn any_preview_tells_what_the_backfill_then_does() {
 #[test]
 fn any_history_of_event_files_leaves_what_the_definition_calls_for() {
     history::events::hold(histories().unwrap_or(EVENT_HISTORIES), migrated::open);
+}
+
+#[test]
+fn any_history_of_which_days_are_forgotten_goes_on_as_the_definition_calls_for() {
+    history::retention::hold(histories().unwrap_or(LONG_HISTORIES), migrated::open);
 }

@@ -209,10 +209,13 @@ async fn apply(
         extend_unchanged(connection, day, previous, next).await?;
     }
     write_versions(connection, day, previous, next).await?;
-    sqlx::query!("INSERT OR IGNORE INTO known_companies SELECT company_id FROM crm_changes WHERE is_present")
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query!(
+        "INSERT OR IGNORE INTO known_companies (company_id)
+         SELECT company_id FROM crm_changes WHERE is_present"
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
     sqlx::query_file!("sql/crm/mark_dirty.sql", day, is_first)
         .execute(&mut *connection)
         .await

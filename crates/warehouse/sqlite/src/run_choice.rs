@@ -68,17 +68,10 @@ async fn run_over(
         return Ok(active);
     }
     let (start, end) = (window.start(), window.end());
-    let id = sqlx::query_scalar!(
-        "SELECT run_id FROM pipeline_runs
-         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3 AND state = 'SUCCEEDED'
-         ORDER BY run_id DESC LIMIT 1",
-        new.pipeline,
-        start,
-        end
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
+    let id = sqlx::query_file_scalar!("sql/runs/succeeded_over.sql", new.pipeline, start, end)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
     find_by(connection, id).await
 }
 

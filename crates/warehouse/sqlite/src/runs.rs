@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{
-    Counters, DateWindow, RunState, StageState,
-    run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
-    trend::StageExecution,
-};
+use domain::{Counters, DateWindow, RunState, StageState, trend::StageExecution};
+use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
@@ -19,7 +16,7 @@ use warehouse_core::{
 use crate::{
     SqliteWarehouse, alerts,
     database::{counted, failed, stored},
-    fence, publish,
+    fence, retry,
     rows::corrupt,
     run_choice::{Choice, active_run_over, choose_window},
     run_rows::{self, find, load, parse_id},
@@ -259,15 +256,12 @@ impl RunStore for SqliteWarehouse {
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
-        // Once they are published the candidates are gone, and nobody waits for them.
-        let keep_build =
-            has_succeeded(&run, STAGE_VALIDATE) || publish::has_current_build(&mut transaction, &id).await?;
+        let lost = json!(retry::lost_stages(&mut transaction, &run).await?).to_string();
         sqlx::query!(
             "UPDATE pipeline_run_stages SET state = 'PENDING', failures = 0, ended_at = NULL
-             WHERE run_id = ?1 AND (state <> 'SUCCEEDED' OR (stage = ?2 AND NOT ?3))",
+             WHERE run_id = ?1 AND (state <> 'SUCCEEDED' OR stage IN (SELECT value FROM json_each(?2)))",
             id,
-            STAGE_BUILD_FACT,
-            keep_build
+            lost
         )
         .execute(&mut *transaction)
         .await
@@ -276,10 +270,6 @@ impl RunStore for SqliteWarehouse {
         transaction.commit().await.map_err(failed)?;
         Ok(run)
     }
-}
-
-fn has_succeeded(run: &Run, stage: &str) -> bool {
-    run.stages.iter().any(|found| found.stage == stage && found.state == StageState::Succeeded)
 }
 
 async fn acquire_candidate(

@@ -138,7 +138,8 @@ async fn apply_changes(
         .map_err(failed)?;
     if changed > 0 {
         sqlx::query!(
-            "INSERT OR IGNORE INTO known_companies SELECT company_id FROM usage_changes WHERE is_present"
+            "INSERT OR IGNORE INTO known_companies (company_id)
+             SELECT company_id FROM usage_changes WHERE is_present"
         )
         .execute(&mut *connection)
         .await

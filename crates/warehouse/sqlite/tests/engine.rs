@@ -33,22 +33,6 @@ async fn days_published_before_there_were_checksums_get_theirs() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
-    let known = SqliteWarehouse::migrate(&url).await.unwrap().version;
-    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
-    file.execute("UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)")
-        .await
-        .unwrap();
-    let error = SqliteWarehouse::open(&url).await.unwrap_err().to_string();
-    assert!(error.contains("migration 9999, which this program does not know"), "{error}");
-    let applied: Vec<i64> =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut file).await.unwrap();
-    assert!(!applied.contains(&known), "nothing was applied: {applied:?}");
-}
-
-#[tokio::test]
 async fn an_export_is_recorded_with_its_copy() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());

@@ -12,6 +12,9 @@ use warehouse_sqlite::SqliteWarehouse;
 /// Histories in a normal run; `HISTORIES=5000 cargo test ...` soaks.
 const HISTORIES: u32 = 200;
 
+/// Histories of several months: each takes several times as long.
+const LONG_HISTORIES: u32 = 60;
+
 async fn open() -> (tempfile::TempDir, SharedWarehouse) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
@@ -19,21 +22,26 @@ async fn open() -> (tempfile::TempDir, SharedWarehouse) {
     (folder, Arc::new(warehouse))
 }
 
-fn histories() -> u32 {
-    env::var("HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES)
+fn histories(usual: u32) -> u32 {
+    env::var("HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 #[test]
 fn any_history_publishes_what_the_definition_calls_for() {
-    history::hold(histories(), open);
+    history::hold(histories(HISTORIES), open);
 }
 
 #[test]
 fn any_preview_tells_what_the_backfill_then_does() {
-    history::preview::hold(histories(), open);
+    history::preview::hold(histories(HISTORIES), open);
 }
 
 #[test]
 fn any_history_of_event_files_leaves_what_the_definition_calls_for() {
-    history::events::hold(histories(), open);
+    history::events::hold(histories(HISTORIES), open);
+}
+
+#[test]
+fn any_history_of_which_days_are_forgotten_goes_on_as_the_definition_calls_for() {
+    history::retention::hold(histories(LONG_HISTORIES), open);
 }

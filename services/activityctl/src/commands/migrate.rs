@@ -10,7 +10,7 @@ const EXAMPLES: &str = "\
 Migrations only ever add to the schema, and each is applied once: run it as often as you
 like, also from several processes at the same time. Services do the same when they start;
 running it beforehand keeps that from them, and lets them do without the right to change
-the schema.
+the schema. A schema that a newer version has migrated is left as it is.
 
 Examples:
   activityctl migrate --warehouse-url postgres://owner:password@db:5432/activity
@@ -54,6 +54,12 @@ fn tell(report: &MigrationReport, output: &mut Output) -> Result<(), Error> {
     if report.applied.is_empty() {
         output.line("nothing to apply")?;
     }
+    for migration in &report.unknown {
+        output.line(format_args!(
+            "found {migration:04}, which this program does not know (none after {:04}) but can work with",
+            report.newest_known
+        ))?;
+    }
     output.line(format_args!("schema version now: {}", report.version))
 }
 
@@ -82,6 +88,26 @@ mod tests {
             format!("schema version before: {version}\nnothing to apply\nschema version now: {version}\n")
         );
         assert!(first.ends_with(&format!("schema version now: {version}\n")), "{first}");
+    }
+
+    #[test]
+    fn a_newer_schema_is_told_migration_by_migration() {
+        let report = MigrationReport {
+            version_before: Some(7),
+            version: 7,
+            newest_known: 5,
+            applied: vec![],
+            unknown: vec![6, 7],
+        };
+        let captured = Captured::default();
+        tell(&report, &mut captured.output()).unwrap();
+        assert_eq!(
+            captured.text(),
+            "schema version before: 7\nnothing to apply\n\
+             found 0006, which this program does not know (none after 0005) but can work with\n\
+             found 0007, which this program does not know (none after 0005) but can work with\n\
+             schema version now: 7\n"
+        );
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ pub mod backfill_preview;
 pub mod cancel;
 pub mod churn;
 pub mod freshness;
+pub mod maintain;
 pub mod migrate;
 pub mod retry;
 pub mod runs;

@@ -18,5 +18,6 @@ mod run_trees;
 mod schedule;
 mod standalone;
 mod traces;
+mod upgrade;
 mod vectors;
 mod warehouse_commands;

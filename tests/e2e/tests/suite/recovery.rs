@@ -77,7 +77,7 @@ async fn killed_in(layout: Layout, service: &'static str, stage_name: &str) -> R
         let run = suite.trigger(history.all, false).await?.run.context("no run")?;
         suite.watch_until(&run.run_id, |run| has_begun(run, stage_name)).await?;
         suite.process(service)?.kill().await?;
-        let interrupted = stored_state(&suite, &run.run_id, stage_name).await? != "SUCCEEDED";
+        let interrupted = suite.database().await?.stage_state(&run.run_id, stage_name).await? != "SUCCEEDED";
         suite.restart(service).await?;
         suite.watch_until(&run.run_id, |run| run.state() == RunState::Succeeded).await?;
         suite.fact(history.all).await?.must_equal(&history.expected().await?)?;
@@ -86,15 +86,6 @@ async fn killed_in(layout: Layout, service: &'static str, stage_name: &str) -> R
         }
     }
     bail!("{stage_name} was always over before {service} was killed")
-}
-
-/// The state of a stage in the warehouse, whoever may be alive to tell.
-async fn stored_state(suite: &Suite, run_id: &str, stage: &str) -> Result<String> {
-    Ok(sqlx::query_scalar("SELECT state FROM pipeline_run_stages WHERE run_id = ? AND stage = ?")
-        .bind(run_id)
-        .bind(stage)
-        .fetch_one(&suite.warehouse().await?)
-        .await?)
 }
 
 #[tokio::test]

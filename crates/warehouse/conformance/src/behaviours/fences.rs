@@ -14,8 +14,8 @@ use warehouse_core::{Error, Fence, Result, SharedWarehouse, SnapshotLimits, Wind
 use crate::{
     observed::observe,
     scene::{
-        HeldRun, TTL, alert, at, company, day, days, export, failure, has_crm_export, hold_run, new_run,
-        publish_run, published, rejected, stage_states, take_up, usage_day,
+        HeldRun, TTL, alert, all_days, at, company, day, days, export, failure, has_crm_export, hold_run,
+        new_run, publish_run, published, rejected, stage_states, take_up, usage_day,
     },
 };
 
@@ -77,7 +77,7 @@ async fn run_about_to_publish(warehouse: &SharedWarehouse) -> (HeldRun, Fence) {
         window(),
         at(1),
         &[(export(day(0), "1"), companies)],
-        &[(day(0), vec![("acme", 2, 8)])],
+        &all_days(window(), &[(day(0), vec![("acme", 2, 8)])]),
     )
     .await;
     let run = hold_run(warehouse, window(), at(2)).await;

@@ -11,8 +11,8 @@ use warehouse_core::{Error, Fence, Freshness, PublishOutcome, SharedWarehouse};
 use crate::{
     observed::{interrupted_after, observe},
     scene::{
-        HOLDER, HeldRun, TTL, at, company, day, days, export, hold_run, hold_run_of, publish_run, published,
-        stage_states, take_up,
+        HOLDER, HeldRun, TTL, all_days, at, company, day, days, export, hold_run, hold_run_of, publish_run,
+        published, stage_states, take_up,
     },
 };
 
@@ -24,6 +24,7 @@ fn week() -> DateWindow {
 async fn publish_week(warehouse: &SharedWarehouse) {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     let usage = [(day(0), vec![("acme", 1, 1), ("bolt", 1, 1)])];
+    let usage = all_days(week(), &usage);
     publish_run(warehouse, week(), at(1), &[(export(day(0), "1"), companies)], &usage).await;
 }
 

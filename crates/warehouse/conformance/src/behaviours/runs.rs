@@ -14,7 +14,8 @@ use warehouse_core::{Error, LeaseState, Run, RunCursor, SharedWarehouse, WindowC
 use crate::{
     observed::observe,
     scene::{
-        HeldRun, TTL, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states, take_up,
+        HeldRun, TTL, all_days, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states,
+        take_up,
     },
 };
 
@@ -221,7 +222,7 @@ pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let active = warehouse.retry_run(run.run.run_id, None).await;
     assert!(matches!(active, Err(Error::Precondition(_))), "{active:?}");
-    run.ingest(&[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    run.ingest(&[], &all_days(days(0, 0), &[(day(0), vec![("acme", 1, 1)])])).await;
     run.build().await;
     run.fail_at(STAGE_VALIDATE).await;
     let failed = run.reload().await;

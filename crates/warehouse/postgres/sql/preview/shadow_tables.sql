@@ -4,4 +4,4 @@ CREATE TEMPORARY TABLE known_companies (LIKE known_companies INCLUDING ALL);
 CREATE TEMPORARY TABLE dirty_company_days (LIKE dirty_company_days INCLUDING ALL);
 CREATE TEMPORARY TABLE fact_build_days (LIKE fact_build_days INCLUDING ALL);
 -- Empty again after every chunk.
-CREATE TEMPORARY TABLE fact_candidates (LIKE fact_candidates) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE fact_candidates (LIKE fact_candidates INCLUDING DEFAULTS) ON COMMIT DELETE ROWS;

@@ -1,5 +1,10 @@
--- The newest run of pipeline $1 over exactly $2..$3 that succeeded.
+-- The newest run of pipeline $1 over exactly $2..$3 that succeeded, unless days of
+-- it have been forgotten since: as far as any day is published, they are then not.
 SELECT run_id FROM pipeline_runs
 WHERE pipeline = $1 AND window_start = $2 AND window_end = $3 AND state = 'SUCCEEDED'
+  AND (
+    (SELECT COUNT(*) FROM published_days WHERE activity_date BETWEEN $2 AND $3) = $3::DATE - $2::DATE + 1
+    OR NOT EXISTS (SELECT 1 FROM published_days)
+  )
 ORDER BY run_id DESC
 LIMIT 1

@@ -1,0 +1,136 @@
+//! Removing files, and what writes that were killed have left.
+//!
+//! On a local folder such a write leaves its temporary, `name#1`, which is no file
+//! to anybody who lists. In Azure it leaves blocks that were never committed; those
+//! vanish by themselves after a week.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use object_store::ObjectStoreExt;
+
+use crate::{Error, FileInfo, Storage, operation::Operation, storage::parse_path};
+
+/// What is left of a write that did not come to its end, or is still under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Temporary {
+    /// The path of the file that it was to become.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last written to.
+    pub modified: DateTime<Utc>,
+    location: PathBuf,
+}
+
+impl Storage {
+    /// Removes a file that was looked up before, and returns whether it was there
+    /// to be removed: one that was replaced since stays.
+    ///
+    /// No store that we know removes on a condition, so it is looked at again
+    /// right before. Whoever replaces it in the moment between the two finds it
+    /// gone, as [`Error::Changed`], and has to write it again.
+    ///
+    /// # Errors
+    /// If the store cannot be asked, or does not remove it.
+    pub async fn remove(&self, file: &FileInfo) -> Result<bool, Error> {
+        let operation = Operation::begin("delete", self.root(), Some(&file.path));
+        let removed = async {
+            if self.look_up(&file.path).await?.as_ref().is_none_or(|now| now.etag != file.etag) {
+                return Ok(false);
+            }
+            match self.store().delete(&parse_path(&file.path)?).await {
+                Ok(()) => Ok(true),
+                Err(object_store::Error::NotFound { .. }) => Ok(false),
+                Err(error) => Err(self.error(&file.path, error)),
+            }
+        };
+        operation.observe(removed).await
+    }
+
+    /// Temporaries below a folder, by the path of what they were to become. None in
+    /// a store that tidies up by itself.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub async fn temporaries(&self, folder: &str) -> Result<Vec<Temporary>, Error> {
+        let Some(root) = self.folder().map(Path::to_owned) else { return Ok(vec![]) };
+        let below = root.join(parse_path(folder.trim_end_matches('/'))?.as_ref());
+        let found = blocking(move || {
+            let mut found = Vec::new();
+            collect(&root, &below, &mut found)?;
+            Ok(found)
+        });
+        let mut found = found.await.map_err(|error| self.file_error(folder, error))?;
+        found.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        Ok(found)
+    }
+
+    /// Removes a temporary, and returns whether it was there to be removed: one that
+    /// was written to since stays.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub async fn remove_temporary(&self, temporary: &Temporary) -> Result<bool, Error> {
+        let known = temporary.clone();
+        let removed = blocking(move || {
+            let now = fs::metadata(&known.location)?;
+            let modified: DateTime<Utc> = now.modified()?.into();
+            let is_known = (now.len(), modified) == (known.size, known.modified);
+            if is_known {
+                fs::remove_file(&known.location)?;
+            }
+            Ok(is_known)
+        });
+        match removed.await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed.map_err(|error| self.file_error(&temporary.path, error)),
+        }
+    }
+
+    fn file_error(&self, path: &str, error: io::Error) -> Error {
+        self.error(path, object_store::Error::Generic { store: "folder", source: error.into() })
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut Vec<Temporary>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (location, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() {
+            collect(root, &location, found)?;
+        } else if kind.is_file()
+            && let Some(path) = intended(root, &location)
+        {
+            // Whoever wrote it may just have finished.
+            match entry.metadata() {
+                Ok(meta) => {
+                    let modified = meta.modified()?.into();
+                    found.push(Temporary { path, size: meta.len(), modified, location });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The path of the file that a temporary was to become; `None` if it is none. Ours
+/// are told from others by the number that `object_store` appends.
+fn intended(root: &Path, location: &Path) -> Option<String> {
+    let (path, number) = location.strip_prefix(root).ok()?.to_str()?.rsplit_once('#')?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| path.to_owned())
+}

@@ -1,0 +1,64 @@
+//! Tells the crate which commit it is built from, for `--version`.
+//!
+//! `COMMIT` says it where there is no repository, as in an image build. Without,
+//! an optimised build asks git. A debug build does not: its tree is rarely the
+//! commit's, and it would compile every service anew after each commit.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// As many digits as tell commits of a large repository apart.
+const DIGITS: usize = 12;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=COMMIT");
+    let given = env::var("COMMIT").ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let is_debug = env::var("PROFILE").is_ok_and(|profile| profile == "debug");
+    let commit = match given {
+        Some(commit) => commit.chars().take(DIGITS).collect(),
+        None if is_debug => "development build".to_owned(),
+        None => checked_out().unwrap_or_else(|| "unknown commit".to_owned()),
+    };
+    println!("cargo:rustc-env=COMPANY_ACTIVITY_COMMIT={commit}");
+}
+
+/// The commit that is checked out, if this is the repository's own work tree: sources
+/// that were unpacked inside of some other repository are not at that one's commit.
+fn checked_out() -> Option<String> {
+    if git(&["rev-parse", "--show-prefix"])? != "crates/runtime/" {
+        return None;
+    }
+    let head = git(&["rev-parse", &format!("--short={DIGITS}"), "HEAD"])?;
+    rerun_when_head_moves();
+    Some(head)
+}
+
+/// A move of HEAD is written to its log. Where no log is kept, it shows in HEAD
+/// itself, in the branch's file, or in the file of packed branches.
+fn rerun_when_head_moves() {
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]).unwrap_or_default();
+    let names = ["HEAD", "logs/HEAD", "packed-refs", &branch];
+    let files = names.into_iter().filter(|name| !name.is_empty()).filter_map(git_file);
+    // A file that is not there would make every build run this script again.
+    for file in files.filter(|file| fs::exists(file).unwrap_or_default()) {
+        println!("cargo:rerun-if-changed={}", file.display());
+    }
+}
+
+fn git_file(name: &str) -> Option<PathBuf> {
+    git(&["rev-parse", "--git-path", name]).map(|path| manifest_folder().join(path))
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).current_dir(manifest_folder()).output().ok()?;
+    let text = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;
+    Some(text.trim().to_owned())
+}
+
+fn manifest_folder() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| Path::new(".").to_owned(), PathBuf::from)
+}

@@ -1,0 +1,158 @@
+//! What a program makes of a schema that other versions have migrated.
+
+use std::future::Future;
+
+use futures::future;
+use warehouse_core::{Error, MigrationReport, Result, SharedWarehouse};
+
+use crate::scene::{at, company, day, days, export, publish_run, published};
+
+/// An empty database of an engine, to be changed behind the engine's back.
+pub trait Database {
+    /// Opens it as a service does when it starts.
+    fn open(&self) -> impl Future<Output = Result<SharedWarehouse>>;
+
+    /// Brings its schema up to date.
+    fn migrate(&self) -> impl Future<Output = Result<MigrationReport>>;
+
+    /// Executes statements that every engine understands.
+    fn execute(&self, statements: &'static str) -> impl Future<Output = ()>;
+}
+
+/// The version of [`NEXT_MIGRATION`].
+const NEXT: i64 = 9_999;
+
+/// What a later version may do to the schema without raising the mark: it adds.
+const NEXT_MIGRATION: &str = r"
+    ALTER TABLE pipeline_runs ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE pipeline_run_stages ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE alert_outbox ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE alert_deliveries ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE quarantine ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE crm_exports ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE crm_snapshots ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE crm_company_versions ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE usage_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE stg_product_usage ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE known_companies ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE dirty_company_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE warehouse_versions ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_build ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_build_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_candidates ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_company_activity ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE published_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE event_files ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE agg_company_daily_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE schema_compatibility ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE next_version (company_id TEXT NOT NULL PRIMARY KEY);
+    CREATE INDEX next_version_runs ON pipeline_runs (next_version);
+    INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+    VALUES (9999, 'of the next version', TRUE, '\x00', 0);";
+
+/// The highest mark that the next version may leave if this one is to work with it.
+const HIGHEST_MARK: &str = "
+    UPDATE schema_compatibility
+    SET oldest_known = (SELECT MAX(version) FROM _sqlx_migrations WHERE version < 9999)";
+
+/// The mark of a version that took away what this one needs.
+const TOO_HIGH_A_MARK: &str = "
+    UPDATE schema_compatibility
+    SET oldest_known = (SELECT MAX(version) + 1 FROM _sqlx_migrations WHERE version < 9999)";
+
+/// A warehouse to whose schema the next version has added.
+pub async fn added_to(database: &impl Database) -> SharedWarehouse {
+    database.migrate().await.unwrap();
+    database.execute(NEXT_MIGRATION).await;
+    database.open().await.unwrap()
+}
+
+/// Publishes a day on which one company has that many events.
+async fn publish(warehouse: &SharedWarehouse, offset: i64, events: i64) {
+    let export = (export(day(offset), "1"), vec![company("acme", "Acme")]);
+    let usage = [(day(offset), vec![("acme", 1, events)])];
+    publish_run(warehouse, days(offset, offset), at(offset), &[export], &usage).await;
+}
+
+/// A program that runs already goes on over a migration of the next version, and
+/// one of the same version starts behind it.
+pub async fn a_schema_that_the_next_version_added_to_is_worked_with(database: impl Database) {
+    let running = database.open().await.unwrap();
+    publish(&running, 0, 10).await;
+    database.execute(NEXT_MIGRATION).await;
+    database.execute(HIGHEST_MARK).await;
+    publish(&running, 1, 11).await;
+    let started = database.open().await.unwrap();
+    publish(&started, 2, 12).await;
+    let rows = published(&running, days(0, 2)).await;
+    assert_eq!(rows.iter().map(|row| row.events).collect::<Vec<_>>(), [10, 11, 12]);
+    assert_eq!(published(&started, days(0, 2)).await, rows);
+}
+
+/// Migrating a newer schema applies nothing and tells what is unknown.
+pub async fn a_newer_schema_is_told_and_left_alone(database: impl Database) {
+    let known = database.migrate().await.unwrap().version;
+    database.execute(NEXT_MIGRATION).await;
+    let expected = MigrationReport {
+        version_before: Some(NEXT),
+        version: NEXT,
+        newest_known: known,
+        applied: vec![],
+        unknown: vec![NEXT],
+    };
+    for _ in 0..2 {
+        assert_eq!(database.migrate().await.unwrap(), expected);
+    }
+}
+
+/// Any number of programs may start while the next version migrates: each finds
+/// the schema before or after.
+pub async fn programs_start_while_the_next_version_migrates(database: impl Database) {
+    database.migrate().await.unwrap();
+    let starting = future::join_all((0..4).map(|_| database.open()));
+    let (opened, ()) = future::join(starting, database.execute(NEXT_MIGRATION)).await;
+    for warehouse in opened {
+        publish(&warehouse.unwrap(), 0, 10).await;
+    }
+    assert_eq!(database.migrate().await.unwrap().unknown, [NEXT]);
+}
+
+/// A program that the mark excludes does not start, and changes nothing.
+pub async fn a_schema_that_took_something_away_is_refused(database: impl Database) {
+    let known = database.migrate().await.unwrap().version;
+    database.execute(NEXT_MIGRATION).await;
+    database.execute(TOO_HIGH_A_MARK).await;
+    let refusal = database.open().await.err().unwrap();
+    assert!(matches!(refusal, Error::Precondition(_)), "{refusal:?}");
+    let expected = format!(
+        "the warehouse is at migration {NEXT} and takes programs that know migration {}; this one knows none \
+         after {known}: use a newer version",
+        known + 1
+    );
+    assert_eq!(refusal.to_string(), expected);
+    assert_eq!(database.migrate().await.unwrap_err().to_string(), expected);
+    database.execute(HIGHEST_MARK).await;
+    assert_eq!(database.migrate().await.unwrap().unknown, [NEXT]);
+}
+
+/// A schema that went another way is not mixed with this program's.
+pub async fn a_schema_of_another_line_is_refused(database: impl Database) {
+    database.migrate().await.unwrap();
+    database.execute("DELETE FROM _sqlx_migrations WHERE version = 4").await;
+    database.execute(NEXT_MIGRATION).await;
+    for _ in 0..2 {
+        let refusal = database.open().await.err().unwrap().to_string();
+        assert!(refusal.contains("has migration 9999, which this program does not know"), "{refusal}");
+        assert!(refusal.contains("lacks 0004_crm_archive"), "{refusal}");
+    }
+}
+
+/// A newer schema is no excuse for known migrations that somebody changed.
+pub async fn a_known_migration_that_was_changed_is_refused_on_a_newer_schema(database: impl Database) {
+    database.migrate().await.unwrap();
+    database.execute(NEXT_MIGRATION).await;
+    database.execute(r"UPDATE _sqlx_migrations SET checksum = '\x00' WHERE version = 2").await;
+    let refusal = database.open().await.err().unwrap().to_string();
+    assert!(refusal.contains("migration 2 was previously applied but has been modified"), "{refusal}");
+}

@@ -1,0 +1,189 @@
+//! Letting go of what is old: published days, abandoned candidates, and the
+//! question which landed files are still needed.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use domain::{DateWindow, usage::CHURN_DAYS};
+use uuid::Uuid;
+
+use crate::{Error, Result};
+
+/// Where history begins once older days are forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryStart {
+    fact: NaiveDate,
+    usage: NaiveDate,
+}
+
+impl HistoryStart {
+    /// Published days and events are kept from `first_kept` on, a month's first
+    /// day: what is stored by the month goes by the month.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] for any other day of a month.
+    pub fn new(first_kept: NaiveDate) -> Result<Self> {
+        let read_from = first_kept.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
+        match read_from.with_day(1) {
+            Some(usage) if first_kept.day() == 1 => Ok(Self { fact: first_kept, usage }),
+            _ => Err(Error::Precondition(format!(
+                "{first_kept} is not the first day of a month: whole months are forgotten; name the first day \
+                 to keep"
+            ))),
+        }
+    }
+
+    /// The first published day to keep, and the first day of events.
+    #[must_use]
+    pub const fn fact(self) -> NaiveDate {
+        self.fact
+    }
+
+    /// The first day of staged usage to keep: the first of the month that the
+    /// first kept fact reads, so that every kept day can be computed again.
+    #[must_use]
+    pub const fn usage(self) -> NaiveDate {
+        self.usage
+    }
+}
+
+/// What forgets with old days, or would.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ForgottenDays {
+    /// Published days.
+    pub days: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Days of staged usage.
+    pub usage_days: u64,
+    /// Their records.
+    pub usage_records: u64,
+    /// Single events.
+    pub events: u64,
+    /// Monthly partitions, of an engine that has some.
+    pub partitions: u64,
+}
+
+/// What stands in the way of forgetting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Obstacles {
+    /// A run that is queued or running, with days that would be forgotten.
+    pub active_run: Option<(Uuid, DateWindow)>,
+    /// The run whose candidates, ready to be published, have such days.
+    pub built_by: Option<Uuid>,
+    /// Whether older days are published, but not the first one to keep.
+    pub leaves_gap: bool,
+}
+
+impl Obstacles {
+    /// # Errors
+    /// [`Error::Precondition`] that says what to do about the first of them.
+    pub fn check(&self, start: HistoryStart) -> Result<()> {
+        let first_kept = start.fact;
+        let problem = if let Some((run_id, window)) = self.active_run {
+            format!(
+                "days before {first_kept} cannot be forgotten while run {run_id} over {window} is active: wait \
+                 until it has ended, or cancel it, and try again"
+            )
+        } else if let Some(run_id) = self.built_by {
+            format!(
+                "days before {first_kept} cannot be forgotten while the candidates of run {run_id} have some of \
+                 them: let it publish them or retry it, or wait for the next run, and try again"
+            )
+        } else if self.leaves_gap {
+            // The schedule heals gaps after the oldest published day, and no others.
+            format!(
+                "days before {first_kept} cannot be forgotten while {first_kept} itself is not published: \
+                 nothing would fill that gap; trigger a run up to yesterday, and try again"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::Precondition(problem))
+    }
+}
+
+/// Candidates that nobody will publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AbandonedCandidates {
+    /// The run that built them.
+    pub run_id: Uuid,
+    /// How many rows they are.
+    pub rows: u64,
+}
+
+/// Lets go of what is old. Doing it again changes nothing; a dry run only tells.
+#[async_trait]
+pub trait Retention: Send + Sync {
+    /// Forgets, all at once, the published days before `start` with their ledger,
+    /// what is dirty of them, their events, and the usage that no kept day reads.
+    /// From then on it is as if they had never been published: a scheduled run
+    /// does not go back to them, and a run over them fetches and builds them as new.
+    /// The CRM's history and the runs stay.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] as long as there are [`Obstacles`];
+    /// [`Error::Unavailable`] if others use what would go for too long.
+    async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays>;
+
+    /// Discards the candidates of a run that ended before `ended_before`. A retry
+    /// of it builds them again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if others use them for too long.
+    async fn discard_abandoned_candidates(
+        &self,
+        ended_before: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<Option<AbandonedCandidates>>;
+
+    /// Those of `paths` that the newest load of a day of usage, or of a CRM
+    /// export, was read from.
+    async fn referenced_files(&self, paths: &[String]) -> Result<BTreeSet<String>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        domain::date_window::parse_day(text).unwrap()
+    }
+
+    #[test]
+    fn usage_is_kept_from_the_month_that_the_first_kept_day_reads() {
+        for (first_kept, usage) in
+            [("2026-01-01", "2025-12-01"), ("2026-03-01", "2026-02-01"), ("2026-12-01", "2026-11-01")]
+        {
+            let start = HistoryStart::new(day(first_kept)).unwrap();
+            assert_eq!((start.fact(), start.usage()), (day(first_kept), day(usage)));
+        }
+    }
+
+    #[test]
+    fn history_begins_with_a_month() {
+        let refused = HistoryStart::new(day("2026-01-02")).unwrap_err();
+        assert!(matches!(refused, Error::Precondition(_)), "{refused:?}");
+        assert!(refused.to_string().starts_with("2026-01-02 is not the first day of a month"), "{refused}");
+    }
+
+    #[test]
+    fn an_obstacle_is_told_with_what_to_do_about_it() {
+        let start = HistoryStart::new(day("2026-03-01")).unwrap();
+        let none = Obstacles { active_run: None, built_by: None, leaves_gap: false };
+        none.check(start).unwrap();
+        let window = DateWindow::parse("2026-02-20", "2026-03-02").unwrap();
+        for (obstacles, advice) in [
+            (
+                Obstacles { active_run: Some((Uuid::nil(), window)), ..none },
+                "2026-02-20..2026-03-02 is active: wait",
+            ),
+            (Obstacles { built_by: Some(Uuid::nil()), ..none }, "let it publish them or retry it"),
+            (Obstacles { leaves_gap: true, ..none }, "trigger a run up to yesterday"),
+        ] {
+            let refused = obstacles.check(start).unwrap_err().to_string();
+            assert!(refused.contains(advice), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Letting go of what is old.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::DateWindow;
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use warehouse_core::{AbandonedCandidates, Error, ForgottenDays, HistoryStart, Obstacles, Result, Retention};
+
+use crate::{
+    PostgresWarehouse,
+    database::{counted, failed},
+    locks::Lock,
+    publish,
+    rows::corrupt,
+};
+
+/// How long to wait for loads, builds and publishes. Nobody waits behind this
+/// but others of their kind.
+const PATIENCE_WITH_WRITERS: &str = "SET LOCAL lock_timeout = '30s'";
+
+/// How long to wait for readers: all later ones queue behind this. Longer than
+/// Postgres takes to end an autovacuum that is in the way (`deadlock_timeout`).
+const PATIENCE_WITH_READERS: &str = "SET LOCAL lock_timeout = '2s'";
+
+#[async_trait]
+impl Retention for PostgresWarehouse {
+    async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays> {
+        let mut transaction = self.begin_read().await?;
+        let (forgotten, _) = look(&mut transaction, start).await?;
+        if forgotten == ForgottenDays::default() {
+            return Ok(forgotten);
+        }
+        obstacles(&mut transaction, start).await?.check(start)?;
+        drop(transaction);
+        if dry_run {
+            return Ok(forgotten);
+        }
+        let mut transaction = self.begin_write().await?;
+        let forgotten = forget(&mut transaction, start).await.map_err(told_if_busy)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(forgotten)
+    }
+
+    async fn discard_abandoned_candidates(
+        &self,
+        ended_before: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<Option<AbandonedCandidates>> {
+        let mut transaction = self.begin_write().await?;
+        let discarded = discard(&mut transaction, ended_before, dry_run).await.map_err(told_if_busy)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(discarded)
+    }
+
+    async fn referenced_files(&self, paths: &[String]) -> Result<BTreeSet<String>> {
+        let found = sqlx::query_file_scalar!("sql/retention/referenced_files.sql", paths)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(found.into_iter().collect())
+    }
+}
+
+/// A partition that goes, as it is written in a statement.
+struct OldPartition {
+    parent: String,
+    partition: String,
+}
+
+/// What would go.
+async fn look(
+    connection: &mut PgConnection,
+    start: HistoryStart,
+) -> Result<(ForgottenDays, Vec<OldPartition>)> {
+    let partitions =
+        sqlx::query_file_as!(OldPartition, "sql/retention/old_partitions.sql", start.fact(), start.usage())
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(failed)?;
+    let counts = sqlx::query_file!("sql/retention/forgotten.sql", start.fact(), start.usage())
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    let forgotten = ForgottenDays {
+        days: counted(counts.days),
+        rows: counted(counts.rows),
+        usage_days: counted(counts.usage_days),
+        usage_records: counted(counts.usage_records),
+        events: counted(counts.events),
+        partitions: partitions.len() as u64,
+    };
+    Ok((forgotten, partitions))
+}
+
+async fn obstacles(connection: &mut PgConnection, start: HistoryStart) -> Result<Obstacles> {
+    let found = sqlx::query_file!("sql/retention/obstacles.sql", start.fact())
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    let active_run = match (found.active_run, found.active_from, found.active_to) {
+        (Some(run_id), Some(from), Some(to)) => Some((run_id, DateWindow::new(from, to).map_err(corrupt)?)),
+        _ => None,
+    };
+    Ok(Obstacles { active_run, built_by: found.built_by, leaves_gap: found.leaves_gap })
+}
+
+/// Forgets within the caller's transaction. Locks what the work of others rests
+/// on, last of all what many wait for.
+async fn forget(connection: &mut PgConnection, start: HistoryStart) -> Result<ForgottenDays> {
+    connection.execute(PATIENCE_WITH_WRITERS).await.map_err(failed)?;
+    for lock in [Lock::Usage, Lock::Events, Lock::Candidates] {
+        lock.take(connection).await?;
+    }
+    publish::lock_versions(connection).await?;
+    let (forgotten, partitions) = look(connection, start).await?;
+    connection.execute(PATIENCE_WITH_READERS).await.map_err(failed)?;
+    // No run comes to life that counts on days which are about to go.
+    connection.execute("LOCK TABLE pipeline_runs IN SHARE MODE").await.map_err(failed)?;
+    obstacles(connection, start).await?.check(start)?;
+    drop_partitions(connection, partitions).await?;
+    forget_ledgers(connection, start).await?;
+    Ok(forgotten)
+}
+
+async fn drop_partitions(connection: &mut PgConnection, partitions: Vec<OldPartition>) -> Result<()> {
+    if partitions.is_empty() {
+        return Ok(());
+    }
+    let parents: BTreeSet<String> = partitions.iter().map(|old| format!("ONLY {}", old.parent)).collect();
+    let parents: Vec<String> = parents.into_iter().collect();
+    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", parents.join(", "));
+    let partitions: Vec<String> = partitions.into_iter().map(|old| old.partition).collect();
+    let dropped = format!("DROP TABLE {}", partitions.join(", "));
+    for statement in [lock, dropped] {
+        // Names of our tables, and of partitions that the database has quoted.
+        connection.execute(AssertSqlSafe(statement)).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn forget_ledgers(connection: &mut PgConnection, start: HistoryStart) -> Result<()> {
+    sqlx::query!("DELETE FROM published_days WHERE activity_date < $1", start.fact())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query!("DELETE FROM usage_days WHERE date < $1", start.usage())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query!("DELETE FROM dirty_company_days WHERE last_day < $1", start.fact())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query_file!("sql/retention/clamp_dirty.sql", start.fact())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query_file!("sql/retention/keep_build.sql").execute(&mut *connection).await.map_err(failed)?;
+    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1")
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+async fn discard(
+    connection: &mut PgConnection,
+    ended_before: DateTime<Utc>,
+    dry_run: bool,
+) -> Result<Option<AbandonedCandidates>> {
+    connection.execute(PATIENCE_WITH_WRITERS).await.map_err(failed)?;
+    Lock::Candidates.take(connection).await?;
+    let abandoned = sqlx::query_file_scalar!("sql/retention/abandoned_run.sql", ended_before)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let Some(run_id) = abandoned else { return Ok(None) };
+    let rows = sqlx::query_scalar!(r#"SELECT COUNT(*) AS "rows!" FROM fact_candidates"#)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if !dry_run {
+        for statement in ["DELETE FROM fact_build", "TRUNCATE fact_build_days, fact_candidates"] {
+            sqlx::query(statement).execute(&mut *connection).await.map_err(failed)?;
+        }
+    }
+    Ok(Some(AbandonedCandidates { run_id, rows: counted(rows) }))
+}
+
+/// What a wait that was given up means to whoever asked.
+fn told_if_busy(error: Error) -> Error {
+    let Error::Unavailable(cause) = &error else { return error };
+    let database = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    match database.and_then(|error| error.code()).as_deref() {
+        // lock_not_available, deadlock_detected
+        Some("55P03" | "40P01") => Error::Unavailable(
+            "busy: a load, a publish or a reader holds what would be removed; nothing was changed, try again later"
+                .into(),
+        ),
+        _ => error,
+    }
+}

@@ -1,0 +1,34 @@
+//! What Postgres makes of databases that other versions have migrated.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use sqlx::{ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
+use warehouse_conformance::behaviours::migrations::Database;
+use warehouse_core::{MigrationReport, Result, SharedWarehouse};
+use warehouse_postgres::PostgresWarehouse;
+
+struct Empty(test_postgres::Database);
+
+impl Database for Empty {
+    async fn open(&self) -> Result<SharedWarehouse> {
+        Ok(Arc::new(PostgresWarehouse::open(&self.0.url()).await?))
+    }
+
+    async fn migrate(&self) -> Result<MigrationReport> {
+        PostgresWarehouse::migrate(&self.0.url()).await
+    }
+
+    async fn execute(&self, statements: &'static str) {
+        let mut connection = self.0.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+        connection.execute(statements).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+async fn create() -> Empty {
+    Empty(test_postgres::Database::create().await.unwrap())
+}
+
+warehouse_conformance::migrations!(create);

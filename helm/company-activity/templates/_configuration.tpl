@@ -1,0 +1,16 @@
+{{- define "company-activity.pipeline" -}}
+{{- if .Values.pipeline.definition -}}
+{{ .Values.pipeline.definition }}
+{{- else -}}
+{{ .Files.Get (printf "files/pipelines/%s.yaml" (ternary "with-events" "daily" .Values.events.enabled)) }}
+{{- end -}}
+{{- end -}}
+
+{{/* Bare `off` is false in the YAML that Helm reads, and a text in the YAML that the service reads. */}}
+{{- define "company-activity.audits" -}}
+{{- $audits := dict -}}
+{{- range $name, $setting := .Values.audits -}}
+{{- $audits = set $audits $name (ternary "off" $setting (kindIs "bool" $setting)) -}}
+{{- end -}}
+{{ toYaml $audits }}
+{{- end -}}

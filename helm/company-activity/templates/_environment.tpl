@@ -1,0 +1,136 @@
+{{/*
+The environment of a service: what all have, then its own. Every name is a flag that the binary's --help lists.
+Flags for TLS and tokens between services belong into the first of these, and their files into
+company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
+*/}}
+{{- define "company-activity.environment" -}}
+{{- $values := .root.Values -}}
+- { name: LISTEN, value: "0.0.0.0:50051" }
+- { name: ADMIN_LISTEN, value: "0.0.0.0:9464" }
+- { name: DRAIN_TIMEOUT, value: "{{ .settings.drainSeconds }}s" }
+- { name: LOG, value: {{ $values.observability.log | quote }} }
+- { name: LOG_FORMAT, value: json }
+{{- with $values.observability.otlpEndpoint }}
+- { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
+{{- end }}
+- { name: TRACE_QUERY_RATIO, value: {{ $values.observability.traceQueryRatio | quote }} }
+{{ include "company-activity.warehouseUrl" $values.warehouse }}
+{{- $own := printf "company-activity.environment.%s" .service }}
+{{- if has .service (list "coordinator" "ingest-crm" "ingest-api" "ingest-events" "transform" "notifier") }}
+{{ include $own .root }}
+{{- end }}
+{{- if has .service (list "ingest-crm" "ingest-api" "ingest-events") }}
+{{- include "company-activity.environment.azure" $values.storage.azure }}
+{{- end }}
+{{- range $name, $value := .settings.env }}
+- { name: {{ $name }}, value: {{ $value | quote }} }
+{{- end }}
+{{- end -}}
+
+{{- define "company-activity.warehouseUrl" -}}
+- name: WAREHOUSE_URL
+  valueFrom: { secretKeyRef: { name: {{ .existingSecret }}, key: {{ .key }} } }
+{{- end -}}
+
+{{- define "company-activity.environment.coordinator" -}}
+{{- $root := . -}}
+{{- $services := (include "company-activity.services" . | fromYaml).services -}}
+{{- $endpoints := list -}}
+{{- range without $services.coordinator.calls "notifier" -}}
+{{- $endpoints = append $endpoints (printf "%s=%s" . (include "company-activity.url" (dict "root" $root "service" .))) -}}
+{{- end -}}
+# Each pod holds its own leases.
+- { name: HOLDER, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+- { name: PIPELINE_FILE, value: /etc/company-activity/config/pipeline.yaml }
+- { name: LEASE_TTL, value: {{ .Values.pipeline.leaseTtl | quote }} }
+- { name: STAGE_ENDPOINT, value: {{ join "," $endpoints | quote }} }
+- { name: NOTIFIER_URL, value: {{ include "company-activity.url" (dict "root" . "service" "notifier") | quote }} }
+{{- with .Values.observability.traceUrl }}
+- { name: TRACE_URL, value: {{ . | quote }} }
+{{- end }}
+{{- end -}}
+
+{{- define "company-activity.environment.ingest-crm" -}}
+{{- with .Values.crm -}}
+- { name: CRM_URL, value: {{ .url | quote }} }
+- { name: CRM_ARCHIVE_URL, value: {{ .archiveUrl | quote }} }
+- { name: CRM_EFFECTIVE_OFFSET_DAYS, value: {{ .effectiveOffsetDays | int | quote }} }
+- { name: CRM_MAX_SHRINK_SHARE, value: {{ .maxShrinkShare | quote }} }
+{{- end }}
+{{- end -}}
+
+{{- define "company-activity.environment.ingest-api" -}}
+- { name: LANDING_URL, value: {{ .Values.landing.url | quote }} }
+{{- with .Values.productApi }}
+- { name: PRODUCT_API_URL, value: {{ .url | quote }} }
+{{- if .existingSecret }}
+- { name: PRODUCT_API_TOKEN_FILE, value: /etc/company-activity/secrets/product-api/token }
+{{- end }}
+- { name: PAGE_SIZE, value: {{ .pageSize | int | quote }} }
+- { name: PRODUCT_API_TIMEOUT, value: {{ .timeout | quote }} }
+- { name: PRODUCT_API_CONCURRENCY, value: {{ .concurrency | int | quote }} }
+- { name: REPOLL_DAYS, value: {{ .repollDays | int | quote }} }
+{{- end }}
+{{- end -}}
+
+{{- define "company-activity.environment.ingest-events" -}}
+- { name: EVENTS_URL, value: {{ .Values.events.url | quote }} }
+{{- end -}}
+
+{{- define "company-activity.environment.transform" -}}
+- { name: AUDIT_FILE, value: /etc/company-activity/config/audits.yaml }
+{{- end -}}
+
+{{- define "company-activity.environment.notifier" -}}
+{{- with .Values.alerts -}}
+- { name: NOTIFY_TIMEOUT, value: {{ .timeout | quote }} }
+- { name: NOTIFY_ATTEMPTS, value: {{ .attempts | int | quote }} }
+{{- if .slack.existingSecret }}
+- { name: SLACK_WEBHOOK_URL_FILE, value: /etc/company-activity/secrets/slack/url }
+{{- end }}
+{{- if .teams.existingSecret }}
+- { name: TEAMS_WEBHOOK_URL_FILE, value: /etc/company-activity/secrets/teams/url }
+{{- end }}
+{{- if .webhook.existingSecret }}
+- { name: WEBHOOK_URL_FILE, value: /etc/company-activity/secrets/webhook/url }
+{{- if .webhook.signingKeyKey }}
+- { name: WEBHOOK_SECRET_FILE, value: /etc/company-activity/secrets/webhook/signing-key }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What activityctl maintain reads: the warehouse, and where the ingests keep files of their own. */}}
+{{- define "company-activity.environment.maintenance" -}}
+{{ include "company-activity.warehouseUrl" .Values.warehouse }}
+- { name: LANDING_URL, value: {{ .Values.landing.url | quote }} }
+- { name: CRM_ARCHIVE_URL, value: {{ .Values.crm.archiveUrl | quote }} }
+{{- with .Values.maintenance }}
+- { name: KEEP_MONTHS, value: {{ .keepMonths | int | quote }} }
+- { name: KEEP_LANDED_MONTHS, value: {{ .keepLandedMonths | int | quote }} }
+- { name: LEFTOVERS_AFTER, value: {{ .leftoversAfter | quote }} }
+{{- end }}
+{{- include "company-activity.environment.azure" .Values.storage.azure }}
+{{- end -}}
+
+{{/* What crates/landing reads. A workload identity's variables come from its webhook, which the pod's label calls. */}}
+{{- define "company-activity.environment.azure" -}}
+{{- $secret := .existingSecret -}}
+{{- if $secret -}}
+{{- range $name, $key := dict
+  "AZURE_STORAGE_CONNECTION_STRING" .connectionStringKey
+  "AZURE_STORAGE_ACCOUNT_KEY" .accountKeyKey
+  "AZURE_STORAGE_SAS_TOKEN" .sasTokenKey -}}
+{{- if $key }}
+- name: {{ $name }}
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }} } }
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with .accountName }}
+- { name: AZURE_STORAGE_ACCOUNT_NAME, value: {{ . | quote }} }
+{{- end }}
+{{- with .endpoint }}
+- { name: AZURE_STORAGE_ENDPOINT, value: {{ . | quote }} }
+{{- end }}
+{{- end -}}

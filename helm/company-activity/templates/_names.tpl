@@ -1,0 +1,63 @@
+{{/* The prefix of all names: 40 characters leave 12 for the suffix of a CronJob, whose name has 52 at most. */}}
+{{- define "company-activity.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What tells this release's pods from all others. Never changes: selectors are immutable. */}}
+{{- define "company-activity.selectorLabels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Labels of every object. */}}
+{{- define "company-activity.labels" -}}
+{{ include "company-activity.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: company-activity
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Labels of a pod's template. Without versions, so that only what changes a pod restarts it. */}}
+{{- define "company-activity.podLabels" -}}
+{{ include "company-activity.selectorLabels" . }}
+app.kubernetes.io/part-of: company-activity
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "company-activity.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Where a service of this release is called: (dict "root" $ "service" "coordinator").
+TLS between services changes the scheme here, and nowhere else.
+*/}}
+{{- define "company-activity.url" -}}
+http://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
+{{- end -}}
+
+{{/* The port of a URL, or that of its scheme. */}}
+{{- define "company-activity.portOf" -}}
+{{- $url := urlParse . -}}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
+{{- default (ternary "443" "80" (eq $url.scheme "https")) $port -}}
+{{- end -}}

@@ -1,0 +1,37 @@
+{{/*
+The services of this release, in the order of the pipeline, as YAML: {"services": {name: {...}}}.
+Everything that ranges over services ranges over this.
+
+  settings   serviceDefaults, with what services.<name> says otherwise
+  storage    whether it reaches object storage
+  calls      the services that it calls
+  egress     what else it reaches: a list of rules of a NetworkPolicy
+*/}}
+{{- define "company-activity.services" -}}
+{{- $stages := list "ingest-crm" "ingest-api" "transform" -}}
+{{- if .Values.events.enabled -}}
+{{- $stages = list "ingest-crm" "ingest-api" "ingest-events" "transform" -}}
+{{- end -}}
+services:
+{{- range $name := concat (list "coordinator") $stages (list "notifier" "activity") }}
+  {{ $name }}:
+    storage: {{ has $name (list "ingest-crm" "ingest-api" "ingest-events") }}
+    calls: {{ ternary (append $stages "notifier") (list) (eq $name "coordinator") | toJson }}
+    settings:
+      {{- mergeOverwrite (deepCopy $.Values.serviceDefaults) (index $.Values.services $name) | toYaml | nindent 6 }}
+{{- end }}
+{{- end -}}
+
+{{/* Labels of a service's pods that select them: (dict "root" $ "service" name). */}}
+{{- define "company-activity.serviceSelector" -}}
+{{ include "company-activity.selectorLabels" .root }}
+app.kubernetes.io/component: {{ .service }}
+{{- end -}}
+
+{{/*
+Seconds from a pod's deletion until it is killed: clients learn of it, calls drain, stages that are cut off
+roll back (5 s), telemetry is flushed (5 s), and as much again.
+*/}}
+{{- define "company-activity.gracePeriod" -}}
+{{- add .root.Values.preStopSleepSeconds .settings.drainSeconds 20 -}}
+{{- end -}}

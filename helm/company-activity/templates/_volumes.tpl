@@ -1,0 +1,46 @@
+{{/*
+The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}, both maybe empty.
+(dict "root" $ "service" name "storage" bool)
+*/}}
+{{- define "company-activity.volumes" -}}
+{{- $values := .root.Values -}}
+{{- $volumes := list -}}
+{{- $mounts := list -}}
+{{- if has .service (list "coordinator" "transform") -}}
+{{- $config := printf "%s-%s" (include "company-activity.fullname" .root) (ternary "pipeline" "audits" (eq .service "coordinator")) -}}
+{{- $volumes = append $volumes (dict "name" "config" "configMap" (dict "name" $config)) -}}
+{{- $mounts = append $mounts (dict "name" "config" "mountPath" "/etc/company-activity/config" "readOnly" true) -}}
+{{- end -}}
+{{- range (include "company-activity.secretFiles" . | fromYaml).secrets -}}
+{{- $volumes = append $volumes (dict "name" .name "secret" (dict "secretName" .secret "defaultMode" 0440 "items" .items)) -}}
+{{- $mounts = append $mounts (dict "name" .name "mountPath" (printf "/etc/company-activity/secrets/%s" .name) "readOnly" true) -}}
+{{- end -}}
+{{- if and .storage $values.storage.volume.existingClaim -}}
+{{- $volumes = append $volumes (dict "name" "storage" "persistentVolumeClaim" (dict "claimName" $values.storage.volume.existingClaim)) -}}
+{{- $mounts = append $mounts (dict "name" "storage" "mountPath" $values.storage.volume.mountPath) -}}
+{{- end -}}
+{{- dict "volumes" $volumes "mounts" $mounts | toYaml -}}
+{{- end -}}
+
+{{/* The secrets that a service reads as files: {"secrets": [{name, secret, items}]}. */}}
+{{- define "company-activity.secretFiles" -}}
+{{- $values := .root.Values -}}
+{{- $secrets := list -}}
+{{- if and (eq .service "ingest-api") $values.productApi.existingSecret -}}
+{{- $items := list (dict "key" $values.productApi.key "path" "token") -}}
+{{- $secrets = append $secrets (dict "name" "product-api" "secret" $values.productApi.existingSecret "items" $items) -}}
+{{- end -}}
+{{- if eq .service "notifier" -}}
+{{- range $channel := list "slack" "teams" "webhook" -}}
+{{- $told := index $values.alerts $channel -}}
+{{- if $told.existingSecret -}}
+{{- $items := list (dict "key" $told.key "path" "url") -}}
+{{- if and (eq $channel "webhook") $told.signingKeyKey -}}
+{{- $items = append $items (dict "key" $told.signingKeyKey "path" "signing-key") -}}
+{{- end -}}
+{{- $secrets = append $secrets (dict "name" $channel "secret" $told.existingSecret "items" $items) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- dict "secrets" $secrets | toYaml -}}
+{{- end -}}

@@ -1,0 +1,146 @@
+//! Removing files that the suite itself wrote.
+//!
+//! An ingest lands a file and then loads it, so a file that nothing refers to may
+//! be one that is about to be loaded. What makes removing it safe is its age: it
+//! was written longer ago than any stage may take. The rest is for a file that is
+//! written again, or loaded after all, while this goes on: whether something refers
+//! to it is asked again right before, and one that was replaced stays. Should both
+//! happen in the same moment, the load finds its file gone, and its stage is tried
+//! again.
+
+use std::{collections::BTreeSet, fmt};
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+use indicatif::{HumanBytes, HumanCount};
+use landing::{FileInfo, Storage};
+use warehouse::SharedWarehouse;
+
+use super::progress::FileProgress;
+use crate::output::notice;
+
+/// Files that are asked about and removed at a time.
+const CHUNK: usize = 200;
+
+/// Removals at the same time.
+const CONCURRENT: usize = 8;
+
+/// Files of one kind, below one folder.
+pub(crate) struct Files<'a> {
+    pub(crate) storage: &'a Storage,
+    pub(crate) folder: &'static str,
+    /// Whether the suite itself names files like this: no other one is touched.
+    pub(crate) is_ours: fn(&str) -> bool,
+    /// Younger ones stay, whatever else is true of them.
+    pub(crate) written_before: DateTime<Utc>,
+    pub(crate) dry_run: bool,
+}
+
+/// What was removed, or would be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Removed {
+    const fn count(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+}
+
+impl fmt::Display for Removed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = if self.files == 1 { "file" } else { "files" };
+        write!(f, "{} {unit} ({})", HumanCount(self.files), HumanBytes(self.bytes))
+    }
+}
+
+impl Files<'_> {
+    /// Removes files by their path.
+    pub(crate) async fn remove_if(&self, is_due: impl Fn(&str) -> bool) -> anyhow::Result<Removed> {
+        let mut due = self.ours().await?;
+        due.retain(|file| self.is_old(file) && is_due(&file.path));
+        let (mut removed, mut progress) = (Removed::default(), FileProgress::over(due.len()));
+        for chunk in due.chunks(CHUNK) {
+            self.remove(chunk.iter(), &mut removed, &mut progress).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes files that the warehouse does not refer to.
+    pub(crate) async fn remove_unreferenced(&self, warehouse: &SharedWarehouse) -> anyhow::Result<Removed> {
+        let ours = self.ours().await?;
+        let mut unreferenced = Vec::new();
+        for chunk in ours.chunks(CHUNK) {
+            let referenced = referenced(warehouse, chunk).await?;
+            unreferenced.extend(chunk.iter().filter(|file| !referenced.contains(&file.path)).cloned());
+        }
+        // Every file would be a leftover to a warehouse that is another one, or empty.
+        if !ours.is_empty() && unreferenced.len() == ours.len() {
+            notice(format_args!(
+                "left alone: the warehouse refers to none of the {} files of {} in {}; is it the one that they \
+                 were loaded into?",
+                ours.len(),
+                self.folder,
+                self.storage
+            ));
+            return Ok(Removed::default());
+        }
+        unreferenced.retain(|file| self.is_old(file));
+        let mut progress = FileProgress::over(unreferenced.len());
+        let mut removed = Removed::default();
+        for chunk in unreferenced.chunks(CHUNK) {
+            let referenced = referenced(warehouse, chunk).await?;
+            let due = chunk.iter().filter(|file| !referenced.contains(&file.path));
+            self.remove(due, &mut removed, &mut progress).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes what writes that were killed have left.
+    pub(crate) async fn remove_temporaries(&self) -> anyhow::Result<Removed> {
+        let mut removed = Removed::default();
+        for temporary in self.storage.temporaries(self.folder).await? {
+            let is_due = (self.is_ours)(&temporary.path) && temporary.modified < self.written_before;
+            if is_due && (self.dry_run || self.storage.remove_temporary(&temporary).await?) {
+                removed.count(temporary.size);
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn ours(&self) -> anyhow::Result<Vec<FileInfo>> {
+        let mut files = self.storage.list_in(self.folder).await?;
+        files.retain(|file| (self.is_ours)(&file.path));
+        Ok(files)
+    }
+
+    fn is_old(&self, file: &FileInfo) -> bool {
+        file.modified < self.written_before
+    }
+
+    async fn remove<'f>(
+        &self,
+        files: impl Iterator<Item = &'f FileInfo>,
+        removed: &mut Removed,
+        progress: &mut FileProgress,
+    ) -> anyhow::Result<()> {
+        let removals = files.map(async |file| {
+            let is_removed = self.dry_run || self.storage.remove(file).await?;
+            anyhow::Ok(is_removed.then_some(file.size))
+        });
+        let mut removals = stream::iter(removals).buffer_unordered(CONCURRENT);
+        while let Some(size) = removals.try_next().await? {
+            size.into_iter().for_each(|bytes| removed.count(bytes));
+            progress.advance();
+        }
+        Ok(())
+    }
+}
+
+async fn referenced(warehouse: &SharedWarehouse, files: &[FileInfo]) -> anyhow::Result<BTreeSet<String>> {
+    let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+    Ok(warehouse.referenced_files(&paths).await?)
+}

@@ -1,0 +1,234 @@
+//! Letting go of what is old: what `activityctl maintain` does, task by task.
+
+mod files;
+mod progress;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use indicatif::HumanCount;
+use landing::Storage;
+use warehouse::{HistoryStart, SharedWarehouse};
+
+use crate::{
+    error::Error,
+    output::{Output, notice},
+};
+use files::{Files, Removed};
+
+/// What is to go.
+#[derive(Debug)]
+pub struct Plan {
+    /// Published days and events before this day; `None` keeps all.
+    pub first_kept_day: Option<NaiveDate>,
+    /// Landed usage of days before this one; `None` keeps all.
+    pub first_landed_day: Option<NaiveDate>,
+    /// Leftovers of before this point in time.
+    pub leftovers_before: DateTime<Utc>,
+    /// Only tell.
+    pub dry_run: bool,
+}
+
+/// The first day of the month `months` before the one of `now`; `None` for 0.
+#[must_use]
+pub fn first_day_kept(now: DateTime<Utc>, months: u32) -> Option<NaiveDate> {
+    let this_month = now.date_naive().with_day(1)?;
+    (months > 0).then(|| this_month.checked_sub_months(Months::new(months)))?
+}
+
+/// The point in time before which leftovers go.
+///
+/// # Errors
+/// If that is beyond the calendar.
+pub fn leftovers_before(now: DateTime<Utc>, age: Duration) -> Result<DateTime<Utc>, Error> {
+    let age = chrono::TimeDelta::from_std(age).ok();
+    age.and_then(|age| now.checked_sub_signed(age))
+        .ok_or_else(|| Error::Usage("--leftovers-after is longer than the calendar".to_owned()))
+}
+
+/// Does the tasks one after the other, tells what each did, and goes on if one
+/// fails.
+pub struct Maintenance<'a> {
+    warehouse: &'a SharedWarehouse,
+    plan: &'a Plan,
+    output: &'a mut Output,
+    has_told: bool,
+    tasks: usize,
+    failed: usize,
+}
+
+impl<'a> Maintenance<'a> {
+    /// Nothing done yet.
+    pub const fn new(warehouse: &'a SharedWarehouse, plan: &'a Plan, output: &'a mut Output) -> Self {
+        Self { warehouse, plan, output, has_told: false, tasks: 0, failed: 0 }
+    }
+
+    /// What the warehouse holds: candidates, then days.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub async fn clear_warehouse(&mut self) -> Result<(), Error> {
+        let told = self.discard_candidates().await.context("cannot discard abandoned candidates");
+        self.tell(told)?;
+        if let Some(first_kept) = self.plan.first_kept_day {
+            let told = self.forget_days(first_kept).await;
+            self.tell(told.with_context(|| format!("cannot forget the days before {first_kept}")))?;
+        }
+        Ok(())
+    }
+
+    /// Landed product usage: of old days, then what nothing refers to.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub async fn clear_landing(&mut self, storage: &Storage) -> Result<(), Error> {
+        let files = Files {
+            storage,
+            folder: ingest_api::LANDED_FOLDER,
+            is_ours: |path| ingest_api::landed_day(path).is_some(),
+            written_before: self.plan.leftovers_before,
+            dry_run: self.plan.dry_run,
+        };
+        if let Some(first_kept) = self.plan.first_landed_day {
+            let is_old = |path: &str| ingest_api::landed_day(path).is_some_and(|day| day < first_kept);
+            let removed = files.remove_if(is_old).await;
+            self.tell_removed(removed, &format!("landed days before {first_kept}"))?;
+        }
+        self.clear_leftovers(&files, "landed days").await
+    }
+
+    /// Copies of CRM exports.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub async fn clear_archive(&mut self, storage: &Storage) -> Result<(), Error> {
+        let files = Files {
+            storage,
+            folder: ingest_crm::ARCHIVE_FOLDER,
+            is_ours: ingest_crm::is_archived_copy,
+            written_before: self.plan.leftovers_before,
+            dry_run: self.plan.dry_run,
+        };
+        self.clear_leftovers(&files, "copies of CRM exports").await
+    }
+
+    /// # Errors
+    /// If a task has failed, or the output cannot be written.
+    pub fn end(self) -> Result<(), Error> {
+        if self.failed > 0 {
+            let (failed, tasks) = (self.failed, self.tasks);
+            return Err(anyhow::anyhow!("{failed} of {tasks} tasks failed, as told above").into());
+        }
+        if !self.has_told {
+            self.output.line("nothing to remove")?;
+        }
+        Ok(())
+    }
+
+    async fn discard_candidates(&self) -> anyhow::Result<Option<String>> {
+        let Plan { leftovers_before, dry_run, .. } = *self.plan;
+        let discarded = self.warehouse.discard_abandoned_candidates(leftovers_before, dry_run).await?;
+        Ok(discarded.map(|candidates| {
+            let (rows, run_id) = (HumanCount(candidates.rows), candidates.run_id);
+            format!(
+                "{} the {rows} candidate rows of run {run_id}, which has ended",
+                self.did("discarded", "discard")
+            )
+        }))
+    }
+
+    async fn forget_days(&self, first_kept: NaiveDate) -> anyhow::Result<Option<String>> {
+        notice(format_args!("looking at the days before {first_kept}"));
+        let start = HistoryStart::new(first_kept)?;
+        let forgotten = self.warehouse.forget_days_before(start, self.plan.dry_run).await?;
+        let [days, rows, usage_days, records, events, partitions] = [
+            forgotten.days,
+            forgotten.rows,
+            forgotten.usage_days,
+            forgotten.usage_records,
+            forgotten.events,
+            forgotten.partitions,
+        ]
+        .map(HumanCount);
+        let is_something = forgotten != warehouse::ForgottenDays::default();
+        Ok(is_something.then(|| {
+            format!(
+                "{} {days} published days before {first_kept}: {rows} rows, {events} events; {usage_days} days \
+                 of usage before {}: {records} records; {partitions} partitions",
+                self.did("forgot", "forget"),
+                start.usage()
+            )
+        }))
+    }
+
+    async fn clear_leftovers(&mut self, files: &Files<'_>, what: &str) -> Result<(), Error> {
+        let removed = files.remove_unreferenced(self.warehouse).await;
+        self.tell_removed(removed, &format!("{what} that nothing refers to"))?;
+        let removed = files.remove_temporaries().await;
+        self.tell_removed(removed, &format!("temporaries of {what}"))
+    }
+
+    fn tell_removed(&mut self, removed: anyhow::Result<Removed>, what: &str) -> Result<(), Error> {
+        let did = self.did("removed", "remove");
+        let told = removed
+            .map(|removed| (removed.files > 0).then(|| format!("{did} {removed} of {what}")))
+            .with_context(|| format!("cannot remove {what}"));
+        self.tell(told)
+    }
+
+    fn tell(&mut self, told: anyhow::Result<Option<String>>) -> Result<(), Error> {
+        self.tasks += 1;
+        match told {
+            Ok(None) => {}
+            Ok(Some(line)) => {
+                self.has_told = true;
+                self.output.line(line)?;
+            }
+            Err(error) => {
+                self.failed += 1;
+                notice(format_args!("error: {error:#}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn did(&self, done: &str, to_do: &str) -> String {
+        if self.plan.dry_run { format!("would {to_do}") } else { done.to_owned() }
+    }
+}
+
+impl std::fmt::Debug for Maintenance<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Maintenance").field("plan", self.plan).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn whole_months_are_kept_before_the_current_one() {
+        let day = |text: &str| domain::date_window::parse_day(text);
+        for (now, months, first) in [
+            ("2026-03-31T23:59:59Z", 1, day("2026-02-01")),
+            ("2026-03-01T00:00:00Z", 2, day("2026-01-01")),
+            ("2026-03-31T12:00:00Z", 13, day("2025-02-01")),
+            ("2026-03-31T12:00:00Z", 0, None),
+        ] {
+            assert_eq!(first_day_kept(at(now), months), first, "{now} {months}");
+        }
+    }
+
+    #[test]
+    fn an_age_beyond_the_calendar_is_refused() {
+        let now = at("2026-03-31T12:00:00Z");
+        assert_eq!(leftovers_before(now, Duration::from_secs(86_400)).unwrap(), at("2026-03-30T12:00:00Z"));
+        assert_eq!(leftovers_before(now, Duration::MAX).unwrap_err().exit_code(), 2);
+    }
+}

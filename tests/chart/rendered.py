@@ -1,0 +1,95 @@
+"""The chart as Helm renders it."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm/company-activity"
+HERE = Path(__file__).parent
+
+# Value sets by name: the files that are given to Helm, in their order.
+VALUE_SETS = {"default": [], "ha": [CHART / "values-ha.yaml"]} | {
+    file.stem: [file] for file in sorted((HERE / "values").glob("*.yaml"))
+}
+RELEASE = "release"
+NAMESPACE = "activity"
+
+
+@cache
+def tool_folder(script: str) -> Path:
+    """The folder that a script of tests/setup tells; it installs what is not there."""
+    told = subprocess.run([ROOT / "tests/setup" / script], check=True, stdout=subprocess.PIPE, text=True)
+    return Path(told.stdout.strip())
+
+
+def helm(*arguments: str | Path) -> subprocess.CompletedProcess:
+    # Helm looks into its user's folders, which must not change what is tested.
+    environment = {"PATH": os.environ["PATH"], "HELM_CONFIG_HOME": "/nonexistent", "HELM_CACHE_HOME": "/nonexistent"}
+    command = [tool_folder("helm.sh") / "bin/helm", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def files(value_set: str) -> list[str]:
+    return [argument for file in VALUE_SETS[value_set] for argument in ("--values", str(file))]
+
+
+@cache
+def text(value_set: str) -> str:
+    return template(*files(value_set))
+
+
+def template(*arguments: str) -> str:
+    told = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0", *arguments)
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of one rendering."""
+
+    all: list[dict]
+
+    def of(self, kind: str) -> dict[str, dict]:
+        return {one["metadata"]["name"]: one for one in self.all if one["kind"] == kind}
+
+    def one(self, kind: str, suffix: str) -> dict:
+        found = [one for name, one in self.of(kind).items() if name.endswith(suffix)]
+        assert len(found) == 1, f"{len(found)} of kind {kind} end in {suffix}"
+        return found[0]
+
+    def pods(self) -> dict[str, dict]:
+        """Everything that becomes a pod, by its component: metadata and spec."""
+        templates = [one["spec"]["template"] for kind in ("Deployment", "Job") for one in self.of(kind).values()]
+        templates += [one["spec"]["jobTemplate"]["spec"]["template"] for one in self.of("CronJob").values()] + list(
+            self.of("Pod").values()
+        )
+        return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod for pod in templates}
+
+    def services(self) -> dict[str, dict]:
+        """The Deployments by the service that they run."""
+        return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one for one in self.of("Deployment").values()}
+
+
+@cache
+def objects(value_set: str) -> Objects:
+    return parse(text(value_set))
+
+
+@cache
+def with_service_monitor() -> Objects:
+    """The only object that no value set has."""
+    return parse(template("--set", "observability.serviceMonitor.enabled=true"))
+
+
+def parse(rendered: str) -> Objects:
+    return Objects([one for one in yaml.safe_load_all(rendered) if one])
+
+
+def containers(pod: dict) -> list[dict]:
+    return pod["spec"].get("initContainers", []) + pod["spec"]["containers"]

@@ -1,0 +1,126 @@
+"""Who may talk to whom, as a network plugin reads the policies."""
+
+import re
+
+import pytest
+from rendered import VALUE_SETS, containers, objects, parse, template
+from test_objects import ADMIN, GRPC, labels_of, selects
+
+WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
+PORTS = {"grpc": GRPC, "admin": ADMIN}
+# What reaches which port outside of the release, besides names.
+OUTSIDE = {
+    "ingest-crm": {5432, 443},
+    "ingest-api": {5432, 443},
+    "ingest-events": {5432, 443},
+    "coordinator": {5432},
+    "transform": {5432},
+    "notifier": {5432},
+    "activity": {5432},
+    "migration": {5432},
+    "maintenance": {5432, 443},
+    "trigger": set(),
+    "test": set(),
+}
+
+
+def policies_of(rendered, pod):
+    policies = rendered.of("NetworkPolicy").values()
+    return [one["spec"] for one in policies if selects(one["spec"]["podSelector"]["matchLabels"], labels_of(pod))]
+
+
+def may(rendered, caller, called, port):
+    """Whether a connection between two pods of the release leaves the one and enters the other."""
+    leaves = any(
+        admits(rule, "to", called, port)
+        for policy in policies_of(rendered, caller)
+        for rule in policy.get("egress", [])
+    )
+    enters = any(
+        admits(rule, "from", caller, port)
+        for policy in policies_of(rendered, called)
+        for rule in policy.get("ingress", [])
+    )
+    return leaves and enters
+
+
+def admits(rule, direction, pod, port):
+    if port not in [PORTS.get(one["port"], one["port"]) for one in rule["ports"]]:
+        return False
+    peers = rule.get(direction)
+    # Pods of a release are in one namespace, so a peer that names namespaces is somebody else.
+    return peers is None or any(
+        "podSelector" in peer
+        and "namespaceSelector" not in peer
+        and selects(peer["podSelector"].get("matchLabels", {}), labels_of(pod))
+        for peer in peers
+    )
+
+
+@WITH_POLICIES
+def test_everything_is_denied_that_is_not_allowed(value_set):
+    rendered = objects(value_set)
+    deny = rendered.one("NetworkPolicy", "-default-deny")["spec"]
+    assert deny["policyTypes"] == ["Ingress", "Egress"] and not {"ingress", "egress"} & deny.keys()
+    assert all(selects(deny["podSelector"]["matchLabels"], labels_of(pod)) for pod in rendered.pods().values())
+
+
+@WITH_POLICIES
+def test_pods_reach_exactly_those_whom_their_environment_names(value_set):
+    rendered = objects(value_set)
+    pods = rendered.pods()
+    services = {
+        name: one["metadata"]["labels"]["app.kubernetes.io/component"] for name, one in rendered.of("Service").items()
+    }
+    for component, caller in pods.items():
+        environment = " ".join(
+            variable.get("value", "") for one in containers(caller) for variable in one.get("env", [])
+        )
+        named = {services[name] for name in re.findall(rf"http://([^/:,]+):{GRPC}\b", environment)}
+        reached = {other for other, called in pods.items() if may(rendered, caller, called, GRPC)}
+        assert reached == named, component
+        assert not any(may(rendered, caller, called, ADMIN) for called in pods.values())
+
+
+@WITH_POLICIES
+def test_pods_reach_outside_only_what_they_need(value_set):
+    rendered = objects(value_set)
+    for component, pod in rendered.pods().items():
+        outside = set()
+        for policy in policies_of(rendered, pod):
+            for rule in policy.get("egress", []):
+                inside = any("podSelector" in peer for peer in rule.get("to", []))
+                outside |= set() if inside else {one["port"] for one in rule["ports"]} - {53}
+        expected = OUTSIDE[component] | extra(value_set, component)
+        assert outside == expected, component
+
+
+def extra(value_set, component):
+    service = component not in ("migration", "maintenance", "trigger", "test")
+    if value_set == "alerts" and component == "notifier":
+        return {443, 8443}
+    if value_set == "azure" and component not in ("trigger", "test"):
+        return {6432}
+    if value_set in ("observability", "external-otlp") and service:
+        return {4317}
+    return set()
+
+
+@WITH_POLICIES
+def test_everybody_may_ask_for_names(value_set):
+    rendered = objects(value_set)
+    for component, pod in rendered.pods().items():
+        ports = [
+            (one["protocol"], one["port"])
+            for policy in policies_of(rendered, pod)
+            for rule in policy.get("egress", [])
+            for one in rule["ports"]
+        ]
+        assert {("UDP", 53), ("TCP", 53)} <= set(ports), component
+
+
+@pytest.mark.parametrize(("url", "port"), [("http://api/x", 80), ("https://api:8443/x", 8443), ("https://api", 443)])
+def test_the_port_of_an_api_is_that_of_its_url(url, port):
+    rendered = parse(template("--set", f"productApi.url={url}", "--set", "networkPolicy.storage.ports={9}"))
+    rules = rendered.one("NetworkPolicy", "-ingest-api")["spec"]["egress"]
+    assert {one["port"] for rule in rules for one in rule["ports"]} == {53, 5432, 9, port}

@@ -1,0 +1,70 @@
+"""What Helm tells after an installation can be typed in as it is."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from programs import program
+from rendered import CHART, NAMESPACE, RELEASE, VALUE_SETS, files, helm, objects
+
+EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
+# Helm shows notes only where a cluster answers; a template can show them anywhere.
+TELLING = """
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: notes }
+data:
+  notes: {{ tpl (.Files.Get "files/NOTES.txt") . | quote }}
+"""
+
+
+def notes(folder, value_set="default", *arguments):
+    chart = folder / "chart"
+    shutil.copytree(CHART, chart)
+    (chart / "templates/NOTES.txt").rename(chart / "files/NOTES.txt")
+    (chart / "templates/notes.yaml").write_text(TELLING)
+    only = ["--show-only", "templates/notes.yaml", "--kube-version", "1.30.0"]
+    told = helm("template", RELEASE, chart, "--namespace", NAMESPACE, *only, *files(value_set), *arguments)
+    assert told.returncode == 0, told.stderr
+    return yaml.safe_load(told.stdout)["data"]["notes"]
+
+
+@EVERY_SET
+def test_notes_name_objects_that_there_are(value_set, tmp_path):
+    rendered = objects(value_set)
+    named = re.findall(r"(deployment|cronjob)[/ ](\S+)", notes(tmp_path, value_set))
+    there = {("deployment", name) for name in rendered.of("Deployment")}
+    there |= {("cronjob", name) for name in rendered.of("CronJob")}
+    assert named and set(named) <= there
+    assert ("cronjob" in {kind for kind, _ in named}) == ("trigger" in rendered.pods())
+
+
+def test_commands_of_the_notes_exist(tmp_path):
+    commands = re.findall(r"^ .*activityctl ([a-z]+)(.*?)(?:#.*)?$", notes(tmp_path), re.MULTILINE)
+    assert {command for command, _ in commands} == {"backfill", "runs", "churn"}
+    for command, arguments in commands:
+        assert_is_known([command, *arguments.split()])
+
+
+def test_commands_that_alerts_advise_exist():
+    told = (CHART / "rules/company-activity.yaml").read_text()
+    commands = re.findall(r"`activityctl ([^`]+)`", told)
+    assert len(commands) == told.count("activityctl ") > 1
+    for command in commands:
+        assert_is_known(re.sub(r"{{.*?}}", "label", command).split())
+
+
+def assert_is_known(command):
+    told = subprocess.run([*program("activityctl"), *command, "--help"], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+
+
+def test_notes_warn_of_what_still_has_to_be_set(tmp_path):
+    (tmp_path / "before").mkdir()
+    before = notes(tmp_path / "before")
+    assert "productApi.url is still the example" in before and "No channel for alerts is set" in before
+    (tmp_path / "after").mkdir()
+    after = notes(tmp_path / "after", "alerts", "--set", "productApi.url=https://api.acme.example/usage")
+    assert "still the example" not in after and "No channel" not in after

@@ -1,0 +1,261 @@
+"""Objects fit together: selectors, ports, names, policies; and every pod is restricted."""
+
+import re
+
+import pytest
+import yaml
+from rendered import NAMESPACE, VALUE_SETS, containers, objects, parse, template, with_service_monitor
+
+EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
+GRPC, ADMIN = 50051, 9464
+
+
+def selects(selector: dict, labels: dict) -> bool:
+    return selector.items() <= labels.items()
+
+
+def labels_of(pod: dict) -> dict:
+    return pod["metadata"]["labels"]
+
+
+@EVERY_SET
+def test_every_selector_finds_exactly_its_service(value_set):
+    rendered = objects(value_set)
+    pods = rendered.pods()
+    selectors = [(one, one["spec"]["selector"]["matchLabels"]) for one in rendered.of("Deployment").values()]
+    selectors += [(one, one["spec"]["selector"]) for one in rendered.of("Service").values()]
+    selectors += [(one, one["spec"]["selector"]["matchLabels"]) for one in rendered.of("PodDisruptionBudget").values()]
+    policies = [one for name, one in rendered.of("NetworkPolicy").items() if not name.endswith("-default-deny")]
+    selectors += [(one, one["spec"]["podSelector"]["matchLabels"]) for one in policies]
+    for one, selector in selectors:
+        found = [component for component, pod in pods.items() if selects(selector, labels_of(pod))]
+        assert found == [one["metadata"]["labels"]["app.kubernetes.io/component"]], one["metadata"]["name"]
+
+
+@EVERY_SET
+def test_every_service_has_everything_that_a_service_has(value_set):
+    rendered = objects(value_set)
+    services = rendered.services()
+    with_events = {"ingest-events"} if value_set in ("events", "folders") else set()
+    assert (
+        set(services) == {"coordinator", "ingest-crm", "ingest-api", "transform", "notifier", "activity"} | with_events
+    )
+    names = {one["metadata"]["name"] for one in services.values()}
+    assert set(rendered.of("Service")) == names
+    assert names <= set(rendered.of("ServiceAccount"))
+    if value_set != "folders":
+        assert set(rendered.of("PodDisruptionBudget")) == names
+        assert names <= set(rendered.of("NetworkPolicy"))
+
+
+@EVERY_SET
+def test_services_are_headless_and_lead_to_the_port_of_grpc(value_set):
+    rendered = objects(value_set)
+    for name, service in rendered.of("Service").items():
+        assert service["spec"]["clusterIP"] == "None"
+        (port,) = service["spec"]["ports"]
+        (container,) = rendered.of("Deployment")[name]["spec"]["template"]["spec"]["containers"]
+        ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+        assert ports == {"grpc": GRPC, "admin": ADMIN}
+        assert (port["port"], port["targetPort"]) == (GRPC, "grpc")
+
+
+@EVERY_SET
+def test_every_address_within_the_release_is_a_service_of_it(value_set):
+    rendered = objects(value_set)
+    called = set()
+    for pod in rendered.pods().values():
+        for container in containers(pod):
+            for variable in container.get("env", []):
+                called |= set(re.findall(rf"http://([^/:,]+):{GRPC}\b", variable.get("value", "")))
+    assert called == {name for name in rendered.of("Service")}
+
+
+@EVERY_SET
+def test_every_pod_is_restricted(value_set):
+    for pod in objects(value_set).pods().values():
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is False
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+        assert spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] == 65532
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        allowed = {"configMap", "secret", "persistentVolumeClaim"}
+        assert all(set(volume) - {"name"} <= allowed for volume in spec.get("volumes", []))
+        for container in containers(pod):
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False and security["privileged"] is False
+            assert security["readOnlyRootFilesystem"] is True and security["runAsNonRoot"] is True
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+            assert "memory" in container["resources"]["limits"]
+
+
+@EVERY_SET
+def test_every_pod_has_an_account_of_its_own_without_a_token(value_set):
+    rendered = objects(value_set)
+    accounts = rendered.of("ServiceAccount")
+    used = [pod["spec"]["serviceAccountName"] for pod in rendered.pods().values()]
+    assert sorted(used) == sorted(accounts)
+    assert all(account["automountServiceAccountToken"] is False for account in accounts.values())
+
+
+@EVERY_SET
+def test_every_object_is_in_the_releases_namespace(value_set):
+    assert {one["metadata"]["namespace"] for one in objects(value_set).all} == {NAMESPACE}
+
+
+@EVERY_SET
+def test_a_pod_is_killed_only_after_it_had_its_time(value_set):
+    for service, deployment in objects(value_set).services().items():
+        spec = deployment["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        environment = {one["name"]: one.get("value") for one in container["env"]}
+        sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        drain = int(environment["DRAIN_TIMEOUT"].removesuffix("s"))
+        rollback_and_flush = 10
+        assert spec["terminationGracePeriodSeconds"] > sleep + drain + rollback_and_flush, service
+
+
+@EVERY_SET
+def test_what_a_hook_needs_is_there_before_it(value_set):
+    rendered = objects(value_set)
+    weights = {}
+    for one in rendered.all:
+        annotations = one["metadata"].get("annotations", {})
+        if "helm.sh/hook" in annotations:
+            component = one["metadata"]["labels"]["app.kubernetes.io/component"]
+            weights[annotations["helm.sh/hook"], one["kind"], component] = int(annotations["helm.sh/hook-weight"])
+    job = weights["pre-install,pre-upgrade", "Job", "migration"]
+    assert weights["pre-install,pre-upgrade", "ServiceAccount", "migration"] < job
+    if value_set != "folders":
+        assert weights["pre-install,pre-upgrade", "NetworkPolicy", "migration"] < job
+    assert weights["test", "ServiceAccount", "test"] < weights["test", "Pod", "test"]
+    # A hook comes before the release's own objects, so it must not need any of them.
+    pod = rendered.pods()["migration"]
+    assert "volumes" not in pod["spec"]
+    assert pod["spec"]["serviceAccountName"].endswith("-migration")
+
+
+def test_the_trigger_is_what_a_daily_run_needs():
+    spec = objects("default").one("CronJob", "-trigger")["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 6 * * *", "Etc/UTC", "Forbid")
+    assert spec["startingDeadlineSeconds"] == 6 * 3600
+    assert spec["successfulJobsHistoryLimit"] == 3 and spec["failedJobsHistoryLimit"] == 5
+    job = spec["jobTemplate"]["spec"]
+    assert job["backoffLimit"] == 6 and job["template"]["spec"]["restartPolicy"] == "Never"
+    assert not [name for name in objects("folders").of("CronJob") if name.endswith("-trigger")]
+
+
+def test_maintenance_is_weekly_and_keeps_everything_that_is_needed():
+    spec = objects("default").one("CronJob", "-maintenance")["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 3 * * 0", "Etc/UTC", "Forbid")
+    (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert (told["KEEP_MONTHS"], told["KEEP_LANDED_MONTHS"], told["LEFTOVERS_AFTER"]) == ("0", "0", "7d")
+
+
+@EVERY_SET
+def test_maintenance_works_where_the_ingests_keep_their_files(value_set):
+    """On the same locations, with the same credentials, and on the same volumes as they have."""
+    pods = objects(value_set).pods()
+    told, mounts = {}, {}
+    for component in ("ingest-crm", "ingest-api", "maintenance"):
+        (container,) = pods[component]["spec"]["containers"]
+        told[component] = {one["name"]: one for one in container["env"]}
+        mounts[component] = [one for one in container.get("volumeMounts", []) if one["name"] == "storage"]
+    told["ingests"] = told["ingest-crm"] | told["ingest-api"]
+    for name in ("WAREHOUSE_URL", "LANDING_URL", "CRM_ARCHIVE_URL"):
+        assert told["maintenance"][name] == told["ingests"][name]
+    azure = [
+        {name: one for name, one in told[component].items() if name.startswith("AZURE_")}
+        for component in ("maintenance", "ingest-api")
+    ]
+    assert azure[0] == azure[1]
+    assert mounts["maintenance"] == mounts["ingest-api"]
+
+
+def test_maintenance_may_be_left_out():
+    rendered = parse(template("--set", "maintenance.enabled=false"))
+    assert "maintenance" not in yaml.safe_dump(rendered.all)
+
+
+def test_a_scaled_deployment_leaves_its_replicas_to_the_autoscaler():
+    rendered = objects("ha")
+    scaler = rendered.one("HorizontalPodAutoscaler", "-activity")
+    deployments = rendered.of("Deployment")
+    target = deployments[scaler["spec"]["scaleTargetRef"]["name"]]
+    assert "replicas" not in target["spec"]
+    others = [one["spec"]["replicas"] for one in deployments.values() if one is not target]
+    assert others == [2] * 5
+
+
+def test_a_changed_file_restarts_the_pods_that_read_it():
+    def checksums(value_set):
+        found = {}
+        for service, deployment in objects(value_set).services().items():
+            annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+            found |= {(service, name): value for name, value in annotations.items() if name.startswith("checksum/")}
+        return found
+
+    default, events = checksums("default"), checksums("events")
+    assert set(default) == {("coordinator", "checksum/pipeline"), ("transform", "checksum/audits")}
+    assert all(default[key] != events[key] for key in default)
+
+
+def test_a_level_that_yaml_takes_for_false_is_off():
+    assert 'volume: "off"' in objects("events").one("ConfigMap", "-audits")["data"]["audits.yaml"]
+
+
+def test_a_digest_outranks_the_tag():
+    images = {container["image"] for pod in objects("azure").pods().values() for container in containers(pod)}
+    assert images == {"ghcr.io/company-activity/company-activity@sha256:" + "0123456789abcdef" * 4}
+
+
+def test_only_pods_that_reach_storage_have_the_identity():
+    rendered = objects("azure")
+    use = "azure.workload.identity/use"
+    marked = {component for component, pod in rendered.pods().items() if labels_of(pod).get(use) == "true"}
+    assert marked == {"ingest-crm", "ingest-api", "maintenance"}
+    accounts = rendered.of("ServiceAccount").values()
+    identified = [
+        one for one in accounts if "azure.workload.identity/client-id" in one["metadata"].get("annotations", {})
+    ]
+    assert {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in identified} == marked
+
+
+def test_dashboards_and_rules_are_the_ones_beside_the_chart():
+    rendered = objects("observability")
+    dashboards = [one for name, one in rendered.of("ConfigMap").items() if name.endswith("-dashboard")]
+    assert {file for one in dashboards for file in one["data"]} == {"company-activity.json", "pipeline-health.json"}
+    assert all(one["metadata"]["labels"]["grafana_dashboard"] == "1" for one in dashboards)
+    (rule,) = rendered.of("PrometheusRule").values()
+    descriptions = [one["annotations"]["description"] for one in rule["spec"]["groups"][0]["rules"]]
+    assert any("{{ $value" in description for description in descriptions), "Helm must not fill in what is Prometheus'"
+
+
+def test_the_monitor_scrapes_every_service():
+    rendered = objects("observability")
+    (monitor,) = rendered.of("PodMonitor").values()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    scraped = pods_with_port(rendered, monitor["spec"]["selector"]["matchLabels"], endpoint["port"])
+    assert scraped == set(rendered.services())
+
+
+def test_the_monitor_of_services_scrapes_the_same_pods():
+    rendered = with_service_monitor()
+    (monitor,) = rendered.of("ServiceMonitor").values()
+    selector = monitor["spec"]["selector"]["matchLabels"]
+    (endpoint,) = monitor["spec"]["endpoints"]
+    services = [one for one in rendered.of("Service").values() if selects(selector, labels_of(one))]
+    scraped = [pods_with_port(rendered, one["spec"]["selector"], endpoint["targetPort"]) for one in services]
+    assert sorted(scraped, key=str) == sorted([{name} for name in rendered.services()], key=str)
+
+
+def pods_with_port(rendered, selector, port):
+    """The components of the pods that a selector finds and that have a port of a name."""
+    return {
+        component
+        for component, pod in rendered.pods().items()
+        if selects(selector, labels_of(pod))
+        and port in {one["name"] for container in containers(pod) for one in container.get("ports", [])}
+    }

@@ -1,0 +1,138 @@
+"""What the chart renders is valid, and changes only where somebody means it to."""
+
+import json
+import os
+import subprocess
+from functools import cache
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from rendered import CHART, HERE, ROOT, VALUE_SETS, files, helm, objects, text, tool_folder, with_service_monitor
+
+EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
+OLDEST = "1.30"
+NEWEST = kubernetes_validate.latest_version()
+OPERATOR = "monitoring.coreos.com/v1"
+
+
+@EVERY_SET
+def test_a_value_set_passes_lint(value_set):
+    told = helm("lint", "--strict", CHART, "--kube-version", "1.30.0", *files(value_set))
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+@EVERY_SET
+def test_a_rendering_is_the_golden_one(value_set):
+    golden = HERE / f"golden/{value_set}.yaml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text(value_set))
+    assert text(value_set) == golden.read_text(), "UPDATE_GOLDEN=1 make test-chart, then read the difference"
+
+
+def test_every_golden_file_is_of_a_value_set():
+    assert {file.stem for file in (HERE / "golden").iterdir()} == set(VALUE_SETS)
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+@EVERY_SET
+def test_every_object_is_valid(value_set, version):
+    for one in objects(value_set).all:
+        if one["apiVersion"] != OPERATOR:
+            validate(json.dumps(one), version)
+
+
+@cache
+def validate(one, version):
+    """Value sets have most objects in common, and each look reads all of Kubernetes' definitions."""
+    kubernetes_validate.validate(json.loads(one), version, strict=True)
+
+
+def test_the_newest_schema_is_newer_than_the_oldest():
+    assert tuple(map(int, NEWEST.split(".")[:2])) > tuple(map(int, OLDEST.split(".")))
+
+
+@pytest.mark.parametrize("kind", ["PodMonitor", "PrometheusRule"])
+@pytest.mark.parametrize("value_set", ["observability", "ha"])
+def test_an_object_of_the_operator_is_valid(kind, value_set):
+    (one,) = objects(value_set).of(kind).values()
+    validate_for_the_operator(one)
+
+
+def test_the_monitor_of_services_is_valid():
+    (one,) = with_service_monitor().of("ServiceMonitor").values()
+    validate_for_the_operator(one)
+
+
+def validate_for_the_operator(one):
+    assert one["apiVersion"] == OPERATOR
+    definitions = tool_folder("prometheus-crds.sh")
+    definition = yaml.safe_load((definitions / f"monitoring.coreos.com_{one['kind'].lower()}s.yaml").read_text())
+    schema = next(one for one in definition["spec"]["versions"] if one["name"] == "v1")["schema"]["openAPIV3Schema"]
+    jsonschema.validate(one, closed(schema))
+
+
+def closed(schema):
+    """A schema of the API server drops unknown keys; this one refuses them."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {key: closed(part) for key, part in schema.items()}
+    if isinstance(changed.get("pattern"), str):
+        # Go takes flags anywhere, Python at the start.
+        changed["pattern"] = changed["pattern"].replace("^(?i)", "(?i)^")
+    if changed.get("type") == "object" and schema.get("properties") and "metadata" not in schema["properties"]:
+        changed.setdefault("additionalProperties", False)
+    return changed
+
+
+@EVERY_SET
+def test_names_are_unique_and_fit(value_set):
+    named = [(one["kind"], one["metadata"]["name"]) for one in objects(value_set).all]
+    assert len(named) == len(set(named))
+    # A CronJob's Jobs append eleven characters to its name, and a name has 63 at most.
+    assert all(len(name) <= 52 for _, name in named), named
+
+
+def test_a_long_release_name_still_fits():
+    told = helm("template", "a" * 53, CHART, "--kube-version", "1.30.0")
+    names = [one["metadata"]["name"] for one in yaml.safe_load_all(told.stdout) if one]
+    assert names
+    for name in names:
+        assert len(name) <= 63, name
+
+
+def test_a_cluster_that_is_too_old_is_refused():
+    told = helm("template", "release", CHART, "--kube-version", "1.29.0")
+    assert told.returncode != 0 and "kubeVersion: >=1.30" in told.stderr, told.stderr
+
+
+def test_the_readme_is_what_the_comments_of_the_values_say():
+    told = subprocess.run(
+        [tool_folder("helm.sh") / "bin/helm-docs", "--chart-search-root", CHART, "--sort-values-order", "file", "--dry-run"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == (CHART / "README.md").read_text().strip(), "run `make chart-readme`"
+
+
+def test_every_value_is_documented():
+    table = [line for line in (CHART / "README.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table if line.count(" | ") == 3]
+    documented = {row[0] for row in rows[1:]}
+    assert [row[0] for row in rows[1:] if not row[3]] == []
+    assert {path.split(".")[0] for path in documented} == set(yaml.safe_load((CHART / "values.yaml").read_text()))
+
+
+def test_the_shipped_pipelines_are_those_of_the_services():
+    shipped = CHART / "files/pipelines"
+    assert (shipped / "daily.yaml").read_text() == (ROOT / "services/coordinator/pipeline.yaml").read_text()
+    assert (shipped / "with-events.yaml").read_text() == (ROOT / "docs/pipelines/with-events.yaml").read_text()
+
+
+def test_the_chart_has_the_version_of_the_binaries():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert f'\nversion = "{chart["appVersion"]}"\n' in (ROOT / "Cargo.toml").read_text()

@@ -1,0 +1,187 @@
+"""Wrong values are refused, with a message that names them; there is no value that the schema does not know."""
+
+import json
+
+import pytest
+import yaml
+from rendered import CHART, files, helm, template
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+
+# A setting as Helm takes it, and what its refusal must name.
+WRONG = {
+    "an unknown key": ("imaeg.tag=1", "additional properties 'imaeg' not allowed"),
+    "an unknown key inside": ("image.tagg=1", "at '/image': additional properties 'tagg' not allowed"),
+    "an unknown service": ("services.reports.replicas=1", "additional properties 'reports' not allowed"),
+    "an unknown key of a service": ("services.activity.replica=1", "additional properties 'replica' not allowed"),
+    "an unknown audit": ("audits.rows=block", "at '/audits': additional properties 'rows' not allowed"),
+    "an unknown key of resources": (
+        "serviceDefaults.resources.limit.cpu=1",
+        "additional properties 'limit' not allowed",
+    ),
+    "a secret in the open": (
+        "alerts.slack.url=https://hooks.slack.com/x",
+        "at '/alerts/slack': additional properties 'url'",
+    ),
+    "a secret in the environment": ("services.notifier.env.WEBHOOK_SECRET=x", "WEBHOOK_SECRET"),
+    "a variable that has a value of its own": ("services.activity.env.LISTEN=x", "LISTEN"),
+    "a variable's name in small letters": ("services.activity.env.page=x", "'page' does not match pattern"),
+    "a text for a number": (
+        "services.activity.replicas=two",
+        "at '/services/activity/replicas': got string, want integer",
+    ),
+    "a text for a switch": ("trigger.enabled=maybe", "at '/trigger/enabled': got string, want boolean"),
+    "no replica": ("services.coordinator.replicas=0", "at '/services/coordinator/replicas': minimum"),
+    "a share beyond one": ("crm.maxShrinkShare=1.5", "at '/crm/maxShrinkShare': '1.5' does not match pattern"),
+    "a level that is none": ("audits.volume=panic", "at '/audits/volume': value must be one of 'block', 'warn', 'off'"),
+    "a policy that is none": ("image.pullPolicy=Sometimes", "at '/image/pullPolicy': value must be one of"),
+    "a digest that is none": ("image.digest=sha256:12", "at '/image/digest': 'sha256:12' does not match pattern"),
+    "storage of another kind": ("landing.url=s3://raw/", "at '/landing/url': 's3://raw/' does not match pattern"),
+    "a location with credentials": ("landing.url=az://user:key@raw/", "at '/landing/url'"),
+    "an API without a scheme": ("productApi.url=api.example.com", "at '/productApi/url'"),
+    "an API with a token in its URL": ("productApi.url=https://me:token@api.example.com/", "at '/productApi/url'"),
+    "a collector without a scheme": ("observability.otlpEndpoint=collector:4317", "at '/observability/otlpEndpoint'"),
+    "a collector that speaks TLS": (
+        "observability.otlpEndpoint=https://collector:4317",
+        "at '/observability/otlpEndpoint'",
+    ),
+    "a link to no trace": ("observability.traceUrl=http://jaeger/", "at '/observability/traceUrl'"),
+    "a duration without a unit": ("productApi.timeout=30", "at '/productApi/timeout'"),
+    "a schedule that is none": ("trigger.schedule=daily", "at '/trigger/schedule': 'daily' does not match pattern"),
+    "a deadline too short to start": (
+        "trigger.startingDeadlineSeconds=5",
+        "at '/trigger/startingDeadlineSeconds': minimum",
+    ),
+    "months that are none": ("maintenance.keepMonths=-1", "at '/maintenance/keepMonths': minimum"),
+    "half a month": ("maintenance.keepLandedMonths=1.5", "at '/maintenance/keepLandedMonths'"),
+    "leftovers of today": ("maintenance.leftoversAfter=12h", "at '/maintenance/leftoversAfter': '12h' does not match"),
+    "an unknown key of maintenance": ("maintenance.keepDays=3", "additional properties 'keepDays' not allowed"),
+    "a Secret that cannot be one": ("warehouse.existingSecret=The Warehouse", "at '/warehouse/existingSecret'"),
+    "no Secret for the warehouse": ("warehouse.existingSecret=", "at '/warehouse/existingSecret'"),
+    "an identity without its id": (
+        "storage.azure.workloadIdentity.enabled=true",
+        "/storage/azure/workloadIdentity/clientId'",
+    ),
+    "a port that is none": ("networkPolicy.warehouse.ports[0]=70000", "at '/networkPolicy/warehouse/ports/0': maximum"),
+    "a peer that is nobody": ("networkPolicy.queryFrom[0].pods=x", "additional properties 'pods' not allowed"),
+    "memory in no unit": (
+        "serviceDefaults.resources.limits.memory=lots",
+        "at '/serviceDefaults/resources/limits/memory'",
+    ),
+    "fewer at most than at least": (
+        "autoscaling.maxReplicas=1",
+        "autoscaling.minReplicas is more than autoscaling.maxReplicas",
+    ),
+    "a folder without a volume": (
+        "landing.url=file:///var/lib/company-activity/l/",
+        "set storage.volume.existingClaim",
+    ),
+    "a key for no webhook": ("alerts.webhook.signingKeyKey=k", "alerts.webhook.existingSecret, which is not set"),
+    "two monitors of the same pods": (
+        "observability.podMonitor.enabled=true,observability.serviceMonitor.enabled=true",
+        "would scrape every pod twice",
+    ),
+    "TLS before its time": ("tls.enabled=true", "additional properties 'tls' not allowed"),
+    "tokens before their time": ("auth.existingSecret=tokens", "additional properties 'auth' not allowed"),
+    "storage that nobody can reach": ("storage.azure.existingSecret=", "set storage.azure.accountName"),
+}
+
+
+@pytest.mark.parametrize(("setting", "message"), WRONG.values(), ids=WRONG.keys())
+def test_it_is_refused(setting, message):
+    told = helm("template", "release", CHART, "--kube-version", "1.30.0", "--set", setting)
+    assert told.returncode != 0
+    assert message in told.stderr, told.stderr
+
+
+def test_a_folder_outside_of_the_volume_is_refused():
+    told = helm(
+        "template", "release", CHART, "--kube-version", "1.30.0", *files("folders"), "--set", "crm.url=file:///crm/"
+    )
+    assert told.returncode != 0
+    assert "crm.url must be below the volume: file:///var/lib/company-activity/" in told.stderr
+
+
+def test_a_share_may_be_set_on_the_command_line():
+    assert '"0.25"' in template("--set", "crm.maxShrinkShare=0.25")
+
+
+def test_the_release_may_be_part_of_another_chart():
+    told = helm("template", "release", CHART, "--kube-version", "1.30.0", "--set", "global.region=eu")
+    assert told.returncode == 0, told.stderr
+
+
+# What Kubernetes alone defines, what Helm gives to subcharts, and maps of anybody's names.
+OPEN = {"/global", "/$defs/affinity/nodeAffinity", "/$defs/affinity/podAffinity", "/$defs/affinity/podAntiAffinity"}
+
+
+def test_no_object_of_the_schema_takes_unknown_keys():
+    opened = [path for path, part in parts(SCHEMA) if part.get("type") == "object" and is_open(part)]
+    assert set(opened) == OPEN
+
+
+def is_open(part):
+    return part.get("additionalProperties", True) is True
+
+
+def parts(schema, path=""):
+    """Every schema inside of a schema, by its place."""
+    if "type" in schema or "properties" in schema:
+        yield path, schema
+    for name, part in schema.get("properties", {}).items():
+        yield from parts(part, f"{path}/{name}")
+    for name, part in schema.get("$defs", {}).items():
+        yield from parts(part, f"{path}/$defs/{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from parts(schema[key], f"{path}/{key}")
+
+
+def test_the_schema_knows_exactly_the_values_that_there_are():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    # A service's own keys are those of serviceDefaults, which are compared; audits name only what differs.
+    skipped = ("/services/", "/audits/", "/global")
+    told = {path for path, part in parts(resolved(SCHEMA)) if not path.startswith(("/$defs", *skipped)) and path}
+    missing = [
+        path for path in leaves(values) if not any(path == known or path.startswith(f"{known}/") for known in told)
+    ]
+    assert missing == []
+    absent = [
+        path
+        for path in told
+        if "items" not in path and "additionalProperties" not in path and value(values, path) is None
+    ]
+    affinities = ["/serviceDefaults/affinity/" + kind for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")]
+    resources = [
+        f"{owner}/resources/{kind}/{what}"
+        for owner in ("/serviceDefaults", "/trigger", "/maintenance")
+        for kind, what in [("limits", "cpu"), ("limits", "ephemeral-storage"), ("requests", "ephemeral-storage")]
+    ]
+    assert sorted(absent) == sorted(affinities + resources)
+
+
+def resolved(schema):
+    """The schema with its definitions in place."""
+
+    def resolve(part):
+        if isinstance(part, dict):
+            if "$ref" in part:
+                return resolve(SCHEMA["$defs"][part["$ref"].removeprefix("#/$defs/")])
+            return {key: resolve(inner) for key, inner in part.items()}
+        return [resolve(inner) for inner in part] if isinstance(part, list) else part
+
+    return resolve(schema)
+
+
+def leaves(values, path=""):
+    if isinstance(values, dict) and values:
+        for key, inner in values.items():
+            yield from leaves(inner, f"{path}/{key}")
+    else:
+        yield path
+
+
+def value(values, path):
+    for key in path.strip("/").split("/"):
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
