@@ -12,7 +12,7 @@ use warehouse_core::{
 };
 
 use crate::{
-    event_scene::{EventRun, Told, assert_stored},
+    event_scene::{EventRun, Told, assert_stored, file, has_event_file},
     observed::{interrupted_after, ledger_of_rows, observe},
     reference::{ExpectedRow, Inputs},
     scene::{
@@ -252,7 +252,7 @@ pub async fn events_are_forgotten_with_their_days(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.forget_days_before(start(), true).await.unwrap().events, 2);
     assert_eq!(forget(&warehouse).await.events, 2);
     assert_stored(&warehouse, &[(("acme", 0, "a", 7), "events.ndjson")]).await;
-    assert!(warehouse.has_event_file(&crate::event_scene::file("events.ndjson", "1")).await.unwrap());
+    assert!(has_event_file(&warehouse, &file("events.ndjson", "1")).await);
     run.accept("more.ndjson", "1", &[("acme", 1, "b", 2)]).await;
     assert_stored(&warehouse, &[(told[1], "events.ndjson"), (("acme", 1, "b", 2), "more.ndjson")]).await;
 }
