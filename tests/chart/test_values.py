@@ -46,6 +46,7 @@ WRONG = {
         "at '/observability/otlpEndpoint'",
     ),
     "a link to no trace": ("observability.traceUrl=http://jaeger/", "at '/observability/traceUrl'"),
+    "a deadline that is no time of day": ("pipeline.publishDeadline=8h", "at '/pipeline/publishDeadline'"),
     "a duration without a unit": ("productApi.timeout=30", "at '/productApi/timeout'"),
     "a schedule that is none": ("trigger.schedule=daily", "at '/trigger/schedule': 'daily' does not match pattern"),
     "a deadline too short to start": (

@@ -43,6 +43,9 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 - { name: HOLDER, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
 - { name: PIPELINE_FILE, value: /etc/company-activity/config/pipeline.yaml }
 - { name: LEASE_TTL, value: {{ .Values.pipeline.leaseTtl | quote }} }
+{{- with .Values.pipeline.publishDeadline }}
+- { name: PUBLISH_DEADLINE, value: {{ . | quote }} }
+{{- end }}
 - { name: STAGE_ENDPOINT, value: {{ join "," $endpoints | quote }} }
 - { name: NOTIFIER_URL, value: {{ include "company-activity.url" (dict "root" . "service" "notifier") | quote }} }
 {{- with .Values.observability.traceUrl }}
