@@ -48,7 +48,7 @@ impl HistoryStart {
     }
 }
 
-/// What forgets with old days, or would.
+/// What goes with old days, or would.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ForgottenDays {
     /// Published days.
@@ -77,6 +77,8 @@ pub struct Obstacles {
 }
 
 impl Obstacles {
+    /// Checks that there are none.
+    ///
     /// # Errors
     /// [`Error::Precondition`] that says what to do about the first of them.
     pub fn check(&self, start: HistoryStart) -> Result<()> {

@@ -113,6 +113,8 @@ impl<'a> Maintenance<'a> {
         self.clear_leftovers(&files, "copies of CRM exports").await
     }
 
+    /// Ends it: says so if there was nothing to do.
+    ///
     /// # Errors
     /// If a task has failed, or the output cannot be written.
     pub fn end(self) -> Result<(), Error> {
@@ -187,7 +189,7 @@ impl<'a> Maintenance<'a> {
             }
             Err(error) => {
                 self.failed += 1;
-                notice(format_args!("error: {error:#}"));
+                notice(format_args!("error: {}", causes(&error)));
             }
         }
         Ok(())
@@ -196,6 +198,17 @@ impl<'a> Maintenance<'a> {
     fn did(&self, done: &str, to_do: &str) -> String {
         if self.plan.dry_run { format!("would {to_do}") } else { done.to_owned() }
     }
+}
+
+/// An error with its causes, but for those that it tells already.
+fn causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        match (told.is_empty(), told.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => told,
+            (false, false) => format!("{told}: {cause}"),
+        }
+    })
 }
 
 impl std::fmt::Debug for Maintenance<'_> {
@@ -223,6 +236,13 @@ mod tests {
         ] {
             assert_eq!(first_day_kept(at(now), months), first, "{now} {months}");
         }
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let busy = warehouse::Error::Unavailable("busy, try again".into());
+        let error = anyhow::Error::from(busy).context("cannot forget");
+        assert_eq!(causes(&error), "cannot forget: the warehouse is unavailable: busy, try again");
     }
 
     #[test]
