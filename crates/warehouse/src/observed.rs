@@ -341,7 +341,7 @@ impl<W: Warehouse> Retention for Observed<W> {
         self.observe("discard_abandoned_candidates", discarded).await
     }
 
-    async fn referenced_files(&self, paths: &[String]) -> Result<BTreeSet<String>> {
-        self.observe("referenced_files", self.inner.referenced_files(paths)).await
+    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>> {
+        self.observe("landed_files_in_use", self.inner.landed_files_in_use(paths)).await
     }
 }

@@ -25,7 +25,7 @@ use domain::run::STAGE_VALIDATE;
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tempfile::TempDir;
 use test_postgres::Database;
-use warehouse::{CrmExport, NewRun, SharedWarehouse, WindowChoice};
+use warehouse::{NewRun, SharedWarehouse, WindowChoice};
 use warehouse_conformance::{
     reference::{ExpectedRow, Inputs},
     scene::{
@@ -212,15 +212,13 @@ fn copy(name: &str, hash: &str) -> String {
 }
 
 impl Landing {
-    /// Days 0 to 2 and one export are loaded; all files were written at [`now`].
+    /// Days 0 to 2 are loaded, and a copy of an export is kept; all files were written at [`now`].
     async fn create() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/warehouse.sqlite", folder.path().display());
         let storage = format!("file://{}/raw", folder.path().display());
         let warehouse = warehouse::open(&url).await.unwrap();
-        let loaded = CrmExport { archive_path: Some(copy("a.csv", HASH)), ..export(day(0), "1") };
-        let exports = [(loaded, vec![company("acme", "Acme")])];
-        publish_run(&warehouse, days(0, 2), at(1), &exports, &daily(0, 2)).await;
+        publish_run(&warehouse, days(0, 2), at(1), &[], &daily(0, 2)).await;
         let landing = Self { folder, url, storage };
         for path in [landed(0), landed(1), landed(2), copy("a.csv", HASH)] {
             landing.place(&path);
@@ -273,12 +271,18 @@ async fn leftovers_go_once_they_are_old_and_nothing_else_does() {
         landing.place(&format!("crm/daily/{HASH}.csv"));
         landing.place("product_usage/notes.json");
         landing.place("product_usage/notes.json#1");
+        // Of an export that was refused, or that another one has replaced.
+        landing.place(&copy("a.csv", &HASH.replace('0', "e")));
         landing.place_at(&landed(9), now() + TimeDelta::days(6));
         landing.files()
     };
     let other = HASH.replace('0', "f");
-    for leftover in [landed(5), copy("a.csv", &other), format!("{}#3", landed(0)), format!("{}#1", landed(6))]
-    {
+    for leftover in [
+        landed(5),
+        format!("{}#3", landed(0)),
+        format!("{}#1", landed(6)),
+        format!("{}#1", copy("a.csv", &other)),
+    ] {
         landing.place(&leftover);
     }
     let all = landing.files();
@@ -286,7 +290,7 @@ async fn leftovers_go_once_they_are_old_and_nothing_else_does() {
     let told = [
         "1 file (5 B) of landed days that nothing refers to",
         "2 files (10 B) of temporaries of landed days",
-        "1 file (5 B) of copies of CRM exports that nothing refers to",
+        "1 file (5 B) of temporaries of copies of CRM exports",
     ];
     let would = landing.maintained(8, &["--dry-run"]).await;
     assert_eq!(would, told.map(|line| format!("would remove {line}")));

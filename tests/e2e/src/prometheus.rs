@@ -14,7 +14,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{admin::Admin, in_time, tools};
+use crate::{admin::Admin, found, in_time, tools};
 
 /// Runs promtool, with `input` as its standard input.
 ///
@@ -97,7 +97,14 @@ impl Prometheus {
         // Read on, lest it blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { url, client, _child: child, _folder: folder })
+        let server = Self { url, client, _child: child, _folder: folder };
+        // It listens before it can answer.
+        found("the readiness of Prometheus", async || {
+            let answer = server.client.get(format!("{}/-/ready", server.url)).send().await?;
+            Ok(answer.status().is_success().then_some(()))
+        })
+        .await?;
+        Ok(server)
     }
 
     /// The series that a query results in now; none if it has no result.

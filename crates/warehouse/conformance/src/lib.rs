@@ -144,7 +144,7 @@ macro_rules! suite {
             events_are_forgotten_with_their_days
             a_retried_run_stages_again_what_was_forgotten
             candidates_of_an_ended_run_are_discarded
-            files_that_were_loaded_are_told_from_others
+            landed_files_in_use_are_told_from_others
         }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed

@@ -140,9 +140,8 @@ pub trait Retention: Send + Sync {
         dry_run: bool,
     ) -> Result<Option<AbandonedCandidates>>;
 
-    /// Those of `paths` that the newest load of a day of usage, or of a CRM
-    /// export, was read from.
-    async fn referenced_files(&self, paths: &[String]) -> Result<BTreeSet<String>>;
+    /// Those of `paths`, below the landing's root, that staged usage was read from.
+    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>>;
 }
 
 #[cfg(test)]

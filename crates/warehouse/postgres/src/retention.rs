@@ -54,8 +54,8 @@ impl Retention for PostgresWarehouse {
         Ok(discarded)
     }
 
-    async fn referenced_files(&self, paths: &[String]) -> Result<BTreeSet<String>> {
-        let found = sqlx::query_file_scalar!("sql/retention/referenced_files.sql", paths)
+    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>> {
+        let found = sqlx::query_file_scalar!("sql/retention/landed_files_in_use.sql", paths)
             .fetch_all(&self.pool)
             .await
             .map_err(failed)?;

@@ -48,9 +48,9 @@ impl Retention for SqliteWarehouse {
         Ok(discarded)
     }
 
-    async fn referenced_files(&self, paths: &[String]) -> Result<BTreeSet<String>> {
+    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>> {
         let paths = json!(paths).to_string();
-        let found = sqlx::query_file_scalar!("sql/retention/referenced_files.sql", paths)
+        let found = sqlx::query_file_scalar!("sql/retention/landed_files_in_use.sql", paths)
             .fetch_all(&self.readers)
             .await
             .map_err(failed)?;

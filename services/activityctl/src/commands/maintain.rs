@@ -20,10 +20,10 @@ const MIN_LEFTOVER_AGE: Duration = Duration::from_hours(24);
 
 const EXAMPLES: &str = "\
 Without further flags only leftovers go, once they are older than --leftovers-after:
-candidates of a run that has ended, landed days and copies of CRM exports that the
-warehouse does not refer to, and temporaries of writes that were killed (on a folder;
-Azure drops uncommitted blocks by itself). The CRM's own exports and event files are
-never touched, nor is any file that is not named as the suite names its own.
+candidates of a run that has ended, landed days that the warehouse does not refer to,
+and temporaries of writes that were killed (on a folder; Azure drops uncommitted blocks
+by itself). Copies of CRM exports stay for good. The CRM's own exports and event files
+are never touched, nor is any file that is not named as the suite names its own.
 
 --keep-months N keeps the current month and N before it. Days before that are forgotten:
 published rows, their ledger, events, and the usage that no kept day reads. A scheduled

@@ -69,18 +69,18 @@ impl Files<'_> {
         Ok(removed)
     }
 
-    /// Removes files that the warehouse does not refer to.
-    pub(crate) async fn remove_unreferenced(&self, warehouse: &SharedWarehouse) -> anyhow::Result<Removed> {
+    /// Removes files that the warehouse staged nothing from.
+    pub(crate) async fn remove_unused(&self, warehouse: &SharedWarehouse) -> anyhow::Result<Removed> {
         let ours = self.ours().await?;
-        let mut unreferenced = Vec::new();
+        let mut unused = Vec::new();
         for chunk in ours.chunks(CHUNK) {
-            let referenced = referenced(warehouse, chunk).await?;
-            unreferenced.extend(chunk.iter().filter(|file| !referenced.contains(&file.path)).cloned());
+            let used = in_use(warehouse, chunk).await?;
+            unused.extend(chunk.iter().filter(|file| !used.contains(&file.path)).cloned());
         }
         // Every file would be a leftover to a warehouse that is another one, or empty.
-        if !ours.is_empty() && unreferenced.len() == ours.len() {
+        if !ours.is_empty() && unused.len() == ours.len() {
             notice(format_args!(
-                "left alone: the warehouse refers to none of the {} files of {} in {}; is it the one that they \
+                "left alone: the warehouse knows none of the {} files of {} in {}; is it the one that they \
                  were loaded into?",
                 ours.len(),
                 self.folder,
@@ -88,12 +88,12 @@ impl Files<'_> {
             ));
             return Ok(Removed::default());
         }
-        unreferenced.retain(|file| self.is_old(file));
-        let mut progress = FileProgress::over(unreferenced.len());
+        unused.retain(|file| self.is_old(file));
+        let mut progress = FileProgress::over(unused.len());
         let mut removed = Removed::default();
-        for chunk in unreferenced.chunks(CHUNK) {
-            let referenced = referenced(warehouse, chunk).await?;
-            let due = chunk.iter().filter(|file| !referenced.contains(&file.path));
+        for chunk in unused.chunks(CHUNK) {
+            let used = in_use(warehouse, chunk).await?;
+            let due = chunk.iter().filter(|file| !used.contains(&file.path));
             self.remove(due, &mut removed, &mut progress).await?;
         }
         Ok(removed)
@@ -140,7 +140,7 @@ impl Files<'_> {
     }
 }
 
-async fn referenced(warehouse: &SharedWarehouse, files: &[FileInfo]) -> anyhow::Result<BTreeSet<String>> {
+async fn in_use(warehouse: &SharedWarehouse, files: &[FileInfo]) -> anyhow::Result<BTreeSet<String>> {
     let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
-    Ok(warehouse.referenced_files(&paths).await?)
+    Ok(warehouse.landed_files_in_use(&paths).await?)
 }

@@ -95,10 +95,13 @@ impl<'a> Maintenance<'a> {
             let removed = files.remove_if(is_old).await;
             self.tell_removed(removed, &format!("landed days before {first_kept}"))?;
         }
-        self.clear_leftovers(&files, "landed days").await
+        let unused = files.remove_unused(self.warehouse).await;
+        self.tell_removed(unused, "landed days that nothing refers to")?;
+        self.clear_temporaries(&files, "landed days").await
     }
 
-    /// Copies of CRM exports.
+    /// What killed writes left beside the copies of CRM exports. The copies are what
+    /// the CRM said, which it overwrites: they stay, whatever became of their load.
     ///
     /// # Errors
     /// If the output cannot be written.
@@ -110,7 +113,7 @@ impl<'a> Maintenance<'a> {
             written_before: self.plan.leftovers_before,
             dry_run: self.plan.dry_run,
         };
-        self.clear_leftovers(&files, "copies of CRM exports").await
+        self.clear_temporaries(&files, "copies of CRM exports").await
     }
 
     /// Ends it: says so if there was nothing to do.
@@ -164,9 +167,7 @@ impl<'a> Maintenance<'a> {
         }))
     }
 
-    async fn clear_leftovers(&mut self, files: &Files<'_>, what: &str) -> Result<(), Error> {
-        let removed = files.remove_unreferenced(self.warehouse).await;
-        self.tell_removed(removed, &format!("{what} that nothing refers to"))?;
+    async fn clear_temporaries(&mut self, files: &Files<'_>, what: &str) -> Result<(), Error> {
         let removed = files.remove_temporaries().await;
         self.tell_removed(removed, &format!("temporaries of {what}"))
     }

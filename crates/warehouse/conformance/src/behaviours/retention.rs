@@ -303,18 +303,12 @@ pub async fn candidates_of_an_ended_run_are_discarded(warehouse: SharedWarehouse
     assert_eq!(again.publish().await.counters.rows_written, 2);
 }
 
-/// A file is needed while the newest load of its day or export was read from it.
-pub async fn files_that_were_loaded_are_told_from_others(warehouse: SharedWarehouse) {
-    let exports = [(export(day(0), "1"), vec![company("acme", "Acme")])];
-    publish_run(&warehouse, days(0, 0), at(1), &exports, &[(day(0), vec![("acme", 1, 1)])]).await;
+/// A landed file is in use once usage was staged from it.
+pub async fn landed_files_in_use_are_told_from_others(warehouse: SharedWarehouse) {
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
     let landed = "product_usage/2026-01-01/usage_2026-01-01.json";
-    let copy = |etag: &str| format!("crm/archive/companies_2026-01-01.csv/{etag}.csv");
-    let asked = [landed, "product_usage/2026-01-02/usage_2026-01-02.json", &copy("1"), &copy("2")];
-    let asked = asked.map(str::to_owned);
-    let referenced = async || warehouse.referenced_files(&asked).await.unwrap();
-    assert_eq!(referenced().await, BTreeSet::from([landed.to_owned(), copy("1")]));
-    let replaced = [(export(day(0), "2"), vec![company("acme", "Acme")])];
-    publish_run(&warehouse, days(0, 0), at(2), &replaced, &[]).await;
-    assert_eq!(referenced().await, BTreeSet::from([landed.to_owned(), copy("2")]));
-    assert_eq!(warehouse.referenced_files(&[]).await.unwrap(), BTreeSet::new());
+    let asked = [landed, "product_usage/2026-01-02/usage_2026-01-02.json"].map(str::to_owned);
+    let in_use = warehouse.landed_files_in_use(&asked).await.unwrap();
+    assert_eq!(in_use, BTreeSet::from([landed.to_owned()]));
+    assert_eq!(warehouse.landed_files_in_use(&[]).await.unwrap(), BTreeSet::new());
 }
