@@ -184,6 +184,14 @@ impl ScriptedNotifier {
         let mut alerts = self.alerts.subscribe();
         in_time(alerts.wait_for(|alerts| alerts.len() >= count)).await.unwrap().clone()
     }
+
+    /// Waits for the alert of a key. Others may be told before it, also twice.
+    pub(crate) async fn told_of(&self, alert_key: &str) -> Alert {
+        let mut alerts = self.alerts.subscribe();
+        let of_key = |alerts: &[Alert]| alerts.iter().find(|alert| alert.alert_key == alert_key).cloned();
+        let told = in_time(alerts.wait_for(|alerts| of_key(alerts).is_some())).await.unwrap();
+        of_key(&told).unwrap()
+    }
 }
 
 #[async_trait]
