@@ -77,6 +77,22 @@ pub struct CrmCompany {
     pub industry_tag: Option<String>,
     /// The most recent contact, if there was one.
     pub last_contact_at: Option<DateTime<Utc>>,
+    /// The fields that the export has and that cannot be read; they are `None`
+    /// here, and stay as they were known.
+    pub unreadable: UnreadableFields,
+}
+
+/// Which optional fields of a company cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UnreadableFields {
+    /// [`CrmCompany::name`].
+    pub name: bool,
+    /// [`CrmCompany::country`].
+    pub country: bool,
+    /// [`CrmCompany::industry_tag`].
+    pub industry_tag: bool,
+    /// [`CrmCompany::last_contact_at`].
+    pub last_contact_at: bool,
 }
 
 #[cfg(test)]

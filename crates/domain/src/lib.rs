@@ -21,13 +21,13 @@ pub mod trend;
 pub mod usage;
 
 pub use checksum::Checksum;
-pub use company::{CompanyId, CrmCompany};
+pub use company::{CompanyId, CrmCompany, UnreadableFields};
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;
 pub use event::{EventId, EventRecord};
 pub use fact::{FactKey, FactRow, Publication};
 pub use failure::FailureKind;
-pub use rejection::{Rejection, RejectionReason, SourceRow};
+pub use rejection::{Concerns, Rejection, RejectionReason, SourceRow};
 pub use remarks::Remarks;
 pub use run::{RunState, RunTrigger, StageState};
 pub use usage::UsageRecord;

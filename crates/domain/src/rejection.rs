@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::{DateWindow, company::InvalidCompanyId};
+use crate::{CompanyId, DateWindow, company::InvalidCompanyId};
 
 /// Why a row went into quarantine instead of staging.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,19 @@ pub enum RejectionReason {
     },
 }
 
+/// Whose row it was that could not be read. What is known of them stays as it
+/// is: only a readable delivery without a company removes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concerns {
+    /// This company's.
+    Company(CompanyId),
+    /// Anybody's: it may have been the row of any company that the delivery does
+    /// not name otherwise.
+    Anyone,
+    /// No company's: a row for another day, a footer.
+    NoOne,
+}
+
 /// A row that goes into quarantine, with its origin inside the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
@@ -64,17 +77,27 @@ pub struct Rejection {
     pub reason: RejectionReason,
     /// The row as the source wrote it, cut to [`MAX_RAW_BYTES`].
     pub raw: String,
+    /// Whose row it was.
+    pub concerns: Concerns,
 }
 
 /// The longest raw text kept with a quarantined row, in bytes.
 pub const MAX_RAW_BYTES: usize = 8 * 1024;
 
 impl Rejection {
-    /// A rejection; an overlong `raw` is cut at a character boundary.
+    /// The rejection of a row that may have been anyone's; an overlong `raw` is
+    /// cut at a character boundary.
     #[must_use]
     pub fn new(line: u64, reason: RejectionReason, raw: &str) -> Self {
         let cut = raw.floor_char_boundary(MAX_RAW_BYTES);
-        Self { line, reason, raw: raw.get(..cut).unwrap_or_default().to_owned() }
+        let raw = raw.get(..cut).unwrap_or_default().to_owned();
+        Self { line, reason, raw, concerns: Concerns::Anyone }
+    }
+
+    /// The same of a row that is known to be somebody's, or nobody's.
+    #[must_use]
+    pub fn concerning(self, concerns: Concerns) -> Self {
+        Self { concerns, ..self }
     }
 }
 
@@ -88,8 +111,26 @@ pub enum SourceRow<T> {
         /// The row.
         row: T,
     },
+    /// Valid input but for some fields, which `row` names. It goes into
+    /// quarantine and counts as rejected, and those fields stay as they are known.
+    Partial {
+        /// What could be read.
+        row: T,
+        /// What could not.
+        rejection: Rejection,
+    },
     /// Input for the quarantine.
     Rejected(Rejection),
+}
+
+impl<T> SourceRow<T> {
+    /// What of the row goes into quarantine.
+    pub const fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Partial { rejection, .. } | Self::Rejected(rejection) => Some(rejection),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The gRPC side of a stage, the same for every service that executes stages.
 
 use std::{
+    collections::BTreeSet,
     pin::Pin,
     sync::Arc,
     task,
@@ -8,7 +9,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Counters, DateWindow, FailureKind, Progress};
+use chrono::NaiveDate;
+use domain::{Counters, DateWindow, FailureKind, Progress, date_window::parse_day};
 use futures::Stream;
 use opentelemetry::KeyValue;
 use proto::stage::v1::{
@@ -47,6 +49,8 @@ pub struct StageCall {
     pub attempt: u32,
     /// The epoch at which the coordinator holds the run's lease.
     pub epoch: i64,
+    /// Days whose answer is believed however little it holds, because a person said so.
+    pub accept_empty_days: BTreeSet<NaiveDate>,
 }
 
 impl StageCall {
@@ -239,7 +243,16 @@ fn parse(request: ExecuteStageRequest, stages: &[&str]) -> Result<StageCall, Fie
         window: window_from_proto(&window).map_err(|error| FieldViolations::of("window", error))?,
         attempt: request.attempt,
         epoch: request.lease_epoch,
+        accept_empty_days: days_from_proto("accept_empty_days", &request.accept_empty_days)?,
     })
+}
+
+fn days_from_proto(field: &'static str, days: &[String]) -> Result<BTreeSet<NaiveDate>, FieldViolations> {
+    let day = |text: &String| {
+        let problem = || FieldViolations::of(field, format!("{text:?} is no day of the form YYYY-MM-DD"));
+        parse_day(text).ok_or_else(problem)
+    };
+    days.iter().map(day).collect()
 }
 
 /// The days of a window message.

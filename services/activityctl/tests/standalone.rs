@@ -223,6 +223,7 @@ async fn a_stage_of_no_run_is_refused_whichever_service_executes_it() {
             window: Some(DateWindow { start_date: day.clone(), end_date: day.clone() }),
             attempt: 1,
             lease_epoch: 1,
+            accept_empty_days: Vec::new(),
         };
         let mut messages = stages.execute_stage(request).await.unwrap().into_inner();
         let refusal = loop {

@@ -89,6 +89,7 @@ pub(crate) fn request(run: &Run, fence: &Fence) -> ExecuteStageRequest {
         window: Some(window_to_proto(run.window)),
         attempt: fence.attempt,
         lease_epoch: fence.epoch,
+        accept_empty_days: Vec::new(),
     }
 }
 

@@ -72,7 +72,7 @@ impl FetchedDay {
             match this.pages.recv().await.unwrap_or(Err(Error::Abnormal { day: this.day })) {
                 Ok(Some(page)) => {
                     let rows = rows_of(&page, this.day, read);
-                    let rejected = rows.iter().filter(|row| matches!(row, SourceRow::Rejected(_))).count();
+                    let rejected = rows.iter().filter(|row| row.rejection().is_some()).count();
                     this.meter.rows_compared(rows.len() as u64, rejected as u64);
                     let read = read + rows.len() as u64;
                     Ok(Some((rows, (this, read))))

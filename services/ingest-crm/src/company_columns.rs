@@ -1,6 +1,9 @@
 //! From CSV records to companies.
 
-use domain::{CompanyId, CrmCompany, Rejection, RejectionReason, SourceRow, timestamp::parse_timestamp};
+use domain::{
+    CompanyId, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
+    timestamp::parse_timestamp,
+};
 
 use crate::{csv_records::Record, invalid_file::InvalidFile};
 
@@ -83,6 +86,7 @@ impl CompanyColumns {
             country: text("country", self.country)?.map(str::to_owned),
             industry_tag: text("industry_tag", self.industry_tag)?.map(str::to_owned),
             last_contact_at,
+            unreadable: UnreadableFields::default(),
         })
     }
 
@@ -131,7 +135,9 @@ mod tests {
     fn reason(row: SourceRow<CrmCompany>) -> String {
         match row {
             SourceRow::Rejected(rejection) => rejection.reason.to_string(),
-            SourceRow::Accepted { row, .. } => panic!("{row:?} was accepted"),
+            SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } => {
+                panic!("{row:?} was accepted")
+            }
         }
     }
 

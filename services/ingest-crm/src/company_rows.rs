@@ -65,7 +65,7 @@ impl<R: Fn(Counters)> Reading<'_, R> {
         })?;
         self.read.bytes_read += chunk.map_or(0, |bytes| bytes.len() as u64);
         self.read.rows_read += rows.len() as u64;
-        let rejected = rows.iter().filter(|row| matches!(row, SourceRow::Rejected(_))).count();
+        let rejected = rows.iter().filter(|row| row.rejection().is_some()).count();
         self.read.rows_rejected += rejected as u64;
         (self.report)(self.read);
         Ok(Some(rows.into_iter()))
@@ -140,7 +140,9 @@ mod tests {
             .iter()
             .map(|row| match row {
                 SourceRow::Accepted { line, .. } => (*line, true),
-                SourceRow::Rejected(rejection) => (rejection.line, false),
+                SourceRow::Partial { rejection, .. } | SourceRow::Rejected(rejection) => {
+                    (rejection.line, false)
+                }
             })
             .collect();
         assert_eq!(lines, [(2, true), (3, false), (4, true)]);

@@ -71,7 +71,7 @@ impl<R: Fn(Counters)> Reading<'_, R> {
     fn row(&mut self, line: NumberedLine) -> SourceRow<EventRecord> {
         let row = line.into_row(|text| parse_event(text.trim_start_matches(BYTE_ORDER_MARK), self.latest));
         self.read.rows_read += 1;
-        if let SourceRow::Rejected(rejection) = &row {
+        if let Some(rejection) = row.rejection() {
             self.read.rows_rejected += 1;
             self.first_rejection
                 .get_or_insert_with(|| format!("line {}: {}", rejection.line, rejection.reason));
@@ -124,7 +124,7 @@ mod tests {
     fn line_of(row: &SourceRow<EventRecord>) -> (u64, bool) {
         match row {
             SourceRow::Accepted { line, .. } => (*line, true),
-            SourceRow::Rejected(rejection) => (rejection.line, false),
+            SourceRow::Partial { rejection, .. } | SourceRow::Rejected(rejection) => (rejection.line, false),
         }
     }
 

@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{
-    CompanyId, CrmCompany, DateWindow, FailureKind, Rejection, RejectionReason, SourceRow, UsageRecord,
+    CompanyId, CrmCompany, DateWindow, FailureKind, Rejection, RejectionReason, SourceRow, UnreadableFields,
+    UsageRecord,
 };
 use futures::{StreamExt as _, stream};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -149,6 +150,7 @@ pub(crate) fn crm_rows(path: &Path) -> Result<RowStream<'static, CrmCompany>> {
                     country: row.country,
                     industry_tag: row.industry_tag,
                     last_contact_at: row.last_contact_at,
+                    unreadable: UnreadableFields::default(),
                 },
             },
             Err(reason) => rejected(line, RejectionReason::CompanyId(reason), &row.company_id),

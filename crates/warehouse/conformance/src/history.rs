@@ -13,7 +13,7 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    CrmCompany, DateWindow,
+    CrmCompany, DateWindow, UnreadableFields,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
 };
 use proptest::{
@@ -274,6 +274,7 @@ impl Export {
                     country: (name > 0).then(|| "DE".to_owned()),
                     industry_tag: None,
                     last_contact_at: last_contact.map(contact),
+                    unreadable: UnreadableFields::default(),
                 })
             })
             .collect()

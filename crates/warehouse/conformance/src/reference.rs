@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::{CompanyId, CrmCompany, FactRow};
+use domain::{CompanyId, CrmCompany, FactRow, UnreadableFields};
 
 /// The accepted inputs.
 #[derive(Debug, Clone, Default)]
@@ -115,6 +115,7 @@ impl From<&FactRow> for ExpectedRow {
                 country: row.country.clone(),
                 industry_tag: row.industry_tag.clone(),
                 last_contact_at: row.last_contact_at,
+                unreadable: UnreadableFields::default(),
             }),
             active_users: row.active_users,
             events: row.events,

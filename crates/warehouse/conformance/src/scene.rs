@@ -5,7 +5,7 @@ use std::{slice, sync::Arc, time::Duration};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
     Checksum, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState,
-    RunTrigger, SourceRow, StageState, UsageRecord,
+    RunTrigger, SourceRow, StageState, UnreadableFields, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
     usage::CHURN_DAYS,
 };
@@ -60,6 +60,7 @@ pub fn company(company_id: &str, name: &str) -> CrmCompany {
         country: Some("SG".to_owned()),
         industry_tag: None,
         last_contact_at: None,
+        unreadable: UnreadableFields::default(),
     }
 }
 

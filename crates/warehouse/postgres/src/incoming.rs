@@ -85,7 +85,7 @@ async fn copy<T, Table: IncomingTable<T>>(
     let is_over = loop {
         match rows.try_next().await {
             Ok(Some(SourceRow::Accepted { line, row })) => Table::encode(&mut encoded, stored(line), &row),
-            Ok(Some(SourceRow::Rejected(rejection))) => {
+            Ok(Some(SourceRow::Partial { rejection, .. } | SourceRow::Rejected(rejection))) => {
                 counters.rows_rejected += 1;
                 rejected.push(rejection);
             }

@@ -51,7 +51,7 @@ pub(crate) async fn insert_incoming(
     let mut lines = Vec::with_capacity(rejected.len());
     let mut reasons = Vec::with_capacity(rejected.len());
     let mut raws = Vec::with_capacity(rejected.len());
-    for Rejection { line, reason, raw } in rejected.drain(..) {
+    for Rejection { line, reason, raw, .. } in rejected.drain(..) {
         lines.push(stored(line));
         reasons.push(storable(&reason.to_string()).into_owned());
         raws.push(storable(&raw).into_owned());

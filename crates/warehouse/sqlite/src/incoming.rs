@@ -65,7 +65,7 @@ async fn read_into<T, Table: IncomingTable<T>>(
         counters.rows_read += 1;
         match row {
             SourceRow::Accepted { line, row } => accepted.push(Table::encode(line, row)),
-            SourceRow::Rejected(rejection) => {
+            SourceRow::Partial { rejection, .. } | SourceRow::Rejected(rejection) => {
                 counters.rows_rejected += 1;
                 rejected.push(rejection);
             }
@@ -105,7 +105,7 @@ async fn quarantine_rows(
     };
     let batch: Value = rejections
         .drain(..)
-        .map(|Rejection { line, reason, raw }| json!([stored(line), reason.to_string(), raw]))
+        .map(|Rejection { line, reason, raw, .. }| json!([stored(line), reason.to_string(), raw]))
         .collect();
     let (batch, run_id) = (batch.to_string(), delivery.fence.run_id.to_string());
     sqlx::query_file!(

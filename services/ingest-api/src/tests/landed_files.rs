@@ -105,7 +105,7 @@ async fn what_is_read_back_tells_good_records_from_bad_ones_by_line() {
     assert!(
         matches!(
             &rows[1],
-            SourceRow::Rejected(Rejection { line: 2, raw, reason: RejectionReason::Field { field: "active_users", .. } })
+            SourceRow::Rejected(Rejection { line: 2, raw, reason: RejectionReason::Field { field: "active_users", .. }, .. })
                 if raw == bad
         ),
         "{rows:?}"

@@ -124,6 +124,7 @@ impl Pipeline {
             window,
             attempt: fence.attempt,
             epoch: fence.epoch,
+            accept_empty_days: std::collections::BTreeSet::new(),
         };
         let progress = Arc::clone(&self.progress);
         let sink = Arc::new(move |step| progress.lock().unwrap().push(step));

@@ -130,6 +130,7 @@ fn call(run: &HeldRun, fence: &Fence) -> StageCall {
         window: run.run.window,
         attempt: fence.attempt,
         epoch: fence.epoch,
+        accept_empty_days: std::collections::BTreeSet::new(),
     }
 }
 

@@ -64,6 +64,7 @@ impl Scene {
             window: held.run.window,
             attempt: fence.attempt,
             epoch: fence.epoch,
+            accept_empty_days: std::collections::BTreeSet::new(),
         };
         let outcome = self.stage.execute(call, Arc::new(|_| ())).await;
         if outcome.is_ok() {

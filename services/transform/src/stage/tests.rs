@@ -31,6 +31,7 @@ async fn validate(policy: AuditPolicy) -> (Result<StageOutcome, StageError>, Tra
         window: run.run.window,
         attempt: fence.attempt,
         epoch: fence.epoch,
+        accept_empty_days: std::collections::BTreeSet::new(),
     };
     let stages = FactStages { warehouse, policy, clock: Arc::new(FixedClock) };
     let recorder = Recorder::start().unwrap();

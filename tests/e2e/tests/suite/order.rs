@@ -107,6 +107,7 @@ fn call(run: &Run, stage: &str, attempt: u32, lease_epoch: i64) -> ExecuteStageR
         window: run.window.clone(),
         attempt,
         lease_epoch,
+        accept_empty_days: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The ledger: which days are published, by whom, and what they hold.
 
 use chrono::DateTime;
-use domain::{Checksum, CrmCompany, FactRow, Publication};
+use domain::{Checksum, CrmCompany, FactRow, Publication, UnreadableFields};
 use warehouse_core::{Run, SharedWarehouse};
 
 use crate::{
@@ -55,6 +55,7 @@ pub async fn a_checksum_covers_every_value_a_row_may_hold(warehouse: SharedWareh
         country: Some(String::new()),
         industry_tag: Some("it, 'quoted' \\ \"twice\"\n".to_owned()),
         last_contact_at: DateTime::from_timestamp_micros(micros),
+        unreadable: UnreadableFields::default(),
     };
     let empty = CrmCompany {
         name: None,
