@@ -54,28 +54,23 @@ impl Error {
     }
 }
 
-/// The boundary: what storage says is logged here, once, and not told to callers.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let kind = error.kind();
         match error {
             Error::InvalidRequest(violations) => violations.into(),
+            // It says what kind of failure it was; the cause was logged where it was met.
+            Error::Warehouse(warehouse::Error::Unavailable(_) | warehouse::Error::Internal(_)) => {
+                status(kind, error.to_string(), None)
+            }
             Error::Warehouse(cause) => {
-                error!(error = %cause, "the warehouse failed to answer");
-                status(kind, warehouse_message(kind), None)
+                error!(error = %cause, "the warehouse refused a read");
+                status(kind, "internal error: see the log of the activity service", None)
             }
             Error::NothingPublished | Error::NoSuchRow(_) | Error::Stopping | Error::Stalled(_) => {
                 status(kind, error.to_string(), None)
             }
         }
-    }
-}
-
-fn warehouse_message(kind: FailureKind) -> &'static str {
-    if kind.is_transient() {
-        "the warehouse is unavailable: ask again"
-    } else {
-        "internal error: see the log of the activity service"
     }
 }
 

@@ -140,8 +140,11 @@ mod tests {
     fn endless() -> (Export, std::sync::Weak<()>) {
         let held = std::sync::Arc::new(());
         let watch = std::sync::Arc::downgrade(&held);
-        let rows: BoxStream<'static, warehouse::Result<FactRow>> =
-            stream::iter((0..).map(move |at| { let _held = &held; Ok(row(at)) })).boxed();
+        let rows: BoxStream<'static, warehouse::Result<FactRow>> = stream::iter((0..).map(move |at| {
+            let _held = &held;
+            Ok(row(at))
+        }))
+        .boxed();
         (Export { publication: None, rows }, watch)
     }
 
@@ -223,8 +226,7 @@ mod tests {
     #[tokio::test]
     async fn a_stopping_service_does_not_pretend_to_be_at_the_end() {
         let hard_stop = CancellationToken::new();
-        let mut batches =
-            Box::pin(batches(endless().0, PATIENCE, hard_stop.clone()));
+        let mut batches = Box::pin(batches(endless().0, PATIENCE, hard_stop.clone()));
         assert!(batches.next().await.is_some_and(|batch| batch.is_ok()));
         hard_stop.cancel();
         // One more may have been ready.

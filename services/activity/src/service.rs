@@ -75,13 +75,14 @@ impl CompanyActivityService for ActivityService {
     ) -> Result<Response<Self::ExportCompanyActivityStream>, Status> {
         let request = ExportRequest::try_from(request.into_inner())?;
         let export = self.queries.export(request).await?;
-        let messages = batches(export, self.export_stall_timeout, self.hard_stop.clone()).map(|batch| match batch {
-            Ok(Batch { rows, publication }) => Ok(ExportCompanyActivityResponse {
-                activities: rows.into_iter().map(fact_row_to_proto).collect(),
-                publication: publication.map(convert::publication),
-            }),
-            Err(error) => Err(Status::from(error)),
-        });
+        let messages =
+            batches(export, self.export_stall_timeout, self.hard_stop.clone()).map(|batch| match batch {
+                Ok(Batch { rows, publication }) => Ok(ExportCompanyActivityResponse {
+                    activities: rows.into_iter().map(fact_row_to_proto).collect(),
+                    publication: publication.map(convert::publication),
+                }),
+                Err(error) => Err(Status::from(error)),
+            });
         Ok(Response::new(messages.boxed()))
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong in storage.
 
+use std::borrow::Cow;
+
 use domain::FailureKind;
 
 use crate::Fence;
@@ -45,13 +47,69 @@ pub enum Error {
     Source(#[from] SourceError),
     /// The database is away or busy. Transient.
     #[error("the warehouse is unavailable: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(#[source] Fault),
     /// Anything else the database said.
-    #[error("the warehouse failed: {0}")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the warehouse failed: {0}; the log of the service that reports this has the cause")]
+    Internal(#[source] Fault),
+}
+
+/// What a database said, and what of it may be told.
+///
+/// Shown, it is in words of ours alone. What the database itself says quotes
+/// rows, statements and lines of its source, and errors of the warehouse reach
+/// callers, alerts and chat rooms; so that is the source of this error, for the
+/// log and the trace ([`Fault::cause`]).
+#[derive(Debug, thiserror::Error)]
+#[error("{told}")]
+pub struct Fault {
+    told: Cow<'static, str>,
+    #[source]
+    cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Fault {
+    /// A fault that is told in these words, which may quote nothing that is stored.
+    pub fn new(
+        told: impl Into<Cow<'static, str>>,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { told: told.into(), cause: cause.into() }
+    }
+
+    /// What happened, for the log and the trace alone.
+    #[must_use]
+    pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.cause
+    }
+}
+
+/// What is told of a cause that nobody has words for.
+const UNTOLD: &str = "it reported an error";
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Fault {
+    /// Told without a word of the cause.
+    fn from(cause: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self::new(UNTOLD, cause)
+    }
+}
+
+impl From<&str> for Fault {
+    /// Told without a word of the cause.
+    fn from(cause: &str) -> Self {
+        Self::new(UNTOLD, cause)
+    }
 }
 
 impl Error {
+    /// What the database said, where it did: for the log and the trace alone.
+    #[must_use]
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        match self {
+            Self::Unavailable(fault) | Self::Internal(fault) => Some(fault.cause()),
+            _ => None,
+        }
+    }
+
     /// What kind of failure it is.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
@@ -63,5 +121,27 @@ impl Error {
             Self::Unavailable(_) => FailureKind::Unavailable,
             Self::Internal(_) => FailureKind::Internal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_database_says_is_never_shown_but_kept_as_the_source() {
+        let said = "Key (company_id)=(hunter2) already exists, nodes/execIndexing.c:666";
+        for error in [
+            Error::Internal(said.into()),
+            Error::Unavailable(said.into()),
+            Error::Internal(Fault::new("a rule of the schema was broken", said)),
+        ] {
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+            assert_eq!(error.cause().unwrap().to_string(), said);
+            assert_eq!(error.source().and_then(|fault| fault.source()).unwrap().to_string(), said);
+        }
+        assert!(Error::Refused("line 7".to_owned()).cause().is_none());
     }
 }
