@@ -106,12 +106,16 @@ impl Location {
 
     /// Whether the server is what the URL asks for.
     async fn check_role(&self, server: &str, connection: &mut PgConnection) -> Result<()> {
-        if self.wanted == Wanted::Any {
-            return Ok(());
-        }
         let question = match self.wanted {
+            Wanted::Any => return Ok(()),
             Wanted::Primary => "SELECT pg_is_in_recovery()",
-            _ => "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::BOOLEAN",
+            Wanted::Standby => "SELECT NOT pg_is_in_recovery()",
+            Wanted::ReadWrite => {
+                "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::BOOLEAN"
+            }
+            Wanted::ReadOnly => {
+                "SELECT NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::BOOLEAN)"
+            }
         };
         let will_not_do: bool = sqlx::query_scalar(question).fetch_one(connection).await.map_err(failed)?;
         if will_not_do {

@@ -55,6 +55,7 @@ pub(crate) struct Connections {
     pool: PgPool,
     location: Arc<Location>,
     limit: u32,
+    patience: Duration,
     long: Arc<Semaphore>,
     exports: Arc<Semaphore>,
     refusal: Arc<Mutex<Refusal>>,
@@ -115,6 +116,7 @@ impl Connections {
             pool,
             location,
             limit,
+            patience: PATIENCE,
             long: Arc::new(Semaphore::new(long)),
             exports: Arc::new(Semaphore::new(long.div_ceil(2).min(EXPORTS))),
             refusal: Arc::default(),
@@ -135,7 +137,7 @@ impl Connections {
 
     /// A connection for what is over soon.
     pub(crate) async fn short(&self) -> Result<PoolConnection<Postgres>> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             let problem = match self.acquire(deadline).await {
                 Ok(connection) => return Ok(connection),
@@ -276,7 +278,7 @@ impl Connections {
         let reason = self.refusal().reason.clone().unwrap_or_else(|| {
             format!("all {} are in use; raise max_connections in the warehouse URL", self.limit)
         });
-        let told = format!("no connection became free within {PATIENCE:?}: {reason}");
+        let told = format!("no connection became free within {:?}: {reason}", self.patience);
         Error::Unavailable(Fault::new(told, problem))
     }
 
@@ -325,6 +327,27 @@ mod tests {
         let (options, connection) = location.connect().await.unwrap();
         connect::close(connection).await;
         pool(1, Arc::new(location)).connect_with(options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_gets_no_connection_is_told_why() {
+        let cluster = test_postgres::Cluster::start("-c fsync=off -c max_connections=10").unwrap();
+        let location = location::parse(&format!("{}&max_connections=50", cluster.url())).unwrap();
+        let mut connections = Connections::open(location).await.unwrap();
+        let mut held = Vec::new();
+        let taken = loop {
+            connections.patience = Duration::from_secs(if held.len() < 10 { 10 } else { 1 });
+            match connections.short().await {
+                Ok(connection) => held.push(connection),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert_eq!(held.len(), 10);
+        assert!(taken.contains("no connection became free within 1s: too many connections"), "{taken}");
+        assert!(taken.contains("max_connections in the URLs of all services, now 50 here"), "{taken}");
+        // The others go on with what there is.
+        held.pop();
+        connections.short().await.unwrap();
     }
 
     async fn backend(pool: &sqlx::PgPool) -> i32 {
