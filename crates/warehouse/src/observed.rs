@@ -48,9 +48,9 @@ impl<W: BacklogReader> Observed<W> {
         let outcome = call.instrument(span.clone()).await;
         if let Err(error) = &outcome {
             span.in_scope(|| log_failure(operation, error));
-            match error.cause() {
+            match error.cause_in_full() {
                 Some(cause) => {
-                    spans::record_failure_of(&span, error.kind(), &format_args!("{error}: {}", chain(cause)));
+                    spans::record_failure_of(&span, error.kind(), &format_args!("{error}: {cause}"));
                 }
                 None => spans::record_failure_of(&span, error.kind(), error),
             }
@@ -62,29 +62,12 @@ impl<W: BacklogReader> Observed<W> {
 /// Logs what a database said. What a rule of the contract refuses is told by
 /// whoever asked.
 fn log_failure(operation: &'static str, error: &Error) {
-    let Some(cause) = error.cause() else { return };
-    let cause = chain(cause);
+    let Some(cause) = error.cause_in_full() else { return };
     if error.kind().is_transient() {
         warn!(operation, error = %error, cause, "the warehouse is unavailable");
     } else {
         error!(operation, error = %error, cause, "the warehouse failed");
     }
-}
-
-/// An error with all that led to it.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let reason = error.to_string();
-        // Many repeat their source.
-        if !text.ends_with(&reason) {
-            text.push_str(": ");
-            text.push_str(&reason);
-        }
-        source = error.source();
-    }
-    text
 }
 
 impl<W: fmt::Debug> fmt::Debug for Observed<W> {

@@ -63,6 +63,7 @@ pub enum Error {
 #[error("{told}")]
 pub struct Fault {
     told: Cow<'static, str>,
+    detail: Option<String>,
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
 }
@@ -73,13 +74,37 @@ impl Fault {
         told: impl Into<Cow<'static, str>>,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { told: told.into(), cause: cause.into() }
+        Self { told: told.into(), detail: None, cause: cause.into() }
+    }
+
+    /// The same with what the cause knows but does not show, for the log and the trace.
+    #[must_use]
+    pub fn with_detail(self, detail: Option<String>) -> Self {
+        Self { detail, ..self }
     }
 
     /// What happened, for the log and the trace alone.
     #[must_use]
     pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
         &*self.cause
+    }
+
+    /// What happened with all that led to it, for the log and the trace alone.
+    fn in_full(&self) -> String {
+        let mut text = self.cause.to_string();
+        let mut source = self.cause.source();
+        while let Some(error) = source {
+            let reason = error.to_string();
+            // Many repeat their source.
+            if !text.ends_with(&reason) {
+                text = format!("{text}: {reason}");
+            }
+            source = error.source();
+        }
+        match &self.detail {
+            Some(detail) => format!("{text} ({detail})"),
+            None => text,
+        }
     }
 }
 
@@ -106,6 +131,15 @@ impl Error {
     pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         match self {
             Self::Unavailable(fault) | Self::Internal(fault) => Some(fault.cause()),
+            _ => None,
+        }
+    }
+
+    /// The same with all that led to it.
+    #[must_use]
+    pub fn cause_in_full(&self) -> Option<String> {
+        match self {
+            Self::Unavailable(fault) | Self::Internal(fault) => Some(fault.in_full()),
             _ => None,
         }
     }

@@ -16,16 +16,25 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
         sqlx::Error::Database(cause) => cause.code().is_some_and(|code| is_transient(&code)),
         _ => false,
     };
+    let detail = detail(&error);
     let fault = match told(&error) {
         Some(told) => Fault::new(told, error),
         None => Fault::from(Box::<dyn std::error::Error + Send + Sync>::from(error)),
     };
+    let fault = fault.with_detail(detail);
     if is_transient { Error::Unavailable(fault) } else { Error::Internal(fault) }
 }
 
 /// The SQLSTATE of what a server said, if it said something.
 pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
     error.as_database_error().and_then(|error| error.code())
+}
+
+/// What the server adds, which its message does not show.
+fn detail(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    let parts = [Some(error.code()), error.detail(), error.hint(), error.r#where()];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 
 /// Whether the same transaction may succeed later, by the SQLSTATE of its failure.
