@@ -1,6 +1,9 @@
 //! The gRPC server: health, reflection, keepalive and a drain that ends.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -150,11 +153,15 @@ async fn drain(
     context: &Context,
     calls: &OpenCalls,
 ) -> anyhow::Result<()> {
+    let began = Instant::now();
     let mut outcome = Ok(());
+    // Who waits for readers that take nothing is the server, the last task of all.
+    let only_readers_are_left = |tasks: &JoinSet<_>| {
+        tasks.len() == 1 && began.elapsed() >= STALLED_AFTER && calls.are_quiet_for(STALLED_AFTER)
+    };
     let mut finish = async |limit: Duration| {
         let finished = async {
-            // Who waits for readers that take nothing is the server, the last task of all.
-            while !(tasks.is_empty() || tasks.len() == 1 && calls.are_quiet_for(STALLED_AFTER)) {
+            while !(tasks.is_empty() || only_readers_are_left(tasks)) {
                 tokio::select! {
                     ended = tasks.join_next() => {
                         outcome = std::mem::replace(&mut outcome, Ok(())).and(task_result(ended));
