@@ -48,7 +48,7 @@ impl<W: BacklogReader> Observed<W> {
         let outcome = call.instrument(span.clone()).await;
         if let Err(error) = &outcome {
             span.in_scope(|| log_failure(operation, error));
-            match error.cause_in_full() {
+            match error.said() {
                 Some(cause) => {
                     spans::record_failure_of(&span, error.kind(), &format_args!("{error}: {cause}"));
                 }
@@ -62,7 +62,7 @@ impl<W: BacklogReader> Observed<W> {
 /// Logs what a database said. What a rule of the contract refuses is told by
 /// whoever asked.
 fn log_failure(operation: &'static str, error: &Error) {
-    let Some(cause) = error.cause_in_full() else { return };
+    let Some(cause) = error.said() else { return };
     if error.kind().is_transient() {
         warn!(operation, error = %error, cause, "the warehouse is unavailable");
     } else {

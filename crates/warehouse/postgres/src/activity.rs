@@ -8,7 +8,8 @@ use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Freshness, Period, Result, RollUp,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Period, Result,
+    RollUp,
 };
 
 use crate::{
@@ -195,7 +196,7 @@ async fn export(
 
 /// An export whose task was ended, which only a process that ends does.
 fn ended() -> Error {
-    Error::Unavailable("the export's task has ended".into())
+    Error::Unavailable(Fault::plain("the export's task has ended"))
 }
 
 async fn select_risks(

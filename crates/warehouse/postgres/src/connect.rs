@@ -37,13 +37,13 @@ impl Location {
         // Of one server its own error says most.
         if problems.len() > 1 {
             for (server, problem) in &problems {
-                let cause = problem.cause().map(ToString::to_string);
+                let cause = problem.said();
                 warn!(server, error = %problem, cause, "this server of the warehouse URL will not do");
             }
             let told: Vec<String> =
                 problems.iter().map(|(server, problem)| format!("{server}: {}", brief(problem))).collect();
             let told = format!("none of its servers will do: {}", told.join("; "));
-            return Err(Error::Unavailable(Fault::new(told.clone(), told)));
+            return Err(Error::Unavailable(Fault::plain(told)));
         }
         let nothing = || Error::Precondition("the warehouse URL names no server".to_owned());
         Err(problems.pop().map_or_else(nothing, |(_, problem)| problem))
@@ -68,7 +68,7 @@ impl Location {
                 }
                 Err(Attempt::TooLong) => {
                     let told = format!("{} did not let us in within {:?}", server.name, self.connect_timeout);
-                    return Err(Error::Unavailable(Fault::new(told.clone(), told)));
+                    return Err(Error::Unavailable(Fault::plain(told)));
                 }
             }
         }
@@ -121,7 +121,7 @@ impl Location {
         if will_not_do {
             let told =
                 format!("{server} is a standby or read-only, and target_session_attrs asks for another");
-            return Err(Error::Unavailable(Fault::new(told.clone(), told)));
+            return Err(Error::Unavailable(Fault::plain(told)));
         }
         Ok(())
     }
@@ -155,6 +155,13 @@ fn unreadable(problem: sqlx::Error) -> Error {
         return failed(problem);
     }
     let reason = tls_reason(&problem);
+    if reason.contains("does not support TLS") {
+        return Error::Unavailable(Fault::new(
+            "the server offers no TLS, and sslmode insists on it: switch it on there (ssl = on), or where the network \
+             is trusted use sslmode=prefer or sslmode=disable",
+            problem,
+        ));
+    }
     Error::Unavailable(Fault::new(
         format!(
             "TLS with it failed ({reason}); give the server a certificate of version 3 that names it, signed by the \
@@ -189,7 +196,7 @@ fn warn_of_plain_text(server: &str, way: &PgConnectOptions, problem: &sqlx::Erro
 /// An error without the words that begin every error of the warehouse.
 fn brief(problem: &Error) -> String {
     match problem {
-        Error::Unavailable(fault) | Error::Internal(fault) => fault.to_string(),
+        Error::Unavailable(fault) | Error::Internal(fault) => fault.told().to_owned(),
         other => other.to_string(),
     }
 }

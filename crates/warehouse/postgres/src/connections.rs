@@ -174,7 +174,7 @@ impl Connections {
                  the warehouse URL, now {}, or export less at a time",
                 self.limit
             );
-            return Err(Error::Unavailable(Fault::new(told.clone(), told)));
+            return Err(Error::Unavailable(Fault::plain(told)));
         };
         Ok(LongLease { connection: self.short().await?, _share: share })
     }
@@ -240,7 +240,7 @@ impl Connections {
             )
         } else {
             match failed(problem) {
-                Error::Unavailable(fault) | Error::Internal(fault) => fault.to_string(),
+                Error::Unavailable(fault) | Error::Internal(fault) => fault.told().to_owned(),
                 other => other.to_string(),
             }
         };

@@ -16,12 +16,11 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
         sqlx::Error::Database(cause) => cause.code().is_some_and(|code| is_transient(&code)),
         _ => false,
     };
-    let detail = detail(&error);
-    let fault = match told(&error) {
-        Some(told) => Fault::new(told, error),
-        None => Fault::from(Box::<dyn std::error::Error + Send + Sync>::from(error)),
+    let told = told(&error).unwrap_or_else(|| "it reported an error".to_owned());
+    let fault = match said(&error) {
+        Some(said) => Fault::of(told, said, error),
+        None => Fault::new(told, error),
     };
-    let fault = fault.with_detail(detail);
     if is_transient { Error::Unavailable(fault) } else { Error::Internal(fault) }
 }
 
@@ -30,11 +29,16 @@ pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
     error.as_database_error().and_then(|error| error.code())
 }
 
-/// What the server adds, which its message does not show.
-fn detail(error: &sqlx::Error) -> Option<String> {
+/// All that a server says, but for the line of its source, which sqlx shows.
+fn said(error: &sqlx::Error) -> Option<String> {
     let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
-    let parts = [Some(error.code()), error.detail(), error.hint(), error.r#where()];
-    Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+    let mut text = format!("{} (SQLSTATE {})", error.message(), error.code());
+    for (name, part) in [("DETAIL", error.detail()), ("HINT", error.hint()), ("CONTEXT", error.r#where())] {
+        if let Some(part) = part {
+            text = format!("{text}; {name}: {part}");
+        }
+    }
+    Some(text)
 }
 
 /// Whether the same transaction may succeed later, by the SQLSTATE of its failure.
@@ -53,7 +57,11 @@ fn told(error: &sqlx::Error) -> Option<String> {
     Some(match error {
         sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
         sqlx::Error::PoolClosed => "it is being closed".to_owned(),
+        sqlx::Error::Io(cause) if cause.to_string().starts_with("failed to lookup address") => {
+            "its host name is not known".to_owned()
+        }
         sqlx::Error::Io(cause) => lost(cause.kind()).to_owned(),
+        sqlx::Error::Protocol(_) => "what answers at its address does not speak as Postgres does".to_owned(),
         sqlx::Error::Tls(_) => {
             "TLS failed with it; sslmode in the warehouse URL says whether it is wanted".to_owned()
         }
@@ -85,7 +93,9 @@ fn lost(kind: ErrorKind) -> &'static str {
 /// A SQLSTATE, or its class, in words.
 fn in_words(code: &str) -> Option<&'static str> {
     Some(match code {
-        "53300" => "too many connections",
+        "53300" => {
+            "too many connections: raise the limit of the role, the database or the server, or close others"
+        }
         "53100" => "its disk is full",
         "53200" => "it is out of memory",
         "57014" => "a statement was cancelled, or took longer than its statement_timeout",
@@ -93,6 +103,7 @@ fn in_words(code: &str) -> Option<&'static str> {
             "it is read-only: a standby, or in the middle of a failover; the URL has to name the primary"
         }
         "42501" => "permission denied: its role lacks a right",
+        "42704" => "it does not know a name that was used, such as that of a setting in the URL's options",
         "3D000" => "there is no such database",
         "42P01" | "42703" | "42883" => {
             "a table, column or function is missing: bring the schema up to date with `activityctl migrate`"
@@ -136,6 +147,6 @@ mod tests {
         assert_eq!(error.to_string(), "the warehouse is unavailable: nothing listens at its address");
         let error = failed(sqlx::Error::Protocol("hunter2".to_owned()));
         assert!(!error.to_string().contains("hunter2"), "{error}");
-        assert!(error.cause().unwrap().to_string().contains("hunter2"));
+        assert!(error.said().unwrap().contains("hunter2"));
     }
 }

@@ -18,6 +18,9 @@ const CONNECTIONS: u32 = 18;
 /// How long one server may take to let somebody in, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How a certificate begins.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
 /// What a URL says.
 pub(crate) struct Location {
     /// The servers in the order in which to try them. They hold the password:
@@ -172,6 +175,10 @@ impl<'text> Security<'text> {
             Some(file) if !Path::new(file).is_file() => {
                 return Err(format!("names a file in sslrootcert that does not exist: {file}"));
             }
+            // Without one only well-known authorities would be trusted, in silence.
+            Some(file) if !std::fs::read_to_string(file).is_ok_and(|text| text.contains(CERTIFICATE)) => {
+                return Err(format!("names a file in sslrootcert that holds no certificate (PEM): {file}"));
+            }
             // Who names an authority wants it asked.
             Some(_) => match mode {
                 Some(PgSslMode::Require) => mode = Some(PgSslMode::VerifyCa),
@@ -259,7 +266,7 @@ mod tests {
             ("postgres://u:hunter2@::1/x", "[::1]:5432"),
             ("postgres://u:hunter2@db/x?sslmode=please", "verify-full"),
             ("postgres://u:hunter2@db/x?sslmode=verify-full&sslrootcert=/no/such/file", "/no/such/file"),
-            ("postgres://u:hunter2@db/x?sslrootcert=/etc/passwd", "sslmode=verify-full"),
+            ("postgres://u:hunter2@db/x?sslmode=verify-full&sslrootcert=/etc/passwd", "no certificate"),
             ("postgres://u:hunter2@db/x?sslmode=verify-full&sslrootcert=system", "leave it out"),
             ("postgres://u@db/x?pasword=hunter2", "not known: pasword"),
             ("postgres://u@db/x?password=hun&ter2hunter2=", "%26"),
@@ -314,7 +321,10 @@ mod tests {
         is("requiressl=1", &[PgSslMode::Require]);
         is("sslmode=verify-full", &[PgSslMode::VerifyFull]);
         // Who names an authority wants it asked, as libpq has it.
-        is("sslmode=require&sslrootcert=/etc/passwd", &[PgSslMode::VerifyCa]);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), CERTIFICATE).unwrap();
+        let query = format!("sslmode=require&sslrootcert={}", file.path().display());
+        is(&query, &[PgSslMode::VerifyCa]);
     }
 
     #[tokio::test]

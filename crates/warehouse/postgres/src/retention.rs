@@ -196,7 +196,7 @@ async fn discard(
 fn told_if_busy(error: Error) -> Error {
     let busy = {
         let Error::Unavailable(fault) = &error else { return error };
-        let code = fault.cause().downcast_ref::<sqlx::Error>().and_then(sqlstate);
+        let code = fault.cause().and_then(|cause| cause.downcast_ref::<sqlx::Error>()).and_then(sqlstate);
         // lock_not_available, deadlock_detected
         matches!(code.as_deref(), Some("55P03" | "40P01"))
     };

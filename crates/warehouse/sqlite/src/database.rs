@@ -44,6 +44,17 @@ async fn connect_options(url: &str) -> Result<SqliteConnectOptions> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| {
         Error::Precondition(format!("{url:?} is no SQLite URL: use sqlite:///path/to/warehouse.sqlite"))
     })?;
+    // Each connection would have a database of its own, gone with it.
+    let file = options.get_filename().to_string_lossy();
+    if url.contains("mode=memory")
+        || file.is_empty()
+        || file.starts_with(":memory:")
+        || file.starts_with("file:sqlx-in-memory")
+    {
+        return Err(Error::Precondition(format!(
+            "{url:?} names no file to keep the warehouse in: use sqlite:///path/to/warehouse.sqlite"
+        )));
+    }
     if let Some(folder) = options.get_filename().parent().filter(|folder| *folder != Path::new("")) {
         tokio::fs::create_dir_all(folder).await.map_err(|error| {
             Error::Precondition(format!("cannot create the warehouse's folder {}: {error}", folder.display()))
