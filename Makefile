@@ -73,6 +73,12 @@ bench-memory: ## Measure the peak memory of two backfills, one twice as large
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example peak_memory
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/peak_memory"
 
+.PHONY: bench-service-memory
+bench-service-memory: ## Measure what each service holds in memory while a day of 100,000 companies is published
+	@tests/setup/postgres.sh >/dev/null
+	@$(CARGO) build --locked --release --workspace --bins --package e2e --example service_memory
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/service_memory"
+
 .PHONY: bench-warehouse
 bench-warehouse: ## Measure the storage engines beside bare SQL; ARGS="--help" lists what can be set
 	@tests/setup/postgres.sh >/dev/null
