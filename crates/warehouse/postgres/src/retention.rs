@@ -203,8 +203,7 @@ fn told_if_busy(error: Error) -> Error {
     if !busy {
         return error;
     }
-    Error::Unavailable(Fault::new(
+    Error::Unavailable(Fault::plain(
         "busy: a load, a publish or a reader holds what would be removed; nothing was changed, try again later",
-        error,
     ))
 }
