@@ -22,6 +22,7 @@ release: ## Build every binary (optimised)
 .PHONY: test
 test: lint-proto build ## Install what the tests need, then run every test
 	@for tool in node python postgres prometheus helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
+	@tests/setup/pgbouncer.sh >/dev/null || echo "!!!! pgbouncer cannot be installed here: poolers are not tested" >&2
 	@tests/setup/jaeger.sh >/dev/null || echo "!!!! Jaeger cannot be built here: traces are tested with the in-process collector alone" >&2
 	@tests/run.sh
 
@@ -72,6 +73,12 @@ format: ## Format the code
 bench-memory: ## Measure the peak memory of two backfills, one twice as large
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example peak_memory
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/peak_memory"
+
+.PHONY: bench-service-memory
+bench-service-memory: ## Measure what each service holds in memory while a day of 100,000 companies is published
+	@tests/setup/postgres.sh >/dev/null
+	@$(CARGO) build --locked --release --workspace --bins --package e2e --example service_memory
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/service_memory"
 
 .PHONY: bench-warehouse
 bench-warehouse: ## Measure the storage engines beside bare SQL; ARGS="--help" lists what can be set

@@ -5,6 +5,8 @@
 //! `AZURE_CLIENT_ID` and so on, workload and managed identities included), or
 //! `AZURE_STORAGE_CONNECTION_STRING`, which outranks them.
 
+mod connection_string;
+
 use std::{env, time::Duration};
 
 use object_store::{
@@ -13,9 +15,8 @@ use object_store::{
 };
 use url::{Host, Url};
 
+use self::connection_string::{CONNECTION_STRING, ConnectionString};
 use crate::Error;
-
-const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
 
 /// Opens a container as the environment says.
 pub(crate) fn open(container: &str, root: &str) -> Result<MicrosoftAzure, Error> {
@@ -55,7 +56,7 @@ fn configure(
         let connection = ConnectionString::parse(text)?;
         // Whoever writes `http` into a connection string means it, as in Azure's own tools.
         let allow_http = allow_http || connection.uses_http();
-        return connection.apply(builder.with_client_options(client_options(allow_http)));
+        return Ok(connection.apply(builder.with_client_options(client_options(allow_http))));
     }
     let allow_http = allow_http
         || builder
@@ -94,81 +95,6 @@ fn is_on_this_machine(endpoint: &str) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
-    }
-}
-
-/// The parts of a connection string that concern blobs. No `Debug`: it holds
-/// the account's key.
-#[derive(Default)]
-struct ConnectionString<'text> {
-    protocol: Option<&'text str>,
-    account: Option<&'text str>,
-    key: Option<&'text str>,
-    sas: Option<&'text str>,
-    endpoint: Option<&'text str>,
-    suffix: Option<&'text str>,
-    emulator: bool,
-}
-
-impl<'text> ConnectionString<'text> {
-    /// Reads `Name=value;...`; parts that concern queues and tables are skipped.
-    fn parse(text: &'text str) -> Result<Self, String> {
-        let mut parsed = Self::default();
-        for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            // Keys end in `=`, which is why only the first one separates.
-            let (name, value) = part.split_once('=').ok_or_else(|| {
-                format!("{CONNECTION_STRING} has a part without `=`; write Name=value;Name=value")
-            })?;
-            let value = value.trim();
-            match name.trim().to_ascii_lowercase().as_str() {
-                "defaultendpointsprotocol" => parsed.protocol = Some(value),
-                "accountname" => parsed.account = Some(value),
-                "accountkey" => parsed.key = Some(value),
-                "sharedaccesssignature" => parsed.sas = Some(value),
-                "blobendpoint" => parsed.endpoint = Some(value),
-                "endpointsuffix" => parsed.suffix = Some(value),
-                "usedevelopmentstorage" => parsed.emulator = value.eq_ignore_ascii_case("true"),
-                _ => {}
-            }
-        }
-        if parsed.emulator || parsed.account.is_some() {
-            Ok(parsed)
-        } else {
-            Err(format!("{CONNECTION_STRING} names neither AccountName nor UseDevelopmentStorage=true"))
-        }
-    }
-
-    fn uses_http(&self) -> bool {
-        match self.endpoint {
-            Some(endpoint) => endpoint.starts_with("http://"),
-            None => self.protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("http")),
-        }
-    }
-
-    fn apply(&self, builder: MicrosoftAzureBuilder) -> Result<MicrosoftAzureBuilder, String> {
-        let Some(account) = self.account else {
-            return Ok(builder.with_use_emulator(true));
-        };
-        let builder =
-            builder.with_use_emulator(false).with_account(account).with_endpoint(self.endpoint(account));
-        match (self.key, self.sas) {
-            (Some(key), _) => Ok(builder.with_access_key(key)),
-            (None, Some(sas)) => Ok(builder.with_config(AzureConfigKey::SasKey, sas)),
-            (None, None) => {
-                Err(format!("{CONNECTION_STRING} has neither AccountKey nor SharedAccessSignature"))
-            }
-        }
-    }
-
-    fn endpoint(&self, account: &str) -> String {
-        self.endpoint.map_or_else(
-            || {
-                let protocol = self.protocol.unwrap_or("https");
-                let suffix = self.suffix.unwrap_or("core.windows.net");
-                format!("{protocol}://{account}.blob.{suffix}")
-            },
-            |endpoint| endpoint.trim_end_matches('/').to_owned(),
-        )
     }
 }
 
@@ -226,6 +152,84 @@ mod tests {
             assert!(problem.starts_with(CONNECTION_STRING), "{problem}");
             assert!(!problem.contains("hunter2"), "{problem}");
         }
+    }
+
+    #[test]
+    fn the_portals_connection_string_for_a_signature_tells_the_account_by_its_endpoint() {
+        let signature = "SharedAccessSignature=sv=2021-08-06&ss=b&srt=sco&sp=rwdlac&sig=AA%3D";
+        for (endpoint, account) in [
+            ("https://acme.blob.core.windows.net/", "acme"),
+            ("https://acme-secondary.blob.core.windows.net", "acme"),
+            ("https://acme.z6.blob.storage.azure.net/", "acme"),
+            ("https://acme.blob.core.usgovcloudapi.net/", "acme"),
+            ("http://127.0.0.1:10010/devstoreaccount1/", "devstoreaccount1"),
+            ("http://azurite:10000/devstoreaccount1", "devstoreaccount1"),
+            ("http://[::1]:10000/dev/", "dev"),
+            ("http://localhost:10000/dev", "dev"),
+            ("https://files.example.com/", "files"),
+        ] {
+            for text in [
+                format!(
+                    "BlobEndpoint={endpoint};QueueEndpoint=https://acme.queue.core.windows.net/;{signature}"
+                ),
+                format!("\"BlobEndpoint={endpoint};{signature};\""),
+                format!("BlobEndpoint={endpoint};{}", signature.replace("Signature=", "Signature=?")),
+                format!("BlobEndpoint={endpoint}?{}", signature.replace("SharedAccessSignature=", "")),
+            ] {
+                let builder = configured(&text).unwrap();
+                assert_eq!(value(&builder, AzureConfigKey::AccountName).as_deref(), Some(account), "{text}");
+                let told = value(&builder, AzureConfigKey::Endpoint);
+                assert_eq!(told.as_deref(), Some(endpoint.trim_end_matches('/')), "{text}");
+                assert!(value(&builder, AzureConfigKey::SasKey).unwrap().starts_with("sv="), "{text}");
+                assert!(
+                    build(MicrosoftAzureBuilder::new(), Some(&text), "raw", "az://raw/").is_ok(),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_string_is_read_however_it_was_pasted() {
+        for text in [
+            " AccountName=acme;AccountKey=a2V5PT0=; ",
+            "AccountName=acme;AccountKey=a2V5PT0=;;",
+            "'AccountName=acme;AccountKey=a2V5PT0='",
+            "accountname=acme;ACCOUNTKEY=\"a2V5PT0=\"",
+            "DefaultEndpointsProtocol=HTTPS;AccountName=acme;AccountKey=a2V5PT0=;EndpointSuffix=.core.windows.net",
+            "BlobEndpoint=https://acme.blob.core.windows.net;AccountKey=a2V5PT0=",
+            "AccountName=acme;\n  AccountKey=a2V5PT0=;\n",
+        ] {
+            let builder = configured(text).unwrap();
+            assert_eq!(value(&builder, AzureConfigKey::AccountName).as_deref(), Some("acme"), "{text}");
+            assert_eq!(value(&builder, AzureConfigKey::AccessKey).as_deref(), Some("a2V5PT0="), "{text}");
+            let endpoint = value(&builder, AzureConfigKey::Endpoint);
+            assert_eq!(endpoint.as_deref(), Some("https://acme.blob.core.windows.net"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_string_names_what_is_missing_and_a_form_that_works() {
+        for (text, words) in [
+            ("AccountKey=hunter2", "no AccountName"),
+            ("SharedAccessSignature=sig=hunter2", "no AccountName"),
+            ("BlobEndpoint=https://files.example.com;AccountKey=hunter2", "no AccountName"),
+            ("BlobEndpoint=hunter2;SharedAccessSignature=sig=hunter2", "no URL"),
+            ("AccountName=acme;AccountKey=", "neither AccountKey nor"),
+            ("AccountName=hunter2", "neither AccountKey nor"),
+            ("https://acme.blob.core.windows.net/?sig=hunter2", "is a URL"),
+            ("DefaultEndpointsProtocol=ftp;AccountName=acme;AccountKey=hunter2", "DefaultEndpointsProtocol"),
+            ("hunter2", "without `=`"),
+            ("UseDevelopmentStorage=false", "neither AccountKey nor"),
+        ] {
+            let problem = configured(text).map(|_| ()).unwrap_err();
+            assert!(problem.contains(words), "{text}: {problem}");
+            assert!(problem.contains("write AccountName=...;AccountKey=..."), "{problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+        let odd_key = "AccountName=acme;AccountKey=hunter2!";
+        let problem = build(MicrosoftAzureBuilder::new(), Some(odd_key), "raw", "az://raw/").unwrap_err();
+        assert!(!problem.to_string().contains("hunter2"), "{problem}");
     }
 
     #[test]

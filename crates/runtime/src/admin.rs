@@ -16,6 +16,7 @@ use axum::{
     extract::State,
     http::{HeaderName, StatusCode, header},
     routing::get,
+    serve::ListenerExt as _,
 };
 use prometheus::{Encoder, TextEncoder};
 use tokio::net::TcpListener;
@@ -74,6 +75,8 @@ pub(crate) async fn serve(
     info!(%address, "serving probes and metrics");
     let admin =
         Admin { lifecycle, registry: telemetry.registry.clone(), log_filter: telemetry.log_filter.clone() };
+    // Answers go out at once. Where that cannot be set they go out all the same, a little later.
+    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let server = axum::serve(listener, router(admin)).with_graceful_shutdown(stop.cancelled_owned());
     Ok(async move {
         // Only accepting can fail, which axum tries again by itself.

@@ -1,19 +1,38 @@
 //! The gRPC server: health, reflection, keepalive and a drain that ends.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, task::JoinSet};
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{service::Routes, transport::Server};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 use tower::layer::util::{Identity, Stack};
 use tracing::{error, info, warn};
 
-use crate::{BackgroundTask, Context, GrpcRoutes, Service, admin::Phase, rpc::RpcServerLayer};
+use crate::{
+    BackgroundTask, Context, GrpcRoutes, Service,
+    admin::Phase,
+    rpc::{OpenCalls, RpcServerLayer},
+};
 
 /// How long handlers get to roll back after the drain has run out of time.
 const ROLLBACK_TIME: Duration = Duration::from_secs(5);
+
+/// How long a drain waits for a reader that takes nothing. Waiting longer would
+/// not help: what such a call still has to say cannot be sent.
+const STALLED_AFTER: Duration = Duration::from_secs(3);
+
+/// How often a drain looks whether only such readers are left.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How long a connection may be silent before the kernel asks whether its other end is still there.
+pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// How a service is served.
 #[derive(Debug, Clone)]
@@ -36,14 +55,24 @@ impl Default for ServerOptions {
     }
 }
 
-/// A tonic server with keepalive, which is off by default, and a span for every call.
-pub(crate) fn builder() -> Server<Stack<RpcServerLayer, Identity>> {
+/// A tonic server with HTTP/2 keepalive, which is off by default, and a span for every call.
+///
+/// What it says of TCP (`tcp_nodelay`, `tcp_keepalive` and its intervals) would do
+/// nothing: it is heeded where tonic itself makes the listener, and ours comes
+/// from outside, so [`incoming`] sets both. Everything else (`http2_*`,
+/// `max_connection_age`, `timeout`, limits, `accept_http1`) acts on whatever
+/// connection is served.
+pub(crate) fn builder(calls: OpenCalls) -> Server<Stack<RpcServerLayer, Identity>> {
     Server::builder()
-        .layer(RpcServerLayer::new())
+        .layer(RpcServerLayer::new(calls))
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .tcp_keepalive(Some(Duration::from_secs(60)))
-        .tcp_nodelay(true)
+}
+
+/// The connections of a listener. Without `TCP_NODELAY` every answer waits some
+/// 40 ms for the acknowledgement of its headers, which the caller delays.
+fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(TCP_KEEPALIVE))
 }
 
 /// Serves a service until the context shuts down or one of its tasks fails,
@@ -76,10 +105,10 @@ pub async fn serve(
         tasks.spawn(async move { (name, run.await) });
     }
     let stop_accepting = CancellationToken::new();
-    let server = builder().add_routes(routes).serve_with_incoming_shutdown(
-        TcpListenerStream::new(listener),
-        stop_accepting.clone().cancelled_owned(),
-    );
+    let calls = OpenCalls::default();
+    let server = builder(calls.clone())
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming(listener), stop_accepting.clone().cancelled_owned());
     tasks.spawn(async move { ("the gRPC server", server.await.map_err(anyhow::Error::from)) });
     info!(service = service.name, %address, "listening");
     context.lifecycle.enter(Phase::Ready);
@@ -99,7 +128,7 @@ pub async fn serve(
     for name in names.into_iter().chain([""]) {
         health.clear_service_status(name).await;
     }
-    let drained = drain(&mut tasks, &options, &context).await;
+    let drained = drain(&mut tasks, &options, &context, &calls).await;
     outcome.and(drained)
 }
 
@@ -122,22 +151,39 @@ async fn drain(
     tasks: &mut JoinSet<(&'static str, anyhow::Result<()>)>,
     options: &ServerOptions,
     context: &Context,
+    calls: &OpenCalls,
 ) -> anyhow::Result<()> {
+    let began = Instant::now();
     let mut outcome = Ok(());
-    let mut finish = async |limit: Duration| {
-        tokio::time::timeout(limit, async {
-            while let Some(ended) = tasks.join_next().await {
-                outcome = std::mem::replace(&mut outcome, Ok(())).and(task_result(Some(ended)));
-            }
-        })
-        .await
+    // Who waits for readers that take nothing is the server, the last task of all.
+    let only_readers_are_left = |tasks: &JoinSet<_>| {
+        tasks.len() == 1 && began.elapsed() >= STALLED_AFTER && calls.are_quiet_for(STALLED_AFTER)
     };
-    if finish(options.drain_timeout).await.is_err() {
-        warn!(after = ?options.drain_timeout, "calls are still in flight: cancelling them");
-        context.hard_stop.cancel();
-        if finish(ROLLBACK_TIME).await.is_err() {
-            warn!("connections are still open: closing them");
+    let mut finish = async |limit: Duration| {
+        let finished = async {
+            while !(tasks.is_empty() || only_readers_are_left(tasks)) {
+                tokio::select! {
+                    ended = tasks.join_next() => {
+                        outcome = std::mem::replace(&mut outcome, Ok(())).and(task_result(ended));
+                    }
+                    () = tokio::time::sleep(POLL) => {}
+                }
+            }
+            tasks.is_empty()
+        };
+        tokio::time::timeout(limit, finished).await
+    };
+    let drained = match finish(options.drain_timeout).await {
+        Ok(all_ended) => all_ended,
+        Err(_) => {
+            warn!(after = ?options.drain_timeout, "calls are still in flight: cancelling them");
+            context.hard_stop.cancel();
+            finish(ROLLBACK_TIME).await.unwrap_or(false)
         }
+    };
+    if !drained {
+        warn!("connections whose readers take nothing are still open: closing them");
+        context.hard_stop.cancel();
     }
     tasks.abort_all();
     outcome

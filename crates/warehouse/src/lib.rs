@@ -16,7 +16,8 @@ use crate::observed::Observed;
 ///
 /// `sqlite:///path/to/file` is the embedded engine; the file and its folder are
 /// created as needed. `postgres://user:password@host:5432/database` is the
-/// production engine; `max_connections` in its query bounds the connections.
+/// production engine, and libpq's other forms are, too; `max_connections` in its
+/// query bounds the connections.
 ///
 /// # Errors
 /// If no engine knows the URL, or the database cannot be opened or migrated.
@@ -53,13 +54,56 @@ enum Engine {
 }
 
 fn engine_of(url: &str) -> Result<Engine> {
-    match url.split_once(':') {
-        Some(("sqlite", _)) => Ok(Engine::Sqlite),
-        Some(("postgres" | "postgresql", _)) => Ok(Engine::Postgres),
-        _ => Err(Error::Precondition(
-            "the warehouse URL names no known engine: use sqlite:///path/to/warehouse.sqlite or \
-             postgres://user:password@host:5432/database"
-                .to_owned(),
-        )),
+    let forms = "sqlite:///path/to/warehouse.sqlite or postgres://user:password@host:5432/database";
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme.trim().to_ascii_lowercase());
+    let problem = match scheme.as_deref() {
+        Some("sqlite") => return Ok(Engine::Sqlite),
+        Some("postgres" | "postgresql") => return Ok(Engine::Postgres),
+        Some("jdbc") => "is one for JDBC: leave out `jdbc:`, and put user and password before the host",
+        Some(scheme) if scheme.starts_with("postgresql+") || scheme.starts_with("postgres+") => {
+            "names a driver of another language: leave out `+` and what follows it"
+        }
+        // libpq's other form; a password in it may hold a colon.
+        _ if is_libpq_pairs(url) => return Ok(Engine::Postgres),
+        _ => "names no known engine",
+    };
+    Err(Error::Precondition(format!("the warehouse URL {problem}: use {forms}")))
+}
+
+/// Whether a text begins as `host=... dbname=...` does.
+fn is_libpq_pairs(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, _)| {
+        let name = name.trim();
+        !name.is_empty() && name.chars().all(|character| character.is_ascii_lowercase() || character == '_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_known_by_its_url_and_a_url_of_another_tool_is_told_how_to_mend() {
+        for url in [
+            "postgres://me:pw@db/x",
+            "postgresql://me@db/x",
+            "POSTGRES://me@db/x",
+            "host=db dbname=x password='a:b'",
+            "host=::1 dbname=x",
+        ] {
+            assert!(matches!(engine_of(url), Ok(Engine::Postgres)), "{url}");
+        }
+        assert!(matches!(engine_of("sqlite:///data/x.sqlite"), Ok(Engine::Sqlite)));
+        for (url, cure) in [
+            ("jdbc:postgresql://db/x?user=me&password=hunter2", "leave out `jdbc:`"),
+            ("postgresql+psycopg2://me:hunter2@db/x", "leave out `+`"),
+            ("mysql://me:hunter2@db/x", "names no known engine"),
+            ("me:hunter2@db/x", "names no known engine"),
+            ("", "names no known engine"),
+        ] {
+            let problem = engine_of(url).err().map(|error| error.to_string()).unwrap();
+            assert!(problem.contains(cure) && problem.contains("postgres://user:password@host"), "{problem}");
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
     }
 }

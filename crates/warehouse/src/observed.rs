@@ -1,5 +1,9 @@
 //! A span for every call of an engine that is part of a trace, with the SQL
 //! statements below it. What nobody traces, such as polls, costs nothing.
+//!
+//! What a database says when it fails is told here and nowhere else, to the log
+//! and to the trace: it quotes what is stored. Everybody above is told what kind of
+//! failure it was.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -9,7 +13,8 @@ use domain::{
     CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Publication, RunState,
     UsageRecord, audit::Measurements, trend::StageExecution,
 };
-use tracing::{Instrument, Span, field::Empty, info_span};
+use futures::{StreamExt as _, TryStreamExt as _};
+use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::*;
 
@@ -30,7 +35,7 @@ impl<W: BacklogReader> Observed<W> {
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
         if Span::current().is_none() {
-            return call.await;
+            return call.await.inspect_err(|error| log_failure(operation, error));
         }
         let span = info_span!(
             "warehouse",
@@ -42,9 +47,26 @@ impl<W: BacklogReader> Observed<W> {
         );
         let outcome = call.instrument(span.clone()).await;
         if let Err(error) = &outcome {
-            spans::record_failure_of(&span, error.kind(), error);
+            span.in_scope(|| log_failure(operation, error));
+            match error.said() {
+                Some(cause) => {
+                    spans::record_failure_of(&span, error.kind(), &format_args!("{error}: {cause}"));
+                }
+                None => spans::record_failure_of(&span, error.kind(), error),
+            }
         }
         outcome
+    }
+}
+
+/// Logs what a database said. What a rule of the contract refuses is told by
+/// whoever asked.
+fn log_failure(operation: &'static str, error: &Error) {
+    let Some(cause) = error.said() else { return };
+    if error.kind().is_transient() {
+        warn!(operation, error = %error, cause, "the warehouse is unavailable");
+    } else {
+        error!(operation, error = %error, cause, "the warehouse failed");
     }
 }
 
@@ -263,7 +285,31 @@ impl<W: Warehouse> FactBuilder for Observed<W> {
 #[async_trait]
 impl<W: Warehouse> BackfillPreview for Observed<W> {
     async fn begin_preview(&self, windows: &[DateWindow]) -> Result<Box<dyn PreviewSession>> {
-        self.observe("begin_preview", self.inner.begin_preview(windows)).await
+        let inner = self.observe("begin_preview", self.inner.begin_preview(windows)).await?;
+        Ok(Box::new(ObservedPreview { inner }))
+    }
+}
+
+/// A preview whose failures are logged.
+struct ObservedPreview {
+    inner: Box<dyn PreviewSession>,
+}
+
+#[async_trait]
+impl PreviewSession for ObservedPreview {
+    async fn add_usage_day(&mut self, day: NaiveDate, rows: RowStream<'_, UsageRecord>) -> Result<()> {
+        let added = self.inner.add_usage_day(day, rows).await;
+        added.inspect_err(|error| log_failure("add_usage_day", error))
+    }
+
+    async fn finish(
+        self: Box<Self>,
+        sample: u32,
+        now: DateTime<Utc>,
+        progress: ProgressSink,
+    ) -> Result<PreviewOutcome> {
+        let finished = self.inner.finish(sample, now, progress).await;
+        finished.inspect_err(|error| log_failure("finish_preview", error))
     }
 }
 
@@ -282,7 +328,9 @@ impl<W: Warehouse> ActivityReader for Observed<W> {
     }
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export> {
-        self.observe("export_facts", self.inner.export_facts(query)).await
+        let export = self.observe("export_facts", self.inner.export_facts(query)).await?;
+        let rows = export.rows.inspect_err(|error| log_failure("export_facts", error)).boxed();
+        Ok(Export { rows, ..export })
     }
 
     async fn roll_up(

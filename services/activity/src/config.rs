@@ -1,4 +1,23 @@
-//! What the service can be told when it runs on its own.
+//! What the service can be told.
+
+use std::time::Duration;
+
+/// What it can be told wherever it runs.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// How long an export waits for a reader that takes nothing before it is ended
+    #[arg(long, env = "EXPORT_STALL_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = patience)]
+    pub export_stall_timeout: Duration,
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nobody reads that fast: use 60s, for example".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; use 60s, for example")),
+    }
+}
 
 /// The arguments of the stand-alone binary.
 #[derive(Debug, Clone, clap::Args)]
@@ -6,4 +25,8 @@ pub struct Args {
     /// The warehouse to read, for example `sqlite:///data/warehouse.sqlite`
     #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
     pub warehouse_url: String,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub options: Options,
 }

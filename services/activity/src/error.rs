@@ -1,5 +1,7 @@
 //! What can go wrong with a question, and what the caller is told of it.
 
+use std::time::Duration;
+
 use domain::{FactKey, FailureKind};
 use runtime::{FieldViolations, status};
 use tonic::Status;
@@ -23,6 +25,13 @@ pub(crate) enum Error {
     /// The drain has run out of time.
     #[error("the service is stopping: ask again")]
     Stopping,
+    /// Nobody read on.
+    #[error(
+        "the export was ended: its reader took nothing for {}; export fewer days at a time, read faster, \
+         or raise --export-stall-timeout",
+        humantime::format_duration(*.0)
+    )]
+    Stalled(Duration),
     /// Storage failed.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
@@ -37,6 +46,7 @@ impl Error {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
             Self::NothingPublished | Self::NoSuchRow(_) => FailureKind::NotFound,
+            Self::Stalled(_) => FailureKind::TimedOut,
             Self::Stopping | Self::Warehouse(warehouse::Error::Unavailable(_)) => FailureKind::Unavailable,
             // A read breaks no rule of the warehouse: whatever else it says is a defect.
             Self::Warehouse(_) => FailureKind::Internal,
@@ -44,28 +54,23 @@ impl Error {
     }
 }
 
-/// The boundary: what storage says is logged here, once, and not told to callers.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let kind = error.kind();
         match error {
             Error::InvalidRequest(violations) => violations.into(),
-            Error::Warehouse(cause) => {
-                error!(error = %cause, "the warehouse failed to answer");
-                status(kind, warehouse_message(kind), None)
+            // It says what kind of failure it was; the cause was logged where it was met.
+            Error::Warehouse(warehouse::Error::Unavailable(_) | warehouse::Error::Internal(_)) => {
+                status(kind, error.to_string(), None)
             }
-            Error::NothingPublished | Error::NoSuchRow(_) | Error::Stopping => {
+            Error::Warehouse(cause) => {
+                error!(error = %cause, "the warehouse refused a read");
+                status(kind, "internal error: see the log of the activity service", None)
+            }
+            Error::NothingPublished | Error::NoSuchRow(_) | Error::Stopping | Error::Stalled(_) => {
                 status(kind, error.to_string(), None)
             }
         }
-    }
-}
-
-fn warehouse_message(kind: FailureKind) -> &'static str {
-    if kind.is_transient() {
-        "the warehouse is unavailable: ask again"
-    } else {
-        "internal error: see the log of the activity service"
     }
 }
 

@@ -1,11 +1,16 @@
 //! An export as a stream of batches.
 
+use std::time::Duration;
+
 use domain::{FactRow, Publication};
 use futures::{
-    Stream, TryStreamExt,
+    Stream, StreamExt, TryStreamExt,
     stream::{self, TryChunksError},
 };
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::{Instrument as _, warn};
 use warehouse::Export;
 
 use crate::error::{Error, Result};
@@ -23,32 +28,70 @@ pub(crate) struct Batch {
 }
 
 /// The batches of an export, at least one. Rows are read as the receiver takes
-/// them. `hard_stop` ends the stream with an error, so that nobody takes the
-/// part that was sent for all there is.
-pub(crate) fn batches(export: Export, hard_stop: CancellationToken) -> impl Stream<Item = Result<Batch>> {
-    let Export { publication, rows } = export;
-    let chunks = rows.try_chunks(BATCH_ROWS).map_err(|TryChunksError(_, error)| Error::Warehouse(error));
-    let start = (Box::pin(chunks), hard_stop, Some(publication));
-    stream::try_unfold(start, async |(mut chunks, hard_stop, mut not_yet_sent)| {
+/// them.
+///
+/// Nobody asks a stream whose receiver does not read, so it could not notice by
+/// itself: a task of its own reads the warehouse. When no batch was taken for
+/// `stall_timeout`, or at `hard_stop`, it lets go of the warehouse, and the stream
+/// ends with an error, so that nobody takes the part that was sent for all there is.
+pub(crate) fn batches(
+    export: Export,
+    stall_timeout: Duration,
+    hard_stop: CancellationToken,
+) -> impl Stream<Item = Result<Batch>> {
+    let (sender, batches) = mpsc::channel(1);
+    let reading = read(export, sender, stall_timeout, hard_stop).in_current_span();
+    let reading = AbortOnDropHandle::new(tokio::spawn(reading));
+    let ending = stream::once(reading).filter_map(async |ended| match ended {
+        Ok(outcome) => outcome.err().map(Err),
+        Err(_panicked) => Some(Err(Error::Stopping)),
+    });
+    ReceiverStream::new(batches).map(Ok).chain(ending)
+}
+
+/// Reads an export to its end, or for as long as somebody takes its batches.
+async fn read(
+    export: Export,
+    batches: mpsc::Sender<Batch>,
+    stall_timeout: Duration,
+    hard_stop: CancellationToken,
+) -> Result<()> {
+    let Export { mut publication, rows } = export;
+    let mut chunks = rows.try_chunks(BATCH_ROWS).map_err(|TryChunksError(_, error)| Error::Warehouse(error));
+    let mut is_first = true;
+    loop {
         let rows = tokio::select! {
             biased;
             () = hard_stop.cancelled() => return Err(Error::Stopping),
+            // Dropping the call drops this, too; until then nobody may be left to send to.
+            () = batches.closed() => return Ok(()),
             rows = chunks.try_next() => rows?,
         };
-        let first = not_yet_sent.take();
-        if rows.is_none() && first.is_none() {
-            return Ok(None);
+        if rows.is_none() && !is_first {
+            return Ok(());
         }
-        let batch = Batch { rows: rows.unwrap_or_default(), publication: first.flatten() };
-        Ok(Some((batch, (chunks, hard_stop, None))))
-    })
+        is_first = false;
+        let batch = Batch { rows: rows.unwrap_or_default(), publication: publication.take() };
+        tokio::select! {
+            biased;
+            () = hard_stop.cancelled() => return Err(Error::Stopping),
+            sent = tokio::time::timeout(stall_timeout, batches.send(batch)) => match sent {
+                Ok(Ok(())) => {}
+                Ok(Err(_gone)) => return Ok(()),
+                Err(_elapsed) => {
+                    warn!(after = ?stall_timeout, "the reader of an export takes nothing: the export is ended");
+                    return Err(Error::Stalled(stall_timeout));
+                }
+            },
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
     use domain::{CompanyId, FactKey, date_window::parse_day};
-    use futures::{StreamExt, executor::block_on};
+    use futures::stream::BoxStream;
 
     use super::*;
 
@@ -86,13 +129,72 @@ mod tests {
         Export { publication: Some(publication()), rows: stream::iter(rows).boxed() }
     }
 
-    fn collect(export: Export) -> Vec<Result<Batch>> {
-        block_on(batches(export, CancellationToken::new()).collect())
+    /// Longer than a test lasts.
+    const PATIENCE: Duration = Duration::from_secs(3_600);
+
+    async fn collect(export: Export) -> Vec<Result<Batch>> {
+        batches(export, PATIENCE, CancellationToken::new()).collect().await
     }
 
-    #[test]
-    fn rows_come_in_bounded_batches_and_the_publication_once() {
+    /// Rows without end, and whether they are still held.
+    fn endless() -> (Export, std::sync::Weak<()>) {
+        let held = std::sync::Arc::new(());
+        let watch = std::sync::Arc::downgrade(&held);
+        let rows: BoxStream<'static, warehouse::Result<FactRow>> = stream::iter((0..).map(move |at| {
+            let _held = &held;
+            Ok(row(at))
+        }))
+        .boxed();
+        (Export { publication: None, rows }, watch)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_export_that_nobody_reads_lets_go_of_the_warehouse_and_says_so() {
+        let (export, held) = endless();
+        let limit = Duration::from_secs(60);
+        let mut batches = Box::pin(batches(export, limit, CancellationToken::new()));
+        assert!(batches.next().await.is_some_and(|batch| batch.is_ok()));
+        tokio::time::sleep(limit / 2).await;
+        assert!(held.upgrade().is_some(), "it gave up early");
+        tokio::time::sleep(limit).await;
+        assert!(held.upgrade().is_none(), "it holds on");
+        // What was ready comes first; the end is no end of the rows.
+        assert!(batches.next().await.is_some_and(|batch| batch.is_ok()));
+        assert!(matches!(batches.next().await, Some(Err(Error::Stalled(after))) if after == limit));
+        assert!(batches.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_is_slow_but_reads_is_waited_for() {
+        let limit = Duration::from_secs(60);
+        let mut batches = Box::pin(batches(
+            export((0..5_000).map(|at| Ok(row(at))).collect()),
+            limit,
+            CancellationToken::new(),
+        ));
+        let mut rows = 0;
+        while let Some(batch) = batches.next().await {
+            rows += batch.unwrap().rows.len();
+            tokio::time::sleep(limit - Duration::from_secs(1)).await;
+        }
+        assert_eq!(rows, 5_000);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_goes_away_lets_go_of_the_warehouse() {
+        let (export, held) = endless();
+        let mut batches = Box::pin(batches(export, PATIENCE, CancellationToken::new()));
+        assert!(batches.next().await.is_some_and(|batch| batch.is_ok()));
+        drop(batches);
+        while held.upgrade().is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_come_in_bounded_batches_and_the_publication_once() {
         let batches: Vec<Batch> = collect(export((0..1_200).map(|at| Ok(row(at))).collect()))
+            .await
             .into_iter()
             .map(Result::unwrap)
             .collect();
@@ -104,31 +206,37 @@ mod tests {
         assert_eq!(rows, (0..1_200).map(row).collect::<Vec<_>>());
     }
 
-    #[test]
-    fn an_empty_export_still_tells_the_publication() {
-        let batches = collect(export(Vec::new()));
+    #[tokio::test]
+    async fn an_empty_export_still_tells_the_publication() {
+        let batches = collect(export(Vec::new())).await;
         assert_eq!(batches.len(), 1);
         assert_eq!(batches[0].as_ref().unwrap().publication, Some(publication()));
     }
 
-    #[test]
-    fn a_failed_read_ends_the_export_with_an_error() {
+    #[tokio::test]
+    async fn a_failed_read_ends_the_export_with_an_error() {
         let mut rows: Vec<warehouse::Result<FactRow>> = (0..600).map(|at| Ok(row(at))).collect();
         rows.push(Err(warehouse::Error::Internal("disk".into())));
-        let batches = collect(export(rows));
+        let batches = collect(export(rows)).await;
         assert_eq!(batches.len(), 2);
         assert!(batches[0].is_ok());
         assert!(matches!(batches[1], Err(Error::Warehouse(_))));
     }
 
-    #[test]
-    fn a_stopping_service_does_not_pretend_to_be_at_the_end() {
+    #[tokio::test]
+    async fn a_stopping_service_does_not_pretend_to_be_at_the_end() {
         let hard_stop = CancellationToken::new();
-        let mut batches =
-            Box::pin(batches(export((0..1_200).map(|at| Ok(row(at))).collect()), hard_stop.clone()));
-        assert!(block_on(batches.next()).is_some_and(|batch| batch.is_ok()));
+        let mut batches = Box::pin(batches(endless().0, PATIENCE, hard_stop.clone()));
+        assert!(batches.next().await.is_some_and(|batch| batch.is_ok()));
         hard_stop.cancel();
-        assert!(matches!(block_on(batches.next()), Some(Err(Error::Stopping))));
-        assert!(block_on(batches.next()).is_none());
+        // One more may have been ready.
+        let last = loop {
+            match batches.next().await {
+                Some(Ok(_)) => {}
+                ended => break ended,
+            }
+        };
+        assert!(matches!(last, Some(Err(Error::Stopping))));
+        assert!(batches.next().await.is_none());
     }
 }

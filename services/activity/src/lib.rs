@@ -9,6 +9,8 @@
 //!   the fields it was handed out for; only `page_size` may change.
 //! - An export always sends at least one message, so that the publication
 //!   reaches the caller even when there are no rows.
+//! - An export whose reader takes nothing for a while ends with `DEADLINE_EXCEEDED`:
+//!   it would otherwise keep its connection from others.
 
 mod config;
 mod convert;
@@ -19,7 +21,7 @@ mod queries;
 mod request;
 mod service;
 
-pub use config::Args;
+pub use config::{Args, Options};
 
 use anyhow::Context as _;
 use proto::activity::v1::company_activity_service_server::CompanyActivityServiceServer;
@@ -34,13 +36,13 @@ use crate::{queries::Queries, service::ActivityService};
 /// If the warehouse cannot be opened.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open --warehouse-url")?;
-    Ok(assemble(warehouse, &context))
+    Ok(assemble(&args.options, warehouse, &context))
 }
 
 /// The service over a warehouse that is already open.
 #[must_use]
-pub fn assemble(warehouse: SharedWarehouse, context: &Context) -> Service {
+pub fn assemble(options: &Options, warehouse: SharedWarehouse, context: &Context) -> Service {
     let queries = Queries::new(warehouse, context.clock.clone());
-    let service = ActivityService::new(queries, context.hard_stop.clone());
+    let service = ActivityService::new(queries, options.export_stall_timeout, context.hard_stop.clone());
     Service::new("activity").with_grpc(CompanyActivityServiceServer::new(service))
 }

@@ -1,5 +1,7 @@
 //! The gRPC face: from messages to questions, and from answers to messages.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use proto::activity::v1::{
@@ -23,12 +25,17 @@ use crate::{
 /// Answers `CompanyActivityService`.
 pub(crate) struct ActivityService {
     queries: Queries,
+    export_stall_timeout: Duration,
     hard_stop: CancellationToken,
 }
 
 impl ActivityService {
-    pub(crate) const fn new(queries: Queries, hard_stop: CancellationToken) -> Self {
-        Self { queries, hard_stop }
+    pub(crate) const fn new(
+        queries: Queries,
+        export_stall_timeout: Duration,
+        hard_stop: CancellationToken,
+    ) -> Self {
+        Self { queries, export_stall_timeout, hard_stop }
     }
 }
 
@@ -68,13 +75,14 @@ impl CompanyActivityService for ActivityService {
     ) -> Result<Response<Self::ExportCompanyActivityStream>, Status> {
         let request = ExportRequest::try_from(request.into_inner())?;
         let export = self.queries.export(request).await?;
-        let messages = batches(export, self.hard_stop.clone()).map(|batch| match batch {
-            Ok(Batch { rows, publication }) => Ok(ExportCompanyActivityResponse {
-                activities: rows.into_iter().map(fact_row_to_proto).collect(),
-                publication: publication.map(convert::publication),
-            }),
-            Err(error) => Err(Status::from(error)),
-        });
+        let messages =
+            batches(export, self.export_stall_timeout, self.hard_stop.clone()).map(|batch| match batch {
+                Ok(Batch { rows, publication }) => Ok(ExportCompanyActivityResponse {
+                    activities: rows.into_iter().map(fact_row_to_proto).collect(),
+                    publication: publication.map(convert::publication),
+                }),
+                Err(error) => Err(Status::from(error)),
+            });
         Ok(Response::new(messages.boxed()))
     }
 

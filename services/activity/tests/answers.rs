@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::TryStreamExt;
@@ -22,6 +22,8 @@ use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
 
 /// The newest day that `Suite::published` publishes, counted from 2026-01-01.
 const NEWEST: i64 = 20;
+
+const OPTIONS: activity::Options = activity::Options { export_stall_timeout: Duration::from_secs(60) };
 
 struct FixedClock(DateTime<Utc>);
 
@@ -50,7 +52,7 @@ impl Suite {
         let now = day(NEWEST + 4).and_hms_opt(6, 0, 0).unwrap().and_utc();
         let mut context = Context::new();
         context.clock = Arc::new(FixedClock(now));
-        let mut service = activity::assemble(Arc::clone(&warehouse), &context);
+        let mut service = activity::assemble(&OPTIONS, Arc::clone(&warehouse), &context);
         let routes = service.grpc.remove(0).routes;
         let (channel, server) = runtime::channel::in_process("activity", routes, context.shutdown).unwrap();
         tokio::spawn(server.run);

@@ -3,7 +3,6 @@
 use domain::{DateWindow, FailureKind, RunState};
 use runtime::FieldViolations;
 use tonic::Status;
-use tracing::error;
 use uuid::Uuid;
 
 /// What can go wrong in the coordinator.
@@ -61,11 +60,6 @@ impl From<Error> for Status {
         let kind = failure.kind();
         let message = match failure {
             Error::InvalidRequest(violations) => return violations.into(),
-            Error::Warehouse(warehouse::Error::Internal(_) | warehouse::Error::Unavailable(_)) => {
-                // What the database says is for operators, not for callers.
-                error!(error = %failure, "a call failed in the warehouse");
-                "the warehouse failed; the coordinator's log says why".to_owned()
-            }
             told => told.to_string(),
         };
         runtime::status(kind, message, None)
@@ -126,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_databases_own_words_stay_inside() {
-        let secret = || Box::from("password=hunter2");
+        let secret = || "password=hunter2".into();
         for (error, expected) in [
             (warehouse::Error::Internal(secret()), Code::Internal),
             (warehouse::Error::Unavailable(secret()), Code::Unavailable),

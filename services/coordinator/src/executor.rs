@@ -217,7 +217,7 @@ mod tests {
         let calls = AtomicU32::new(0);
         let answer = retried(|| async {
             match calls.fetch_add(1, Ordering::Relaxed) {
-                0..3 => Err(warehouse::Error::Unavailable(Box::from("busy"))),
+                0..3 => Err(warehouse::Error::Unavailable("busy".into())),
                 call => Ok(call),
             }
         });

@@ -7,7 +7,6 @@ use domain::{FailureKind, counters::Imbalance};
 use reqwest::StatusCode;
 use runtime::{FieldViolations, SecretError, stage::StageError};
 use tonic::Status;
-use tracing::error;
 
 use crate::page::PageRef;
 
@@ -214,11 +213,6 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let message = match error {
             Error::InvalidRequest(violations) => return violations.into(),
-            Error::Warehouse(warehouse::Error::Internal(_) | warehouse::Error::Unavailable(_)) => {
-                // What the database says is for operators, not for callers.
-                error!(%error, "a reconciliation failed in the warehouse");
-                "the warehouse failed; the log of ingest-api says why".to_owned()
-            }
             _ => error.to_string(),
         };
         runtime::status(error.kind(), message, error.retry_after())
@@ -297,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_databases_own_words_stay_inside() {
-        let secret = || Box::from("password=hunter2");
+        let secret = || "password=hunter2".into();
         for (cause, code) in [
             (warehouse::Error::Internal(secret()), Code::Internal),
             (warehouse::Error::Unavailable(secret()), Code::Unavailable),

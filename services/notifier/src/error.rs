@@ -42,8 +42,13 @@ impl From<Error> for Status {
         let kind = error.kind();
         let message = match error {
             Error::InvalidRequest(violations) => return violations.into(),
-            Error::Warehouse(_) if kind.is_transient() => "the warehouse is unavailable: ask again",
-            Error::Warehouse(_) | Error::Interrupted(_) => "internal error: see the log of the notifier",
+            // Told in words that quote nothing; the cause is logged where it was met.
+            Error::Warehouse(warehouse::Error::Unavailable(_) | warehouse::Error::Internal(_)) => {
+                error.to_string()
+            }
+            Error::Warehouse(_) | Error::Interrupted(_) => {
+                "internal error: see the log of the notifier".to_owned()
+            }
         };
         error!(%error, "the notification failed");
         status(kind, message, None)

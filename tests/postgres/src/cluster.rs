@@ -1,8 +1,10 @@
 //! Private clusters.
 
 use std::{
-    env, fs,
-    os::unix::process::CommandExt as _,
+    env,
+    fs::{self, Permissions},
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -47,6 +49,45 @@ impl Cluster {
         start(options)
     }
 
+    /// Starts a hot standby of this cluster, which follows it.
+    ///
+    /// # Errors
+    /// If this one cannot be copied, or the standby does not start.
+    pub fn standby(&self) -> Result<Self> {
+        let (_, primary) =
+            self.url.query_pairs().find(|(name, _)| name == "host").context("the cluster has no socket")?;
+        let (binaries, folder, watcher) = prepare()?;
+        run(as_owner(&binaries.join("pg_basebackup"))
+            .args(["--username", OWNER, "--write-recovery-conf", "--checkpoint", "fast", "--no-sync"])
+            .args(["--host", &primary, "--pgdata"])
+            .arg(folder.join("data")))?;
+        serve(&binaries, &folder, watcher, "")
+    }
+
+    /// Starts a cluster that takes TLS on a port of this host, with the given
+    /// certificate and key (PEM). Its URL names `localhost`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn with_tls(certificate: &str, key: &str) -> Result<Self> {
+        let (binaries, folder, watcher) = prepare()?;
+        initialize(&binaries, &folder)?;
+        for (name, content) in [("server.crt", certificate), ("server.key", key)] {
+            let path = folder.join("data").join(name);
+            fs::write(&path, content)?;
+            // A key that others may read is not used.
+            fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+            if is_root() {
+                run(Command::new("chown").arg(OWNER).arg(&path))?;
+            }
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let options = format!("-c fsync=off -c ssl=on -c listen_addresses=127.0.0.1 -c port={port}");
+        let mut cluster = serve(&binaries, &folder, watcher, &options)?;
+        cluster.url = Url::parse(&format!("postgres://{OWNER}@localhost:{port}/postgres"))?;
+        Ok(cluster)
+    }
+
     /// Where its superuser connects to it.
     #[must_use]
     pub fn url(&self) -> Url {
@@ -64,14 +105,13 @@ pub(crate) fn shared_url() -> Result<Url> {
 }
 
 fn start(options: &str) -> Result<Cluster> {
-    let binaries = binaries()?;
-    // Its watcher removes the folder.
-    let folder = tempfile::Builder::new().prefix("test-postgres-").tempdir()?.keep();
-    let watcher = watch(&binaries, &folder)?;
-    if is_root() {
-        run(Command::new("chown").arg(OWNER).arg(&folder))?;
-    }
-    let data = folder.join("data");
+    let (binaries, folder, watcher) = prepare()?;
+    initialize(&binaries, &folder)?;
+    serve(&binaries, &folder, watcher, options)
+}
+
+/// Makes an empty cluster in `folder`.
+fn initialize(binaries: &Path, folder: &Path) -> Result<()> {
     run(as_owner(&binaries.join("initdb"))
         .args([
             "--username",
@@ -85,14 +125,30 @@ fn start(options: &str) -> Result<Cluster> {
             "--no-sync",
         ])
         .arg("--pgdata")
-        .arg(&data))?;
+        .arg(folder.join("data")))
+}
+
+/// The binaries, and a folder for a cluster with its watcher.
+fn prepare() -> Result<(PathBuf, PathBuf, Child)> {
+    let binaries = binaries()?;
+    // Its watcher removes the folder.
+    let folder = tempfile::Builder::new().prefix("test-postgres-").tempdir()?.keep();
+    let watcher = watch(&binaries, &folder)?;
+    if is_root() {
+        run(Command::new("chown").arg(OWNER).arg(&folder))?;
+    }
+    Ok((binaries, folder, watcher))
+}
+
+/// Starts the server over the data in `folder`.
+fn serve(binaries: &Path, folder: &Path, watcher: Child, options: &str) -> Result<Cluster> {
     run(as_owner(&binaries.join("pg_ctl"))
         .arg("--pgdata")
-        .arg(&data)
+        .arg(folder.join("data"))
         .arg("--log")
         .arg(folder.join("log"))
         .arg("--options")
-        .arg(format!("{options} -c listen_addresses='' -c unix_socket_directories='{}'", folder.display()))
+        .arg(format!("-c listen_addresses='' -c unix_socket_directories='{}' {options}", folder.display()))
         .args(["--wait", "start"]))?;
     let mut url = Url::parse(&format!("postgres://{OWNER}@localhost/postgres"))?;
     url.query_pairs_mut().append_pair("host", &folder.to_string_lossy());
@@ -138,7 +194,7 @@ pub fn binaries() -> Result<PathBuf> {
 }
 
 /// A command as the user that owns the cluster: Postgres refuses to run as root.
-fn as_owner(program: &Path) -> Command {
+pub(crate) fn as_owner(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -147,6 +203,14 @@ fn as_owner(program: &Path) -> Command {
     // The folder that tests run in may be closed to that user.
     command.current_dir("/");
     command
+}
+
+/// Lets that user have a folder and what is in it.
+pub(crate) fn give_to_owner(folder: &Path) -> Result<()> {
+    if is_root() {
+        run(Command::new("chown").arg("--recursive").arg(OWNER).arg(folder))?;
+    }
+    Ok(())
 }
 
 fn is_root() -> bool {

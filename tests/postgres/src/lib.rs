@@ -13,6 +13,8 @@
 
 mod cluster;
 mod database;
+mod pooler;
 
 pub use cluster::{Cluster, binaries};
 pub use database::Database;
+pub use pooler::Pooler;

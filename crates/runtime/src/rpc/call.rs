@@ -13,6 +13,7 @@ use opentelemetry_semantic_conventions::attribute::{RPC_METHOD, RPC_RESPONSE_STA
 use tonic::{Code, Status};
 use tracing::Span;
 
+use super::open_calls::OpenCall;
 use crate::code_name;
 
 /// Which end of a call this is.
@@ -106,12 +107,18 @@ pin_project_lite::pin_project! {
         #[pin]
         body: B,
         call: Call,
+        open: Option<OpenCall>,
     }
 }
 
 impl<B> CallBody<B> {
     pub(super) const fn new(body: B, call: Call) -> Self {
-        Self { body, call }
+        Self { body, call, open: None }
+    }
+
+    /// The body of a call that its server watches.
+    pub(super) fn open_as(self, open: OpenCall) -> Self {
+        Self { open: Some(open), ..self }
     }
 }
 
@@ -125,8 +132,14 @@ impl<B: Body<Error = Status>> Body for CallBody<B> {
     ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
         let this = self.project();
         let _in_span = this.call.span.enter();
+        if let Some(open) = &this.open {
+            open.works();
+        }
         let frame = ready!(this.body.poll_frame(context));
         drop(_in_span);
+        if let Some(open) = &this.open {
+            open.waits_for_its_reader();
+        }
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {

@@ -3,7 +3,9 @@
 
 mod call;
 mod client;
+mod open_calls;
 mod server;
 
 pub use client::Channel;
+pub(crate) use open_calls::OpenCalls;
 pub(crate) use server::RpcServerLayer;

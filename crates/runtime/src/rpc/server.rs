@@ -13,17 +13,21 @@ use tower::{Layer, Service};
 use tracing::{Instrument, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::call::{Call, CallBody, Side, traced_method};
+use super::{
+    call::{Call, CallBody, Side, traced_method},
+    open_calls::OpenCalls,
+};
 
 /// Adds a server span to every call.
 #[derive(Debug, Clone)]
 pub(crate) struct RpcServerLayer {
     durations: Histogram<f64>,
+    calls: OpenCalls,
 }
 
 impl RpcServerLayer {
-    pub(crate) fn new() -> Self {
-        Self { durations: metrics::RPC_SERVER_DURATION.histogram() }
+    pub(crate) fn new(calls: OpenCalls) -> Self {
+        Self { durations: metrics::RPC_SERVER_DURATION.histogram(), calls }
     }
 }
 
@@ -31,7 +35,7 @@ impl<S> Layer<S> for RpcServerLayer {
     type Service = RpcServer<S>;
 
     fn layer(&self, inner: S) -> RpcServer<S> {
-        RpcServer { inner, durations: self.durations.clone() }
+        RpcServer { inner, durations: self.durations.clone(), calls: self.calls.clone() }
     }
 }
 
@@ -40,6 +44,7 @@ impl<S> Layer<S> for RpcServerLayer {
 pub(crate) struct RpcServer<S> {
     inner: S,
     durations: Histogram<f64>,
+    calls: OpenCalls,
 }
 
 impl<S, B> Service<Request<B>> for RpcServer<S>
@@ -76,11 +81,12 @@ where
         // Fails only without telemetry, where there is no trace to be in.
         let _ = span.set_parent(parent);
         let mut call = Call::begin(Side::Server, method, span.clone(), self.durations.clone());
+        let open = self.calls.begin();
         let answering = span.in_scope(|| self.inner.call(request)).instrument(span);
         Box::pin(async move {
             let response = answering.await?;
             call.end_if_told(response.headers());
-            Ok(response.map(|body| Body::new(CallBody::new(body, call))))
+            Ok(response.map(|body| Body::new(CallBody::new(body, call).open_as(open))))
         })
     }
 }

@@ -33,7 +33,7 @@ pub use activity::{
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use backlog::{Backlog, BacklogReader, Connections};
 pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
-pub use error::{Error, Result, SourceError};
+pub use error::{Error, Fault, Result, SourceError};
 pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;

@@ -4,16 +4,18 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{Checksum, CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::StreamExt;
-use sqlx::{PgConnection, Postgres, Transaction};
-use tokio::sync::mpsc;
+use sqlx::PgConnection;
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Export, Freshness, Period, Result, RollUp,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Period, Result,
+    RollUp,
 };
 
 use crate::{
     PostgresWarehouse,
-    database::failed,
+    connections::LongLease,
+    database::{begin_read_fact, failed},
     rows::{FactRecord, PublicationRecord},
 };
 
@@ -42,10 +44,10 @@ impl ActivityReader for PostgresWarehouse {
     }
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export> {
-        let mut transaction = self.begin_export().await?;
-        let publication = newest_publication(&mut transaction, query.window).await?;
+        let (begun, publication) = oneshot::channel();
         let (rows, received) = mpsc::channel(1);
-        tokio::spawn(export(transaction, query.clone(), rows));
+        tokio::spawn(export(self.connect_export().await?, query.clone(), begun, rows));
+        let publication = publication.await.unwrap_or(Err(ended()))?;
         let rows = ReceiverStream::new(received).flat_map(|page: Result<Vec<FactRow>>| {
             let rows = match page {
                 Ok(rows) => rows.into_iter().map(Ok).collect(),
@@ -99,7 +101,7 @@ impl ActivityReader for PostgresWarehouse {
             window.start(),
             window.end()
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await
         .map_err(failed)?;
         Ok(records.into_iter().map(Publication::from).collect())
@@ -107,7 +109,7 @@ impl ActivityReader for PostgresWarehouse {
 
     async fn freshness(&self) -> Result<Option<Freshness>> {
         let found = sqlx::query_file!("sql/activity/freshness.sql")
-            .fetch_optional(&self.pool)
+            .fetch_optional(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         Ok(found.map(|row| Freshness {
@@ -159,12 +161,29 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
     .collect()
 }
 
-/// Sends all rows page by page until the reader goes away; the transaction holds the state.
+/// Sends the newest publication, then all rows page by page until the reader goes
+/// away; one transaction holds the state.
 async fn export(
-    mut transaction: Transaction<'static, Postgres>,
+    mut connection: LongLease,
     mut query: ActivityQuery,
+    begun: oneshot::Sender<Result<Option<Publication>>>,
     pages: mpsc::Sender<Result<Vec<FactRow>>>,
 ) {
+    let beginning = async {
+        let mut transaction = begin_read_fact(&mut connection).await?;
+        let publication = newest_publication(&mut transaction, query.window).await?;
+        Ok((transaction, publication))
+    };
+    let mut transaction = match beginning.await {
+        Ok((transaction, publication)) => {
+            if begun.send(Ok(publication)).is_err() {
+                return;
+            }
+            transaction
+        }
+        // Whoever asked may be gone.
+        Err(error) => return drop(begun.send(Err(error))),
+    };
     loop {
         let page = select(&mut transaction, &query, EXPORT_PAGE).await;
         let last = page.as_ref().ok().and_then(|rows| rows.last()).map(|row| row.key.clone());
@@ -173,6 +192,11 @@ async fn export(
         }
         query.after = last;
     }
+}
+
+/// An export whose task was ended, which only a process that ends does.
+fn ended() -> Error {
+    Error::Unavailable(Fault::plain("the export's task has ended"))
 }
 
 async fn select_risks(

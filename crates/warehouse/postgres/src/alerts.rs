@@ -37,12 +37,12 @@ pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> 
 #[async_trait]
 impl AlertOutbox for PostgresWarehouse {
     async fn write_alert(&self, alert: &NewAlert) -> Result<bool> {
-        enqueue(&mut *self.pool.acquire().await.map_err(failed)?, alert).await
+        enqueue(&mut *self.connection().await?, alert).await
     }
 
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>> {
         let rows = sqlx::query_file!("sql/runs/claim_alerts.sql", i64::from(limit), claim.as_secs_f64())
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         let mut alerts = rows
@@ -71,7 +71,7 @@ impl AlertOutbox for PostgresWarehouse {
 
     async fn settle_alert(&self, alert_key: &str, now: DateTime<Utc>) -> Result<()> {
         sqlx::query!("UPDATE alert_outbox SET settled_at = $2 WHERE alert_key = $1", alert_key, now)
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         Ok(())
@@ -80,7 +80,7 @@ impl AlertOutbox for PostgresWarehouse {
     async fn defer_alert(&self, alert_key: &str, delay: Duration, problem: &str) -> Result<()> {
         let problem = storable(problem);
         sqlx::query_file!("sql/runs/defer_alert.sql", alert_key, delay.as_secs_f64(), problem.as_ref())
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         Ok(())
@@ -94,7 +94,7 @@ impl AlertLog for PostgresWarehouse {
             "SELECT channel FROM alert_deliveries WHERE alert_key = $1 ORDER BY channel",
             alert_key
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await
         .map_err(failed)
     }
@@ -107,7 +107,7 @@ impl AlertLog for PostgresWarehouse {
             channel,
             now
         )
-        .execute(&self.pool)
+        .execute(&mut *self.connection().await?)
         .await
         .map_err(failed)?;
         Ok(())

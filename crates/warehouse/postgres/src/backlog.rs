@@ -13,7 +13,10 @@ use crate::{
 #[async_trait]
 impl BacklogReader for PostgresWarehouse {
     async fn backlog(&self) -> Result<Backlog> {
-        let row = sqlx::query_file!("sql/backlog/backlog.sql").fetch_one(&self.pool).await.map_err(failed)?;
+        let row = sqlx::query_file!("sql/backlog/backlog.sql")
+            .fetch_one(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
         Ok(Backlog {
             dirty_ranges: counted(row.dirty_ranges),
             quarantined_rows: counted(row.quarantined_rows),
@@ -23,11 +26,8 @@ impl BacklogReader for PostgresWarehouse {
     }
 
     fn connections(&self) -> Connections {
-        let pools = [&self.pool, &self.exports];
-        let idle = pools.iter().map(|pool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)).sum();
-        let open: u32 = pools.iter().map(|pool| pool.size()).sum();
-        let max = pools.iter().map(|pool| pool.options().get_max_connections()).sum();
-        Connections { used: open.saturating_sub(idle), idle, max }
+        let (open, idle) = self.connections.open_and_idle();
+        Connections { used: open.saturating_sub(idle), idle, max: self.connections.limit() }
     }
 
     fn system(&self) -> &'static str {

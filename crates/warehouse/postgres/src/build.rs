@@ -131,7 +131,7 @@ impl PostgresWarehouse {
     /// How many chunks to compute at the same time: of the connections that there
     /// are, most stay free for others.
     fn concurrent_chunks(&self) -> usize {
-        (self.pool.options().get_max_connections() / 3).clamp(1, CONCURRENT_CHUNKS) as usize
+        (self.connections.limit() / 3).clamp(1, CONCURRENT_CHUNKS) as usize
     }
 
     /// Computes a chunk's days in a transaction of their own. Returns how many they are.

@@ -42,7 +42,7 @@ impl CrmStaging for PostgresWarehouse {
         let days: Vec<_> = exports.iter().map(|export| export.effective_on).collect();
         let etags: Vec<_> = exports.iter().map(|export| export.etag.clone()).collect();
         let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", &paths, &days, &etags)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         Ok(new.into_iter().map(position).collect())

@@ -43,7 +43,7 @@ impl EventStaging for PostgresWarehouse {
         let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
         let etags: Vec<_> = files.iter().map(|file| file.etag.clone()).collect();
         let new = sqlx::query_file_scalar!("sql/events/new_files.sql", &paths, &etags)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         Ok(new.into_iter().map(position).collect())
@@ -183,7 +183,7 @@ impl EventReader for PostgresWarehouse {
     async fn stored_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<StoredEvent>> {
         let rows =
             sqlx::query_file!("sql/events/stored_events.sql", company.as_str(), window.start(), window.end())
-                .fetch_all(&self.pool)
+                .fetch_all(&mut *self.connection().await?)
                 .await
                 .map_err(failed)?;
         rows.into_iter()
@@ -199,7 +199,7 @@ impl EventReader for PostgresWarehouse {
     async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>> {
         let (company_id, start, end) = (company.as_str(), window.start(), window.end());
         sqlx::query_file_as!(DailyEvents, "sql/events/daily_events.sql", company_id, start, end)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(failed)
     }

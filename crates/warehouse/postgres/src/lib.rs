@@ -16,13 +16,18 @@ mod activity;
 mod alerts;
 mod backlog;
 mod build;
+mod connect;
+mod connection_string;
+mod connections;
 mod copy_rows;
 mod crm;
 mod crm_history;
 mod database;
 mod events;
+mod fault;
 mod fence;
 mod incoming;
+mod location;
 mod locks;
 mod measure;
 mod migration;
@@ -40,23 +45,21 @@ mod usage;
 
 use std::fmt;
 
-use sqlx::PgPool;
 use warehouse_core::{MigrationReport, Result, Warehouse};
+
+use crate::connections::Connections;
 
 /// The production engine.
 #[derive(Clone)]
 pub struct PostgresWarehouse {
-    /// Connections for everything that is over soon.
-    pool: PgPool,
-    /// Connections that exports and previews hold while they last.
-    exports: PgPool,
+    connections: Connections,
 }
 
 impl PostgresWarehouse {
     /// Connects to the database that `url` names
-    /// (`postgres://user:password@host:5432/database`) and brings its schema up
-    /// to date. `max_connections` in the URL's query bounds the connections in
-    /// use at a time, exports aside; it is 10 without.
+    /// (`postgres://user:password@host:5432/database`, or what else libpq knows) and
+    /// brings its schema up to date. `max_connections` in the URL's query bounds the
+    /// connections in use at a time; it is 18 without, or what the role may have.
     ///
     /// # Errors
     /// If the URL is none, or the database cannot be reached or migrated.
@@ -70,7 +73,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport> {
-        migration::migrate(&database::parse(url)?.connect).await
+        migration::migrate(&location::parse(url)?).await
     }
 }
 

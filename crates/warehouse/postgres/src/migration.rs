@@ -5,20 +5,25 @@ use std::time::Duration;
 use sqlx::{
     ConnectOptions, Connection, PgConnection,
     migrate::{Migrate, MigrateError, Migrator},
-    postgres::PgConnectOptions,
 };
 use tracing::info;
-use warehouse_core::{Error, MigrationReport, Result};
+use warehouse_core::{Error, Fault, MigrationReport, Result};
 
-use crate::database::failed;
+use crate::{
+    connect,
+    fault::{failed, sqlstate},
+    location::Location,
+};
 
 /// How often to look whether another process has finished migrating.
 const POLL: Duration = Duration::from_millis(100);
 
 /// Applies what is missing, over a connection of its own; one process at a time.
-pub(crate) async fn migrate(connect: &PgConnectOptions) -> Result<MigrationReport> {
-    let mut lock = connect.connect().await.map_err(failed)?;
-    let mut connection = connect.connect().await.map_err(failed)?;
+pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
+    let (options, mut lock) = location.connect().await?;
+    let mut connection = options.connect().await.map_err(needs_two)?;
+    location.prepare(&mut connection).await.map_err(failed)?;
+    connect::refuse_transaction_pooling(&mut lock, &mut connection).await?;
     // Session locks, which sqlx takes by itself, do not pass through every
     // connection pooler; this one lives in a transaction.
     let mut holding = lock.begin().await.map_err(failed)?;
@@ -31,9 +36,8 @@ pub(crate) async fn migrate(connect: &PgConnectOptions) -> Result<MigrationRepor
     migrator.set_locking(false);
     let report = apply(&mut connection, migrator).await?;
     holding.commit().await.map_err(failed)?;
-    // Closed with a goodbye, so that the database may be copied or dropped at once.
-    connection.close().await.map_err(failed)?;
-    lock.close().await.map_err(failed)?;
+    connect::close(connection).await;
+    connect::close(lock).await;
     Ok(report)
 }
 
@@ -66,8 +70,21 @@ async fn oldest_known(connection: &mut PgConnection) -> Result<i64> {
 fn migration_failed(error: MigrateError) -> Error {
     match error {
         MigrateError::Execute(error) => failed(error),
-        other => Error::Internal(Box::new(other)),
+        // It names migrations and their checksums, nothing that is stored.
+        other => Error::Internal(Fault::new(other.to_string(), other)),
     }
+}
+
+/// What it means that there is a first connection and no second one.
+fn needs_two(error: sqlx::Error) -> Error {
+    if sqlstate(&error).as_deref() != Some("53300") {
+        return failed(error);
+    }
+    Error::Unavailable(Fault::new(
+        "too many connections: it allows fewer than the two that are needed at least, one for the work and one to keep \
+         others out; raise the limit (ALTER ROLE ... CONNECTION LIMIT 3) or close other connections of the role",
+        error,
+    ))
 }
 
 async fn try_lock(connection: &mut PgConnection) -> Result<bool> {

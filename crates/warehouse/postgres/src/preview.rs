@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{DateWindow, FactRow, Progress, UsageRecord};
-use sqlx::{Connection, Executor, PgConnection, Postgres, pool::PoolConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use warehouse_core::{
     BackfillPreview, ChangeCounts, ChangeKind, PreviewOutcome, PreviewSession, PreviewTally, ProgressSink,
     Result, RowStream,
@@ -15,6 +15,7 @@ use crate::{
     PostgresWarehouse,
     activity::published_row,
     build::{self, BuildDays},
+    connections::LongLease,
     database::{begin_write, counted, failed},
     incoming,
     rows::FactRecord,
@@ -23,7 +24,7 @@ use crate::{
 
 /// The preview under way.
 struct PostgresPreview {
-    connection: PoolConnection<Postgres>,
+    connection: LongLease,
     windows: Vec<DateWindow>,
     /// What was staged and published when it began.
     versions: Versions,
@@ -32,7 +33,7 @@ struct PostgresPreview {
 #[async_trait]
 impl BackfillPreview for PostgresWarehouse {
     async fn begin_preview(&self, windows: &[DateWindow]) -> Result<Box<dyn PreviewSession>> {
-        let mut connection = self.exports.acquire().await.map_err(failed)?;
+        let mut connection = self.connect_export().await?;
         // Its temporary tables must not outlive the preview.
         connection.close_on_drop();
         // A statement that was prepared before would go on using the table it found then.

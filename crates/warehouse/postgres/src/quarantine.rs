@@ -16,7 +16,7 @@ use crate::{
 impl QuarantineReader for PostgresWarehouse {
     async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>> {
         let rows = sqlx::query_file!("sql/quarantine/newest.sql", run_id, i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         Ok(rows

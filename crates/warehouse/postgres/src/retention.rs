@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::DateWindow;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
-use warehouse_core::{AbandonedCandidates, Error, ForgottenDays, HistoryStart, Obstacles, Result, Retention};
+use warehouse_core::{
+    AbandonedCandidates, Error, Fault, ForgottenDays, HistoryStart, Obstacles, Result, Retention,
+};
 
 use crate::{
     PostgresWarehouse,
     database::{counted, failed},
+    fault::sqlstate,
     locks::Lock,
     publish,
     rows::corrupt,
@@ -56,7 +59,7 @@ impl Retention for PostgresWarehouse {
 
     async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>> {
         let found = sqlx::query_file_scalar!("sql/retention/landed_files_in_use.sql", paths)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(failed)?;
         Ok(found.into_iter().collect())
@@ -191,14 +194,16 @@ async fn discard(
 
 /// What a wait that was given up means to whoever asked.
 fn told_if_busy(error: Error) -> Error {
-    let Error::Unavailable(cause) = &error else { return error };
-    let database = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    match database.and_then(|error| error.code()).as_deref() {
+    let busy = {
+        let Error::Unavailable(fault) = &error else { return error };
+        let code = fault.cause().and_then(|cause| cause.downcast_ref::<sqlx::Error>()).and_then(sqlstate);
         // lock_not_available, deadlock_detected
-        Some("55P03" | "40P01") => Error::Unavailable(
-            "busy: a load, a publish or a reader holds what would be removed; nothing was changed, try again later"
-                .into(),
-        ),
-        _ => error,
+        matches!(code.as_deref(), Some("55P03" | "40P01"))
+    };
+    if !busy {
+        return error;
     }
+    Error::Unavailable(Fault::plain(
+        "busy: a load, a publish or a reader holds what would be removed; nothing was changed, try again later",
+    ))
 }

@@ -60,7 +60,7 @@ impl RunStore for PostgresWarehouse {
 
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>> {
         sqlx::query_file_scalar!("sql/runs/failed_days.sql", pipeline, window.start(), window.end())
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(failed)
     }
@@ -76,7 +76,7 @@ impl RunStore for PostgresWarehouse {
             stage,
             i64::from(limit)
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await
         .map_err(failed)?;
         let executions = rows.into_iter().map(|row| StageExecution {
@@ -127,7 +127,7 @@ impl RunStore for PostgresWarehouse {
 
     async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState> {
         let renewed = sqlx::query_file!("sql/runs/renew_lease.sql", run_id, epoch, ttl.as_secs_f64())
-            .execute(&self.pool)
+            .execute(&mut *self.connection().await?)
             .await
             .map_err(failed)?
             .rows_affected();

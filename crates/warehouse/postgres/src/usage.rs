@@ -36,7 +36,7 @@ impl UsageStaging for PostgresWarehouse {
             window.start(),
             window.end()
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *self.connection().await?)
         .await
         .map_err(failed)?;
         Ok(days

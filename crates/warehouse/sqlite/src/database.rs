@@ -7,7 +7,7 @@ use sqlx::{
     ConnectOptions, Executor, Sqlite, SqliteConnection, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use warehouse_core::{Error, MigrationReport, Result};
+use warehouse_core::{Error, Fault, MigrationReport, Result};
 
 use crate::{SqliteWarehouse, migration};
 
@@ -44,6 +44,17 @@ async fn connect_options(url: &str) -> Result<SqliteConnectOptions> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| {
         Error::Precondition(format!("{url:?} is no SQLite URL: use sqlite:///path/to/warehouse.sqlite"))
     })?;
+    // Each connection would have a database of its own, gone with it.
+    let file = options.get_filename().to_string_lossy();
+    if url.contains("mode=memory")
+        || file.is_empty()
+        || file.starts_with(":memory:")
+        || file.starts_with("file:sqlx-in-memory")
+    {
+        return Err(Error::Precondition(format!(
+            "{url:?} names no file to keep the warehouse in: use sqlite:///path/to/warehouse.sqlite"
+        )));
+    }
     if let Some(folder) = options.get_filename().parent().filter(|folder| *folder != Path::new("")) {
         tokio::fs::create_dir_all(folder).await.map_err(|error| {
             Error::Precondition(format!("cannot create the warehouse's folder {}: {error}", folder.display()))
@@ -107,21 +118,43 @@ pub(crate) async fn bump_staging_version(connection: &mut SqliteConnection) -> R
 
 /// What sqlx says, in the words of the contract.
 pub(crate) fn failed(error: sqlx::Error) -> Error {
-    match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            Error::Unavailable(Box::new(error))
+    let code = match &error {
+        // What is specific about a code is in the upper bits.
+        sqlx::Error::Database(cause) => {
+            cause.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff)
         }
-        // SQLITE_BUSY and SQLITE_LOCKED, with any extension in the upper bits.
-        sqlx::Error::Database(ref cause)
-            if cause
-                .code()
-                .and_then(|code| code.parse::<u32>().ok())
-                .is_some_and(|code| matches!(code & 0xff, 5 | 6)) =>
-        {
-            Error::Unavailable(Box::new(error))
-        }
-        other => Error::Internal(Box::new(other)),
-    }
+        _ => None,
+    };
+    let is_transient = matches!(code, Some(SQLITE_BUSY | SQLITE_LOCKED))
+        || matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed);
+    let told = match &error {
+        sqlx::Error::PoolTimedOut => Some("no connection became free in time"),
+        sqlx::Error::PoolClosed => Some("it is being closed"),
+        _ => code.and_then(in_words),
+    };
+    let fault = match told {
+        Some(told) => Fault::new(told, error),
+        None => Fault::from(Box::<dyn std::error::Error + Send + Sync>::from(error)),
+    };
+    if is_transient { Error::Unavailable(fault) } else { Error::Internal(fault) }
+}
+
+const SQLITE_BUSY: u32 = 5;
+const SQLITE_LOCKED: u32 = 6;
+
+/// A result code in words that quote nothing that is stored.
+fn in_words(code: u32) -> Option<&'static str> {
+    Some(match code {
+        SQLITE_BUSY | SQLITE_LOCKED => "it is busy: another process writes to its file",
+        8 => "its file may only be read: let the service write to it and to its folder",
+        10 => "its file could not be read or written: look at the disk",
+        11 => "its file is damaged: restore it from a backup",
+        13 => "its disk is full",
+        14 => "its file cannot be opened: look at the path and the rights on it",
+        19 => "a rule of the schema was broken",
+        26 => "its file is no SQLite database",
+        _ => return None,
+    })
 }
 
 /// A count as SQLite stores it.

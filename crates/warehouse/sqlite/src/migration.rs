@@ -5,7 +5,7 @@ use sqlx::{
     migrate::{Migrate, MigrateError, Migrator},
 };
 use tracing::info;
-use warehouse_core::{Error, MigrationReport, Result};
+use warehouse_core::{Error, Fault, MigrationReport, Result};
 
 use crate::{checksum, database::failed};
 
@@ -49,6 +49,7 @@ async fn oldest_known(connection: &mut SqliteConnection) -> Result<i64> {
 fn migration_failed(error: MigrateError) -> Error {
     match error {
         MigrateError::Execute(error) => failed(error),
-        other => Error::Internal(Box::new(other)),
+        // It names migrations and their checksums, nothing that is stored.
+        other => Error::Internal(Fault::new(other.to_string(), other)),
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Checksum, CompanyId, FactKey, FactRow, Publication};
-use warehouse_core::{Error, Result};
+use warehouse_core::{Error, Fault, Result};
 
 /// A row of `fact_company_activity`.
 pub(crate) struct FactRecord {
@@ -72,5 +72,5 @@ fn narrow(column: &str, value: i64) -> Result<i32> {
 
 /// A stored value that no write of ours can have produced.
 pub(crate) fn corrupt(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::Internal(problem.into())
+    Error::Internal(Fault::new("it holds a value that no service writes", problem))
 }

@@ -46,3 +46,11 @@ async fn an_export_is_recorded_with_its_copy() {
         sqlx::query_as("SELECT etag, archive_path FROM crm_exports").fetch_all(&mut file).await.unwrap();
     assert_eq!(recorded, [(second.etag, second.archive_path)]);
 }
+
+#[tokio::test]
+async fn a_url_without_a_file_is_refused() {
+    for url in ["sqlite://", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "sqlite:///x?mode=memory"] {
+        let problem = SqliteWarehouse::open(url).await.unwrap_err().to_string();
+        assert!(problem.contains("names no file"), "{url}: {problem}");
+    }
+}

@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_told_once() {
-        let busy = warehouse::Error::Unavailable("busy, try again".into());
+        let busy = warehouse::Error::Unavailable(warehouse::Fault::plain("busy, try again"));
         let error = anyhow::Error::from(busy).context("cannot forget");
         assert_eq!(causes(&error), "cannot forget: the warehouse is unavailable: busy, try again");
     }

@@ -49,6 +49,10 @@ pub struct SuiteOptions {
     #[command(flatten, next_help_heading = "Alerts")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub notifier: notifier::Options,
+
+    #[command(flatten, next_help_heading = "Questions")]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub activity: activity::Options,
 }
 
 /// Adds to a flag's help what it is when it is not given.
@@ -96,7 +100,7 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let ingest_events = events::assemble(options.ingest_events, &pipeline, Arc::clone(&warehouse), context)?;
     let transform = transform::assemble(options.transform, Arc::clone(&warehouse), context)?;
     let notifier = notifier::assemble(&options.notifier, Arc::clone(&warehouse), context)?;
-    let activity = activity::assemble(Arc::clone(&warehouse), context);
+    let activity = activity::assemble(&options.activity, Arc::clone(&warehouse), context);
 
     let mut inside = InProcess::default();
     let crm_stages = inside.serve(&ingest_crm)?;

@@ -3,6 +3,7 @@
 mod azurite;
 mod backfill;
 mod collectors;
+mod database_words;
 mod events;
 mod failures;
 mod idempotence;

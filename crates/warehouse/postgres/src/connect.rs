@@ -1,0 +1,245 @@
+//! Connecting as libpq does: server by server, with TLS as far as it is asked for.
+
+use std::{
+    io::ErrorKind,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use sqlx::{
+    ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions, postgres::PgSslMode,
+};
+use tracing::{info, warn};
+use warehouse_core::{Error, Fault, Result};
+
+use crate::{
+    fault::{failed, sqlstate},
+    location::{Location, Server, Wanted},
+};
+
+/// How statements run on every connection.
+///
+/// Plans are made for the days at hand, so that partitions of other days are not
+/// even looked at; compiling each of them would take longer than most run. Notices
+/// of what exists already are no news.
+const SETTINGS: &str = "SET client_min_messages = 'error'; SET plan_cache_mode = 'force_custom_plan'; \
+                        SET jit = off; SET extra_float_digits = 2";
+
+impl Location {
+    /// Connects to the first server that will do, and says how, for more of the same.
+    pub(crate) async fn connect(&self) -> Result<(PgConnectOptions, PgConnection)> {
+        let mut problems = Vec::new();
+        for server in &self.servers {
+            match self.connect_to(server).await {
+                Ok(found) => return Ok(found),
+                Err(problem) => problems.push((server.name.as_str(), problem)),
+            }
+        }
+        // Of one server its own error says most.
+        if problems.len() > 1 {
+            for (server, problem) in &problems {
+                let cause = problem.said();
+                warn!(server, error = %problem, cause, "this server of the warehouse URL will not do");
+            }
+            let told: Vec<String> =
+                problems.iter().map(|(server, problem)| format!("{server}: {}", brief(problem))).collect();
+            let told = format!("none of its servers will do: {}", told.join("; "));
+            return Err(Error::Unavailable(Fault::plain(told)));
+        }
+        let nothing = || Error::Precondition("the warehouse URL names no server".to_owned());
+        Err(problems.pop().map_or_else(nothing, |(_, problem)| problem))
+    }
+
+    async fn connect_to(&self, server: &Server) -> Result<(PgConnectOptions, PgConnection)> {
+        let mut first_problem = None;
+        for way in &server.ways {
+            match self.connect_in(way).await {
+                Ok(mut connection) => {
+                    if let Some(problem) = &first_problem {
+                        warn_of_plain_text(&server.name, way, problem);
+                    }
+                    self.check_role(&server.name, &mut connection).await?;
+                    return Ok((way.clone(), connection));
+                }
+                Err(Attempt::OtherWay(problem)) => {
+                    first_problem.get_or_insert(problem);
+                }
+                Err(Attempt::InVain(problem)) => {
+                    return Err(first_problem.map_or_else(|| failed(problem), unreadable));
+                }
+                Err(Attempt::TooLong) => {
+                    let told = format!("{} did not let us in within {:?}", server.name, self.connect_timeout);
+                    return Err(Error::Unavailable(Fault::plain(told)));
+                }
+            }
+        }
+        let nothing = || Error::Precondition("the warehouse URL names no way to connect".to_owned());
+        Err(first_problem.map_or_else(nothing, unreadable))
+    }
+
+    async fn connect_in(&self, way: &PgConnectOptions) -> std::result::Result<PgConnection, Attempt> {
+        let connecting = async {
+            let mut connection = way.connect().await?;
+            self.prepare(&mut connection).await?;
+            Ok(connection)
+        };
+        match tokio::time::timeout(self.connect_timeout, connecting).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(problem)) if is_about_tls(way, &problem) => Err(Attempt::OtherWay(problem)),
+            Ok(Err(problem)) => Err(Attempt::InVain(problem)),
+            Err(_elapsed) => Err(Attempt::TooLong),
+        }
+    }
+
+    /// Sets how statements run. By statements rather than when connecting: a
+    /// pooler refuses what it does not know there.
+    pub(crate) async fn prepare(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        connection.execute(SETTINGS).await?;
+        for (name, value) in &self.settings {
+            sqlx::query("SELECT set_config($1, $2, false)")
+                .bind(name)
+                .bind(value)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the server is what the URL asks for.
+    async fn check_role(&self, server: &str, connection: &mut PgConnection) -> Result<()> {
+        let question = match self.wanted {
+            Wanted::Any => return Ok(()),
+            Wanted::Primary => "SELECT pg_is_in_recovery()",
+            Wanted::Standby => "SELECT NOT pg_is_in_recovery()",
+            Wanted::ReadWrite => {
+                "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::BOOLEAN"
+            }
+            Wanted::ReadOnly => {
+                "SELECT NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::BOOLEAN)"
+            }
+        };
+        let will_not_do: bool = sqlx::query_scalar(question).fetch_one(connection).await.map_err(failed)?;
+        if will_not_do {
+            let told =
+                format!("{server} is a standby or read-only, and target_session_attrs asks for another");
+            return Err(Error::Unavailable(Fault::plain(told)));
+        }
+        Ok(())
+    }
+}
+
+/// Why one way to connect did not lead there.
+enum Attempt {
+    /// Another one may.
+    OtherWay(sqlx::Error),
+    InVain(sqlx::Error),
+    TooLong,
+}
+
+/// Whether it failed for TLS, or for the lack of it.
+fn is_about_tls(way: &PgConnectOptions, problem: &sqlx::Error) -> bool {
+    match way.get_ssl_mode() {
+        // Refused by pg_hba.conf, which tells connections with TLS from those without.
+        PgSslMode::Disable => sqlstate(problem).as_deref() == Some("28000"),
+        _ => match problem {
+            sqlx::Error::Tls(_) => true,
+            // What rustls says of a certificate or a handshake.
+            sqlx::Error::Io(cause) => cause.kind() == ErrorKind::InvalidData,
+            _ => false,
+        },
+    }
+}
+
+/// What it means that neither TLS nor plain text led to the server.
+fn unreadable(problem: sqlx::Error) -> Error {
+    if !matches!(problem, sqlx::Error::Tls(_) | sqlx::Error::Io(_)) {
+        return failed(problem);
+    }
+    let reason = tls_reason(&problem);
+    if reason.contains("does not support TLS") {
+        return Error::Unavailable(Fault::new(
+            "the server offers no TLS, and sslmode insists on it: switch it on there (ssl = on), or where the network \
+             is trusted use sslmode=prefer or sslmode=disable",
+            problem,
+        ));
+    }
+    Error::Unavailable(Fault::new(
+        format!(
+            "TLS with it failed ({reason}); give the server a certificate of version 3 that names it, signed by the \
+             authority in sslrootcert, or where the network is trusted use sslmode=prefer or sslmode=disable"
+        ),
+        problem,
+    ))
+}
+
+/// What rustls says: of certificates and handshakes alone, never of what is stored.
+fn tls_reason(problem: &sqlx::Error) -> String {
+    match problem {
+        sqlx::Error::Tls(cause) => cause.to_string(),
+        sqlx::Error::Io(cause) => cause.to_string(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// Said once a process: it connects again and again.
+fn warn_of_plain_text(server: &str, way: &PgConnectOptions, problem: &sqlx::Error) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if matches!(way.get_ssl_mode(), PgSslMode::Disable) && !SAID.swap(true, Ordering::Relaxed) {
+        warn!(
+            server,
+            error = tls_reason(problem),
+            "the server's TLS cannot be used, and sslmode does not insist on it: going on WITHOUT encryption, as \
+             libpq does; mend the server's certificate, or say sslmode=disable to be told no more"
+        );
+    }
+}
+
+/// An error without the words that begin every error of the warehouse.
+fn brief(problem: &Error) -> String {
+    match problem {
+        Error::Unavailable(fault) | Error::Internal(fault) => fault.told().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Refuses a pooler that hands out a server's connections by the transaction:
+/// loads keep tables, and migrations a lock, on theirs for longer. Two connections
+/// that are open at the same time are then seen on one.
+pub(crate) async fn refuse_transaction_pooling(
+    first: &mut PgConnection,
+    second: &mut PgConnection,
+) -> Result<()> {
+    let first: i32 = backend(first).await?;
+    if first == backend(second).await? {
+        return Err(Error::Precondition(
+            "the warehouse URL leads through a connection pooler in transaction mode, which hands one connection of \
+             the server to several clients: set pool_mode = session, or connect to Postgres itself"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+async fn backend(connection: &mut PgConnection) -> Result<i32> {
+    // In the simple protocol, which leaves no prepared statement behind that the other might meet.
+    let row = connection.fetch_one("SELECT pg_backend_pid()").await.map_err(failed)?;
+    sqlx::Row::try_get(&row, 0).map_err(failed)
+}
+
+/// How many connections the role and the database allow, if they bound them.
+pub(crate) async fn allowed_connections(connection: &mut PgConnection) -> Result<Option<u32>> {
+    let allowed: Option<i32> = sqlx::query_scalar(
+        "SELECT LEAST(NULLIF((SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user AND NOT rolsuper), -1), \
+                      NULLIF((SELECT datconnlimit FROM pg_database WHERE datname = current_database()), -1))",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(failed)?;
+    Ok(allowed.and_then(|allowed| u32::try_from(allowed).ok()))
+}
+
+/// Closed with a goodbye, so that the database may be copied or dropped at once.
+pub(crate) async fn close(connection: PgConnection) {
+    if let Err(problem) = connection.close().await {
+        info!(error = %problem, "a connection did not end well");
+    }
+}

@@ -1,0 +1,400 @@
+//! The connections that a process may use, and who may hold how many of them.
+//!
+//! sqlx's pool tries to open another one until a minute is over, also while those
+//! that it has lie idle. So whoever waits here looks for these as well, learns why
+//! no more are to be had, and says so.
+//!
+//! What holds a connection for long (loads, exports, previews) leaves one to what
+//! is short: a lease is renewed while a load runs. Nobody holds one connection and
+//! waits for a second.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{
+    Connection as _, Executor, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tracing::{info, warn};
+use warehouse_core::{Error, Fault, Result};
+
+use crate::{
+    connect,
+    fault::{failed, sqlstate},
+    location::Location,
+};
+
+/// How long to wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to wait for one that may be held for long: longer than an export whose
+/// reader stalls lasts.
+const LONG_PATIENCE: Duration = Duration::from_secs(600);
+
+/// How often somebody who waits looks for a connection that has become free.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often it is asked why no new connection can be opened.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Exports at a time.
+const EXPORTS: usize = 8;
+
+/// The connections of a process.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pool: PgPool,
+    location: Arc<Location>,
+    limit: u32,
+    patience: Duration,
+    long: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
+    refusal: Arc<Mutex<Refusal>>,
+}
+
+/// Why no new connection could be opened when that was last tried.
+#[derive(Default)]
+struct Refusal {
+    asked: Option<Instant>,
+    reason: Option<String>,
+}
+
+/// A connection that may be held for long.
+pub(crate) struct LongLease {
+    connection: PoolConnection<Postgres>,
+    _share: Vec<OwnedSemaphorePermit>,
+}
+
+impl LongLease {
+    /// Closes the connection when it is given back.
+    pub(crate) fn close_on_drop(&mut self) {
+        self.connection.close_on_drop();
+    }
+}
+
+impl Deref for LongLease {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for LongLease {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+impl Connections {
+    /// Connections as `location` says, and no more than the role may have.
+    pub(crate) async fn open(location: Location) -> Result<Self> {
+        let (options, mut connection) = location.connect().await?;
+        let allowed = connect::allowed_connections(&mut connection).await?;
+        connect::close(connection).await;
+        let limit = allowed.map_or(location.connections, |allowed| allowed.min(location.connections).max(1));
+        if limit < location.connections {
+            info!(
+                limit,
+                wanted = location.connections,
+                "the role or the database allows fewer connections: using these"
+            );
+        }
+        let location = Arc::new(location);
+        let pool = pool(limit, Arc::clone(&location)).connect_lazy_with(options);
+        let long = usize::try_from(limit.saturating_sub(1).max(1)).unwrap_or(1);
+        let connections = Self {
+            pool,
+            location,
+            limit,
+            patience: PATIENCE,
+            long: Arc::new(Semaphore::new(long)),
+            exports: Arc::new(Semaphore::new(long.div_ceil(2).min(EXPORTS))),
+            refusal: Arc::default(),
+        };
+        drop(connections.short().await?);
+        Ok(connections)
+    }
+
+    /// How many there may be.
+    pub(crate) const fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// How many there are, and how many of them nobody uses.
+    pub(crate) fn open_and_idle(&self) -> (u32, u32) {
+        (self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX))
+    }
+
+    /// A connection for what is over soon.
+    pub(crate) async fn short(&self) -> Result<PoolConnection<Postgres>> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let problem = match self.acquire(deadline).await {
+                Ok(connection) => return Ok(connection),
+                Err(problem) => problem,
+            };
+            // The server may have changed: another one is the primary, or TLS was switched off.
+            if !self.can_move() || Instant::now() >= deadline || !self.find_server().await {
+                return Err(self.unavailable(problem));
+            }
+        }
+    }
+
+    /// A connection for a load.
+    pub(crate) async fn long(&self) -> Result<LongLease> {
+        self.lease(&[&self.long]).await
+    }
+
+    /// A connection for an export or a preview.
+    pub(crate) async fn export(&self) -> Result<LongLease> {
+        self.lease(&[&self.exports, &self.long]).await
+    }
+
+    async fn lease(&self, shares: &[&Arc<Semaphore>]) -> Result<LongLease> {
+        let waiting = async {
+            let mut held = Vec::with_capacity(shares.len());
+            for share in shares {
+                held.extend(Arc::clone(share).acquire_owned().await);
+            }
+            held
+        };
+        let Ok(share) = tokio::time::timeout(LONG_PATIENCE, waiting).await else {
+            let told = format!(
+                "all connections for loads and exports were in use for {LONG_PATIENCE:?}: raise max_connections in \
+                 the warehouse URL, now {}, or export less at a time",
+                self.limit
+            );
+            return Err(Error::Unavailable(Fault::plain(told)));
+        };
+        Ok(LongLease { connection: self.short().await?, _share: share })
+    }
+
+    /// A connection that is idle, new, or becomes free until `deadline`.
+    async fn acquire(&self, deadline: Instant) -> sqlx::Result<PoolConnection<Postgres>> {
+        let mut asking = std::pin::pin!(self.pool.acquire());
+        let mut look = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
+        loop {
+            tokio::select! {
+                biased;
+                acquired = &mut asking => return acquired,
+                _ = look.tick() => {}
+            }
+            // Whoever opens a new one does not see that another has become free.
+            if let Some(mut idle) = self.pool.try_acquire() {
+                if idle.ping().await.is_ok() {
+                    return Ok(idle);
+                }
+                idle.close_on_drop();
+            }
+            if Instant::now() >= deadline {
+                return Err(sqlx::Error::PoolTimedOut);
+            }
+            if self.may_open_more() {
+                self.ask_for_the_reason().await;
+            }
+        }
+    }
+
+    /// Whether what is waited for is a new connection.
+    fn may_open_more(&self) -> bool {
+        let (open, idle) = self.open_and_idle();
+        idle == 0 && open > 0 && {
+            let mut refusal = self.refusal();
+            let is_due = refusal.asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN);
+            if is_due {
+                refusal.asked = Some(Instant::now());
+            }
+            is_due
+        }
+    }
+
+    /// Asks the server itself why it lets nobody in: the pool keeps that to itself.
+    async fn ask_for_the_reason(&self) {
+        let options = self.pool.connect_options();
+        let asked = tokio::time::timeout(ASK_AGAIN, sqlx::ConnectOptions::connect(&*options)).await;
+        let problem = match asked {
+            Ok(Ok(connection)) => {
+                connect::close(connection).await;
+                self.refusal().reason = None;
+                return;
+            }
+            Ok(Err(problem)) => problem,
+            Err(_elapsed) => return,
+        };
+        let is_full = sqlstate(&problem).as_deref() == Some("53300");
+        let reason = if is_full {
+            format!(
+                "too many connections: the server allows this process no more than it has; raise the limit of the \
+                 role or of the server, or lower max_connections in the URLs of all services, now {} here",
+                self.limit
+            )
+        } else {
+            match failed(problem) {
+                Error::Unavailable(fault) | Error::Internal(fault) => fault.told().to_owned(),
+                other => other.to_string(),
+            }
+        };
+        if is_full {
+            warn_of_refusal(&reason);
+        }
+        self.refusal().reason = Some(reason);
+        if !is_full && self.can_move() {
+            self.find_server().await;
+        }
+    }
+
+    /// Whether there is more than one server, or way to it, to choose from.
+    fn can_move(&self) -> bool {
+        self.location.servers.iter().map(|server| server.ways.len()).sum::<usize>() > 1
+    }
+
+    /// Looks for the server to open new connections to.
+    async fn find_server(&self) -> bool {
+        match self.location.connect().await {
+            Ok((options, connection)) => {
+                connect::close(connection).await;
+                self.pool.set_connect_options(options);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Why somebody got no connection.
+    fn unavailable(&self, problem: sqlx::Error) -> Error {
+        if !matches!(problem, sqlx::Error::PoolTimedOut) {
+            return failed(problem);
+        }
+        let reason = self.refusal().reason.clone().unwrap_or_else(|| {
+            format!("all {} are in use; raise max_connections in the warehouse URL", self.limit)
+        });
+        let told = format!("no connection became free within {:?}: {reason}", self.patience);
+        Error::Unavailable(Fault::new(told, problem))
+    }
+
+    fn refusal(&self) -> std::sync::MutexGuard<'_, Refusal> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Said once a process: it lasts, and every call would say it.
+fn warn_of_refusal(reason: &str) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if !SAID.swap(true, Ordering::Relaxed) {
+        warn!("{reason}; going on with the connections there are");
+    }
+}
+
+fn pool(connections: u32, location: Arc<Location>) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .after_connect(move |connection, _| {
+            let location = Arc::clone(&location);
+            Box::pin(async move { location.prepare(connection).await })
+        })
+        // A cancelled `begin` leaves its transaction open on the pooled
+        // connection; whoever borrowed it next would run inside
+        // (github.com/transact-rs/sqlx/issues/4393).
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Where no transaction is open, which is the usual case, this is no
+                // error. A connection on which it fails is not used again.
+                Ok(connection.execute("ROLLBACK").await.is_ok())
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use super::*;
+    use crate::location;
+
+    async fn one_connection(database: &test_postgres::Database) -> sqlx::PgPool {
+        let location = location::parse(&database.url()).unwrap();
+        let (options, connection) = location.connect().await.unwrap();
+        connect::close(connection).await;
+        pool(1, Arc::new(location)).connect_with(options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_gets_no_connection_is_told_why() {
+        let cluster = test_postgres::Cluster::start("-c fsync=off -c max_connections=10").unwrap();
+        let location = location::parse(&format!("{}&max_connections=50", cluster.url())).unwrap();
+        let mut connections = Connections::open(location).await.unwrap();
+        let mut held = Vec::new();
+        let taken = loop {
+            connections.patience = Duration::from_secs(if held.len() < 10 { 10 } else { 1 });
+            match connections.short().await {
+                Ok(connection) => held.push(connection),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert_eq!(held.len(), 10);
+        assert!(taken.contains("no connection became free within 1s: too many connections"), "{taken}");
+        assert!(taken.contains("max_connections in the URLs of all services, now 50 here"), "{taken}");
+        // The others go on with what there is.
+        held.pop();
+        connections.short().await.unwrap();
+    }
+
+    async fn backend(pool: &sqlx::PgPool) -> i32 {
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(pool).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn plans_are_made_for_the_values_at_hand() {
+        let database = test_postgres::Database::create().await.unwrap();
+        let pool = one_connection(&database).await;
+        let mode: String = sqlx::query_scalar("SHOW plan_cache_mode").fetch_one(&pool).await.unwrap();
+        assert_eq!(mode, "force_custom_plan");
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_used_again() {
+        let database = test_postgres::Database::create().await.unwrap();
+        let pool = one_connection(&database).await;
+        let first = backend(&pool).await;
+        pool.begin().await.unwrap().commit().await.unwrap();
+        drop(pool.begin().await.unwrap());
+        assert_eq!(backend(&pool).await, first);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_was_cancelled_while_it_began_is_not_inherited() {
+        let database = test_postgres::Database::create().await.unwrap();
+        let pool = one_connection(&database).await;
+        for polls in 1.. {
+            let mut beginning = Box::pin(pool.begin());
+            let mut left = polls;
+            let begun = std::future::poll_fn(|context| {
+                left -= 1;
+                match beginning.as_mut().poll(context) {
+                    Poll::Pending if left > 0 => Poll::Pending,
+                    state => Poll::Ready(state.is_ready()),
+                }
+            })
+            .await;
+            drop(beginning);
+            let transaction = async || -> i64 {
+                sqlx::query_scalar("SELECT txid_current()").fetch_one(&pool).await.unwrap()
+            };
+            assert_ne!(transaction().await, transaction().await, "after {polls} polls");
+            if begun {
+                break;
+            }
+        }
+    }
+}

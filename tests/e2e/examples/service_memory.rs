@@ -1,0 +1,97 @@
+//! Measures what each service holds in memory, before, during and after a run over
+//! one day, each a process of its own on Postgres: what a cluster has to give them.
+//! `make bench-service-memory` runs it on optimised binaries.
+
+use std::{collections::BTreeMap, env, fs, time::Duration};
+
+use anyhow::{Context as _, Result};
+use domain::DateWindow;
+use e2e::{
+    runs::{has_ended, stage_states},
+    settings::{Layout, Settings},
+    suite::Suite,
+};
+use proto::pipeline::v1::RunState;
+use sample_sources::{World, WorldOptions};
+use test_postgres::Database;
+
+/// Days of the sources: the run reads one, and the thirteen before it.
+const DAYS: u32 = 14;
+
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a process has resident, in KiB.
+#[derive(Debug, Clone, Copy, Default)]
+struct Resident {
+    /// All, with the pages of its program.
+    all: u64,
+    /// What it allocated.
+    allocated: u64,
+}
+
+impl Resident {
+    fn of(pid: u32) -> Result<Self> {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let field = |name: &str| -> Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such field")?;
+            Ok(line.trim().trim_end_matches(" kB").parse()?)
+        };
+        Ok(Self { all: field("VmRSS:")?, allocated: field("RssAnon:")? })
+    }
+
+    fn max(self, other: Self) -> Self {
+        Self { all: self.all.max(other.all), allocated: self.allocated.max(other.allocated) }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let companies = env::args().nth(1).map_or(Ok(100_000), |count| count.parse())?;
+    let database = Database::create().await?;
+    let settings = Settings::default().warehouse(database.url()).flag("ingest-api", "--page-size", "1000");
+    let mut suite = Suite::start(Layout::Separate, settings).await?;
+    let world = World::generate(WorldOptions { companies, days: DAYS, ..WorldOptions::default() });
+    suite.sources.put_world(&world, world.end())?;
+    let day = DateWindow::day(world.days().last().context("no days")?);
+    let mut processes = BTreeMap::new();
+    for service in suite.services().collect::<Vec<_>>() {
+        processes.insert(service, suite.process(service)?.id()?);
+    }
+    let look = || -> Result<BTreeMap<&'static str, Resident>> {
+        processes.iter().map(|(service, pid)| Ok((*service, Resident::of(*pid)?))).collect()
+    };
+
+    let idle = look()?;
+    let mut peak = idle.clone();
+    let run_id = suite.trigger(day, false).await?.run.context("no run")?.run_id;
+    let run = loop {
+        for (service, now) in look()? {
+            let highest = peak.entry(service).or_default();
+            *highest = highest.max(now);
+        }
+        let run = suite.run(&run_id).await?;
+        if has_ended(&run) {
+            break run;
+        }
+        tokio::time::sleep(LOOK).await;
+    };
+    anyhow::ensure!(run.state() == RunState::Succeeded, "the run failed: {:?} {run:#?}", stage_states(&run));
+    let after = look()?;
+    say(&format!(
+        "{companies} companies, {} usage records; MiB, in brackets what was allocated",
+        suite.sources.book.len()
+    ));
+    say("service         before         peak          after");
+    for (service, peak) in peak {
+        let of = |sample: &BTreeMap<&'static str, Resident>| sample.get(service).copied().unwrap_or_default();
+        let text =
+            |resident: Resident| format!("{:4} ({:3})", resident.all / 1024, resident.allocated / 1024);
+        say(&format!("{service:14} {}     {}     {}", text(of(&idle)), text(peak), text(of(&after))));
+    }
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "a benchmark's result")]
+fn say(line: &str) {
+    println!("{line}");
+}
