@@ -7,7 +7,7 @@ use domain::{Counters, StageState, trend::SlowExecution};
 use runtime::telemetry::{LOG_ONLY, trace_context::SpanIdentity};
 use tonic::Code;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{Fence, NewAlert, Run, RunStage, StageFailure};
+use warehouse::{AlertCause, Fence, NewAlert, Run, RunStage, StageFailure};
 
 use crate::{
     Error,
@@ -232,6 +232,7 @@ fn alert(
     failed_at: chrono::DateTime<chrono::Utc>,
 ) -> NewAlert {
     NewAlert {
+        cause: AlertCause::StageFailed,
         alert_key: format!("{}/{}/{}", fence.run_id, fence.stage, fence.attempt),
         pipeline: run.pipeline.clone(),
         stage: fence.stage.clone(),

@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use anyhow::Context as _;
 use clap::{Arg, Args};
 use domain::run::{
-    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS, STAGE_VALIDATE,
+    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS,
+    STAGE_UNPUBLISH, STAGE_VALIDATE,
 };
 use proto::stage::v1::stage_service_server::{self, StageServiceServer};
 use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, Service};
@@ -65,9 +66,10 @@ impl SuiteOptions {
     pub fn with_defaults_in(mut self, folder: &DataFolder) -> anyhow::Result<Self> {
         if self.warehouse_url.is_none() {
             self.warehouse_url = Some(folder.warehouse_url()?);
-            // The lock on the folder makes the name its own, so that a run
+            // The lock on the folder keeps every other coordinator away, so that a run
             // that was interrupted goes on at once instead of after its lease.
             self.coordinator.holder.get_or_insert_with(|| "standalone".to_owned());
+            self.coordinator.is_only_coordinator = true;
         }
         if self.ingest_crm.crm_url.is_none() {
             self.ingest_crm.crm_url = Some(folder.folder_url("crm/daily")?);
@@ -106,7 +108,7 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let mut router = StageRouter::default()
         .with_executor(&[STAGE_COPY_CRM_CSV], &crm_stages)
         .with_executor(&[STAGE_CALL_PRODUCT_API], &api_stages)
-        .with_executor(&[STAGE_BUILD_FACT, STAGE_VALIDATE], &fact_stages);
+        .with_executor(&[STAGE_BUILD_FACT, STAGE_VALIDATE, STAGE_UNPUBLISH], &fact_stages);
     let mut stages = HashMap::from([
         (ingest_crm.name.to_owned(), crm_stages),
         (ingest_api.name.to_owned(), api_stages),
@@ -117,7 +119,7 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
         router = router.with_executor(&[STAGE_COPY_EVENTS], &event_stages);
         stages.insert(service.name.to_owned(), event_stages);
     }
-    let connections = coordinator::Connections { stages, notifier: Some(alerts) };
+    let connections = coordinator::Connections { stages, notifier: Some(alerts), ..Default::default() };
     let coordinator = coordinator::assemble(options.coordinator, connections, warehouse, context)?;
 
     let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));

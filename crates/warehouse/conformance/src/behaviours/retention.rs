@@ -17,7 +17,7 @@ use crate::{
     reference::{ExpectedRow, Inputs},
     scene::{
         UsageOfDay, all_days, at, company, day, days, export, hold_run, id, new_run, publish_run, published,
-        stage_states, take_up,
+        stage_states, take_up, unpublished,
     },
 };
 
@@ -127,7 +127,7 @@ pub async fn kept_days_are_computed_as_before(warehouse: SharedWarehouse) {
     let new = (day(21), vec![("acme", 1, 1)]);
     let usage = [late[0].clone(), late[1].clone(), new];
     accept(&mut inputs, &usage);
-    let through = NewRun { force: false, ..new_run(WindowChoice::Unpublished { through: day(21) }) };
+    let through = NewRun { force: false, ..new_run(unpublished(day(21))) };
     let CreatedRun { run, created } = warehouse.create_run(through).await.unwrap();
     assert_eq!((run.window, created), (days(21, 21), true));
     let run = take_up(&warehouse, at(2)).await;
