@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration}
 use anyhow::Context as _;
 use chrono::NaiveTime;
 use clap::Args as ClapArgs;
-use runtime::Channel;
+use runtime::{Channel, HistoryOptions};
 
 use crate::{
     TraceLink,
@@ -73,6 +73,10 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub history: HistoryOptions,
 
     /// Database to keep runs and the alert outbox in, for example sqlite:///var/lib/company-activity/warehouse.sqlite
     #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]

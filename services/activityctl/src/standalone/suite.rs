@@ -9,7 +9,7 @@ use domain::run::{
     STAGE_UNPUBLISH, STAGE_VALIDATE,
 };
 use proto::stage::v1::stage_service_server::{self, StageServiceServer};
-use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, Service};
+use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio_util::sync::CancellationToken;
 
 use super::{DataFolder, StageRouter, events};
@@ -46,6 +46,10 @@ pub struct SuiteOptions {
     #[command(flatten, next_help_heading = "Runs")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub coordinator: coordinator::Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub history: HistoryOptions,
 
     #[command(flatten, next_help_heading = "Alerts")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
@@ -120,7 +124,7 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
         stages.insert(service.name.to_owned(), event_stages);
     }
     let connections = coordinator::Connections { stages, notifier: Some(alerts), ..Default::default() };
-    let coordinator = coordinator::assemble(options.coordinator, connections, warehouse, context)?;
+    let coordinator = coordinator::assemble(options.coordinator, options.history, connections, warehouse, context)?;
 
     let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));
     add(&mut suite, inside.outliving(coordinator));

@@ -92,6 +92,7 @@ impl Pipeline {
             window: WindowChoice::Days(window),
             trigger: RunTrigger::Manual,
             force: true,
+            accept_empty_days: std::collections::BTreeSet::new(),
             stages: vec![
                 stage(STAGE_CALL_PRODUCT_API, &[]),
                 stage(STAGE_BUILD_FACT, &[STAGE_CALL_PRODUCT_API]),
@@ -143,7 +144,7 @@ impl Pipeline {
         let now = StoppedClock.now();
         if let Err(error) = &outcome {
             let failure =
-                StageFailure { code: "TEST".to_owned(), message: error.message.clone(), will_retry: false };
+                StageFailure { code: "TEST".to_owned(), message: error.message.clone(), will_retry: false, is_interruption: false };
             self.warehouse.fail_stage(&fence, &failure, None, now).await.unwrap();
             self.warehouse.finish_run(fence.run_id, fence.epoch, now).await.unwrap();
         } else {
