@@ -118,6 +118,14 @@ impl Alert {
     }
 }
 
+/// What people are told to do about an alert.
+///
+/// # Errors
+/// If the alert does not say what identifies it.
+pub fn next_step_of(alert: AlertProto) -> Result<String, FieldViolations> {
+    Alert::try_from(NotifyRequest { alert: Some(alert) }).map(|alert| alert.next_step())
+}
+
 impl TryFrom<NotifyRequest> for Alert {
     type Error = FieldViolations;
 
