@@ -57,7 +57,9 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_a_yes() {
-        for (line, expected) in [("y\n", true), (" Yes\n", true), ("\n", false), ("no\n", false), ("yep", false)] {
+        for (line, expected) in
+            [("y\n", true), (" Yes\n", true), ("\n", false), ("no\n", false), ("yep", false)]
+        {
             assert_eq!(is_yes(line), expected, "{line:?}");
         }
     }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use proto::notifier::v1::{
-    Alert, AlertCause as AlertCauseProto, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
+    Alert, AlertCause as AlertCauseProto, ChannelDelivery, DeliveryState, NotifyRequest,
+    notifier_service_client::NotifierServiceClient,
 };
 use runtime::Channel;
 use runtime::Clock;

@@ -171,7 +171,9 @@ impl RunExecutor {
             let problem = gone.problem;
             AttemptFailure::lasting(
                 Code::Unavailable,
-                format!("{service} could not be reached for {waited}: {problem}; once it runs, retry the run"),
+                format!(
+                    "{service} could not be reached for {waited}: {problem}; once it runs, retry the run"
+                ),
             )
         })
     }
@@ -187,8 +189,7 @@ impl RunExecutor {
         let service = stage.service.as_str();
         info!(run_id = %run.run_id, stage = %stage.stage, attempt = fence.attempt, "stage started");
         let on_progress = |progress| self.board.report(run.run_id, &stage.stage, progress);
-        stage_call::execute(channel, service, stage_call::request(run, fence), timeout, on_progress)
-            .await
+        stage_call::execute(channel, service, stage_call::request(run, fence), timeout, on_progress).await
     }
 
     /// Believes a success only once the store has it: what depends on the stage

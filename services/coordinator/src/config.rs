@@ -142,7 +142,11 @@ impl Args {
             }
         }
         let connect_notifier = |url: &String| runtime::channel::connect(url).context("--notifier-url");
-        Ok(Connections { stages, stage_urls, notifier: self.notifier_url.as_ref().map(connect_notifier).transpose()? })
+        Ok(Connections {
+            stages,
+            stage_urls,
+            notifier: self.notifier_url.as_ref().map(connect_notifier).transpose()?,
+        })
     }
 }
 

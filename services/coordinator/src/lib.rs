@@ -50,8 +50,8 @@ use crate::{
     progress::ProgressBoard,
     retry::Jitter,
     runs::{RunIds, Runs},
-    stage_service::StageService,
     service::PipelineApi,
+    stage_service::StageService,
     watchdog::Watchdog,
 };
 

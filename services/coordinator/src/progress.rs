@@ -123,8 +123,11 @@ impl ProgressBoard {
 
     /// Without this, runs that somebody once watched would stay for ever.
     fn forget_unwatched(&self, runs: &mut HashMap<Uuid, watch::Sender<LiveRun>>) {
-        runs.retain(|_, sender| sender.receiver_count() > 0 || !sender.borrow().progress.is_empty()
-                || !sender.borrow().waiting.is_empty());
+        runs.retain(|_, sender| {
+            sender.receiver_count() > 0
+                || !sender.borrow().progress.is_empty()
+                || !sender.borrow().waiting.is_empty()
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<LiveRun>>> {

@@ -87,10 +87,8 @@ impl Runs {
             service: publisher.ok_or(Error::NoPublisher(STAGE_VALIDATE))?.service.clone(),
             depends_on: Vec::new(),
         };
-        let new = NewRun {
-            stages: vec![stage],
-            ..self.new_run(WindowChoice::Days(window), RunTrigger::Unpublish)
-        };
+        let new =
+            NewRun { stages: vec![stage], ..self.new_run(WindowChoice::Days(window), RunTrigger::Unpublish) };
         let CreatedRun { run, created } = self.store(new).await?;
         Ok((self.view(run), created))
     }

@@ -9,7 +9,8 @@ use futures::{Stream, TryStreamExt, stream};
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
     ListRunsRequest, ListRunsResponse, RetryRunRequest, RetryRunResponse, TriggerRunRequest,
-    TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse, pipeline_service_server::PipelineService,
+    TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
+    pipeline_service_server::PipelineService,
 };
 use tonic::{Request, Response, Status};
 

@@ -43,7 +43,13 @@ impl AttemptFailure {
     }
 
     const fn interrupted(message: String) -> Self {
-        Self { code: Code::Unavailable, message, is_transient: true, is_interruption: true, retry_after: None }
+        Self {
+            code: Code::Unavailable,
+            message,
+            is_transient: true,
+            is_interruption: true,
+            retry_after: None,
+        }
     }
 
     /// What a status means. A status with a source was made on this side: no

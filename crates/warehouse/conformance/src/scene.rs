@@ -12,9 +12,9 @@ use domain::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    AlertCause, Horizon, ActivityQuery, CrmExport, Error, Fence, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage,
-    PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay,
-    WindowChoice,
+    ActivityQuery, AlertCause, CrmExport, Error, Fence, Horizon, LeaseState, LoadOutcome, NewAlert, NewRun,
+    NewStage, PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure,
+    UsageDay, WindowChoice,
 };
 
 /// Who takes up runs.
@@ -168,7 +168,12 @@ pub fn stage_states(run: &Run) -> Vec<StageState> {
 /// A failed attempt, for good or not.
 #[must_use]
 pub fn failure(will_retry: bool) -> StageFailure {
-    StageFailure { code: "UNAVAILABLE".to_owned(), message: "the source is gone".to_owned(), will_retry, is_interruption: false }
+    StageFailure {
+        code: "UNAVAILABLE".to_owned(),
+        message: "the source is gone".to_owned(),
+        will_retry,
+        is_interruption: false,
+    }
 }
 
 /// The alert of a stage's failure.

@@ -43,7 +43,9 @@ pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
-pub use retention::{AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays};
+pub use retention::{
+    AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+};
 pub use runs::{
     CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp,
     WindowChoice,

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use domain::{Counters, DateWindow};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use warehouse_core::{
-    AbandonedCandidates, Error, Fence, ForgottenDays, HistoryStart, Obstacles, Result, Retention, UnpublishedDays,
+    AbandonedCandidates, Error, Fence, ForgottenDays, HistoryStart, Obstacles, Result, Retention,
+    UnpublishedDays,
 };
 
 use crate::{

@@ -259,7 +259,9 @@ impl RunStore for PostgresWarehouse {
                 run.state
             )));
         }
-        if let Some(active) = active_run_over(&mut transaction, &run.pipeline, run.window, run.trigger).await? {
+        if let Some(active) =
+            active_run_over(&mut transaction, &run.pipeline, run.window, run.trigger).await?
+        {
             return Err(Error::Precondition(format!(
                 "run {run_id} cannot be retried: run {} is active over the same days",
                 active.run_id

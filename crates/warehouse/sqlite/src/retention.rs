@@ -8,7 +8,9 @@ use domain::{Counters, DateWindow};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
-use warehouse_core::{AbandonedCandidates, Fence, ForgottenDays, HistoryStart, Obstacles, Result, Retention, UnpublishedDays};
+use warehouse_core::{
+    AbandonedCandidates, Fence, ForgottenDays, HistoryStart, Obstacles, Result, Retention, UnpublishedDays,
+};
 
 use crate::{
     SqliteWarehouse,

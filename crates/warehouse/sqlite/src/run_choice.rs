@@ -97,8 +97,8 @@ pub(crate) async fn active_run_over(
     let takes_back = trigger == RunTrigger::Unpublish;
     let id = sqlx::query_file_scalar!("sql/runs/active_over.sql", pipeline, start, end, takes_back)
         .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
+        .await
+        .map_err(failed)?;
     find_by(connection, id).await
 }
 

@@ -11,8 +11,8 @@ use tonic::{Status, Streaming};
 
 use crate::{
     commands::backfill_preview,
-    connect::{Connection, Patience, ServerArgs},
     confirm::ConfirmArgs,
+    connect::{Connection, Patience, ServerArgs},
     days::{parse_day, window},
     error::{Error, is_passing},
     follow::{FollowArgs, has_ended, reconnect_delays, success},
@@ -242,8 +242,7 @@ impl Backfill {
     }
 
     fn show(&mut self, change: BackfillResponse) {
-        self.days =
-            (change.days_done + self.done_before, change.days_total + self.done_before);
+        self.days = (change.days_done + self.done_before, change.days_total + self.done_before);
         self.next_date = change.next_date;
         let Some(run) = change.run else { return };
         if self.runs.last().is_none_or(|last| last.run_id != run.run_id) {

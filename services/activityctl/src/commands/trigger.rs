@@ -7,8 +7,8 @@ use runtime::stage::window_to_proto;
 
 use crate::{
     commands::watch::wait,
-    connect::{Connection, Patience, ServerArgs},
     confirm::ConfirmArgs,
+    connect::{Connection, Patience, ServerArgs},
     days::{DayRangeArgs, parse_day},
     error::Error,
     follow::FollowArgs,

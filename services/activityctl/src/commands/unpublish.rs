@@ -65,8 +65,7 @@ pub async fn execute(args: &UnpublishArgs, output: &mut Output) -> Result<(), Er
     let run = response.map_err(|status| connection.failure(status))?.into_inner().run;
     let run_id = run.ok_or(Error::Contract("has no run"))?.run_id;
     notice(format_args!("run {run_id} takes the published days of {window} back"));
-    let run =
-        follow_to_success(&connection, &run_id, &args.follow, &mut RunProgress::for_stderr()).await?;
+    let run = follow_to_success(&connection, &run_id, &args.follow, &mut RunProgress::for_stderr()).await?;
     let counters = run.stages.iter().filter_map(|stage| stage.progress.as_ref()?.counters);
     let rows = HumanCount(counters.map(|counters| counters.rows_removed).sum());
     output.line(format_args!("took {rows} rows of {window} back (run {run_id})"))

@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use anyhow::Context as _;
 use clap::{Arg, Args};
 use domain::run::{
-    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS,
-    STAGE_UNPUBLISH, STAGE_VALIDATE,
+    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS, STAGE_UNPUBLISH,
+    STAGE_VALIDATE,
 };
 use proto::stage::v1::stage_service_server::{self, StageServiceServer};
 use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
@@ -124,7 +124,8 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
         stages.insert(service.name.to_owned(), event_stages);
     }
     let connections = coordinator::Connections { stages, notifier: Some(alerts), ..Default::default() };
-    let coordinator = coordinator::assemble(options.coordinator, options.history, connections, warehouse, context)?;
+    let coordinator =
+        coordinator::assemble(options.coordinator, options.history, connections, warehouse, context)?;
 
     let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));
     add(&mut suite, inside.outliving(coordinator));

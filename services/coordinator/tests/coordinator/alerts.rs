@@ -128,8 +128,12 @@ async fn fail_as_a_coordinator_that_dies(suite: &Suite, run_id: Uuid) {
         .unwrap()
         .run;
     let fence = suite.warehouse.begin_stage(run_id, run.lease_epoch, &stage, now()).await.unwrap();
-    let failure =
-        StageFailure { code: "DATA_LOSS".to_owned(), message: "garbage".to_owned(), will_retry: false, is_interruption: false };
+    let failure = StageFailure {
+        code: "DATA_LOSS".to_owned(),
+        message: "garbage".to_owned(),
+        will_retry: false,
+        is_interruption: false,
+    };
     let alert = NewAlert {
         cause: AlertCause::StageFailed,
         alert_key: "left behind".to_owned(),

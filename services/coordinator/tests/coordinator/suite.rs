@@ -101,7 +101,10 @@ impl Suite {
                 notifier: Some(notifier_channel),
             },
             pipeline: DAILY_PIPELINE_YAML
-                .replace("max_attempts: 12, initial_backoff: 2s, max_backoff: 5m", "max_attempts: 4, initial_backoff: 5ms, max_backoff: 20ms")
+                .replace(
+                    "max_attempts: 12, initial_backoff: 2s, max_backoff: 5m",
+                    "max_attempts: 4, initial_backoff: 5ms, max_backoff: 20ms",
+                )
                 // Too short to count: what is deferred is due at once.
                 .replace("initial_backoff: 5s, max_backoff: 10m", "initial_backoff: 1ns, max_backoff: 1ns"),
             lease_ttl: Duration::from_secs(30),
@@ -146,8 +149,14 @@ impl Suite {
         let mut context = Context::new();
         context.clock = Arc::clone(&self.clock) as _;
         let warehouse = Arc::clone(&self.warehouse);
-        let mut service =
-            coordinator::assemble(options, HistoryOptions::default(), self.connections.clone(), warehouse, &context).unwrap();
+        let mut service = coordinator::assemble(
+            options,
+            HistoryOptions::default(),
+            self.connections.clone(),
+            warehouse,
+            &context,
+        )
+        .unwrap();
         let mut tasks = JoinSet::new();
         for BackgroundTask { run, .. } in service.background.drain(..) {
             tasks.spawn(run);

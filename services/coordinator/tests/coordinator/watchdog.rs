@@ -24,10 +24,7 @@ async fn a_day_that_nobody_triggered_is_told() {
     assert_eq!((alert.run_id.as_str(), alert.attempt), ("", 0));
     assert_eq!((alert.stage.as_str(), alert.error_code.as_str()), ("publish_deadline", "DEADLINE_EXCEEDED"));
     assert_eq!(alert.business_date, "2026-02-13");
-    assert_eq!(
-        alert.error_message,
-        "2026-02-13 is not published by 04:00 UTC: no run covers it"
-    );
+    assert_eq!(alert.error_message, "2026-02-13 is not published by 04:00 UTC: no run covers it");
     assert_eq!(alert.cause(), AlertCause::DeadlineWithoutRun);
 }
 

@@ -1,10 +1,12 @@
 //! Which run a trigger gets: a new one, or the one that makes it needless.
 
-use domain::{DateWindow, RunState, StageState, run::STAGE_COPY_CRM_CSV};
+use domain::{DateWindow, RunState, RunTrigger, StageState, run::STAGE_COPY_CRM_CSV};
 use futures::future::join_all;
-use warehouse_core::{CreatedRun, NewRun, Run, RunStage, SharedWarehouse, WindowChoice};
+use warehouse_core::{CreatedRun, Error, Horizon, NewRun, Run, RunStage, SharedWarehouse, WindowChoice};
 
-use crate::scene::{HeldRun, at, day, days, hold_run, new_run, publish_run, stage_states, take_up, unpublished};
+use crate::scene::{
+    HeldRun, at, day, days, hold_new_run, hold_run, new_run, publish_run, stage_states, take_up, unpublished,
+};
 
 async fn trigger(warehouse: &SharedWarehouse, window: WindowChoice) -> CreatedRun {
     warehouse.create_run(new_run(window)).await.unwrap()
@@ -192,4 +194,66 @@ pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: SharedWareh
     take_up(&warehouse, at(2)).await.cancel().await;
     let through = unpublished(day(3));
     assert_eq!(trigger(&warehouse, through).await, found(published));
+}
+
+/// One day published by a typing error in its year is nothing to go on from.
+pub async fn a_stray_day_does_not_widen_the_schedule(warehouse: SharedWarehouse) {
+    publish_nothing(&warehouse, days(-7000, -7000)).await;
+    let alone = trigger(&warehouse, unpublished(day(2))).await;
+    assert_eq!(alone.run.window, days(2, 2));
+    warehouse.cancel_run(alone.run.run_id, at(1)).await.unwrap();
+    publish_nothing(&warehouse, days(0, 1)).await;
+    assert_eq!(trigger(&warehouse, unpublished(day(3))).await.run.window, days(2, 3));
+}
+
+/// Gaps before a configured start of history stay as they are; those of a backfill
+/// that succeeded are healed, however old it is.
+pub async fn the_horizon_of_the_schedule_can_be_moved(warehouse: SharedWarehouse) {
+    publish_nothing(&warehouse, days(-600, -600)).await;
+    publish_nothing(&warehouse, days(0, 1)).await;
+    let through = day(2);
+    let since = |history_start| WindowChoice::Unpublished {
+        through,
+        horizon: Horizon { history_start, max_reach_days: 400 },
+    };
+    let cancelled = async |window| {
+        let created = trigger(&warehouse, window).await;
+        warehouse.cancel_run(created.run.run_id, at(1)).await.unwrap();
+        created.run.window
+    };
+    assert_eq!(cancelled(since(None)).await, days(2, 2));
+    assert_eq!(cancelled(since(Some(day(-600)))).await, days(-599, 2));
+    let backfill = NewRun {
+        trigger: RunTrigger::Backfill,
+        force: true,
+        ..new_run(WindowChoice::Days(days(-600, -600)))
+    };
+    let run = hold_new_run(&warehouse, backfill, at(1)).await;
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    run.publish().await;
+    assert_eq!(cancelled(since(None)).await, days(-599, 2));
+}
+
+/// Accepted days are kept with the run, and mean: do it again for them.
+pub async fn accepted_days_are_kept_and_run_again(warehouse: SharedWarehouse) {
+    publish_nothing(&warehouse, days(0, 1)).await;
+    let accepting = |accepted: &[i64]| NewRun {
+        accept_empty_days: accepted.iter().map(|offset| day(*offset)).collect(),
+        ..new_run(WindowChoice::Days(days(0, 1)))
+    };
+    let outside = warehouse.create_run(accepting(&[2])).await.unwrap_err();
+    assert!(matches!(&outside, Error::Precondition(told) if told.contains("--accept-empty")), "{outside}");
+    let created = warehouse.create_run(accepting(&[1])).await.unwrap();
+    assert!(created.created);
+    assert_eq!(created.run.accept_empty_days, [day(1)].into());
+    assert_eq!(warehouse.create_run(accepting(&[1])).await.unwrap(), found(created.run.clone()));
+    let other = warehouse.create_run(accepting(&[0])).await.unwrap_err();
+    assert!(matches!(&other, Error::Precondition(told) if told.contains("activityctl cancel")), "{other}");
+
+    let run = take_up(&warehouse, at(1)).await;
+    assert_eq!(run.run.accept_empty_days, [day(1)].into());
+    run.fail_at(STAGE_COPY_CRM_CSV).await;
+    let retried = warehouse.retry_run(run.run.run_id, None).await.unwrap();
+    assert_eq!(retried.accept_empty_days, [day(1)].into());
 }
