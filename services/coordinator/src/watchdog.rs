@@ -121,7 +121,8 @@ fn so_far(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
-    use warehouse_conformance::scene::{at, publish_run};
+    use domain::run::STAGE_COPY_CRM_CSV;
+    use warehouse_conformance::scene::{at, hold_run, publish_run};
 
     use super::*;
     use crate::pipeline::DAILY_PIPELINE_YAML;
@@ -169,6 +170,17 @@ mod tests {
         assert_eq!(told(&warehouse, "2026-02-15T09:00:00Z").await, [day("2026-02-14")]);
         assert_eq!(told(&warehouse, "2026-02-15T09:01:00Z").await, []);
         assert_eq!(told(&warehouse, "2026-02-16T09:00:00Z").await, [day("2026-02-15")]);
+    }
+
+    #[tokio::test]
+    async fn a_first_run_under_way_is_no_missed_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let run = hold_run(&warehouse, DateWindow::day(day("2026-02-13")), at(1)).await;
+        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, []);
+        run.fail_at(STAGE_COPY_CRM_CSV).await;
+        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, [day("2026-02-13")]);
     }
 
     #[test]

@@ -401,6 +401,7 @@ pub async fn what_is_dirty_beside_days_that_were_taken_back_stays_dirty(warehous
     run.ingest(&[], &[]).await;
     run.build().await;
     run.publish().await;
-    let row = warehouse.fact_row(&domain::FactKey { company_id: id("acme"), activity_date: day(5) });
-    assert_eq!(row.await.unwrap().unwrap().0.active_users_7d, 7);
+    let key = domain::FactKey { company_id: id("acme"), activity_date: day(5) };
+    let (row, _) = warehouse.fact_row(&key).await.unwrap().unwrap();
+    assert_eq!(row.active_users_7d, 7);
 }
