@@ -13,6 +13,9 @@ pub const STAGE_COPY_EVENTS: &str = "act_copy_events";
 pub const STAGE_BUILD_FACT: &str = "df_build_fact_company_activity";
 /// Audits the candidates and publishes them.
 pub const STAGE_VALIDATE: &str = "act_validate_row_counts";
+/// Takes published days back; the only stage of a run that does so, never one of
+/// a pipeline file.
+pub const STAGE_UNPUBLISH: &str = "act_unpublish_days";
 
 macro_rules! states {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
@@ -101,5 +104,7 @@ states! {
         Scheduled = "SCHEDULED",
         /// A backfill.
         Backfill = "BACKFILL",
+        /// Published days that are taken back.
+        Unpublish = "UNPUBLISH",
     }
 }

@@ -36,6 +36,16 @@ pub fn connect(url: &str) -> anyhow::Result<Channel> {
     Ok(Channel::new(endpoint.connect_lazy(), endpoint.uri().clone()))
 }
 
+/// A channel to a service at `url` over a connection made now, to an address that
+/// is looked up now. It connects again as one of [`connect`] does.
+///
+/// # Errors
+/// If the URL is none, or there is no connection to be had.
+pub async fn connect_now(url: &str) -> anyhow::Result<Channel> {
+    let endpoint = endpoint(url)?;
+    Ok(Channel::new(endpoint.connect().await?, endpoint.uri().clone()))
+}
+
 /// A channel to `routes` served inside this process: the same gRPC over HTTP/2,
 /// through memory instead of a socket. The task serves it until `shutdown`.
 ///

@@ -114,6 +114,10 @@ impl<W: Warehouse> RunStore for Observed<W> {
         self.observe("renew_lease", self.inner.renew_lease(run_id, epoch, ttl)).await
     }
 
+    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<()> {
+        self.observe("release_lease", self.inner.release_lease(run_id, epoch)).await
+    }
+
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence> {
         self.observe("begin_stage", self.inner.begin_stage(run_id, epoch, stage, now)).await
     }
@@ -376,6 +380,15 @@ impl<W: Warehouse> BacklogReader for Observed<W> {
 
 #[async_trait]
 impl<W: Warehouse> Retention for Observed<W> {
+    async fn unpublish_days(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+    ) -> Result<UnpublishedDays> {
+        self.observe("unpublish_days", self.inner.unpublish_days(fence, window, now)).await
+    }
+
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays> {
         self.observe("forget_days_before", self.inner.forget_days_before(start, dry_run)).await
     }

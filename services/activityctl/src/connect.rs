@@ -1,6 +1,6 @@
 //! The connection of a client command to its server.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use clap::Args;
 use proto::{
@@ -8,9 +8,17 @@ use proto::{
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
 };
 use runtime::Channel;
+use tokio::time::Instant;
 use tonic::Status;
 
-use crate::error::{Error, is_transport_failure, root_cause};
+use crate::{
+    error::{Error, is_transport_failure, root_cause},
+    output::notice,
+};
+
+/// The first wait for a server, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Which server a client command talks to.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +34,36 @@ pub struct ServerArgs {
         help_heading = "Connection"
     )]
     pub server: ServerUrl,
+
+    /// How long to wait for a server that cannot be connected to yet [default: 60s for commands that change
+    /// something, as jobs do; 5s for the others]
+    #[arg(
+        long,
+        env = "CONNECT_TIMEOUT",
+        value_name = "DURATION",
+        value_parser = humantime::parse_duration,
+        global = true,
+        help_heading = "Connection"
+    )]
+    pub connect_timeout: Option<Duration>,
+}
+
+/// Who waits for the connection, unless told how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// A job, whose pod may be there before the network lets it through.
+    Job,
+    /// A person who looks something up.
+    Person,
+}
+
+impl Patience {
+    const fn default_timeout(self) -> Duration {
+        match self {
+            Self::Job => Duration::from_secs(60),
+            Self::Person => Duration::from_secs(5),
+        }
+    }
 }
 
 /// The URL of a server.
@@ -61,6 +99,42 @@ impl Connection {
         let ServerUrl(server) = args.server.clone();
         let channel = runtime::channel::connect(&server)?;
         Ok(Self { server, channel })
+    }
+
+    /// Connects, and waits for a server that refuses or cannot be found yet. Says so.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] if it stays so.
+    pub async fn open(args: &ServerArgs, patience: Patience) -> Result<Self, Error> {
+        let connection = Self::new(args)?;
+        let timeout = args.connect_timeout.unwrap_or_else(|| patience.default_timeout());
+        let give_up_at = Instant::now() + timeout;
+        let mut pause = FIRST_PAUSE;
+        let mut has_told = false;
+        while let Err(problem) = connection.try_connect(give_up_at).await {
+            if Instant::now() + pause >= give_up_at {
+                return Err(Error::Unreachable { server: connection.server, problem });
+            }
+            if !has_told {
+                let waited = humantime::format_duration(timeout);
+                notice(format_args!("waiting up to {waited} for {}: {problem}", connection.server));
+                has_told = true;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(connection)
+    }
+
+    /// Whether a connection can be had now, to an address that is looked up now.
+    async fn try_connect(&self, give_up_at: Instant) -> Result<(), String> {
+        let left = give_up_at.saturating_duration_since(Instant::now()).max(FIRST_PAUSE);
+        let limit = left.min(Duration::from_secs(5));
+        match tokio::time::timeout(limit, runtime::channel::connect_now(&self.server)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.root_cause().to_string()),
+            Err(_) => Err("the connection timed out".to_owned()),
+        }
     }
 
     /// Wraps a channel that already leads to a server.
@@ -117,14 +191,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_comes_late_is_waited_for() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let server = address.to_string().parse().unwrap();
+        let args = ServerArgs { server, connect_timeout: Some(Duration::from_secs(30)) };
+        let (opened, ()) = tokio::join!(Connection::open(&args, Patience::Job), async {
+            tokio::task::yield_now().await;
+            let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            drop(stream);
+        });
+        assert!(opened.is_ok(), "{opened:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stays_away_is_given_up() {
+        let server = "127.0.0.1:1".parse().unwrap();
+        let args = ServerArgs { server, connect_timeout: Some(Duration::from_millis(300)) };
+        let error = Connection::open(&args, Patience::Job).await.unwrap_err();
+        assert!(error.to_string().starts_with("cannot reach http://127.0.0.1:1: "), "{error}");
+    }
+
+    #[tokio::test]
     async fn an_unreachable_server_is_named_with_what_to_do() {
         // Port 1 of the loopback address is reserved and never listened on.
         let server = "127.0.0.1:1".parse().unwrap();
-        let connection = Connection::new(&ServerArgs { server }).unwrap();
+        let connection = Connection::new(&ServerArgs { server, connect_timeout: None }).unwrap();
         let request = proto::activity::v1::GetFreshnessRequest {};
         let status = connection.activity().get_freshness(request).await.unwrap_err();
         let message = connection.failure(status).to_string();
         assert!(message.starts_with("cannot reach http://127.0.0.1:1: "), "{message}");
-        assert!(message.contains("activityctl standalone"), "{message}");
+        assert!(message.contains("--server"), "{message}");
     }
 }

@@ -23,7 +23,8 @@ pub enum Error {
     Usage(String),
     /// There is no answer from the server.
     #[error(
-        "cannot reach {server}: {problem}; is `activityctl standalone` running there, or is --server wrong?"
+        "cannot reach {server}: {problem}; is the server running and let through there, or is --server \
+         (ACTIVITY_SERVER) wrong?"
     )]
     Unreachable {
         /// The server's URL.

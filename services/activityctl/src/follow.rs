@@ -55,18 +55,23 @@ pub fn success(run: &Run) -> Result<(), Error> {
     if run.state == RunState::Succeeded as i32 { Ok(()) } else { Err(Error::RunUnsuccessful(verdict(run))) }
 }
 
+/// The waits between tries to reach a server that went away.
+pub fn reconnect_delays(args: &FollowArgs) -> impl Iterator<Item = Duration> + use<> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .without_max_times()
+        .with_total_delay(Some(args.reconnect_for))
+        .build()
+}
+
 async fn follow(
     connection: &Connection,
     run_id: &str,
     args: &FollowArgs,
     progress: &mut RunProgress,
 ) -> Result<Run, Error> {
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(5))
-        .without_max_times()
-        .with_total_delay(Some(args.reconnect_for));
-    let mut delays = backoff.build();
+    let mut delays = reconnect_delays(args);
     let mut connected = true;
     loop {
         let mut answered = false;
@@ -82,7 +87,7 @@ async fn follow(
             Err(status) => return Err(connection.failure(status)),
         };
         if answered {
-            delays = backoff.build();
+            delays = reconnect_delays(args);
         }
         let Some(delay) = delays.next() else { return Err(connection.failure(status)) };
         if connected || answered {

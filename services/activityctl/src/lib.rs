@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod confirm;
 pub mod connect;
 pub mod day_progress;
 pub mod days;
@@ -13,6 +14,7 @@ pub mod format;
 pub mod maintenance;
 pub mod output;
 pub mod progress;
+pub mod reach;
 pub mod standalone;
 pub mod trend;
 

@@ -15,7 +15,7 @@ use proto::{
 
 use crate::{
     follow::has_ended,
-    format::value::{elapsed, human_duration, stage_state},
+    format::value::{elapsed, human_duration, stage_state, to_the_second},
     output::{has_interactive_stderr, notice, printable},
 };
 
@@ -119,7 +119,7 @@ impl StageBars {
 struct StageBar {
     bar: ProgressBar,
     /// The state and attempt it shows.
-    shown: Option<(i32, u32)>,
+    shown: Option<(i32, u32, bool)>,
 }
 
 impl StageBar {
@@ -134,7 +134,7 @@ impl StageBar {
     }
 
     fn show(&mut self, stage: &RunStage) {
-        let now = Some((stage.state, stage.attempt));
+        let now = Some((stage.state, stage.attempt, stage.waiting_for_service_since.is_some()));
         let has_changed = self.shown != now;
         self.shown = now;
         match stage_state_of(stage) {
@@ -184,7 +184,7 @@ fn style(template: &str) -> ProgressStyle {
 /// A line per change of a stage's state or attempt.
 #[derive(Debug, Default)]
 pub struct StageLines {
-    told: HashMap<(String, String), (i32, u32)>,
+    told: HashMap<(String, String), (i32, u32, bool)>,
 }
 
 impl StageLines {
@@ -193,9 +193,11 @@ impl StageLines {
         let mut lines = Vec::new();
         for stage in &run.stages {
             let key = (run.run_id.clone(), stage.stage.clone());
-            let now = (stage.state, stage.attempt);
+            let is_waiting = stage.waiting_for_service_since.is_some();
+            let now = (stage.state, stage.attempt, is_waiting);
             let before = self.told.insert(key, now);
-            let waits_for_its_turn = stage_state_of(stage) == StageState::Pending && stage.attempt == 0;
+            let is_pending = stage_state_of(stage) == StageState::Pending;
+            let waits_for_its_turn = is_pending && stage.attempt == 0 && !is_waiting;
             if before != Some(now) && !waits_for_its_turn {
                 lines.push(format!("{}: {}", printable(&stage.stage), outcome(stage)));
             }
@@ -215,6 +217,11 @@ fn outcome(stage: &RunStage) -> String {
             format!("{word} in {}: {}", human_duration(took), counted(&counters))
         }
         StageState::Failed => format!("{word}: {}", problem()),
+        StageState::Pending if stage.waiting_for_service_since.is_some() => format!(
+            "waiting for {} since {}",
+            printable(&stage.service),
+            to_the_second(stage.waiting_for_service_since.as_ref())
+        ),
         StageState::Pending if !stage.error_code.is_empty() => {
             format!("attempt {} failed, will try again: {}", stage.attempt, problem())
         }
@@ -279,6 +286,19 @@ mod tests {
             run.stages[0].error_message = "no answer".into();
             assert_eq!(lines.changes(&run), [line]);
         }
+    }
+
+    #[test]
+    fn a_wait_for_a_service_is_told_with_its_name_and_since_when() {
+        let mut lines = StageLines::default();
+        let mut waiting = run(StageState::Pending, 0);
+        waiting.stages[0].service = "ingest-api".into();
+        waiting.stages[0].waiting_for_service_since =
+            Some(prost_types::Timestamp { seconds: 1_771_048_987, nanos: 0 });
+        let told = lines.changes(&waiting);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("act: waiting for ingest-api since 2026-02-14"), "{told:?}");
+        assert!(lines.changes(&waiting).is_empty());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
 
 use activityctl::{
     commands::backfill,
+    confirm::ConfirmArgs,
     connect::Connection,
     error::Error,
     follow::{FollowArgs, follow_to_success},
@@ -20,7 +21,7 @@ use activityctl::{
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
     ListRunsRequest, ListRunsResponse, RetryRunRequest, RetryRunResponse, Run, RunState, TriggerRunRequest,
-    TriggerRunResponse, WatchRunRequest, WatchRunResponse,
+    TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
     pipeline_service_server::{PipelineService, PipelineServiceServer},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -69,6 +70,13 @@ impl PipelineService for Scripted {
         unused()
     }
 
+    async fn unpublish_days(
+        &self,
+        _: Request<UnpublishDaysRequest>,
+    ) -> Result<Response<UnpublishDaysResponse>, Status> {
+        unused()
+    }
+
     async fn backfill(&self, _: Request<BackfillRequest>) -> Result<Response<Self::BackfillStream>, Status> {
         self.stream(|run| BackfillResponse { run: Some(run), ..BackfillResponse::default() })
     }
@@ -105,10 +113,11 @@ async fn follow(reconnect_for: Duration, streams: Streams) -> Result<Run, Error>
     follow_to_success(&connection, "r1", &FollowArgs { reconnect_for }, &mut RunProgress::for_stderr()).await
 }
 
-async fn backfill(messages: Vec<Result<RunState, Status>>) -> Result<(), Error> {
-    let (connection, _server) = scripted(vec![messages]);
+async fn backfill(reconnect_for: Duration, streams: Streams) -> Result<(), Error> {
+    let (connection, _server) = scripted(streams);
     let mut output = Output::plain(std::io::sink());
-    backfill::run(&connection, BackfillRequest::default(), &mut output).await
+    let (follow, confirm) = (FollowArgs { reconnect_for }, ConfirmArgs { yes: false });
+    backfill::run(&connection, BackfillRequest::default(), &follow, confirm, &mut output).await
 }
 
 #[tokio::test]
@@ -153,7 +162,23 @@ async fn a_backfill_whose_run_fails_has_the_exit_code_of_a_failed_run() {
         (vec![Ok(RunState::Succeeded), stopped()], 1),
         (vec![Ok(RunState::Running)], 1),
     ] {
-        assert_eq!(backfill(messages).await.unwrap_err().exit_code(), exit_code);
+        assert_eq!(backfill(Duration::ZERO, vec![messages]).await.unwrap_err().exit_code(), exit_code);
     }
-    backfill(vec![Ok(RunState::Running), Ok(RunState::Succeeded)]).await.unwrap();
+    let succeeded = vec![vec![Ok(RunState::Running), Ok(RunState::Succeeded)]];
+    backfill(Duration::ZERO, succeeded).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backfill_survives_a_restart_of_the_server() {
+    let restarting = || Err(Status::unavailable("restarting"));
+    let streams = || {
+        vec![
+            vec![Ok(RunState::Running), restarting()],
+            vec![restarting()],
+            vec![Ok(RunState::Running), Ok(RunState::Succeeded)],
+        ]
+    };
+    backfill(Duration::from_secs(60), streams()).await.unwrap();
+    let error = backfill(Duration::ZERO, streams()).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused(status) if status.message() == "restarting"), "{error}");
 }

@@ -30,7 +30,7 @@ use warehouse_conformance::{
     reference::{ExpectedRow, Inputs},
     scene::{
         UsageOfDay, all_days, at, company, day, days, export, hold_run, id, new_run, publish_run, published,
-        take_up,
+        take_up, unpublished,
     },
 };
 
@@ -153,7 +153,7 @@ async fn two_months_are_kept_and_go_on_as_if_nothing_had_been_forgotten() {
     // The next night brings yesterday, and late records of the oldest kept month.
     let new = [daily(72, 72), vec![(day(0), vec![("acme", 9, 9)]), (day(-3), vec![("bolt", 9, 9)])]].concat();
     accept(&mut inputs, &new);
-    let scheduled = new_run(WindowChoice::Unpublished { through: day(72) });
+    let scheduled = new_run(unpublished(day(72)));
     assert_eq!(warehouse.create_run(scheduled).await.unwrap().run.window, days(72, 72));
     let run = take_up(&warehouse, at(2)).await;
     run.ingest(&[], &new).await;

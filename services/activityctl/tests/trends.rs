@@ -18,7 +18,7 @@ use chrono::{NaiveTime, TimeDelta};
 use clap::{Args, Command, FromArgMatches};
 use coordinator::{Connections, Options};
 use domain::{Counters, run::STAGE_COPY_CRM_CSV};
-use runtime::Context;
+use runtime::{Context, HistoryOptions};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,12 +40,17 @@ impl Kept {
         let warehouse = warehouse::open(&url).await.unwrap();
         let nowhere = runtime::channel::connect("http://127.0.0.1:1").unwrap();
         let stages = ["ingest-crm", "ingest-api", "transform"].map(|name| (name.to_owned(), nowhere.clone()));
-        let connections = Connections { stages: HashMap::from(stages), notifier: None };
+        let connections = Connections { stages: HashMap::from(stages), ..Connections::default() };
         let options = Options::from_arg_matches(
             &Options::augment_args(Command::new("test").no_binary_name(true)).get_matches_from([""; 0]),
         );
-        let service =
-            coordinator::assemble(options.unwrap(), connections, Arc::clone(&warehouse), &Context::new());
+        let service = coordinator::assemble(
+            options.unwrap(),
+            HistoryOptions::default(),
+            connections,
+            Arc::clone(&warehouse),
+            &Context::new(),
+        );
         let routes = service.unwrap().grpc.remove(0).routes;
         let (channel, task) =
             runtime::channel::in_process("coordinator", routes, CancellationToken::new()).unwrap();

@@ -3,14 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use proto::notifier::v1::{
-    Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
+    Alert, AlertCause as AlertCauseProto, ChannelDelivery, DeliveryState, NotifyRequest,
+    notifier_service_client::NotifierServiceClient,
 };
 use runtime::Channel;
 use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{NewAlert, PendingAlert, Run, SharedWarehouse};
+use warehouse::{AlertCause, NewAlert, PendingAlert, Run, SharedWarehouse};
 
 use crate::{TraceLink, pipeline::FailureAlert, retry::Jitter, run_trace::RunTrace, stage_call::with_causes};
 
@@ -193,6 +194,16 @@ fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
         attempt: alert.attempt,
         error_code: alert.error_code.clone(),
         trace_url,
+        cause: cause(alert.cause).into(),
+    }
+}
+
+const fn cause(cause: AlertCause) -> AlertCauseProto {
+    match cause {
+        AlertCause::StageFailed => AlertCauseProto::StageFailed,
+        AlertCause::DeadlineWithoutRun => AlertCauseProto::DeadlineWithoutRun,
+        AlertCause::DeadlineRunActive => AlertCauseProto::DeadlineRunActive,
+        AlertCause::DeadlineRunFailed => AlertCauseProto::DeadlineRunFailed,
     }
 }
 

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{Counters, StageState, trend::SlowExecution};
-use runtime::telemetry::{LOG_ONLY, trace_context::SpanIdentity};
+use runtime::{
+    Channel,
+    telemetry::{LOG_ONLY, trace_context::SpanIdentity},
+};
+use tokio::time::Instant;
 use tonic::Code;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{Fence, NewAlert, Run, RunStage, StageFailure};
+use warehouse::{AlertCause, Fence, NewAlert, Run, RunStage, StageFailure};
 
 use crate::{
     Error,
@@ -24,6 +28,30 @@ enum Attempted {
     Failed,
     /// It failed; another attempt follows after this wait.
     RetryAfter(Duration),
+    /// It was cut off, which does not count; another attempt follows.
+    Interrupted,
+}
+
+/// Attempts of a stage that were cut off.
+#[derive(Debug, Default)]
+struct Interruptions {
+    first: Option<Instant>,
+    count: u32,
+}
+
+impl Interruptions {
+    /// Whether one more does not count. A service that dies of the stage itself
+    /// must not be called for ever.
+    fn are_free_for(&self, patience: Duration) -> bool {
+        self.first.is_none_or(|first| first.elapsed() < patience)
+    }
+
+    /// Counts one more; returns how many there are.
+    fn count(&mut self) -> u32 {
+        self.first.get_or_insert_with(Instant::now);
+        self.count += 1;
+        self.count
+    }
 }
 
 impl RunExecutor {
@@ -31,20 +59,36 @@ impl RunExecutor {
     /// shut down between two attempts; the store then says which.
     pub(crate) async fn run_stage(&self, run: &Run, stage: RunStage) -> Result<(), Error> {
         let mut failures = stage.failures;
+        let mut interruptions = Interruptions::default();
         while !self.shutdown.is_cancelled() {
+            // No attempt begins before there is somebody to make it.
+            let connected = tokio::select! {
+                connected = self.connect(run, &stage) => connected,
+                () = self.shutdown.cancelled() => return Ok(()),
+            };
             let started_at = self.clock.now();
             let fence =
                 retried(|| self.warehouse.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at))
                     .await?;
             self.board.changed(run.run_id, Some(&stage.stage));
             let trace = RunTrace::of(run);
-            let attempt = self.attempt(run, &stage, &fence, started_at, failures);
+            let may_interrupt = interruptions.are_free_for(self.connect_timeout);
+            let attempt = self.attempt(run, &stage, &fence, connected, started_at, failures, may_interrupt);
             let attempted = match trace.map(|trace| trace.attempt(&stage.stage, fence.attempt)) {
                 Some(span) => span.around(attempt.instrument(log_span(run, &fence, &span))).await?,
                 None => attempt.await?,
             };
-            let Attempted::RetryAfter(wait) = attempted else { return Ok(()) };
-            failures += 1;
+            let wait = match attempted {
+                Attempted::Succeeded | Attempted::Failed => return Ok(()),
+                Attempted::RetryAfter(wait) => {
+                    failures += 1;
+                    wait
+                }
+                Attempted::Interrupted => {
+                    let backoff = self.pipeline.limits(&stage.stage).retry.backoff;
+                    backoff.delay(interruptions.count(), self.jitter.next())
+                }
+            };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.shutdown.cancelled() => {}
@@ -53,6 +97,7 @@ impl RunExecutor {
         Ok(())
     }
 
+    #[allow(clippy::too_many_arguments, reason = "what one attempt knows of the ones before it")]
     /// One attempt from its call to its record, in the store and in the trace. An
     /// attempt that is dropped halfway leaves both to whoever takes over.
     async fn attempt(
@@ -60,11 +105,16 @@ impl RunExecutor {
         run: &Run,
         stage: &RunStage,
         fence: &Fence,
+        connected: Result<Channel, AttemptFailure>,
         started_at: DateTime<Utc>,
         failures: u32,
+        may_interrupt: bool,
     ) -> Result<Attempted, Error> {
         let limits = self.pipeline.limits(&stage.stage);
-        let called = self.call(run, stage, fence, limits.timeout).await;
+        let called = match connected {
+            Ok(channel) => self.call(run, stage, fence, channel, limits.timeout).await,
+            Err(failure) => Err(failure),
+        };
         let failure = match self.confirm(fence, called).await? {
             Ok(counters) => {
                 self.tell_success(run, fence, started_at, counters).await;
@@ -72,20 +122,26 @@ impl RunExecutor {
             }
             Err(failure) => failure,
         };
-        let wait = limits.retry.next_attempt_after(
+        let failure = AttemptFailure { is_interruption: failure.is_interruption && may_interrupt, ..failure };
+        let next = limits.retry.next_attempt_after(
             failure.is_transient,
             failures + 1,
             failure.retry_after,
             limits.timeout,
             self.jitter.next(),
         );
+        let wait = if failure.is_interruption { Some(Duration::ZERO) } else { next };
         if let Some(committed) = self.record_failure(run, fence, &failure, wait).await? {
             self.tell_success(run, fence, started_at, committed).await;
             return Ok(Attempted::Succeeded);
         }
         let (code, ended_at) = (runtime::code_name(failure.code), self.clock.now());
         tell_attempt(run, fence, (started_at, ended_at), Err((code, &failure.message)), None);
-        Ok(wait.map_or(Attempted::Failed, Attempted::RetryAfter))
+        Ok(match wait {
+            Some(_) if failure.is_interruption => Attempted::Interrupted,
+            Some(wait) => Attempted::RetryAfter(wait),
+            None => Attempted::Failed,
+        })
     }
 
     async fn tell_success(&self, run: &Run, fence: &Fence, started_at: DateTime<Utc>, counters: Counters) {
@@ -95,24 +151,45 @@ impl RunExecutor {
         tell_attempt(run, fence, (started_at, ended_at), Ok(counters), slow);
     }
 
-    async fn call(
-        &self,
-        run: &Run,
-        stage: &RunStage,
-        fence: &Fence,
-        timeout: Duration,
-    ) -> Result<Counters, AttemptFailure> {
-        let service = stage.service.as_str();
-        let Some(channel) = self.services.get(service) else {
+    /// A connection to the stage's service, waited for and shown while it is.
+    async fn connect(&self, run: &Run, stage: &RunStage) -> Result<Channel, AttemptFailure> {
+        let (run_id, service) = (run.run_id, stage.service.as_str());
+        let Some(found) = self.services.get(service) else {
             return Err(AttemptFailure::lasting(
                 Code::FailedPrecondition,
                 format!("there is no endpoint for the service {service:?} that the run was created with"),
             ));
         };
+        let tell = |problem: &str| {
+            warn!(%run_id, stage = %stage.stage, service, problem, "waiting for a connection to the service");
+            self.board.wait(run_id, &stage.stage, self.clock.now());
+        };
+        let connected = found.connect(self.connect_timeout, tell).await;
+        self.board.end_wait(run_id, &stage.stage);
+        connected.map_err(|gone| {
+            let waited = humantime::format_duration(self.connect_timeout);
+            let problem = gone.problem;
+            AttemptFailure::lasting(
+                Code::Unavailable,
+                format!(
+                    "{service} could not be reached for {waited}: {problem}; once it runs, retry the run"
+                ),
+            )
+        })
+    }
+
+    async fn call(
+        &self,
+        run: &Run,
+        stage: &RunStage,
+        fence: &Fence,
+        channel: Channel,
+        timeout: Duration,
+    ) -> Result<Counters, AttemptFailure> {
+        let service = stage.service.as_str();
         info!(run_id = %run.run_id, stage = %stage.stage, attempt = fence.attempt, "stage started");
         let on_progress = |progress| self.board.report(run.run_id, &stage.stage, progress);
-        stage_call::execute(channel.clone(), service, stage_call::request(run, fence), timeout, on_progress)
-            .await
+        stage_call::execute(channel, service, stage_call::request(run, fence), timeout, on_progress).await
     }
 
     /// Believes a success only once the store has it: what depends on the stage
@@ -169,6 +246,7 @@ impl RunExecutor {
             code: runtime::code_name(failure.code).to_owned(),
             message: failure.message.clone(),
             will_retry: wait.is_some(),
+            is_interruption: failure.is_interruption,
         };
         let now = self.clock.now();
         let alert = wait.is_none().then(|| alert(run, fence, &record, now));
@@ -187,7 +265,9 @@ impl RunExecutor {
         }
         self.board.changed(*run_id, Some(stage));
         let StageFailure { code, message, .. } = &record;
-        if let Some(wait) = wait {
+        if failure.is_interruption {
+            warn!(%run_id, %stage, attempt, %code, error = %message, "stage attempt was cut off, will be made again");
+        } else if let Some(wait) = wait {
             warn!(%run_id, %stage, attempt, %code, error = %message, ?wait, "stage attempt failed, will be retried");
         } else {
             error!(%run_id, %stage, attempt, %code, error = %message, "stage FAILED");
@@ -232,6 +312,7 @@ fn alert(
     failed_at: chrono::DateTime<chrono::Utc>,
 ) -> NewAlert {
     NewAlert {
+        cause: AlertCause::StageFailed,
         alert_key: format!("{}/{}/{}", fence.run_id, fence.stage, fence.attempt),
         pipeline: run.pipeline.clone(),
         stage: fence.stage.clone(),

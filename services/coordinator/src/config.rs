@@ -5,12 +5,15 @@ use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration}
 use anyhow::Context as _;
 use chrono::NaiveTime;
 use clap::Args as ClapArgs;
-use runtime::Channel;
+use runtime::{Channel, HistoryOptions};
 
 use crate::{
     TraceLink,
     pipeline::{DAILY_PIPELINE_YAML, Pipeline},
 };
+
+/// Enough for a year that ends late, too little for a mistyped decade.
+const DEFAULT_MAX_REACH_DAYS: u64 = 400;
 
 /// The shortest lease that can be renewed in time.
 const MIN_LEASE_TTL: Duration = Duration::from_secs(1);
@@ -27,11 +30,26 @@ pub struct Options {
     #[arg(long, env = "LEASE_TTL", value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub lease_ttl: Duration,
 
-    /// Who holds this coordinator's leases. Must be its own; one that stays the
-    /// same over restarts resumes its run at once instead of after the lease
-    /// [default: the host name, else a random one]
+    /// What this coordinator's leases are held under, beside an id of its own that every start makes anew: two
+    /// coordinators of one name never take a run from each other. One that shuts down gives its lease back; the
+    /// run of one that was killed goes on once the lease has expired [default: the host name]
     #[arg(long, env = "HOLDER", value_name = "NAME")]
     pub holder: Option<String>,
+
+    /// Whether nothing but this process can be the coordinator, so that its name alone holds leases and an
+    /// interrupted run goes on at once; decided by who assembles it
+    #[arg(skip)]
+    pub is_only_coordinator: bool,
+
+    /// How many days the days of a trigger or backfill may lie before the oldest or after the newest published
+    /// one without --force; and how far before the newest one the schedule heals gaps without --history-start
+    #[arg(long, env = "MAX_REACH", value_name = "DAYS", default_value_t = DEFAULT_MAX_REACH_DAYS)]
+    pub max_reach: u64,
+
+    /// How long to wait for a connection to a service whose stage is due before the stage fails, and how long
+    /// attempts that a lost connection cut off do not count
+    #[arg(long, env = "STAGE_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
+    pub stage_connect_timeout: Duration,
 
     /// Where people open a trace, with {trace_id} in its place, for example
     /// http://localhost:16686/trace/{trace_id}; alerts and `activityctl runs show` link to it [default: none]
@@ -55,6 +73,10 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub history: HistoryOptions,
 
     /// Database to keep runs and the alert outbox in, for example sqlite:///var/lib/company-activity/warehouse.sqlite
     #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
@@ -96,6 +118,9 @@ impl FromStr for StageEndpoint {
 pub struct Connections {
     /// The services that execute stages, by their name in the pipeline file.
     pub stages: HashMap<String, Channel>,
+    /// The URLs of those that are reached over the network, where a connection is
+    /// made anew for every attempt; the others are inside this process.
+    pub stage_urls: HashMap<String, String>,
     /// The notifier; without one, alerts go to the log only.
     pub notifier: Option<Channel>,
 }
@@ -107,15 +132,21 @@ impl Args {
     /// If a URL is none, or a service is named twice.
     pub fn connections(&self) -> anyhow::Result<Connections> {
         let mut stages = HashMap::new();
+        let mut stage_urls = HashMap::new();
         for StageEndpoint { service, url } in &self.stage_endpoints {
             let channel =
                 runtime::channel::connect(url).with_context(|| format!("--stage-endpoint {service}"))?;
+            stage_urls.insert(service.clone(), url.clone());
             if stages.insert(service.clone(), channel).is_some() {
                 anyhow::bail!("--stage-endpoint {service} is given twice");
             }
         }
         let connect_notifier = |url: &String| runtime::channel::connect(url).context("--notifier-url");
-        Ok(Connections { stages, notifier: self.notifier_url.as_ref().map(connect_notifier).transpose()? })
+        Ok(Connections {
+            stages,
+            stage_urls,
+            notifier: self.notifier_url.as_ref().map(connect_notifier).transpose()?,
+        })
     }
 }
 
@@ -142,10 +173,14 @@ impl Options {
         Ok(self.lease_ttl)
     }
 
-    /// Who holds the leases; `random` if nothing else is known.
-    pub(crate) fn holder_or(&self, random: impl FnOnce() -> String) -> String {
+    /// Who holds the leases: a name, and the id of this start, which nobody else has.
+    pub(crate) fn holder(&self, start_id: &str) -> String {
         let host = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
-        self.holder.clone().or_else(host).unwrap_or_else(random)
+        match self.holder.clone().or_else(host) {
+            Some(name) if self.is_only_coordinator => name,
+            Some(name) => format!("{name}/{start_id}"),
+            None => start_id.to_owned(),
+        }
     }
 }
 
@@ -223,8 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn a_given_holder_counts() {
-        let options = parse(&["--holder", "coordinator-0"]).unwrap().options;
-        assert_eq!(options.holder_or(|| unreachable!()), "coordinator-0");
+    fn two_starts_under_one_name_are_two_holders() {
+        let mut options = parse(&["--holder", "coordinator-0"]).unwrap().options;
+        assert_eq!(options.holder("1"), "coordinator-0/1");
+        assert_ne!(options.holder("1"), options.holder("2"));
+        options.is_only_coordinator = true;
+        assert_eq!(options.holder("1"), "coordinator-0");
     }
 }

@@ -1,7 +1,12 @@
 //! Between the contract's messages and the coordinator's words.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{DateWindow, Progress, RunState, RunTrigger, StageState};
+use domain::{
+    DateWindow, Progress, RunState, RunTrigger, StageState,
+    date_window::{MAX_WINDOW_DAYS, parse_day},
+};
 use prost_types::Timestamp;
 use proto::{
     pipeline::v1::{
@@ -34,14 +39,15 @@ pub(crate) fn run(view: &RunView) -> RunProto {
         create_time: Some(timestamp(run.created_at)),
         start_time: run.started_at.map(timestamp),
         end_time: run.ended_at.map(timestamp),
-        stages: run.stages.iter().map(|stage| run_stage(stage, view.progress.get(&stage.stage))).collect(),
+        stages: run.stages.iter().map(|stage| run_stage(stage, view)).collect(),
         lease_epoch: run.lease_epoch,
         traceparent: run.traceparent.clone().unwrap_or_default(),
         trace_url: view.trace_url.clone().unwrap_or_default(),
+        accept_empty_days: run.accept_empty_days.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn run_stage(stage: &RunStage, live: Option<&Progress>) -> RunStageProto {
+fn run_stage(stage: &RunStage, view: &RunView) -> RunStageProto {
     RunStageProto {
         stage: stage.stage.clone(),
         service: stage.service.clone(),
@@ -50,10 +56,11 @@ fn run_stage(stage: &RunStage, live: Option<&Progress>) -> RunStageProto {
         attempt: stage.attempt,
         start_time: stage.started_at.map(timestamp),
         end_time: stage.ended_at.map(timestamp),
-        progress: stage_progress(stage, live),
+        progress: stage_progress(stage, view.progress.get(&stage.stage)),
         error_code: stage.error_code.clone().unwrap_or_default(),
         error_message: stage.error_message.clone().unwrap_or_default(),
         remarks: stage.remarks.clone(),
+        waiting_for_service_since: view.waiting.get(&stage.stage).copied().map(timestamp),
     }
 }
 
@@ -124,6 +131,7 @@ const fn trigger(trigger: RunTrigger) -> RunTriggerProto {
         RunTrigger::Manual => RunTriggerProto::Manual,
         RunTrigger::Scheduled => RunTriggerProto::Scheduled,
         RunTrigger::Backfill => RunTriggerProto::Backfill,
+        RunTrigger::Unpublish => RunTriggerProto::Unpublish,
     }
 }
 
@@ -158,6 +166,31 @@ pub(crate) fn required_window(
 ) -> Result<DateWindow, FieldViolations> {
     let asked = asked.ok_or_else(|| FieldViolations::of("window", "is missing: say which days"))?;
     window(asked, yesterday)
+}
+
+/// The days that a request accepts as they are answered, each of them a day of `window`
+/// where that is known.
+pub(crate) fn accepted_days(
+    asked: &[String],
+    window: Option<DateWindow>,
+) -> Result<BTreeSet<NaiveDate>, FieldViolations> {
+    const FIELD: &str = "accept_empty_days";
+    let most = usize::try_from(MAX_WINDOW_DAYS).unwrap_or(usize::MAX);
+    if asked.len() > most {
+        return Err(FieldViolations::of(FIELD, format!("has {} entries, more than {most}", asked.len())));
+    }
+    let accepted = |text: &String| {
+        let day = parse_day(text).ok_or_else(|| {
+            FieldViolations::of(FIELD, format!("{text:?} is no calendar day of the form YYYY-MM-DD"))
+        })?;
+        match window {
+            Some(window) if !window.contains(day) => {
+                Err(FieldViolations::of(FIELD, format!("{day} is not among the days to run, {window}")))
+            }
+            _ => Ok(day),
+        }
+    };
+    asked.iter().map(accepted).collect()
 }
 
 pub(crate) fn chunk_days(asked: u32) -> u64 {
@@ -248,6 +281,7 @@ mod tests {
             pipeline: "pl_daily".to_owned(),
             window: DateWindow::parse("2026-01-01", "2026-01-02").unwrap(),
             trigger: RunTrigger::Manual,
+            accept_empty_days: BTreeSet::new(),
             state: RunState::Running,
             lease_epoch: 1,
             created_at: DateTime::UNIX_EPOCH,
@@ -259,6 +293,7 @@ mod tests {
         let board = crate::progress::LiveRun {
             version: 0,
             progress: progress.into_iter().map(|stage| (stage, live.clone())).collect::<HashMap<_, _>>(),
+            ..Default::default()
         };
         let message = run(&RunView::new(run_row, &board, None));
         let shown: Vec<Option<(u64, u64)>> = message

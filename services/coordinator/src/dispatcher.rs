@@ -21,8 +21,8 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Executes runs until the process begins to shut down. Leases are not given
-    /// back: the same holder takes its run up again at once.
+    /// Executes runs until the process begins to shut down. The lease of a run that
+    /// is then interrupted is given back, so that the next coordinator goes on at once.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let tick = LONGEST_TICK.min(self.executor.lease_ttl / 3);
         while !self.executor.shutdown.is_cancelled() {
@@ -61,7 +61,10 @@ impl Dispatcher {
                 false
             }
             Ok(Execution::Interrupted) => {
-                info!(run_id = %run.run_id, "the run was interrupted; it goes on after the restart");
+                info!(run_id = %run.run_id, "the run was interrupted; the next coordinator goes on with it");
+                if let Err(error) = warehouse.release_lease(run.run_id, run.lease_epoch).await {
+                    warn!(run_id = %run.run_id, %error, "the lease could not be given back; it has to expire");
+                }
                 false
             }
             Err(error) => {

@@ -30,6 +30,12 @@ pub enum Error {
         /// Which stage failed with what, if one did; starts with a separator.
         reason: String,
     },
+    /// There is nothing to take back.
+    #[error("no day of {0} is published: there is nothing to take back")]
+    NothingPublished(DateWindow),
+    /// Nobody can take days back.
+    #[error("the pipeline has no stage {0}, whose service takes published days back")]
+    NoPublisher(&'static str),
     /// Nobody can preview a backfill.
     #[error("the pipeline has no stage {0}, whose service tells what a backfill would change")]
     NoPreview(&'static str),
@@ -48,7 +54,10 @@ impl Error {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
             Self::RunNotFound(_) => FailureKind::NotFound,
-            Self::BackfillStopped { .. } | Self::NoPreview(_) => FailureKind::FailedPrecondition,
+            Self::BackfillStopped { .. }
+            | Self::NoPreview(_)
+            | Self::NothingPublished(_)
+            | Self::NoPublisher(_) => FailureKind::FailedPrecondition,
             Self::ShuttingDown => FailureKind::Unavailable,
             Self::Warehouse(error) => error.kind(),
         }

@@ -14,14 +14,17 @@ use backon::{ExponentialBuilder, Retryable};
 use domain::{RunState, StageState};
 use futures::{StreamExt, stream::FuturesUnordered};
 use opentelemetry::KeyValue;
-use runtime::{Channel, Clock, metrics};
+use runtime::{Clock, metrics};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 use warehouse::{LeaseState, Run, RunStage, SharedWarehouse, TakenUp};
 
-use crate::{Error, pipeline::Pipeline, progress::ProgressBoard, retry::Jitter, run_trace::RunTrace};
+use crate::{
+    Error, pipeline::Pipeline, progress::ProgressBoard, retry::Jitter, run_trace::RunTrace,
+    stage_service::StageService,
+};
 
 /// Why the execution of a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,9 @@ pub(crate) enum Execution {
 pub(crate) struct RunExecutor {
     pub(crate) pipeline: Arc<Pipeline>,
     /// The services that execute stages, by name.
-    pub(crate) services: HashMap<String, Channel>,
+    pub(crate) services: HashMap<String, StageService>,
+    /// How long to wait for a connection to one of them.
+    pub(crate) connect_timeout: Duration,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) board: ProgressBoard,

@@ -24,6 +24,7 @@ mod runs;
 mod service;
 mod slow_stage;
 mod stage_call;
+mod stage_service;
 mod trace_link;
 mod watch;
 mod watchdog;
@@ -36,9 +37,9 @@ use std::sync::Arc;
 
 use domain::run::STAGE_CALL_PRODUCT_API;
 use proto::pipeline::v1::pipeline_service_server::PipelineServiceServer;
-use runtime::{Context, Service};
+use runtime::{Context, HistoryOptions, Service};
 use tokio::sync::Notify;
-use warehouse::SharedWarehouse;
+use warehouse::{Horizon, SharedWarehouse};
 
 use crate::{
     alerts::AlertDelivery,
@@ -50,6 +51,7 @@ use crate::{
     retry::Jitter,
     runs::{RunIds, Runs},
     service::PipelineApi,
+    stage_service::StageService,
     watchdog::Watchdog,
 };
 
@@ -60,7 +62,7 @@ use crate::{
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let connections = args.connections()?;
     let warehouse = warehouse::open(&args.warehouse_url).await?;
-    assemble(args.options, connections, warehouse, &context)
+    assemble(args.options, args.history, connections, warehouse, &context)
 }
 
 /// The coordinator over given connections and storage.
@@ -70,6 +72,7 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 /// the lease is too short.
 pub fn assemble(
     options: Options,
+    history: HistoryOptions,
     connections: Connections,
     warehouse: SharedWarehouse,
     context: &Context,
@@ -77,7 +80,12 @@ pub fn assemble(
     let pipeline = Arc::new(options.pipeline()?);
     pipeline.check_services(connections.stages.keys())?;
     let ids = RunIds::default();
-    let holder = options.holder_or(|| ids.next(context.clock.now()).to_string());
+    let holder = options.holder(&ids.next(context.clock.now()).to_string());
+    let stage_service = |(name, channel): (&String, &runtime::Channel)| {
+        let remote = connections.stage_urls.get(name).cloned().map(StageService::Remote);
+        (name.clone(), remote.unwrap_or_else(|| StageService::InProcess(channel.clone())))
+    };
+    let services = connections.stages.iter().map(stage_service).collect();
     let (run_queued, alert_written) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let board = ProgressBoard::default();
     let jitter = Jitter::from_system()?;
@@ -99,7 +107,8 @@ pub fn assemble(
     });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
-        services: connections.stages,
+        services,
+        connect_timeout: options.stage_connect_timeout,
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
         board: board.clone(),
@@ -130,10 +139,11 @@ pub fn assemble(
         clock: Arc::clone(&context.clock),
         ids,
         board,
-        trace_link: options.trace_url,
+        trace_link: options.trace_url.clone(),
         run_queued,
         shutdown: context.shutdown.clone(),
         previewer,
+        horizon: Horizon { history_start: history.history_start, max_reach_days: options.max_reach },
     };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))

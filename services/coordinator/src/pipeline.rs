@@ -65,8 +65,8 @@ impl Default for StageLimits {
         Self {
             timeout: Duration::from_secs(30 * 60),
             retry: RetryPolicy {
-                max_attempts: 4,
-                backoff: Backoff { initial: Duration::from_secs(2), max: Duration::from_secs(60) },
+                max_attempts: 12,
+                backoff: Backoff { initial: Duration::from_secs(2), max: Duration::from_secs(5 * 60) },
             },
         }
     }

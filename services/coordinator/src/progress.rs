@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use chrono::{DateTime, Utc};
 use domain::{Progress, StageState};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -21,6 +22,8 @@ pub(crate) struct LiveRun {
     pub(crate) version: u64,
     /// The newest progress of running stages, by stage.
     pub(crate) progress: HashMap<String, Progress>,
+    /// Since when pending stages wait for their service, by stage.
+    pub(crate) waiting: HashMap<String, DateTime<Utc>>,
 }
 
 /// A run as the store has it, with the live progress of its running stages.
@@ -28,6 +31,8 @@ pub(crate) struct LiveRun {
 pub(crate) struct RunView {
     pub(crate) run: Run,
     pub(crate) progress: HashMap<String, Progress>,
+    /// Since when pending stages wait for their service.
+    pub(crate) waiting: HashMap<String, DateTime<Utc>>,
     /// Where a person opens its trace.
     pub(crate) trace_url: Option<String>,
 }
@@ -42,7 +47,8 @@ impl RunView {
             .filter_map(|stage| Some((stage.stage.clone(), live.progress.get(&stage.stage)?.clone())))
             .collect();
         let trace_url = trace_link.and_then(|link| link.of(&run));
-        Self { run, progress, trace_url }
+        let waiting = live.waiting.clone();
+        Self { run, progress, waiting, trace_url }
     }
 }
 
@@ -58,6 +64,24 @@ impl ProgressBoard {
         self.modify(run_id, |live| {
             live.progress.insert(stage.to_owned(), progress);
         });
+    }
+
+    /// A stage cannot begin before its service is there.
+    pub(crate) fn wait(&self, run_id: Uuid, stage: &str, since: DateTime<Utc>) {
+        self.modify(run_id, |live| {
+            live.version += 1;
+            live.waiting.insert(stage.to_owned(), since);
+        });
+    }
+
+    /// The service is there, or is not waited for any longer.
+    pub(crate) fn end_wait(&self, run_id: Uuid, stage: &str) {
+        if self.live(run_id).waiting.contains_key(stage) {
+            self.modify(run_id, |live| {
+                live.version += 1;
+                live.waiting.remove(stage);
+            });
+        }
     }
 
     /// Tells watchers that this process changed the run in the store. Progress
@@ -76,6 +100,7 @@ impl ProgressBoard {
         self.modify(run_id, |live| {
             live.version += 1;
             live.progress.clear();
+            live.waiting.clear();
         });
         self.forget_unwatched(&mut self.lock());
     }
@@ -98,7 +123,11 @@ impl ProgressBoard {
 
     /// Without this, runs that somebody once watched would stay for ever.
     fn forget_unwatched(&self, runs: &mut HashMap<Uuid, watch::Sender<LiveRun>>) {
-        runs.retain(|_, sender| sender.receiver_count() > 0 || !sender.borrow().progress.is_empty());
+        runs.retain(|_, sender| {
+            sender.receiver_count() > 0
+                || !sender.borrow().progress.is_empty()
+                || !sender.borrow().waiting.is_empty()
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<LiveRun>>> {
@@ -124,7 +153,7 @@ mod tests {
         assert_eq!(live.borrow_and_update().progress.get("act_copy_crm_csv"), Some(&progress(3)));
         board.changed(run_id, Some("act_copy_crm_csv"));
         live.changed().await.unwrap();
-        assert_eq!(*live.borrow(), LiveRun { version: 1, progress: HashMap::new() });
+        assert_eq!(*live.borrow(), LiveRun { version: 1, ..LiveRun::default() });
     }
 
     #[test]

@@ -1,15 +1,23 @@
 //! What can be done with runs: create, look, follow, cancel, continue.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
-use chrono::{DateTime, Utc};
-use domain::{DateWindow, RunState, RunTrigger};
-use runtime::Clock;
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{
+    DateWindow, RunState, RunTrigger,
+    run::{STAGE_UNPUBLISH, STAGE_VALIDATE},
+};
+use runtime::{Clock, FieldViolations};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::{ContextV7, Timestamp, Uuid};
-use warehouse::{CreatedRun, NewRun, NewStage, Run, RunCursor, SharedWarehouse, WindowChoice};
+use warehouse::{
+    CreatedRun, Horizon, NewRun, NewStage, OutOfReach, Reach, Run, RunCursor, SharedWarehouse, WindowChoice,
+};
 
 use crate::{
     Error, TraceLink,
@@ -35,6 +43,9 @@ pub(crate) struct Runs {
     pub(crate) shutdown: CancellationToken,
     /// Who previews backfills; none if no stage calls the product API.
     pub(crate) previewer: Option<Previewer>,
+    /// How far back the schedule heals gaps, and how far days that people name may
+    /// be from what is published.
+    pub(crate) horizon: Horizon,
 }
 
 /// A page of runs.
@@ -51,15 +62,52 @@ impl Runs {
         &self,
         window: Option<DateWindow>,
         force: bool,
+        accept_empty_days: BTreeSet<NaiveDate>,
     ) -> Result<(RunView, bool), Error> {
-        let CreatedRun { run, created } = match window {
-            Some(days) => self.create(WindowChoice::Days(days), RunTrigger::Manual, force).await?,
+        let (window, trigger) = match window {
+            Some(days) => (WindowChoice::Days(days), RunTrigger::Manual),
             None => {
-                let unpublished = WindowChoice::Unpublished { through: self.clock.yesterday() };
-                self.create(unpublished, RunTrigger::Scheduled, force).await?
+                let (through, horizon) = (self.clock.yesterday(), self.horizon);
+                (WindowChoice::Unpublished { through, horizon }, RunTrigger::Scheduled)
             }
         };
+        let new = NewRun { force, accept_empty_days, ..self.new_run(window, trigger) };
+        let CreatedRun { run, created } = self.store(new).await?;
         Ok((self.view(run), created))
+    }
+
+    /// Creates a run that takes the published days of `window` back.
+    pub(crate) async fn unpublish(&self, window: DateWindow) -> Result<(RunView, bool), Error> {
+        if self.warehouse.published_days(window).await?.is_empty() {
+            return Err(Error::NothingPublished(window));
+        }
+        let publisher = self.pipeline.stages.iter().find(|stage| stage.name == STAGE_VALIDATE);
+        let stage = NewStage {
+            stage: STAGE_UNPUBLISH.to_owned(),
+            service: publisher.ok_or(Error::NoPublisher(STAGE_VALIDATE))?.service.clone(),
+            depends_on: Vec::new(),
+        };
+        let new =
+            NewRun { stages: vec![stage], ..self.new_run(WindowChoice::Days(window), RunTrigger::Unpublish) };
+        let CreatedRun { run, created } = self.store(new).await?;
+        Ok((self.view(run), created))
+    }
+
+    /// Checks that days that somebody named are not far from everything published,
+    /// unless they are meant to be.
+    pub(crate) async fn check_reach(&self, window: DateWindow, is_meant: bool) -> Result<(), Error> {
+        let published = self.warehouse.freshness().await?;
+        let reach = Reach {
+            max_days: self.horizon.max_reach_days,
+            today: self.clock.now().date_naive(),
+            published: published.map(|found| (found.oldest, found.newest.activity_date)),
+        };
+        match reach.check(window) {
+            Err(OutOfReach::Far { .. }) if is_meant => Ok(()),
+            Err(far @ OutOfReach::Far { .. }) => Err(FieldViolations::of("beyond_reach", far).into()),
+            Err(absurd) => Err(FieldViolations::of("window", absurd).into()),
+            Ok(()) => Ok(()),
+        }
     }
 
     pub(crate) async fn create(
@@ -68,21 +116,29 @@ impl Runs {
         trigger: RunTrigger,
         force: bool,
     ) -> Result<CreatedRun, Error> {
+        self.store(NewRun { force, ..self.new_run(window, trigger) }).await
+    }
+
+    fn new_run(&self, window: WindowChoice, trigger: RunTrigger) -> NewRun {
         let created_at = self.clock.now();
         let run_id = self.ids.next(created_at);
-        let new = NewRun {
+        NewRun {
             run_id,
             pipeline: self.pipeline.name.clone(),
             window,
             trigger,
-            force,
+            force: false,
+            accept_empty_days: BTreeSet::new(),
             stages: new_stages(&self.pipeline),
             traceparent: Some(traceparent_of(run_id)),
             created_at,
-        };
+        }
+    }
+
+    async fn store(&self, new: NewRun) -> Result<CreatedRun, Error> {
         let created = self.warehouse.create_run(new).await?;
         if created.created {
-            let Run { run_id, window, .. } = &created.run;
+            let Run { run_id, window, trigger, .. } = &created.run;
             info!(%run_id, %window, %trigger, "run created");
             self.run_queued.notify_one();
         }

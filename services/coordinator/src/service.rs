@@ -3,12 +3,14 @@
 use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::{Stream, TryStreamExt, stream};
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
     ListRunsRequest, ListRunsResponse, RetryRunRequest, RetryRunResponse, TriggerRunRequest,
-    TriggerRunResponse, WatchRunRequest, WatchRunResponse, pipeline_service_server::PipelineService,
+    TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
+    pipeline_service_server::PipelineService,
 };
 use tonic::{Request, Response, Status};
 
@@ -30,12 +32,29 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<TriggerRunRequest>,
     ) -> Result<Response<TriggerRunResponse>, Status> {
-        let TriggerRunRequest { pipeline, window, force } = request.into_inner();
+        let TriggerRunRequest { pipeline, window, force, accept_empty_days, beyond_reach } =
+            request.into_inner();
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
         let yesterday = self.runs.clock.yesterday();
         let window = window.map(|window| convert::window(&window, yesterday)).transpose()?;
-        let (view, created) = self.runs.trigger(window, force).await?;
+        let accepted = convert::accepted_days(&accept_empty_days, window)?;
+        if let Some(window) = window {
+            self.runs.check_reach(window, beyond_reach).await?;
+        }
+        let (view, created) = self.runs.trigger(window, force, accepted).await?;
         Ok(Response::new(TriggerRunResponse { run: Some(convert::run(&view)), created }))
+    }
+
+    async fn unpublish_days(
+        &self,
+        request: Request<UnpublishDaysRequest>,
+    ) -> Result<Response<UnpublishDaysResponse>, Status> {
+        let UnpublishDaysRequest { pipeline, window } = request.into_inner();
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        // Whatever was published can be taken back, however it came about.
+        let window = convert::required_window(window.as_ref(), NaiveDate::MAX)?;
+        let (view, created) = self.runs.unpublish(window).await?;
+        Ok(Response::new(UnpublishDaysResponse { run: Some(convert::run(&view)), created }))
     }
 
     async fn get_run(&self, request: Request<GetRunRequest>) -> Result<Response<GetRunResponse>, Status> {
@@ -94,10 +113,11 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<BackfillRequest>,
     ) -> Result<Response<Self::BackfillStream>, Status> {
-        let BackfillRequest { pipeline, window, force, chunk_days, dry_run, sample_size } =
+        let BackfillRequest { pipeline, window, force, chunk_days, dry_run, sample_size, beyond_reach } =
             request.into_inner();
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
         let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
+        self.runs.check_reach(window, beyond_reach).await?;
         let plan = self.runs.plan_backfill(window, convert::chunk_days(chunk_days), force).await?;
         if dry_run {
             return self.preview(plan, sample_size).await;

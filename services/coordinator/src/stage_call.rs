@@ -25,6 +25,9 @@ pub(crate) struct AttemptFailure {
     pub(crate) message: String,
     /// Whether another attempt may succeed with nothing changed.
     pub(crate) is_transient: bool,
+    /// Whether the attempt was cut off: its connection broke, or the service went
+    /// away. It says nothing about the stage.
+    pub(crate) is_interruption: bool,
     /// How long the service asked to wait.
     pub(crate) retry_after: Option<Duration>,
 }
@@ -32,11 +35,21 @@ pub(crate) struct AttemptFailure {
 impl AttemptFailure {
     /// A failure that no retry can cure.
     pub(crate) const fn lasting(code: Code, message: String) -> Self {
-        Self { code, message, is_transient: false, retry_after: None }
+        Self { code, message, is_transient: false, is_interruption: false, retry_after: None }
     }
 
     const fn transient(code: Code, message: String) -> Self {
-        Self { code, message, is_transient: true, retry_after: None }
+        Self { code, message, is_transient: true, is_interruption: false, retry_after: None }
+    }
+
+    const fn interrupted(message: String) -> Self {
+        Self {
+            code: Code::Unavailable,
+            message,
+            is_transient: true,
+            is_interruption: true,
+            retry_after: None,
+        }
     }
 
     /// What a status means. A status with a source was made on this side: no
@@ -44,11 +57,12 @@ impl AttemptFailure {
     fn from_status(service: &str, status: &Status) -> Self {
         if status.source().is_some() {
             let message = format!("the connection to {service} failed: {}", with_causes(status));
-            return Self::transient(Code::Unavailable, message);
+            return Self::interrupted(message);
         }
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
         let (code, message) = (status.code(), status.message().to_owned());
-        Self { code, message, is_transient: is_transient(code), retry_after }
+        let is_interruption = code == Code::Cancelled;
+        Self { code, message, is_transient: is_transient(code), is_interruption, retry_after }
     }
 }
 
@@ -89,7 +103,7 @@ pub(crate) fn request(run: &Run, fence: &Fence) -> ExecuteStageRequest {
         window: Some(window_to_proto(run.window)),
         attempt: fence.attempt,
         lease_epoch: fence.epoch,
-        accept_empty_days: Vec::new(),
+        accept_empty_days: run.accept_empty_days.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -109,10 +123,9 @@ pub(crate) async fn execute(
     let outcome = tokio::time::timeout(timeout, stream(channel, request, on_progress)).await;
     match outcome {
         Ok(Ok(Some(counters))) => Ok(counters),
-        Ok(Ok(None)) => Err(AttemptFailure::transient(
-            Code::Unavailable,
-            format!("{service} ended the stage without a result"),
-        )),
+        Ok(Ok(None)) => {
+            Err(AttemptFailure::interrupted(format!("{service} ended the stage without a result")))
+        }
         Ok(Err(status)) => Err(AttemptFailure::from_status(service, &status)),
         Err(_) => Err(AttemptFailure::transient(
             Code::DeadlineExceeded,
@@ -188,6 +201,7 @@ mod tests {
         status.set_source(Arc::new(std::io::Error::other("broken pipe")));
         let failure = AttemptFailure::from_status("ingest-crm", &status);
         assert_eq!((failure.code, failure.is_transient), (Code::Unavailable, true));
+        assert!(failure.is_interruption);
         assert_eq!(failure.message, "the connection to ingest-crm failed: transport error: broken pipe");
         let answered = AttemptFailure::from_status("ingest-crm", &Status::unknown("a defect"));
         assert!(!answered.is_transient);

@@ -4,14 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use domain::DateWindow;
+use domain::{DateWindow, RunTrigger};
 use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tracing::warn;
 use uuid::Uuid;
-use warehouse::{NewAlert, Run, SharedWarehouse};
+use warehouse::{AlertCause, NewAlert, Run, SharedWarehouse};
 
 use crate::pipeline::Pipeline;
 
@@ -58,13 +58,15 @@ impl Watchdog {
             return Ok(());
         }
         let runs = self.warehouse.runs(&[], None, NEWEST_RUNS).await?;
-        let is_in_use = !runs.is_empty() || self.warehouse.freshness().await?.is_some();
-        if !is_in_use {
-            // Installed, but not yet begun to be used.
+        let is_new = self.warehouse.freshness().await?.is_none();
+        if is_new && runs.iter().all(|run| !run.state.is_terminal()) {
+            // Installed, but not yet used, or its first run is under way.
             return Ok(());
         }
         let run = runs.into_iter().find(|run| {
-            run.pipeline == self.pipeline.name && run.window.days().any(|covered| covered == day)
+            run.pipeline == self.pipeline.name
+                && run.trigger != RunTrigger::Unpublish
+                && run.window.contains(day)
         });
         let alert = self.alert(day, run.as_ref(), now);
         // The key is the day's: who looks again, or is another replica, writes nothing.
@@ -77,8 +79,9 @@ impl Watchdog {
 
     fn alert(&self, day: NaiveDate, run: Option<&Run>, now: DateTime<Utc>) -> NewAlert {
         let pipeline = self.pipeline.name.clone();
-        let what = run.map_or_else(|| nobody_triggered(day), so_far);
+        let what = run.map_or_else(|| "no run covers it".to_owned(), so_far);
         NewAlert {
+            cause: run.map_or(AlertCause::DeadlineWithoutRun, cause_of),
             alert_key: format!("{pipeline}/{STAGE}/{day}"),
             stage: STAGE.to_owned(),
             attempt: 0,
@@ -98,10 +101,8 @@ fn newest_due(now: DateTime<Utc>, deadline: NaiveTime) -> Option<NaiveDate> {
     now.date_naive().checked_sub_days(Days::new(before_today))
 }
 
-fn nobody_triggered(day: NaiveDate) -> String {
-    format!(
-        "no run covers it; see why nothing triggered it, then run `activityctl trigger --from {day} --to {day}`"
-    )
+const fn cause_of(run: &Run) -> AlertCause {
+    if run.state.is_terminal() { AlertCause::DeadlineRunFailed } else { AlertCause::DeadlineRunActive }
 }
 
 /// How far the day's newest run has got.
@@ -120,7 +121,8 @@ fn so_far(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
-    use warehouse_conformance::scene::{at, publish_run};
+    use domain::run::STAGE_COPY_CRM_CSV;
+    use warehouse_conformance::scene::{at, hold_run, publish_run};
 
     use super::*;
     use crate::pipeline::DAILY_PIPELINE_YAML;
@@ -168,6 +170,17 @@ mod tests {
         assert_eq!(told(&warehouse, "2026-02-15T09:00:00Z").await, [day("2026-02-14")]);
         assert_eq!(told(&warehouse, "2026-02-15T09:01:00Z").await, []);
         assert_eq!(told(&warehouse, "2026-02-16T09:00:00Z").await, [day("2026-02-15")]);
+    }
+
+    #[tokio::test]
+    async fn a_first_run_under_way_is_no_missed_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let run = hold_run(&warehouse, DateWindow::day(day("2026-02-13")), at(1)).await;
+        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, []);
+        run.fail_at(STAGE_COPY_CRM_CSV).await;
+        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, [day("2026-02-13")]);
     }
 
     #[test]

@@ -1,9 +1,34 @@
 //! The failure that people should know of.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use proto::notifier::v1::{Alert as AlertProto, NotifyRequest};
+use proto::notifier::v1::{Alert as AlertProto, AlertCause, NotifyRequest};
 use runtime::FieldViolations;
 use url::Url;
+
+/// What an alert tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A stage failed for good.
+    StageFailed,
+    /// A day is not published in time, and no run covers it.
+    DeadlineWithoutRun,
+    /// A day is not published in time; its run is queued or running.
+    DeadlineRunActive,
+    /// A day is not published in time; its newest run did not succeed.
+    DeadlineRunFailed,
+}
+
+impl Cause {
+    /// The word that the plain webhook is told.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::StageFailed => "stage_failed",
+            Self::DeadlineWithoutRun => "deadline_without_run",
+            Self::DeadlineRunActive => "deadline_run_active",
+            Self::DeadlineRunFailed => "deadline_run_failed",
+        }
+    }
+}
 
 /// A failure that people should know of. Only what identifies it is required:
 /// a missing or odd detail must not keep an alert from people.
@@ -11,6 +36,8 @@ use url::Url;
 pub(crate) struct Alert {
     /// Identifies the failure, the same each time it is told.
     pub(crate) alert_key: String,
+    /// What it tells of; decides how it is worded.
+    pub(crate) cause: Cause,
     /// The pipeline's name.
     pub(crate) pipeline: String,
     /// The stage that failed.
@@ -34,19 +61,26 @@ pub(crate) struct Alert {
 impl Alert {
     /// The alert in one line.
     pub(crate) fn headline(&self) -> String {
-        format!("{} failed at {}", self.pipeline, self.stage)
+        match (self.cause, &self.business_date) {
+            (Cause::StageFailed, _) => format!("{} failed at {}", self.pipeline, self.stage),
+            (_, Some(day)) => format!("{} has not published {day} in time", self.pipeline),
+            (_, None) => format!("{} has not published its newest day in time", self.pipeline),
+        }
     }
 
     /// The details that there are, with a label each.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
+        // A missed deadline has no stage, no attempt and no code of an error.
+        let is_stage = self.cause == Cause::StageFailed;
+        let of_stage = |detail: Option<String>| detail.filter(|_| is_stage);
         let details = [
             ("Pipeline", Some(self.pipeline.clone())),
-            ("Stage", Some(self.stage.clone())),
+            ("Stage", of_stage(Some(self.stage.clone()))),
             ("Business date", self.business_date.clone()),
             ("Run", self.run_id.clone()),
-            ("Attempt", self.attempt.map(|attempt| attempt.to_string())),
-            ("Error code", self.error_code.clone()),
-            ("Failed at", self.failed_at_text()),
+            ("Attempt", of_stage(self.attempt.map(|attempt| attempt.to_string()))),
+            ("Error code", of_stage(self.error_code.clone())),
+            (if is_stage { "Failed at" } else { "Noticed at" }, self.failed_at_text()),
         ];
         details.into_iter().filter_map(|(label, value)| Some((label, value?))).collect()
     }
@@ -58,13 +92,38 @@ impl Alert {
 
     /// What to do about it.
     pub(crate) fn next_step(&self) -> String {
-        let run = self.run_id.as_deref().unwrap_or("RUN");
-        format!(
-            "See `activityctl runs`, then continue at the failed stage with `activityctl retry {run}`. If a source \
-             was corrected after it was read, run the days again with `activityctl trigger`: a retry does not \
-             read it again."
-        )
+        match (self.cause, &self.run_id) {
+            (Cause::StageFailed, Some(run)) => format!(
+                "See `activityctl runs`, then continue at the failed stage with `activityctl retry {run}`. If a \
+                 source was corrected after it was read, run the days again with `activityctl trigger`: a retry \
+                 does not read it again."
+            ),
+            (Cause::StageFailed, None) => "See `activityctl runs` for the run that failed, and continue it \
+                                           with `activityctl retry`, followed by its id."
+                .to_owned(),
+            (Cause::DeadlineRunActive, Some(run)) => format!(
+                "Its run has not ended. See how far it has got with `activityctl runs show {run}`, and follow it \
+                 with `activityctl watch {run}`."
+            ),
+            (Cause::DeadlineRunFailed, Some(run)) => format!(
+                "See what went wrong with `activityctl runs show {run}`, mend it, and continue with \
+                 `activityctl retry {run} --wait`."
+            ),
+            (Cause::DeadlineWithoutRun | Cause::DeadlineRunActive | Cause::DeadlineRunFailed, _) => {
+                "See why nothing triggered a run (the schedule's job and its log), and start one with \
+                 `activityctl trigger --wait`."
+                    .to_owned()
+            }
+        }
     }
+}
+
+/// What people are told to do about an alert.
+///
+/// # Errors
+/// If the alert does not say what identifies it.
+pub fn next_step_of(alert: AlertProto) -> Result<String, FieldViolations> {
+    Alert::try_from(NotifyRequest { alert: Some(alert) }).map(|alert| alert.next_step())
 }
 
 impl TryFrom<NotifyRequest> for Alert {
@@ -90,8 +149,15 @@ impl TryFrom<NotifyRequest> for Alert {
 
 fn checked(alert: AlertProto) -> Alert {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let cause = match alert.cause() {
+        AlertCause::Unspecified | AlertCause::StageFailed => Cause::StageFailed,
+        AlertCause::DeadlineWithoutRun => Cause::DeadlineWithoutRun,
+        AlertCause::DeadlineRunActive => Cause::DeadlineRunActive,
+        AlertCause::DeadlineRunFailed => Cause::DeadlineRunFailed,
+    };
     Alert {
         alert_key: alert.alert_key,
+        cause,
         pipeline: alert.pipeline,
         stage: alert.stage,
         error_message: alert.error_message,
@@ -125,6 +191,7 @@ pub(crate) mod tests {
             attempt: 3,
             error_code: "UNAVAILABLE".to_owned(),
             trace_url: "http://jaeger:16686/trace/0af7?a=1&b=2".to_owned(),
+            cause: AlertCause::StageFailed.into(),
         }
     }
 
@@ -176,6 +243,36 @@ pub(crate) mod tests {
     #[test]
     fn the_next_step_names_the_run() {
         assert!(alert().next_step().contains("`activityctl retry 01990000-0000-7000-8000-000000000000`"));
-        assert!(bare_alert().next_step().contains("`activityctl retry RUN`"));
+        assert!(!bare_alert().next_step().contains("RUN"));
+    }
+
+    #[test]
+    fn a_missed_deadline_is_told_as_what_it_is() {
+        let missed = |cause, run_id: Option<&str>| Alert {
+            cause,
+            stage: "publish_deadline".to_owned(),
+            run_id: run_id.map(str::to_owned),
+            ..alert()
+        };
+        let without_run = missed(Cause::DeadlineWithoutRun, None);
+        assert_eq!(without_run.headline(), "pl_company_activity_daily has not published 2026-02-13 in time");
+        let labels: Vec<&str> = without_run.facts().iter().map(|(label, _)| *label).collect();
+        assert_eq!(labels, ["Pipeline", "Business date", "Noticed at"]);
+        for (alert, command) in [
+            (without_run, "`activityctl trigger --wait`"),
+            (missed(Cause::DeadlineRunActive, Some("r1")), "`activityctl watch r1`"),
+            (missed(Cause::DeadlineRunFailed, Some("r1")), "`activityctl retry r1 --wait`"),
+        ] {
+            assert!(alert.next_step().contains(command), "{}", alert.next_step());
+            assert!(!alert.headline().contains("publish_deadline"));
+        }
+    }
+
+    #[test]
+    fn a_cause_that_nobody_told_is_a_failed_stage() {
+        let old = parsed(AlertProto { cause: 0, ..alert_proto() }).unwrap();
+        assert_eq!(old.cause, Cause::StageFailed);
+        let newer = parsed(AlertProto { cause: 99, ..alert_proto() }).unwrap();
+        assert_eq!(newer.cause, Cause::StageFailed);
     }
 }

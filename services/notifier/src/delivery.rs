@@ -110,6 +110,8 @@ fn count(channel: Channel, outcome: &std::result::Result<(), SendError>) {
 fn log_undeliverable(alert: &Alert) {
     error!(
         alert_key = alert.alert_key,
+        cause = alert.cause.as_str(),
+        next_step = alert.next_step(),
         pipeline = alert.pipeline,
         stage = alert.stage,
         run_id = alert.run_id,
@@ -117,6 +119,7 @@ fn log_undeliverable(alert: &Alert) {
         attempt = alert.attempt,
         error_code = alert.error_code,
         error = alert.error_message,
-        "a stage failed, and no channel is configured to tell people"
+        "{}, and no channel is configured to tell people",
+        alert.headline()
     );
 }

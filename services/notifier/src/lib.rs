@@ -14,6 +14,7 @@
 //! {
 //!   "type": "company_activity.alert.v1",
 //!   "alert_key": "0199.../act_call_product_api/3",
+//!   "cause": "stage_failed",
 //!   "pipeline": "pl_company_activity_daily",
 //!   "stage": "act_call_product_api",
 //!   "error_message": "the product API answered 503 Service Unavailable",
@@ -27,9 +28,10 @@
 //! }
 //! ```
 //!
-//! Every field is always there. `type`, `alert_key`, `pipeline`, `stage`,
+//! Every field is always there. `type`, `alert_key`, `cause`, `pipeline`, `stage`,
 //! `error_message` and `next_step` are strings; the others are `null` where the
-//! alert does not say. Fields may be added; a change of meaning gets a new
+//! alert does not say. `cause` is `stage_failed`, `deadline_without_run`,
+//! `deadline_run_active` or `deadline_run_failed`. Fields may be added; a change of meaning gets a new
 //! `type`. A receiver recognizes a repetition by `alert_key`. Any 2xx answer
 //! accepts the alert; 429 and 5xx are tried again; anything else refuses it.
 //!
@@ -50,6 +52,7 @@ mod sender;
 mod service;
 mod signature;
 
+pub use alert::next_step_of;
 pub use config::{Args, ConfigError, Options};
 
 use std::sync::Arc;

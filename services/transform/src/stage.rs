@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    Remarks,
+    Counters, Remarks,
     audit::{AuditPolicy, Finding, audit},
-    run::{STAGE_BUILD_FACT, STAGE_VALIDATE},
+    run::{STAGE_BUILD_FACT, STAGE_UNPUBLISH, STAGE_VALIDATE},
 };
 use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 use warehouse::{Fence, SharedWarehouse};
 
 use crate::Error;
 
-/// Executes `df_build_fact_company_activity` and `act_validate_row_counts`.
+/// Executes `df_build_fact_company_activity`, `act_validate_row_counts` and
+/// `act_unpublish_days`.
 pub(crate) struct FactStages {
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) policy: AuditPolicy,
@@ -27,7 +28,7 @@ pub(crate) struct FactStages {
 #[async_trait]
 impl StageExecutor for FactStages {
     fn stages(&self) -> &'static [&'static str] {
-        &[STAGE_BUILD_FACT, STAGE_VALIDATE]
+        &[STAGE_BUILD_FACT, STAGE_VALIDATE, STAGE_UNPUBLISH]
     }
 
     async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
@@ -37,10 +38,10 @@ impl StageExecutor for FactStages {
             attempt: call.attempt,
             epoch: call.epoch,
         };
-        let outcome = if call.stage == STAGE_BUILD_FACT {
-            self.build(&fence, &call, progress).await
-        } else {
-            self.validate_and_publish(&fence, &call).await
+        let outcome = match call.stage.as_str() {
+            STAGE_BUILD_FACT => self.build(&fence, &call, progress).await,
+            STAGE_UNPUBLISH => self.unpublish(&fence, &call).await,
+            _ => self.validate_and_publish(&fence, &call).await,
         };
         Ok(outcome?)
     }
@@ -54,6 +55,13 @@ impl FactStages {
         progress: ProgressSink,
     ) -> Result<StageOutcome, Error> {
         let counters = self.warehouse.build_fact(fence, call.window, self.clock.now(), progress).await?;
+        Ok(StageOutcome { counters, remarks: Vec::new() })
+    }
+
+    async fn unpublish(&self, fence: &Fence, call: &StageCall) -> Result<StageOutcome, Error> {
+        let unpublished = self.warehouse.unpublish_days(fence, call.window, self.clock.now()).await?;
+        info!(window = %call.window, days = unpublished.days, rows = unpublished.rows, "days taken back");
+        let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
         Ok(StageOutcome { counters, remarks: Vec::new() })
     }
 

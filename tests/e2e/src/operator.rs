@@ -54,8 +54,12 @@ impl Suite {
     /// # Errors
     /// If the coordinator refuses.
     pub async fn trigger(&self, window: DateWindow, force: bool) -> Result<TriggerRunResponse> {
-        let request =
-            TriggerRunRequest { pipeline: String::new(), window: Some(window_proto(window)), force };
+        let request = TriggerRunRequest {
+            pipeline: String::new(),
+            window: Some(window_proto(window)),
+            force,
+            ..Default::default()
+        };
         Ok(self.pipeline()?.trigger_run(request).await?.into_inner())
     }
 

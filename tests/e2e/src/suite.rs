@@ -293,6 +293,7 @@ impl Suite {
             ("_backoff: 2s", "_backoff: 20ms"),
             ("_backoff: 5s", "_backoff: 20ms"),
             (" timeout: 1m", " timeout: 3s"),
+            ("max_attempts: 12", "max_attempts: 4"),
         ] {
             ensure!(yaml.contains(patient), "{shipped} has no {patient:?} any more: change this too");
             yaml = yaml.replace(patient, impatient);

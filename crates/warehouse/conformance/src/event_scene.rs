@@ -77,6 +77,7 @@ impl EventRun {
         let new = NewRun {
             pipeline: "pl_events".to_owned(),
             force: true,
+            accept_empty_days: std::collections::BTreeSet::new(),
             stages: vec![stage],
             ..new_run(WindowChoice::Days(days(0, 0)))
         };

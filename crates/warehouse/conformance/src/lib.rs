@@ -24,6 +24,8 @@ pub mod scene;
 macro_rules! suite {
     ($open:path) => {
         $crate::suite! {@area $open, runs:
+            a_lease_that_is_given_back_is_taken_up_at_once
+            an_attempt_that_was_cut_off_is_no_failure
             a_run_is_taken_up_by_one_holder_at_a_time
             pipelines_do_not_wait_for_each_other
             an_expired_lease_passes_on_with_a_higher_epoch
@@ -50,6 +52,9 @@ macro_rules! suite {
             the_schedule_heals_a_gap_before_its_last_day
             the_schedule_waits_for_an_active_run_that_ends_on_its_day
             a_forced_schedule_runs_a_published_day_again
+            a_stray_day_does_not_widen_the_schedule
+            the_horizon_of_the_schedule_can_be_moved
+            accepted_days_are_kept_and_run_again
         }
         $crate::suite! {@area $open, fences:
             a_stale_epoch_or_attempt_changes_nothing
@@ -133,6 +138,11 @@ macro_rules! suite {
             an_interrupted_build_starts_over
         }
         $crate::suite! {@area $open, retention:
+            days_that_were_taken_back_are_published_again
+            the_only_day_that_was_taken_back_is_published_again
+            a_stale_fence_takes_no_day_back
+            taking_back_and_publishing_wait_for_each_other
+            what_is_dirty_beside_days_that_were_taken_back_stays_dirty
             forgotten_days_are_as_if_never_published
             kept_days_are_computed_as_before
             a_forgotten_day_is_run_and_built_as_new

@@ -1,6 +1,6 @@
 //! The words in which behaviours are told: days, companies, runs, loads.
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
@@ -12,9 +12,9 @@ use domain::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, CrmExport, Error, Fence, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage,
-    PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure, UsageDay,
-    WindowChoice,
+    ActivityQuery, AlertCause, CrmExport, Error, Fence, Horizon, LeaseState, LoadOutcome, NewAlert, NewRun,
+    NewStage, PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure,
+    UsageDay, WindowChoice,
 };
 
 /// Who takes up runs.
@@ -87,6 +87,12 @@ pub fn rejected<T>(line: u64, reason: &str, raw: &str) -> SourceRow<T> {
     SourceRow::Rejected(Rejection::new(line, RejectionReason::Malformed(reason.to_owned()), raw))
 }
 
+/// Every day not yet published up to `through`, as far back as anybody looks by default.
+#[must_use]
+pub const fn unpublished(through: NaiveDate) -> WindowChoice {
+    WindowChoice::Unpublished { through, horizon: Horizon { history_start: None, max_reach_days: 400 } }
+}
+
 /// The daily pipeline over `window`, not yet created.
 #[must_use]
 pub fn new_run(window: WindowChoice) -> NewRun {
@@ -101,6 +107,7 @@ pub fn new_run(window: WindowChoice) -> NewRun {
         window,
         trigger: RunTrigger::Manual,
         force: false,
+        accept_empty_days: BTreeSet::new(),
         stages: vec![
             stage(STAGE_COPY_CRM_CSV, "ingest-crm", &[]),
             stage(STAGE_CALL_PRODUCT_API, "ingest-api", &[]),
@@ -161,7 +168,12 @@ pub fn stage_states(run: &Run) -> Vec<StageState> {
 /// A failed attempt, for good or not.
 #[must_use]
 pub fn failure(will_retry: bool) -> StageFailure {
-    StageFailure { code: "UNAVAILABLE".to_owned(), message: "the source is gone".to_owned(), will_retry }
+    StageFailure {
+        code: "UNAVAILABLE".to_owned(),
+        message: "the source is gone".to_owned(),
+        will_retry,
+        is_interruption: false,
+    }
 }
 
 /// The alert of a stage's failure.
@@ -169,6 +181,7 @@ pub fn failure(will_retry: bool) -> StageFailure {
 pub fn alert(key: &str, fence: &Fence, failed_at: DateTime<Utc>) -> NewAlert {
     NewAlert {
         alert_key: key.to_owned(),
+        cause: AlertCause::StageFailed,
         pipeline: DAILY_PIPELINE.to_owned(),
         stage: fence.stage.clone(),
         attempt: fence.attempt,

@@ -8,11 +8,48 @@ use uuid::Uuid;
 
 use crate::Result;
 
+/// What an alert tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertCause {
+    /// A stage of the run failed for good.
+    StageFailed,
+    /// The deadline passed, and no run covers the day.
+    DeadlineWithoutRun,
+    /// The deadline passed while the run over the day is queued or running.
+    DeadlineRunActive,
+    /// The deadline passed, and the newest run over the day did not succeed.
+    DeadlineRunFailed,
+}
+
+impl AlertCause {
+    const ALL: [Self; 4] =
+        [Self::StageFailed, Self::DeadlineWithoutRun, Self::DeadlineRunActive, Self::DeadlineRunFailed];
+
+    /// The word that storage uses for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::StageFailed => "STAGE_FAILED",
+            Self::DeadlineWithoutRun => "DEADLINE_WITHOUT_RUN",
+            Self::DeadlineRunActive => "DEADLINE_RUN_ACTIVE",
+            Self::DeadlineRunFailed => "DEADLINE_RUN_FAILED",
+        }
+    }
+
+    /// The value of a word, or `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == text)
+    }
+}
+
 /// An alert as it is written to the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAlert {
     /// Identifies the failure, the same however often it is delivered.
     pub alert_key: String,
+    /// What it tells of.
+    pub cause: AlertCause,
     /// The pipeline's name.
     pub pipeline: String,
     /// The stage that failed, or what failed in place of one.

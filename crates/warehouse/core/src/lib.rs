@@ -19,6 +19,7 @@ mod error;
 mod events;
 mod fact;
 mod fence;
+mod horizon;
 mod migration;
 mod preview;
 mod preview_tally;
@@ -30,18 +31,21 @@ mod usage;
 pub use activity::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
 };
-pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
+pub use alerts::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use backlog::{Backlog, BacklogReader, Connections};
 pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
 pub use error::{Error, Fault, Result, SourceError};
 pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
+pub use horizon::{Horizon, OutOfReach, PublishedFacts, Reach, unpublished_window};
 pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
-pub use retention::{AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention};
+pub use retention::{
+    AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+};
 pub use runs::{
     CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp,
     WindowChoice,

@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use domain::{DateWindow, usage::CHURN_DAYS};
 use uuid::Uuid;
 
-use crate::{Error, Result};
+use crate::{Error, Fence, Result};
 
 /// Where history begins once older days are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,15 @@ impl HistoryStart {
     pub const fn usage(self) -> NaiveDate {
         self.usage
     }
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UnpublishedDays {
+    /// Days that were published.
+    pub days: u64,
+    /// Their rows.
+    pub rows: u64,
 }
 
 /// What goes with old days, or would.
@@ -118,6 +127,17 @@ pub struct AbandonedCandidates {
 /// Lets go of what is old. Doing it again changes nothing; a dry run only tells.
 #[async_trait]
 pub trait Retention: Send + Sync {
+    /// Takes back the published days of `window`, all at once and as the work of
+    /// the fence's stage, which is then SUCCEEDED: their rows, their ledger, and what
+    /// is dirty of them. What was staged stays, so that a later run can publish
+    /// them again.
+    async fn unpublish_days(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+    ) -> Result<UnpublishedDays>;
+
     /// Forgets, all at once, the published days before `start` with their ledger,
     /// what is dirty of them, their events, and the usage that no kept day reads.
     /// From then on it is as if they had never been published: a scheduled run

@@ -1,24 +1,26 @@
 //! Runs and stages as rows, and the lease that says who may advance them.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow, RunState, RunTrigger, StageState, trend::StageExecution};
 use uuid::Uuid;
 
-use crate::{Fence, NewAlert, Result};
+use crate::{Error, Fence, Horizon, NewAlert, Result};
 
 /// Which days a new run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowChoice {
     /// Exactly these.
     Days(DateWindow),
-    /// From the first day after the oldest published one that is not published,
-    /// up to `through`; just `through` if nothing is published yet.
+    /// From the first gap in the published days within the horizon up to
+    /// `through`; just `through` if nothing is published there yet.
     Unpublished {
         /// The last day.
         through: NaiveDate,
+        /// How far back gaps are looked for.
+        horizon: Horizon,
     },
 }
 
@@ -35,12 +37,55 @@ pub struct NewRun {
     pub trigger: RunTrigger,
     /// Create it even if the window has already succeeded.
     pub force: bool,
+    /// Days of the window of which a person has said that the source's answer is
+    /// right, however little it holds.
+    pub accept_empty_days: BTreeSet<NaiveDate>,
     /// The stages in the order of the pipeline file.
     pub stages: Vec<NewStage>,
     /// The W3C traceparent of its trace.
     pub traceparent: Option<String>,
     /// When it is created.
     pub created_at: DateTime<Utc>,
+}
+
+impl NewRun {
+    /// Whether a run over the same days that has succeeded makes this one
+    /// needless. Accepted days mean: do it again, and believe them this time.
+    #[must_use]
+    pub fn is_content_with_success(&self) -> bool {
+        !self.force && self.accept_empty_days.is_empty()
+    }
+
+    /// Checks that the days that are accepted are days of the run.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] that names the first other day.
+    pub fn check_accepted(&self, window: DateWindow) -> Result<()> {
+        match self.accept_empty_days.iter().find(|day| !window.contains(**day)) {
+            None => Ok(()),
+            Some(day) => Err(Error::Precondition(format!(
+                "{day} is not among the days of the run, {window}: name the days to run, for example \
+                 `activityctl trigger --date {day} --accept-empty {day}`"
+            ))),
+        }
+    }
+
+    /// Whether an active run over the same days does what is asked here.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] if it does not accept what this one would: its
+    /// days are fixed, and so is what it believes.
+    pub fn check_active(&self, active: &Run) -> Result<()> {
+        if self.accept_empty_days.is_subset(&active.accept_empty_days) {
+            return Ok(());
+        }
+        let run_id = active.run_id;
+        Err(Error::Precondition(format!(
+            "run {run_id} over these days is {} and was not told to accept empty days: wait until it has \
+             ended, or cancel it with `activityctl cancel {run_id}`, and ask again",
+            active.state
+        )))
+    }
 }
 
 /// A stage of a run to create.
@@ -74,6 +119,9 @@ pub struct Run {
     pub window: DateWindow,
     /// What caused it.
     pub trigger: RunTrigger,
+    /// Days of which a person has said that the source's answer is right, however
+    /// little it holds. Kept over retries and takeovers.
+    pub accept_empty_days: BTreeSet<NaiveDate>,
     /// Its state.
     pub state: RunState,
     /// How often the run was taken up.
@@ -129,6 +177,9 @@ pub struct StageFailure {
     /// Whether the stage goes back to PENDING for another attempt, rather than
     /// to FAILED.
     pub will_retry: bool,
+    /// Whether the attempt was cut off, rather than failed by itself: it does not
+    /// count among the failures.
+    pub is_interruption: bool,
 }
 
 /// A run that was taken up.
@@ -161,9 +212,16 @@ pub struct RunCursor(pub Uuid);
 #[async_trait]
 pub trait RunStore: Send + Sync {
     /// Creates a run, or finds the one that makes it needless, in one transaction:
-    /// an active run over the same window; unless forced, also a succeeded one.
+    /// an active run over the same window; unless forced or told to accept empty
+    /// days, also a succeeded one whose days are still published.
     /// For [`WindowChoice::Unpublished`] also an active run that ends on
     /// `through`, and, once `through` is published, the run that published it.
+    /// A run that takes days back never makes one that publishes them needless,
+    /// nor the other way round.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`](crate::Error::Precondition) if it accepts days that
+    /// are none of the window, or that an active run over it does not accept.
     async fn create_run(&self, new: NewRun) -> Result<CreatedRun>;
 
     /// One run, if there is one by that id.
@@ -195,6 +253,10 @@ pub trait RunStore: Send + Sync {
 
     /// Extends the lease of a run by `ttl` from now on the database's clock.
     async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState>;
+
+    /// Gives a lease back, so that the run is taken up at once by whoever comes
+    /// next. Harmless if it is no longer held at `epoch`.
+    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<()>;
 
     /// Starts the next attempt of a PENDING stage whose dependencies have all
     /// succeeded, and returns the fence for it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use warehouse_core::{AlertLog, AlertOutbox, NewAlert, PendingAlert, Result};
+use warehouse_core::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert, Result};
 
 use crate::{
     PostgresWarehouse,
@@ -26,7 +26,8 @@ pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> 
         error_message.as_ref(),
         alert.run_id,
         alert.business_date,
-        alert.failed_at
+        alert.failed_at,
+        alert.cause.as_str()
     )
     .execute(connection)
     .await
@@ -51,6 +52,7 @@ impl AlertOutbox for PostgresWarehouse {
                 Ok(PendingAlert {
                     alert: NewAlert {
                         alert_key: row.alert_key,
+                        cause: AlertCause::parse(&row.cause).ok_or_else(|| corrupt(row.cause))?,
                         pipeline: row.pipeline,
                         stage: row.stage,
                         attempt: u32::try_from(row.attempt).map_err(corrupt)?,

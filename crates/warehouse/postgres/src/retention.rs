@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::DateWindow;
+use domain::{Counters, DateWindow};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use warehouse_core::{
-    AbandonedCandidates, Error, Fault, ForgottenDays, HistoryStart, Obstacles, Result, Retention,
+    AbandonedCandidates, Error, Fault, Fence, ForgottenDays, HistoryStart, Obstacles, Result, Retention,
+    UnpublishedDays,
 };
 
 use crate::{
     PostgresWarehouse,
     database::{counted, failed},
     fault::sqlstate,
+    fence,
     locks::Lock,
     publish,
     rows::corrupt,
+    runs,
 };
 
 /// How long to wait for loads, builds and publishes. Nobody waits behind this
@@ -29,6 +32,21 @@ const PATIENCE_WITH_READERS: &str = "SET LOCAL lock_timeout = '2s'";
 
 #[async_trait]
 impl Retention for PostgresWarehouse {
+    async fn unpublish_days(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+    ) -> Result<UnpublishedDays> {
+        let mut transaction = self.begin_write().await?;
+        fence::hold(&mut transaction, fence).await?;
+        let unpublished = unpublish(&mut transaction, window).await?;
+        let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
+        runs::complete_stage(&mut transaction, fence, counters, &[], now).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(unpublished)
+    }
+
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays> {
         let mut transaction = self.begin_read().await?;
         let (forgotten, _) = look(&mut transaction, start).await?;
@@ -166,6 +184,35 @@ async fn forget_ledgers(connection: &mut PgConnection, start: HistoryStart) -> R
         .await
         .map_err(failed)?;
     Ok(())
+}
+
+/// Takes published days back within the caller's transaction.
+async fn unpublish(connection: &mut PgConnection, window: DateWindow) -> Result<UnpublishedDays> {
+    let (first, last) = (window.start(), window.end());
+    // In the order in which forgetting takes them, so that neither waits for the other for ever.
+    Lock::Candidates.take(connection).await?;
+    publish::lock_versions(connection).await?;
+    let found = sqlx::query_file!("sql/retention/published_in.sql", first, last)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    for statement in [
+        "DELETE FROM fact_company_activity WHERE activity_date BETWEEN $1 AND $2",
+        "DELETE FROM published_days WHERE activity_date BETWEEN $1 AND $2",
+        "DELETE FROM dirty_company_days WHERE first_day >= $1 AND last_day <= $2",
+    ] {
+        sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await.map_err(failed)?;
+    }
+    sqlx::query_file!("sql/retention/clip_dirty.sql", first, last)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    // Candidates that were built before compare with what is no longer there.
+    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1")
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(UnpublishedDays { days: counted(found.days), rows: counted(found.rows) })
 }
 
 async fn discard(

@@ -1,7 +1,7 @@
 //! What a retry has to do over.
 
 use domain::{
-    DateWindow, StageState,
+    DateWindow, RunTrigger, StageState,
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
     usage::CHURN_DAYS,
 };
@@ -12,6 +12,10 @@ use crate::{database::failed, publish};
 
 /// The stages of a run that succeeded, but whose results are no longer there.
 pub(crate) async fn lost_stages(connection: &mut PgConnection, run: &Run) -> Result<Vec<&'static str>> {
+    // A run that takes days back builds nothing.
+    if run.trigger == RunTrigger::Unpublish {
+        return Ok(vec![]);
+    }
     // Once they are published the candidates are gone, and nobody waits for them.
     if has_succeeded(run, STAGE_VALIDATE) {
         return Ok(vec![]);

@@ -1,11 +1,11 @@
 //! Which run a trigger leads to: one that is there already, or a new one.
 
 use chrono::NaiveDate;
-use domain::DateWindow;
+use domain::{DateWindow, RunTrigger};
 use sqlx::PgConnection;
-use warehouse_core::{NewRun, Result, Run, WindowChoice};
+use warehouse_core::{Horizon, NewRun, PublishedFacts, Result, Run, WindowChoice, unpublished_window};
 
-use crate::{database::failed, rows::corrupt, run_rows::find_by};
+use crate::{database::failed, run_rows::find_by};
 
 /// What a trigger leads to.
 pub(crate) enum Choice {
@@ -19,14 +19,18 @@ pub(crate) enum Choice {
 pub(crate) async fn choose_window(connection: &mut PgConnection, new: &NewRun) -> Result<Choice> {
     let window = match new.window {
         WindowChoice::Days(window) => window,
-        WindowChoice::Unpublished { through } => {
+        WindowChoice::Unpublished { through, horizon } => {
             if let Some(run) = active_run_through(connection, &new.pipeline, through).await? {
+                new.check_accepted(run.window)?;
+                new.check_active(&run)?;
                 return Ok(Choice::Found(run));
             }
-            match first_unpublished(connection).await? {
-                Some(day) if day <= through => DateWindow::new(day, through).map_err(corrupt)?,
+            match first_unpublished(connection, &new.pipeline, through, horizon).await? {
+                Some(day) if day <= through => unpublished_window(day, through)?,
                 Some(_) => {
-                    if let (false, Some(run)) = (new.force, publisher_of(connection, through).await?) {
+                    if let (true, Some(run)) =
+                        (new.is_content_with_success(), publisher_of(connection, through).await?)
+                    {
                         return Ok(Choice::Found(run));
                     }
                     DateWindow::day(through)
@@ -35,6 +39,7 @@ pub(crate) async fn choose_window(connection: &mut PgConnection, new: &NewRun) -
             }
         }
     };
+    new.check_accepted(window)?;
     let found = run_over(connection, new, window).await?;
     Ok(found.map_or(Choice::Create(window), Choice::Found))
 }
@@ -54,8 +59,12 @@ async fn active_run_through(
 /// The run over exactly `window` that makes `new` needless: the active one, else
 /// the newest that succeeded. Newer ones that failed hide neither.
 async fn run_over(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<Option<Run>> {
-    let active = active_run_over(connection, &new.pipeline, window).await?;
-    if active.is_some() || new.force {
+    let active = active_run_over(connection, &new.pipeline, window, new.trigger).await?;
+    if let Some(active) = &active {
+        new.check_active(active)?;
+    }
+    // Days that were taken back are taken back again only if they are published again.
+    if active.is_some() || !new.is_content_with_success() || new.trigger == RunTrigger::Unpublish {
         return Ok(active);
     }
     let id =
@@ -66,13 +75,17 @@ async fn run_over(connection: &mut PgConnection, new: &NewRun, window: DateWindo
     find_by(connection, id).await
 }
 
-/// The run over exactly `window` that is queued or running.
+/// The run over exactly `window` that is queued or running, and takes days back or
+/// publishes them as `trigger` does.
 pub(crate) async fn active_run_over(
     connection: &mut PgConnection,
     pipeline: &str,
     window: DateWindow,
+    trigger: RunTrigger,
 ) -> Result<Option<Run>> {
-    let id = sqlx::query_file_scalar!("sql/runs/active_over.sql", pipeline, window.start(), window.end())
+    let takes_back = trigger == RunTrigger::Unpublish;
+    let (start, end) = (window.start(), window.end());
+    let id = sqlx::query_file_scalar!("sql/runs/active_over.sql", pipeline, start, end, takes_back)
         .fetch_optional(&mut *connection)
         .await
         .map_err(failed)?;
@@ -87,6 +100,20 @@ async fn publisher_of(connection: &mut PgConnection, day: NaiveDate) -> Result<O
     find_by(connection, id).await
 }
 
-async fn first_unpublished(connection: &mut PgConnection) -> Result<Option<NaiveDate>> {
-    sqlx::query_file_scalar!("sql/runs/first_unpublished.sql").fetch_one(connection).await.map_err(failed)
+async fn first_unpublished(
+    connection: &mut PgConnection,
+    pipeline: &str,
+    through: NaiveDate,
+    horizon: Horizon,
+) -> Result<Option<NaiveDate>> {
+    let found = sqlx::query_file!("sql/runs/published_facts.sql", pipeline, through)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let facts = PublishedFacts { newest: found.newest, oldest_backfilled: found.oldest_backfilled };
+    let Some(from) = horizon.heals_from(through, facts) else { return Ok(None) };
+    sqlx::query_file_scalar!("sql/runs/first_unpublished.sql", from)
+        .fetch_one(connection)
+        .await
+        .map_err(failed)
 }

@@ -1,5 +1,6 @@
 //! Runs and their stages as rows.
 
+use chrono::NaiveDate;
 use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use crate::{
 
 /// Inserts a queued run and its stages.
 pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<()> {
+    let accepted: Vec<NaiveDate> = new.accept_empty_days.iter().copied().collect();
     sqlx::query_file!(
         "sql/runs/insert_run.sql",
         new.run_id,
@@ -20,7 +22,8 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
         window.end(),
         new.trigger.as_str(),
         new.created_at,
-        new.traceparent
+        new.traceparent,
+        &accepted
     )
     .execute(&mut *connection)
     .await
@@ -76,6 +79,7 @@ pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<
         pipeline: row.pipeline,
         window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
         trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
+        accept_empty_days: row.accept_empty_days.into_iter().collect(),
         state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
         lease_epoch: row.lease_epoch,
         created_at: row.created_at,

@@ -138,6 +138,14 @@ impl RunStore for PostgresWarehouse {
         Ok(if run.state.is_terminal() { LeaseState::Ended(run.state) } else { LeaseState::Lost })
     }
 
+    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<()> {
+        sqlx::query_file!("sql/runs/release_lease.sql", run_id, epoch)
+            .execute(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence> {
         let fence = |attempt| Fence { run_id, stage: stage.to_owned(), attempt, epoch };
         let mut transaction = self.begin_write().await?;
@@ -192,6 +200,7 @@ impl RunStore for PostgresWarehouse {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let state = if failure.will_retry { StageState::Pending } else { StageState::Failed }.as_str();
+        let counted_failures = i32::from(!failure.is_interruption);
         let message = storable(&failure.message);
         let mut transaction = self.begin_write().await?;
         fence::hold(&mut transaction, fence).await?;
@@ -202,7 +211,8 @@ impl RunStore for PostgresWarehouse {
             now,
             state,
             failure.code,
-            message.as_ref()
+            message.as_ref(),
+            counted_failures
         )
         .execute(&mut *transaction)
         .await
@@ -249,7 +259,9 @@ impl RunStore for PostgresWarehouse {
                 run.state
             )));
         }
-        if let Some(active) = active_run_over(&mut transaction, &run.pipeline, run.window).await? {
+        if let Some(active) =
+            active_run_over(&mut transaction, &run.pipeline, run.window, run.trigger).await?
+        {
             return Err(Error::Precondition(format!(
                 "run {run_id} cannot be retried: run {} is active over the same days",
                 active.run_id

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
-use warehouse_core::{AlertLog, AlertOutbox, NewAlert, PendingAlert, Result};
+use warehouse_core::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert, Result};
 
 use crate::{
     SqliteWarehouse,
@@ -16,7 +16,7 @@ use crate::{
 
 /// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
 pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert) -> Result<bool> {
-    let run_id = alert.run_id.to_string();
+    let (run_id, cause) = (alert.run_id.to_string(), alert.cause.as_str());
     let written = sqlx::query_file!(
         "sql/runs/insert_alert.sql",
         alert.alert_key,
@@ -27,7 +27,8 @@ pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert)
         alert.error_message,
         run_id,
         alert.business_date,
-        alert.failed_at
+        alert.failed_at,
+        cause
     )
     .execute(connection)
     .await
@@ -63,6 +64,7 @@ impl AlertOutbox for SqliteWarehouse {
                 Ok(PendingAlert {
                     alert: NewAlert {
                         alert_key: row.alert_key,
+                        cause: AlertCause::parse(&row.cause).ok_or_else(|| corrupt(row.cause))?,
                         pipeline: row.pipeline,
                         stage: row.stage,
                         attempt: u32::try_from(row.attempt).map_err(corrupt)?,

@@ -1,11 +1,11 @@
 //! Which run a trigger leads to: one that is there already, or a new one.
 
 use chrono::NaiveDate;
-use domain::DateWindow;
+use domain::{DateWindow, RunTrigger};
 use sqlx::SqliteConnection;
-use warehouse_core::{NewRun, Result, Run, WindowChoice};
+use warehouse_core::{Horizon, NewRun, PublishedFacts, Result, Run, WindowChoice, unpublished_window};
 
-use crate::{database::failed, rows::corrupt, run_rows::find_by};
+use crate::{database::failed, run_rows::find_by};
 
 /// What a trigger leads to.
 pub(crate) enum Choice {
@@ -19,14 +19,18 @@ pub(crate) enum Choice {
 pub(crate) async fn choose_window(connection: &mut SqliteConnection, new: &NewRun) -> Result<Choice> {
     let window = match new.window {
         WindowChoice::Days(window) => window,
-        WindowChoice::Unpublished { through } => {
+        WindowChoice::Unpublished { through, horizon } => {
             if let Some(run) = active_run_through(connection, &new.pipeline, through).await? {
+                new.check_accepted(run.window)?;
+                new.check_active(&run)?;
                 return Ok(Choice::Found(run));
             }
-            match first_unpublished(connection).await? {
-                Some(day) if day <= through => DateWindow::new(day, through).map_err(corrupt)?,
+            match first_unpublished(connection, &new.pipeline, through, horizon).await? {
+                Some(day) if day <= through => unpublished_window(day, through)?,
                 Some(_) => {
-                    if let (false, Some(run)) = (new.force, publisher_of(connection, through).await?) {
+                    if let (true, Some(run)) =
+                        (new.is_content_with_success(), publisher_of(connection, through).await?)
+                    {
                         return Ok(Choice::Found(run));
                     }
                     DateWindow::day(through)
@@ -35,6 +39,7 @@ pub(crate) async fn choose_window(connection: &mut SqliteConnection, new: &NewRu
             }
         }
     };
+    new.check_accepted(window)?;
     let found = run_over(connection, new, window).await?;
     Ok(found.map_or(Choice::Create(window), Choice::Found))
 }
@@ -46,7 +51,8 @@ async fn active_run_through(
 ) -> Result<Option<Run>> {
     let id = sqlx::query_scalar!(
         "SELECT run_id FROM pipeline_runs
-         WHERE pipeline = ?1 AND window_end = ?2 AND state IN ('QUEUED', 'RUNNING') ORDER BY run_id LIMIT 1",
+         WHERE pipeline = ?1 AND window_end = ?2 AND state IN ('QUEUED', 'RUNNING')
+           AND run_trigger <> 'UNPUBLISH' ORDER BY run_id LIMIT 1",
         pipeline,
         through
     )
@@ -63,8 +69,12 @@ async fn run_over(
     new: &NewRun,
     window: DateWindow,
 ) -> Result<Option<Run>> {
-    let active = active_run_over(connection, &new.pipeline, window).await?;
-    if active.is_some() || new.force {
+    let active = active_run_over(connection, &new.pipeline, window, new.trigger).await?;
+    if let Some(active) = &active {
+        new.check_active(active)?;
+    }
+    // Days that were taken back are taken back again only if they are published again.
+    if active.is_some() || !new.is_content_with_success() || new.trigger == RunTrigger::Unpublish {
         return Ok(active);
     }
     let (start, end) = (window.start(), window.end());
@@ -75,24 +85,20 @@ async fn run_over(
     find_by(connection, id).await
 }
 
-/// The run over exactly `window` that is queued or running.
+/// The run over exactly `window` that is queued or running, and takes days back or
+/// publishes them as `trigger` does.
 pub(crate) async fn active_run_over(
     connection: &mut SqliteConnection,
     pipeline: &str,
     window: DateWindow,
+    trigger: RunTrigger,
 ) -> Result<Option<Run>> {
     let (start, end) = (window.start(), window.end());
-    let id = sqlx::query_scalar!(
-        "SELECT run_id FROM pipeline_runs
-         WHERE pipeline = ?1 AND window_start = ?2 AND window_end = ?3 AND state IN ('QUEUED', 'RUNNING')
-         ORDER BY run_id DESC LIMIT 1",
-        pipeline,
-        start,
-        end
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
+    let takes_back = trigger == RunTrigger::Unpublish;
+    let id = sqlx::query_file_scalar!("sql/runs/active_over.sql", pipeline, start, end, takes_back)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
     find_by(connection, id).await
 }
 
@@ -104,8 +110,21 @@ async fn publisher_of(connection: &mut SqliteConnection, day: NaiveDate) -> Resu
     find_by(connection, id).await
 }
 
-async fn first_unpublished(connection: &mut SqliteConnection) -> Result<Option<NaiveDate>> {
-    let row =
-        sqlx::query_file!("sql/runs/first_unpublished.sql").fetch_one(connection).await.map_err(failed)?;
+async fn first_unpublished(
+    connection: &mut SqliteConnection,
+    pipeline: &str,
+    through: NaiveDate,
+    horizon: Horizon,
+) -> Result<Option<NaiveDate>> {
+    let found = sqlx::query_file!("sql/runs/published_facts.sql", pipeline, through)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let facts = PublishedFacts { newest: found.newest, oldest_backfilled: found.oldest_backfilled };
+    let Some(from) = horizon.heals_from(through, facts) else { return Ok(None) };
+    let row = sqlx::query_file!("sql/runs/first_unpublished.sql", from)
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
     Ok(row.day)
 }

@@ -19,17 +19,20 @@ pub(crate) async fn insert(
 ) -> Result<()> {
     let (id, start, end, trigger) =
         (new.run_id.to_string(), window.start(), window.end(), new.trigger.as_str());
+    let accepted = serde_json::to_string(&new.accept_empty_days).map_err(corrupt)?;
     sqlx::query!(
         "INSERT INTO pipeline_runs
-           (run_id, pipeline, window_start, window_end, run_trigger, state, created_at, traceparent)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7)",
+           (run_id, pipeline, window_start, window_end, run_trigger, state, created_at, traceparent,
+            accept_empty_days)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7, ?8)",
         id,
         new.pipeline,
         start,
         end,
         trigger,
         new.created_at,
-        new.traceparent
+        new.traceparent,
+        accepted
     )
     .execute(&mut *connection)
     .await
@@ -71,7 +74,8 @@ pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Res
     let row = sqlx::query!(
         r#"SELECT pipeline, window_start AS "window_start: NaiveDate", window_end AS "window_end: NaiveDate",
                   run_trigger, state, lease_epoch, created_at AS "created_at: DateTime<Utc>",
-                  started_at AS "started_at: DateTime<Utc>", ended_at AS "ended_at: DateTime<Utc>", traceparent
+                  started_at AS "started_at: DateTime<Utc>", ended_at AS "ended_at: DateTime<Utc>", traceparent,
+                  accept_empty_days
            FROM pipeline_runs WHERE run_id = ?1"#,
         id
     )
@@ -84,6 +88,7 @@ pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Res
         pipeline: row.pipeline,
         window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
         trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
+        accept_empty_days: serde_json::from_str(&row.accept_empty_days).map_err(corrupt)?,
         state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
         lease_epoch: row.lease_epoch,
         created_at: row.created_at,

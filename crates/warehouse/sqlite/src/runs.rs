@@ -140,6 +140,15 @@ impl RunStore for SqliteWarehouse {
         Ok(if run.state.is_terminal() { LeaseState::Ended(run.state) } else { LeaseState::Lost })
     }
 
+    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<()> {
+        let id = run_id.to_string();
+        sqlx::query_file!("sql/runs/release_lease.sql", id, epoch)
+            .execute(&self.writer)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence> {
         let id = run_id.to_string();
         let mut transaction = self.begin_write().await?;
@@ -187,6 +196,7 @@ impl RunStore for SqliteWarehouse {
     ) -> Result<()> {
         let run_id = fence.run_id.to_string();
         let state = if failure.will_retry { StageState::Pending } else { StageState::Failed }.as_str();
+        let counted_failures = i64::from(!failure.is_interruption);
         let mut transaction = self.begin_write().await?;
         fence::check(&mut transaction, fence).await?;
         sqlx::query_file!(
@@ -196,7 +206,8 @@ impl RunStore for SqliteWarehouse {
             now,
             state,
             failure.code,
-            failure.message
+            failure.message,
+            counted_failures
         )
         .execute(&mut *transaction)
         .await
@@ -242,7 +253,9 @@ impl RunStore for SqliteWarehouse {
                 run.state
             )));
         }
-        if let Some(active) = active_run_over(&mut transaction, &run.pipeline, run.window).await? {
+        if let Some(active) =
+            active_run_over(&mut transaction, &run.pipeline, run.window, run.trigger).await?
+        {
             return Err(Error::Precondition(format!(
                 "run {run_id} cannot be retried: run {} is active over the same days",
                 active.run_id

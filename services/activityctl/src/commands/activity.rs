@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use proto::activity::v1::{CompanyActivity, ExportCompanyActivityRequest, GetCompanyActivityRequest};
 
 use crate::{
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     days::{DayRangeArgs, parse_day},
     error::Error,
     format::{Format, RowFormat, csv::CsvRows, json, table},
@@ -98,7 +98,7 @@ struct ListArgs {
 /// # Errors
 /// If the server refuses or the rows cannot be written.
 pub async fn execute(args: &ActivityArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Person).await?;
     match &args.command {
         ActivityCommand::Get(get) => print_one(&connection, get, output).await,
         ActivityCommand::List(list) => print_many(&connection, list, output).await,

@@ -7,17 +7,19 @@ use proto::{
     stage::v1::DateWindow as DateWindowProto,
 };
 use runtime::stage::window_to_proto;
-use tonic::Streaming;
+use tonic::{Status, Streaming};
 
 use crate::{
     commands::backfill_preview,
-    connect::{Connection, ServerArgs},
+    confirm::ConfirmArgs,
+    connect::{Connection, Patience, ServerArgs},
     days::{parse_day, window},
-    error::Error,
-    follow::{has_ended, success},
+    error::{Error, is_passing},
+    follow::{FollowArgs, has_ended, reconnect_delays, success},
     format::{RowFormat, table},
     output::{Output, notice},
     progress::RunProgress,
+    reach::are_meant,
 };
 
 const EXAMPLES: &str = "\
@@ -49,9 +51,16 @@ pub struct BackfillArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     to: NaiveDate,
 
-    /// Run all days, also those that are published already
+    /// Run all days, also those that are published already, and even if they are far from everything
+    /// published, which a terminal asks about
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    confirm: ConfirmArgs,
+
+    #[command(flatten)]
+    follow: FollowArgs,
 
     /// At most this many days a run
     #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
@@ -79,7 +88,7 @@ pub struct BackfillArgs {
 /// If the server refuses, the stream breaks or a run does not succeed.
 pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Error> {
     let window = window(args.from, args.to)?;
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Job).await?;
     let request = BackfillRequest {
         pipeline: String::new(),
         window: Some(window_to_proto(window)),
@@ -87,11 +96,12 @@ pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Err
         chunk_days: args.chunk_days,
         dry_run: args.dry_run,
         sample_size: args.sample,
+        beyond_reach: false,
     };
     if args.dry_run {
-        return backfill_preview::run(&connection, request, args.format, output).await;
+        return backfill_preview::run(&connection, request, args.confirm, args.format, output).await;
     }
-    run(&connection, request, output).await
+    run(&connection, request, &args.follow, args.confirm, output).await
 }
 
 /// Asks for a backfill and waits for its end. One that does not get there tells
@@ -103,17 +113,40 @@ pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Err
 pub async fn run(
     connection: &Connection,
     request: BackfillRequest,
+    follow: &FollowArgs,
+    confirm: ConfirmArgs,
     output: &mut Output,
 ) -> Result<(), Error> {
-    let asked = request.clone();
-    let answer = connection.pipeline().backfill(request).await;
-    let changes = answer.map_err(|status| connection.failure(status))?.into_inner();
+    let (asked, changes) = ask(connection, request, confirm).await?;
     let mut backfill = Backfill::new(&asked);
-    let outcome = backfill.follow(changes, connection, output).await;
+    let outcome = backfill.follow(&asked, changes, connection, follow, output).await;
     if outcome.is_err() {
         backfill.continuation(&asked, connection).into_iter().for_each(notice);
     }
     outcome
+}
+
+/// Asks for a backfill, and once more if its days are far, but meant. Returns what was
+/// asked in the end.
+///
+/// # Errors
+/// If the server refuses, or the person does.
+pub async fn ask(
+    connection: &Connection,
+    request: BackfillRequest,
+    confirm: ConfirmArgs,
+) -> Result<(BackfillRequest, Streaming<BackfillResponse>), Error> {
+    let refusal = match connection.pipeline().backfill(request.clone()).await {
+        Ok(changes) => return Ok((request, changes.into_inner())),
+        Err(refusal) => refusal,
+    };
+    if !are_meant(&refusal, request.force, confirm)? {
+        return Err(connection.failure(refusal));
+    }
+    let meant = BackfillRequest { beyond_reach: true, ..request };
+    let changes = connection.pipeline().backfill(meant.clone()).await;
+    let changes = changes.map_err(|status| connection.failure(status))?;
+    Ok((meant, changes.into_inner()))
 }
 
 /// What a backfill has done so far.
@@ -122,6 +155,8 @@ struct Backfill {
     /// One entry per run in its newest state.
     runs: Vec<Run>,
     days: (u32, u32),
+    /// Days done before the connection was lost, where only the rest was asked for again.
+    done_before: u32,
     /// The first day that is not done; empty once all are.
     next_date: String,
 }
@@ -132,14 +167,17 @@ impl Backfill {
             progress: RunProgress::for_stderr(),
             runs: Vec::new(),
             days: (0, 0),
+            done_before: 0,
             next_date: asked.window.as_ref().map(|window| window.start_date.clone()).unwrap_or_default(),
         }
     }
 
     async fn follow(
         &mut self,
+        asked: &BackfillRequest,
         mut changes: Streaming<BackfillResponse>,
         connection: &Connection,
+        follow: &FollowArgs,
         output: &mut Output,
     ) -> Result<(), Error> {
         let outcome = loop {
@@ -154,6 +192,12 @@ impl Backfill {
             match change {
                 Ok(Some(change)) => self.show(change),
                 Ok(None) => break Ok(()),
+                Err(status) if is_passing(&status) => {
+                    match self.reconnect(asked, status, connection, follow).await {
+                        Ok(again) => changes = again,
+                        Err(error) => break Err(error),
+                    }
+                }
                 Err(status) => break Err(connection.failure(status)),
             }
         };
@@ -168,8 +212,37 @@ impl Backfill {
         output.line(format_args!("{done} of {total} days done"))
     }
 
+    /// Asks for the rest of the backfill once the server is back: the run that is under
+    /// way is found again, because it is over the same days.
+    async fn reconnect(
+        &mut self,
+        asked: &BackfillRequest,
+        lost: Status,
+        connection: &Connection,
+        follow: &FollowArgs,
+    ) -> Result<Streaming<BackfillResponse>, Error> {
+        self.progress.note(format_args!("lost the server: {}; trying again", lost.message()));
+        let mut rest = asked.clone();
+        if let (true, Some(window)) = (asked.force && !self.next_date.is_empty(), rest.window.as_mut()) {
+            window.start_date.clone_from(&self.next_date);
+        }
+        // Without force the same days are asked for, and come out as done by themselves.
+        self.done_before = if asked.force { self.days.0 } else { 0 };
+        let mut delays = reconnect_delays(follow);
+        let mut status = lost;
+        loop {
+            let Some(delay) = delays.next() else { return Err(connection.failure(status)) };
+            tokio::time::sleep(delay).await;
+            match connection.pipeline().backfill(rest.clone()).await {
+                Ok(changes) => return Ok(changes.into_inner()),
+                Err(again) if is_passing(&again) => status = again,
+                Err(refusal) => return Err(connection.failure(refusal)),
+            }
+        }
+    }
+
     fn show(&mut self, change: BackfillResponse) {
-        self.days = (change.days_done, change.days_total);
+        self.days = (change.days_done + self.done_before, change.days_total + self.done_before);
         self.next_date = change.next_date;
         let Some(run) = change.run else { return };
         if self.runs.last().is_none_or(|last| last.run_id != run.run_id) {
@@ -205,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_backfill_that_stopped_tells_how_to_continue_it() {
-        let server = ServerArgs { server: "127.0.0.1:1".parse().unwrap() };
+        let server = ServerArgs { server: "127.0.0.1:1".parse().unwrap(), connect_timeout: None };
         let connection = Connection::new(&server).unwrap();
         let days = window(parse_day("2026-01-01").unwrap(), parse_day("2026-01-31").unwrap()).unwrap();
         let asked = |force| BackfillRequest {

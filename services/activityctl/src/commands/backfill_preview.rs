@@ -8,6 +8,8 @@ use proto::{
 };
 
 use crate::{
+    commands::backfill::ask,
+    confirm::ConfirmArgs,
     connect::Connection,
     error::Error,
     format::{RowFormat, json, preview, table},
@@ -23,11 +25,12 @@ const UNITS: &str = "  {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}"
 pub async fn run(
     connection: &Connection,
     request: BackfillRequest,
+    confirm: ConfirmArgs,
     format: RowFormat,
     output: &mut Output,
 ) -> Result<(), Error> {
     let failure = |status| connection.failure(status);
-    let mut found = connection.pipeline().backfill(request).await.map_err(failure)?.into_inner();
+    let (_, mut found) = ask(connection, request, confirm).await?;
     let mut progress = UnitProgress::for_stderr();
     let (mut sample, mut summary, mut days) = (Vec::new(), None, (0, 0));
     while let Some(BackfillResponse { days_done, days_total, preview, .. }) =

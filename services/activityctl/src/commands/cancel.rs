@@ -4,7 +4,7 @@ use clap::Args;
 use proto::pipeline::v1::CancelRunRequest;
 
 use crate::{
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     error::Error,
     format::value::run_state,
     output::Output,
@@ -34,7 +34,7 @@ pub struct CancelArgs {
 /// # Errors
 /// If the server refuses, for example because the run has ended.
 pub async fn execute(args: &CancelArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Job).await?;
     let request = CancelRunRequest { run_id: args.run_id.clone() };
     let response = connection.pipeline().cancel_run(request).await;
     let run = response.map_err(|status| connection.failure(status))?.into_inner().run;

@@ -5,7 +5,7 @@ use clap::Args;
 use proto::activity::v1::{ChurnRisk, ListChurnRisksRequest, Publication};
 
 use crate::{
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     days::parse_day,
     error::Error,
     format::{Format, json, table},
@@ -49,7 +49,7 @@ pub struct ChurnArgs {
 /// # Errors
 /// If the server refuses or the rows cannot be written.
 pub async fn execute(args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Person).await?;
     let (risks, publication) = churn_risks(&connection, args.date, args.limit).await?;
     if publication.is_none() {
         notice(NOT_PUBLISHED);

@@ -4,7 +4,7 @@ use clap::Args;
 use proto::activity::v1::GetFreshnessRequest;
 
 use crate::{
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     error::Error,
     format::{Format, json, table},
     output::Output,
@@ -32,7 +32,7 @@ pub struct FreshnessArgs {
 /// # Errors
 /// If the server refuses.
 pub async fn execute(args: &FreshnessArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Person).await?;
     let response = connection.activity().get_freshness(GetFreshnessRequest {}).await;
     let freshness = response.map_err(|status| connection.failure(status))?.into_inner();
     match args.format {

@@ -13,5 +13,6 @@ pub mod runs;
 pub mod sample;
 pub mod trends;
 pub mod trigger;
+pub mod unpublish;
 pub mod verify;
 pub mod watch;

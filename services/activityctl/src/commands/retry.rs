@@ -5,7 +5,7 @@ use proto::pipeline::v1::RetryRunRequest;
 
 use crate::{
     commands::watch::wait,
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     error::Error,
     follow::FollowArgs,
     output::Output,
@@ -45,7 +45,7 @@ pub struct RetryArgs {
 /// # Errors
 /// If the server refuses, or the run that was waited for did not succeed.
 pub async fn execute(args: &RetryArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Job).await?;
     let request = RetryRunRequest { run_id: args.run_id.clone() };
     let response = connection.pipeline().retry_run(request).await;
     let run = response.map_err(|status| connection.failure(status))?.into_inner().run;

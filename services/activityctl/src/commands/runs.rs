@@ -8,7 +8,7 @@ use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunState};
 use runtime::{Clock, SystemClock, telemetry::trace_context::SpanIdentity};
 
 use crate::{
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     error::Error,
     format::{
         Format, json, table,
@@ -112,7 +112,7 @@ impl From<StateFilter> for RunState {
 /// # Errors
 /// If the server refuses.
 pub async fn execute(args: &RunsArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Person).await?;
     match &args.command {
         Some(RunsCommand::Show(show)) => {
             let run = run(&connection, &show.run_id).await?;
@@ -185,8 +185,17 @@ fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error
     if let Some(queued) = queued_for(run) {
         output.line(format_args!("\nwaited {} in the queue", human_duration(queued)))?;
     }
+    if !run.accept_empty_days.is_empty() {
+        let days = printable(&run.accept_empty_days.join(", "));
+        output.line(format_args!("\naccepts what the source answers for {days}, however little it is"))?;
+    }
     output.line("")?;
     output.table(table::stages(run))?;
+    for stage in run.stages.iter().filter(|stage| stage.waiting_for_service_since.is_some()) {
+        let since = to_the_second(stage.waiting_for_service_since.as_ref());
+        let (name, service) = (printable(&stage.stage), printable(&stage.service));
+        output.line(format_args!("\n{name}: waiting for {service} since {since}"))?;
+    }
     for stage in &run.stages {
         let name = printable(&stage.stage);
         if !stage.error_message.is_empty() {

@@ -7,7 +7,7 @@ use runtime::{Clock, SystemClock};
 
 use super::runs::newest;
 use crate::{
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     error::Error,
     format::{
         json, table,
@@ -63,7 +63,7 @@ pub struct TrendsArgs {
 /// # Errors
 /// As [`show`].
 pub async fn execute(args: &TrendsArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Person).await?;
     show(&connection, args, SystemClock.now(), output).await
 }
 

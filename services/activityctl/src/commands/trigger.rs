@@ -1,13 +1,15 @@
 //! `activityctl trigger`
 
+use chrono::NaiveDate;
 use clap::Args;
 use proto::pipeline::v1::{Run, TriggerRunRequest};
 use runtime::stage::window_to_proto;
 
 use crate::{
     commands::watch::wait,
-    connect::{Connection, ServerArgs},
-    days::DayRangeArgs,
+    confirm::ConfirmArgs,
+    connect::{Connection, Patience, ServerArgs},
+    days::{DayRangeArgs, parse_day},
     error::Error,
     follow::FollowArgs,
     format::{
@@ -15,6 +17,7 @@ use crate::{
         value::{run_state, run_trigger},
     },
     output::{Output, notice},
+    reach::are_meant,
 };
 
 const EXAMPLES: &str = "\
@@ -29,21 +32,31 @@ Examples:
   activityctl trigger --wait                              up to yesterday, as every night
   activityctl trigger --date 2026-02-12 --force --wait    a published day once more
   activityctl trigger --from 2026-02-01 --to 2026-02-12   a range of days as one run
+  activityctl trigger --date 2026-02-12 --accept-empty 2026-02-12
+                                                          a day on which nobody really did anything
   RUN=$(activityctl trigger) && activityctl watch $RUN    start now, look later";
 
 /// Start a run of the pipeline, or find the one there is over the same days
 ///
-/// Without days: every day not yet published, from the oldest published one up to yesterday (UTC);
-/// just yesterday if nothing is published yet.
+/// Without days: every day not yet published, from the first gap within the horizon of the coordinator
+/// (--history-start, --max-reach) up to yesterday (UTC); just yesterday if nothing is published there yet.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TriggerArgs {
     #[command(flatten)]
     days: DayRangeArgs,
 
-    /// Run the days again even if a run over them has already succeeded
+    /// Run the days again even if a run over them has already succeeded, and even if they are far from
+    /// everything published, which a terminal asks about
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    confirm: ConfirmArgs,
+
+    /// Believe an empty or much smaller answer of the source for this day, one of those to run; may be repeated
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    accept_empty: Vec<NaiveDate>,
 
     /// Wait until the run has ended, and show its progress
     #[arg(long)]
@@ -62,10 +75,21 @@ pub struct TriggerArgs {
 /// If the server refuses, or the run that was waited for did not succeed.
 pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Error> {
     let window = args.days.window()?;
-    let connection = Connection::new(&args.server)?;
-    let request =
-        TriggerRunRequest { pipeline: String::new(), window: window.map(window_to_proto), force: args.force };
-    let response = connection.pipeline().trigger_run(request).await;
+    let connection = Connection::open(&args.server, Patience::Job).await?;
+    let request = TriggerRunRequest {
+        pipeline: String::new(),
+        window: window.map(window_to_proto),
+        force: args.force,
+        accept_empty_days: args.accept_empty.iter().map(ToString::to_string).collect(),
+        beyond_reach: false,
+    };
+    let mut response = connection.pipeline().trigger_run(request.clone()).await;
+    if let Err(refusal) = &response
+        && are_meant(refusal, args.force, args.confirm)?
+    {
+        let meant = TriggerRunRequest { beyond_reach: true, ..request };
+        response = connection.pipeline().trigger_run(meant).await;
+    }
     let response = response.map_err(|status| connection.failure(status))?.into_inner();
     let run = response.run.ok_or(Error::Contract("has no run"))?;
     output.line(&run.run_id)?;

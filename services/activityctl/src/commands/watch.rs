@@ -4,7 +4,7 @@ use clap::Args;
 use proto::pipeline::v1::GetRunRequest;
 
 use crate::{
-    connect::{Connection, ServerArgs},
+    connect::{Connection, Patience, ServerArgs},
     error::Error,
     follow::{FollowArgs, follow_to_success},
     format::table,
@@ -38,7 +38,7 @@ pub struct WatchArgs {
 /// # Errors
 /// If the server refuses or the run did not succeed.
 pub async fn execute(args: &WatchArgs, output: &mut Output) -> Result<(), Error> {
-    let connection = Connection::new(&args.server)?;
+    let connection = Connection::open(&args.server, Patience::Job).await?;
     // Says at once that there is no such run or server; following keeps trying.
     let request = GetRunRequest { run_id: args.run_id.clone() };
     connection.pipeline().get_run(request).await.map_err(|status| connection.failure(status))?;

@@ -149,6 +149,7 @@ pub struct RunJson<'a> {
     create_time: Option<String>,
     start_time: Option<String>,
     end_time: Option<String>,
+    accept_empty_days: &'a [String],
     traceparent: Option<&'a str>,
     trace_url: Option<&'a str>,
     stages: Vec<StageJson<'a>>,
@@ -167,6 +168,7 @@ impl<'a> From<&'a Run> for RunJson<'a> {
             create_time: rfc3339(run.create_time.as_ref()),
             start_time: rfc3339(run.start_time.as_ref()),
             end_time: rfc3339(run.end_time.as_ref()),
+            accept_empty_days: &run.accept_empty_days,
             traceparent: non_empty(&run.traceparent),
             trace_url: non_empty(&run.trace_url),
             stages: run.stages.iter().map(Into::into).collect(),
@@ -193,6 +195,7 @@ struct StageJson<'a> {
     error_code: Option<&'a str>,
     error_message: Option<&'a str>,
     remarks: &'a [String],
+    waiting_for_service_since: Option<String>,
 }
 
 impl<'a> From<&'a RunStage> for StageJson<'a> {
@@ -216,6 +219,7 @@ impl<'a> From<&'a RunStage> for StageJson<'a> {
             error_code: non_empty(&stage.error_code),
             error_message: non_empty(&stage.error_message),
             remarks: &stage.remarks,
+            waiting_for_service_since: rfc3339(stage.waiting_for_service_since.as_ref()),
         }
     }
 }

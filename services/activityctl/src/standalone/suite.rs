@@ -5,10 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use anyhow::Context as _;
 use clap::{Arg, Args};
 use domain::run::{
-    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS, STAGE_VALIDATE,
+    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS, STAGE_UNPUBLISH,
+    STAGE_VALIDATE,
 };
 use proto::stage::v1::stage_service_server::{self, StageServiceServer};
-use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, Service};
+use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio_util::sync::CancellationToken;
 
 use super::{DataFolder, StageRouter, events};
@@ -46,6 +47,10 @@ pub struct SuiteOptions {
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub coordinator: coordinator::Options,
 
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub history: HistoryOptions,
+
     #[command(flatten, next_help_heading = "Alerts")]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub notifier: notifier::Options,
@@ -69,9 +74,10 @@ impl SuiteOptions {
     pub fn with_defaults_in(mut self, folder: &DataFolder) -> anyhow::Result<Self> {
         if self.warehouse_url.is_none() {
             self.warehouse_url = Some(folder.warehouse_url()?);
-            // The lock on the folder makes the name its own, so that a run
+            // The lock on the folder keeps every other coordinator away, so that a run
             // that was interrupted goes on at once instead of after its lease.
             self.coordinator.holder.get_or_insert_with(|| "standalone".to_owned());
+            self.coordinator.is_only_coordinator = true;
         }
         if self.ingest_crm.crm_url.is_none() {
             self.ingest_crm.crm_url = Some(folder.folder_url("crm/daily")?);
@@ -110,7 +116,7 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let mut router = StageRouter::default()
         .with_executor(&[STAGE_COPY_CRM_CSV], &crm_stages)
         .with_executor(&[STAGE_CALL_PRODUCT_API], &api_stages)
-        .with_executor(&[STAGE_BUILD_FACT, STAGE_VALIDATE], &fact_stages);
+        .with_executor(&[STAGE_BUILD_FACT, STAGE_VALIDATE, STAGE_UNPUBLISH], &fact_stages);
     let mut stages = HashMap::from([
         (ingest_crm.name.to_owned(), crm_stages),
         (ingest_api.name.to_owned(), api_stages),
@@ -121,8 +127,9 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
         router = router.with_executor(&[STAGE_COPY_EVENTS], &event_stages);
         stages.insert(service.name.to_owned(), event_stages);
     }
-    let connections = coordinator::Connections { stages, notifier: Some(alerts) };
-    let coordinator = coordinator::assemble(options.coordinator, connections, warehouse, context)?;
+    let connections = coordinator::Connections { stages, notifier: Some(alerts), ..Default::default() };
+    let coordinator =
+        coordinator::assemble(options.coordinator, options.history, connections, warehouse, context)?;
 
     let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));
     add(&mut suite, inside.outliving(coordinator));

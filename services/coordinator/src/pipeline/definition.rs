@@ -285,7 +285,7 @@ mod tests {
             ("retry: {max_attempts: 0}", "stage a: retry.max_attempts is 0: the stage would never run"),
             ("retry: {initial_backoff: 0s}", "stage a: retry.initial_backoff is 0: retries would not wait"),
             (
-                "retry: {initial_backoff: 2m}",
+                "retry: {initial_backoff: 6m}",
                 "stage a: retry.initial_backoff is longer than retry.max_backoff",
             ),
         ] {

@@ -1,6 +1,6 @@
 //! Failures reach people, once.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use domain::{
     DateWindow, FailureKind, RunTrigger,
@@ -10,7 +10,7 @@ use domain::{
 use proto::notifier::v1::DeliveryState;
 use tonic::Status;
 use uuid::Uuid;
-use warehouse::{NewAlert, NewRun, NewStage, StageFailure, WindowChoice};
+use warehouse::{AlertCause, NewAlert, NewRun, NewStage, StageFailure, WindowChoice};
 
 use crate::{
     script::Step,
@@ -113,6 +113,7 @@ async fn fail_as_a_coordinator_that_dies(suite: &Suite, run_id: Uuid) {
         window: WindowChoice::Days(DateWindow::day(day)),
         trigger: RunTrigger::Manual,
         force: false,
+        accept_empty_days: BTreeSet::new(),
         stages: vec![NewStage { stage: stage.clone(), service: "ingest-crm".to_owned(), depends_on: vec![] }],
         traceparent: None,
         created_at: now(),
@@ -127,9 +128,14 @@ async fn fail_as_a_coordinator_that_dies(suite: &Suite, run_id: Uuid) {
         .unwrap()
         .run;
     let fence = suite.warehouse.begin_stage(run_id, run.lease_epoch, &stage, now()).await.unwrap();
-    let failure =
-        StageFailure { code: "DATA_LOSS".to_owned(), message: "garbage".to_owned(), will_retry: false };
+    let failure = StageFailure {
+        code: "DATA_LOSS".to_owned(),
+        message: "garbage".to_owned(),
+        will_retry: false,
+        is_interruption: false,
+    };
     let alert = NewAlert {
+        cause: AlertCause::StageFailed,
         alert_key: "left behind".to_owned(),
         pipeline: run.pipeline,
         stage,

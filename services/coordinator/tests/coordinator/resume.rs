@@ -1,6 +1,6 @@
 //! Runs survive whatever happens to the coordinator.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{
     Counters, DateWindow, RunState as RunStateRow, RunTrigger, StageState,
@@ -19,7 +19,8 @@ use crate::{
 
 #[tokio::test]
 async fn a_restarted_coordinator_resumes_at_the_first_unfinished_stage() {
-    let suite = Suite::new().await;
+    let mut suite = Suite::new().await;
+    suite.set_lease_ttl(Duration::from_secs(1));
     suite.script.plan(STAGE_BUILD_FACT, [Step::Hang]);
     let coordinator = suite.start("coordinator-0");
     let run = coordinator.trigger().await;
@@ -42,7 +43,8 @@ async fn a_restarted_coordinator_resumes_at_the_first_unfinished_stage() {
 
 #[tokio::test]
 async fn an_interrupted_attempt_does_not_use_up_a_retry() {
-    let suite = Suite::new().await;
+    let mut suite = Suite::new().await;
+    suite.set_lease_ttl(Duration::from_secs(1));
     suite.script.plan(STAGE_COPY_CRM_CSV, vec![Step::Hang; 5]);
     let mut run_id = None;
     for restart in 1..=5 {
@@ -97,6 +99,7 @@ async fn outlast_a_lease(suite: &Suite, lease: Duration) {
         window: WindowChoice::Days(DateWindow::day(now().date_naive())),
         trigger: RunTrigger::Manual,
         force: false,
+        accept_empty_days: BTreeSet::new(),
         stages: vec![],
         traceparent: None,
         created_at: now(),

@@ -19,7 +19,7 @@ use proto::{
     },
     stage::v1::DateWindow,
 };
-use runtime::{BackgroundTask, Channel, Clock, Context, Service};
+use runtime::{BackgroundTask, Channel, Clock, Context, HistoryOptions, Service};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use warehouse::SharedWarehouse;
@@ -95,9 +95,16 @@ impl Suite {
             script,
             notifier,
             clock,
-            connections: Connections { stages: HashMap::from(stages), notifier: Some(notifier_channel) },
+            connections: Connections {
+                stages: HashMap::from(stages),
+                stage_urls: HashMap::new(),
+                notifier: Some(notifier_channel),
+            },
             pipeline: DAILY_PIPELINE_YAML
-                .replace("initial_backoff: 2s, max_backoff: 1m", "initial_backoff: 5ms, max_backoff: 20ms")
+                .replace(
+                    "max_attempts: 12, initial_backoff: 2s, max_backoff: 5m",
+                    "max_attempts: 4, initial_backoff: 5ms, max_backoff: 20ms",
+                )
                 // Too short to count: what is deferred is due at once.
                 .replace("initial_backoff: 5s, max_backoff: 10m", "initial_backoff: 1ns, max_backoff: 1ns"),
             lease_ttl: Duration::from_secs(30),
@@ -133,14 +140,23 @@ impl Suite {
             pipeline_file: Some(file),
             lease_ttl: self.lease_ttl,
             holder: Some(holder.to_owned()),
+            is_only_coordinator: false,
+            max_reach: 400,
+            stage_connect_timeout: Duration::from_secs(300),
             trace_url: None,
             publish_deadline: self.publish_deadline,
         };
         let mut context = Context::new();
         context.clock = Arc::clone(&self.clock) as _;
         let warehouse = Arc::clone(&self.warehouse);
-        let mut service =
-            coordinator::assemble(options, self.connections.clone(), warehouse, &context).unwrap();
+        let mut service = coordinator::assemble(
+            options,
+            HistoryOptions::default(),
+            self.connections.clone(),
+            warehouse,
+            &context,
+        )
+        .unwrap();
         let mut tasks = JoinSet::new();
         for BackgroundTask { run, .. } in service.background.drain(..) {
             tasks.spawn(run);

@@ -2,6 +2,8 @@
 
 use domain::{FailureKind, run::STAGE_COPY_CRM_CSV};
 
+use proto::notifier::v1::AlertCause;
+
 use crate::{script::Step, suite::Suite};
 
 const KEY: &str = "pl_company_activity_daily/publish_deadline/2026-02-13";
@@ -22,11 +24,8 @@ async fn a_day_that_nobody_triggered_is_told() {
     assert_eq!((alert.run_id.as_str(), alert.attempt), ("", 0));
     assert_eq!((alert.stage.as_str(), alert.error_code.as_str()), ("publish_deadline", "DEADLINE_EXCEEDED"));
     assert_eq!(alert.business_date, "2026-02-13");
-    assert_eq!(
-        alert.error_message,
-        "2026-02-13 is not published by 04:00 UTC: no run covers it; see why nothing triggered it, \
-         then run `activityctl trigger --from 2026-02-13 --to 2026-02-13`"
-    );
+    assert_eq!(alert.error_message, "2026-02-13 is not published by 04:00 UTC: no run covers it");
+    assert_eq!(alert.cause(), AlertCause::DeadlineWithoutRun);
 }
 
 #[tokio::test]
@@ -40,7 +39,7 @@ async fn a_day_whose_run_failed_is_told_with_what_keeps_it() {
     suite.set_publish_deadline(DEADLINE);
     let _second = suite.start("coordinator-1");
     let alert = suite.notifier.told_of(KEY).await;
-    assert_eq!(alert.run_id, run.run_id);
+    assert_eq!((alert.run_id.as_str(), alert.cause()), (run.run_id.as_str(), AlertCause::DeadlineRunFailed));
     assert_eq!(
         alert.error_message,
         format!(

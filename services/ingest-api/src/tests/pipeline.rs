@@ -92,6 +92,7 @@ impl Pipeline {
             window: WindowChoice::Days(window),
             trigger: RunTrigger::Manual,
             force: true,
+            accept_empty_days: std::collections::BTreeSet::new(),
             stages: vec![
                 stage(STAGE_CALL_PRODUCT_API, &[]),
                 stage(STAGE_BUILD_FACT, &[STAGE_CALL_PRODUCT_API]),
@@ -142,8 +143,12 @@ impl Pipeline {
         let outcome = self.execute(&self.stage(server, &flags), &fence, window).await;
         let now = StoppedClock.now();
         if let Err(error) = &outcome {
-            let failure =
-                StageFailure { code: "TEST".to_owned(), message: error.message.clone(), will_retry: false };
+            let failure = StageFailure {
+                code: "TEST".to_owned(),
+                message: error.message.clone(),
+                will_retry: false,
+                is_interruption: false,
+            };
             self.warehouse.fail_stage(&fence, &failure, None, now).await.unwrap();
             self.warehouse.finish_run(fence.run_id, fence.epoch, now).await.unwrap();
         } else {

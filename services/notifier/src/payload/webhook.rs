@@ -12,6 +12,7 @@ pub(crate) fn message(alert: &Alert) -> Value {
     json!({
         "type": TYPE,
         "alert_key": alert.alert_key,
+        "cause": alert.cause.as_str(),
         "pipeline": alert.pipeline,
         "stage": alert.stage,
         "error_message": alert.error_message,
@@ -37,6 +38,7 @@ mod tests {
             json!({
                 "type": "company_activity.alert.v1",
                 "alert_key": "run-1/act_call_product_api/3",
+                "cause": "stage_failed",
                 "pipeline": "pl_company_activity_daily",
                 "stage": "act_call_product_api",
                 "error_message": "the product API answered 503 <busy> & closed",

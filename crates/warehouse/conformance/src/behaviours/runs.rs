@@ -9,13 +9,13 @@ use domain::{
     trend::StageExecution,
 };
 use uuid::Uuid;
-use warehouse_core::{Error, LeaseState, Run, RunCursor, SharedWarehouse, WindowChoice};
+use warehouse_core::{Error, LeaseState, Run, RunCursor, SharedWarehouse, StageFailure, WindowChoice};
 
 use crate::{
     observed::observe,
     scene::{
-        HeldRun, TTL, all_days, at, day, days, hold_run, hold_run_of, new_run, publish_run, stage_states,
-        take_up,
+        HeldRun, TTL, all_days, at, day, days, failure, hold_run, hold_run_of, new_run, publish_run,
+        stage_states, take_up,
     },
 };
 
@@ -313,4 +313,32 @@ pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(wareh
     assert_eq!(recent(STAGE_COPY_CRM_CSV, 10).await, [took(4, 5, 50), took(0, 1, 10)]);
     assert_eq!(recent(STAGE_COPY_CRM_CSV, 1).await, [took(4, 5, 50)]);
     assert_eq!(recent(STAGE_BUILD_FACT, 10).await, []);
+}
+
+/// A lease that is given back is there for the next holder at once; one that somebody
+/// else holds by now is not touched.
+pub async fn a_lease_that_is_given_back_is_taken_up_at_once(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    let acquire = async |holder| warehouse.acquire_run(DAILY_PIPELINE, holder, TTL, at(1)).await.unwrap();
+    assert!(acquire("other").await.is_none());
+    warehouse.release_lease(run.run.run_id, run.run.lease_epoch).await.unwrap();
+    let taken = acquire("other").await.unwrap();
+    assert!(taken.is_resumed);
+    assert_eq!(taken.interrupted, [STAGE_COPY_CRM_CSV]);
+    assert!(warehouse.check_fence(&fence).await.is_err());
+
+    warehouse.release_lease(run.run.run_id, run.run.lease_epoch).await.unwrap();
+    assert!(acquire("third").await.is_none(), "the lease of an older epoch is nobody's to give");
+}
+
+/// An attempt that was cut off says nothing about the stage.
+pub async fn an_attempt_that_was_cut_off_is_no_failure(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    let fence = run.begin(STAGE_COPY_CRM_CSV).await;
+    let cut_off = StageFailure { is_interruption: true, ..failure(true) };
+    warehouse.fail_stage(&fence, &cut_off, None, at(1)).await.unwrap();
+    let stage = run.reload().await.stages.swap_remove(0);
+    assert_eq!((stage.state, stage.attempt, stage.failures), (StageState::Pending, 1, 0));
+    assert_eq!(run.begin(STAGE_COPY_CRM_CSV).await.attempt, 2);
 }

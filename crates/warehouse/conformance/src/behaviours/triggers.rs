@@ -1,10 +1,12 @@
 //! Which run a trigger gets: a new one, or the one that makes it needless.
 
-use domain::{DateWindow, RunState, StageState, run::STAGE_COPY_CRM_CSV};
+use domain::{DateWindow, RunState, RunTrigger, StageState, run::STAGE_COPY_CRM_CSV};
 use futures::future::join_all;
-use warehouse_core::{CreatedRun, NewRun, Run, RunStage, SharedWarehouse, WindowChoice};
+use warehouse_core::{CreatedRun, Error, Horizon, NewRun, Run, RunStage, SharedWarehouse, WindowChoice};
 
-use crate::scene::{HeldRun, at, day, days, hold_run, new_run, publish_run, stage_states, take_up};
+use crate::scene::{
+    HeldRun, at, day, days, hold_new_run, hold_run, new_run, publish_run, stage_states, take_up, unpublished,
+};
 
 async fn trigger(warehouse: &SharedWarehouse, window: WindowChoice) -> CreatedRun {
     warehouse.create_run(new_run(window)).await.unwrap()
@@ -57,6 +59,7 @@ pub async fn a_new_run_is_queued_with_its_stages(warehouse: SharedWarehouse) {
         pipeline: new.pipeline,
         window: days(0, 2),
         trigger: new.trigger,
+        accept_empty_days: new.accept_empty_days,
         state: RunState::Queued,
         lease_epoch: 0,
         created_at: new.created_at,
@@ -91,7 +94,7 @@ pub async fn a_window_is_run_once_however_often_it_is_triggered(warehouse: Share
 
 /// Kubernetes may start a job twice.
 pub async fn triggers_at_the_same_time_create_one_run(warehouse: SharedWarehouse) {
-    let window = WindowChoice::Unpublished { through: day(3) };
+    let window = unpublished(day(3));
     let triggered = join_all((0..8).map(|_| trigger(&warehouse, window))).await;
     let runs: Vec<Run> = triggered.iter().map(|created| created.run.clone()).collect();
     assert_eq!(triggered.iter().filter(|created| created.created).count(), 1);
@@ -124,7 +127,7 @@ pub async fn an_active_run_is_found_behind_newer_failed_ones(warehouse: SharedWa
     let old = fail_run(&warehouse, days(0, 2)).await;
     fail_run(&warehouse, days(0, 2)).await;
     let retried = warehouse.retry_run(old.run.run_id, None).await.unwrap();
-    for window in [WindowChoice::Days(days(0, 2)), WindowChoice::Unpublished { through: day(2) }] {
+    for window in [WindowChoice::Days(days(0, 2)), unpublished(day(2))] {
         assert_eq!(trigger(&warehouse, window).await, found(retried.clone()));
         assert_eq!(force(&warehouse, window).await, found(retried.clone()));
     }
@@ -139,7 +142,7 @@ pub async fn a_succeeded_run_is_found_behind_newer_failed_ones(warehouse: Shared
 
 /// Missed days heal by themselves, once, and what is published stays as it is.
 pub async fn the_schedule_covers_every_day_since_the_first_gap(warehouse: SharedWarehouse) {
-    let through = |offset| WindowChoice::Unpublished { through: day(offset) };
+    let through = |offset| unpublished(day(offset));
     let first = trigger(&warehouse, through(5)).await;
     assert!(first.created);
     assert_eq!(first.run.window, days(5, 5));
@@ -167,7 +170,7 @@ pub async fn the_schedule_covers_every_day_since_the_first_gap(warehouse: Shared
 pub async fn the_schedule_heals_a_gap_before_its_last_day(warehouse: SharedWarehouse) {
     publish_nothing(&warehouse, days(0, 1)).await;
     publish_nothing(&warehouse, days(4, 4)).await;
-    let healing = trigger(&warehouse, WindowChoice::Unpublished { through: day(4) }).await;
+    let healing = trigger(&warehouse, unpublished(day(4))).await;
     assert_eq!((healing.created, healing.run.window), (true, days(2, 4)));
 }
 
@@ -175,20 +178,82 @@ pub async fn the_schedule_heals_a_gap_before_its_last_day(warehouse: SharedWareh
 pub async fn the_schedule_waits_for_an_active_run_that_ends_on_its_day(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     let backfill = trigger(&warehouse, WindowChoice::Days(days(-3, 4))).await.run;
-    let through = WindowChoice::Unpublished { through: day(4) };
+    let through = unpublished(day(4));
     assert_eq!(trigger(&warehouse, through).await, found(backfill.clone()));
     assert_eq!(force(&warehouse, through).await, found(backfill));
-    let later = trigger(&warehouse, WindowChoice::Unpublished { through: day(5) }).await;
+    let later = trigger(&warehouse, unpublished(day(5))).await;
     assert_eq!((later.created, later.run.window), (true, days(1, 5)));
 }
 
 /// Forced, a published day is run again, alone.
 pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: SharedWarehouse) {
     let published = publish_nothing(&warehouse, days(0, 3)).await;
-    let forced = force(&warehouse, WindowChoice::Unpublished { through: day(3) }).await;
+    let forced = force(&warehouse, unpublished(day(3))).await;
     assert_eq!((forced.created, forced.run.window), (true, days(3, 3)));
     assert_eq!(stage_states(&forced.run), [StageState::Pending; 4]);
     take_up(&warehouse, at(2)).await.cancel().await;
-    let through = WindowChoice::Unpublished { through: day(3) };
+    let through = unpublished(day(3));
     assert_eq!(trigger(&warehouse, through).await, found(published));
+}
+
+/// One day published by a typing error in its year is nothing to go on from.
+pub async fn a_stray_day_does_not_widen_the_schedule(warehouse: SharedWarehouse) {
+    publish_nothing(&warehouse, days(-7000, -7000)).await;
+    let alone = trigger(&warehouse, unpublished(day(2))).await;
+    assert_eq!(alone.run.window, days(2, 2));
+    warehouse.cancel_run(alone.run.run_id, at(1)).await.unwrap();
+    publish_nothing(&warehouse, days(0, 1)).await;
+    assert_eq!(trigger(&warehouse, unpublished(day(3))).await.run.window, days(2, 3));
+}
+
+/// Gaps before a configured start of history stay as they are; those of a backfill
+/// that succeeded are healed, however old it is.
+pub async fn the_horizon_of_the_schedule_can_be_moved(warehouse: SharedWarehouse) {
+    publish_nothing(&warehouse, days(-600, -600)).await;
+    publish_nothing(&warehouse, days(0, 1)).await;
+    let through = day(2);
+    let since = |history_start| WindowChoice::Unpublished {
+        through,
+        horizon: Horizon { history_start, max_reach_days: 400 },
+    };
+    let cancelled = async |window| {
+        let created = trigger(&warehouse, window).await;
+        warehouse.cancel_run(created.run.run_id, at(1)).await.unwrap();
+        created.run.window
+    };
+    assert_eq!(cancelled(since(None)).await, days(2, 2));
+    assert_eq!(cancelled(since(Some(day(-600)))).await, days(-599, 2));
+    let backfill = NewRun {
+        trigger: RunTrigger::Backfill,
+        force: true,
+        ..new_run(WindowChoice::Days(days(-600, -600)))
+    };
+    let run = hold_new_run(&warehouse, backfill, at(1)).await;
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    run.publish().await;
+    assert_eq!(cancelled(since(None)).await, days(-599, 2));
+}
+
+/// Accepted days are kept with the run, and mean: do it again for them.
+pub async fn accepted_days_are_kept_and_run_again(warehouse: SharedWarehouse) {
+    publish_nothing(&warehouse, days(0, 1)).await;
+    let accepting = |accepted: &[i64]| NewRun {
+        accept_empty_days: accepted.iter().map(|offset| day(*offset)).collect(),
+        ..new_run(WindowChoice::Days(days(0, 1)))
+    };
+    let outside = warehouse.create_run(accepting(&[2])).await.unwrap_err();
+    assert!(matches!(&outside, Error::Precondition(told) if told.contains("--accept-empty")), "{outside}");
+    let created = warehouse.create_run(accepting(&[1])).await.unwrap();
+    assert!(created.created);
+    assert_eq!(created.run.accept_empty_days, [day(1)].into());
+    assert_eq!(warehouse.create_run(accepting(&[1])).await.unwrap(), found(created.run.clone()));
+    let other = warehouse.create_run(accepting(&[0])).await.unwrap_err();
+    assert!(matches!(&other, Error::Precondition(told) if told.contains("activityctl cancel")), "{other}");
+
+    let run = take_up(&warehouse, at(1)).await;
+    assert_eq!(run.run.accept_empty_days, [day(1)].into());
+    run.fail_at(STAGE_COPY_CRM_CSV).await;
+    let retried = warehouse.retry_run(run.run.run_id, None).await.unwrap();
+    assert_eq!(retried.accept_empty_days, [day(1)].into());
 }

@@ -14,4 +14,4 @@ FROM due
 WHERE claimed.alert_key = due.alert_key
 RETURNING
   claimed.alert_key, pipeline, stage, attempt, error_code, error_message, run_id, business_date, failed_at,
-  tries
+  tries, cause

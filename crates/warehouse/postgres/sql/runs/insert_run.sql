@@ -1,2 +1,4 @@
-INSERT INTO pipeline_runs (run_id, pipeline, window_start, window_end, run_trigger, state, created_at, traceparent)
-VALUES ($1, $2, $3, $4, $5, 'QUEUED', $6, $7)
+INSERT INTO pipeline_runs (
+  run_id, pipeline, window_start, window_end, run_trigger, state, created_at, traceparent, accept_empty_days
+)
+VALUES ($1, $2, $3, $4, $5, 'QUEUED', $6, $7, $8)

@@ -10,4 +10,4 @@ WHERE alert_key IN (
 RETURNING
   alert_key, pipeline, stage, attempt, error_code, error_message, run_id,
   business_date AS "business_date: chrono::NaiveDate",
-  failed_at AS "failed_at: chrono::DateTime<chrono::Utc>", tries
+  failed_at AS "failed_at: chrono::DateTime<chrono::Utc>", tries, cause

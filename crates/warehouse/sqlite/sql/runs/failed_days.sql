@@ -9,7 +9,7 @@ SELECT day AS "day!: chrono::NaiveDate"
 FROM window_days
 WHERE (
   SELECT state FROM pipeline_runs
-  WHERE pipeline = ?1 AND window_end >= day AND window_start <= day
+  WHERE pipeline = ?1 AND window_end >= day AND window_start <= day AND run_trigger <> 'UNPUBLISH'
   ORDER BY run_id DESC
   LIMIT 1
 ) IN ('FAILED', 'CANCELLED')

@@ -1,0 +1,54 @@
+//! Days far from everything published: refused by the server unless they are meant.
+
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use crate::{
+    confirm::{Answer, ConfirmArgs},
+    error::Error,
+};
+
+/// The field of a request that the server complains about then.
+const FIELD: &str = "beyond_reach";
+
+/// Whether a refusal says that days are far, and what it says.
+#[must_use]
+pub fn far_days(status: &Status) -> Option<String> {
+    let violations = status.get_details_bad_request()?.field_violations;
+    let violation = violations.into_iter().find(|violation| violation.field == FIELD)?;
+    Some(violation.description)
+}
+
+/// Whether far days are meant: forced, and confirmed where there is somebody to ask.
+///
+/// # Errors
+/// If the person says no.
+pub fn are_meant(refusal: &Status, force: bool, confirm: ConfirmArgs) -> Result<bool, Error> {
+    let Some(problem) = far_days(refusal).filter(|_| force) else { return Ok(false) };
+    let told = problem.split(';').next().unwrap_or(&problem);
+    match confirm.ask(&format!("{told}. Run it all the same?"))? {
+        Answer::Yes | Answer::NobodyThere => Ok(true),
+        Answer::No => Err(Error::Usage("nothing was run".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn refusal(field: &str) -> Status {
+        let details = ErrorDetails::with_bad_request_violation(field, "2006-11-24 is far; is it mistyped?");
+        Status::with_error_details(Code::InvalidArgument, "invalid", details)
+    }
+
+    #[test]
+    fn far_days_are_meant_only_with_force() {
+        let confirm = ConfirmArgs { yes: true };
+        assert!(are_meant(&refusal(FIELD), true, confirm).unwrap());
+        assert!(!are_meant(&refusal(FIELD), false, confirm).unwrap());
+        assert!(!are_meant(&refusal("window"), true, confirm).unwrap());
+    }
+}
