@@ -199,7 +199,8 @@ def test_hooks_leave_nothing_behind(value_set):
 @EVERY_SET
 def test_the_log_of_a_test_is_found_by_the_name_of_each_of_its_hooks(value_set):
     """`helm test --logs` takes every hook of the test for a pod."""
-    hooks = [one for one in objects(value_set).all if one["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"]
+    named = [(one, one["metadata"].get("annotations", {}).get("helm.sh/hook")) for one in objects(value_set).all]
+    hooks = [one for one, hook in named if hook == "test"]
     pods = {one["metadata"]["name"] for one in hooks if one["kind"] == "Pod"}
     assert {one["metadata"]["name"] for one in hooks} == pods
     assert all("initContainers" not in one["spec"] for one in hooks if one["kind"] == "Pod")

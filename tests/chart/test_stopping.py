@@ -36,7 +36,8 @@ def identity(one):
 
 
 def settled(one):
-    return one | {"spec": {key: value for key, value in one.get("spec", {}).items() if key not in ("replicas", "suspend")}}
+    spec = one.get("spec", {})
+    return one | {"spec": {key: value for key, value in spec.items() if key not in ("replicas", "suspend")}}
 
 
 def test_one_service_may_be_stopped_and_the_others_keep_their_budgets():
@@ -44,5 +45,6 @@ def test_one_service_may_be_stopped_and_the_others_keep_their_budgets():
     deployments = rendered.services()
     assert deployments["activity"]["spec"]["replicas"] == 0, "also if it is autoscaled"
     assert not rendered.of("HorizontalPodAutoscaler")
-    guarded = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in rendered.of("PodDisruptionBudget").values()}
+    budgets = rendered.of("PodDisruptionBudget").values()
+    guarded = {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in budgets}
     assert guarded == set(deployments) - {"activity"}
