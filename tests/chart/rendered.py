@@ -27,11 +27,11 @@ def tool_folder(script: str) -> Path:
     return Path(told.stdout.strip())
 
 
-def helm(*arguments: str | Path) -> subprocess.CompletedProcess:
+def helm(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess:
     # Helm looks into its user's folders, which must not change what is tested.
     environment = {"PATH": os.environ["PATH"], "HELM_CONFIG_HOME": "/nonexistent", "HELM_CACHE_HOME": "/nonexistent"}
     command = [tool_folder("helm.sh") / "bin/helm", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
 
 
 def files(value_set: str) -> list[str]:

@@ -21,6 +21,7 @@ OUTSIDE = {
     "maintenance": {5432, 443},
     "trigger": set(),
     "test": set(),
+    "test-query": set(),
 }
 
 
@@ -96,10 +97,10 @@ def test_pods_reach_outside_only_what_they_need(value_set):
 
 
 def extra(value_set, component):
-    service = component not in ("migration", "maintenance", "trigger", "test")
+    service = component not in ("migration", "maintenance", "trigger", "test", "test-query")
     if value_set == "alerts" and component == "notifier":
         return {443, 8443}
-    if value_set == "azure" and component not in ("trigger", "test"):
+    if value_set == "azure" and component not in ("trigger", "test", "test-query"):
         return {6432}
     if value_set in ("observability", "external-otlp") and service:
         return {4317}

@@ -68,3 +68,10 @@ def test_notes_warn_of_what_still_has_to_be_set(tmp_path):
     (tmp_path / "after").mkdir()
     after = notes(tmp_path / "after", "alerts", "--set", "productApi.url=https://api.acme.example/usage")
     assert "still the example" not in after and "No channel" not in after
+
+
+def test_notes_say_what_is_stopped(tmp_path):
+    told = notes(tmp_path, "ha", "--set", "services.activity.replicas=0,services.notifier.replicas=0")
+    assert "Stopped, by replicas: 0: activity, notifier.\n" in told
+    (tmp_path / "running").mkdir()
+    assert "Stopped" not in notes(tmp_path / "running", "ha")

@@ -49,15 +49,23 @@ def test_every_service_has_everything_that_a_service_has(value_set):
 
 
 @EVERY_SET
-def test_services_are_headless_and_lead_to_the_port_of_grpc(value_set):
+def test_services_lead_to_the_port_of_grpc(value_set):
     rendered = objects(value_set)
     for name, service in rendered.of("Service").items():
-        assert service["spec"]["clusterIP"] == "None"
         (port,) = service["spec"]["ports"]
         (container,) = rendered.of("Deployment")[name]["spec"]["template"]["spec"]["containers"]
         ports = {one["name"]: one["containerPort"] for one in container["ports"]}
         assert ports == {"grpc": GRPC, "admin": ADMIN}
         assert (port["port"], port["targetPort"]) == (GRPC, "grpc")
+
+
+@EVERY_SET
+def test_only_the_read_side_is_headless_for_its_clients_balance_themselves(value_set):
+    """A name that leads to pods' own addresses goes on leading to dead ones as long as it is cached."""
+    services = objects(value_set).of("Service").values()
+    headless = [one for one in services if one["spec"].get("clusterIP") == "None"]
+    assert [one["metadata"]["labels"]["app.kubernetes.io/component"] for one in headless] == ["activity"]
+    assert {one["spec"]["type"] for one in services} == {"ClusterIP"}
 
 
 @EVERY_SET
@@ -129,7 +137,9 @@ def test_what_a_hook_needs_is_there_before_it(value_set):
     assert weights["pre-install,pre-upgrade", "ServiceAccount", "migration"] < job
     if value_set != "folders":
         assert weights["pre-install,pre-upgrade", "NetworkPolicy", "migration"] < job
-    assert weights["test", "ServiceAccount", "test"] < weights["test", "Pod", "test"]
+    for test in ("test", "test-query"):
+        assert weights["test", "ServiceAccount", test] < weights["test", "Pod", "test"]
+    assert weights["test", "Pod", "test"] < weights["test", "Pod", "test-query"], "it reads what was triggered"
     # A hook comes before the release's own objects, so it must not need any of them.
     pod = rendered.pods()["migration"]
     assert "volumes" not in pod["spec"]
@@ -142,8 +152,58 @@ def test_the_trigger_is_what_a_daily_run_needs():
     assert spec["startingDeadlineSeconds"] == 6 * 3600
     assert spec["successfulJobsHistoryLimit"] == 3 and spec["failedJobsHistoryLimit"] == 5
     job = spec["jobTemplate"]["spec"]
-    assert job["backoffLimit"] == 6 and job["template"]["spec"]["restartPolicy"] == "Never"
+    assert job["backoffLimit"] == 6
     assert not [name for name in objects("folders").of("CronJob") if name.endswith("-trigger")]
+
+
+@EVERY_SET
+def test_jobs_of_the_schedules_restart_in_place(value_set):
+    """A new pod for each try has a new address each time, and asks before any policy lets it in."""
+    for one in objects(value_set).of("CronJob").values():
+        assert one["spec"]["jobTemplate"]["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure"
+
+
+@EVERY_SET
+def test_what_ends_by_itself_tells_why_it_failed(value_set):
+    pods = objects(value_set).pods()
+    for component in {"migration", "maintenance", "trigger", "test", "test-query"} & pods.keys():
+        (container,) = containers(pods[component])
+        assert container["terminationMessagePolicy"] == "FallbackToLogsOnError", component
+
+
+@EVERY_SET
+def test_hooks_leave_nothing_behind(value_set):
+    """An uninstallation knows nothing of hooks, so each goes by itself; Helm tells the log of one that is gone."""
+    rendered = objects(value_set)
+    hooks = [one["metadata"] | {"kind": one["kind"]} for one in rendered.all if "annotations" in one["metadata"]]
+    hooks = [one for one in hooks if "helm.sh/hook" in one["annotations"]]
+    assert {(one["kind"], one["annotations"]["helm.sh/hook"]) for one in hooks} >= {
+        ("Job", "pre-install,pre-upgrade"),
+        ("Pod", "test"),
+    }
+    for one in hooks:
+        told = one["annotations"]
+        gone = set(told["helm.sh/hook-delete-policy"].split(","))
+        logs = set(told.get("helm.sh/hook-output-log-policy", "").split(","))
+        assert gone >= {"before-hook-creation", "hook-succeeded"}, one["name"]
+        if one["kind"] == "Job":
+            assert gone >= {"hook-failed"} and logs == {"hook-failed"}
+        if one["kind"] == "Pod":
+            assert logs == {"hook-succeeded", "hook-failed"}
+    (migration,) = rendered.of("Job").values()
+    # A log dies with its pod, and a Job removes a pod that restarts when it gives up.
+    assert migration["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    assert migration["spec"]["ttlSecondsAfterFinished"] == 24 * 3600
+
+
+@EVERY_SET
+def test_the_log_of_a_test_is_found_by_the_name_of_each_of_its_hooks(value_set):
+    """`helm test --logs` takes every hook of the test for a pod."""
+    named = [(one, one["metadata"].get("annotations", {}).get("helm.sh/hook")) for one in objects(value_set).all]
+    hooks = [one for one, hook in named if hook == "test"]
+    pods = {one["metadata"]["name"] for one in hooks if one["kind"] == "Pod"}
+    assert {one["metadata"]["name"] for one in hooks} == pods
+    assert all("initContainers" not in one["spec"] for one in hooks if one["kind"] == "Pod")
 
 
 def test_maintenance_is_weekly_and_keeps_everything_that_is_needed():

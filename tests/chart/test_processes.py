@@ -119,16 +119,16 @@ def test_the_trigger_triggers_yesterday_and_twice_at_once_it_makes_one_run(suite
 
 
 def test_the_chart_s_own_test_publishes_a_day_and_reads_it(suite):
-    triggered = suite.run("test", "trigger")
+    triggered = suite.run("test")
     assert triggered.returncode == 0, triggered.stderr
-    read = suite.run("test", "query")
+    read = suite.run("test-query")
     assert read.returncode == 0, read.stderr
     yesterday = str(datetime.now(UTC).date() - timedelta(days=1))
     assert read.stdout.count(yesterday) == 5, read.stdout
 
 
 def test_maintenance_removes_what_is_old_and_once_more_is_harmless(suite):
-    assert suite.run("test", "trigger").returncode == 0
+    assert suite.run("test").returncode == 0
     landed = suite.claim("sources") / "landing/product_usage"
     needed = {file.name for file in landed.rglob("*.json")}
     assert needed
@@ -149,7 +149,7 @@ def test_maintenance_removes_what_is_old_and_once_more_is_harmless(suite):
     ], first.stderr
     assert second.stdout == "nothing to remove\n", second.stderr
     assert {file.name for file in landed.rglob("*") if file.is_file()} == needed
-    read = suite.run("test", "query")
+    read = suite.run("test-query")
     assert read.returncode == 0, read.stderr
 
 

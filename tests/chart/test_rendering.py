@@ -9,7 +9,20 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from rendered import CHART, HERE, ROOT, VALUE_SETS, files, helm, objects, text, tool_folder, with_service_monitor
+from rendered import (
+    CHART,
+    HERE,
+    ROOT,
+    VALUE_SETS,
+    files,
+    helm,
+    objects,
+    parse,
+    template,
+    text,
+    tool_folder,
+    with_service_monitor,
+)
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 OLDEST = "1.30"
@@ -38,7 +51,11 @@ def test_every_golden_file_is_of_a_value_set():
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 @EVERY_SET
 def test_every_object_is_valid(value_set, version):
-    for one in objects(value_set).all:
+    validate_all(objects(value_set), version)
+
+
+def validate_all(rendered, version):
+    for one in rendered.all:
         if one["apiVersion"] != OPERATOR:
             validate(json.dumps(one), version)
 
@@ -54,10 +71,27 @@ def test_the_newest_schema_is_newer_than_the_oldest():
 
 
 @pytest.mark.parametrize("kind", ["PodMonitor", "PrometheusRule"])
-@pytest.mark.parametrize("value_set", ["observability", "ha"])
-def test_an_object_of_the_operator_is_valid(kind, value_set):
-    (one,) = objects(value_set).of(kind).values()
+def test_an_object_of_the_operator_is_valid(kind):
+    (one,) = objects("observability").of(kind).values()
     validate_for_the_operator(one)
+
+
+def test_more_than_one_of_everything_is_monitored_where_the_operator_is():
+    known = ["--api-versions", f"{OPERATOR}/PodMonitor", "--api-versions", f"{OPERATOR}/PrometheusRule"]
+    rendered = parse(template(*files("ha"), *known))
+    assert [len(rendered.of(kind)) for kind in ("PodMonitor", "ServiceMonitor", "PrometheusRule")] == [1, 0, 1]
+    for kind in ("PodMonitor", "PrometheusRule"):
+        validate_for_the_operator(rendered.one(kind, ""))
+    told = {"PodMonitor": "podMonitor", "PrometheusRule": "prometheusRule"}
+    for kind, value in told.items():
+        without = parse(template(*files("ha"), *known, "--set", f"observability.{value}.enabled=false"))
+        assert not without.of(kind)
+
+
+def test_more_than_one_of_everything_needs_no_operator():
+    assert [one["kind"] for one in objects("ha").all if one["apiVersion"] == OPERATOR] == []
+    insisting = parse(template(*files("ha"), "--set", "observability.podMonitor.enabled=true"))
+    assert len(insisting.of("PodMonitor")) == 1
 
 
 def test_the_monitor_of_services_is_valid():

@@ -31,7 +31,12 @@ WRONG = {
         "at '/services/activity/replicas': got string, want integer",
     ),
     "a text for a switch": ("trigger.enabled=maybe", "at '/trigger/enabled': got string, want boolean"),
-    "no replica": ("services.coordinator.replicas=0", "at '/services/coordinator/replicas': minimum"),
+    "fewer than no replica": ("services.coordinator.replicas=-1", "at '/services/coordinator/replicas': minimum"),
+    "a monitor that is neither": (
+        "observability.podMonitor.enabled=perhaps",
+        "at '/observability/podMonitor/enabled': value must be one of true, false, 'auto'",
+    ),
+    "a look at Secrets that is neither": ("checkSecrets=later", "at '/checkSecrets': got string, want boolean"),
     "a share beyond one": ("crm.maxShrinkShare=1.5", "at '/crm/maxShrinkShare': '1.5' does not match pattern"),
     "a level that is none": ("audits.volume=panic", "at '/audits/volume': value must be one of 'block', 'warn', 'off'"),
     "a policy that is none": ("image.pullPolicy=Sometimes", "at '/image/pullPolicy': value must be one of"),

@@ -22,9 +22,63 @@
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
 {{- end -}}
 {{- if and .Values.observability.podMonitor.enabled .Values.observability.serviceMonitor.enabled -}}
-{{- fail "observability.podMonitor and observability.serviceMonitor would scrape every pod twice: enable one of them" -}}
+{{- fail "observability.podMonitor and observability.serviceMonitor would scrape every pod twice: enable one of them, and set the other one to false" -}}
 {{- end -}}
 {{- if and .Values.alerts.webhook.signingKeyKey (not .Values.alerts.webhook.existingSecret) -}}
 {{- fail "alerts.webhook.signingKeyKey is a key of alerts.webhook.existingSecret, which is not set" -}}
 {{- end -}}
+{{- if .Values.checkSecrets -}}
+{{- include "company-activity.checks.secrets" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+A pod whose Secret is not there waits for it without a word, and Helm waits for the pod. So they are looked for first,
+where there is a cluster to look at: a template has none, and is answered nothing at all, not even a list without items.
+*/}}
+{{- define "company-activity.checks.secrets" -}}
+{{- $answer := lookup "v1" "Secret" .Release.Namespace "" -}}
+{{- if hasKey $answer "items" -}}
+{{- $namespace := .Release.Namespace -}}
+{{- $there := dict -}}
+{{- range $answer.items -}}
+{{- $there = set $there .metadata.name (keys (default dict .data) | sortAlpha) -}}
+{{- end -}}
+{{- $problems := list -}}
+{{- range (include "company-activity.secrets" . | fromYaml).secrets -}}
+{{- if not (hasKey $there .secret) -}}
+{{- $problems = append $problems (printf "%s: namespace %s has no Secret %s (key %s)" .value $namespace .secret .key) -}}
+{{- else if not (has .key (index $there .secret)) -}}
+{{- $problems = append $problems (printf "%s: Secret %s has no key %s, only %s" .value .secret .key (default "none" (join ", " (index $there .secret)))) -}}
+{{- end -}}
+{{- end -}}
+{{- if $problems -}}
+{{- fail (printf "pods would wait for Secrets that are not there:\n- %s\nMake them first, or set checkSecrets to false if something makes them at the same time" (join "\n- " $problems)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secrets that pods read, by the value that names them: {"secrets": [{value, secret, key}]}. */}}
+{{- define "company-activity.secrets" -}}
+{{- $azure := .Values.storage.azure -}}
+{{- $alerts := .Values.alerts -}}
+{{- $migration := .Values.warehouse.migration -}}
+{{- $named := list
+  (list "warehouse.existingSecret" .Values.warehouse.existingSecret .Values.warehouse.key)
+  (list "warehouse.migration.existingSecret" (ternary $migration.existingSecret "" $migration.enabled) $migration.key)
+  (list "productApi.existingSecret" .Values.productApi.existingSecret .Values.productApi.key)
+  (list "storage.azure.connectionStringKey" $azure.existingSecret $azure.connectionStringKey)
+  (list "storage.azure.accountKeyKey" $azure.existingSecret $azure.accountKeyKey)
+  (list "storage.azure.sasTokenKey" $azure.existingSecret $azure.sasTokenKey)
+  (list "alerts.slack.existingSecret" $alerts.slack.existingSecret $alerts.slack.key)
+  (list "alerts.teams.existingSecret" $alerts.teams.existingSecret $alerts.teams.key)
+  (list "alerts.webhook.existingSecret" $alerts.webhook.existingSecret $alerts.webhook.key)
+  (list "alerts.webhook.signingKeyKey" $alerts.webhook.existingSecret $alerts.webhook.signingKeyKey) -}}
+{{- $secrets := list -}}
+{{- range $one := $named -}}
+{{- if and (index $one 1) (index $one 2) -}}
+{{- $secrets = append $secrets (dict "value" (index $one 0) "secret" (index $one 1) "key" (index $one 2)) -}}
+{{- end -}}
+{{- end -}}
+{{- dict "secrets" $secrets | toYaml -}}
 {{- end -}}

@@ -50,12 +50,15 @@ spec:
         spec:
           serviceAccountName: {{ include "company-activity.fullname" $root }}-{{ .name }}
           {{- include "company-activity.podSecurity" $root | nindent 10 }}
-          restartPolicy: Never
+          # In place: a new pod has a new address, which a network plugin takes a moment to let in.
+          restartPolicy: OnFailure
           containers:
             - name: {{ .name }}
               image: {{ include "company-activity.image" $root }}
               imagePullPolicy: {{ $root.Values.image.pullPolicy }}
               command: [/usr/local/bin/activityctl, {{ .command }}]
+              # Why it failed is in the pod's status, too.
+              terminationMessagePolicy: FallbackToLogsOnError
               {{- include "company-activity.containerSecurity" $root | nindent 14 }}
               env:
                 {{- .env | nindent 16 }}

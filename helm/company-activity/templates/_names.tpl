@@ -61,3 +61,15 @@ http://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
 {{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
 {{- default (ternary "443" "80" (eq $url.scheme "https")) $port -}}
 {{- end -}}
+
+{{/*
+Whether an object of Prometheus' operator is rendered: `auto` means where the cluster knows its kind.
+(dict "root" $ "enabled" value "kind" "PodMonitor")
+*/}}
+{{- define "company-activity.wanted" -}}
+{{- if kindIs "bool" .enabled -}}
+{{- ternary "yes" "" .enabled -}}
+{{- else if .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" .kind) -}}
+yes
+{{- end -}}
+{{- end -}}

@@ -3,6 +3,8 @@ The services of this release, in the order of the pipeline, as YAML: {"services"
 Everything that ranges over services ranges over this.
 
   settings   serviceDefaults, with what services.<name> says otherwise
+  stopped    whether it has no pods, by replicas: 0, which outranks an autoscaler
+  scaled     whether an autoscaler decides on its pods
   storage    whether it reaches object storage
   calls      the services that it calls
   egress     what else it reaches: a list of rules of a NetworkPolicy
@@ -14,11 +16,15 @@ Everything that ranges over services ranges over this.
 {{- end -}}
 services:
 {{- range $name := concat (list "coordinator") $stages (list "notifier" "activity") }}
+  {{- $settings := mergeOverwrite (deepCopy $.Values.serviceDefaults) (index $.Values.services $name) }}
+  {{- $stopped := eq (int $settings.replicas) 0 }}
   {{ $name }}:
+    stopped: {{ $stopped }}
+    scaled: {{ and (eq $name "activity") $.Values.autoscaling.enabled (not $stopped) }}
     storage: {{ has $name (list "ingest-crm" "ingest-api" "ingest-events") }}
     calls: {{ ternary (append $stages "notifier") (list) (eq $name "coordinator") | toJson }}
     settings:
-      {{- mergeOverwrite (deepCopy $.Values.serviceDefaults) (index $.Values.services $name) | toYaml | nindent 6 }}
+      {{- toYaml $settings | nindent 6 }}
 {{- end }}
 {{- end -}}
 

@@ -1,0 +1,116 @@
+"""An installation whose Secrets are not there is refused at once, by their names."""
+
+import base64
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from rendered import CHART, NAMESPACE, RELEASE, files, helm, objects
+from test_kind import secrets_of
+
+DEFAULTS = {
+    "company-activity-warehouse": ["url"],
+    "company-activity-product-api": ["token"],
+    "company-activity-storage": ["connection-string"],
+}
+
+
+@contextmanager
+def api_server(secrets):
+    """As much of a cluster as a template asks: which resources there are, and the Secrets of one namespace."""
+    resource = {"name": "secrets", "namespaced": True, "kind": "Secret", "verbs": ["get", "list"]}
+    items = [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+            "data": {key: base64.b64encode(b"secret").decode() for key in keys},
+        }
+        for name, keys in secrets.items()
+    ]
+    answers = {
+        "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [resource]},
+        f"/api/v1/namespaces/{NAMESPACE}/secrets": {"apiVersion": "v1", "kind": "SecretList", "items": items},
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer = answers.get(self.path.split("?")[0])
+            unknown = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404}
+            body = json.dumps(answer or unknown).encode()
+            self.send_response(200 if answer else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def install(secrets, *arguments):
+    """What Helm says when it renders the chart for a cluster that has these Secrets."""
+    with api_server(secrets) as url:
+        where = ["--namespace", NAMESPACE, "--kube-version", "1.30.0", "--kube-apiserver", url]
+        return helm("template", RELEASE, CHART, "--dry-run=server", *where, *arguments)
+
+
+def test_secrets_that_are_there_are_no_obstacle():
+    told = install(DEFAULTS)
+    assert told.returncode == 0, told.stderr
+
+
+def test_every_missing_secret_is_named_with_its_value_and_key():
+    told = install({})
+    assert told.returncode != 0
+    for value, secret, key in [
+        ("warehouse.existingSecret", "company-activity-warehouse", "url"),
+        ("productApi.existingSecret", "company-activity-product-api", "token"),
+        ("storage.azure.connectionStringKey", "company-activity-storage", "connection-string"),
+    ]:
+        assert f"{value}: namespace {NAMESPACE} has no Secret {secret} (key {key})" in told.stderr, told.stderr
+    assert "set checkSecrets to false" in told.stderr
+
+
+def test_a_missing_key_is_named_with_those_that_there_are():
+    told = install(DEFAULTS | {"company-activity-warehouse": ["password", "URL"]})
+    assert told.returncode != 0
+    assert "Secret company-activity-warehouse has no key url, only URL, password" in told.stderr, told.stderr
+
+
+def test_no_secret_of_a_cluster_is_told():
+    told = install(DEFAULTS | {"company-activity-warehouse": []})
+    assert "has no key url, only none" in told.stderr
+    assert base64.b64encode(b"secret").decode() not in told.stderr + told.stdout
+
+
+def test_the_look_may_be_left_out():
+    told = install({}, "--set", "checkSecrets=false")
+    assert told.returncode == 0, told.stderr
+
+
+def test_nothing_is_looked_for_where_there_is_no_cluster():
+    told = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0")
+    assert told.returncode == 0, told.stderr
+
+
+def test_every_secret_that_a_pod_reads_is_looked_for():
+    for value_set in ("default", "alerts", "azure", "events", "folders"):
+        read = {reference for pod in objects(value_set).pods().values() for reference in secrets_of(pod)}
+        keys = {}
+        for name, key in read:
+            keys.setdefault(name, []).append(key)
+        assert install(keys, *files(value_set)).returncode == 0, value_set
+        for name, key in sorted(read):
+            without = {other: [one for one in all_ if (other, one) != (name, key)] for other, all_ in keys.items()}
+            told = install(without, *files(value_set))
+            assert told.returncode != 0 and f"Secret {name} has no key {key}" in told.stderr, (value_set, name, key)
