@@ -104,7 +104,7 @@ mod tests {
         let written = notations.map(|notation| write_timestamp(at, notation));
         assert_eq!(written, ["2026-02-02T02:40:00Z", "2026-02-01T21:40:00-05:00", "2026-02-02 02:40:00"]);
         for text in written {
-            assert_eq!(domain::timestamp::parse_timestamp(&text), Some(at));
+            assert_eq!(domain::timestamp::parse_timestamp(&text), Ok(at));
         }
     }
 }

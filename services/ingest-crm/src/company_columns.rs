@@ -74,9 +74,9 @@ impl CompanyColumns {
         let company_id = text("company_id", Some(self.company_id))?.unwrap_or_default();
         let last_contact_at = text("last_contact_at", self.last_contact_at)?
             .map(|text| {
-                parse_timestamp(text).ok_or_else(|| RejectionReason::Field {
+                parse_timestamp(text).map_err(|problem| RejectionReason::Field {
                     field: "last_contact_at",
-                    problem: format!("{:?} is no timestamp such as 2026-01-31T09:30:00Z", shown(text)),
+                    problem: format!("{:?} {problem}", shown(text)),
                 })
             })
             .transpose()?;
