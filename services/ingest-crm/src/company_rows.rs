@@ -1,21 +1,23 @@
 //! A CRM export as a stream of companies.
 
-use std::vec;
+use std::{collections::VecDeque, vec};
 
 use bytes::Bytes;
 use domain::{Counters, CrmCompany, FailureKind, SourceRow, company::MAX_COMPANY_TEXT_BYTES};
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use tracing::info;
 use warehouse::{RowStream, SourceError};
 
 use crate::{
     company_columns::CompanyColumns,
+    csv_format::CsvFormat,
     csv_records::{Record, RecordReader},
+    encoding::Found,
     invalid_file::InvalidFile,
 };
 
-/// How long a record may be. Anything longer is a quote that nobody closed; the
-/// csv crates know no such limit.
-const MAX_RECORD_BYTES: usize = 1024 * 1024;
+/// How many records at the end may be what is written below the rows.
+const MAX_FOOTERS: usize = 20;
 
 /// The companies of an export, read as they are asked for. `report` is told
 /// after every chunk what has been read so far.
@@ -24,12 +26,13 @@ const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// [`FailureKind::InvalidInput`].
 pub(crate) fn company_rows<'a>(
     chunks: BoxStream<'a, Result<Bytes, landing::Error>>,
+    format: &CsvFormat,
     report: impl Fn(Counters) + Send + 'a,
 ) -> RowStream<'a, CrmCompany> {
     let reading = Reading {
         // The end of the file is a chunk of its own kind.
         chunks: chunks.map_ok(Some).chain(stream::once(async { Ok(None) })).boxed(),
-        parser: CompanyParser::new(),
+        parser: CompanyParser::new(format),
         report,
         read: Counters::default(),
     };
@@ -59,6 +62,9 @@ impl<R: Fn(Counters)> Reading<'_, R> {
             Some(bytes) => self.parser.push(bytes),
             None => self.parser.finish(),
         };
+        if chunk.is_none() {
+            self.parser.notes().iter().for_each(|note| info!("{note}"));
+        }
         let rows = rows.map_err(|problem| SourceError {
             kind: FailureKind::InvalidInput,
             message: problem.to_string(),
@@ -73,39 +79,107 @@ impl<R: Fn(Counters)> Reading<'_, R> {
 }
 
 /// Companies from the bytes of an export.
-struct CompanyParser {
+pub(crate) struct CompanyParser {
+    format: CsvFormat,
     reader: RecordReader,
-    records: Vec<Record>,
     /// Known once the header has been read.
     columns: Option<CompanyColumns>,
+    /// Records that may be what is written below the rows: that shows at the end.
+    held: VecDeque<Record>,
+    /// The line on which the record before ended.
+    last_line: u64,
 }
 
 impl CompanyParser {
-    fn new() -> Self {
-        Self { reader: RecordReader::new(MAX_RECORD_BYTES), records: Vec::new(), columns: None }
+    pub(crate) fn new(format: &CsvFormat) -> Self {
+        Self {
+            reader: RecordReader::new(format.records),
+            format: format.clone(),
+            columns: None,
+            held: VecDeque::new(),
+            last_line: 0,
+        }
     }
 
-    fn push(&mut self, chunk: &[u8]) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
-        self.reader.push(chunk, &mut self.records)?;
+    /// Takes the next bytes and gives the rows that they complete.
+    ///
+    /// # Errors
+    /// If the file must be refused.
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
+        self.reader.push(chunk);
         self.take_rows()
     }
 
-    fn finish(&mut self) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
-        self.reader.finish(&mut self.records)?;
-        let rows = self.take_rows()?;
-        if self.columns.is_some() { Ok(rows) } else { Err(InvalidFile::NoHeader) }
+    /// Ends the file and gives its last rows.
+    ///
+    /// # Errors
+    /// If the file must be refused.
+    pub(crate) fn finish(&mut self) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
+        self.reader.finish();
+        let mut rows = self.take_rows()?;
+        rows.extend(self.held.drain(..).map(|record| CompanyColumns::footer(&record)));
+        Ok(rows)
+    }
+
+    /// Where the columns are, once the header has been read.
+    pub(crate) const fn columns(&self) -> Option<&CompanyColumns> {
+        self.columns.as_ref()
+    }
+
+    /// What the file is written in, as far as it has been read.
+    pub(crate) const fn encoding(&self) -> Found {
+        self.reader.encoding()
+    }
+
+    /// What separates its fields, once that is known.
+    pub(crate) const fn delimiter(&self) -> Option<u8> {
+        self.reader.delimiter()
+    }
+
+    /// What people should know of how the file was understood.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let encoding = (self.encoding() == Found::Windows1252).then(|| {
+            "it is no UTF-8 and plainly Windows-1252, so it is read as that; --crm-encoding names another"
+                .to_owned()
+        });
+        let missing = self
+            .columns
+            .iter()
+            .flat_map(CompanyColumns::missing)
+            .map(|column| format!("there is no column {column}; what it would say stays unknown"));
+        encoding.into_iter().chain(missing).collect()
     }
 
     fn take_rows(&mut self) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
-        let mut records = self.records.drain(..);
+        let names = &self.format.columns;
         let columns = match &mut self.columns {
             Some(columns) => columns,
-            none => match records.next() {
-                Some(header) => none.insert(CompanyColumns::of(&header)?),
+            none => match self.reader.header(|headings| names.rate(headings))? {
+                Some(header) => {
+                    self.last_line = header.last_line;
+                    none.insert(CompanyColumns::of(&header, names)?)
+                }
                 None => return Ok(Vec::new()),
             },
         };
-        Ok(records.map(|record| columns.row(&record, MAX_COMPANY_TEXT_BYTES)).collect())
+        let mut rows = Vec::new();
+        while let Some(record) = self.reader.next(|fields| columns.are_plausible(fields)) {
+            let encoding = self.reader.encoding();
+            let row = |record: &Record| columns.row(record, encoding, MAX_COMPANY_TEXT_BYTES);
+            let follows_blank_line = record.line > self.last_line + 1 || !self.held.is_empty();
+            self.last_line = record.last_line;
+            if columns.may_be_footer(&record, follows_blank_line) {
+                self.held.push_back(record);
+                // More than that is a list of something.
+                if self.held.len() > MAX_FOOTERS {
+                    rows.extend(self.held.pop_front().map(|record| row(&record)));
+                }
+            } else {
+                rows.extend(self.held.drain(..).map(|record| row(&record)));
+                rows.push(row(&record));
+            }
+        }
+        Ok(rows)
     }
 }
 
@@ -121,7 +195,9 @@ mod tests {
         chunks: Vec<Result<Bytes, landing::Error>>,
     ) -> (Result<Vec<SourceRow<CrmCompany>>, SourceError>, Counters) {
         let last = Mutex::new(Counters::default());
-        let rows = company_rows(stream::iter(chunks).boxed(), |read| *last.lock().unwrap() = read);
+        let rows = company_rows(stream::iter(chunks).boxed(), &CsvFormat::default(), |read| {
+            *last.lock().unwrap() = read
+        });
         let rows = futures::executor::block_on(rows.try_collect());
         let counters = *last.lock().unwrap();
         (rows, counters)
