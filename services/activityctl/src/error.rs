@@ -51,6 +51,9 @@ pub enum Error {
         /// Days that were looked at.
         days: usize,
     },
+    /// A run could not work with the sources as they are.
+    #[error("a run could not work with {0}")]
+    SourcesUnusable(String),
     /// The result could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -73,6 +76,7 @@ impl Error {
             | Self::Refused(_)
             | Self::Contract(_)
             | Self::Differs { .. }
+            | Self::SourcesUnusable(_)
             | Self::Output(_)
             | Self::Local(_) => FAILURE,
         }

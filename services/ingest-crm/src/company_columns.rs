@@ -95,11 +95,14 @@ impl CompanyColumns {
     /// as companies where more rows follow.
     pub(crate) fn may_be_footer(&self, record: &Record, follows_blank_line: bool) -> bool {
         let cells = cells(record);
-        let mut filled = cells.iter().filter(|cell| !cell.is_empty());
-        let (Some(only), None) = (filled.next(), filled.next()) else { return false };
-        let is_short = record.fault.is_none() && record.fields.len() < self.headings.len();
+        let mut filled = cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
+        let (Some((at, only)), None) = (filled.next(), filled.next()) else { return false };
+        let is_short = record.fields.len() < self.headings.len();
         let has_id = record.fields.get(self.company_id).is_some_and(|id| CompanyId::parse(&id.text).is_ok());
-        record.fault.is_none() && (!has_id || footer::is_closing(only) || (is_short && follows_blank_line))
+        // A mere name is that of a company that lost its identifier.
+        let says_nothing = !has_id && Some(at) != self.name;
+        record.fault.is_none()
+            && (says_nothing || footer::is_closing(only) || (is_short && follows_blank_line))
     }
 
     /// What a record is that is written below the rows.

@@ -26,6 +26,7 @@ mod csv_records;
 mod csv_scan;
 mod encoding;
 mod footer;
+mod inspect;
 mod invalid_file;
 mod lines;
 mod missing_column;
@@ -43,6 +44,7 @@ pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
 pub use column_names::{ColumnsOption, Preset};
 pub use config::{Args, Options};
 pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions, Quoting};
+pub use inspect::{CrmInspection, InspectedColumn, InspectedExport, SampleCompany, inspect};
 
 /// Opens the warehouse and assembles the service.
 ///
