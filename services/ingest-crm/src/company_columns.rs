@@ -225,24 +225,72 @@ impl CompanyColumns {
         let id = record.fields.get(self.company_id).filter(|id| is_before_fault && id.is_readable);
         match id.and_then(|id| CompanyId::parse(&id.text).ok()) {
             None => SourceRow::Rejected(Rejection::new(record.line, reason, &record.raw)),
-            Some(company_id) => {
-                let unreadable = UnreadableFields {
-                    name: self.name.is_some(),
-                    country: self.country.is_some(),
-                    industry_tag: self.industry_tag.is_some(),
-                    last_contact_at: self.last_contact_at.is_some(),
-                };
-                let row = CrmCompany {
-                    company_id,
-                    name: None,
-                    country: None,
-                    industry_tag: None,
-                    last_contact_at: None,
-                    unreadable,
-                };
-                partial(record, row, reason)
-            }
+            Some(company_id) => self.unknown_but(company_id, record, reason),
         }
+    }
+
+    /// A company of which nothing else can be read.
+    fn unknown_but(
+        &self,
+        company_id: CompanyId,
+        record: &Record,
+        reason: RejectionReason,
+    ) -> SourceRow<CrmCompany> {
+        let unreadable = UnreadableFields {
+            name: self.name.is_some(),
+            country: self.country.is_some(),
+            industry_tag: self.industry_tag.is_some(),
+            last_contact_at: self.last_contact_at.is_some(),
+        };
+        let row = CrmCompany {
+            company_id,
+            name: None,
+            country: None,
+            industry_tag: None,
+            last_contact_at: None,
+            unreadable,
+        };
+        partial(record, row, reason)
+    }
+
+    /// Whether a record lacks fields at its end.
+    pub(crate) fn is_short(&self, record: &Record) -> bool {
+        record.fault.is_none() && record.fields.len() < self.headings.len()
+    }
+
+    /// Whether two lines are one row, which a line break without quotes tears apart.
+    /// That they make one is not enough: rows may lack their last cells. But a date
+    /// that stands where names stand, and stands right in the row of both, is.
+    pub(crate) fn are_torn_apart(&self, first: &Record, second: &Record) -> bool {
+        let follows = second.fault.is_none() && second.line == first.last_line + 1;
+        let makes_one = first.fields.len() + second.fields.len() == self.headings.len() + 1;
+        let Some(contact) = self.last_contact_at.filter(|_| follows && makes_one) else { return false };
+        let is_timestamp =
+            |field: Option<&Field>| field.is_some_and(|field| parse_timestamp(&field.text).is_ok());
+        let in_both = (contact + 1).checked_sub(first.fields.len()).filter(|at| *at > 0);
+        is_timestamp(in_both.and_then(|at| second.fields.get(at)))
+            && !is_timestamp(second.fields.get(contact))
+    }
+
+    /// What becomes of such two lines.
+    pub(crate) fn torn_rows(&self, first: &Record, second: &Record) -> [SourceRow<CrmCompany>; 2] {
+        let problem = format!("goes on in line {}: put values with a line break in quotes", second.line);
+        // The field that is torn is the last of the first line.
+        let sound = first.fields.len().saturating_sub(1);
+        let id = first.fields.get(self.company_id).filter(|id| self.company_id < sound && id.is_readable);
+        let concerns =
+            id.and_then(|id| CompanyId::parse(&id.text).ok()).map_or(Concerns::Anyone, Concerns::Company);
+        let torn = match &concerns {
+            Concerns::Company(id) => self.unknown_but(id.clone(), first, RejectionReason::Malformed(problem)),
+            Concerns::Anyone | Concerns::NoOne => SourceRow::Rejected(Rejection::new(
+                first.line,
+                RejectionReason::Malformed(problem),
+                &first.raw,
+            )),
+        };
+        let rest = RejectionReason::Malformed(format!("is the rest of line {}", first.line));
+        let rest = Rejection::new(second.line, rest, &second.raw).concerning(concerns);
+        [torn, SourceRow::Rejected(rest)]
     }
 
     fn repeats_header(&self, cells: &[&str]) -> bool {

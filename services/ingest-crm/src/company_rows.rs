@@ -86,6 +86,8 @@ pub(crate) struct CompanyParser {
     columns: Option<CompanyColumns>,
     /// Records that may be what is written below the rows: that shows at the end.
     held: VecDeque<Record>,
+    /// A record with too few fields, which the next line may complete.
+    short: Option<Record>,
     /// The line on which the record before ended.
     last_line: u64,
 }
@@ -97,6 +99,7 @@ impl CompanyParser {
             format: format.clone(),
             columns: None,
             held: VecDeque::new(),
+            short: None,
             last_line: 0,
         }
     }
@@ -117,6 +120,10 @@ impl CompanyParser {
     pub(crate) fn finish(&mut self) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
         self.reader.finish();
         let mut rows = self.take_rows()?;
+        let encoding = self.reader.encoding();
+        if let (Some(columns), Some(short)) = (&self.columns, self.short.take()) {
+            rows.push(columns.row(&short, encoding, MAX_COMPANY_TEXT_BYTES));
+        }
         rows.extend(self.held.drain(..).map(|record| CompanyColumns::footer(&record)));
         Ok(rows)
     }
@@ -168,14 +175,25 @@ impl CompanyParser {
             let row = |record: &Record| columns.row(record, encoding, MAX_COMPANY_TEXT_BYTES);
             let follows_blank_line = record.line > self.last_line + 1 || !self.held.is_empty();
             self.last_line = record.last_line;
+            if let Some(short) = self.short.take() {
+                if columns.are_torn_apart(&short, &record) {
+                    rows.extend(columns.torn_rows(&short, &record));
+                    continue;
+                }
+                rows.push(row(&short));
+            }
             if columns.may_be_footer(&record, follows_blank_line) {
                 self.held.push_back(record);
                 // More than that is a list of something.
                 if self.held.len() > MAX_FOOTERS {
                     rows.extend(self.held.pop_front().map(|record| row(&record)));
                 }
+                continue;
+            }
+            rows.extend(self.held.drain(..).map(|record| row(&record)));
+            if columns.is_short(&record) {
+                self.short = Some(record);
             } else {
-                rows.extend(self.held.drain(..).map(|record| row(&record)));
                 rows.push(row(&record));
             }
         }
@@ -188,6 +206,7 @@ mod tests {
     use std::sync::Mutex;
 
     use domain::RejectionReason;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -228,6 +247,80 @@ mod tests {
         assert_eq!((counters.rows_read, counters.rows_rejected, counters.bytes_read), (3, 1, 53));
     }
 
+    fn told(file: &str) -> Vec<String> {
+        let (rows, counters) = read(vec![Ok(Bytes::copy_from_slice(file.as_bytes()))]);
+        let rows = rows.unwrap();
+        assert_eq!(counters.rows_read, rows.len() as u64);
+        let told = |row: &SourceRow<CrmCompany>| match row {
+            SourceRow::Accepted { line, row } => format!("{line} {}", row.company_id),
+            SourceRow::Partial { row, rejection } => {
+                format!("{} {} but {}", rejection.line, row.company_id, rejection.reason)
+            }
+            SourceRow::Rejected(rejection) => {
+                format!("{} {:?}: {}", rejection.line, rejection.concerns, rejection.reason)
+            }
+        };
+        rows.iter().map(told).collect()
+    }
+
+    const HEADER: &str = "company_id,name,country,industry_tag,last_contact_at\n";
+
+    #[track_caller]
+    fn assert_told(rows: &str, expected: &[&str]) {
+        let told = told(&format!("{HEADER}{rows}"));
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(expected), "{told:?} instead of {expected:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_below_the_rows_is_no_company() {
+        for footer in [
+            "Total: 3\n",
+            "(3 rows affected)\n",
+            "3 rows\n",
+            "--- end ---",
+            "Total,,,,3\n",
+            "\nAcme Corp\nCopyright (c) 2000-2026 example.com\nConfidential Information\n",
+            ",,,,3\n",
+            "EOF\n",
+        ] {
+            let told = told(&format!("{HEADER}acme,Acme,US,saas,\nbeta,Beta\ngamma\n{footer}"));
+            assert_eq!(told[..3], ["2 acme", "3 beta", "4 gamma"], "{footer}");
+            assert!(told.len() > 3 && told[3..].iter().all(|row| row.contains(" NoOne: ")), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_footer_and_is_followed_by_rows_is_a_row() {
+        assert_told("acme,Acme\n\nbeta\ncity,City,US,x,\n", &["2 acme", "4 beta", "5 city"]);
+        assert_told(",,,,3\nacme,Acme,,,\n", &["2 Anyone: company_id is empty", "3 acme"]);
+        assert_told("acme,Acme,,,\n,Nobody,,,\n", &["2 acme", "3 Anyone: company_id is empty"]);
+    }
+
+    #[test]
+    fn a_row_that_a_line_break_tears_apart_makes_no_second_company() {
+        assert_told(
+            "acme,Acme\nInc,US,saas,2026-02-01\nbeta,Beta,DE\n",
+            &[
+                "2 acme but goes on in line 3: put values with a line break in quotes",
+                "3 Company(CompanyId(\"acme\")): is the rest of line 2",
+                "4 beta",
+            ],
+        );
+        // Rows that merely lack their last cells, and could be put together.
+        assert_told("acme,Acme,US\nbeta,Beta,DE\n", &["2 acme", "3 beta"]);
+    }
+
+    #[test]
+    fn exports_joined_into_one_are_read_through_their_headers() {
+        assert_told(
+            &format!("acme,Acme,US,saas,\n\u{feff}{HEADER}\u{feff}beta,Beta,DE,x,\n"),
+            &["2 acme", "3 NoOne: repeats the header", "4 beta"],
+        );
+    }
+
     #[test]
     fn a_file_without_header_is_refused_and_one_without_rows_is_not() {
         assert_eq!(read(vec![]).0.unwrap_err().kind, FailureKind::InvalidInput);
@@ -240,5 +333,45 @@ mod tests {
         let error = read(vec![chunk("company_id\nacme\n"), Err(changed)]).0.unwrap_err();
         assert_eq!(error.kind, FailureKind::Conflict);
         assert!(error.message.contains("a.csv"), "{}", error.message);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn any_bytes_in_any_chunks_give_the_same_rows(
+            pieces in proptest::collection::vec(proptest::sample::select(vec![
+                &b"acme"[..], b"beta,Beta,DE,x,2026-02-01\n", b",", b"\"", b"\n", b"\r\n", b"2026-02-01", b"\xc3\xbc",
+                b"\xfc", b"\0", b"\xef\xbb\xbf", b"Total: 3\n", b"company_id,name,country,industry_tag,last_contact_at\n",
+                b"\\\"", b";",
+            ]), 0..40),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..6),
+        ) {
+            let file = [HEADER.as_bytes(), &pieces.concat()].concat();
+            let parse = |chunks: &[&[u8]]| {
+                let mut parser = CompanyParser::new(&CsvFormat::default());
+                let mut rows = Vec::new();
+                for chunk in chunks {
+                    rows.extend(parser.push(chunk)?);
+                }
+                rows.extend(parser.finish()?);
+                Ok::<_, InvalidFile>((rows, parser.notes()))
+            };
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(file.len() + 1)).collect();
+            cuts.extend([0, file.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &file[cut[0]..cut[1]]).collect();
+            let whole = parse(&[&file]);
+            prop_assert_eq!(&parse(&chunks), &whole);
+            let single: Vec<&[u8]> = file.chunks(1).collect();
+            prop_assert_eq!(&parse(&single), &whole);
+            // No identifier is anything but settled, whatever the bytes.
+            for row in whole.into_iter().flat_map(|(rows, _)| rows) {
+                if let SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } = row {
+                    let id = row.company_id.as_str();
+                    prop_assert_eq!(&*domain::text::settled(id), id);
+                }
+            }
+        }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) use record::{Fault, Field, Record};
 /// Unfinished records shorter than this are tried again with every chunk.
 const RETRIED_BYTES: usize = 64 * 1024;
 
+/// With fewer columns the lines of a text look like rows by accident.
+const FEW_COLUMNS: usize = 4;
+
 /// What the reader has to know of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RecordFormat {
@@ -272,10 +275,14 @@ impl RecordReader {
         };
         let scanned = scan(window, Dialect { delimiter, escape: as_configured }, is_last, &mut self.fields);
         let is_usual = |fields: &Fields| self.columns.is_none_or(|columns| fields.len() == columns);
-        if let Scanned::Record { end, fault: None } = scanned
-            && (is_usual(&self.fields) || end <= first_line && self.fields.len() < self.columns.unwrap_or(0))
-        {
-            return Verdict::Sound(Sound { end, is_backslash: false });
+        if let Scanned::Record { end, fault: None } = scanned {
+            let is_one_line = end <= first_line;
+            let hides_rows = || self.has_rows_inside(window.get(..end).unwrap_or_default());
+            if is_usual(&self.fields) && (is_one_line || !hides_rows())
+                || is_one_line && self.fields.len() < self.columns.unwrap_or(0)
+            {
+                return Verdict::Sound(Sound { end, is_backslash: false });
+            }
         }
         if matches!(scanned, Scanned::Unfinished { open: None, fault: None }) && !is_enough {
             return Verdict::Wait;
@@ -314,6 +321,9 @@ impl RecordReader {
             Scanned::Record { end, fault: None } if end <= first_line => {
                 Verdict::Sound(Sound { end, is_backslash: false })
             }
+            Scanned::Record { end, fault: None } if is_usual(&self.fields) => {
+                Verdict::Broken(Fault::SeveralRows { last: last_line_of(end) }, last_line_of(end))
+            }
             Scanned::Record { end, fault: None } => Verdict::Broken(
                 Fault::SeveralLines {
                     last: last_line_of(end),
@@ -323,6 +333,15 @@ impl RecordReader {
                 last_line_of(end),
             ),
         }
+    }
+
+    /// Whether every line of a record would be a row by itself: then two quotes that
+    /// have nothing to do with each other have made one of several.
+    fn has_rows_inside(&self, record: &[u8]) -> bool {
+        let Some(columns) = self.columns.filter(|columns| *columns >= FEW_COLUMNS) else { return false };
+        let delimiters = |line: &[u8]| line.iter().filter(|byte| Some(**byte) == self.delimiter).count();
+        let mut lines = record.split(|byte| is_line_break(*byte)).filter(|line| !line.is_empty());
+        lines.all(|line| delimiters(line) + 1 == columns)
     }
 
     fn decoded(&self, is_backslash: bool) -> Vec<Field> {

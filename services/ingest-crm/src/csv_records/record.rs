@@ -100,6 +100,14 @@ pub(crate) enum Fault {
         /// How many there should be.
         columns: usize,
     },
+    /// Quotes hold lines together that each look like a row.
+    #[error(
+        "has quotes that make one row of the lines to {last}, each of which is one: a quote may be missing"
+    )]
+    SeveralRows {
+        /// The last of them.
+        last: u64,
+    },
     /// A line that may be the inside of a broken record.
     #[error("follows the broken record of line {broken}, and is no whole record by itself")]
     Doubtful {
@@ -114,6 +122,8 @@ impl Fault {
         match self {
             Self::TextAfterQuote { field, .. } | Self::OpenQuote { field } => field,
             Self::SeveralLines { fields, .. } => fields,
+            // Whatever is complete on the first line.
+            Self::SeveralRows { .. } => usize::MAX,
             Self::TooLong { .. } | Self::Doubtful { .. } => 0,
         }
     }
