@@ -1,8 +1,8 @@
 //! From CSV records to companies.
 
 use domain::{
-    CompanyId, Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields, text::settled,
-    timestamp::parse_timestamp,
+    CompanyId, Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
+    company::MAX_COMPANY_TEXT_BYTES, text::settled, timestamp::parse_timestamp,
 };
 
 use crate::{
@@ -110,13 +110,27 @@ impl CompanyColumns {
         nobodys(record, "is what the file writes below its rows, and no company")
     }
 
+    /// Whether a record has fields behind those of the header, with nothing in them.
+    /// That is harmless where all records end so; otherwise an earlier value has a
+    /// delimiter, and everything behind it stands in the wrong column.
+    pub(crate) fn has_empty_surplus(&self, record: &Record) -> bool {
+        let columns = self.headings.len();
+        record.fault.is_none()
+            && record.fields.len() > columns
+            && record.fields.iter().skip(columns).all(Field::is_empty)
+    }
+
+    /// How many fields the file's records have, if this one shows it.
+    pub(crate) fn usual_fields(&self, record: &Record) -> Option<usize> {
+        let fields = record.fields.len();
+        let shows = record.fault.is_none() && fields == self.headings.len() || self.has_empty_surplus(record);
+        shows.then_some(fields)
+    }
+
     /// The company of a record, or why it is none, or which parts of it are none.
-    pub(crate) fn row(
-        &self,
-        record: &Record,
-        encoding: Found,
-        max_field_bytes: usize,
-    ) -> SourceRow<CrmCompany> {
+    /// `usual_fields` is how many fields the file's records have that have more than
+    /// the header.
+    pub(crate) fn row(&self, record: &Record, encoding: Found, usual_fields: usize) -> SourceRow<CrmCompany> {
         if let Some(fault) = record.fault {
             return self.unreadable(record, RejectionReason::Malformed(fault.to_string()));
         }
@@ -128,13 +142,24 @@ impl CompanyColumns {
             return nobodys(record, "is a sum, a count or a rule, and no company");
         }
         let (fields, columns) = (record.fields.len(), self.headings.len());
-        if cells.iter().skip(columns).any(|cell| !cell.is_empty()) {
+        if fields > columns && !(fields == usual_fields && self.has_empty_surplus(record)) {
             let problem =
                 format!("has {fields} fields, the header has {columns}: quote values with a delimiter");
             return self.unreadable(record, RejectionReason::Malformed(problem));
         }
+        if let Some(column) = self.shifted_date(record) {
+            let problem = format!(
+                "has {fields} fields, the header has {columns}, and a date where {} is",
+                column.name()
+            );
+            return SourceRow::Rejected(Rejection::new(
+                record.line,
+                RejectionReason::Malformed(problem),
+                &record.raw,
+            ));
+        }
         match self.company_id(record, encoding) {
-            Ok(id) => self.company(id, record, encoding, max_field_bytes),
+            Ok(id) => self.company(id, record, encoding),
             Err(reason) => SourceRow::Rejected(Rejection::new(record.line, reason, &record.raw)),
         }
     }
@@ -153,15 +178,9 @@ impl CompanyColumns {
 
     /// The company's fields, each for itself: what cannot be read of one says nothing
     /// of the others. Fields that are missing at the end are empty.
-    fn company(
-        &self,
-        company_id: CompanyId,
-        record: &Record,
-        encoding: Found,
-        max_field_bytes: usize,
-    ) -> SourceRow<CrmCompany> {
+    fn company(&self, company_id: CompanyId, record: &Record, encoding: Found) -> SourceRow<CrmCompany> {
         let mut problems = Vec::new();
-        let mut read = |column: Column| match self.text(column, record, encoding, max_field_bytes) {
+        let mut read = |column: Column| match self.text(column, record, encoding) {
             Ok(text) => text,
             Err(problem) => {
                 problems.push((column, problem));
@@ -199,20 +218,14 @@ impl CompanyColumns {
     }
 
     /// The text of a field, if there is any.
-    fn text(
-        &self,
-        column: Column,
-        record: &Record,
-        encoding: Found,
-        max_bytes: usize,
-    ) -> Result<Option<String>, String> {
+    fn text(&self, column: Column, record: &Record, encoding: Found) -> Result<Option<String>, String> {
         let Some(field) = self.place(column).and_then(|at| record.fields.get(at)) else { return Ok(None) };
         if !field.is_readable {
             return Err(field.problem(encoding));
         }
         let text = settled(&field.text);
-        if text.len() > max_bytes {
-            return Err(format!("is longer than {max_bytes} bytes"));
+        if text.len() > MAX_COMPANY_TEXT_BYTES {
+            return Err(format!("is longer than {MAX_COMPANY_TEXT_BYTES} bytes"));
         }
         Ok((!text.is_empty()).then(|| text.into_owned()))
     }
@@ -256,6 +269,19 @@ impl CompanyColumns {
     /// Whether a record lacks fields at its end.
     pub(crate) fn is_short(&self, record: &Record) -> bool {
         record.fault.is_none() && record.fields.len() < self.headings.len()
+    }
+
+    /// Where a record without its last fields has the date that those would have: then
+    /// it is not they that are missing, but something before.
+    fn shifted_date(&self, record: &Record) -> Option<Column> {
+        let contact = self.last_contact_at?;
+        if !self.is_short(record) || record.fields.len() > contact {
+            return None;
+        }
+        [Column::Name, Column::Country, Column::IndustryTag].into_iter().find(|column| {
+            let field = self.place(*column).and_then(|at| record.fields.get(at));
+            field.is_some_and(|field| parse_timestamp(&field.text).is_ok())
+        })
     }
 
     /// Whether two lines are one row, which a line break without quotes tears apart.

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use landing::{FileInfo, Storage};
 use serde::Serialize;
 
-use crate::{Options, column_names::Column, company_rows::CompanyParser, encoding::Found};
+use crate::{Options, column_names::Column, company_parser::CompanyParser, encoding::Found};
 
 /// How much of an export is read.
 const INSPECTED_BYTES: u64 = 1024 * 1024;

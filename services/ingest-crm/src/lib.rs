@@ -17,6 +17,7 @@
 mod archive;
 mod column_names;
 mod company_columns;
+mod company_parser;
 mod company_rows;
 mod config;
 mod copy_crm_csv;

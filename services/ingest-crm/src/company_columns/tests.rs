@@ -24,7 +24,7 @@ fn columns(names_in_file: &[&str]) -> Result<CompanyColumns, InvalidFile> {
 const ENCODING: Found = Found::Utf8 { perhaps: None };
 
 fn row(header: &[&str], fields: &[&str]) -> SourceRow<CrmCompany> {
-    columns(header).unwrap().row(&record(fields), ENCODING, 10)
+    columns(header).unwrap().row(&record(fields), ENCODING, fields.len())
 }
 
 fn accepted(row: SourceRow<CrmCompany>) -> CrmCompany {
@@ -39,7 +39,7 @@ const HEADER: [&str; 5] = ["company_id", "name", "country", "industry_tag", "las
 #[test]
 fn columns_are_found_by_name_in_any_order_case_and_spacing() {
     let columns = columns(&["note", " Company_Name ", "COMPANY ID", "last_contact_at"]).unwrap();
-    let row = columns.row(&record(&["x", " Acme, Inc ", "007", "2026-01-10"]), ENCODING, 100);
+    let row = columns.row(&record(&["x", " Acme, Inc ", "007", "2026-01-10"]), ENCODING, 5);
     let row = accepted(row);
     assert_eq!(row.company_id.as_str(), "007");
     assert_eq!(row.name.as_deref(), Some("Acme, Inc"));
@@ -108,8 +108,8 @@ fn a_bad_field_leaves_the_others_readable() {
             UnreadableFields { last_contact_at: true, ..UnreadableFields::default() },
         ),
         (
-            &["a", "longer than ten", "US", "saas", ""],
-            "name: is longer than 10 bytes",
+            &["a", &"x".repeat(1001), "US", "saas", ""],
+            "name: is longer than 1000 bytes",
             UnreadableFields { name: true, ..UnreadableFields::default() },
         ),
         (
@@ -157,7 +157,7 @@ fn a_torn_row_is_the_companys_only_where_its_identifier_is_safe() {
     assert_eq!(reason, "has 4 fields, the header has 3: quote values with a delimiter");
 
     let SourceRow::Rejected(rejection) =
-        columns(&["name", "company_id"]).unwrap().row(&record(&["Acme", " Inc", "a"]), ENCODING, 10)
+        columns(&["name", "company_id"]).unwrap().row(&record(&["Acme", " Inc", "a"]), ENCODING, 5)
     else {
         panic!()
     };
@@ -169,10 +169,10 @@ fn a_broken_record_is_the_companys_if_its_identifier_came_before_the_fault() {
     let columns = columns(&["company_id", "name"]).unwrap();
     let broken =
         |fields: &[&str]| Record { fault: Some(Fault::OpenQuote { field: fields.len() }), ..record(fields) };
-    let SourceRow::Partial { row, rejection } = columns.row(&broken(&["a"]), ENCODING, 10) else { panic!() };
+    let SourceRow::Partial { row, rejection } = columns.row(&broken(&["a"]), ENCODING, 5) else { panic!() };
     assert_eq!((row.company_id.as_str(), row.unreadable.name), ("a", true));
     assert_eq!(rejection.reason.to_string(), "column 2 opens a quote that is never closed");
-    let SourceRow::Rejected(rejection) = columns.row(&broken(&[]), ENCODING, 10) else { panic!() };
+    let SourceRow::Rejected(rejection) = columns.row(&broken(&[]), ENCODING, 5) else { panic!() };
     assert_eq!(rejection.concerns, Concerns::Anyone);
 }
 
