@@ -284,7 +284,8 @@ impl RecordReader {
                 return Verdict::Sound(Sound { end, is_backslash: false });
             }
         }
-        if matches!(scanned, Scanned::Unfinished { open: None, fault: None }) && !is_enough {
+        // What follows may still end it well.
+        if matches!(scanned, Scanned::Unfinished { .. }) && !is_enough {
             return Verdict::Wait;
         }
         // Something is wrong with it, unless its quotes are escaped by backslashes.
@@ -305,7 +306,6 @@ impl RecordReader {
             line: last_line_of(fault.at),
         };
         match scanned {
-            Scanned::Unfinished { .. } if !is_enough => Verdict::Wait,
             Scanned::Unfinished { fault: Some(fault), .. } => Verdict::Broken(behind_quote(fault), u64::MAX),
             Scanned::Unfinished { open: Some(field), .. } => {
                 Verdict::Broken(Fault::OpenQuote { field }, u64::MAX)
