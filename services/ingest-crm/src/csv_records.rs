@@ -306,7 +306,9 @@ impl RecordReader {
             line: last_line_of(fault.at),
         };
         match scanned {
-            Scanned::Unfinished { fault: Some(fault), .. } => Verdict::Broken(behind_quote(fault), u64::MAX),
+            Scanned::Lost { fault } | Scanned::Unfinished { fault: Some(fault), .. } => {
+                Verdict::Broken(behind_quote(fault), u64::MAX)
+            }
             Scanned::Unfinished { open: Some(field), .. } => {
                 Verdict::Broken(Fault::OpenQuote { field }, u64::MAX)
             }

@@ -6,6 +6,10 @@
 //! says where a record ends *and* what is wrong with it, and the reader decides what
 //! can be saved. The tests hold it to the csv crate for what is well formed.
 
+/// How far behind a fault the end of the record is looked for. A file may be broken in
+/// every line, and each is looked at.
+const MAX_BYTES_AFTER_FAULT: usize = 4 * 1024;
+
 /// How a quote is written inside quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Escape {
@@ -30,6 +34,8 @@ pub(crate) enum Scanned {
     /// More bytes are needed. Inside quotes that field number `open` has opened, or
     /// in none.
     Unfinished { open: Option<usize>, fault: Option<TextAfterQuote> },
+    /// Where the record ends cannot be told: too much follows its fault.
+    Lost { fault: TextAfterQuote },
 }
 
 /// Text behind a closing quote, where only a delimiter or a line break may stand.
@@ -78,11 +84,11 @@ impl Fields {
 /// record ends if nothing else is wrong with it.
 pub(crate) fn scan(bytes: &[u8], dialect: Dialect, is_last: bool, fields: &mut Fields) -> Scanned {
     fields.clear();
-    let mut scan = Scan { bytes, dialect, is_last, at: 0, fields, fault: None };
+    let mut scan = Scan { bytes, dialect, is_last, is_cut: false, at: 0, fields, fault: None };
     loop {
         let ended = match scan.field() {
             Ok(ended) => ended,
-            Err(Unfinished { open }) => return Scanned::Unfinished { open, fault: scan.fault },
+            Err(unfinished) => return scan.gone_out(unfinished),
         };
         scan.fields.ends.push(scan.fields.bytes.len());
         if ended == Ended::Record {
@@ -96,6 +102,8 @@ struct Scan<'a> {
     bytes: &'a [u8],
     dialect: Dialect,
     is_last: bool,
+    /// Bytes that are there are not looked at.
+    is_cut: bool,
     at: usize,
     fields: &'a mut Fields,
     fault: Option<TextAfterQuote>,
@@ -128,14 +136,33 @@ impl Scan<'_> {
                     None => Err(Unfinished { open: None }),
                     Some(byte) if self.ends_field(*byte) => Ok(self.ended()),
                     Some(_) => {
-                        let here = TextAfterQuote { field: self.fields.len(), at: self.at };
-                        self.fault.get_or_insert(here);
+                        self.note_fault();
                         self.unquoted()
                     }
                 }
             }
             None if !self.is_last => Err(Unfinished { open: None }),
             _ => self.unquoted(),
+        }
+    }
+
+    fn note_fault(&mut self) {
+        if self.fault.is_some() {
+            return;
+        }
+        self.fault = Some(TextAfterQuote { field: self.fields.len(), at: self.at });
+        if let Some(near) = self.bytes.get(..self.at + MAX_BYTES_AFTER_FAULT) {
+            self.bytes = near;
+            self.is_cut = true;
+            self.is_last = false;
+        }
+    }
+
+    /// What it means that the bytes have gone out.
+    const fn gone_out(&self, Unfinished { open }: Unfinished) -> Scanned {
+        match self.fault {
+            Some(fault) if self.is_cut || self.is_last => Scanned::Lost { fault },
+            fault => Scanned::Unfinished { open, fault },
         }
     }
 

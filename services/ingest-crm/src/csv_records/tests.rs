@@ -223,6 +223,22 @@ fn a_line_over_the_limit_costs_one_row() {
 }
 
 #[test]
+fn behind_a_fault_the_end_is_not_looked_for_in_the_whole_file() {
+    let mut reader =
+        RecordReader::new(RecordFormat { max_record_bytes: 1024 * 1024, ..format(Quoting::Auto) });
+    let rows: String = (0..1000).map(|number| format!("{number},y\n")).collect();
+    // Each line opens a quote behind its fault, which the next one closes.
+    let broken = "x,\"b\"c,\"d\n".repeat(3000);
+    reader.push(format!("company_id,name\n{broken}{rows}").as_bytes());
+    reader.finish();
+    assert!(reader.header(|_| 0).unwrap().is_some());
+    let records: Vec<Record> = std::iter::from_fn(|| reader.next(|_| true)).collect();
+    assert_eq!(records.len(), 4000);
+    let faults = records.iter().filter(|record| record.fault.is_some()).count();
+    assert_eq!(faults, 3000);
+}
+
+#[test]
 fn a_separator_line_names_the_delimiter() {
     assert_rows("sep=;\r\ncompany_id;name,x\r\na;b,c\r\n", &["3 a|b,c"]);
     assert_rows("company_id|name\na|b\n", &["2 a|b"]);
