@@ -65,7 +65,7 @@ fn write_bad_row<W: Write>(
     match defect {
         CrmDefect::EmptyCompanyId => csv.write_record(["", name, country, industry_tag, last_contact]),
         CrmDefect::BadTimestamp => csv.write_record([&copy, name, country, industry_tag, "31.02.2026 soon"]),
-        CrmDefect::RaggedRow => csv.write_record([&copy, name, country]),
+        CrmDefect::RaggedRow => csv.write_record(["", name, country]),
     }
 }
 
