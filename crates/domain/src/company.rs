@@ -4,6 +4,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use crate::text::{invisible, settled};
+
 /// The longest company identifier that is accepted, in characters.
 pub const MAX_COMPANY_ID_CHARS: usize = 256;
 
@@ -13,8 +15,8 @@ pub const MAX_COMPANY_TEXT_BYTES: usize = 1_000;
 
 /// A company's identifier, shared by the CRM and the product API.
 ///
-/// Never empty, without surrounding white space or control characters; leading
-/// zeros are part of it.
+/// Never empty, in the one form of [`settled`] text, without control or invisible
+/// characters; leading zeros and case are part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CompanyId(String);
 
@@ -30,15 +32,30 @@ pub enum InvalidCompanyId {
     /// A control character inside.
     #[error("company_id has a control character")]
     ControlCharacter,
+    /// A character inside that nobody sees, and that may tell two companies apart.
+    #[error("company_id has the invisible character U+{:04X}", u32::from(*.0))]
+    InvisibleCharacter(char),
 }
 
 impl CompanyId {
-    /// Takes an identifier as a source wrote it; surrounding white space is dropped.
+    /// Takes an identifier as a source or a caller wrote it, and settles its text.
     ///
     /// # Errors
-    /// If nothing is left, it is too long or has a control character.
+    /// If nothing is left, it is too long, or has a control or invisible character.
     pub fn parse(text: &str) -> Result<Self, InvalidCompanyId> {
-        let text = text.trim();
+        let text = settled(text);
+        if let Some(found) = invisible(&text) {
+            return Err(InvalidCompanyId::InvisibleCharacter(found));
+        }
+        Self::from_stored(&text)
+    }
+
+    /// Takes an identifier as it was stored, to the letter: an earlier version may
+    /// have stored one that [`parse`](Self::parse) would change.
+    ///
+    /// # Errors
+    /// If it is empty, too long or has a control character.
+    pub fn from_stored(text: &str) -> Result<Self, InvalidCompanyId> {
         if text.is_empty() {
             return Err(InvalidCompanyId::Empty);
         }
@@ -100,6 +117,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_invisible_splits_a_company_in_two() {
+        for text in
+            ["Café", "Cafe\u{301}", "\u{feff}Café", "Ca\u{200b}fé", "Café\u{a0}", "\u{200e}Café\u{ad} "]
+        {
+            assert_eq!(CompanyId::parse(text).map(|id| id.to_string()), Ok("Café".to_owned()), "{text:?}");
+        }
+        assert_ne!(CompanyId::parse("ACME"), CompanyId::parse("acme"));
+    }
+
+    #[test]
+    fn a_stored_identifier_is_taken_to_the_letter() {
+        assert_eq!(CompanyId::from_stored("Cafe\u{301}\u{200b}").unwrap().as_str(), "Cafe\u{301}\u{200b}");
+    }
+
+    #[test]
     fn leading_zeros_are_kept_and_surrounding_space_is_not() {
         assert_eq!(CompanyId::parse(" 007 ").map(|id| id.to_string()), Ok("007".to_owned()));
     }
@@ -107,6 +139,9 @@ mod tests {
     #[test]
     fn what_is_no_identifier_is_refused_with_the_reason() {
         assert_eq!(CompanyId::parse("  "), Err(InvalidCompanyId::Empty));
+        assert_eq!(CompanyId::parse("\u{feff}\u{200b}"), Err(InvalidCompanyId::Empty));
+        let invisible = CompanyId::parse("a\u{3164}b").unwrap_err();
+        assert_eq!(invisible.to_string(), "company_id has the invisible character U+3164");
         assert_eq!(CompanyId::parse("a\u{0}b"), Err(InvalidCompanyId::ControlCharacter));
         assert_eq!(CompanyId::parse(&"x".repeat(257)), Err(InvalidCompanyId::TooLong));
     }

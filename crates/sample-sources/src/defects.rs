@@ -81,7 +81,8 @@ pub(crate) enum CrmDefect {
     EmptyCompanyId,
     /// `last_contact_at` is no timestamp: typed by hand.
     BadTimestamp,
-    /// Too few fields: the export broke off inside the row.
+    /// Too few fields, and no `company_id` among them: a row that lacks its last fields
+    /// alone is none that is broken.
     RaggedRow,
 }
 

@@ -129,7 +129,7 @@ impl Position for RowPosition {
         Some(Self {
             window: DateWindow::new(day(encoded.window_start)?, day(encoded.window_end)?).ok()?,
             after: FactKey {
-                company_id: CompanyId::parse(&encoded.company_id).ok()?,
+                company_id: CompanyId::from_stored(&encoded.company_id).ok()?,
                 activity_date: day(encoded.activity_date)?,
             },
         })
@@ -152,7 +152,7 @@ impl Position for ChurnPosition {
             Some(days) => Some(day(days)?),
             None => None,
         };
-        let company_id = CompanyId::parse(&encoded.company_id).ok()?;
+        let company_id = CompanyId::from_stored(&encoded.company_id).ok()?;
         Some(Self { day: day(encoded.day)?, after: ChurnCursor { last_event_date, company_id } })
     }
 }

@@ -14,6 +14,7 @@ use crate::{
         retry::{self, RetryArgs},
         runs::{self, RunsArgs},
         sample::{SampleApiArgs, SampleArgs},
+        sources::SourcesArgs,
         trends::{self, TrendsArgs},
         trigger::{self, TriggerArgs},
         unpublish::{self, UnpublishArgs},
@@ -37,6 +38,7 @@ Examples:
   activityctl demo                                   see it all work, nothing to set up
   activityctl sample --out data                      write sample sources to a folder
   activityctl sample-api --usage data/usage.ndjson   serve them as the product API would
+  activityctl sources check --product-api-url URL    see what is understood of your own sources
   activityctl standalone --product-api-url URL       run every service in one process
   activityctl trigger --wait                         publish every day up to yesterday
   activityctl activity list --format csv             read the result";
@@ -57,6 +59,7 @@ pub(crate) enum Command {
     Client(ClientCommand),
     #[command(flatten)]
     Warehouse(WarehouseCommand),
+    Sources(Box<SourcesArgs>),
     Sample(SampleArgs),
     SampleApi(SampleApiArgs),
 }

@@ -52,6 +52,9 @@ pub enum Error {
         /// Days that were looked at.
         days: usize,
     },
+    /// A run could not work with the sources as they are.
+    #[error("a run could not work with {0}")]
+    SourcesUnusable(String),
     /// The result could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -74,6 +77,7 @@ impl Error {
             | Self::Refused(_)
             | Self::Contract(_)
             | Self::Differs { .. }
+            | Self::SourcesUnusable(_)
             | Self::Output(_)
             | Self::Local(_) => FAILURE,
         }

@@ -70,6 +70,7 @@ fn execute(command: Command) -> Result<(), Error> {
             process.run(commands::sample::serve_sample_api(args, output, context.shutdown))?
         }
         Command::Client(command) => to_completion(command.execute(&mut output)),
+        Command::Sources(args) => to_completion(commands::sources::execute(&args, &mut output)),
         Command::Warehouse(command) => to_completion(command.execute(&mut output)),
     }
 }

@@ -9,6 +9,7 @@ mod config;
 mod day_spans;
 mod error;
 mod fetch_ahead;
+mod inspect;
 mod page;
 mod paging;
 mod plan;
@@ -36,6 +37,7 @@ use warehouse::SharedWarehouse;
 pub use api::http_client;
 pub use config::{Args, Options};
 pub use error::Error;
+pub use inspect::{ApiInspection, SampleUsage, inspect};
 pub use page::PageRef;
 pub use usage_file::{LANDED_FOLDER, landed_day};
 

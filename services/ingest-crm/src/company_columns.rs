@@ -1,11 +1,18 @@
 //! From CSV records to companies.
 
 use domain::{
-    CompanyId, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
-    timestamp::parse_timestamp,
+    CompanyId, Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
+    company::MAX_COMPANY_TEXT_BYTES, text::settled, timestamp::parse_timestamp,
 };
 
-use crate::{csv_records::Record, invalid_file::InvalidFile};
+use crate::{
+    column_names::{Column, ColumnNames, Place, canonical},
+    csv_records::{Field, Record},
+    encoding::Found,
+    footer,
+    invalid_file::InvalidFile,
+    missing_column::missing_column,
+};
 
 /// How much of a bad value is shown to people, in characters.
 const SHOWN_CHARS: usize = 64;
@@ -14,7 +21,7 @@ const SHOWN_CHARS: usize = 64;
 /// ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CompanyColumns {
-    count: usize,
+    headings: Vec<String>,
     company_id: usize,
     name: Option<usize>,
     country: Option<usize>,
@@ -24,95 +31,338 @@ pub(crate) struct CompanyColumns {
 
 impl CompanyColumns {
     /// Reads a header, in whichever order, case and spacing.
-    pub(crate) fn of(header: &Record) -> Result<Self, InvalidFile> {
-        let names: Vec<String> = header.fields.iter().map(|name| canonical(name)).collect();
-        for (second, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            if let Some(first) = names.iter().take(second).position(|earlier| earlier == name) {
-                let (first, second) = (first + 1, second + 1);
-                return Err(InvalidFile::DuplicateColumn {
-                    line: header.line,
-                    name: shown(name),
-                    first,
-                    second,
-                });
-            }
-        }
-        let column = |wanted: &str| names.iter().position(|name| name == wanted);
-        let company_id = column("company_id").ok_or_else(|| InvalidFile::MissingColumn {
-            line: header.line,
-            column: "company_id",
-            found: shown(&header.fields.join(", ")),
-        })?;
+    ///
+    /// # Errors
+    /// If a column is missing that must be there, or one that is read is there twice.
+    pub(crate) fn of(header: &Record, names: &ColumnNames) -> Result<Self, InvalidFile> {
+        let headings: Vec<String> =
+            header.fields.iter().map(|field| settled(&field.text).into_owned()).collect();
+        let line = header.line;
+        let place = |column: Column| match names.place(column, &headings) {
+            Place::At(at) => Ok(Some(at)),
+            Place::Absent if column != Column::CompanyId => Ok(None),
+            Place::Absent | Place::Missing => Err(missing_column(line, column, names, &headings)),
+            Place::Twice(first, second) => Err(InvalidFile::DuplicateColumn {
+                line,
+                name: column.name(),
+                first: first + 1,
+                second: second + 1,
+            }),
+        };
         Ok(Self {
-            count: names.len(),
-            company_id,
-            name: column("name"),
-            country: column("country"),
-            industry_tag: column("industry_tag"),
-            last_contact_at: column("last_contact_at"),
+            company_id: place(Column::CompanyId)?.unwrap_or_default(),
+            name: place(Column::Name)?,
+            country: place(Column::Country)?,
+            industry_tag: place(Column::IndustryTag)?,
+            last_contact_at: place(Column::LastContactAt)?,
+            headings,
         })
     }
 
-    /// The company of a record, or why it is none.
-    pub(crate) fn row(&self, record: &Record, max_field_bytes: usize) -> SourceRow<CrmCompany> {
-        match self.company(record, max_field_bytes) {
-            Ok(row) => SourceRow::Accepted { line: record.line, row },
+    /// Where a column is, from 0.
+    pub(crate) const fn place(&self, column: Column) -> Option<usize> {
+        match column {
+            Column::CompanyId => Some(self.company_id),
+            Column::Name => self.name,
+            Column::Country => self.country,
+            Column::IndustryTag => self.industry_tag,
+            Column::LastContactAt => self.last_contact_at,
+        }
+    }
+
+    /// The headings as the file has them.
+    pub(crate) fn headings(&self) -> &[String] {
+        &self.headings
+    }
+
+    /// The columns that the file does not have.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = &'static str> {
+        Column::ALL.into_iter().filter(|column| self.place(*column).is_none()).map(Column::name)
+    }
+
+    /// Whether fields look like those of a company, as opposed to the inside of a
+    /// broken record.
+    pub(crate) fn are_plausible(&self, fields: &[Field]) -> bool {
+        fields.get(self.company_id).is_some_and(|id| {
+            id.is_readable
+                && !id.text.contains('"')
+                && !id.text.starts_with(' ')
+                && CompanyId::parse(&id.text).is_ok()
+        })
+    }
+
+    /// Whether a record may be what is written below the rows. Such records count
+    /// as companies where more rows follow.
+    pub(crate) fn may_be_footer(&self, record: &Record, follows_blank_line: bool) -> bool {
+        let cells = cells(record);
+        let mut filled = cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
+        let (Some((at, only)), None) = (filled.next(), filled.next()) else { return false };
+        let is_short = record.fields.len() < self.headings.len();
+        let has_id = record.fields.get(self.company_id).is_some_and(|id| CompanyId::parse(&id.text).is_ok());
+        // A mere name is that of a company that lost its identifier.
+        let says_nothing = !has_id && Some(at) != self.name;
+        record.fault.is_none()
+            && (says_nothing || footer::is_closing(only) || (is_short && follows_blank_line))
+    }
+
+    /// What a record is that is written below the rows.
+    pub(crate) fn footer<T>(record: &Record) -> SourceRow<T> {
+        nobodys(record, "is what the file writes below its rows, and no company")
+    }
+
+    /// Whether a record has fields behind those of the header, with nothing in them.
+    /// That is harmless where all records end so; otherwise an earlier value has a
+    /// delimiter, and everything behind it stands in the wrong column.
+    pub(crate) fn has_empty_surplus(&self, record: &Record) -> bool {
+        let columns = self.headings.len();
+        record.fault.is_none()
+            && record.fields.len() > columns
+            && record.fields.iter().skip(columns).all(Field::is_empty)
+    }
+
+    /// How many fields the file's records have, if this one shows it.
+    pub(crate) fn usual_fields(&self, record: &Record) -> Option<usize> {
+        let fields = record.fields.len();
+        let shows = record.fault.is_none() && fields == self.headings.len() || self.has_empty_surplus(record);
+        shows.then_some(fields)
+    }
+
+    /// The company of a record, or why it is none, or which parts of it are none.
+    /// `usual_fields` is how many fields the file's records have that have more than
+    /// the header.
+    pub(crate) fn row(&self, record: &Record, encoding: Found, usual_fields: usize) -> SourceRow<CrmCompany> {
+        if let Some(fault) = record.fault {
+            return self.unreadable(record, RejectionReason::Malformed(fault.to_string()));
+        }
+        let cells = cells(record);
+        if self.repeats_header(&cells) {
+            return nobodys(record, "repeats the header");
+        }
+        if footer::is_summary(&cells) {
+            return nobodys(record, "is a sum, a count or a rule, and no company");
+        }
+        let (fields, columns) = (record.fields.len(), self.headings.len());
+        if fields > columns && !(fields == usual_fields && self.has_empty_surplus(record)) {
+            let problem =
+                format!("has {fields} fields, the header has {columns}: quote values with a delimiter");
+            return self.unreadable(record, RejectionReason::Malformed(problem));
+        }
+        if let Some(column) = self.shifted_date(record) {
+            let problem = format!(
+                "has {fields} fields, the header has {columns}, and a date where {} is",
+                column.name()
+            );
+            return SourceRow::Rejected(Rejection::new(
+                record.line,
+                RejectionReason::Malformed(problem),
+                &record.raw,
+            ));
+        }
+        match self.company_id(record, encoding) {
+            Ok(id) => self.company(id, record, encoding),
             Err(reason) => SourceRow::Rejected(Rejection::new(record.line, reason, &record.raw)),
         }
     }
 
-    fn company(&self, record: &Record, max_field_bytes: usize) -> Result<CrmCompany, RejectionReason> {
-        self.check_count(record)?;
-        let text = |field: &'static str, column: Option<usize>| {
-            let text = column.and_then(|at| record.fields.get(at)).map_or("", |text| text.trim());
-            if text.len() > max_field_bytes {
-                let problem = format!("is longer than {max_field_bytes} bytes");
-                return Err(RejectionReason::Field { field, problem });
-            }
-            Ok(Some(text).filter(|text| !text.is_empty()))
+    fn company_id(&self, record: &Record, encoding: Found) -> Result<CompanyId, RejectionReason> {
+        let Some(field) = record.fields.get(self.company_id) else {
+            let (fields, column) = (record.fields.len(), self.company_id + 1);
+            let problem = format!("has {fields} fields, and company_id is column {column}");
+            return Err(RejectionReason::Malformed(problem));
         };
-        let company_id = text("company_id", Some(self.company_id))?.unwrap_or_default();
-        let last_contact_at = text("last_contact_at", self.last_contact_at)?
-            .map(|text| {
-                parse_timestamp(text).ok_or_else(|| RejectionReason::Field {
-                    field: "last_contact_at",
-                    problem: format!("{:?} is no timestamp such as 2026-01-31T09:30:00Z", shown(text)),
-                })
-            })
-            .transpose()?;
-        Ok(CrmCompany {
-            company_id: CompanyId::parse(company_id).map_err(RejectionReason::CompanyId)?,
-            name: text("name", self.name)?.map(str::to_owned),
-            country: text("country", self.country)?.map(str::to_owned),
-            industry_tag: text("industry_tag", self.industry_tag)?.map(str::to_owned),
+        if !field.is_readable {
+            return Err(RejectionReason::Field { field: "company_id", problem: field.problem(encoding) });
+        }
+        CompanyId::parse(&field.text).map_err(RejectionReason::CompanyId)
+    }
+
+    /// The company's fields, each for itself: what cannot be read of one says nothing
+    /// of the others. Fields that are missing at the end are empty.
+    fn company(&self, company_id: CompanyId, record: &Record, encoding: Found) -> SourceRow<CrmCompany> {
+        let mut problems = Vec::new();
+        let mut read = |column: Column| match self.text(column, record, encoding) {
+            Ok(text) => text,
+            Err(problem) => {
+                problems.push((column, problem));
+                None
+            }
+        };
+        let name = read(Column::Name);
+        let country = read(Column::Country);
+        let industry_tag = read(Column::IndustryTag);
+        let last_contact_at = read(Column::LastContactAt).and_then(|text| match parse_timestamp(&text) {
+            Ok(instant) => Some(instant),
+            Err(problem) => {
+                problems.push((Column::LastContactAt, format!("{:?} {problem}", shown(&text))));
+                None
+            }
+        });
+        let is_unreadable = |column| problems.iter().any(|(unreadable, _)| *unreadable == column);
+        let row = CrmCompany {
+            name,
+            country,
+            industry_tag,
             last_contact_at,
-            unreadable: UnreadableFields::default(),
+            unreadable: UnreadableFields {
+                name: is_unreadable(Column::Name),
+                country: is_unreadable(Column::Country),
+                industry_tag: is_unreadable(Column::IndustryTag),
+                last_contact_at: is_unreadable(Column::LastContactAt),
+            },
+            company_id,
+        };
+        match reason(problems) {
+            None => SourceRow::Accepted { line: record.line, row },
+            Some(reason) => partial(record, row, reason),
+        }
+    }
+
+    /// The text of a field, if there is any.
+    fn text(&self, column: Column, record: &Record, encoding: Found) -> Result<Option<String>, String> {
+        let Some(field) = self.place(column).and_then(|at| record.fields.get(at)) else { return Ok(None) };
+        if !field.is_readable {
+            return Err(field.problem(encoding));
+        }
+        let text = settled(&field.text);
+        if text.len() > MAX_COMPANY_TEXT_BYTES {
+            return Err(format!("is longer than {MAX_COMPANY_TEXT_BYTES} bytes"));
+        }
+        Ok((!text.is_empty()).then(|| text.into_owned()))
+    }
+
+    /// A record of which nothing can be trusted, except its identifier if that was
+    /// complete before anything went wrong.
+    fn unreadable(&self, record: &Record, reason: RejectionReason) -> SourceRow<CrmCompany> {
+        // Where a delimiter is too many is not known, so only the first field is safe.
+        let is_before_fault = record.fault.is_some() || self.company_id == 0;
+        let id = record.fields.get(self.company_id).filter(|id| is_before_fault && id.is_readable);
+        match id.and_then(|id| CompanyId::parse(&id.text).ok()) {
+            None => SourceRow::Rejected(Rejection::new(record.line, reason, &record.raw)),
+            Some(company_id) => self.unknown_but(company_id, record, reason),
+        }
+    }
+
+    /// A company of which nothing else can be read.
+    fn unknown_but(
+        &self,
+        company_id: CompanyId,
+        record: &Record,
+        reason: RejectionReason,
+    ) -> SourceRow<CrmCompany> {
+        let unreadable = UnreadableFields {
+            name: self.name.is_some(),
+            country: self.country.is_some(),
+            industry_tag: self.industry_tag.is_some(),
+            last_contact_at: self.last_contact_at.is_some(),
+        };
+        let row = CrmCompany {
+            company_id,
+            name: None,
+            country: None,
+            industry_tag: None,
+            last_contact_at: None,
+            unreadable,
+        };
+        partial(record, row, reason)
+    }
+
+    /// Whether a record lacks fields at its end.
+    pub(crate) fn is_short(&self, record: &Record) -> bool {
+        record.fault.is_none() && record.fields.len() < self.headings.len()
+    }
+
+    /// Where a record without its last fields has the date that those would have: then
+    /// it is not they that are missing, but something before.
+    fn shifted_date(&self, record: &Record) -> Option<Column> {
+        let contact = self.last_contact_at?;
+        if !self.is_short(record) || record.fields.len() > contact {
+            return None;
+        }
+        [Column::Name, Column::Country, Column::IndustryTag].into_iter().find(|column| {
+            let field = self.place(*column).and_then(|at| record.fields.get(at));
+            field.is_some_and(|field| parse_timestamp(&field.text).is_ok())
         })
     }
 
-    /// A record with another number of fields than the header has was torn or
-    /// has a stray delimiter, so that no field can be trusted. Only surplus
-    /// fields that are empty do no harm.
-    fn check_count(&self, record: &Record) -> Result<(), RejectionReason> {
-        let surplus_is_empty = record.fields.iter().skip(self.count).all(|field| field.trim().is_empty());
-        if record.fields.len() >= self.count && surplus_is_empty {
-            return Ok(());
-        }
-        Err(RejectionReason::Malformed(format!(
-            "has {} fields, the header has {}",
-            record.fields.len(),
-            self.count
-        )))
+    /// Whether two lines are one row, which a line break without quotes tears apart.
+    /// That they make one is not enough: rows may lack their last cells. But a date
+    /// that stands where names stand, and stands right in the row of both, is.
+    pub(crate) fn are_torn_apart(&self, first: &Record, second: &Record) -> bool {
+        let follows = second.fault.is_none() && second.line == first.last_line + 1;
+        let makes_one = first.fields.len() + second.fields.len() == self.headings.len() + 1;
+        let Some(contact) = self.last_contact_at.filter(|_| follows && makes_one) else { return false };
+        let is_timestamp =
+            |field: Option<&Field>| field.is_some_and(|field| parse_timestamp(&field.text).is_ok());
+        let in_both = (contact + 1).checked_sub(first.fields.len()).filter(|at| *at > 0);
+        is_timestamp(in_both.and_then(|at| second.fields.get(at)))
+            && !is_timestamp(second.fields.get(contact))
+    }
+
+    /// What becomes of such two lines.
+    pub(crate) fn torn_rows(&self, first: &Record, second: &Record) -> [SourceRow<CrmCompany>; 2] {
+        let problem = format!("goes on in line {}: put values with a line break in quotes", second.line);
+        // The field that is torn is the last of the first line.
+        let sound = first.fields.len().saturating_sub(1);
+        let id = first.fields.get(self.company_id).filter(|id| self.company_id < sound && id.is_readable);
+        let concerns =
+            id.and_then(|id| CompanyId::parse(&id.text).ok()).map_or(Concerns::Anyone, Concerns::Company);
+        let torn = match &concerns {
+            Concerns::Company(id) => self.unknown_but(id.clone(), first, RejectionReason::Malformed(problem)),
+            Concerns::Anyone | Concerns::NoOne => SourceRow::Rejected(Rejection::new(
+                first.line,
+                RejectionReason::Malformed(problem),
+                &first.raw,
+            )),
+        };
+        let rest = RejectionReason::Malformed(format!("is the rest of line {}", first.line));
+        let rest = Rejection::new(second.line, rest, &second.raw).concerning(concerns);
+        [torn, SourceRow::Rejected(rest)]
+    }
+
+    fn repeats_header(&self, cells: &[&str]) -> bool {
+        let is_heading = |at: usize| {
+            cells
+                .get(at)
+                .zip(self.headings.get(at))
+                .is_some_and(|(cell, heading)| canonical(cell) == canonical(heading))
+        };
+        let read = Column::ALL.into_iter().filter_map(|column| self.place(column));
+        cells.len() == self.headings.len() && read.into_iter().all(is_heading)
     }
 }
 
-/// The name that a column is known by.
-fn canonical(name: &str) -> String {
-    let name = name.trim().to_lowercase();
-    if name == "company_name" { "name".to_owned() } else { name }
+/// What stands in the fields of a record, as far as it is visible.
+fn cells(record: &Record) -> Vec<&str> {
+    record.fields.iter().map(|field| if field.is_empty() { "" } else { field.text.trim() }).collect()
 }
 
-fn shown(text: &str) -> String {
+fn nobodys<T>(record: &Record, problem: &str) -> SourceRow<T> {
+    let reason = RejectionReason::Malformed(problem.to_owned());
+    SourceRow::Rejected(Rejection::new(record.line, reason, &record.raw).concerning(Concerns::NoOne))
+}
+
+fn partial(record: &Record, row: CrmCompany, reason: RejectionReason) -> SourceRow<CrmCompany> {
+    let concerns = Concerns::Company(row.company_id.clone());
+    SourceRow::Partial {
+        row,
+        rejection: Rejection::new(record.line, reason, &record.raw).concerning(concerns),
+    }
+}
+
+/// One reason that names every field.
+fn reason(mut problems: Vec<(Column, String)>) -> Option<RejectionReason> {
+    if problems.len() < 2 {
+        return problems
+            .pop()
+            .map(|(column, problem)| RejectionReason::Field { field: column.name(), problem });
+    }
+    let all: Vec<String> =
+        problems.iter().map(|(column, problem)| format!("{}: {problem}", column.name())).collect();
+    Some(RejectionReason::Malformed(all.join("; ")))
+}
+
+/// A text cut so that people can take it in.
+pub(crate) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
@@ -120,80 +370,4 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(fields: &[&str]) -> Record {
-        let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
-        Record { line: 7, raw: fields.join(","), fields }
-    }
-
-    fn columns(names: &[&str]) -> Result<CompanyColumns, InvalidFile> {
-        CompanyColumns::of(&record(names))
-    }
-
-    fn reason(row: SourceRow<CrmCompany>) -> String {
-        match row {
-            SourceRow::Rejected(rejection) => rejection.reason.to_string(),
-            SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } => {
-                panic!("{row:?} was accepted")
-            }
-        }
-    }
-
-    #[test]
-    fn columns_are_found_by_name_in_any_order_case_and_spacing() {
-        let columns = columns(&["note", " Company_Name ", "COMPANY_ID", "last_contact_at"]).unwrap();
-        let row = columns.row(&record(&["x", " Acme, Inc ", "007", "2026-01-10"]), 100);
-        let SourceRow::Accepted { line, row } = row else { panic!("{row:?}") };
-        assert_eq!(line, 7);
-        assert_eq!(row.company_id.as_str(), "007");
-        assert_eq!(row.name.as_deref(), Some("Acme, Inc"));
-        assert_eq!((row.country, row.industry_tag), (None, None));
-        assert_eq!(row.last_contact_at.unwrap().to_rfc3339(), "2026-01-10T00:00:00+00:00");
-    }
-
-    #[test]
-    fn empty_text_is_no_text() {
-        let columns = columns(&["company_id", "name", "last_contact_at", "country"]).unwrap();
-        let row = columns.row(&record(&["a", "  ", "", ""]), 100);
-        let SourceRow::Accepted { row, .. } = row else { panic!("{row:?}") };
-        assert_eq!((row.name, row.last_contact_at, row.country), (None, None, None));
-    }
-
-    #[test]
-    fn a_header_that_leaves_doubt_is_refused_with_line_and_column() {
-        for (names, message) in [
-            (&["id", "name"][..], "line 7: there is no column company_id, only id, name"),
-            (&["company_id", "x", "X "][..], "line 7, columns 2 and 3: both are the x; remove or rename one"),
-            (
-                &["name", "company_id", "company_name"][..],
-                "line 7, columns 1 and 3: both are the name; remove or rename one",
-            ),
-        ] {
-            assert_eq!(columns(names).unwrap_err().to_string(), message);
-        }
-        assert!(columns(&["company_id", "", ""]).is_ok(), "nameless columns are ignored");
-    }
-
-    #[test]
-    fn a_bad_row_is_rejected_with_its_reason() {
-        let columns = columns(&["company_id", "name", "last_contact_at"]).unwrap();
-        for (fields, expected) in [
-            (&["", "x", ""][..], "company_id is empty"),
-            (&["a", "x"], "has 2 fields, the header has 3"),
-            (&["a", "x", "", "y"], "has 4 fields, the header has 3"),
-            (&["a", "x", "soon"], "last_contact_at: \"soon\" is no timestamp such as 2026-01-31T09:30:00Z"),
-            (&["a", "longer than ten", ""], "name: is longer than 10 bytes"),
-        ] {
-            assert_eq!(reason(columns.row(&record(fields), 10)), expected);
-        }
-    }
-
-    #[test]
-    fn surplus_fields_that_are_empty_do_no_harm() {
-        let columns = columns(&["company_id", "name"]).unwrap();
-        let row = columns.row(&record(&["a", "x", "", " "]), 100);
-        assert!(matches!(row, SourceRow::Accepted { .. }), "{row:?}");
-    }
-}
+mod tests;

@@ -3,19 +3,12 @@
 use std::vec;
 
 use bytes::Bytes;
-use domain::{Counters, CrmCompany, FailureKind, SourceRow, company::MAX_COMPANY_TEXT_BYTES};
+use domain::{Counters, CrmCompany, FailureKind, SourceRow};
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use tracing::info;
 use warehouse::{RowStream, SourceError};
 
-use crate::{
-    company_columns::CompanyColumns,
-    csv_records::{Record, RecordReader},
-    invalid_file::InvalidFile,
-};
-
-/// How long a record may be. Anything longer is a quote that nobody closed; the
-/// csv crates know no such limit.
-const MAX_RECORD_BYTES: usize = 1024 * 1024;
+use crate::{company_parser::CompanyParser, csv_format::CsvFormat};
 
 /// The companies of an export, read as they are asked for. `report` is told
 /// after every chunk what has been read so far.
@@ -24,12 +17,13 @@ const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// [`FailureKind::InvalidInput`].
 pub(crate) fn company_rows<'a>(
     chunks: BoxStream<'a, Result<Bytes, landing::Error>>,
+    format: &CsvFormat,
     report: impl Fn(Counters) + Send + 'a,
 ) -> RowStream<'a, CrmCompany> {
     let reading = Reading {
         // The end of the file is a chunk of its own kind.
         chunks: chunks.map_ok(Some).chain(stream::once(async { Ok(None) })).boxed(),
-        parser: CompanyParser::new(),
+        parser: CompanyParser::new(format),
         report,
         read: Counters::default(),
     };
@@ -59,6 +53,9 @@ impl<R: Fn(Counters)> Reading<'_, R> {
             Some(bytes) => self.parser.push(bytes),
             None => self.parser.finish(),
         };
+        if chunk.is_none() {
+            self.parser.notes().iter().for_each(|note| info!("{note}"));
+        }
         let rows = rows.map_err(|problem| SourceError {
             kind: FailureKind::InvalidInput,
             message: problem.to_string(),
@@ -69,43 +66,6 @@ impl<R: Fn(Counters)> Reading<'_, R> {
         self.read.rows_rejected += rejected as u64;
         (self.report)(self.read);
         Ok(Some(rows.into_iter()))
-    }
-}
-
-/// Companies from the bytes of an export.
-struct CompanyParser {
-    reader: RecordReader,
-    records: Vec<Record>,
-    /// Known once the header has been read.
-    columns: Option<CompanyColumns>,
-}
-
-impl CompanyParser {
-    fn new() -> Self {
-        Self { reader: RecordReader::new(MAX_RECORD_BYTES), records: Vec::new(), columns: None }
-    }
-
-    fn push(&mut self, chunk: &[u8]) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
-        self.reader.push(chunk, &mut self.records)?;
-        self.take_rows()
-    }
-
-    fn finish(&mut self) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
-        self.reader.finish(&mut self.records)?;
-        let rows = self.take_rows()?;
-        if self.columns.is_some() { Ok(rows) } else { Err(InvalidFile::NoHeader) }
-    }
-
-    fn take_rows(&mut self) -> Result<Vec<SourceRow<CrmCompany>>, InvalidFile> {
-        let mut records = self.records.drain(..);
-        let columns = match &mut self.columns {
-            Some(columns) => columns,
-            none => match records.next() {
-                Some(header) => none.insert(CompanyColumns::of(&header)?),
-                None => return Ok(Vec::new()),
-            },
-        };
-        Ok(records.map(|record| columns.row(&record, MAX_COMPANY_TEXT_BYTES)).collect())
     }
 }
 
@@ -121,7 +81,9 @@ mod tests {
         chunks: Vec<Result<Bytes, landing::Error>>,
     ) -> (Result<Vec<SourceRow<CrmCompany>>, SourceError>, Counters) {
         let last = Mutex::new(Counters::default());
-        let rows = company_rows(stream::iter(chunks).boxed(), |read| *last.lock().unwrap() = read);
+        let rows = company_rows(stream::iter(chunks).boxed(), &CsvFormat::default(), |read| {
+            *last.lock().unwrap() = read
+        });
         let rows = futures::executor::block_on(rows.try_collect());
         let counters = *last.lock().unwrap();
         (rows, counters)

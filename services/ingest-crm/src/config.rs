@@ -2,6 +2,8 @@
 
 use clap::Args as ClapArgs;
 
+use crate::csv_format::CsvOptions;
+
 /// How CRM exports are read.
 #[derive(Debug, Clone, ClapArgs)]
 #[group(skip)]
@@ -46,6 +48,10 @@ pub struct Options {
         default_value_t = 2 * 1024 * 1024 * 1024
     )]
     pub crm_max_file_bytes: u64,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub csv: CsvOptions,
 }
 
 /// The arguments of the service as a process of its own.

@@ -8,12 +8,13 @@ use landing::FileInfo;
 use tracing::info;
 use warehouse::{CrmExport, LoadOutcome, SharedWarehouse, SnapshotLimits, SourceError};
 
-use crate::{archive::Archive, company_rows::company_rows};
+use crate::{archive::Archive, company_rows::company_rows, csv_format::CsvFormat};
 
 /// Loads CRM exports, each as the CRM's full state.
 pub(crate) struct CopyCrmCsv {
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) archive: Archive,
+    pub(crate) format: CsvFormat,
     pub(crate) effective_offset_days: i32,
     pub(crate) limits: SnapshotLimits,
 }
@@ -55,7 +56,8 @@ impl FileLoader for CopyCrmCsv {
         // Not even a copy is made on behalf of somebody who may not load it.
         self.warehouse.check_fence(fence).await?;
         let copy = self.archive.keep(file, chunks).await.map_err(source_failed)?;
-        let rows = company_rows(self.archive.read(&copy).await.map_err(source_failed)?, report);
+        let chunks = self.archive.read(&copy).await.map_err(source_failed)?;
+        let rows = company_rows(chunks, &self.format, report);
         let export = CrmExport { archive_path: Some(copy.path), ..self.export(file, business_date) };
         let loaded = self.warehouse.load_crm_export(fence, &export, self.limits, rows, now).await;
         let loaded = loaded.map_err(|error| naming_the_copy(error, &export))?;

@@ -1,141 +1,154 @@
-//! The beginning of a CSV file: byte order mark, header line, delimiter.
+//! The beginning of CSV text: blank lines, a line `sep=;`, the header's delimiter.
 
-use crate::invalid_file::InvalidFile;
-
-const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
-const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+use crate::csv_scan::{Dialect, Escape, Fields, scan};
 
 /// In the order of preference if the header line fits several.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Gathers a file's beginning until the header line is complete, because only
-/// then its delimiter can be told.
-#[derive(Debug)]
-pub(crate) struct CsvHead {
-    bytes: Vec<u8>,
-    max_bytes: usize,
+/// What stands before the header, and what the header is split by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// Where the header begins.
+    pub(crate) header: usize,
+    pub(crate) delimiter: u8,
 }
 
-impl CsvHead {
-    /// Of a file whose header line should be no longer than `max_bytes`. Of a
-    /// longer one, only so much is looked at.
-    pub(crate) const fn new(max_bytes: usize) -> Self {
-        Self { bytes: Vec::new(), max_bytes }
-    }
-
-    /// Takes the next bytes; true once the header line is complete, or too long,
-    /// or too far behind empty lines.
-    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<bool, InvalidFile> {
-        self.bytes.extend_from_slice(chunk);
-        if UTF16_MARKS.iter().any(|mark| self.bytes.starts_with(mark)) {
-            return Err(InvalidFile::Utf16);
+/// Looks for the header in the first bytes of a text. `is_last` says that no more
+/// will come; until then there may not be enough of them, which is `None`.
+///
+/// `rate` says how well a row of headings is understood.
+pub(crate) fn find_header(
+    text: &[u8],
+    is_last: bool,
+    configured: Option<u8>,
+    rate: impl Fn(&[String]) -> usize,
+) -> Option<Beginning> {
+    let mut header = 0;
+    let mut announced = None;
+    loop {
+        let rest = text.get(header..).unwrap_or_default();
+        let Some(len) = rest.iter().position(|byte| is_line_break(*byte)) else {
+            // The line goes on.
+            if !is_last {
+                return None;
+            }
+            break;
+        };
+        let line = rest.get(..len).unwrap_or_default();
+        if announced.is_none()
+            && let Some(separator) = separator(line)
+        {
+            announced = Some(separator);
+        } else if !is_blank(line) {
+            break;
         }
-        Ok(self.header_line().len() < self.content().len() || self.bytes.len() >= self.max_bytes)
+        header += len + 1;
     }
-
-    /// What was gathered, without byte order mark and leading line breaks.
-    /// Depends on no byte behind `max_bytes`, so that it does not matter how many
-    /// there are yet.
-    fn content(&self) -> &[u8] {
-        let gathered = self.bytes.get(..self.max_bytes).unwrap_or(&self.bytes);
-        let content = gathered.strip_prefix(UTF8_MARK).unwrap_or(gathered);
-        let breaks = content.iter().take_while(|byte| is_line_break(**byte)).count();
-        content.get(breaks..).unwrap_or_default()
+    let rest = text.get(header..).unwrap_or_default();
+    if let Some(delimiter) = configured.or(announced) {
+        return Some(Beginning { header, delimiter });
     }
-
-    /// Everything before the first line break outside quotes.
-    fn header_line(&self) -> &[u8] {
-        let content = self.content();
-        let mut is_quoted = false;
-        let end = content.iter().position(|byte| {
-            is_quoted ^= *byte == b'"';
-            !is_quoted && is_line_break(*byte)
-        });
-        content.get(..end.unwrap_or(content.len())).unwrap_or_default()
+    if header_line(rest).is_none() && !is_last {
+        return None;
     }
+    Some(Beginning { header, delimiter: sniff(header_line(rest).unwrap_or(rest), rate) })
+}
 
-    /// The file's delimiter, and its beginning without the byte order mark.
-    pub(crate) fn finish(&mut self) -> (u8, Vec<u8>) {
-        let delimiter = sniff(self.header_line());
-        let mut bytes = std::mem::take(&mut self.bytes);
-        if bytes.starts_with(UTF8_MARK) {
-            bytes.drain(..UTF8_MARK.len());
-        }
-        (delimiter, bytes)
+/// What a first line such as `sep=;` announces; Excel writes and heeds it.
+fn separator(line: &[u8]) -> Option<u8> {
+    let line = line.trim_ascii();
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [name @ .., b'=', separator] if name.eq_ignore_ascii_case(b"sep") => Some(*separator),
+        // The tab of `sep=` and a tab was trimmed.
+        [name @ .., b'='] if name.eq_ignore_ascii_case(b"sep") => Some(b'\t'),
+        _ => None,
     }
 }
 
-const fn is_line_break(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n')
+/// Everything before the first line break outside quotes.
+fn header_line(text: &[u8]) -> Option<&[u8]> {
+    let mut is_quoted = false;
+    let end = text.iter().position(|byte| {
+        is_quoted ^= *byte == b'"';
+        !is_quoted && is_line_break(*byte)
+    });
+    text.get(..end?)
 }
 
-/// The delimiter under which the header line has a column `company_id`, or else
+/// The delimiter that makes headings of the line which are understood best, or else
 /// the one that splits it most.
-fn sniff(header_line: &[u8]) -> u8 {
+fn sniff(line: &[u8], rate: impl Fn(&[String]) -> usize) -> u8 {
     let fit = |delimiter: u8| {
-        let mut is_quoted = false;
-        let columns: Vec<&[u8]> = header_line
-            .split(|byte| {
-                is_quoted ^= *byte == b'"';
-                !is_quoted && *byte == delimiter
-            })
-            .collect();
-        let has_company_id = columns.iter().any(|column| {
-            let name = column.trim_ascii();
-            let name = name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name);
-            name.trim_ascii().eq_ignore_ascii_case(b"company_id")
-        });
-        (has_company_id, columns.len())
+        let mut fields = Fields::default();
+        let dialect = Dialect { delimiter, escape: Escape::Doubled };
+        // Whatever is wrong with the line will be told by who reads it.
+        let _ = scan(line, dialect, true, &mut fields);
+        let headings: Vec<String> =
+            fields.iter().map(|heading| String::from_utf8_lossy(heading).into_owned()).collect();
+        (rate(&headings), headings.len())
     };
     // `max_by_key` takes the last of equals.
     DELIMITERS.into_iter().rev().max_by_key(|delimiter| fit(*delimiter)).unwrap_or(b',')
+}
+
+pub(crate) const fn is_line_break(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Whether nothing stands in a line, or nothing but delimiters.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| byte.is_ascii_whitespace() || DELIMITERS.contains(byte) || *byte == b'"')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rate(headings: &[String]) -> usize {
+        headings.iter().filter(|heading| heading.trim().eq_ignore_ascii_case("company_id")).count()
+    }
+
+    fn found(text: &str) -> Option<(usize, char)> {
+        let beginning = find_header(text.as_bytes(), false, None, rate)?;
+        Some((beginning.header, beginning.delimiter.into()))
+    }
+
     #[test]
-    fn the_delimiter_is_the_one_that_splits_off_company_id() {
+    fn the_delimiter_is_the_one_that_splits_off_what_is_understood() {
         for (header, delimiter) in [
-            (&b"company_id,name"[..], b','),
-            (b"company_id;name", b';'),
-            (b"company_id\tname;a;b;c", b'\t'),
-            (b"note, free, text;\"Company_ID\"", b';'),
-            (b"\"a;b;c;d\",x,y", b','),
-            (b"company_id", b','),
-            (b"", b','),
+            ("company_id,name\n", ','),
+            ("company_id;name\n", ';'),
+            ("company_id|name\n", '|'),
+            ("company_id\tname;a;b;c\n", '\t'),
+            ("note, free, text;\"Company_ID\"\n", ';'),
+            ("\"a;b;c;d\",x,y\n", ','),
+            ("company_id\n", ','),
+            ("Record ID|Name|Country\n", '|'),
         ] {
-            assert_eq!(sniff(header) as char, delimiter as char, "{}", String::from_utf8_lossy(header));
+            assert_eq!(found(header), Some((0, delimiter)), "{header}");
         }
     }
 
     #[test]
-    fn a_byte_order_mark_is_dropped_even_if_it_comes_in_pieces() {
-        let mut head = CsvHead::new(100);
-        for piece in [&b"\xef"[..], b"\xbb\xbf", b"\r\nid;x"] {
-            assert_eq!(head.push(piece), Ok(false));
+    fn blank_lines_and_an_announced_separator_come_before_the_header() {
+        for (text, expected) in [
+            ("sep=;\r\ncompany_id;a,b,c,d\n", Some((7, ';'))),
+            ("\n \n\"SEP=|\"\n\ncompany_id|name\n", Some((12, '|'))),
+            ("sep=\t\ncompany_id\tname\n", Some((6, '\t'))),
+            (",,,\ncompany_id,name\n", Some((4, ','))),
+            ("sep=;\n", None),
+            ("company_id,name", None),
+            ("company_id,\"a\nb\nc", None),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
         }
-        assert_eq!(head.push(b"\r"), Ok(true));
-        assert_eq!(head.finish(), (b';', b"\r\nid;x\r".to_vec()));
+        let configured = find_header(b"sep=;\na;b|c\n", false, Some(b'|'), rate);
+        assert_eq!(configured, Some(Beginning { header: 6, delimiter: b'|' }));
     }
 
     #[test]
     fn a_line_break_inside_quotes_does_not_end_the_header() {
-        let mut head = CsvHead::new(100);
-        assert_eq!(head.push(b"company_id,\"a\n"), Ok(false));
-        assert_eq!(head.push(b"b\"\n"), Ok(true));
-    }
-
-    #[test]
-    fn empty_lines_are_not_gathered_for_ever() {
-        let mut head = CsvHead::new(100);
-        assert_eq!(head.push(&[b'\n'; 99]), Ok(false));
-        assert_eq!(head.push(b"\n"), Ok(true));
-    }
-
-    #[test]
-    fn two_byte_characters_are_refused() {
-        assert_eq!(CsvHead::new(100).push(b"\xff\xfec\0o\0"), Err(InvalidFile::Utf16));
+        assert_eq!(found("company_id;\"a,b,c\nd,e,f,g\";x\n"), Some((0, ';')));
     }
 }

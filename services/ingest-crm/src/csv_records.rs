@@ -1,229 +1,388 @@
 //! CSV records from chunks of bytes, in bounded memory.
+//!
+//! Nothing vanishes: every line that is not blank is in one record, or inside the
+//! quotes of one. A record that is broken is given up with its *first* line alone,
+//! because a quote that is not closed makes the rest of the file look like its own.
+//! What follows is read anew line by line, and only believed once a line is a whole
+//! record that looks like the others.
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use std::collections::BTreeSet;
+
 use domain::rejection::MAX_RAW_BYTES;
 
-use crate::{csv_header::CsvHead, encoding::Encoding, invalid_file::InvalidFile, lines::LineCounter};
+use crate::{
+    csv_format::Quoting,
+    csv_header::{find_header, is_line_break},
+    csv_scan::{Dialect, Escape, Fields, Scanned, TextAfterQuote, scan},
+    encoding::{Found, TextDecoder},
+    invalid_file::InvalidFile,
+    lines::LineCounter,
+};
 
-/// One record of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
-    /// The physical line it begins on, from 1.
-    pub(crate) line: u64,
-    /// Its fields, unquoted.
-    pub(crate) fields: Vec<String>,
-    /// Its beginning as the file has it, at least [`MAX_RAW_BYTES`] of it.
-    pub(crate) raw: String,
+mod record;
+
+pub(crate) use record::{Fault, Field, Record};
+
+/// Unfinished records shorter than this are tried again with every chunk.
+const RETRIED_BYTES: usize = 64 * 1024;
+
+/// With fewer columns the lines of a text look like rows by accident.
+const FEW_COLUMNS: usize = 4;
+
+/// What the reader has to know of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RecordFormat {
+    pub(crate) encoding: Option<&'static encoding_rs::Encoding>,
+    pub(crate) delimiter: Option<u8>,
+    pub(crate) quoting: Quoting,
+    pub(crate) max_record_bytes: usize,
 }
 
 /// Takes a file in chunks and gives its records, the header first. Where the
 /// chunks end makes no difference.
-#[derive(Debug)]
 pub(crate) struct RecordReader {
-    max_record_bytes: usize,
-    state: State,
+    format: RecordFormat,
+    decoder: TextDecoder,
+    /// Text that is not given out yet, from `at` on.
+    pending: Vec<u8>,
+    at: usize,
+    /// With how much text an unfinished record is tried again.
+    retry_with: usize,
+    is_last: bool,
+    lines: LineCounter,
+    delimiter: Option<u8>,
+    /// How many fields the header has.
+    columns: Option<usize>,
+    /// How many fields the records have that were sound.
+    counts: BTreeSet<usize>,
+    doubt: Option<Doubt>,
+    /// An overlong line has been given up, and its rest is passed over.
+    is_skipping: bool,
+    fields: Fields,
+    other_fields: Fields,
 }
 
-#[derive(Debug)]
-enum State {
-    Head(CsvHead),
-    Body(Box<Parser>),
+/// Lines that may be the inside of a broken record.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    /// Where the broken record begins.
+    broken: u64,
+    /// The last line that it may reach to.
+    until: u64,
+}
+
+/// A record as it was scanned.
+struct Sound {
+    end: usize,
+    is_backslash: bool,
+}
+
+enum Verdict {
+    /// A record without fault.
+    Sound(Sound),
+    /// A record that is given up, and the last line that it may reach to.
+    Broken(Fault, u64),
+    /// More text is needed to tell.
+    Wait,
 }
 
 impl RecordReader {
-    /// A reader of a file none of whose records is longer than `max_record_bytes`.
-    pub(crate) fn new(max_record_bytes: usize) -> Self {
-        Self { max_record_bytes, state: State::Head(CsvHead::new(max_record_bytes)) }
-    }
-
-    /// Takes the next chunk and appends the records that it completes.
-    pub(crate) fn push(&mut self, chunk: &[u8], records: &mut Vec<Record>) -> Result<(), InvalidFile> {
-        match &mut self.state {
-            State::Body(parser) => parser.push(chunk, records),
-            State::Head(head) => {
-                if head.push(chunk)? {
-                    self.start_body(records)?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Ends the file and appends its last record, if no line break ended it.
-    pub(crate) fn finish(&mut self, records: &mut Vec<Record>) -> Result<(), InvalidFile> {
-        if matches!(self.state, State::Head(_)) {
-            self.start_body(records)?;
-        }
-        match &mut self.state {
-            State::Head(_) => Ok(()),
-            State::Body(parser) => parser.finish(records),
-        }
-    }
-
-    fn start_body(&mut self, records: &mut Vec<Record>) -> Result<(), InvalidFile> {
-        if let State::Head(head) = &mut self.state {
-            let (delimiter, beginning) = head.finish();
-            let mut parser = Parser::new(delimiter, self.max_record_bytes);
-            parser.push(&beginning, records)?;
-            self.state = State::Body(Box::new(parser));
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct Parser {
-    csv: Reader,
-    max_record_bytes: usize,
-    lines: LineCounter,
-    record: PartialRecord,
-    /// Room for csv-core, which does not allocate; the first `len` are filled.
-    fields: Filled<u8>,
-    /// Where each field ends in `fields`.
-    ends: Filled<usize>,
-}
-
-/// What is known of the record being read, besides its fields.
-#[derive(Debug, Default)]
-struct PartialRecord {
-    /// Where it begins; `None` between records.
-    line: Option<u64>,
-    bytes: usize,
-    raw: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Filled<T> {
-    room: Vec<T>,
-    len: usize,
-}
-
-impl<T: Clone + Default> Filled<T> {
-    fn with_room(room: usize) -> Self {
-        Self { room: vec![T::default(); room], len: 0 }
-    }
-
-    fn rest(&mut self) -> &mut [T] {
-        self.room.get_mut(self.len..).unwrap_or_default()
-    }
-
-    fn filled(&self) -> &[T] {
-        self.room.get(..self.len).unwrap_or_default()
-    }
-
-    fn grow(&mut self) {
-        self.room.resize(self.room.len() * 2, T::default());
-    }
-}
-
-impl Parser {
-    fn new(delimiter: u8, max_record_bytes: usize) -> Self {
+    pub(crate) fn new(format: RecordFormat) -> Self {
         Self {
-            csv: ReaderBuilder::new().delimiter(delimiter).build(),
-            max_record_bytes,
+            format,
+            decoder: TextDecoder::new(format.encoding),
+            pending: Vec::new(),
+            at: 0,
+            retry_with: 0,
+            is_last: false,
             lines: LineCounter::new(),
-            record: PartialRecord::default(),
-            fields: Filled::with_room(1024),
-            ends: Filled::with_room(16),
+            delimiter: None,
+            columns: None,
+            counts: BTreeSet::new(),
+            doubt: None,
+            is_skipping: false,
+            fields: Fields::default(),
+            other_fields: Fields::default(),
         }
     }
 
-    fn push(&mut self, mut chunk: &[u8], records: &mut Vec<Record>) -> Result<(), InvalidFile> {
+    /// Takes the next chunk.
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        self.pending.drain(..self.at);
+        self.at = 0;
+        self.decoder.push(chunk, &mut self.pending);
+    }
+
+    /// Ends the file.
+    pub(crate) fn finish(&mut self) {
+        self.decoder.finish(&mut self.pending);
+        self.is_last = true;
+    }
+
+    /// What the file has been found to be written in, so far.
+    pub(crate) const fn encoding(&self) -> Found {
+        self.decoder.found()
+    }
+
+    /// What separates the fields, once that is known.
+    pub(crate) const fn delimiter(&self) -> Option<u8> {
+        self.delimiter
+    }
+
+    /// The header, once there is enough of the file. `rate` says how well headings
+    /// are understood, which tells the delimiter.
+    ///
+    /// # Errors
+    /// If what is there is no header.
+    pub(crate) fn header(
+        &mut self,
+        rate: impl Fn(&[String]) -> usize,
+    ) -> Result<Option<Record>, InvalidFile> {
+        let rest = self.rest();
+        let is_full = rest.len() > self.format.max_record_bytes;
+        let window = rest.get(..self.format.max_record_bytes).unwrap_or(rest);
+        let is_enough = self.is_last || is_full;
+        if self.delimiter.is_none() {
+            let Some(found) = find_header(window, is_enough, self.format.delimiter, rate) else {
+                return Ok(None);
+            };
+            self.delimiter = Some(found.delimiter);
+            self.advance(found.header);
+        }
+        self.skip_line_breaks();
+        if self.rest().is_empty() {
+            return if self.is_last { Err(InvalidFile::NoHeader) } else { Ok(None) };
+        }
+        let line = self.lines.current();
+        match self.judge() {
+            Verdict::Wait => Ok(None),
+            Verdict::Broken(fault, _) => Err(InvalidFile::Header { line, fault }),
+            Verdict::Sound(sound) => {
+                let record = self.take(&sound);
+                if record.fields.iter().any(|field| field.text.contains('\0')) {
+                    return Err(InvalidFile::NotText { line });
+                }
+                self.columns = Some(record.fields.len());
+                Ok(Some(record))
+            }
+        }
+    }
+
+    /// The next record, as far as the file is there. `is_plausible` says whether
+    /// fields look like those of a company; it decides where to go on behind a
+    /// broken record.
+    pub(crate) fn next(&mut self, is_plausible: impl Fn(&[Field]) -> bool) -> Option<Record> {
         loop {
-            if self.record.line.is_none() {
-                chunk = self.skip_line_breaks(chunk);
+            if self.is_skipping && !self.skip_line() {
+                return None;
             }
-            if chunk.is_empty() {
-                return Ok(());
+            self.skip_line_breaks();
+            if self.rest().is_empty() || (!self.is_last && self.rest().len() < self.retry_with) {
+                return None;
             }
-            let begins_on = *self.record.line.get_or_insert(self.lines.current());
-            let (result, read, filled, ended) =
-                self.csv.read_record(chunk, self.fields.rest(), self.ends.rest());
-            self.fields.len += filled;
-            self.ends.len += ended;
-            let (now, later) = chunk.split_at(read);
-            self.note(begins_on, now)?;
-            chunk = later;
-            match result {
-                ReadRecordResult::Record => records.push(self.end_record(begins_on)),
-                ReadRecordResult::OutputFull => self.fields.grow(),
-                ReadRecordResult::OutputEndsFull => self.ends.grow(),
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
+            let line = self.lines.current();
+            self.doubt = self.doubt.filter(|doubt| line <= doubt.until);
+            match (self.judge(), self.doubt) {
+                (Verdict::Wait, _) => {
+                    let len = self.rest().len();
+                    let doubled = (len * 2).min(self.format.max_record_bytes + 1);
+                    self.retry_with = if len < RETRIED_BYTES { 0 } else { doubled };
+                    return None;
+                }
+                (Verdict::Sound(sound), None) => {
+                    let record = self.take(&sound);
+                    if record.is_blank() {
+                        continue;
+                    }
+                    if Some(record.fields.len()) <= self.columns {
+                        self.counts.insert(record.fields.len());
+                    }
+                    return Some(record);
+                }
+                (Verdict::Sound(sound), Some(doubt)) => {
+                    let fields = self.decoded(sound.is_backslash);
+                    let is_usual = Some(fields.len()) == self.columns
+                        || (fields.len() > 1 && self.counts.contains(&fields.len()));
+                    if is_usual && is_plausible(&fields) {
+                        self.doubt = None;
+                        return Some(self.take(&sound));
+                    }
+                    if fields.iter().all(Field::is_empty) {
+                        self.take(&sound);
+                        continue;
+                    }
+                    return Some(self.give_up(Fault::Doubtful { broken: doubt.broken }));
+                }
+                (Verdict::Broken(fault, until), doubt) => {
+                    let until = until.max(doubt.map_or(0, |doubt| doubt.until));
+                    self.doubt = Some(Doubt { broken: line, until });
+                    let fault = match doubt {
+                        Some(Doubt { broken, .. }) => Fault::Doubtful { broken },
+                        None => fault,
+                    };
+                    return Some(self.give_up(fault));
+                }
             }
         }
     }
 
-    /// csv-core skips empty lines too, but would begin the record on the first of them.
-    fn skip_line_breaks<'chunk>(&mut self, chunk: &'chunk [u8]) -> &'chunk [u8] {
-        let breaks = chunk.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let (breaks, rest) = chunk.split_at(breaks);
-        self.lines.advance(breaks);
-        rest
+    fn rest(&self) -> &[u8] {
+        self.pending.get(self.at..).unwrap_or_default()
     }
 
-    /// Checks and keeps what csv-core has just read of a record.
-    fn note(&mut self, begins_on: u64, bytes: &[u8]) -> Result<(), InvalidFile> {
-        let allowed = bytes.len().min(self.max_record_bytes - self.record.bytes);
-        let (allowed, excess) = bytes.split_at(allowed);
-        if let Some(at) = allowed.iter().position(|byte| *byte == 0) {
-            self.lines.advance(allowed.get(..at).unwrap_or_default());
-            return Err(InvalidFile::NotText { line: self.lines.current() });
+    /// Goes on behind the next `bytes`.
+    fn advance(&mut self, bytes: usize) {
+        let passed = self.pending.get(self.at..self.at + bytes).unwrap_or_default();
+        self.lines.advance(passed);
+        self.at += bytes;
+        self.retry_with = 0;
+    }
+
+    fn skip_line_breaks(&mut self) {
+        let breaks = self.rest().iter().take_while(|byte| is_line_break(**byte)).count();
+        if breaks > 0 {
+            self.advance(breaks);
         }
-        if !excess.is_empty() {
-            return Err(InvalidFile::RecordTooLong { line: begins_on, max_bytes: self.max_record_bytes });
-        }
-        self.lines.advance(allowed);
-        self.record.bytes += allowed.len();
-        // Enough that a character cut in two at the end is cut off later.
-        let room = (MAX_RAW_BYTES + 4).saturating_sub(self.record.raw.len());
-        self.record.raw.extend(allowed.iter().take(room));
-        Ok(())
     }
 
-    fn end_record(&mut self, line: u64) -> Record {
-        let encoding = Encoding::of(&fields(&self.fields, &self.ends));
-        let fields = fields(&self.fields, &self.ends).map(|field| encoding.decode(field)).collect();
-        let raw = encoding.decode(self.record.raw.trim_ascii_end());
-        self.record = PartialRecord::default();
-        self.fields.len = 0;
-        self.ends.len = 0;
-        Record { line, fields, raw }
+    /// Passes over the rest of an overlong line; whether its end was found.
+    fn skip_line(&mut self) -> bool {
+        let end = self.rest().iter().position(|byte| is_line_break(*byte));
+        self.advance(end.unwrap_or_else(|| self.rest().len()));
+        self.is_skipping = end.is_none() && !self.is_last;
+        !self.is_skipping
     }
 
-    fn finish(&mut self, records: &mut Vec<Record>) -> Result<(), InvalidFile> {
-        let Some(line) = self.record.line else {
-            return Ok(());
+    /// Scans the record that is next and judges it by itself.
+    fn judge(&mut self) -> Verdict {
+        let delimiter = self.delimiter.unwrap_or(b',');
+        let max = self.format.max_record_bytes;
+        let rest = self.pending.get(self.at..).unwrap_or_default();
+        let is_full = rest.len() > max;
+        let window = rest.get(..max).unwrap_or(rest);
+        let is_last = self.is_last && !is_full;
+        let is_enough = self.is_last || is_full;
+        let first_line = window.iter().position(|byte| is_line_break(*byte)).unwrap_or(window.len());
+        let last_line_of = |end: usize| {
+            let mut lines = self.lines;
+            lines.advance(window.get(..end).unwrap_or_default());
+            lines.current()
         };
-        // A line break ends every record but one: inside quotes it is content.
-        let mut rest: &[u8] = b"\n";
-        loop {
-            let (result, read, filled, ended) =
-                self.csv.read_record(rest, self.fields.rest(), self.ends.rest());
-            self.fields.len += filled;
-            self.ends.len += ended;
-            rest = rest.get(read..).unwrap_or_default();
-            match result {
-                ReadRecordResult::Record => {
-                    records.push(self.end_record(line));
-                    return Ok(());
-                }
-                _ if rest.is_empty() => return Err(InvalidFile::UnterminatedQuote { line }),
-                _ => {
-                    self.fields.grow();
-                    self.ends.grow();
-                }
+
+        let as_configured = match self.format.quoting {
+            Quoting::Backslash => Escape::Backslash,
+            Quoting::Auto | Quoting::Double => Escape::Doubled,
+        };
+        let scanned = scan(window, Dialect { delimiter, escape: as_configured }, is_last, &mut self.fields);
+        let is_usual = |fields: &Fields| self.columns.is_none_or(|columns| fields.len() == columns);
+        if let Scanned::Record { end, fault: None } = scanned {
+            let is_one_line = end <= first_line;
+            let hides_rows = || self.has_rows_inside(window.get(..end).unwrap_or_default());
+            if is_usual(&self.fields) && (is_one_line || !hides_rows())
+                || is_one_line && self.fields.len() < self.columns.unwrap_or(0)
+            {
+                return Verdict::Sound(Sound { end, is_backslash: false });
             }
         }
+        // What follows may still end it well.
+        if matches!(scanned, Scanned::Unfinished { .. }) && !is_enough {
+            return Verdict::Wait;
+        }
+        // Something is wrong with it, unless its quotes are escaped by backslashes.
+        if self.format.quoting == Quoting::Auto {
+            let dialect = Dialect { delimiter, escape: Escape::Backslash };
+            match scan(window, dialect, is_last, &mut self.other_fields) {
+                Scanned::Record { end, fault: None }
+                    if self.other_fields.has_backslash_quote() && is_usual(&self.other_fields) =>
+                {
+                    return Verdict::Sound(Sound { end, is_backslash: true });
+                }
+                Scanned::Unfinished { .. } if !is_enough => return Verdict::Wait,
+                _ => {}
+            }
+        }
+        let behind_quote = |fault: TextAfterQuote| Fault::TextAfterQuote {
+            field: fault.field,
+            line: last_line_of(fault.at),
+        };
+        match scanned {
+            Scanned::Lost { fault } | Scanned::Unfinished { fault: Some(fault), .. } => {
+                Verdict::Broken(behind_quote(fault), u64::MAX)
+            }
+            Scanned::Unfinished { open: Some(field), .. } => {
+                Verdict::Broken(Fault::OpenQuote { field }, u64::MAX)
+            }
+            Scanned::Unfinished { open: None, .. } => {
+                let until = if first_line < max { u64::MAX } else { 0 };
+                Verdict::Broken(Fault::TooLong { max_bytes: max }, until)
+            }
+            Scanned::Record { end, fault: Some(fault) } => {
+                Verdict::Broken(behind_quote(fault), last_line_of(end))
+            }
+            // A stray field is a matter of the row; several lines are one of the quotes.
+            Scanned::Record { end, fault: None } if end <= first_line => {
+                Verdict::Sound(Sound { end, is_backslash: false })
+            }
+            Scanned::Record { end, fault: None } if is_usual(&self.fields) => {
+                Verdict::Broken(Fault::SeveralRows { last: last_line_of(end) }, last_line_of(end))
+            }
+            Scanned::Record { end, fault: None } => Verdict::Broken(
+                Fault::SeveralLines {
+                    last: last_line_of(end),
+                    fields: self.fields.len(),
+                    columns: self.columns.unwrap_or_default(),
+                },
+                last_line_of(end),
+            ),
+        }
     }
-}
 
-/// The fields of a complete record.
-fn fields<'record>(
-    bytes: &'record Filled<u8>,
-    ends: &'record Filled<usize>,
-) -> impl Iterator<Item = &'record [u8]> + Clone {
-    let starts = std::iter::once(0).chain(ends.filled().iter().copied());
-    starts.zip(ends.filled()).map(|(start, end)| bytes.filled().get(start..*end).unwrap_or_default())
+    /// Whether every line of a record would be a row by itself: then two quotes that
+    /// have nothing to do with each other have made one of several.
+    fn has_rows_inside(&self, record: &[u8]) -> bool {
+        let Some(columns) = self.columns.filter(|columns| *columns >= FEW_COLUMNS) else { return false };
+        let delimiters = |line: &[u8]| line.iter().filter(|byte| Some(**byte) == self.delimiter).count();
+        let mut lines = record.split(|byte| is_line_break(*byte)).filter(|line| !line.is_empty());
+        lines.all(|line| delimiters(line) + 1 == columns)
+    }
+
+    fn decoded(&self, is_backslash: bool) -> Vec<Field> {
+        let fields = if is_backslash { &self.other_fields } else { &self.fields };
+        fields.iter().map(|bytes| Field::of(bytes, self.decoder.found())).collect()
+    }
+
+    /// Gives out the record that was just judged.
+    fn take(&mut self, sound: &Sound) -> Record {
+        let line = self.lines.current();
+        let fields = self.decoded(sound.is_backslash);
+        let raw = self.raw(sound.end);
+        self.advance(sound.end);
+        Record { line, last_line: self.lines.current(), fields, raw, fault: None }
+    }
+
+    /// Gives out the first line of the record that was just judged, with those
+    /// fields that were complete before anything went wrong.
+    fn give_up(&mut self, fault: Fault) -> Record {
+        let line = self.lines.current();
+        let max = self.format.max_record_bytes;
+        let first_line = self.rest().iter().take(max).position(|byte| is_line_break(*byte));
+        let end = first_line.unwrap_or_else(|| self.rest().len().min(max));
+        let mut fields = self.decoded(false);
+        let on_first_line = fields.iter().take_while(|field| !field.text.contains(['\r', '\n'])).count();
+        fields.truncate(fault.sound_fields().min(on_first_line));
+        let raw = self.raw(end);
+        self.advance(end);
+        self.is_skipping = first_line.is_none();
+        Record { line, last_line: line, fields, raw, fault: Some(fault) }
+    }
+
+    /// The next `bytes` as text for people.
+    fn raw(&self, bytes: usize) -> String {
+        // Enough that a character cut in two at the end is cut off later.
+        let shown = self.rest().get(..bytes.min(MAX_RAW_BYTES + 4)).unwrap_or_default();
+        // No database takes a NUL as text.
+        String::from_utf8_lossy(shown.trim_ascii_end()).replace('\0', "\u{fffd}")
+    }
 }
 
 #[cfg(test)]

@@ -1,28 +1,43 @@
 //! Why a whole CRM export is refused.
 
+use crate::csv_records::Fault;
+
 /// A problem that makes every row of a file doubtful, so that none is loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidFile {
-    /// Nothing but line breaks.
+    /// Nothing but blank lines.
     #[error("the file is empty; expected a header line with company_id")]
     NoHeader,
-    /// The header lacks a column that nothing works without.
-    #[error("line {line}: there is no column {column}, only {found}")]
+    /// The header is broken itself.
+    #[error("line {line}: the header {fault}")]
+    Header {
+        /// Its line.
+        line: u64,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// The header lacks a column that nothing works without, or that is configured.
+    #[error("line {line}: there is no column {wanted}, only {found}; {way_out}")]
     MissingColumn {
         /// The header's line.
         line: u64,
-        /// The column.
-        column: &'static str,
-        /// The columns that there are.
+        /// The column, or the heading that it is configured to have.
+        wanted: String,
+        /// The headings that there are.
         found: String,
+        /// Which setting would help.
+        way_out: String,
     },
     /// Two columns go by one name, so that nobody knows which counts.
-    #[error("line {line}, columns {first} and {second}: both are the {name}; remove or rename one")]
+    #[error(
+        "line {line}, columns {first} and {second}: both are the {name}; remove or rename one, \
+         or name the right one with --crm-columns"
+    )]
     DuplicateColumn {
         /// The header's line.
         line: u64,
         /// What both give.
-        name: String,
+        name: &'static str,
         /// The first column, from 1.
         first: usize,
         /// The second column, from 1.
@@ -31,26 +46,7 @@ pub(crate) enum InvalidFile {
     /// A binary file, most likely a spreadsheet.
     #[error("line {line}: the file is not text; export it as CSV")]
     NotText {
-        /// The line with the first NUL byte.
-        line: u64,
-    },
-    /// Text, but in two-byte characters.
-    #[error("the file is UTF-16; export it as UTF-8")]
-    Utf16,
-    /// A record that cannot be one.
-    #[error(
-        "line {line}: the record that begins here is longer than {max_bytes} bytes; a quote may be missing"
-    )]
-    RecordTooLong {
-        /// Where the record begins.
-        line: u64,
-        /// How long it may be.
-        max_bytes: usize,
-    },
-    /// A quote that is opened and never closed has swallowed the rest.
-    #[error("line {line}: the record that begins here has a quote that is never closed")]
-    UnterminatedQuote {
-        /// Where the record begins.
+        /// The line with a NUL byte.
         line: u64,
     },
 }

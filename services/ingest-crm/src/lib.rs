@@ -4,7 +4,8 @@
 //! effect on the day in its name. Files are streamed, so memory does not grow
 //! with them.
 //!
-//! - A bad *row* goes into quarantine; the file is loaded without it.
+//! - A bad *row* goes into quarantine; the file is loaded without it. Of a row with
+//!   bad fields the others are known.
 //! - A bad *file*, one whose every row is doubtful, is refused as a whole. The
 //!   other files are loaded, then the stage fails and names each bad file, line
 //!   and reason.
@@ -14,15 +15,22 @@
 //!   new file, or none at all, the stage succeeds with a remark.
 
 mod archive;
+mod column_names;
 mod company_columns;
+mod company_parser;
 mod company_rows;
 mod config;
 mod copy_crm_csv;
+mod csv_format;
 mod csv_header;
 mod csv_records;
+mod csv_scan;
 mod encoding;
+mod footer;
+mod inspect;
 mod invalid_file;
 mod lines;
+mod missing_column;
 
 use std::sync::Arc;
 
@@ -34,7 +42,10 @@ use warehouse::{SharedWarehouse, SnapshotLimits};
 
 use archive::Archive;
 pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
+pub use column_names::{ColumnsOption, Preset};
 pub use config::{Args, Options};
+pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions, Quoting};
+pub use inspect::{CrmInspection, InspectedColumn, InspectedExport, SampleCompany, inspect};
 
 /// Opens the warehouse and assembles the service.
 ///
@@ -72,6 +83,7 @@ pub fn assemble(
         loader: copy_crm_csv::CopyCrmCsv {
             warehouse,
             archive,
+            format: options.csv.format(),
             effective_offset_days: options.crm_effective_offset_days,
             limits: SnapshotLimits { max_shrink_share: options.crm_max_shrink_share },
         },

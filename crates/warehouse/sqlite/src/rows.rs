@@ -63,7 +63,7 @@ impl TryFrom<FactRecord> for FactRow {
 }
 
 pub(crate) fn company_id(stored: &str) -> Result<CompanyId> {
-    CompanyId::parse(stored).map_err(corrupt)
+    CompanyId::from_stored(stored).map_err(corrupt)
 }
 
 fn narrow(column: &str, value: i64) -> Result<i32> {

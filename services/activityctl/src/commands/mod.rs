@@ -11,6 +11,7 @@ pub mod migrate;
 pub mod retry;
 pub mod runs;
 pub mod sample;
+pub mod sources;
 pub mod trends;
 pub mod trigger;
 pub mod unpublish;

@@ -59,6 +59,7 @@ impl Scene {
             loader: CopyCrmCsv {
                 warehouse: Arc::clone(&warehouse),
                 archive: Archive::new(storage("landing"), &storage("crm")).unwrap(),
+                format: CsvFormat::default(),
                 effective_offset_days: 0,
                 limits: SnapshotLimits { max_shrink_share: 0.5 },
             },
@@ -139,7 +140,7 @@ const GOOD: &str = "company_id,name\nacme,Acme\nbolt,Bolt\n";
 #[tokio::test]
 async fn every_row_of_every_export_is_accounted_for() {
     let scene = Scene::new().await;
-    let second = "company_id;name\r\nacme;Acme Inc\r\n;Nobody\r\nbolt;Bolt\r\nbolt;Bolt\r\ncity\r\n";
+    let second = "company_id;name\r\nacme;Acme Inc\r\n;Nobody\r\nbolt;Bolt\r\nbolt;Bolt\r\n;\"torn\r\n";
     scene.write("2026/companies_2026-02-01.csv", GOOD);
     scene.write("2026/companies_2026-02-02.CSV", second);
     scene.write("readme.txt", "no export");
@@ -163,7 +164,7 @@ async fn every_row_of_every_export_is_accounted_for() {
         scene.quarantine().await,
         [
             (origin(), 3, "company_id is empty".to_owned(), ";Nobody".to_owned()),
-            (origin(), 6, "has 1 fields, the header has 2".to_owned(), "city".to_owned()),
+            (origin(), 6, "column 2 opens a quote that is never closed".to_owned(), ";\"torn".to_owned()),
         ]
     );
     let committed = scene.warehouse.run(run.run.run_id).await.unwrap().unwrap().stages.swap_remove(0);
@@ -175,7 +176,7 @@ async fn every_row_of_every_export_is_accounted_for() {
 async fn companies_are_published_as_the_export_has_them() {
     let scene = Scene::new().await;
     let file = b"\xef\xbb\xbfCompany_ID;Company_Name;Country;note;last_contact_at\r\n\
-        007;\"Z\xfcrich; \"\"big\"\"\r\nbank\";CH;x;2026-02-03T22:00:00-05:00\r\n";
+        007;\"Z\xc3\xbcrich; \"\"big\"\"\r\nbank\";CH;x;2026-02-03T22:00:00-05:00\r\n";
     scene.write("companies_2026-02-01.csv", file);
     let run = scene.hold("2026-02-05").await;
     scene.execute_in(&run, Arc::new(|_| ())).await.unwrap();
@@ -222,7 +223,7 @@ async fn a_bad_file_is_refused_whole_and_named_while_the_others_are_loaded() {
     let mut scene = Scene::new().await;
     scene.stage.loader.limits.max_shrink_share = 0.4;
     scene.write("a_2026-02-01.csv", GOOD);
-    scene.write("b_2026-02-02.csv", "company_id,name\n,rejected\nacme,\"never closed\nbolt,Bolt\n");
+    scene.write("b_2026-02-02.csv", "company_id,\"never closed\nacme,Acme\n");
     scene.write("c_2026-02-03.csv", "company_id,name\nacme,Acme\n");
     scene.write("d_2026-02-04.csv", "\nid,name\nacme,Acme\n");
     scene.write("e_2026-02-05.csv", "x".repeat(10_001));
@@ -233,9 +234,9 @@ async fn a_bad_file_is_refused_whole_and_named_while_the_others_are_loaded() {
     assert_eq!(error.kind, FailureKind::InvalidInput);
     for expected in [
         "4 of 6 CRM exports refused, the others are loaded; ",
-        "; b_2026-02-02.csv: line 3: the record that begins here has a quote that is never closed (a copy is kept as crm/archive/b_2026-02-02.csv/",
+        "; b_2026-02-02.csv: line 1: the header column 2 opens a quote that is never closed (a copy is kept as crm/archive/b_2026-02-02.csv/",
         "; c_2026-02-03.csv: 1 companies, 50 % fewer than the 2 of the snapshot of 2026-02-01",
-        "; d_2026-02-04.csv: line 2: there is no column company_id, only id, name (a copy is kept as crm/archive/d_2026-02-04.csv/",
+        "; d_2026-02-04.csv: line 2: there is no column company_id, only id, name; if \"id\" is meant, use --crm-columns company_id=\"id\" (a copy is kept as crm/archive/d_2026-02-04.csv/",
         "; e_2026-02-05.csv: the file has 10001 bytes, more than the 10000 of --crm-max-file-bytes",
     ] {
         assert!(error.message.contains(expected), "{expected:?} is not in {}", error.message);

@@ -1,0 +1,102 @@
+//! What would be understood of a day's first page, without loading it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use chrono::NaiveDate;
+use domain::{DateWindow, UsageRecord};
+use runtime::Clock;
+use serde::Serialize;
+
+use crate::{
+    Options, PageRef,
+    api::{ProductApi, http_client},
+    record::parse_record,
+};
+
+/// How many records and reasons are shown.
+const SHOWN_RECORDS: usize = 3;
+
+/// What is understood of a day's first page.
+#[derive(Debug, Serialize)]
+pub struct ApiInspection {
+    /// The day.
+    pub day: NaiveDate,
+    /// How many records were asked for.
+    pub page_size: u32,
+    /// How many came.
+    pub records: usize,
+    /// How many of them are no usage.
+    pub rejected: usize,
+    /// The first records.
+    pub sample: Vec<SampleUsage>,
+    /// The first reasons why records are no usage.
+    pub reasons: Vec<String>,
+    /// The companies that were read.
+    #[serde(skip)]
+    pub company_ids: BTreeSet<String>,
+}
+
+/// A record as it was read.
+#[derive(Debug, Serialize)]
+pub struct SampleUsage {
+    /// The company.
+    pub company_id: String,
+    /// The day.
+    pub date: NaiveDate,
+    /// Users active on it.
+    pub active_users: i32,
+    /// Events on it.
+    pub events: i64,
+}
+
+impl From<&UsageRecord> for SampleUsage {
+    fn from(record: &UsageRecord) -> Self {
+        Self {
+            company_id: record.company_id.to_string(),
+            date: record.date,
+            active_users: record.active_users,
+            events: record.events,
+        }
+    }
+}
+
+/// Asks the product API once for the first page of `day`.
+///
+/// # Errors
+/// If it cannot be asked, or its answer is no page.
+pub async fn inspect(
+    options: &Options,
+    clock: Arc<dyn Clock>,
+    day: NaiveDate,
+) -> anyhow::Result<ApiInspection> {
+    let options = Options { product_api_max_attempts: 1, ..options.clone() };
+    let api = ProductApi::new(&options, http_client(options.product_api_timeout)?, clock)?;
+    let session = api.session()?;
+    let page = session.page(PageRef { day, page: 1 }, &session.requests_for(day)).await?;
+    let mut inspection = ApiInspection {
+        day,
+        page_size: options.page_size,
+        records: page.records,
+        rejected: 0,
+        sample: Vec::new(),
+        reasons: Vec::new(),
+        company_ids: BTreeSet::new(),
+    };
+    for (number, line) in page.lines().enumerate() {
+        match parse_record(line, DateWindow::day(day)) {
+            Ok(record) => {
+                if inspection.sample.len() < SHOWN_RECORDS {
+                    inspection.sample.push(SampleUsage::from(&record));
+                }
+                inspection.company_ids.insert(record.company_id.to_string());
+            }
+            Err(reason) => {
+                inspection.rejected += 1;
+                if inspection.reasons.len() < SHOWN_RECORDS {
+                    inspection.reasons.push(format!("record {}: {reason}", number + 1));
+                }
+            }
+        }
+    }
+    Ok(inspection)
+}
