@@ -133,6 +133,17 @@ impl<T> SourceRow<T> {
     }
 }
 
+/// STUB
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RejectionLimit {
+    /// share
+    pub max_share: f64,
+}
+impl RejectionLimit {
+    /// none
+    pub const NONE: Self = Self { max_share: 1.0 };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
