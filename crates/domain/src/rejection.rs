@@ -47,6 +47,16 @@ pub enum RejectionReason {
     /// The row is not readable at all.
     #[error("{0}")]
     Malformed(String),
+    /// The row of a delivery that lies in several files.
+    #[error("{path}, line {line}: {reason}")]
+    InPart {
+        /// The file.
+        path: String,
+        /// The row's line in it, from 1.
+        line: u64,
+        /// What is wrong with the row.
+        reason: Box<RejectionReason>,
+    },
     /// A later row of the same delivery gives the same key other values.
     #[error("superseded by line {by_line}, which gives the same key other values")]
     Superseded {

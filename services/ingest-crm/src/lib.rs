@@ -1,8 +1,8 @@
 //! `act_copy_crm_csv`: the CRM's CSV exports to `stg_crm_companies`.
 //!
 //! Every `*.csv` below the CRM's folder is a full state of the CRM that takes
-//! effect on the day in its name. Files are streamed, so memory does not grow
-//! with them.
+//! effect on the day in its path, or without one on the day on which its content
+//! is first seen. Files are streamed, so memory does not grow with them.
 //!
 //! - A bad *row* goes into quarantine; the file is loaded without it.
 //! - A bad *file*, one whose every row is doubtful, is refused as a whole. The
@@ -21,6 +21,9 @@ mod copy_crm_csv;
 mod csv_header;
 mod csv_records;
 mod encoding;
+mod export_content;
+mod export_options;
+mod export_plan;
 mod invalid_file;
 mod lines;
 
@@ -30,11 +33,12 @@ use anyhow::Context as _;
 use file_ingest::FileStage;
 use landing::Storage;
 use runtime::Service;
-use warehouse::{SharedWarehouse, SnapshotLimits};
+use warehouse::SharedWarehouse;
 
 use archive::Archive;
 pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
 pub use config::{Args, Options};
+pub use export_options::{DateFrom, ExportOptions, SameDayChoice};
 
 /// Opens the warehouse and assembles the service.
 ///
@@ -73,7 +77,9 @@ pub fn assemble(
             warehouse,
             archive,
             effective_offset_days: options.crm_effective_offset_days,
-            limits: SnapshotLimits { max_shrink_share: options.crm_max_shrink_share },
+            day_source: options.exports.day_source()?,
+            same_day: options.exports.same_day()?,
+            limits: options.exports.limits(),
         },
     };
     Ok(Service::new("ingest-crm").with_grpc(runtime::stage::server(stage, context)))

@@ -17,8 +17,9 @@ pub struct CrmExport {
     pub effective_on: NaiveDate,
     /// The file's size in bytes.
     pub bytes: u64,
-    /// Where its immutable copy is kept, relative to the archive's root. `None`
-    /// while it is not known yet; the export is the same with or without.
+    /// Where its immutable copy is kept, relative to the archive's root; a line for
+    /// each part if it lay in several files. `None` while it is not known yet; the
+    /// export is the same with or without.
     pub archive_path: Option<String>,
 }
 

@@ -132,42 +132,36 @@ impl Neighbourhood {
     }
 
     fn size_problem(&self, companies: u64, limits: SnapshotLimits) -> Option<String> {
-        let earlier = [("export that it replaces", &self.same_day), ("snapshot", &self.previous)];
-        let earlier = earlier.into_iter().find_map(|(what, found)| Some((what, found.as_ref()?)));
-        let (told, before, after) = match (earlier, &self.next) {
-            (Some((what, Snapshot { on, companies: before, .. })), _) => {
-                (format!("the {what} of {on} has {before}"), *before, companies)
-            }
-            (None, Some(Snapshot { on, companies: after, .. })) => {
-                (format!("the snapshot after it, of {on}, has {after}"), companies, *after)
-            }
+        let earlier = [(&self.same_day, "export that it replaces, of"), (&self.previous, "snapshot of")];
+        let earlier = earlier.into_iter().find_map(|(found, what)| Some((found.as_ref()?, what)));
+        let (before, after) = match (earlier, &self.next) {
+            (Some((snapshot, _)), _) => (snapshot.companies, companies),
+            (None, Some(snapshot)) => (companies, snapshot.companies),
             (None, None) => return None,
         };
-        let way_out = |flag: &str| {
-            format!(
-                "nothing of it was loaded. Check the export; if it is right, raise {flag} and retry the run"
-            )
+        let (gone, growth) = (share(before.saturating_sub(after), before), share(after, before));
+        let (told, limit, flag) = if gone > limits.max_shrink_share {
+            let told = format!("{:.0} % fewer than", gone * 100.0);
+            (told, format!("{:.0} %", limits.max_shrink_share * 100.0), "--crm-max-shrink-share")
+        } else if after > SMALL_BASE && growth > limits.max_growth_factor {
+            let told = format!("{growth:.1} times as many as");
+            (told, format!("{} times", limits.max_growth_factor), "--crm-max-growth-factor")
+        } else {
+            return None;
         };
-        let gone = share(before.saturating_sub(after), before);
-        if gone > limits.max_shrink_share {
-            return Some(format!(
-                "{companies} companies, where {told}: {:.0} % fewer from one to the next, more than the allowed \
-                 {:.0} %; {}",
-                gone * 100.0,
-                limits.max_shrink_share * 100.0,
-                way_out("--crm-max-shrink-share")
-            ));
-        }
-        if after > SMALL_BASE && share(after, before) > limits.max_growth_factor {
-            return Some(format!(
-                "{companies} companies, where {told}: {:.1} times as many from one to the next, more than the \
-                 allowed {}; {}",
-                share(after, before),
-                limits.max_growth_factor,
-                way_out("--crm-max-growth-factor")
-            ));
-        }
-        None
+        let compared = match (earlier, &self.next) {
+            (Some((snapshot, what)), _) => {
+                format!("{companies} companies, {told} the {before} of the {what} {}", snapshot.on)
+            }
+            (None, next) => {
+                let on = next.as_ref().map(|snapshot| snapshot.on.to_string()).unwrap_or_default();
+                format!("{companies} companies, and the snapshot after it, of {on}, has {after}, {told} it")
+            }
+        };
+        Some(format!(
+            "{compared}: more than the allowed {limit}; nothing of it was loaded. Check the export; if it is \
+             right, raise {flag} and retry the run"
+        ))
     }
 }
 

@@ -217,7 +217,10 @@ pub async fn a_replaced_export_is_compared_with_what_it_replaces(warehouse: Shar
     let limits = SnapshotLimits { max_shrink_share: 0.5, ..SnapshotLimits::NONE };
     let refused = load_within(&warehouse, &run, &export(day(5), "2"), rows(3), limits).await;
     let Err(Error::Refused(message)) = refused else { panic!("{refused:?}") };
-    assert!(message.contains("the export that it replaces of 2026-01-06 has 8"), "{message}");
+    assert!(
+        message.contains("3 companies, 62 % fewer than the 8 of the export that it replaces, of 2026-01-06"),
+        "{message}"
+    );
     load_within(&warehouse, &run, &export(day(5), "2"), rows(4), limits).await.unwrap();
 }
 
