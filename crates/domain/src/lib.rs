@@ -28,7 +28,7 @@ pub use date_window::DateWindow;
 pub use event::{EventId, EventRecord};
 pub use fact::{FactKey, FactRow, Publication};
 pub use failure::FailureKind;
-pub use rejection::{Concerns, Rejection, RejectionReason, SourceRow};
+pub use rejection::{Concerns, Rejection, RejectionLimit, RejectionReason, SourceRow};
 pub use remarks::Remarks;
 pub use run::{RunState, RunTrigger, StageState};
 pub use usage::UsageRecord;

@@ -47,6 +47,16 @@ pub enum RejectionReason {
     /// The row is not readable at all.
     #[error("{0}")]
     Malformed(String),
+    /// The row of a delivery that lies in several files.
+    #[error("{path}, line {line}: {reason}")]
+    InPart {
+        /// The file.
+        path: String,
+        /// The row's line in it, from 1.
+        line: u64,
+        /// What is wrong with the row.
+        reason: Box<RejectionReason>,
+    },
     /// A later row of the same delivery gives the same key other values.
     #[error("superseded by line {by_line}, which gives the same key other values")]
     Superseded {
@@ -131,6 +141,17 @@ impl<T> SourceRow<T> {
             Self::Partial { rejection, .. } | Self::Rejected(rejection) => Some(rejection),
         }
     }
+}
+
+/// STUB
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RejectionLimit {
+    /// share
+    pub max_share: f64,
+}
+impl RejectionLimit {
+    /// none
+    pub const NONE: Self = Self { max_share: 1.0 };
 }
 
 #[cfg(test)]

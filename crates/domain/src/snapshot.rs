@@ -1,64 +1,123 @@
 //! From which day on a CRM export counts.
 
-use chrono::{NaiveDate, TimeDelta};
+mod day_in_path;
 
-/// The day on which an export takes effect: the newest-looking date in its file
-/// name (`YYYY-MM-DD` or `YYYYMMDD`, the last one if there are several) plus
-/// `offset_days`, or `business_date` if the name holds none.
-#[must_use]
-pub fn effective_on(file_name: &str, offset_days: i32, business_date: NaiveDate) -> NaiveDate {
-    match date_in(file_name) {
-        Some(date) => {
-            date.checked_add_signed(TimeDelta::days(i64::from(offset_days))).unwrap_or(business_date)
-        }
-        None => business_date,
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use regex::Regex;
+
+pub use day_in_path::day_in_path;
+
+/// Years in which an export may take effect; others are slips of a pen.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
+
+/// From which day on an export counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectiveDay {
+    /// From this one.
+    Dated(NaiveDate),
+    /// Nothing says so: from the day on which its content is first seen.
+    Undated,
+}
+
+/// What stands where a date would be is no day.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text} in its path is no day of the calendar from 1970 to 2200")]
+pub struct NoSuchDay {
+    /// What stands there.
+    pub text: String,
+}
+
+/// Why a pattern for dates cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InvalidDatePattern {
+    /// It is no regular expression.
+    #[error("{0}")]
+    Regex(#[from] regex::Error),
+    /// A part of the date is missing.
+    #[error("there is no group (?<{0}>...); name the groups year, month and day")]
+    MissingGroup(&'static str),
+}
+
+/// Where dates are in the paths of exports: a regular expression with the groups
+/// `year`, `month` and `day`.
+#[derive(Debug, Clone)]
+pub struct DatePattern(Regex);
+
+/// What says on which day an export counts.
+#[derive(Debug, Clone)]
+pub enum DaySource {
+    /// The last date in its path, in any of the usual spellings.
+    Path,
+    /// The last date in its path that looks like this.
+    Pattern(DatePattern),
+    /// The UTC day on which the file was last written.
+    Modified,
+}
+
+impl DaySource {
+    /// The day of a file, moved by `offset_days` unless nothing says it.
+    ///
+    /// # Errors
+    /// If what stands in place of a date is none.
+    pub fn day_of(
+        &self,
+        path: &str,
+        modified: DateTime<Utc>,
+        offset_days: i32,
+    ) -> Result<EffectiveDay, NoSuchDay> {
+        let day = match self {
+            Self::Path => day_in_path(path)?,
+            Self::Pattern(pattern) => pattern.day_in(path)?,
+            Self::Modified => Some(modified.date_naive()),
+        };
+        let Some(day) = day else { return Ok(EffectiveDay::Undated) };
+        let moved = day.checked_add_signed(TimeDelta::days(i64::from(offset_days)));
+        moved
+            .map(EffectiveDay::Dated)
+            .ok_or_else(|| NoSuchDay { text: format!("{day}, moved by {offset_days} days,") })
     }
 }
 
-/// The last date written in a file name. Digits next to a date make it part of
-/// a longer number, which is no date.
-fn date_in(file_name: &str) -> Option<NaiveDate> {
-    let bytes = file_name.as_bytes();
-    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    (0..bytes.len()).rev().find_map(|start| {
-        [("%Y-%m-%d", 10), ("%Y%m%d", 8)].into_iter().find_map(|(format, len)| {
-            let end = start + len;
-            let stands_alone = (start == 0 || !is_digit(start - 1)) && !is_digit(end);
-            let text = file_name.get(start..end)?;
-            let digits = text.bytes().filter(u8::is_ascii_digit).count();
-            if stands_alone && digits == 8 { NaiveDate::parse_from_str(text, format).ok() } else { None }
-        })
-    })
+impl DatePattern {
+    /// Takes a regular expression.
+    ///
+    /// # Errors
+    /// If it is none, or has not all groups.
+    pub fn parse(text: &str) -> Result<Self, InvalidDatePattern> {
+        let regex = Regex::new(text)?;
+        for group in ["year", "month", "day"] {
+            if !regex.capture_names().flatten().any(|name| name == group) {
+                return Err(InvalidDatePattern::MissingGroup(group));
+            }
+        }
+        Ok(Self(regex))
+    }
+
+    fn day_in(&self, path: &str) -> Result<Option<NaiveDate>, NoSuchDay> {
+        let Some(found) = self.0.captures_iter(path).last() else { return Ok(None) };
+        let number = |group| found.name(group).and_then(|text| text.as_str().parse::<u32>().ok());
+        let day = match (number("year"), number("month"), number("day")) {
+            (Some(year), Some(month), Some(day)) => calendar_day(year, month, day),
+            _ => None,
+        };
+        let text = found.get(0).map_or("", |text| text.as_str());
+        day.map(Some).ok_or_else(|| NoSuchDay { text: text.to_owned() })
+    }
+}
+
+/// A day in [`YEARS`].
+fn calendar_day(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
+    let day = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    YEARS.contains(&day.year()).then_some(day)
+}
+
+/// The day on which an export without a date takes effect if it is first seen in
+/// a run over days up to `business_date`. What is seen now says nothing of days
+/// before the `newest` one that is published or has a snapshot.
+#[must_use]
+pub fn first_seen_day(business_date: NaiveDate, newest: Option<NaiveDate>) -> NaiveDate {
+    newest.map_or(business_date, |newest| newest.max(business_date))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn day(text: &str) -> NaiveDate {
-        crate::date_window::parse_day(text).unwrap()
-    }
-
-    #[test]
-    fn the_date_in_the_name_counts() {
-        let business_date = day("2026-05-05");
-        for (name, expected) in [
-            ("companies_2026-02-01.csv", "2026-02-01"),
-            ("companies-20260201.csv", "2026-02-01"),
-            ("20260201T060000.csv", "2026-02-01"),
-            ("from_2026-01-01_to_2026-02-01.csv", "2026-02-01"),
-            ("companies.csv", "2026-05-05"),
-            ("export_120260201.csv", "2026-05-05"),
-            ("companies_2026-02-31.csv", "2026-05-05"),
-        ] {
-            assert_eq!(effective_on(name, 0, business_date), day(expected), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_offset_moves_dated_files_only() {
-        let business_date = day("2026-05-05");
-        assert_eq!(effective_on("c_2026-03-01.csv", -1, business_date), day("2026-02-28"));
-        assert_eq!(effective_on("c.csv", -1, business_date), business_date);
-    }
-}
+mod tests;

@@ -5,6 +5,8 @@ use std::fmt;
 use domain::FailureKind;
 use runtime::stage::StageError;
 
+use crate::Refused;
+
 /// How many refused files are named: the message travels in gRPC trailers, which
 /// are small.
 const NAMED_FILES: usize = 10;
@@ -28,20 +30,21 @@ pub enum Error {
 pub struct RefusedFiles {
     /// What people call such files.
     pub plural: &'static str,
-    /// Each file with its problem, as told to people.
-    pub problems: Vec<String>,
+    /// The files and their problems.
+    pub refused: Vec<Refused>,
     /// Files there were in total.
     pub files: usize,
 }
 
 impl fmt::Display for RefusedFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plural, problems, files } = self;
-        write!(f, "{} of {files} {plural} refused, the others are loaded", problems.len())?;
-        for problem in problems.iter().take(NAMED_FILES) {
+        let Self { plural, refused, files } = self;
+        let count: usize = refused.iter().map(|refused| refused.files).sum();
+        write!(f, "{count} of {files} {plural} refused, the others are loaded")?;
+        for Refused { problem, .. } in refused.iter().take(NAMED_FILES) {
             write!(f, "; {problem}")?;
         }
-        match problems.len().checked_sub(NAMED_FILES) {
+        match refused.len().checked_sub(NAMED_FILES) {
             None | Some(0) => Ok(()),
             Some(more) => write!(f, "; and {more} more"),
         }
@@ -71,8 +74,10 @@ mod tests {
     use super::*;
 
     fn refused(count: usize) -> Error {
-        let problems = (1..=count).map(|number| format!("{number}.csv, line 1: bad")).collect();
-        Error::Refused(RefusedFiles { plural: "CRM exports", problems, files: 20 })
+        let refused = (1..=count)
+            .map(|number| Refused { files: 1, problem: format!("{number}.csv, line 1: bad") })
+            .collect();
+        Error::Refused(RefusedFiles { plural: "CRM exports", refused, files: 20 })
     }
 
     #[test]

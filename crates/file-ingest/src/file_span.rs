@@ -1,18 +1,17 @@
 //! The span of a file that is loaded.
 
 use domain::FailureKind;
-use landing::FileInfo;
 use runtime::telemetry::pipeline_spans::record_counters;
 use tracing::{Instrument, Span, field::Empty, info_span};
 
-use crate::{Error, stage::Loaded};
+use crate::{Error, Unit, stage::Loaded};
 
-/// Loads a file in a span, which tells what became of it.
-pub(crate) async fn in_span_of(
-    file: &FileInfo,
+/// Loads a unit in a span, which tells what became of it.
+pub(crate) async fn in_span_of<T>(
+    unit: &Unit<T>,
     load: impl Future<Output = Result<Loaded, Error>>,
 ) -> Result<Loaded, Error> {
-    let span = span_of(file);
+    let span = span_of(unit);
     let outcome = load.instrument(span.clone()).await;
     match &outcome {
         Ok(Loaded::Now(counters)) => record_counters(&span, counters),
@@ -24,13 +23,15 @@ pub(crate) async fn in_span_of(
     outcome
 }
 
-fn span_of(file: &FileInfo) -> Span {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
+fn span_of<T>(unit: &Unit<T>) -> Span {
+    let path = unit.files.last().map_or("", |file| file.path.as_str());
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let size: u64 = unit.files.iter().map(|file| file.size).sum();
     info_span!(
         "file",
         otel.name = format!("copy {name}"),
-        file.path = file.path,
-        file.size = spans::count(file.size),
+        file.path = path,
+        file.size = spans::count(size),
         pipeline.rows_read = Empty,
         pipeline.rows_written = Empty,
         pipeline.rows_unchanged = Empty,

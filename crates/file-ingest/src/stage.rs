@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{Counters, FailureKind, Progress, Remarks};
-use landing::{FileInfo, Storage};
+use landing::Storage;
 use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
@@ -15,7 +15,8 @@ use warehouse::{Fence, SharedWarehouse};
 use crate::{
     error::{Error, RefusedFiles},
     file_span::in_span_of,
-    loader::{Delivery, FileLoader},
+    loader::{Delivery, FileLoader, Refused, Unit},
+    strangers::Strangers,
 };
 
 /// Executes the stage of a loader.
@@ -68,40 +69,46 @@ pub(crate) enum Loaded {
 
 impl<L: FileLoader> Attempt<'_, L> {
     async fn run(&self) -> Result<StageOutcome, Error> {
-        let files = self.stage.storage.list(L::KIND.suffix).await?;
+        let listed = self.stage.storage.list(L::KIND.suffix).await?;
+        let (files, strangers) = Strangers::separate(listed, L::KIND.may_be_empty);
+        let count = files.len();
+        // Asked once for all: how many were loaded before only ever grows.
+        let plan = self.stage.loader.plan(files, self.call.window, self.stage.clock.now()).await?;
+        let known = count
+            - plan.units.iter().map(|unit| unit.files.len()).sum::<usize>()
+            - plan.refused.iter().map(|refused| refused.files).sum::<usize>();
         let mut counters = Counters::default();
         let mut remarks = Remarks::default();
-        let mut problems = Vec::new();
-        // Asked once for all: how many were loaded before only ever grows.
-        let new = self.stage.loader.new_files(&files, self.call.window.end()).await?;
-        for (done, file) in files.iter().enumerate().filter(|(at, _)| new.binary_search(at).is_ok()) {
-            let progress = progress(counters, done, files.len(), &file.path);
+        let mut refused = plan.refused;
+        remarks.extend(strangers.remarks());
+        remarks.extend(plan.remarks);
+        for (done, unit) in plan.units.iter().enumerate() {
+            let progress = progress(counters, done, plan.units.len(), &unit.name());
             (self.progress)(progress.clone());
-            match in_span_of(file, self.load(file, progress)).await? {
+            match in_span_of(unit, self.load(unit, progress)).await? {
                 Loaded::Now(loaded) => {
                     counters += loaded;
-                    remarks.extend(rejected_remark(file, loaded));
+                    remarks.extend(rejected_remark(&unit.name(), loaded));
                 }
-                Loaded::Refused(problem) => problems.push(problem),
+                Loaded::Refused(problem) => refused.push(Refused { files: unit.files.len(), problem }),
             }
         }
-        (self.progress)(progress(counters, files.len(), files.len(), ""));
-        if !problems.is_empty() {
-            let plural = L::KIND.plural;
-            return Err(Error::Refused(RefusedFiles { plural, problems, files: files.len() }));
+        (self.progress)(progress(counters, plan.units.len(), plan.units.len(), ""));
+        if !refused.is_empty() {
+            return Err(Error::Refused(RefusedFiles { plural: L::KIND.plural, refused, files: count }));
         }
-        if new.is_empty() {
-            remarks.push(self.nothing_new_remark(files.len()));
+        if known == count {
+            remarks.push(self.nothing_new_remark(count));
         }
         let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());
         self.stage.warehouse.complete_stage(&self.fence, counters, &remarks, now).await?;
         Ok(StageOutcome { counters, remarks })
     }
 
-    /// Loads one file, `done` being how far the stage has got before it.
-    async fn load(&self, file: &FileInfo, done: Progress) -> Result<Loaded, Error> {
+    /// Loads one unit, `done` being how far the stage has got before it.
+    async fn load(&self, unit: &Unit<L::About>, done: Progress) -> Result<Loaded, Error> {
         let stage = self.stage;
-        if file.size > stage.max_file_bytes {
+        if let Some(file) = unit.files.iter().find(|file| file.size > stage.max_file_bytes) {
             return Ok(Loaded::Refused(format!(
                 "{}: the file has {} bytes, more than the {} of {}",
                 file.path,
@@ -111,8 +118,8 @@ impl<L: FileLoader> Attempt<'_, L> {
             )));
         }
         let delivery = Delivery {
-            file,
-            chunks: stage.storage.read(file).await?,
+            unit,
+            storage: &stage.storage,
             report: Box::new(|read| {
                 let counters = done.counters + read;
                 (self.progress)(Progress { counters, ..done.clone() });
@@ -125,7 +132,7 @@ impl<L: FileLoader> Attempt<'_, L> {
             Ok(loaded) => Ok(Loaded::Now(loaded.counters)),
             Err(warehouse::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
             Err(warehouse::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
-                Ok(Loaded::Refused(format!("{}: {}", file.path, error.message)))
+                Ok(Loaded::Refused(format!("{}: {}", unit.name(), error.message)))
             }
             Err(error) => Err(error.into()),
         }
@@ -153,10 +160,10 @@ fn progress(counters: Counters, files_done: usize, files: usize, activity: &str)
     }
 }
 
-fn rejected_remark(file: &FileInfo, counters: Counters) -> Option<String> {
+fn rejected_remark(name: &str, counters: Counters) -> Option<String> {
     match counters.rows_rejected {
         0 => None,
-        1 => Some(format!("{}: 1 row rejected", file.path)),
-        rows => Some(format!("{}: {rows} rows rejected", file.path)),
+        1 => Some(format!("{name}: 1 row rejected")),
+        rows => Some(format!("{name}: {rows} rows rejected")),
     }
 }

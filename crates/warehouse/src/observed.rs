@@ -195,6 +195,10 @@ impl<W: Warehouse> CrmStaging for Observed<W> {
         self.observe("new_crm_exports", self.inner.new_crm_exports(exports)).await
     }
 
+    async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays> {
+        self.observe("crm_days", self.inner.crm_days(undated, today)).await
+    }
+
     async fn load_crm_export(
         &self,
         fence: &Fence,

@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use crate::csv_format::CsvOptions;
+use crate::export_options::ExportOptions;
 
 /// How CRM exports are read.
 #[derive(Debug, Clone, ClapArgs)]
@@ -18,7 +19,7 @@ pub struct Options {
     #[arg(long, env = "CRM_ARCHIVE_URL", value_name = "URL")]
     pub crm_archive_url: Option<String>,
 
-    /// Days from the date in an export's file name to the day from which it
+    /// Days from the date of an export to the day from which it
     /// counts, for example -1 if the export of the 2nd holds the state of the 1st
     #[arg(
         long,
@@ -29,16 +30,9 @@ pub struct Options {
     )]
     pub crm_effective_offset_days: i32,
 
-    /// Refuse an export with fewer companies than the one before it, if more than
-    /// this share of them is gone; 1 refuses none
-    #[arg(
-        long,
-        env = "CRM_MAX_SHRINK_SHARE",
-        value_name = "SHARE",
-        default_value_t = 0.5,
-        value_parser = parse_share
-    )]
-    pub crm_max_shrink_share: f64,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub exports: ExportOptions,
 
     /// Refuse an export bigger than this
     #[arg(
@@ -66,13 +60,6 @@ pub struct Args {
     pub warehouse_url: String,
 }
 
-fn parse_share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("a share is a number from 0 to 1".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -92,13 +79,5 @@ mod tests {
     #[test]
     fn a_negative_offset_needs_no_quoting() {
         assert_eq!(parse(&["--crm-effective-offset-days", "-1"]).unwrap().crm_effective_offset_days, -1);
-    }
-
-    #[test]
-    fn a_share_beyond_one_or_below_zero_is_refused() {
-        for share in ["1.5", "-0.1", "NaN", "half"] {
-            assert!(parse(&["--crm-max-shrink-share", share]).is_err(), "{share}");
-        }
-        assert_eq!(parse(&[]).unwrap().crm_max_shrink_share, 0.5);
     }
 }

@@ -1,14 +1,19 @@
 //! The stage `act_copy_crm_csv`: every new CRM export into staging.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
-use domain::{FailureKind, run::STAGE_COPY_CRM_CSV, snapshot::effective_on};
-use file_ingest::{Delivery, FileKind, FileLoader};
+use chrono::{DateTime, Utc};
+use domain::{DateWindow, FailureKind, run::STAGE_COPY_CRM_CSV, snapshot::DaySource};
+use file_ingest::{Delivery, FileKind, FileLoader, Plan};
 use landing::FileInfo;
 use tracing::info;
 use warehouse::{CrmExport, LoadOutcome, SharedWarehouse, SnapshotLimits, SourceError};
 
-use crate::{archive::Archive, company_rows::company_rows, csv_format::CsvFormat};
+use crate::{
+    archive::Archive,
+    csv_format::CsvFormat,
+    export_content::{Part, export_rows},
+    export_plan::{Exports, SameDay},
+};
 
 /// Loads CRM exports, each as the CRM's full state.
 pub(crate) struct CopyCrmCsv {
@@ -16,20 +21,9 @@ pub(crate) struct CopyCrmCsv {
     pub(crate) archive: Archive,
     pub(crate) format: CsvFormat,
     pub(crate) effective_offset_days: i32,
+    pub(crate) day_source: DaySource,
+    pub(crate) same_day: SameDay,
     pub(crate) limits: SnapshotLimits,
-}
-
-impl CopyCrmCsv {
-    fn export(&self, file: &FileInfo, business_date: NaiveDate) -> CrmExport {
-        let name = file.path.rsplit('/').next().unwrap_or_default();
-        CrmExport {
-            path: file.path.clone(),
-            etag: file.etag.clone(),
-            effective_on: effective_on(name, self.effective_offset_days, business_date),
-            bytes: file.size,
-            archive_path: None,
-        }
-    }
 }
 
 #[async_trait]
@@ -44,25 +38,41 @@ impl FileLoader for CopyCrmCsv {
         // later, and companies are filled in on all published days once an export arrives.
         without_any: "companies stay as they are known so far",
         max_bytes_flag: "--crm-max-file-bytes",
+        may_be_empty: false,
     };
 
-    async fn new_files(&self, files: &[FileInfo], business_date: NaiveDate) -> warehouse::Result<Vec<usize>> {
-        let exports: Vec<_> = files.iter().map(|file| self.export(file, business_date)).collect();
-        self.warehouse.new_crm_exports(&exports).await
+    type About = CrmExport;
+
+    async fn plan(
+        &self,
+        files: Vec<FileInfo>,
+        window: DateWindow,
+        now: DateTime<Utc>,
+    ) -> warehouse::Result<Plan<CrmExport>> {
+        let exports = Exports::of(files, &self.day_source, self.effective_offset_days, self.same_day);
+        let days = self.warehouse.crm_days(&exports.undated(), now.date_naive()).await?;
+        let settled = exports.settle(&days, window);
+        let new = self.warehouse.new_crm_exports(&settled.exports()).await?;
+        Ok(settled.plan(&new, days.first_snapshot, window, self.same_day))
     }
 
-    async fn load(&self, delivery: Delivery<'_>) -> warehouse::Result<LoadOutcome> {
-        let Delivery { file, chunks, report, fence, business_date, now } = delivery;
+    async fn load(&self, delivery: Delivery<'_, CrmExport>) -> warehouse::Result<LoadOutcome> {
+        let Delivery { unit, storage, report, fence, now, .. } = delivery;
         // Not even a copy is made on behalf of somebody who may not load it.
         self.warehouse.check_fence(fence).await?;
-        let copy = self.archive.keep(file, chunks).await.map_err(source_failed)?;
-        let chunks = self.archive.read(&copy).await.map_err(source_failed)?;
-        let rows = company_rows(chunks, &self.format, report);
-        let export = CrmExport { archive_path: Some(copy.path), ..self.export(file, business_date) };
+        let mut parts = Vec::with_capacity(unit.files.len());
+        for file in &unit.files {
+            let chunks = storage.read(file).await.map_err(source_failed)?;
+            let copy = self.archive.keep(file, chunks).await.map_err(source_failed)?;
+            parts.push(Part { path: file.path.clone(), copy });
+        }
+        let copies: Vec<&str> = parts.iter().map(|part| part.copy.path.as_str()).collect();
+        let export = CrmExport { archive_path: Some(copies.join("\n")), ..unit.about.clone() };
+        let rows = export_rows(&self.archive, parts, &self.format, report);
         let loaded = self.warehouse.load_crm_export(fence, &export, self.limits, rows, now).await;
         let loaded = loaded.map_err(|error| naming_the_copy(error, &export))?;
-        let (effective_on, rows) = (export.effective_on, loaded.counters.rows_read);
-        info!(file = %file.path, %effective_on, rows, "CRM export loaded");
+        let (file, effective_on, rows) = (unit.name(), export.effective_on, loaded.counters.rows_read);
+        info!(%file, %effective_on, rows, "CRM export loaded");
         Ok(loaded)
     }
 }
@@ -74,13 +84,15 @@ fn source_failed(error: landing::Error) -> warehouse::Error {
 /// The CRM may have overwritten a refused file by the time that somebody looks
 /// at it; its copy is still the one that was refused.
 fn naming_the_copy(error: warehouse::Error, export: &CrmExport) -> warehouse::Error {
-    let copy = export.archive_path.as_deref().unwrap_or_default();
+    let copies = export.archive_path.as_deref().unwrap_or_default();
+    let kept = match copies.replace('\n', ", ") {
+        copies if copies.contains(", ") => format!("(copies are kept as {copies})"),
+        copy => format!("(a copy is kept as {copy})"),
+    };
     match error {
-        warehouse::Error::Refused(problem) => {
-            warehouse::Error::Refused(format!("{problem} (a copy is kept as {copy})"))
-        }
+        warehouse::Error::Refused(problem) => warehouse::Error::Refused(format!("{problem} {kept}")),
         warehouse::Error::Source(error) if error.kind == FailureKind::InvalidInput => {
-            SourceError { message: format!("{} (a copy is kept as {copy})", error.message), ..error }.into()
+            SourceError { message: format!("{} {kept}", error.message), ..error }.into()
         }
         other => other,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Concerns, CrmCompany, SourceRow, snapshot::effective_on};
+use domain::{Concerns, CrmCompany, SourceRow, snapshot::EffectiveDay};
 use futures::TryStreamExt;
 use landing::{FileInfo, Storage};
 use serde::Serialize;
@@ -118,10 +118,11 @@ fn is_hidden(file: &FileInfo) -> bool {
 
 /// The day from which a file counts, if it does not depend on the run.
 fn dated(file: &FileInfo, options: &Options) -> Option<NaiveDate> {
-    let name = file.path.rsplit('/').next().unwrap_or_default();
-    let in_a_run_of = |day| effective_on(name, options.crm_effective_offset_days, day);
-    let (first, second) = (in_a_run_of(NaiveDate::MIN), in_a_run_of(NaiveDate::MAX));
-    (first == second).then_some(first)
+    let source = options.exports.day_source().ok()?;
+    match source.day_of(&file.path, file.modified, options.crm_effective_offset_days) {
+        Ok(EffectiveDay::Dated(day)) => Some(day),
+        Ok(EffectiveDay::Undated) | Err(_) => None,
+    }
 }
 
 async fn inspect_file(
@@ -229,7 +230,7 @@ impl InspectedExport {
     fn judge(&mut self, encoding: Found) {
         if self.effective_on.is_none() {
             self.notes.push(
-                "its name has no date, so the run that reads it decides from which day it counts".to_owned(),
+                "its path has no date, so the run that reads it decides from which day it counts".to_owned(),
             );
         }
         if self.problem.is_none() && self.company_ids.is_empty() {

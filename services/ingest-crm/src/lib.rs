@@ -1,8 +1,8 @@
 //! `act_copy_crm_csv`: the CRM's CSV exports to `stg_crm_companies`.
 //!
 //! Every `*.csv` below the CRM's folder is a full state of the CRM that takes
-//! effect on the day in its name. Files are streamed, so memory does not grow
-//! with them.
+//! effect on the day in its path, or without one on the day on which its content
+//! is first seen. Files are streamed, so memory does not grow with them.
 //!
 //! - A bad *row* goes into quarantine; the file is loaded without it. Of a row with
 //!   bad fields the others are known.
@@ -26,6 +26,9 @@ mod csv_header;
 mod csv_records;
 mod csv_scan;
 mod encoding;
+mod export_content;
+mod export_options;
+mod export_plan;
 mod footer;
 mod inspect;
 mod invalid_file;
@@ -38,13 +41,14 @@ use anyhow::Context as _;
 use file_ingest::FileStage;
 use landing::Storage;
 use runtime::Service;
-use warehouse::{SharedWarehouse, SnapshotLimits};
+use warehouse::SharedWarehouse;
 
 use archive::Archive;
 pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
 pub use column_names::{ColumnsOption, Preset};
 pub use config::{Args, Options};
 pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions, Quoting};
+pub use export_options::{DateFrom, ExportOptions, SameDayChoice};
 pub use inspect::{CrmInspection, InspectedColumn, InspectedExport, SampleCompany, inspect};
 
 /// Opens the warehouse and assembles the service.
@@ -85,7 +89,9 @@ pub fn assemble(
             archive,
             format: options.csv.format(),
             effective_offset_days: options.crm_effective_offset_days,
-            limits: SnapshotLimits { max_shrink_share: options.crm_max_shrink_share },
+            day_source: options.exports.day_source()?,
+            same_day: options.exports.same_day()?,
+            limits: options.exports.limits(),
         },
     };
     Ok(Service::new("ingest-crm").with_grpc(runtime::stage::server(stage, context)))

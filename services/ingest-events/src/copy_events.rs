@@ -1,12 +1,12 @@
 //! The stage `act_copy_events`: every new event file into the warehouse.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
-use domain::{event::latest_event_day, run::STAGE_COPY_EVENTS};
-use file_ingest::{Delivery, FileKind, FileLoader};
+use chrono::{DateTime, Utc};
+use domain::{DateWindow, event::latest_event_day, run::STAGE_COPY_EVENTS};
+use file_ingest::{Delivery, FileKind, FileLoader, Plan, Unit};
 use landing::FileInfo;
 use tracing::info;
-use warehouse::{EventFile, LoadOutcome, SharedWarehouse};
+use warehouse::{EventFile, LoadOutcome, SharedWarehouse, SourceError};
 
 use crate::event_rows::event_rows;
 
@@ -29,19 +29,28 @@ impl FileLoader for CopyEvents {
         plural: "event files",
         without_any: "events stay as they are known so far",
         max_bytes_flag: "--events-max-file-bytes",
+        may_be_empty: true,
     };
 
-    async fn new_files(
+    type About = FileInfo;
+
+    async fn plan(
         &self,
-        files: &[FileInfo],
-        _business_date: NaiveDate,
-    ) -> warehouse::Result<Vec<usize>> {
-        let files: Vec<_> = files.iter().map(event_file).collect();
-        self.warehouse.new_event_files(&files).await
+        files: Vec<FileInfo>,
+        _window: DateWindow,
+        _now: DateTime<Utc>,
+    ) -> warehouse::Result<Plan<FileInfo>> {
+        let asked: Vec<_> = files.iter().map(event_file).collect();
+        let new = self.warehouse.new_event_files(&asked).await?;
+        let units = (0..).zip(files).filter(|(at, _)| new.binary_search(at).is_ok());
+        let units = units.map(|(_, file)| Unit { files: vec![file.clone()], about: file }).collect();
+        Ok(Plan { units, refused: vec![], remarks: vec![] })
     }
 
-    async fn load(&self, delivery: Delivery<'_>) -> warehouse::Result<LoadOutcome> {
-        let Delivery { file, chunks, report, fence, business_date, now } = delivery;
+    async fn load(&self, delivery: Delivery<'_, FileInfo>) -> warehouse::Result<LoadOutcome> {
+        let Delivery { unit, storage, report, fence, business_date, now } = delivery;
+        let file = &unit.about;
+        let chunks = storage.read(file).await.map_err(source_failed)?;
         let latest = latest_event_day(business_date, file.modified.date_naive());
         let rows = event_rows(chunks, latest, report);
         let loaded = self.warehouse.load_event_file(fence, &event_file(file), rows, now).await?;
@@ -49,6 +58,10 @@ impl FileLoader for CopyEvents {
         info!(file = %file.path, rows, "event file loaded");
         Ok(loaded)
     }
+}
+
+fn source_failed(error: landing::Error) -> warehouse::Error {
+    SourceError { kind: error.kind(), message: error.to_string() }.into()
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Ingest<'_> {
             bytes: file.metadata()?.len(),
             archive_path: None,
         };
-        let limits = SnapshotLimits { max_shrink_share: 0.2 };
+        let limits = SnapshotLimits { max_shrink_share: 0.2, ..SnapshotLimits::NONE };
         let rows = crm_rows(file)?;
         let outcome =
             self.pipeline.warehouse.load_crm_export(&self.crm, &export, limits, rows, self.run.now).await?;

@@ -2,6 +2,7 @@
 //! equals the definition's fold over the accepted inputs.
 
 pub mod events;
+mod exports;
 pub mod preview;
 pub mod retention;
 
@@ -11,20 +12,21 @@ use std::{
     panic, thread,
 };
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::NaiveDate;
 use domain::{
-    CrmCompany, DateWindow, UnreadableFields,
+    CrmCompany, DateWindow, SourceRow,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
 };
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use warehouse_core::{CrmExport, SharedWarehouse};
+use warehouse_core::SharedWarehouse;
 
 use crate::{
+    history::exports::{Export, exports},
     observed::ledger_of_rows,
-    reference::{ExpectedRow, Inputs},
+    reference::{ExpectedRow, Inputs, snapshots_of},
     scene::{at, day, days, hold_run, id, published, records},
 };
 
@@ -49,26 +51,11 @@ enum Reaches {
     Publish,
 }
 
-/// A delivered export: full state of some companies on a day.
-#[derive(Debug, Clone)]
-struct Export {
-    on: i64,
-    /// Which of two files for the same day.
-    file: u8,
-    companies: Vec<Option<(u8, Option<i64>)>>,
-}
-
 /// The product API's answer for a day, by company.
 #[derive(Debug, Clone)]
 struct Usage {
     on: i64,
     companies: Vec<Option<(i32, i64)>>,
-}
-
-fn exports() -> impl Strategy<Value = Export> {
-    let version = (0..3_u8, prop::option::of(-40..60_i64));
-    (0..SPAN, 0..2_u8, prop::collection::vec(prop::option::of(version), COMPANIES.len()))
-        .prop_map(|(on, file, companies)| Export { on, file, companies })
 }
 
 fn usage() -> impl Strategy<Value = Usage> {
@@ -133,6 +120,8 @@ fn check<S: Strategy>(cases: u32, strategy: S, test: impl AsyncFn(S::Value) -> R
 #[derive(Debug, Clone, Default)]
 struct World {
     inputs: Inputs,
+    /// What the file that counts says, for each day on which a snapshot takes effect.
+    contents: BTreeMap<NaiveDate, Vec<SourceRow<CrmCompany>>>,
     /// The file that counts for each day on which a snapshot takes effect.
     counting_files: BTreeMap<NaiveDate, u8>,
     published: BTreeSet<NaiveDate>,
@@ -145,12 +134,11 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, Te
         let run = hold_run(warehouse, step.window, at(number)).await;
         let crm = run.begin(STAGE_COPY_CRM_CSV).await;
         for (arrival, export) in step.exports.iter().enumerate() {
-            let companies = export.companies();
             let file = export.file(&format!("{number}/{arrival}"));
-            if run.load_crm(&crm, &file, &companies).await.is_ok() {
-                world.accept_export(export, companies);
+            if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
+                world.accept_export(export);
             } else {
-                prop_assert!(companies.is_empty(), "an export with companies was refused");
+                prop_assert!(!export.has_companies(), "an export with companies was refused");
             }
         }
         run.complete(&crm).await;
@@ -186,9 +174,8 @@ async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestC
     let (Some(first), Some(last)) = (world.published.first(), world.published.last()) else { return Ok(()) };
     let run = hold_run(warehouse, DateWindow::new(*first, *last).unwrap(), at(0)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
-    for (on, companies) in &world.inputs.snapshots {
-        let companies: Vec<CrmCompany> = companies.values().cloned().collect();
-        run.load_crm(&crm, &crate::scene::export(*on, "rebuild"), &companies).await.unwrap();
+    for (on, rows) in &world.contents {
+        run.load_crm_rows(&crm, &crate::scene::export(*on, "rebuild"), rows.clone()).await.unwrap();
     }
     run.complete(&crm).await;
     let api = run.begin(STAGE_CALL_PRODUCT_API).await;
@@ -206,13 +193,13 @@ async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestC
 }
 
 impl World {
-    fn accept_export(&mut self, export: &Export, companies: Vec<CrmCompany>) {
+    fn accept_export(&mut self, export: &Export) {
         let on = day(export.on);
         let counting = self.counting_files.entry(on).or_insert(export.file);
         if export.file >= *counting {
             *counting = export.file;
-            let companies = companies.into_iter().map(|company| (company.company_id.clone(), company));
-            self.inputs.snapshots.insert(on, companies.collect());
+            self.contents.insert(on, export.rows());
+            self.inputs.snapshots = snapshots_of(&self.contents);
         }
     }
 
@@ -245,39 +232,6 @@ impl World {
             .collect();
         prop_assert_eq!(ledger, ledger_of_rows(warehouse, window).await);
         Ok(())
-    }
-}
-
-impl Export {
-    fn file(&self, etag: &str) -> CrmExport {
-        let on = day(self.on);
-        CrmExport {
-            path: format!("companies_{on}_{}.csv", self.file),
-            etag: etag.to_owned(),
-            effective_on: on,
-            bytes: 1,
-            archive_path: None,
-        }
-    }
-
-    fn companies(&self) -> Vec<CrmCompany> {
-        let contact =
-            |offset: i64| -> DateTime<Utc> { at(9) - TimeDelta::days(150) + TimeDelta::days(offset) };
-        COMPANIES
-            .iter()
-            .zip(&self.companies)
-            .filter_map(|(company_id, version)| {
-                let (name, last_contact) = (*version)?;
-                Some(CrmCompany {
-                    company_id: id(company_id),
-                    name: Some(format!("name {name}")),
-                    country: (name > 0).then(|| "DE".to_owned()),
-                    industry_tag: None,
-                    last_contact_at: last_contact.map(contact),
-                    unreadable: UnreadableFields::default(),
-                })
-            })
-            .collect()
     }
 }
 

@@ -77,10 +77,20 @@ macro_rules! suite {
             an_export_is_known_by_path_content_and_day
             a_replaced_export_replaces_what_it_said
             of_two_exports_for_a_day_the_last_path_counts
-            an_export_without_companies_is_refused
+            an_export_without_companies_is_refused_and_its_rows_are_quarantined
             an_export_that_shrank_too_far_is_refused_whole
             contradicting_rows_go_into_quarantine_but_the_last
             a_contact_is_kept_to_the_microsecond
+        }
+        $crate::suite! {@area $open, crm_unreadable:
+            a_field_that_cannot_be_read_stays_as_it_was
+            a_rejected_row_does_not_remove_its_company
+            a_row_that_may_be_anyones_removes_nobody
+            what_cannot_be_read_follows_the_export_before
+            an_unreadable_row_beside_another_of_its_company_is_counted_once
+            an_export_of_which_too_much_is_rejected_is_refused
+            a_replaced_export_is_compared_with_what_it_replaces
+            the_day_of_an_undated_export_is_kept_with_its_content
         }
         $crate::suite! {@opening $open, orders:
             any_order_of_arrival_gives_the_same_companies

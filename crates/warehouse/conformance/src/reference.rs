@@ -4,15 +4,76 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::{CompanyId, CrmCompany, FactRow, UnreadableFields};
+use domain::{CompanyId, Concerns, CrmCompany, FactRow, Rejection, SourceRow, UnreadableFields};
 
 /// The accepted inputs.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     /// The snapshot that counts for each day on which one takes effect.
-    pub snapshots: BTreeMap<NaiveDate, BTreeMap<CompanyId, CrmCompany>>,
+    pub snapshots: BTreeMap<NaiveDate, Companies>,
     /// Active users and events by company and day.
     pub usage: BTreeMap<(CompanyId, NaiveDate), (i32, i64)>,
+}
+
+/// The companies of a snapshot.
+pub type Companies = BTreeMap<CompanyId, CrmCompany>;
+
+/// The snapshots that the files say, each as the rows of one file: what cannot be
+/// read is what it was in the snapshot before.
+#[must_use]
+pub fn snapshots_of(
+    files: &BTreeMap<NaiveDate, Vec<SourceRow<CrmCompany>>>,
+) -> BTreeMap<NaiveDate, Companies> {
+    let mut snapshots = BTreeMap::new();
+    let mut before = Companies::new();
+    for (on, rows) in files {
+        before = companies_of(rows, &before);
+        snapshots.insert(*on, before.clone());
+    }
+    snapshots
+}
+
+fn companies_of(rows: &[SourceRow<CrmCompany>], before: &Companies) -> Companies {
+    let mut companies = Companies::new();
+    let mut unread = BTreeSet::new();
+    for row in rows {
+        match row {
+            SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } => {
+                companies.insert(row.company_id.clone(), completed(row, before.get(&row.company_id)));
+            }
+            SourceRow::Rejected(Rejection { concerns: Concerns::Company(company_id), .. }) => {
+                unread.insert(company_id);
+            }
+            SourceRow::Rejected(Rejection { concerns: Concerns::Anyone, .. }) => unread.extend(before.keys()),
+            SourceRow::Rejected(Rejection { concerns: Concerns::NoOne, .. }) => {}
+        }
+    }
+    for company_id in unread {
+        if let Some(company) = before.get(company_id) {
+            companies.entry(company_id.clone()).or_insert_with(|| company.clone());
+        }
+    }
+    companies
+}
+
+fn completed(row: &CrmCompany, before: Option<&CrmCompany>) -> CrmCompany {
+    let UnreadableFields { name, country, industry_tag, last_contact_at } = row.unreadable;
+    let before = before.cloned().unwrap_or_else(|| CrmCompany {
+        company_id: row.company_id.clone(),
+        name: None,
+        country: None,
+        industry_tag: None,
+        last_contact_at: None,
+        unreadable: UnreadableFields::default(),
+    });
+    CrmCompany {
+        company_id: row.company_id.clone(),
+        name: if name { before.name } else { row.name.clone() },
+        country: if country { before.country } else { row.country.clone() },
+        industry_tag: if industry_tag { before.industry_tag } else { row.industry_tag.clone() },
+        last_contact_at: if last_contact_at { before.last_contact_at } else { row.last_contact_at },
+        unreadable: UnreadableFields::default(),
+    }
 }
 
 /// A row of the fact without `loaded_at`, which is no function of the inputs.
@@ -65,7 +126,8 @@ impl Inputs {
         if !is_member && reaching_back(14).next().is_none() {
             return None;
         }
-        let company = self.version_on(company_id, day).cloned();
+        // One without any value looks like one that the CRM never had.
+        let company = self.version_on(company_id, day).filter(|company| is_described(company)).cloned();
         let (active_users, events) = self.usage.get(&(company_id.clone(), day)).copied().unwrap_or_default();
         let last_contact = company.as_ref().and_then(|company| company.last_contact_at);
         Some(ExpectedRow {
@@ -83,7 +145,7 @@ impl Inputs {
         })
     }
 
-    fn snapshot_on(&self, day: NaiveDate) -> Option<&BTreeMap<CompanyId, CrmCompany>> {
+    fn snapshot_on(&self, day: NaiveDate) -> Option<&Companies> {
         self.snapshots
             .range(..=day)
             .next_back()
@@ -96,6 +158,13 @@ impl Inputs {
             || self.snapshots.iter().filter_map(|(on, companies)| Some((*on, companies.get(company_id)?)));
         versions().rfind(|(on, _)| *on <= day).or_else(|| versions().next()).map(|(_, version)| version)
     }
+}
+
+fn is_described(company: &CrmCompany) -> bool {
+    company.name.is_some()
+        || company.country.is_some()
+        || company.industry_tag.is_some()
+        || company.last_contact_at.is_some()
 }
 
 impl From<&FactRow> for ExpectedRow {

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Checksum, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionReason, RunState,
-    RunTrigger, SourceRow, StageState, UnreadableFields, UsageRecord,
+    Checksum, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionLimit,
+    RejectionReason, RunState, RunTrigger, SourceRow, StageState, UnreadableFields, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
     usage::CHURN_DAYS,
 };
@@ -91,6 +91,12 @@ pub fn rejected<T>(line: u64, reason: &str, raw: &str) -> SourceRow<T> {
 #[must_use]
 pub const fn unpublished(through: NaiveDate) -> WindowChoice {
     WindowChoice::Unpublished { through, horizon: Horizon { history_start: None, max_reach_days: 400 } }
+}
+
+/// A limit under which a handful of rejected rows is too many.
+#[must_use]
+pub const fn few_rejections() -> RejectionLimit {
+    RejectionLimit { max_share: 0.05 }
 }
 
 /// The daily pipeline over `window`, not yet created.
@@ -222,7 +228,7 @@ impl HeldRun {
         export: &CrmExport,
         rows: Vec<SourceRow<CrmCompany>>,
     ) -> Result<LoadOutcome> {
-        let limits = SnapshotLimits { max_shrink_share: 1.0 };
+        let limits = SnapshotLimits::NONE;
         let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
         self.warehouse.load_crm_export(fence, export, limits, rows, self.now).await
     }

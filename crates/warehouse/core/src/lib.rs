@@ -15,6 +15,7 @@ mod activity;
 mod alerts;
 mod backlog;
 mod crm;
+mod crm_snapshots;
 mod error;
 mod events;
 mod fact;
@@ -24,6 +25,7 @@ mod migration;
 mod preview;
 mod preview_tally;
 mod quarantine;
+mod received;
 mod retention;
 mod runs;
 mod usage;
@@ -33,7 +35,8 @@ pub use activity::{
 };
 pub use alerts::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use backlog::{Backlog, BacklogReader, Connections};
-pub use crm::{CrmExport, CrmStaging, SnapshotLimits};
+pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport, unreadable_bits};
+pub use crm_snapshots::{NamedCompanies, Neighbourhood, Snapshot, SnapshotLimits};
 pub use error::{Error, Fault, Result, SourceError};
 pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
 pub use fact::{FactBuilder, PublishOutcome};
@@ -43,6 +46,7 @@ pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally};
 pub use quarantine::{QuarantineReader, QuarantinedRow};
+pub use received::Received;
 pub use retention::{
     AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };

@@ -1,16 +1,22 @@
 //! Staging of CRM exports.
 
+use std::sync::Mutex;
+
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use domain::{Counters, CrmCompany};
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{Concerns, Counters, CrmCompany, Rejection, SourceRow};
+use futures::{StreamExt, TryStreamExt};
 use sqlx::PgConnection;
-use warehouse_core::{CrmExport, CrmStaging, Error, Fence, LoadOutcome, Result, RowStream, SnapshotLimits};
+use warehouse_core::{
+    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, Received,
+    Result, RowStream, SnapshotLimits, UndatedExport, unreadable_bits,
+};
 
 use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
-    crm_history::{self, Neighbourhood},
-    database::{begin_write, failed, position, stored},
+    crm_history::{self, Arrival},
+    database::{begin_write, counted, failed, position, stored},
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
@@ -21,18 +27,43 @@ struct CrmIncoming;
 
 impl IncomingTable<CrmCompany> for CrmIncoming {
     const CREATE: &'static str = include_str!("../sql/crm/create_incoming.sql");
-    const COPY: &'static str = "COPY crm_incoming (line, company_id, name, country, industry_tag, last_contact_at) \
+    const COPY: &'static str = "COPY crm_incoming \
+                                (line, company_id, name, country, industry_tag, last_contact_at, unreadable) \
                                 FROM STDIN (FORMAT binary)";
 
     fn encode(rows: &mut CopyRows, line: i64, row: &CrmCompany) {
-        rows.row(6)
-            .bigint(line)
-            .text(row.company_id.as_str())
-            .optional_text(row.name.as_deref())
-            .optional_text(row.country.as_deref())
-            .optional_text(row.industry_tag.as_deref())
-            .optional_timestamp(row.last_contact_at);
+        encode(rows, line, row, 0);
     }
+
+    fn encode_unreadable(rows: &mut CopyRows, row: &SourceRow<CrmCompany>) {
+        match row {
+            SourceRow::Partial { row, rejection } => {
+                encode(rows, stored(rejection.line), row, unreadable_bits(row.unreadable));
+            }
+            SourceRow::Rejected(Rejection { line, concerns: Concerns::Company(company_id), .. }) => {
+                rows.row(7)
+                    .bigint(stored(*line))
+                    .text(company_id.as_str())
+                    .optional_text(None)
+                    .optional_text(None)
+                    .optional_text(None)
+                    .optional_timestamp(None)
+                    .integer(NOTHING_READABLE);
+            }
+            SourceRow::Accepted { .. } | SourceRow::Rejected(_) => {}
+        }
+    }
+}
+
+fn encode(rows: &mut CopyRows, line: i64, row: &CrmCompany, unreadable: i32) {
+    rows.row(7)
+        .bigint(line)
+        .text(row.company_id.as_str())
+        .optional_text(row.name.as_deref())
+        .optional_text(row.country.as_deref())
+        .optional_text(row.industry_tag.as_deref())
+        .optional_timestamp(row.last_contact_at)
+        .integer(unreadable);
 }
 
 #[async_trait]
@@ -48,6 +79,20 @@ impl CrmStaging for PostgresWarehouse {
         Ok(new.into_iter().map(position).collect())
     }
 
+    async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays> {
+        let paths: Vec<_> = undated.iter().map(|file| file.path.clone()).collect();
+        let etags: Vec<_> = undated.iter().map(|file| file.etag.clone()).collect();
+        let decided = sqlx::query_file_scalar!("sql/crm/undated_days.sql", &paths, &etags)
+            .fetch_all(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        let days = sqlx::query_file!("sql/crm/newest_day.sql", today)
+            .fetch_one(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        Ok(CrmDays { decided, first_snapshot: days.first_snapshot, newest: days.newest })
+    }
+
     async fn load_crm_export(
         &self,
         fence: &Fence,
@@ -59,20 +104,35 @@ impl CrmStaging for PostgresWarehouse {
         let mut connection = self.connect_load().await?;
         let mut transaction = begin_write(&mut connection).await?;
         fence::check(&mut transaction, fence).await?;
-        let mut counters = incoming::read::<_, CrmIncoming>(&mut transaction, rows).await?;
+        let received = Mutex::new(Received::default());
+        let rows = rows.inspect_ok(|row| {
+            if let Ok(mut received) = received.lock() {
+                received.note(row);
+            }
+        });
+        let mut counters = incoming::read::<_, CrmIncoming>(&mut transaction, rows.boxed()).await?;
+        let received = received.into_inner().unwrap_or_default();
         counters.bytes_read = export.bytes;
-        let companies = keep_last_rows(&mut transaction, &mut counters).await?;
+        let accepted = keep_last_rows(&mut transaction, &mut counters).await?;
+        let named = named_companies(&mut transaction).await?;
 
         Lock::Crm.take(&mut transaction).await?;
-        let place = Neighbourhood::of(&mut transaction, export.effective_on).await?;
-        place.check_size(export, companies, limits)?;
-        if place.is_overruled(export) {
-            counters.rows_unchanged = companies;
-        } else {
-            crm_history::apply(&mut transaction, export, &place, companies, &mut counters).await?;
+        let delivery = Delivery { origin: &export.path, fence, now };
+        let place = crm_history::around(&mut transaction, export.effective_on).await?;
+        if let Err(refused) = place.judge(export, &received, named, limits) {
+            // What is wrong with the rows is told all the same.
+            quarantine::replace(&mut transaction, &delivery).await?;
+            fence::hold(&mut transaction, fence).await?;
+            transaction.commit().await.map_err(failed)?;
+            return Err(refused);
         }
-        record_export(&mut transaction, &Delivery { origin: &export.path, fence, now }, export, companies)
-            .await?;
+        if place.is_overruled(export) {
+            counters.rows_unchanged = accepted;
+        } else {
+            let arrival = Arrival { export, accepted, keeps_unnamed: received.may_lack_anyone };
+            crm_history::apply(&mut transaction, &arrival, &place, &mut counters).await?;
+        }
+        record_export(&mut transaction, &delivery, export, named).await?;
         let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
         fence::hold(&mut transaction, fence).await?;
         transaction.commit().await.map_err(failed)?;
@@ -80,23 +140,32 @@ impl CrmStaging for PostgresWarehouse {
     }
 }
 
-/// Leaves one row a company, accounts for the others, and returns how many are left.
+async fn named_companies(connection: &mut PgConnection) -> Result<NamedCompanies> {
+    let named = sqlx::query_file!("sql/crm/count_named.sql").fetch_one(connection).await.map_err(failed)?;
+    Ok(NamedCompanies { readable: counted(named.readable), all: counted(named.all) })
+}
+
+/// Leaves one row a company, accounts for the others, and returns how many are
+/// left that can be read in full.
 async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) -> Result<u64> {
     let has_repeats = sqlx::query_file_scalar!("sql/crm/has_repeats.sql")
         .fetch_one(&mut *connection)
         .await
         .map_err(failed)?;
     if has_repeats {
+        sqlx::query_file!("sql/crm/drop_unread_rows.sql").execute(&mut *connection).await.map_err(failed)?;
         let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql")
             .execute(&mut *connection)
             .await
             .map_err(failed)?
             .rows_affected();
-        let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql")
-            .execute(connection)
+        let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false)
+            .execute(&mut *connection)
             .await
             .map_err(failed)?
             .rows_affected();
+        // These are counted as rejected already.
+        sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await.map_err(failed)?;
         counters.rows_rejected += superseded;
         counters.rows_duplicate += dropped - superseded;
     }
@@ -107,7 +176,7 @@ async fn record_export(
     connection: &mut PgConnection,
     delivery: &Delivery<'_>,
     export: &CrmExport,
-    companies: u64,
+    named: NamedCompanies,
 ) -> Result<()> {
     sqlx::query_file!(
         "sql/crm/record_export.sql",
@@ -115,7 +184,7 @@ async fn record_export(
         export.effective_on,
         export.etag,
         stored(export.bytes),
-        stored(companies),
+        stored(named.all),
         delivery.fence.run_id,
         delivery.now,
         export.archive_path

@@ -4,89 +4,42 @@
 use chrono::NaiveDate;
 use domain::Counters;
 use sqlx::PgConnection;
-use warehouse_core::{CrmExport, Error, Result, SnapshotLimits};
+use warehouse_core::{CrmExport, Neighbourhood, Result, Snapshot};
 
-use crate::database::{bump_staging_version, counted, failed, stored};
+use crate::database::{bump_staging_version, counted, failed};
 
-/// The snapshots around the day on which an export takes effect.
-pub(crate) struct Neighbourhood {
-    /// The file that already takes effect on the day.
-    same_day: Option<String>,
-    previous: Option<(NaiveDate, u64)>,
-    next: Option<NaiveDate>,
+/// An export whose rows wait to be taken over, one a company.
+pub(crate) struct Arrival<'a> {
+    pub(crate) export: &'a CrmExport,
+    /// Rows that can be read in full.
+    pub(crate) accepted: u64,
+    /// Whether companies that it does not name stay as they were.
+    pub(crate) keeps_unnamed: bool,
 }
 
-impl Neighbourhood {
-    pub(crate) async fn of(connection: &mut PgConnection, day: NaiveDate) -> Result<Self> {
-        let same_day = sqlx::query_scalar!("SELECT path FROM crm_snapshots WHERE effective_on = $1", day)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed)?;
-        let previous = sqlx::query_file!("sql/crm/previous_snapshot.sql", day)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed)?
-            .map(|row| (row.effective_on, counted(row.companies)));
-        let next =
-            sqlx::query_scalar!("SELECT MIN(effective_on) FROM crm_snapshots WHERE effective_on > $1", day)
-                .fetch_one(connection)
-                .await
-                .map_err(failed)?;
-        Ok(Self { same_day, previous, next })
-    }
-
-    /// The snapshot whose state held on the day until now.
-    fn held_before(&self, day: NaiveDate) -> Option<NaiveDate> {
-        if self.same_day.is_some() {
-            return Some(day);
-        }
-        self.previous.map(|(previous, _)| previous).or(self.next)
-    }
-
-    /// Whether another export that takes effect on the same day counts instead.
-    pub(crate) fn is_overruled(&self, export: &CrmExport) -> bool {
-        self.same_day.as_ref().is_some_and(|path| *path > export.path)
-    }
-
-    pub(crate) fn check_size(
-        &self,
-        export: &CrmExport,
-        companies: u64,
-        limits: SnapshotLimits,
-    ) -> Result<()> {
-        let path = &export.path;
-        if companies == 0 {
-            return Err(Error::Refused(format!("{path}: no valid company row: nothing of it was loaded")));
-        }
-        let Some((day, before)) = self.previous else { return Ok(()) };
-        #[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
-        let share = before.saturating_sub(companies) as f64 / before.max(1) as f64;
-        if share > limits.max_shrink_share {
-            return Err(Error::Refused(format!(
-                "{path}: {companies} companies, {:.0} % fewer than the {before} of the snapshot of {day}: more \
-                 than the allowed {:.0} %; nothing of it was loaded. Check the export; if it is right, raise \
-                 the limit and retry the run",
-                share * 100.0,
-                limits.max_shrink_share * 100.0
-            )));
-        }
-        Ok(())
-    }
+/// The snapshots around a day.
+pub(crate) async fn around(connection: &mut PgConnection, day: NaiveDate) -> Result<Neighbourhood> {
+    let found = sqlx::query_file!("sql/crm/around.sql", day).fetch_all(connection).await.map_err(failed)?;
+    let found = found.into_iter().map(|row| Snapshot {
+        on: row.on,
+        path: row.path,
+        companies: counted(row.companies),
+    });
+    Ok(found.fold(Neighbourhood::default(), |place, snapshot| place.with(day, snapshot)))
 }
 
 /// Makes the state on the export's day what the export says, keeps the versions
 /// in their canonical form, and marks dirty what may have changed.
 pub(crate) async fn apply(
     connection: &mut PgConnection,
-    export: &CrmExport,
+    arrival: &Arrival<'_>,
     place: &Neighbourhood,
-    companies: u64,
     counters: &mut Counters,
 ) -> Result<()> {
-    let (day, next) = (export.effective_on, place.next);
-    let previous = place.previous.map(|(previous, _)| previous);
-
-    sqlx::query_file!("sql/crm/find_changes.sql", place.held_before(day))
+    let Arrival { export, accepted, keeps_unnamed } = arrival;
+    let (day, previous, next) = (export.effective_on, place.previous_day(), place.next_day());
+    inherit(connection, day, previous, *keeps_unnamed).await?;
+    sqlx::query_file!("sql/crm/find_changes.sql", place.held_before())
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
@@ -94,22 +47,108 @@ pub(crate) async fn apply(
         sqlx::query_file!("sql/crm/count_changes.sql").fetch_one(&mut *connection).await.map_err(failed)?;
     counters.rows_written = counted(changes.written);
     counters.rows_removed = counted(changes.removed);
-    counters.rows_unchanged = companies - counters.rows_written;
+    counters.rows_unchanged = accepted.saturating_sub(counters.rows_written);
 
     if place.same_day.is_none() {
         extend_unchanged(connection, day, previous, next).await?;
     }
-    write_versions(connection, day, previous, next).await?;
-    sqlx::query_file!("sql/crm/name_companies.sql").execute(&mut *connection).await.map_err(failed)?;
-    if place.same_day.is_none() || changes.written + changes.removed > 0 {
+    let has_changed = place.same_day.is_none() || changes.all > 0;
+    if has_changed {
         // Before the published days are looked at: none is added until this commits.
         bump_staging_version(connection).await?;
     }
-    sqlx::query_file!("sql/crm/mark_dirty.sql", day, previous.is_none())
+    take_over_changes(connection, day, previous, next).await?;
+    sqlx::query_file!("sql/crm/record_snapshot.sql", day, export.path, keeps_unnamed)
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
-    sqlx::query_file!("sql/crm/record_snapshot.sql", day, export.path, stored(companies))
+    if has_changed {
+        derive_heirs(connection, day).await?;
+    }
+    Ok(())
+}
+
+/// Completes what the export says by the snapshot before it, where something
+/// could not be read, and keeps what that was.
+async fn inherit(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    previous: Option<NaiveDate>,
+    keeps_unnamed: bool,
+) -> Result<()> {
+    if keeps_unnamed {
+        sqlx::query_file!("sql/crm/keep_unnamed.sql", previous)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
+    sqlx::query!("DELETE FROM crm_unreadable WHERE effective_on = $1", day)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let unreadable = sqlx::query_file!("sql/crm/record_unreadable.sql", day)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if unreadable.rows_affected() > 0 {
+        sqlx::query_file!("sql/crm/inherit_fields.sql", previous)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        sqlx::query_file!("sql/crm/drop_unknown.sql", previous).execute(connection).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Derives the snapshots after `day` again that take something from the one
+/// before them, as far as that has changed. As a rule there is none.
+async fn derive_heirs(connection: &mut PgConnection, mut day: NaiveDate) -> Result<()> {
+    loop {
+        let heir = sqlx::query_file!("sql/crm/heir.sql", day)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let Some(heir) = heir else { return Ok(()) };
+        let (before, on) = (day, heir.effective_on);
+        clear(connection).await?;
+        if heir.keeps_unnamed {
+            sqlx::query_file!("sql/crm/mark_unnamed.sql", on, before)
+                .execute(&mut *connection)
+                .await
+                .map_err(failed)?;
+        }
+        sqlx::query_file!("sql/crm/derive_again.sql", on, before)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let changed = sqlx::query_file!("sql/crm/find_derived_changes.sql", on)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        if changed.rows_affected() == 0 {
+            return Ok(());
+        }
+        let next = around(connection, on).await?.next_day();
+        take_over_changes(connection, on, Some(before), next).await?;
+        sqlx::query_file!("sql/crm/resize_snapshot.sql", on)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        day = on;
+    }
+}
+
+/// Takes the changed companies of a snapshot over into the versions, and marks
+/// dirty the days on which that may be seen.
+async fn take_over_changes(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    previous: Option<NaiveDate>,
+    next: Option<NaiveDate>,
+) -> Result<()> {
+    write_versions(connection, day, previous, next).await?;
+    sqlx::query_file!("sql/crm/name_companies.sql").execute(&mut *connection).await.map_err(failed)?;
+    sqlx::query_file!("sql/crm/mark_dirty.sql", day, previous.is_none())
         .execute(connection)
         .await
         .map_err(failed)?;
@@ -179,5 +218,12 @@ async fn write_versions(
             .await
             .map_err(failed)?;
     }
+    Ok(())
+}
+
+/// Empties the tables of a load.
+async fn clear(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!("DELETE FROM crm_incoming").execute(&mut *connection).await.map_err(failed)?;
+    sqlx::query!("DELETE FROM crm_changes").execute(connection).await.map_err(failed)?;
     Ok(())
 }

@@ -37,6 +37,9 @@ pub(crate) trait IncomingTable<T> {
 
     /// Encodes an accepted row.
     fn encode(rows: &mut CopyRows, line: i64, row: &T);
+
+    /// Encodes what is staged of a row that goes into quarantine.
+    fn encode_unreadable(_rows: &mut CopyRows, _row: &SourceRow<T>) {}
 }
 
 /// Reads the whole delivery: accepted rows into `Table`, the others into
@@ -83,7 +86,11 @@ async fn copy<T, Table: IncomingTable<T>>(
     let mut copy = connection.copy_in_raw(Table::COPY).await.map_err(failed)?;
     let mut encoded = CopyRows::begin();
     let is_over = loop {
-        match rows.try_next().await {
+        let row = rows.try_next().await;
+        if let Ok(Some(row)) = &row {
+            Table::encode_unreadable(&mut encoded, row);
+        }
+        match row {
             Ok(Some(SourceRow::Accepted { line, row })) => Table::encode(&mut encoded, stored(line), &row),
             Ok(Some(SourceRow::Partial { rejection, .. } | SourceRow::Rejected(rejection))) => {
                 counters.rows_rejected += 1;

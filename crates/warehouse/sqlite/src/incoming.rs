@@ -29,6 +29,11 @@ pub(crate) trait IncomingTable<T> {
     /// One row as the JSON array that the insert statement expects.
     fn encode(line: u64, row: T) -> Value;
 
+    /// What is staged of a row that goes into quarantine, in the same form.
+    fn encode_unreadable(_row: &SourceRow<T>) -> Option<Value> {
+        None
+    }
+
     /// Inserts a JSON array of rows.
     async fn insert(connection: &mut SqliteConnection, rows: &str) -> sqlx::Result<()>;
 }
@@ -63,6 +68,7 @@ async fn read_into<T, Table: IncomingTable<T>>(
     let mut rejected = Vec::new();
     while let Some(row) = rows.try_next().await.map_err(Error::Source)? {
         counters.rows_read += 1;
+        accepted.extend(Table::encode_unreadable(&row));
         match row {
             SourceRow::Accepted { line, row } => accepted.push(Table::encode(line, row)),
             SourceRow::Partial { rejection, .. } | SourceRow::Rejected(rejection) => {

@@ -12,6 +12,7 @@ mod backlog;
 mod build;
 mod checksum;
 mod crm;
+mod crm_history;
 mod database;
 mod events;
 mod fence;

@@ -27,6 +27,7 @@ use warehouse_conformance::{
 
 use super::*;
 
+mod files_and_days;
 mod traces;
 
 struct FixedClock;
@@ -61,7 +62,9 @@ impl Scene {
                 archive: Archive::new(storage("landing"), &storage("crm")).unwrap(),
                 format: CsvFormat::default(),
                 effective_offset_days: 0,
-                limits: SnapshotLimits { max_shrink_share: 0.5 },
+                day_source: DaySource::Path,
+                same_day: SameDay::Refuse,
+                limits: SnapshotLimits { max_shrink_share: 0.5, ..SnapshotLimits::NONE },
             },
         };
         Self { folder, warehouse, stage }

@@ -5,7 +5,7 @@ use futures::{StreamExt, stream};
 use warehouse_core::{CrmExport, Error, LoadOutcome, Result, SharedWarehouse, SnapshotLimits};
 
 use crate::{
-    observed::observe,
+    observed::{Observed, observe},
     scene::{
         HeldRun, at, company, day, days, export, has_crm_export, hold_run, offset_of, publish_run, published,
         published_of, rejected,
@@ -55,7 +55,7 @@ async fn load_within(
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;
     let rows = (2..).zip(companies).map(|(line, row)| Ok(accepted(line, row.clone())));
     let rows = stream::iter(rows).boxed();
-    let limits = SnapshotLimits { max_shrink_share };
+    let limits = SnapshotLimits { max_shrink_share, ..SnapshotLimits::NONE };
     let outcome = warehouse.load_crm_export(&fence, file, limits, rows, run.now).await;
     run.fail(&fence, true).await;
     outcome
@@ -149,16 +149,22 @@ pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWare
     assert_eq!(names(&warehouse, "bolt", 0, 7).await, []);
 }
 
-/// No company is no state of a CRM.
-pub async fn an_export_without_companies_is_refused(warehouse: SharedWarehouse) {
+/// No company is no state of a CRM. What was wrong with its rows is told all the same.
+pub async fn an_export_without_companies_is_refused_and_its_rows_are_quarantined(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     let before = observe(&warehouse).await;
-    for rows in [vec![], vec![rejected(2, "bad", ";;"), rejected(3, "bad", ";")]] {
+    for rows in [vec![], vec![rejected(2, "bad", ";;"), rejected(3, "worse", ";")]] {
+        let reasons =
+            if rows.is_empty() { "nothing of it was loaded" } else { ": line 2: bad; line 3: worse" };
+        let lines: Vec<u64> = rows.iter().filter_map(|row| Some(row.rejection()?.line)).collect();
         let refused = run.load_crm_rows(&crm, &export(day(0), "1"), rows).await;
-        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+        let Err(Error::Refused(message)) = refused else { panic!("{refused:?}") };
+        assert!(message.ends_with(reasons), "{message}");
+        let after = observe(&warehouse).await;
+        assert_eq!(after.quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), lines);
+        assert_eq!(Observed { quarantine: vec![], ..after }, before);
     }
-    assert_eq!(observe(&warehouse).await, before);
     assert!(!has_crm_export(&warehouse, &export(day(0), "1")).await);
 }
 

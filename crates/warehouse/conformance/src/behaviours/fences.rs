@@ -50,7 +50,7 @@ async fn attempts(
     let counters = Counters { rows_read: 1, rows_written: 1, ..Counters::default() };
     let companies = stream::iter([Ok(rejected(2, "bad", "bad"))]).boxed();
     let records = stream::iter([Ok(rejected(1, "bad", "bad"))]).boxed();
-    let limits = SnapshotLimits { max_shrink_share: 1.0 };
+    let limits = SnapshotLimits::NONE;
     let refused_export = export(day(1), "refused");
     let alert = alert("refused", fence, now);
     vec![

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod alerts;
 pub mod backfill;
 pub mod crm;
+pub mod crm_unreadable;
 pub mod events;
 pub mod fact;
 pub mod fences;

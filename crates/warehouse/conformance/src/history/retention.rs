@@ -100,9 +100,9 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<(), TestC
 async fn copy_crm(run: &HeldRun, step: &Step, number: i64, world: &mut World) {
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     for (arrival, export) in step.exports.iter().enumerate() {
-        let companies = export.companies();
-        if run.load_crm(&crm, &export.file(&format!("{number}/{arrival}")), &companies).await.is_ok() {
-            world.accept_export(export, companies);
+        let file = export.file(&format!("{number}/{arrival}"));
+        if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
+            world.accept_export(export);
         }
     }
     run.complete(&crm).await;

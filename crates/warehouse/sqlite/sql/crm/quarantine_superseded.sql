@@ -18,5 +18,7 @@ SELECT
 FROM winner
 JOIN crm_incoming AS kept ON kept.line = winner.line
 JOIN crm_incoming AS loser ON loser.company_id = winner.company_id AND loser.line < winner.line
-WHERE (loser.name, loser.country, loser.industry_tag, loser.last_contact_at)
-  IS NOT (kept.name, kept.country, kept.industry_tag, kept.last_contact_at)
+WHERE (loser.name, loser.country, loser.industry_tag, loser.last_contact_at, 0)
+  IS NOT (kept.name, kept.country, kept.industry_tag, kept.last_contact_at, kept.unreadable)
+  -- A row that is not wholly readable is in quarantine already.
+  AND loser.unreadable = 0

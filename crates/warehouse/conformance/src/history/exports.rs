@@ -1,0 +1,113 @@
+//! Exports of a history, some of whose rows cannot be read.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields};
+use proptest::prelude::*;
+use warehouse_core::CrmExport;
+
+use super::{COMPANIES, SPAN};
+use crate::scene::{at, day, id};
+
+/// A delivered export: full state of some companies on a day, as far as it can be read.
+#[derive(Debug, Clone)]
+pub(super) struct Export {
+    pub(super) on: i64,
+    /// Which of two files for the same day.
+    pub(super) file: u8,
+    companies: Vec<Option<Row>>,
+    /// Behind the companies: a row that may be anyone's, and one that is no one's.
+    torn: Option<bool>,
+}
+
+/// How a company is told.
+#[derive(Debug, Clone)]
+struct Row {
+    name: u8,
+    last_contact: Option<i64>,
+    readable: Readable,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Readable {
+    All,
+    Without(UnreadableFields),
+    Nothing,
+}
+
+fn readable() -> impl Strategy<Value = Readable> {
+    let without = any::<(bool, bool, bool)>().prop_map(|(name, country, last_contact_at)| {
+        // A row with nothing amiss would be an accepted one.
+        let industry_tag = !(name || country || last_contact_at);
+        Readable::Without(UnreadableFields { name, country, industry_tag, last_contact_at })
+    });
+    prop_oneof![6 => Just(Readable::All), 2 => without, 1 => Just(Readable::Nothing)]
+}
+
+pub(super) fn exports() -> impl Strategy<Value = Export> {
+    let row = (0..3_u8, prop::option::of(-40..60_i64), readable())
+        .prop_map(|(name, last_contact, readable)| Row { name, last_contact, readable });
+    let torn = prop_oneof![5 => Just(None), 1 => any::<bool>().prop_map(Some)];
+    (0..SPAN, 0..2_u8, prop::collection::vec(prop::option::of(row), COMPANIES.len()), torn)
+        .prop_map(|(on, file, companies, torn)| Export { on, file, companies, torn })
+}
+
+impl Export {
+    pub(super) fn file(&self, etag: &str) -> CrmExport {
+        let on = day(self.on);
+        CrmExport {
+            path: format!("companies_{on}_{}.csv", self.file),
+            etag: etag.to_owned(),
+            effective_on: on,
+            bytes: 1,
+            archive_path: None,
+        }
+    }
+
+    /// Whether the export says anything of any company.
+    pub(super) fn has_companies(&self) -> bool {
+        self.companies.iter().flatten().any(|row| !matches!(row.readable, Readable::Nothing))
+    }
+
+    pub(super) fn rows(&self) -> Vec<SourceRow<CrmCompany>> {
+        let told = (2..).zip(COMPANIES).zip(&self.companies);
+        let told = told.filter_map(|((line, company_id), row)| Some(row.as_ref()?.told(line, company_id)));
+        let torn = self.torn.map(|anyones| {
+            let concerns = if anyones { Concerns::Anyone } else { Concerns::NoOne };
+            SourceRow::Rejected(rejection(99, concerns))
+        });
+        told.chain(torn).collect()
+    }
+}
+
+impl Row {
+    fn told(&self, line: u64, company_id: &str) -> SourceRow<CrmCompany> {
+        let concerns = Concerns::Company(id(company_id));
+        match self.readable {
+            Readable::All => {
+                SourceRow::Accepted { line, row: self.company(company_id, UnreadableFields::default()) }
+            }
+            Readable::Without(unreadable) => SourceRow::Partial {
+                row: self.company(company_id, unreadable),
+                rejection: rejection(line, concerns),
+            },
+            Readable::Nothing => SourceRow::Rejected(rejection(line, concerns)),
+        }
+    }
+
+    fn company(&self, company_id: &str, unreadable: UnreadableFields) -> CrmCompany {
+        let contact =
+            |offset: i64| -> DateTime<Utc> { at(9) - TimeDelta::days(150) + TimeDelta::days(offset) };
+        CrmCompany {
+            company_id: id(company_id),
+            name: (!unreadable.name).then(|| format!("name {}", self.name)),
+            country: (!unreadable.country && self.name > 0).then(|| "DE".to_owned()),
+            industry_tag: None,
+            last_contact_at: self.last_contact.filter(|_| !unreadable.last_contact_at).map(contact),
+            unreadable,
+        }
+    }
+}
+
+fn rejection(line: u64, concerns: Concerns) -> Rejection {
+    Rejection::new(line, RejectionReason::Malformed("torn".to_owned()), "torn").concerning(concerns)
+}

@@ -1,0 +1,174 @@
+//! Where an export stands among the snapshots, and whether it is believed there.
+
+use std::cmp::Ordering;
+
+use chrono::NaiveDate;
+use domain::RejectionLimit;
+
+use crate::{CrmExport, Error, Received, Result};
+
+/// Up to this many companies a base may grow as it likes: the first export of all
+/// is often a try.
+const SMALL_BASE: u64 = 100;
+
+/// When an export is not believed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SnapshotLimits {
+    /// The greatest share of companies, from 0 to 1, that may be gone from one
+    /// snapshot to the next.
+    pub max_shrink_share: f64,
+    /// How many times as many companies a snapshot may have as the one before it.
+    pub max_growth_factor: f64,
+    /// How many of its rows may be rejected.
+    pub rejections: RejectionLimit,
+}
+
+impl SnapshotLimits {
+    /// Every export is believed.
+    pub const NONE: Self =
+        Self { max_shrink_share: 1.0, max_growth_factor: f64::INFINITY, rejections: RejectionLimit::NONE };
+}
+
+/// One snapshot among others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The day from which it counts.
+    pub on: NaiveDate,
+    /// The file that it comes from.
+    pub path: String,
+    /// Its companies.
+    pub companies: u64,
+}
+
+/// The companies that an export names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedCompanies {
+    /// Those with a row that can be read, at least in part.
+    pub readable: u64,
+    /// The same and those of which nothing but the identifier can be read.
+    pub all: u64,
+}
+
+/// The snapshots around the day on which an export takes effect.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Neighbourhood {
+    /// The one on the same day.
+    pub same_day: Option<Snapshot>,
+    /// The nearest one before.
+    pub previous: Option<Snapshot>,
+    /// The nearest one after.
+    pub next: Option<Snapshot>,
+}
+
+impl Neighbourhood {
+    /// Puts a snapshot where it stands as seen from `day`.
+    #[must_use]
+    pub fn with(mut self, day: NaiveDate, snapshot: Snapshot) -> Self {
+        let place = match snapshot.on.cmp(&day) {
+            Ordering::Less => &mut self.previous,
+            Ordering::Equal => &mut self.same_day,
+            Ordering::Greater => &mut self.next,
+        };
+        *place = Some(snapshot);
+        self
+    }
+
+    /// The day of the nearest snapshot before.
+    #[must_use]
+    pub fn previous_day(&self) -> Option<NaiveDate> {
+        self.previous.as_ref().map(|snapshot| snapshot.on)
+    }
+
+    /// The day of the nearest snapshot after.
+    #[must_use]
+    pub fn next_day(&self) -> Option<NaiveDate> {
+        self.next.as_ref().map(|snapshot| snapshot.on)
+    }
+
+    /// The snapshot whose state held on the export's day until now.
+    #[must_use]
+    pub fn held_before(&self) -> Option<NaiveDate> {
+        [&self.same_day, &self.previous, &self.next].into_iter().flatten().next().map(|snapshot| snapshot.on)
+    }
+
+    /// Whether another export that takes effect on the same day counts instead.
+    #[must_use]
+    pub fn is_overruled(&self, export: &CrmExport) -> bool {
+        self.same_day.as_ref().is_some_and(|snapshot| snapshot.path > export.path)
+    }
+
+    /// Whether the export is believed: enough of it can be read, and its size
+    /// fits what it replaces, else the snapshot before it, else the one after it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with what to do about it.
+    pub fn judge(
+        &self,
+        export: &CrmExport,
+        received: &Received,
+        named: NamedCompanies,
+        limits: SnapshotLimits,
+    ) -> Result<()> {
+        let refused = |problem: String| Err(Error::Refused(format!("{}: {problem}", export.path)));
+        if named.readable == 0 {
+            return refused(format!(
+                "no valid company row: nothing of it was loaded{}",
+                received.first_reasons()
+            ));
+        }
+        if let Err(problem) = received.within(limits.rejections) {
+            return refused(format!(
+                "{problem}; nothing of it was loaded. Check the export; if it is right, raise \
+                 --crm-max-rejected-share and retry the run"
+            ));
+        }
+        if self.is_overruled(export) {
+            return Ok(());
+        }
+        match self.size_problem(named.all, limits) {
+            Some(problem) => refused(problem),
+            None => Ok(()),
+        }
+    }
+
+    fn size_problem(&self, companies: u64, limits: SnapshotLimits) -> Option<String> {
+        let earlier = [(&self.same_day, "export that it replaces, of"), (&self.previous, "snapshot of")];
+        let earlier = earlier.into_iter().find_map(|(found, what)| Some((found.as_ref()?, what)));
+        let (before, after) = match (earlier, &self.next) {
+            (Some((snapshot, _)), _) => (snapshot.companies, companies),
+            (None, Some(snapshot)) => (companies, snapshot.companies),
+            (None, None) => return None,
+        };
+        let (gone, growth) = (share(before.saturating_sub(after), before), share(after, before));
+        let (told, limit, flag) = if gone > limits.max_shrink_share {
+            let told = format!("{:.0} % fewer than", gone * 100.0);
+            (told, format!("{:.0} %", limits.max_shrink_share * 100.0), "--crm-max-shrink-share")
+        } else if after > SMALL_BASE && growth > limits.max_growth_factor {
+            let told = format!("{growth:.1} times as many as");
+            (told, format!("{} times", limits.max_growth_factor), "--crm-max-growth-factor")
+        } else {
+            return None;
+        };
+        let compared = match (earlier, &self.next) {
+            (Some((snapshot, what)), _) => {
+                format!("{companies} companies, {told} the {before} of the {what} {}", snapshot.on)
+            }
+            (None, next) => {
+                let on = next.as_ref().map(|snapshot| snapshot.on.to_string()).unwrap_or_default();
+                format!("{companies} companies, and the snapshot after it, of {on}, has {after}, {told} it")
+            }
+        };
+        Some(format!(
+            "{compared}: more than the allowed {limit}; nothing of it was loaded. Check the export; if it is \
+             right, raise {flag} and retry the run"
+        ))
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests;

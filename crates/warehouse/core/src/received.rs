@@ -1,0 +1,63 @@
+//! What was read of a delivery, for judging it.
+
+use domain::{Concerns, Counters, Rejection, RejectionLimit, SourceRow};
+
+/// How many reasons are told of a delivery that is refused.
+const TOLD_REASONS: usize = 3;
+
+/// What was read of a delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Rows read and rejected.
+    pub counters: Counters,
+    /// Whether a rejected row may be that of a company which the delivery does
+    /// not name.
+    pub may_lack_anyone: bool,
+    first_reasons: Vec<String>,
+}
+
+impl Received {
+    /// Takes note of a row.
+    pub fn note<T>(&mut self, row: &SourceRow<T>) {
+        self.counters.rows_read += 1;
+        if let Some(Rejection { line, reason, .. }) = row.rejection() {
+            self.counters.rows_rejected += 1;
+            if self.first_reasons.len() < TOLD_REASONS {
+                self.first_reasons.push(format!("line {line}: {reason}"));
+            }
+        }
+        // What is partly read is known to be somebody's.
+        if let SourceRow::Rejected(Rejection { concerns: Concerns::Anyone, .. }) = row {
+            self.may_lack_anyone = true;
+        }
+    }
+
+    /// The first reasons, for the end of a sentence.
+    #[must_use]
+    pub fn first_reasons(&self) -> String {
+        if self.first_reasons.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", self.first_reasons.join("; "))
+        }
+    }
+
+    /// Whether few enough rows are rejected.
+    ///
+    /// # Errors
+    /// How many are, and the first reasons.
+    pub fn within(&self, limit: RejectionLimit) -> Result<(), String> {
+        let Counters { rows_read, rows_rejected, .. } = self.counters;
+        #[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
+        let share = rows_rejected as f64 / rows_read.max(1) as f64;
+        if rows_rejected < 3 || share <= limit.max_share {
+            return Ok(());
+        }
+        Err(format!(
+            "{rows_rejected} of {rows_read} rows rejected ({:.1} %), more than the allowed {:.1} %{}",
+            share * 100.0,
+            limit.max_share * 100.0,
+            self.first_reasons()
+        ))
+    }
+}

@@ -1,0 +1,7 @@
+-- The first snapshot, and the newest day that is published or, up to $1, has a snapshot.
+SELECT
+  (SELECT MIN(effective_on) FROM crm_snapshots) AS first_snapshot,
+  GREATEST(
+    (SELECT MAX(activity_date) FROM published_days),
+    (SELECT MAX(effective_on) FROM crm_snapshots WHERE effective_on <= $1)
+  ) AS newest

@@ -1,0 +1,255 @@
+//! Which files are an export, and from which day on each counts.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use domain::{
+    DateWindow,
+    snapshot::{DaySource, EffectiveDay, first_seen_day},
+};
+use file_ingest::{Plan, Refused, Unit};
+use landing::FileInfo;
+use sha2::{Digest, Sha256};
+use warehouse::{CrmDays, CrmExport, UndatedExport};
+
+/// How many files a message names.
+const NAMED_FILES: usize = 5;
+
+const WITHOUT_DATE: &str = "--crm-date-pattern finds dates of another spelling, --crm-date-from modified takes \
+                            the day on which the file was last written";
+
+/// What becomes of several files of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SameDay {
+    /// None of them is loaded.
+    Refuse,
+    /// The one whose path sorts last is loaded.
+    Last,
+    /// They are the parts of one export.
+    Parts,
+}
+
+/// Files of one export before it is known from when on it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Group {
+    day: EffectiveDay,
+    files: Vec<FileInfo>,
+}
+
+/// The exports of a folder.
+#[derive(Debug)]
+pub(crate) struct Exports {
+    groups: Vec<Group>,
+    refused: Vec<Refused>,
+}
+
+impl Exports {
+    /// Puts the files of a folder, sorted by path, together to exports.
+    pub(crate) fn of(
+        files: Vec<FileInfo>,
+        day_source: &DaySource,
+        offset_days: i32,
+        same_day: SameDay,
+    ) -> Self {
+        let mut exports = Self { groups: vec![], refused: vec![] };
+        // Where the group of a day is, where several files make one.
+        let mut places: BTreeMap<Option<NaiveDate>, usize> = BTreeMap::new();
+        for file in files {
+            let day = match day_source.day_of(&file.path, file.modified, offset_days) {
+                Ok(day) => day,
+                Err(problem) => {
+                    exports.refused.push(Refused {
+                        files: 1,
+                        problem: format!(
+                            "{}: {problem}: rename it, or say where else its date is: {WITHOUT_DATE}",
+                            file.path
+                        ),
+                    });
+                    continue;
+                }
+            };
+            let key = match day {
+                EffectiveDay::Dated(day) => Some(day),
+                EffectiveDay::Undated => None,
+            };
+            let place = places.get(&key).filter(|_| same_day == SameDay::Parts);
+            match place.and_then(|place| exports.groups.get_mut(*place)) {
+                Some(group) => group.files.push(file),
+                None => {
+                    places.insert(key, exports.groups.len());
+                    exports.groups.push(Group { day, files: vec![file] });
+                }
+            }
+        }
+        exports
+    }
+
+    /// The exports whose day the warehouse has to be asked for.
+    pub(crate) fn undated(&self) -> Vec<UndatedExport> {
+        let undated = self.groups.iter().filter(|group| group.day == EffectiveDay::Undated);
+        undated.map(|group| UndatedExport { path: group.path(), etag: group.etag() }).collect()
+    }
+
+    /// Gives every export its day.
+    pub(crate) fn settle(self, days: &CrmDays, window: DateWindow) -> Settled {
+        let mut decided = days.decided.iter();
+        let first_seen = first_seen_day(window.end(), days.newest);
+        let mut settled = Settled { units: vec![], first_seen, refused: self.refused };
+        for group in self.groups {
+            let (effective_on, is_decided_now) = match group.day {
+                EffectiveDay::Dated(day) => (day, false),
+                EffectiveDay::Undated => match decided.next().copied().flatten() {
+                    Some(day) => (day, false),
+                    None => (first_seen, true),
+                },
+            };
+            let export = CrmExport {
+                path: group.path(),
+                etag: group.etag(),
+                effective_on,
+                bytes: group.files.iter().map(|file| file.size).sum(),
+                archive_path: None,
+            };
+            settled.units.push((Unit { files: group.files, about: export }, is_decided_now));
+        }
+        settled
+    }
+}
+
+impl Group {
+    /// The path of the last part: a part that comes later replaces what the others
+    /// said, and one that is gone does not.
+    fn path(&self) -> String {
+        self.files.last().map(|file| file.path.clone()).unwrap_or_default()
+    }
+
+    /// Another part, or another content of one, is another export.
+    fn etag(&self) -> String {
+        match self.files.as_slice() {
+            [file] => file.etag.clone(),
+            files => {
+                let mut content = Sha256::new();
+                for file in files {
+                    for text in [&file.path, &file.etag] {
+                        content.update((text.len() as u64).to_be_bytes());
+                        content.update(text);
+                    }
+                }
+                format!("parts-{}", hex::encode(content.finalize()))
+            }
+        }
+    }
+}
+
+/// Exports with their days, and whether the day was decided just now.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    units: Vec<(Unit<CrmExport>, bool)>,
+    first_seen: NaiveDate,
+    refused: Vec<Refused>,
+}
+
+impl Settled {
+    pub(crate) fn exports(&self) -> Vec<CrmExport> {
+        self.units.iter().map(|(unit, _)| unit.about.clone()).collect()
+    }
+
+    /// What to do, where `new` are the positions of the exports that are not loaded.
+    pub(crate) fn plan(
+        self,
+        new: &[usize],
+        first_snapshot: Option<NaiveDate>,
+        window: DateWindow,
+        same_day: SameDay,
+    ) -> Plan<CrmExport> {
+        let Self { units, first_seen, refused } = self;
+        let mut plan = Plan { units: vec![], refused, remarks: vec![] };
+        let first = units.iter().map(|(unit, _)| unit.about.effective_on).chain(first_snapshot).min();
+        let mut by_day: BTreeMap<NaiveDate, Vec<(usize, Unit<CrmExport>, bool)>> = BTreeMap::new();
+        for (position, (unit, is_decided_now)) in units.into_iter().enumerate() {
+            by_day.entry(unit.about.effective_on).or_default().push((position, unit, is_decided_now));
+        }
+        let mut undated = vec![];
+        let mut chosen = vec![];
+        for (day, mut units) in by_day {
+            let is_new = |position: &usize| new.binary_search(position).is_ok();
+            if !units.iter().any(|(position, ..)| is_new(position)) {
+                continue;
+            }
+            if units.len() > 1 && same_day != SameDay::Last {
+                plan.refused.push(several_of_one_day(day, &units));
+                continue;
+            }
+            if units.len() > 1 {
+                units.sort_by(|(_, a, _), (_, b, _)| a.about.path.cmp(&b.about.path));
+                let count = units.len();
+                units.drain(..count - 1);
+                plan.remarks.extend(units.first().map(|(_, unit, _)| {
+                    format!("of {count} exports for {day} {} counts: its path sorts last", unit.about.path)
+                }));
+            }
+            for (position, unit, is_decided_now) in units.into_iter().filter(|(at, ..)| is_new(at)) {
+                if is_decided_now {
+                    undated.push(unit.name());
+                }
+                chosen.push((position, unit));
+            }
+        }
+        chosen.sort_by_key(|(position, _)| *position);
+        plan.units = chosen.into_iter().map(|(_, unit)| unit).collect();
+        plan.remarks.extend(undated_remark(&undated, first_seen));
+        plan.remarks.extend(first.and_then(|first| before_the_first_remark(first, window)));
+        plan
+    }
+}
+
+fn several_of_one_day(day: NaiveDate, units: &[(usize, Unit<CrmExport>, bool)]) -> Refused {
+    let names: Vec<String> = units.iter().map(|(_, unit, _)| unit.name()).collect();
+    let undated = units.iter().filter(|(.., is_decided_now)| *is_decided_now).count();
+    let why = match undated {
+        0 => String::new(),
+        _ if undated == units.len() => format!(" (they have no date in their paths; {WITHOUT_DATE})"),
+        _ => format!(" (some have no date in their paths; {WITHOUT_DATE})"),
+    };
+    Refused {
+        files: units.iter().map(|(_, unit, _)| unit.files.len()).sum(),
+        problem: format!(
+            "{} would all take effect on {day}{why}: remove or rename all but one, or set --crm-parts if they \
+             are parts of one export, or --crm-same-day last if the one whose path sorts last is to count",
+            named(&names)
+        ),
+    }
+}
+
+fn undated_remark(undated: &[String], on: NaiveDate) -> Option<String> {
+    let what = match undated.len() {
+        0 => return None,
+        1 => "has no date in its path: it takes effect",
+        _ => "have no date in their paths: they take effect",
+    };
+    Some(format!(
+        "{} {what} on {on}, the day on which this content was first seen; days before keep the companies of \
+         older exports ({WITHOUT_DATE})",
+        named(undated)
+    ))
+}
+
+/// The definition of the fact has days before the first snapshot show that one.
+fn before_the_first_remark(first: NaiveDate, window: DateWindow) -> Option<String> {
+    (window.start() < first).then(|| {
+        format!(
+            "no CRM export takes effect before {first}: the days before it show the companies of that one"
+        )
+    })
+}
+
+fn named(names: &[String]) -> String {
+    let told = names.iter().take(NAMED_FILES).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED_FILES) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
