@@ -15,7 +15,8 @@ def table():
 
 
 def resources(rendered):
-    return {service: containers(pod["spec"]["template"])[0]["resources"] for service, pod in rendered.services().items()}
+    pods = {service: one["spec"]["template"] for service, one in rendered.services().items()}
+    return {service: containers(pod)[0]["resources"] for service, pod in pods.items()}
 
 
 def memory(quantity):

@@ -52,6 +52,13 @@ WRONG = {
     ),
     "a link to no trace": ("observability.traceUrl=http://jaeger/", "at '/observability/traceUrl'"),
     "a deadline that is no time of day": ("pipeline.publishDeadline=8h", "at '/pipeline/publishDeadline'"),
+    "a start of history that is no day": ("pipeline.historyStart=2026-1-1", "at '/pipeline/historyStart'"),
+    "the headings of a CRM that nobody knows": (
+        "crm.columnsPreset=excel",
+        "at '/crm/columnsPreset': value must be one of",
+    ),
+    "an encoding that is a sentence": ("crm.encoding=UTF 8", "at '/crm/encoding': 'UTF 8' does not match pattern"),
+    "a heading in the environment": ("services.ingest-crm.env.CRM_COLUMNS=x", "CRM_COLUMNS"),
     "a duration without a unit": ("productApi.timeout=30", "at '/productApi/timeout'"),
     "a schedule that is none": ("trigger.schedule=daily", "at '/trigger/schedule': 'daily' does not match pattern"),
     "a deadline too short to start": (

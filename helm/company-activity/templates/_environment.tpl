@@ -43,6 +43,9 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 - { name: HOLDER, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
 - { name: PIPELINE_FILE, value: /etc/company-activity/config/pipeline.yaml }
 - { name: LEASE_TTL, value: {{ .Values.pipeline.leaseTtl | quote }} }
+{{- with .Values.pipeline.historyStart }}
+- { name: HISTORY_START, value: {{ . | quote }} }
+{{- end }}
 {{- with .Values.pipeline.publishDeadline }}
 - { name: PUBLISH_DEADLINE, value: {{ . | quote }} }
 {{- end }}
@@ -59,6 +62,12 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 - { name: CRM_ARCHIVE_URL, value: {{ .archiveUrl | quote }} }
 - { name: CRM_EFFECTIVE_OFFSET_DAYS, value: {{ .effectiveOffsetDays | int | quote }} }
 - { name: CRM_MAX_SHRINK_SHARE, value: {{ .maxShrinkShare | quote }} }
+{{- $set := dict "CRM_COLUMNS" .columns "CRM_COLUMNS_PRESET" .columnsPreset "CRM_ENCODING" .encoding "CRM_DATE_PATTERN" .datePattern }}
+{{- range $name, $value := $set }}
+{{- with $value }}
+- { name: {{ $name }}, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -73,6 +82,12 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 - { name: PRODUCT_API_TIMEOUT, value: {{ .timeout | quote }} }
 - { name: PRODUCT_API_CONCURRENCY, value: {{ .concurrency | int | quote }} }
 - { name: REPOLL_DAYS, value: {{ .repollDays | int | quote }} }
+{{- with .fields }}
+- { name: PRODUCT_API_FIELDS, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+{{- with .Values.pipeline.historyStart }}
+- { name: HISTORY_START, value: {{ . | quote }} }
 {{- end }}
 {{- end -}}
 
