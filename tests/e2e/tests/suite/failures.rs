@@ -69,8 +69,25 @@ async fn broken_export(content: &str, told: &[&str]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_unterminated_quote_is_an_error_with_its_line() -> Result<()> {
-    broken_export(&format!("{HEADER}\nacme,Acme,US,saas,\nbolt,\"Bolt,DE,retail,\n"), &["line 3"]).await
+async fn a_file_of_nothing_but_unterminated_quotes_is_an_error_with_its_lines() -> Result<()> {
+    let rows = ["acme", "bolt", "zeta"].map(|id| format!("{id},\"{id},US,saas,\n")).concat();
+    broken_export(&format!("{HEADER}\n{rows}"), &["line 2"]).await
+}
+
+#[tokio::test]
+async fn an_unterminated_quote_costs_its_row_alone() -> Result<()> {
+    let (suite, _, day) = suite_before_the_last_day(Settings::default()).await?;
+    let export = format!("{HEADER}\nacme,Acme,US,saas,\nbolt,\"Bolt,DE,retail,\n");
+    suite.sources.put_export("companies_2026-01-24.csv", &export)?;
+    let run = suite.run_to_end(day, false).await?;
+    assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
+    assert_eq!(counters(&run, STAGE_COPY_CRM_CSV)?.rows_rejected, 1);
+    let row =
+        sqlx::query("SELECT origin, line, raw FROM quarantine").fetch_one(&suite.warehouse().await?).await?;
+    assert_eq!(row.get::<String, _>("origin"), "companies_2026-01-24.csv");
+    assert_eq!(row.get::<i64, _>("line"), 3);
+    assert_eq!(row.get::<String, _>("raw"), "bolt,\"Bolt,DE,retail,");
+    Ok(())
 }
 
 #[tokio::test]
