@@ -92,11 +92,11 @@ fn keyed_folders(path: &str) -> Option<Candidate<'_>> {
                 (year, month, begin) = (whole(value, 4..=4), None, at);
             } else if is("month", &["m", "mm"]) {
                 month = whole(value, 1..=2);
-            } else if is("day", &["d", "dd"]) {
-                if let (Some(year), Some(month), Some(day)) = (year, month, whole(value, 1..=2)) {
-                    let text = path.get(begin..at + segment.len()).unwrap_or_default();
-                    found = Some(Candidate { at: begin, text, day: calendar_day(year, month, day) });
-                }
+            } else if is("day", &["d", "dd"])
+                && let (Some(year), Some(month), Some(day)) = (year, month, whole(value, 1..=2))
+            {
+                let text = path.get(begin..at + segment.len()).unwrap_or_default();
+                found = Some(Candidate { at: begin, text, day: calendar_day(year, month, day) });
             }
         }
         at += segment.len() + 1;

@@ -85,7 +85,7 @@ async fn accepted_days_are_kept_with_the_run_and_shown() -> Result<()> {
     let triggered = suite.pipeline()?.trigger_run(request(&end)).await?.into_inner();
     assert!(triggered.created, "the days have succeeded, but are to be run again");
     let run = triggered.run.unwrap_or_default();
-    assert_eq!(run.accept_empty_days, [end.clone()]);
+    assert_eq!(run.accept_empty_days, std::slice::from_ref(&end));
     let shown = suite.command("coordinator", &["runs", "show", &run.run_id]).await?.success()?;
     assert!(shown.contains(&format!("accepts what the source answers for {end}")), "{shown}");
     Ok(())
