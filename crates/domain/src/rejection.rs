@@ -104,6 +104,16 @@ impl Rejection {
         Self { line, reason, raw, concerns: Concerns::Anyone }
     }
 
+    /// Where the row is, and why it is rejected.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let Self { line, reason, .. } = self;
+        match reason {
+            RejectionReason::InPart { .. } => reason.to_string(),
+            _ => format!("line {line}: {reason}"),
+        }
+    }
+
     /// The same of a row that is known to be somebody's, or nobody's.
     #[must_use]
     pub fn concerning(self, concerns: Concerns) -> Self {

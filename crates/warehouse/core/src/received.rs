@@ -20,10 +20,10 @@ impl Received {
     /// Takes note of a row.
     pub fn note<T>(&mut self, row: &SourceRow<T>) {
         self.counters.rows_read += 1;
-        if let Some(Rejection { line, reason, .. }) = row.rejection() {
+        if let Some(rejection) = row.rejection() {
             self.counters.rows_rejected += 1;
             if self.first_reasons.len() < TOLD_REASONS {
-                self.first_reasons.push(format!("line {line}: {reason}"));
+                self.first_reasons.push(rejection.told());
             }
         }
         // What is partly read is known to be somebody's.
