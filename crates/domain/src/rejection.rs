@@ -104,6 +104,16 @@ impl Rejection {
         Self { line, reason, raw, concerns: Concerns::Anyone }
     }
 
+    /// Where the row is, and why it is rejected.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let Self { line, reason, .. } = self;
+        match reason {
+            RejectionReason::InPart { .. } => reason.to_string(),
+            _ => format!("line {line}: {reason}"),
+        }
+    }
+
     /// The same of a row that is known to be somebody's, or nobody's.
     #[must_use]
     pub fn concerning(self, concerns: Concerns) -> Self {
@@ -143,15 +153,45 @@ impl<T> SourceRow<T> {
     }
 }
 
-/// STUB
+/// How many rows of a delivery may be rejected before none of it is believed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RejectionLimit {
-    /// share
+    /// The greatest share of rejected rows, from 0 to 1.
     pub max_share: f64,
 }
+
 impl RejectionLimit {
-    /// none
+    /// Any number may be rejected.
     pub const NONE: Self = Self { max_share: 1.0 };
+
+    /// Fewer rejected rows are never too many: in a short delivery one is a large share.
+    pub const A_HANDFUL: u64 = 3;
+
+    /// Whether `rejected` of `read` rows are too many.
+    #[must_use]
+    pub fn is_exceeded(self, read: u64, rejected: u64) -> bool {
+        rejected >= Self::A_HANDFUL && share(rejected, read) > self.max_share
+    }
+
+    /// How many rows are rejected, where that is too many.
+    ///
+    /// # Errors
+    /// `40 of 100 rows rejected (40.0 %), more than the allowed 5.0 %`.
+    pub fn check(self, read: u64, rejected: u64) -> Result<(), String> {
+        if !self.is_exceeded(read, rejected) {
+            return Ok(());
+        }
+        Err(format!(
+            "{rejected} of {read} rows rejected ({:.1} %), more than the allowed {:.1} %",
+            share(rejected, read) * 100.0,
+            self.max_share * 100.0
+        ))
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
 }
 
 #[cfg(test)]
@@ -164,5 +204,26 @@ mod tests {
         let rejection = Rejection::new(1, RejectionReason::Malformed("x".into()), &raw);
         assert_eq!(rejection.raw.len(), MAX_RAW_BYTES);
         assert!(raw.starts_with(&rejection.raw));
+    }
+
+    #[test]
+    fn a_handful_or_a_small_share_of_rejected_rows_is_not_too_many() {
+        let limit = RejectionLimit { max_share: 0.05 };
+        for (read, rejected, expected) in [
+            (0, 0, false),
+            (2, 2, false),
+            (3, 3, true),
+            (60, 3, false),
+            (59, 3, true),
+            (1_000, 50, false),
+            (1_000, 51, true),
+        ] {
+            assert_eq!(limit.is_exceeded(read, rejected), expected, "{rejected} of {read}");
+        }
+        assert!(!RejectionLimit::NONE.is_exceeded(5, 5));
+        assert_eq!(
+            limit.check(100, 40),
+            Err("40 of 100 rows rejected (40.0 %), more than the allowed 5.0 %".to_owned())
+        );
     }
 }

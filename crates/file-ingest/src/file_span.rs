@@ -14,7 +14,7 @@ pub(crate) async fn in_span_of<T>(
     let span = span_of(unit);
     let outcome = load.instrument(span.clone()).await;
     match &outcome {
-        Ok(Loaded::Now(counters)) => record_counters(&span, counters),
+        Ok(Loaded::Now(loaded)) => record_counters(&span, &loaded.counters),
         Ok(Loaded::Refused(problem)) => {
             spans::record_failure_of(&span, FailureKind::InvalidInput, problem);
         }

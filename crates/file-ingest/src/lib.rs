@@ -14,5 +14,6 @@ mod stage;
 mod strangers;
 
 pub use error::{Error, RefusedFiles};
-pub use loader::{Delivery, FileKind, FileLoader, Plan, Refused, Unit};
+pub use loader::{Delivery, FileKind, FileLoader, Outcome, Plan, Refused, Unit};
 pub use stage::FileStage;
+pub use strangers::is_hidden;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow};
 use landing::{FileInfo, Storage};
-use warehouse::{Fence, LoadOutcome};
+use warehouse::Fence;
 
 /// Which files a stage takes, and the words for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,15 @@ pub struct Delivery<'a, T> {
     pub now: DateTime<Utc>,
 }
 
+/// What became of a unit that was loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its rows.
+    pub counters: Counters,
+    /// What there is to say about it besides how many rows are rejected.
+    pub remarks: Vec<String>,
+}
+
 /// Knows one kind of file and loads it into the warehouse.
 #[async_trait]
 pub trait FileLoader: Send + Sync + 'static {
@@ -112,5 +121,5 @@ pub trait FileLoader: Send + Sync + 'static {
     /// [`warehouse::Error::Refused`], or a source error of kind
     /// [`InvalidInput`](domain::FailureKind::InvalidInput), to refuse the files and
     /// go on with the next; every other error ends the stage.
-    async fn load(&self, delivery: Delivery<'_, Self::About>) -> warehouse::Result<LoadOutcome>;
+    async fn load(&self, delivery: Delivery<'_, Self::About>) -> warehouse::Result<Outcome>;
 }

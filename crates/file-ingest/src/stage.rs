@@ -15,7 +15,7 @@ use warehouse::{Fence, SharedWarehouse};
 use crate::{
     error::{Error, RefusedFiles},
     file_span::in_span_of,
-    loader::{Delivery, FileLoader, Refused, Unit},
+    loader::{Delivery, FileLoader, Outcome, Refused, Unit},
     strangers::Strangers,
 };
 
@@ -62,7 +62,7 @@ struct Attempt<'a, L> {
 /// What became of a file.
 pub(crate) enum Loaded {
     /// Loaded now.
-    Now(Counters),
+    Now(Outcome),
     /// Nothing of it is loaded, for this reason.
     Refused(String),
 }
@@ -87,8 +87,9 @@ impl<L: FileLoader> Attempt<'_, L> {
             (self.progress)(progress.clone());
             match in_span_of(unit, self.load(unit, progress)).await? {
                 Loaded::Now(loaded) => {
-                    counters += loaded;
-                    remarks.extend(rejected_remark(&unit.name(), loaded));
+                    counters += loaded.counters;
+                    remarks.extend(rejected_remark(&unit.name(), loaded.counters));
+                    remarks.extend(loaded.remarks);
                 }
                 Loaded::Refused(problem) => refused.push(Refused { files: unit.files.len(), problem }),
             }
@@ -129,7 +130,7 @@ impl<L: FileLoader> Attempt<'_, L> {
             now: stage.clock.now(),
         };
         match stage.loader.load(delivery).await {
-            Ok(loaded) => Ok(Loaded::Now(loaded.counters)),
+            Ok(loaded) => Ok(Loaded::Now(loaded)),
             Err(warehouse::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
             Err(warehouse::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
                 Ok(Loaded::Refused(format!("{}: {}", unit.name(), error.message)))

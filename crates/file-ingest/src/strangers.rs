@@ -13,9 +13,8 @@ pub(crate) struct Strangers {
 }
 
 impl Strangers {
-    /// Separates them from the files that are deliveries. What other programs hide
-    /// or put down for themselves has a folder or a name that begins with `.`, `_`
-    /// or `~`; a file without any byte is one that somebody has yet to write.
+    /// Separates them from the files that are deliveries: what is hidden, and files
+    /// without any byte, which somebody has yet to write.
     pub(crate) fn separate(files: Vec<FileInfo>, may_be_empty: bool) -> (Vec<FileInfo>, Self) {
         let mut strangers = Self::default();
         let mut deliveries = Vec::with_capacity(files.len());
@@ -48,7 +47,10 @@ impl Strangers {
     }
 }
 
-fn is_hidden(path: &str) -> bool {
+/// Whether a file is one that other programs hide or put down for themselves: its
+/// name, or that of a folder, begins with `.`, `_` or `~`.
+#[must_use]
+pub fn is_hidden(path: &str) -> bool {
     // Stores spell a tilde as %7E.
     path.split('/').any(|segment| segment.starts_with(['.', '_', '~']) || segment.starts_with("%7E"))
 }

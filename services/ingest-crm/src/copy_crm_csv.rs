@@ -1,12 +1,18 @@
 //! The stage `act_copy_crm_csv`: every new CRM export into staging.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{DateWindow, FailureKind, run::STAGE_COPY_CRM_CSV, snapshot::DaySource};
-use file_ingest::{Delivery, FileKind, FileLoader, Plan};
+use domain::{
+    Concerns, CrmCompany, DateWindow, FailureKind, Rejection, SourceRow, run::STAGE_COPY_CRM_CSV,
+    snapshot::DaySource,
+};
+use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan};
+use futures::{StreamExt, TryStreamExt};
 use landing::FileInfo;
 use tracing::info;
-use warehouse::{CrmExport, LoadOutcome, SharedWarehouse, SnapshotLimits, SourceError};
+use warehouse::{CrmExport, SharedWarehouse, SnapshotLimits, SourceError};
 
 use crate::{
     archive::Archive,
@@ -56,7 +62,7 @@ impl FileLoader for CopyCrmCsv {
         Ok(settled.plan(&new, days.first_snapshot, window, self.same_day))
     }
 
-    async fn load(&self, delivery: Delivery<'_, CrmExport>) -> warehouse::Result<LoadOutcome> {
+    async fn load(&self, delivery: Delivery<'_, CrmExport>) -> warehouse::Result<Outcome> {
         let Delivery { unit, storage, report, fence, now, .. } = delivery;
         // Not even a copy is made on behalf of somebody who may not load it.
         self.warehouse.check_fence(fence).await?;
@@ -68,12 +74,28 @@ impl FileLoader for CopyCrmCsv {
         }
         let copies: Vec<&str> = parts.iter().map(|part| part.copy.path.as_str()).collect();
         let export = CrmExport { archive_path: Some(copies.join("\n")), ..unit.about.clone() };
+        let unnamed = OnceLock::new();
         let rows = export_rows(&self.archive, parts, &self.format, report);
+        let rows = rows.inspect_ok(|row| note_unnamed(row, &unnamed)).boxed();
         let loaded = self.warehouse.load_crm_export(fence, &export, self.limits, rows, now).await;
         let loaded = loaded.map_err(|error| naming_the_copy(error, &export))?;
         let (file, effective_on, rows) = (unit.name(), export.effective_on, loaded.counters.rows_read);
         info!(%file, %effective_on, rows, "CRM export loaded");
-        Ok(loaded)
+        let remarks = unnamed.get().map(|problem| {
+            format!(
+                "{file}: a rejected row may be that of any company ({problem}), so this export takes no company \
+                 out of the CRM"
+            )
+        });
+        Ok(Outcome { counters: loaded.counters, remarks: remarks.into_iter().collect() })
+    }
+}
+
+/// Notes the first row of which nobody knows whose it is: because of it a company
+/// that the export does not name stays in the CRM.
+fn note_unnamed(row: &SourceRow<CrmCompany>, first: &OnceLock<String>) {
+    if let SourceRow::Rejected(rejection @ Rejection { concerns: Concerns::Anyone, .. }) = row {
+        first.get_or_init(|| rejection.told());
     }
 }
 

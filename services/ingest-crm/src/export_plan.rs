@@ -173,17 +173,19 @@ impl Settled {
         let mut chosen = vec![];
         for (day, mut units) in by_day {
             let is_new = |position: &usize| new.binary_search(position).is_ok();
+            let count = units.len();
+            if same_day == SameDay::Last {
+                units.sort_by(|(_, a, _), (_, b, _)| a.about.path.cmp(&b.about.path));
+                units.drain(..count - 1);
+            }
             if !units.iter().any(|(position, ..)| is_new(position)) {
                 continue;
             }
-            if units.len() > 1 && same_day != SameDay::Last {
+            if units.len() > 1 {
                 plan.refused.push(several_of_one_day(day, &units));
                 continue;
             }
-            if units.len() > 1 {
-                units.sort_by(|(_, a, _), (_, b, _)| a.about.path.cmp(&b.about.path));
-                let count = units.len();
-                units.drain(..count - 1);
+            if count > 1 {
                 plan.remarks.extend(units.first().map(|(_, unit, _)| {
                     format!("of {count} exports for {day} {} counts: its path sorts last", unit.about.path)
                 }));
@@ -197,7 +199,7 @@ impl Settled {
         }
         chosen.sort_by_key(|(position, _)| *position);
         plan.units = chosen.into_iter().map(|(_, unit)| unit).collect();
-        plan.remarks.extend(undated_remark(&undated, first_seen));
+        plan.remarks.extend(undated_remark(&undated, first_seen, first));
         plan.remarks.extend(first.and_then(|first| before_the_first_remark(first, window)));
         plan
     }
@@ -221,15 +223,18 @@ fn several_of_one_day(day: NaiveDate, units: &[(usize, Unit<CrmExport>, bool)]) 
     }
 }
 
-fn undated_remark(undated: &[String], on: NaiveDate) -> Option<String> {
+fn undated_remark(undated: &[String], on: NaiveDate, first: Option<NaiveDate>) -> Option<String> {
     let what = match undated.len() {
         0 => return None,
         1 => "has no date in its path: it takes effect",
         _ => "have no date in their paths: they take effect",
     };
+    let before = match first {
+        Some(first) if first < on => "; days before it keep the companies of older exports",
+        _ => "",
+    };
     Some(format!(
-        "{} {what} on {on}, the day on which this content was first seen; days before keep the companies of \
-         older exports ({WITHOUT_DATE})",
+        "{} {what} on {on}, the day on which this content was first seen{before} ({WITHOUT_DATE})",
         named(undated)
     ))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Concerns, CrmCompany, SourceRow, snapshot::EffectiveDay};
+use file_ingest::is_hidden;
 use futures::TryStreamExt;
 use landing::{FileInfo, Storage};
 use serde::Serialize;
@@ -100,20 +101,15 @@ pub async fn inspect(options: &Options) -> anyhow::Result<CrmInspection> {
         .as_deref()
         .context("it is not known where the CRM's exports are: set --crm-url or CRM_URL")?;
     let storage = Storage::open(url).context("--crm-url cannot be used")?;
-    let files = storage.list(".csv").await?;
-    let newest = files
-        .iter()
-        .filter(|file| file.size > 0 && !is_hidden(file))
-        .max_by_key(|file| (dated(file, options), file.modified, &file.path));
+    let listed = storage.list(".csv").await?;
+    let files: Vec<FileInfo> =
+        listed.into_iter().filter(|file| file.size > 0 && !is_hidden(&file.path)).collect();
+    let newest = files.iter().max_by_key(|file| (dated(file, options), file.modified, &file.path));
     let newest = match newest {
         Some(file) => Some(inspect_file(&storage, file, options).await?),
         None => None,
     };
     Ok(CrmInspection { location: storage.to_string(), exports: files.len(), newest })
-}
-
-fn is_hidden(file: &FileInfo) -> bool {
-    file.path.rsplit('/').next().is_some_and(|name| name.starts_with('.'))
 }
 
 /// The day from which a file counts, if it does not depend on the run.

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{DateWindow, event::latest_event_day, run::STAGE_COPY_EVENTS};
-use file_ingest::{Delivery, FileKind, FileLoader, Plan, Unit};
+use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan, Unit};
 use landing::FileInfo;
 use tracing::info;
-use warehouse::{EventFile, LoadOutcome, SharedWarehouse, SourceError};
+use warehouse::{EventFile, SharedWarehouse, SourceError};
 
 use crate::event_rows::event_rows;
 
@@ -47,7 +47,7 @@ impl FileLoader for CopyEvents {
         Ok(Plan { units, refused: vec![], remarks: vec![] })
     }
 
-    async fn load(&self, delivery: Delivery<'_, FileInfo>) -> warehouse::Result<LoadOutcome> {
+    async fn load(&self, delivery: Delivery<'_, FileInfo>) -> warehouse::Result<Outcome> {
         let Delivery { unit, storage, report, fence, business_date, now } = delivery;
         let file = &unit.about;
         let chunks = storage.read(file).await.map_err(source_failed)?;
@@ -56,7 +56,7 @@ impl FileLoader for CopyEvents {
         let loaded = self.warehouse.load_event_file(fence, &event_file(file), rows, now).await?;
         let rows = loaded.counters.rows_read;
         info!(file = %file.path, rows, "event file loaded");
-        Ok(loaded)
+        Ok(Outcome { counters: loaded.counters, remarks: vec![] })
     }
 }
 

@@ -20,10 +20,10 @@ impl Received {
     /// Takes note of a row.
     pub fn note<T>(&mut self, row: &SourceRow<T>) {
         self.counters.rows_read += 1;
-        if let Some(Rejection { line, reason, .. }) = row.rejection() {
+        if let Some(rejection) = row.rejection() {
             self.counters.rows_rejected += 1;
             if self.first_reasons.len() < TOLD_REASONS {
-                self.first_reasons.push(format!("line {line}: {reason}"));
+                self.first_reasons.push(rejection.told());
             }
         }
         // What is partly read is known to be somebody's.
@@ -48,16 +48,6 @@ impl Received {
     /// How many are, and the first reasons.
     pub fn within(&self, limit: RejectionLimit) -> Result<(), String> {
         let Counters { rows_read, rows_rejected, .. } = self.counters;
-        #[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
-        let share = rows_rejected as f64 / rows_read.max(1) as f64;
-        if rows_rejected < 3 || share <= limit.max_share {
-            return Ok(());
-        }
-        Err(format!(
-            "{rows_rejected} of {rows_read} rows rejected ({:.1} %), more than the allowed {:.1} %{}",
-            share * 100.0,
-            limit.max_share * 100.0,
-            self.first_reasons()
-        ))
+        limit.check(rows_read, rows_rejected).map_err(|problem| format!("{problem}{}", self.first_reasons()))
     }
 }

@@ -161,7 +161,14 @@ async fn every_row_of_every_export_is_accounted_for() {
         bytes_read: (GOOD.len() + second.len()) as u64,
     };
     assert_eq!(outcome.counters, counters);
-    assert_eq!(outcome.remarks, ["2026/companies_2026-02-02.CSV: 2 rows rejected"]);
+    assert_eq!(
+        outcome.remarks,
+        [
+            "2026/companies_2026-02-02.CSV: 2 rows rejected",
+            "2026/companies_2026-02-02.CSV: a rejected row may be that of any company (line 3: company_id is \
+             empty), so this export takes no company out of the CRM",
+        ]
+    );
     let origin = || "2026/companies_2026-02-02.CSV".to_owned();
     assert_eq!(
         scene.quarantine().await,

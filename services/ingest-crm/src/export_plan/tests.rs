@@ -77,6 +77,13 @@ fn the_last_path_of_a_day_counts_where_that_is_wanted_and_is_told() {
         plan(&["2026-02-01/a.csv", "2026-02-01/b.csv", "c_2026-02-02.csv"], SameDay::Last, "2026-02-10");
     assert_eq!(loaded(&plan), on(&[("2026-02-01/b.csv", "2026-02-01"), ("c_2026-02-02.csv", "2026-02-02")]));
     assert_eq!(plan.remarks, ["of 2 exports for 2026-02-01 2026-02-01/b.csv counts: its path sorts last"]);
+
+    // Once that one is loaded, the other is neither read nor told of again.
+    let exports = exports(files(&["2026-02-01/a.csv", "2026-02-01/b.csv"]), SameDay::Last);
+    let days = nothing(&exports);
+    let window = DateWindow::day(day("2026-02-10"));
+    let plan = exports.settle(&days, window).plan(&[0], None, window, SameDay::Last);
+    assert_eq!(plan, Plan { units: vec![], refused: vec![], remarks: vec![] });
 }
 
 #[test]

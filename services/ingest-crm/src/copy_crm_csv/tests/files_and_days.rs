@@ -144,7 +144,14 @@ async fn parts_of_a_day_are_one_export_and_a_late_part_completes_it() {
     let outcome = scene.execute_in(&run, Arc::new(|_| ())).await.unwrap();
     run.cancel().await;
     assert_eq!((outcome.counters.rows_read, outcome.counters.rows_written), (4, 2));
-    assert_eq!(outcome.remarks, ["dt=2026-02-01/part-0.csv and 1 more part: 2 rows rejected"]);
+    assert_eq!(
+        outcome.remarks,
+        [
+            "dt=2026-02-01/part-0.csv and 1 more part: 2 rows rejected",
+            "dt=2026-02-01/part-0.csv and 1 more part: a rejected row may be that of any company \
+             (dt=2026-02-01/part-0.csv, line 3: company_id is empty), so this export takes no company out of the CRM",
+        ]
+    );
     let reasons: Vec<String> = scene.quarantine().await.into_iter().map(|row| row.2).collect();
     assert_eq!(
         reasons,
