@@ -29,6 +29,7 @@ mod received;
 mod retention;
 mod runs;
 mod usage;
+mod usage_judgement;
 
 pub use activity::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
@@ -55,6 +56,7 @@ pub use runs::{
     WindowChoice,
 };
 pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};
+pub use usage_judgement::{ComparedDay, HABIT_DAYS, UsageLimits};
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{DateWindow, FactRow, UsageRecord};
 
-use crate::{ProgressSink, Result, RowStream};
+use crate::{ProgressSink, Result, RowStream, UsageLimits};
 
 /// A company-day that a backfill would change.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,12 +59,17 @@ pub trait BackfillPreview: Send + Sync {
 pub trait PreviewSession: Send {
     /// Takes what the product API returns for a day, as
     /// [`load_usage_day`](crate::UsageStaging::load_usage_day) would: of several
-    /// records for one company the last counts, rejected rows do not.
+    /// records for one company the last counts, rejected ones change nothing.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) if no record is accepted for a
-    /// day that had some, which would fail the backfill as well.
-    async fn add_usage_day(&mut self, day: NaiveDate, rows: RowStream<'_, UsageRecord>) -> Result<()>;
+    /// [`Error::Refused`](crate::Error::Refused) for an answer that would fail the
+    /// backfill as well.
+    async fn add_usage_day(
+        &mut self,
+        day: NaiveDate,
+        limits: UsageLimits,
+        rows: RowStream<'_, UsageRecord>,
+    ) -> Result<()>;
 
     /// Computes what publishing would change, with the statements of the build,
     /// and up to `sample` company-days of it. `now` is the `loaded_at` of rows

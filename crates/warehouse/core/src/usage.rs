@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow, UsageRecord};
 
-use crate::{Fence, Result, RowStream};
+use uuid::Uuid;
+
+use crate::{Fence, Result, RowStream, UsageLimits};
 
 /// One fetched day of the product API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct UsageDayState {
     pub records: u64,
     /// When it was last fetched.
     pub fetched_at: DateTime<Utc>,
+    /// The run that fetched it last.
+    pub run_id: Uuid,
 }
 
 /// What a load did.
@@ -49,13 +53,20 @@ pub trait UsageStaging: Send + Sync {
     /// Equal records for one company count as duplicates; of different ones the
     /// last counts and the others go into quarantine.
     ///
+    /// What cannot be read removes nothing. A rejected record of a company that
+    /// the answer does not give otherwise leaves what is staged of the company as
+    /// it is, and one that may be [anyone's](domain::Concerns::Anyone) does so for
+    /// every company that the answer does not name.
+    ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) if no record is accepted for a
-    /// day that had some: an empty answer is not believed.
+    /// [`Error::Refused`](crate::Error::Refused) for an answer that is not
+    /// [believed](crate::ComparedDay::judge). Of a refused answer nothing is
+    /// loaded, but its rejected records are in quarantine.
     async fn load_usage_day(
         &self,
         fence: &Fence,
         day: &UsageDay,
+        limits: UsageLimits,
         rows: RowStream<'_, UsageRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome>;
