@@ -2,7 +2,7 @@
 
 use chrono::{Months, NaiveDate};
 
-use crate::{CompanyId, RejectionReason, date_window::parse_day};
+use crate::{CompanyId, RejectionReason, source_day::parse_source_day};
 
 /// The longest event identifier that is accepted, in characters.
 pub const MAX_EVENT_ID_CHARS: usize = 256;
@@ -82,7 +82,7 @@ impl EventRecord {
         latest: NaiveDate,
     ) -> Result<Self, RejectionReason> {
         let company_id = CompanyId::parse(company_id).map_err(RejectionReason::CompanyId)?;
-        let date = parse_day(date).ok_or_else(|| RejectionReason::Field {
+        let date = parse_source_day(date).ok_or_else(|| RejectionReason::Field {
             field: "date",
             problem: format!("{date:?} is not a calendar day of the form YYYY-MM-DD"),
         })?;
@@ -100,6 +100,7 @@ impl EventRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::date_window::parse_day;
 
     fn day(text: &str) -> NaiveDate {
         parse_day(text).unwrap()

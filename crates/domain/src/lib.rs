@@ -16,6 +16,7 @@ pub mod rejection;
 pub mod remarks;
 pub mod run;
 pub mod snapshot;
+pub mod source_day;
 pub mod text;
 pub mod timestamp;
 pub mod trend;

@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::{CompanyId, DateWindow, RejectionReason, date_window::parse_day};
+use crate::{CompanyId, DateWindow, RejectionReason, source_day::parse_source_day};
 
 /// Days over which daily active users are summed, the day itself included.
 pub const ROLLING_USERS_DAYS: u64 = 7;
@@ -37,7 +37,7 @@ impl UsageRecord {
         asked: DateWindow,
     ) -> Result<Self, RejectionReason> {
         let company_id = CompanyId::parse(company_id).map_err(RejectionReason::CompanyId)?;
-        let date = parse_day(date).ok_or_else(|| RejectionReason::Field {
+        let date = parse_source_day(date).ok_or_else(|| RejectionReason::Field {
             field: "date",
             problem: format!("{date:?} is not a calendar day of the form YYYY-MM-DD"),
         })?;
@@ -66,6 +66,7 @@ pub fn days_affected_by(day: NaiveDate) -> DateWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::date_window::parse_day;
 
     fn check(date: &str, active_users: i64, events: i64) -> Result<UsageRecord, RejectionReason> {
         let asked = DateWindow::parse("2026-01-01", "2026-01-02").unwrap();

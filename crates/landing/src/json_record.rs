@@ -57,13 +57,53 @@ pub fn identifier(field: &'static str, value: Option<&RawValue>) -> Result<Strin
     serde_json::from_str(json).map_err(|_| wrong(field, json, "is neither a string nor an integer"))
 }
 
-/// A field that must be an integer.
+/// A field that must be an integer, in any form that leaves no doubt: `5`, `5.0`,
+/// `5e0` or `"5"`.
 ///
 /// # Errors
 /// If it is missing or something else.
 pub fn integer(field: &'static str, value: Option<&RawValue>) -> Result<i64, RejectionReason> {
     let json = required(field, value)?;
-    serde_json::from_str(json).map_err(|_| wrong(field, json, "is not an integer of at most 64 bits"))
+    exact_integer(json).ok_or_else(|| wrong(field, json, "is not an integer of at most 64 bits"))
+}
+
+/// Whether an integer is written as JSON's integers are.
+#[must_use]
+pub fn is_plain_integer(value: &RawValue) -> bool {
+    let json = value.get();
+    json.strip_prefix('-').unwrap_or(json).bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The value of a decimal number, in a string or not, if it is a whole one. No
+/// float comes in between, which would round what is not.
+fn exact_integer(json: &str) -> Option<i64> {
+    let quoted: Option<String> = serde_json::from_str(json).ok();
+    let text = quoted.as_deref().unwrap_or(json);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i16>().ok()?),
+        None => (text, 0),
+    };
+    let (sign, magnitude) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let mut digits = format!("{whole}{fraction}").trim_start_matches('0').to_owned();
+    if digits.is_empty() {
+        return Some(0);
+    }
+    let point = i64::from(exponent) - i64::try_from(fraction.len()).ok()?;
+    let places = usize::try_from(point.unsigned_abs()).ok()?;
+    if point < 0 {
+        let kept = digits.len().checked_sub(places)?;
+        if digits.split_off(kept).bytes().any(|digit| digit != b'0') {
+            return None;
+        }
+    } else {
+        digits.extend(std::iter::repeat_n('0', places));
+    }
+    format!("{sign}{digits}").parse().ok()
 }
 
 fn required<'a>(field: &'static str, value: Option<&'a RawValue>) -> Result<&'a str, RejectionReason> {
@@ -118,6 +158,27 @@ mod tests {
     }
 
     #[test]
+    fn an_integer_is_read_in_every_form_that_is_exact() {
+        for (json, expected) in [
+            ("0", 0),
+            ("-0.0", 0),
+            ("5.0", 5),
+            ("5.000000000000000000000", 5),
+            ("\"5\"", 5),
+            ("\"005\"", 5),
+            ("\"5.0\"", 5),
+            ("5e0", 5),
+            ("1.5E+1", 15),
+            ("500e-2", 5),
+            ("-12.30e1", -123),
+            ("9007199254740993.0", 9_007_199_254_740_993),
+            ("-9223372036854775808", i64::MIN),
+        ] {
+            assert_eq!(read(&format!("{{\"field\":{json}}}"), integer), Ok(expected), "{json}");
+        }
+    }
+
+    #[test]
     fn each_wrong_field_is_named_with_what_is_wrong() {
         let unnamed = read("{}", text).unwrap_err();
         assert_eq!(unnamed, "field: is missing");
@@ -126,6 +187,22 @@ mod tests {
         assert_eq!(problem, "field: 1.5 is neither a string nor an integer");
         let problem = read(r#"{"field":9223372036854775808}"#, integer).unwrap_err();
         assert_eq!(problem, "field: 9223372036854775808 is not an integer of at most 64 bits");
+        for json in [
+            "5.5",
+            "5e-1",
+            "\"\"",
+            "\"5 users\"",
+            "\"+5\"",
+            "\"5,0\"",
+            "\"0x5\"",
+            "1e19",
+            "null",
+            "true",
+            "[5]",
+        ] {
+            let problem = read(&format!("{{\"field\":{json}}}"), integer).unwrap_err();
+            assert_eq!(problem, format!("field: {json} is not an integer of at most 64 bits"));
+        }
         let long = format!("{{\"field\":\"{}\"}}", "ä".repeat(500));
         assert!(read(&long, integer).unwrap_err().chars().count() < 100);
     }

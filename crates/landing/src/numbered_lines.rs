@@ -62,18 +62,26 @@ impl NumberedLine {
     /// The row that `parse` makes of the line, or its rejection.
     pub fn into_row<T>(self, parse: impl FnOnce(&str) -> Result<T, RejectionReason>) -> SourceRow<T> {
         let line = self.number;
-        let (reason, raw) = match self.text {
+        match self.into_text() {
             Ok(text) => match parse(&text) {
-                Ok(row) => return SourceRow::Accepted { line, row },
-                Err(reason) => (reason, text),
+                Ok(row) => SourceRow::Accepted { line, row },
+                Err(reason) => SourceRow::Rejected(Rejection::new(line, reason, &text)),
             },
-            Err(error) => {
-                let reason = RejectionReason::Malformed(error.to_string());
-                let (LineError::TooLong { start: raw, .. } | LineError::InvalidUtf8 { lossy: raw }) = error;
-                (reason, raw)
-            }
-        };
-        SourceRow::Rejected(Rejection::new(line, reason, &raw))
+            Err(rejection) => SourceRow::Rejected(rejection),
+        }
+    }
+
+    /// The line's text.
+    ///
+    /// # Errors
+    /// The rejection of a line that cannot be read.
+    pub fn into_text(self) -> Result<String, Rejection> {
+        let line = self.number;
+        self.text.map_err(|error| {
+            let reason = RejectionReason::Malformed(error.to_string());
+            let (LineError::TooLong { start: raw, .. } | LineError::InvalidUtf8 { lossy: raw }) = error;
+            Rejection::new(line, reason, &raw)
+        })
     }
 }
 

@@ -1,22 +1,25 @@
 //! One request to the product API, and what its answer means.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use chrono::NaiveDate;
 use metrics::HttpRequests;
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER},
+    Client, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER},
 };
-use runtime::{Clock, Secret, parse_retry_after, read_secret};
+use runtime::{Clock, parse_retry_after};
 use tracing::Instrument;
 use url::Url;
 
 use crate::{
     Error, Options,
+    answer_options::Reading,
+    credentials::{Bearer, Credentials, TokenSource},
     error::Causes,
-    page::{Page, PageRef},
+    page::{NoPage, Page, PageRef},
+    paging::PagingLimits,
     request_spans::{CallSpans, DayRequests, Exchange},
     retry::RetryPolicy,
 };
@@ -49,12 +52,13 @@ pub fn http_client(timeout: Duration) -> anyhow::Result<Client> {
 pub(crate) struct ProductApi {
     client: Client,
     endpoint: Url,
-    token: Option<Secret>,
-    token_file: Option<PathBuf>,
+    token: TokenSource,
+    reading: Arc<Reading>,
     page_size: u32,
     timeout: Duration,
     max_page_bytes: usize,
     max_pages: u32,
+    is_unpaged: bool,
     retry: RetryPolicy,
     requests: HttpRequests,
     clock: Arc<dyn Clock>,
@@ -81,16 +85,25 @@ impl ProductApi {
         Ok(Self {
             client,
             endpoint,
-            token: options.product_api_token.clone(),
-            token_file: options.product_api_token_file.clone(),
+            token: TokenSource {
+                token: options.product_api_token.clone(),
+                file: options.product_api_token_file.clone(),
+            },
+            reading: Arc::new(options.answers.reading()),
             page_size: options.page_size,
             timeout: options.product_api_timeout,
             max_page_bytes: options.product_api_max_page_bytes,
             max_pages: options.product_api_max_pages,
+            is_unpaged: options.answers.product_api_unpaged,
             retry: RetryPolicy::new(options),
             requests: HttpRequests::new("GET", "product-api"),
             clock,
         })
+    }
+
+    /// How records are read.
+    pub(crate) fn reading(&self) -> Arc<Reading> {
+        Arc::clone(&self.reading)
     }
 
     /// Reads the token, so that a rotated one counts from the next session on.
@@ -98,37 +111,32 @@ impl ProductApi {
     /// # Errors
     /// If the token cannot be read or sent.
     pub(crate) fn session(&self) -> Result<Session, Error> {
-        let token = read_secret(self.token.as_ref(), self.token_file.as_deref())?;
-        let authorization = token.as_ref().map(bearer).transpose()?;
-        Ok(Session { api: self.clone(), token, authorization, spans: Arc::default() })
+        let credentials = Credentials::read(self.token.clone())?;
+        Ok(Session { api: self.clone(), credentials, spans: Arc::default() })
     }
-}
-
-fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
-    let mut header =
-        HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| Error::UnusableToken)?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 /// The product API under one token, for one call of this service.
 #[derive(Clone)]
 pub(crate) struct Session {
     api: ProductApi,
-    token: Option<Secret>,
-    authorization: Option<HeaderValue>,
+    credentials: Credentials,
     spans: Arc<CallSpans>,
 }
 
 impl Session {
-    /// How many records are asked for per page.
-    pub(crate) fn page_size(&self) -> usize {
-        usize::try_from(self.api.page_size).unwrap_or(usize::MAX)
+    /// What bounds the pages of a day.
+    pub(crate) fn limits(&self) -> PagingLimits {
+        PagingLimits {
+            page_size: usize::try_from(self.api.page_size).unwrap_or(usize::MAX),
+            max_pages: self.api.max_pages,
+            is_unpaged: self.api.is_unpaged,
+        }
     }
 
-    /// The most pages of one day.
-    pub(crate) const fn max_pages(&self) -> u32 {
-        self.api.max_pages
+    /// How records are read.
+    pub(crate) fn reading(&self) -> Arc<Reading> {
+        self.api.reading()
     }
 
     /// What the call tells of its days and requests.
@@ -166,26 +174,48 @@ impl Session {
     }
 
     async fn exchange(&self, exchange: &mut Exchange, at: PageRef) -> Result<Page, Error> {
-        let response = self.request(at).send().await.map_err(|error| self.transport_failure(at, error))?;
-        exchange.answered(response.status());
-        self.check_status(at, &response)?;
-        let body = self.read_body(at, response).await?;
-        Page::parse(&body).map_err(|error| self.unreadable(at, &body, &error))
+        let mut bearer = self.credentials.current();
+        loop {
+            let response = self.ask(at, bearer.as_deref()).await?;
+            exchange.answered(response.status());
+            if response.status() == StatusCode::UNAUTHORIZED
+                && let Some(refused) = &bearer
+                && let Some(renewed) = self.credentials.renew(refused)?
+            {
+                bearer = Some(renewed);
+                continue;
+            }
+            return self.page_of(at, response, bearer.as_deref()).await;
+        }
     }
 
-    fn request(&self, at: PageRef) -> RequestBuilder {
+    async fn ask(&self, at: PageRef, bearer: Option<&Bearer>) -> Result<Response, Error> {
         let day = at.day.to_string();
-        let request =
+        let mut request =
             self.api.client.get(self.api.endpoint.clone()).header(ACCEPT, "application/json").query(&[
                 ("start_date", day.as_str()),
                 ("end_date", day.as_str()),
                 ("page", &at.page.to_string()),
                 ("page_size", &self.api.page_size.to_string()),
             ]);
-        match &self.authorization {
-            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
-            None => request,
+        if let Some(bearer) = bearer {
+            request = request.header(AUTHORIZATION, bearer.header());
         }
+        request.send().await.map_err(|error| self.transport_failure(at, error))
+    }
+
+    async fn page_of(&self, at: PageRef, response: Response, bearer: Option<&Bearer>) -> Result<Page, Error> {
+        if is_past_the_end(at, response.status()) {
+            return Ok(Page::empty());
+        }
+        self.check_status(at, &response)?;
+        check_encoding(at, &response)?;
+        let headers = response.headers().clone();
+        let body = self.read_body(at, response).await?;
+        let names = &self.api.reading.names;
+        let mut page = Page::parse(text_of(&body), names).map_err(|why| no_page(at, &body, why, bearer))?;
+        page.signs = page.signs.with_link(&headers, names);
+        Ok(page)
     }
 
     fn check_status(&self, at: PageRef, response: &Response) -> Result<(), Error> {
@@ -224,25 +254,73 @@ impl Session {
         }
         Error::Connection { at, cause: Causes(&error).to_string() }
     }
+}
 
-    fn unreadable(&self, at: PageRef, body: &[u8], error: &serde_json::Error) -> Error {
-        if error.is_eof() {
-            return Error::BrokenOff { at, received: body.len() };
-        }
-        let (line, column) = (error.line(), error.column());
-        let (problem, excerpt) = if self.repeats_token(body) {
-            ("unreadable".to_owned(), "(not shown: the answer repeats the token)".to_owned())
-        } else {
-            (problem_without_position(error), excerpt(body, line, column))
-        };
-        Error::Malformed { at, problem, line, column, excerpt }
+/// Whether an answer says that the list has ended before this page: one without a
+/// body, or one that knows no such page.
+fn is_past_the_end(at: PageRef, status: StatusCode) -> bool {
+    match status {
+        StatusCode::NO_CONTENT => true,
+        StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE => at.page > 1,
+        _ => false,
     }
+}
 
-    fn repeats_token(&self, body: &[u8]) -> bool {
-        self.token.as_ref().is_some_and(|token| {
-            let token = token.expose().as_bytes();
-            body.windows(token.len()).any(|window| window == token)
-        })
+/// What is left of this header is an encoding that the client does not undo.
+fn check_encoding(at: PageRef, response: &Response) -> Result<(), Error> {
+    let Some(encoding) = response.headers().get(CONTENT_ENCODING) else { return Ok(()) };
+    match encoding.to_str().unwrap_or("an unreadable name").trim() {
+        "" | "identity" => Ok(()),
+        encoding => Err(Error::UnknownEncoding { at, encoding: encoding.escape_debug().to_string() }),
+    }
+}
+
+/// The JSON of a body, without the byte order mark that some servers put before it.
+fn text_of(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+fn no_page(at: PageRef, body: &[u8], why: NoPage, bearer: Option<&Bearer>) -> Error {
+    const HIDDEN: &str = "(not shown: the answer repeats the token)";
+    let repeats_token = bearer.is_some_and(|bearer| bearer.is_in(body));
+    if let Some(encoding) = encoding_by_magic(body) {
+        return Error::UnknownEncoding { at, encoding: encoding.to_owned() };
+    }
+    match why {
+        NoPage::Json(error) if error.is_eof() => Error::BrokenOff { at, received: body.len() },
+        NoPage::Json(error) => {
+            let (line, column) = (error.line(), error.column());
+            let (problem, excerpt) = if repeats_token {
+                ("unreadable".to_owned(), HIDDEN.to_owned())
+            } else {
+                (problem_without_position(&error), excerpt(text_of(body), line, column))
+            };
+            Error::Malformed { at, problem, line, column, excerpt }
+        }
+        NoPage::Form(problem) => {
+            let (problem, excerpt) = if repeats_token {
+                ("another form".to_owned(), HIDDEN.to_owned())
+            } else {
+                (problem.escape_debug().to_string(), excerpt(text_of(body), 1, 0))
+            };
+            Error::Malformed { at, problem, line: 1, column: 1, excerpt }
+        }
+        NoPage::Failed(_) if repeats_token => Error::SaysItFailed { at, told: HIDDEN.to_owned() },
+        NoPage::Failed(told) => {
+            let shown = told.get(..told.floor_char_boundary(EXCERPT_BYTES)).unwrap_or_default();
+            // It is JSON, whose quotes may stay.
+            Error::SaysItFailed { at, told: shown.escape_debug().to_string().replace("\\\"", "\"") }
+        }
+    }
+}
+
+/// Encodings that show in the first bytes, where a server does not name them.
+fn encoding_by_magic(body: &[u8]) -> Option<&'static str> {
+    match body {
+        [0x1f, 0x8b, ..] => Some("gzip without the header Content-Encoding"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("zstd without the header Content-Encoding"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16 (it begins with its byte order mark)"),
+        _ => None,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args as ClapArgs;
-use runtime::Secret;
+use runtime::{HistoryOptions, Secret};
+
+use crate::answer_options::AnswerOptions;
 
 /// The service's own options.
 #[derive(Debug, Clone, ClapArgs)]
@@ -21,7 +23,8 @@ pub struct Options {
     #[arg(long, env = "PRODUCT_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub product_api_token: Option<Secret>,
 
-    /// File that holds the bearer token; read anew for each stage, so that a rotated token counts
+    /// File that holds the bearer token; read anew for each stage, and when the token is refused, so that a rotated one
+    /// counts
     #[arg(long, env = "PRODUCT_API_TOKEN_FILE", value_name = "FILE")]
     pub product_api_token_file: Option<PathBuf>,
 
@@ -64,6 +67,10 @@ pub struct Options {
     /// How many days before a run's window to fetch again, for late data
     #[arg(long, env = "REPOLL_DAYS", value_name = "DAYS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(0..=366))]
     pub repoll_days: u64,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub answers: AnswerOptions,
 }
 
 /// What the stand-alone process can be told.
@@ -72,6 +79,10 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub history: HistoryOptions,
 
     /// The warehouse: sqlite:///path/to/file, or postgres://user@host/database
     #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]

@@ -36,7 +36,8 @@ pub enum Error {
     /// The product API refused the request for good.
     #[error(
         "{at}: the product API answered {status}, which trying again will not change; check --product-api-url \
-         (redirects are not followed) and --page-size"
+         (redirects are not followed) and --page-size; if it knows no days before one, name that with \
+         --history-start"
     )]
     RequestRefused {
         /// Which page.
@@ -105,6 +106,52 @@ pub enum Error {
         /// What stands there.
         excerpt: String,
     },
+    /// The answer says that the request failed, whatever its status.
+    #[error("{at}: the product API answered 200, but says that it failed: {told}")]
+    SaysItFailed {
+        /// Which page.
+        at: PageRef,
+        /// What it says.
+        told: String,
+    },
+    /// The answer is encoded in a way that we cannot undo.
+    #[error(
+        "{at}: the product API's answer is encoded as {encoding}; it must be UTF-8 JSON, plain or with \
+         Content-Encoding gzip or deflate"
+    )]
+    UnknownEncoding {
+        /// Which page.
+        at: PageRef,
+        /// The encoding.
+        encoding: String,
+    },
+    /// The day ended before what the answers said of it.
+    #[error(
+        "{at}: the product API said {said}, and {came} came; if what it says of its lists is wrong, do not \
+         believe it: --product-api-fields total=,total_pages=,more="
+    )]
+    FewerThanSaid {
+        /// The last page that was asked for.
+        at: PageRef,
+        /// What it said.
+        said: String,
+        /// Records that came.
+        came: u64,
+    },
+    /// Every record of a day has numbers or dates in another form.
+    #[error(
+        "{day}: each of its {records} records has its numbers or its date in another form than promised, such \
+         as 5.0, \"5\" or 2026-01-31T00:00:00Z; the first such is {first}; if that is right, say \
+         --product-api-other-forms"
+    )]
+    OtherForms {
+        /// The day.
+        day: NaiveDate,
+        /// How many records it has.
+        records: u64,
+        /// One of them.
+        first: String,
+    },
     /// The answer is absurdly large.
     #[error(
         "{at}: the product API's answer is larger than {limit} bytes; ask for a smaller --page-size or raise \
@@ -118,8 +165,9 @@ pub enum Error {
     },
     /// The server does not page.
     #[error(
-        "{at}: the product API returned the page before once more; it seems to ignore the parameter `page`, \
-         so its records cannot be complete"
+        "{at}: the product API returned the companies of the page before once more; it seems to ignore the \
+         parameter `page`, so that its records cannot be complete; if its first answer holds the whole day, say \
+         --product-api-unpaged"
     )]
     RepeatedPage {
         /// The second of the two pages.
@@ -176,11 +224,15 @@ impl Error {
             }
             Self::Unauthenticated { .. } => FailureKind::Unauthenticated,
             Self::Throttled { .. } => FailureKind::Exhausted,
-            Self::ServerFailed { .. } | Self::Connection { .. } | Self::BrokenOff { .. } => {
-                FailureKind::Unavailable
-            }
+            Self::ServerFailed { .. }
+            | Self::Connection { .. }
+            | Self::BrokenOff { .. }
+            | Self::SaysItFailed { .. } => FailureKind::Unavailable,
             Self::TimedOut { .. } => FailureKind::TimedOut,
             Self::Malformed { .. }
+            | Self::UnknownEncoding { .. }
+            | Self::FewerThanSaid { .. }
+            | Self::OtherForms { .. }
             | Self::PageTooLarge { .. }
             | Self::RepeatedPage { .. }
             | Self::EndlessPaging { .. } => FailureKind::InvalidInput,
@@ -189,6 +241,22 @@ impl Error {
             Self::Warehouse(error) => error.kind(),
             Self::Imbalance(_) | Self::Abnormal { .. } => FailureKind::Internal,
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
+        }
+    }
+
+    /// The status of an answer that says the product API knows nothing of the day
+    /// that was asked for, as it does of days before its memory.
+    pub(crate) fn as_unknown_day(&self) -> Option<StatusCode> {
+        match self {
+            Self::RequestRefused { at: PageRef { page: 1, .. }, status } => matches!(
+                *status,
+                StatusCode::BAD_REQUEST
+                    | StatusCode::NOT_FOUND
+                    | StatusCode::GONE
+                    | StatusCode::RANGE_NOT_SATISFIABLE
+            )
+            .then_some(*status),
+            _ => None,
         }
     }
 
@@ -268,6 +336,22 @@ mod tests {
                 Error::Malformed { at, problem: "odd".into(), line: 2, column: 5, excerpt: "\"x\"".into() },
                 Code::DataLoss,
                 "odd at line 2 column 5: \"x\"",
+            ),
+            (Error::SaysItFailed { at, told: "[1]".into() }, Code::Unavailable, "says that it failed: [1]"),
+            (
+                Error::UnknownEncoding { at, encoding: "br".into() },
+                Code::DataLoss,
+                "encoded as br; it must be UTF-8 JSON",
+            ),
+            (
+                Error::FewerThanSaid { at, said: "that the day has 9 records".into(), came: 7 },
+                Code::DataLoss,
+                "said that the day has 9 records, and 7 came",
+            ),
+            (
+                Error::OtherForms { day, records: 3, first: "{}".into() },
+                Code::DataLoss,
+                "--product-api-other-forms",
             ),
             (Error::PageTooLarge { at, limit: 9 }, Code::DataLoss, "--product-api-max-page-bytes"),
             (Error::RepeatedPage { at }, Code::DataLoss, "2026-01-05 page 3"),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use domain::{Rejection, RejectionReason, SourceRow, UsageRecord};
+use domain::{SourceRow, UsageRecord};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -12,23 +12,24 @@ use tracing::Instrument;
 use warehouse::{RowStream, SourceError};
 
 use crate::{
-    Error,
-    api::Session,
-    page::Page,
-    paging::pages,
+    Error, answer_options::Reading, api::Session, day_reader::DayReader, page::Page, paging::pages,
     progress::ProgressMeter,
-    usage_file::{MAX_RECORD_BYTES, usage_row},
 };
 
 /// Pages of a day that wait to be read.
 const PAGES_AHEAD: usize = 8;
+
+type Fetched = Result<Option<Page>, Error>;
 
 /// A day that is being fetched; dropping it ends that.
 pub(crate) struct FetchedDay {
     /// The day.
     pub(crate) day: NaiveDate,
     /// Its pages; `None` after the last. Without that the fetch ended abnormally.
-    pages: mpsc::Receiver<Result<Option<Page>, Error>>,
+    pages: mpsc::Receiver<Fetched>,
+    /// What came of the pages, but was not read yet.
+    first: Option<Fetched>,
+    reading: Arc<Reading>,
     meter: Arc<ProgressMeter>,
     _task: AbortOnDropHandle<()>,
 }
@@ -48,7 +49,7 @@ pub(crate) fn fetch_days(
 impl FetchedDay {
     fn begin(day: NaiveDate, session: Session, meter: Arc<ProgressMeter>) -> Self {
         let (fetched, waiting) = mpsc::channel(PAGES_AHEAD);
-        let told = Arc::clone(&meter);
+        let (told, reading) = (Arc::clone(&meter), session.reading());
         let fetch = async move {
             let last = stream::iter([Ok(None)]);
             let all = pages(&session, day).map_ok(|(at, page)| {
@@ -63,37 +64,40 @@ impl FetchedDay {
             }
         };
         let task = AbortOnDropHandle::new(tokio::spawn(fetch.in_current_span()));
-        Self { day, pages: waiting, meter, _task: task }
+        Self { day, pages: waiting, first: None, reading, meter, _task: task }
+    }
+
+    /// Waits for the first page. Says whether the product API knows the day.
+    pub(crate) async fn is_known(&mut self) -> bool {
+        let first = self.next().await;
+        let is_known = !matches!(&first, Err(error) if error.as_unknown_day().is_some());
+        self.first = Some(first);
+        is_known
+    }
+
+    async fn next(&mut self) -> Fetched {
+        match self.first.take() {
+            Some(first) => first,
+            None => self.pages.recv().await.unwrap_or(Err(Error::Abnormal { day: self.day })),
+        }
     }
 
     /// The day's records as rows for staging. They fail where a page cannot be had.
     pub(crate) fn into_rows(self) -> RowStream<'static, UsageRecord> {
-        let pages = stream::try_unfold((self, 0), |(mut this, read)| async move {
-            match this.pages.recv().await.unwrap_or(Err(Error::Abnormal { day: this.day })) {
+        let reader = DayReader::new(self.day, Arc::clone(&self.reading));
+        let pages = stream::try_unfold((self, reader), |(mut this, mut reader)| async move {
+            match this.next().await {
                 Ok(Some(page)) => {
-                    let rows = rows_of(&page, this.day, read);
+                    let rows: Vec<SourceRow<UsageRecord>> =
+                        page.lines().map(|text| reader.record(text)).collect();
                     let rejected = rows.iter().filter(|row| row.rejection().is_some()).count();
                     this.meter.rows_compared(rows.len() as u64, rejected as u64);
-                    let read = read + rows.len() as u64;
-                    Ok(Some((rows, (this, read))))
+                    Ok(Some((rows, (this, reader))))
                 }
-                Ok(None) => Ok(None),
+                Ok(None) => reader.finish().map(|()| None),
                 Err(error) => Err(SourceError { kind: error.kind(), message: error.to_string() }),
             }
         });
         pages.map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten().boxed()
     }
-}
-
-/// The rows of a page that comes after `read` others.
-fn rows_of(page: &Page, day: NaiveDate, read: u64) -> Vec<SourceRow<UsageRecord>> {
-    let row = |(number, text): (u64, &str)| {
-        if text.len() > MAX_RECORD_BYTES {
-            // Read back from the landing it would not be taken either.
-            let reason = RejectionReason::Malformed(format!("longer than {MAX_RECORD_BYTES} bytes"));
-            return SourceRow::Rejected(Rejection::new(number, reason, ""));
-        }
-        usage_row(number, text, day)
-    };
-    (read + 1..).zip(page.lines()).map(row).collect()
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::{
     Options, PageRef,
+    answer_options::Reading,
     api::{ProductApi, http_client},
-    record::parse_record,
+    record::{ReadRecord, UnreadableRecord, parse_record},
 };
 
 /// How many records and reasons are shown.
@@ -29,6 +30,10 @@ pub struct ApiInspection {
     pub rejected: usize,
     /// The first records.
     pub sample: Vec<SampleUsage>,
+    /// How many have numbers or dates in another form than promised, though exact.
+    pub in_other_forms: usize,
+    /// Why a run would not believe such an answer.
+    pub problem: Option<String>,
     /// The first reasons why records are no usage.
     pub reasons: Vec<String>,
     /// The companies that were read.
@@ -72,25 +77,29 @@ pub async fn inspect(
     let options = Options { product_api_max_attempts: 1, ..options.clone() };
     let api = ProductApi::new(&options, http_client(options.product_api_timeout)?, clock)?;
     let session = api.session()?;
+    let reading = session.reading();
     let page = session.page(PageRef { day, page: 1 }, &session.requests_for(day)).await?;
     let mut inspection = ApiInspection {
         day,
         page_size: options.page_size,
         records: page.records,
         rejected: 0,
+        in_other_forms: 0,
+        problem: None,
         sample: Vec::new(),
         reasons: Vec::new(),
         company_ids: BTreeSet::new(),
     };
     for (number, line) in page.lines().enumerate() {
-        match parse_record(line, DateWindow::day(day)) {
-            Ok(record) => {
+        match parse_record(line, &reading.names, DateWindow::day(day)) {
+            Ok(ReadRecord { usage, is_plain }) => {
                 if inspection.sample.len() < SHOWN_RECORDS {
-                    inspection.sample.push(SampleUsage::from(&record));
+                    inspection.sample.push(SampleUsage::from(&usage));
                 }
-                inspection.company_ids.insert(record.company_id.to_string());
+                inspection.in_other_forms += usize::from(!is_plain);
+                inspection.company_ids.insert(usage.company_id.to_string());
             }
-            Err(reason) => {
+            Err(UnreadableRecord { reason, .. }) => {
                 inspection.rejected += 1;
                 if inspection.reasons.len() < SHOWN_RECORDS {
                     inspection.reasons.push(format!("record {}: {reason}", number + 1));
@@ -98,5 +107,28 @@ pub async fn inspect(
             }
         }
     }
+    inspection.problem = inspection.judge(&reading);
     Ok(inspection)
+}
+
+impl ApiInspection {
+    fn judge(&self, reading: &Reading) -> Option<String> {
+        let Self { day, records, rejected, in_other_forms, .. } = *self;
+        if records == 0 {
+            None
+        } else if rejected == records {
+            Some(format!(
+                "none of the {records} records of {day} is usage: {}; if fields have other names, give them with \
+                 --product-api-fields",
+                self.reasons.join("; ")
+            ))
+        } else if rejected + in_other_forms == records && !reading.believes_other_forms {
+            Some(format!(
+                "each of the {records} records of {day} has its numbers or its date in another form than promised, \
+                 such as 5.0, \"5\" or 2026-01-31T00:00:00Z; if that is right, say --product-api-other-forms"
+            ))
+        } else {
+            None
+        }
+    }
 }

@@ -4,13 +4,19 @@
 //! Also reconciles published numbers with the product API, and tells what a
 //! backfill would change, because all of it speaks to the API under the same rules.
 
+mod answer_options;
 mod api;
 mod config;
+mod credentials;
+mod day_reader;
 mod day_spans;
 mod error;
 mod fetch_ahead;
+mod field_names;
 mod inspect;
+mod json_object;
 mod page;
+mod page_signs;
 mod paging;
 mod plan;
 mod preview;
@@ -31,18 +37,20 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use landing::Storage;
 use proto::reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer;
-use runtime::{Context, Service};
+use runtime::{Context, HistoryOptions, Service};
 use warehouse::SharedWarehouse;
 
+pub use answer_options::AnswerOptions;
 pub use api::http_client;
 pub use config::{Args, Options};
 pub use error::Error;
+pub use field_names::{FieldName, InvalidFieldName};
 pub use inspect::{ApiInspection, SampleUsage, inspect};
 pub use page::PageRef;
 pub use usage_file::{LANDED_FOLDER, landed_day};
 
 use crate::{
-    api::ProductApi, preview::Previewer, reconcile::Reconciler, service::ReconciliationHost,
+    api::ProductApi, plan::FetchPlan, preview::Previewer, reconcile::Reconciler, service::ReconciliationHost,
     stage::ProductApiStage,
 };
 
@@ -52,32 +60,41 @@ use crate::{
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse = warehouse::open(&args.warehouse_url).await?;
-    assemble(args.options, warehouse, &context)
+    assemble(args.options, args.history, warehouse, &context)
 }
 
 /// Puts the service together over an open warehouse.
 ///
 /// # Errors
 /// If a location is missing or makes no sense.
-pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
+pub fn assemble(
+    options: Options,
+    history: HistoryOptions,
+    warehouse: SharedWarehouse,
+    context: &Context,
+) -> anyhow::Result<Service> {
     let landing_url = options.landing_url.as_deref().context("--landing-url is missing")?;
     let storage = Storage::open(landing_url).context("--landing-url cannot be used")?;
     let client = http_client(options.product_api_timeout)?;
     let api = ProductApi::new(&options, client, Arc::clone(&context.clock))?;
+    let plan = FetchPlan { repoll_days: options.repoll_days, history_start: history.history_start };
+    let concurrency = usize::from(options.product_api_concurrency);
+    let previewer = Previewer {
+        api: api.clone(),
+        warehouse: Arc::clone(&warehouse),
+        clock: Arc::clone(&context.clock),
+        concurrency,
+        plan,
+        limits: options.answers.limits(false),
+    };
     let stage = ProductApiStage {
         api: api.clone(),
         storage,
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
-        concurrency: usize::from(options.product_api_concurrency),
-        repoll_days: options.repoll_days,
-    };
-    let previewer = Previewer {
-        api: api.clone(),
-        warehouse: Arc::clone(&warehouse),
-        clock: Arc::clone(&context.clock),
-        concurrency: stage.concurrency,
-        repoll_days: stage.repoll_days,
+        concurrency,
+        plan,
+        answers: options.answers,
     };
     let reconciliation = ReconciliationHost { reconciler: Reconciler { api, warehouse }, previewer };
     Ok(Service::new("ingest-api")

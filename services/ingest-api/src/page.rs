@@ -1,13 +1,28 @@
 //! One page of the product API, turned into landable lines.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use chrono::NaiveDate;
-use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::{
+    field_names::{FieldNames, WHOLE_ANSWER},
+    json_object::{Object, Repeated},
+    page_signs::PageSigns,
+};
 
 /// What would end a line within a record.
 const LINE_BREAKS: [char; 2] = ['\n', '\r'];
+
+/// Members under which an answer says that it failed in spite of its status.
+const FAILURES: [&str; 2] = ["errors", "error"];
+
+/// How many of an answer's members are named where its list is missing.
+const MAX_SHOWN_MEMBERS: usize = 8;
 
 /// Which page of which day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,38 +46,79 @@ pub(crate) struct Page {
     pub(crate) records: usize,
     /// The records verbatim, one a line, each line ended by a newline.
     pub(crate) ndjson: Arc<str>,
+    /// The hashes of the records' companies, in ascending order: whatever else a
+    /// server stamps on its records, and in whatever order, tells no pages apart.
+    pub(crate) keys: Arc<[u64]>,
+    /// What the answer says of the list.
+    pub(crate) signs: PageSigns,
     /// The size of the answer's body.
     pub(crate) body_bytes: u64,
 }
 
-/// The answer's envelope. Fields it does not name are ignored, but `data` must
-/// be there: its absence is no empty page.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    data: Vec<&'a RawValue>,
+/// Why an answer is no page.
+#[derive(Debug)]
+pub(crate) enum NoPage {
+    /// It is no JSON.
+    Json(serde_json::Error),
+    /// It is JSON of another form.
+    Form(String),
+    /// It says that the request failed; what it says of it.
+    Failed(String),
+}
+
+impl From<serde_json::Error> for NoPage {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<Repeated> for NoPage {
+    fn from(Repeated(name): Repeated) -> Self {
+        Self::Form(format!("duplicate field `{name}`"))
+    }
 }
 
 impl Page {
+    /// A page without records, from an answer without a body.
+    pub(crate) fn empty() -> Self {
+        Self {
+            records: 0,
+            ndjson: Arc::default(),
+            keys: Arc::default(),
+            signs: PageSigns::default(),
+            body_bytes: 0,
+        }
+    }
+
     /// Takes an answer's body apart.
     ///
     /// # Errors
-    /// If it is no JSON object with a list `data`.
-    pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Self> {
-        let Envelope { data } = serde_json::from_slice(body)?;
-        let mut ndjson = String::with_capacity(body.len());
-        for record in &data {
-            // JSON strings cannot hold raw line breaks, so that these are mere
-            // white space between tokens.
-            for part in record.get().split_inclusive(LINE_BREAKS) {
-                match part.strip_suffix(LINE_BREAKS) {
-                    Some(part) => ndjson.extend([part, " "]),
-                    None => ndjson.push_str(part),
-                }
+    /// If it holds no list of records, or says that it failed.
+    pub(crate) fn parse(body: &[u8], names: &FieldNames) -> Result<Self, NoPage> {
+        let answer: &RawValue = serde_json::from_slice(body)?;
+        let (records, signs) = if names.data == WHOLE_ANSWER {
+            let records = list_of(answer)
+                .ok_or_else(|| NoPage::Form("the answer is no list, as data=. says".into()))?;
+            (records, PageSigns::default())
+        } else {
+            let answer = Object::of(answer).ok_or_else(|| NoPage::Form(no_object(answer)))?;
+            if let Some(failure) = failure_of(&answer)? {
+                return Err(NoPage::Failed(failure.get().to_owned()));
             }
-            ndjson.push('\n');
-        }
-        Ok(Self { records: data.len(), ndjson: ndjson.into(), body_bytes: body.len() as u64 })
+            let data = answer.at(&names.data)?.ok_or_else(|| NoPage::Form(no_list(&answer, names)))?;
+            // What `null` stands for in languages whose lists may be nothing.
+            let records = if data.get() == "null" { Some(Vec::new()) } else { list_of(data) };
+            let records = records.ok_or_else(|| NoPage::Form(format!("`{}` is no list", names.data)))?;
+            let signs = PageSigns::of_body(&answer, records.len(), names)?;
+            (records, signs)
+        };
+        Ok(Self {
+            records: records.len(),
+            ndjson: ndjson_of(&records, body.len()),
+            keys: keys_of(&records, names),
+            signs,
+            body_bytes: body.len() as u64,
+        })
     }
 
     /// The records one by one.
@@ -71,16 +127,100 @@ impl Page {
     }
 }
 
+fn list_of(value: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(value.get()).ok()
+}
+
+fn no_object(answer: &RawValue) -> String {
+    if answer.get().starts_with('[') {
+        "it is a list; say --product-api-fields data=. to take it".to_owned()
+    } else {
+        "it is no object".to_owned()
+    }
+}
+
+fn no_list(answer: &Object<'_>, names: &FieldNames) -> String {
+    let mut members: Vec<&str> = answer.names().take(MAX_SHOWN_MEMBERS + 1).collect();
+    if members.len() > MAX_SHOWN_MEMBERS {
+        members[MAX_SHOWN_MEMBERS] = "...";
+    }
+    if members.is_empty() {
+        return format!("missing field `{}`", names.data);
+    }
+    format!(
+        "missing field `{}` among {}; name the list with --product-api-fields data=...",
+        names.data,
+        members.join(", ")
+    )
+}
+
+/// What an answer says of its failure, in the forms that JSON APIs commonly use.
+fn failure_of<'a>(answer: &Object<'a>) -> Result<Option<&'a RawValue>, Repeated> {
+    for name in FAILURES {
+        let nothing = ["null", "[]", "{}", "\"\"", "false", "0"];
+        if let Some(value) = answer.member(name)?.filter(|value| !nothing.contains(&value.get())) {
+            return Ok(Some(value));
+        }
+    }
+    let said = |name, values: &[&str]| {
+        Ok(answer.member(name)?.filter(|value: &&RawValue| values.contains(&value.get())))
+    };
+    match said("success", &["false"])? {
+        Some(value) => Ok(Some(answer.member("message")?.unwrap_or(value))),
+        None => match said("status", &["\"error\"", "\"fail\""])? {
+            Some(value) => Ok(Some(answer.member("message")?.unwrap_or(value))),
+            None => Ok(None),
+        },
+    }
+}
+
+fn ndjson_of(records: &[&RawValue], capacity: usize) -> Arc<str> {
+    let mut ndjson = String::with_capacity(capacity);
+    for record in records {
+        // JSON strings cannot hold raw line breaks, so that these are mere
+        // white space between tokens.
+        for part in record.get().split_inclusive(LINE_BREAKS) {
+            match part.strip_suffix(LINE_BREAKS) {
+                Some(part) => ndjson.extend([part, " "]),
+                None => ndjson.push_str(part),
+            }
+        }
+        ndjson.push('\n');
+    }
+    ndjson.into()
+}
+
+fn keys_of(records: &[&RawValue], names: &FieldNames) -> Arc<[u64]> {
+    let key = |record: &&RawValue| {
+        let company = Object::of(record).and_then(|object| object.at(&names.company_id).ok().flatten());
+        let mut hasher = DefaultHasher::new();
+        company.unwrap_or(record).get().hash(&mut hasher);
+        hasher.finish()
+    };
+    let mut keys: Vec<u64> = records.iter().map(key).collect();
+    keys.sort_unstable();
+    keys.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(body: &str) -> Result<Page, NoPage> {
+        Page::parse(body.as_bytes(), &FieldNames::default())
+    }
+
+    fn parse_as(body: &str, data: &str) -> Page {
+        let names = FieldNames { data: data.to_owned(), ..FieldNames::default() };
+        Page::parse(body.as_bytes(), &names).unwrap()
+    }
+
     #[test]
     fn records_stay_verbatim_except_for_line_breaks_between_tokens() {
-        let body = br#"{"next":null,"data":[
+        let body = r#"{"next":null,"data":[
             {"company_id" : "caf\u00e9\n", "events":1.50,"x":[1,
               2]} , 7, null]}"#;
-        let page = Page::parse(body).unwrap();
+        let page = parse(body).unwrap();
         assert_eq!(page.records, 3);
         assert_eq!(page.body_bytes, body.len() as u64);
         let lines: Vec<&str> = page.lines().collect();
@@ -88,20 +228,54 @@ mod tests {
             lines,
             ["{\"company_id\" : \"caf\\u00e9\\n\", \"events\":1.50,\"x\":[1,               2]}", "7", "null"]
         );
+        assert_eq!(page.signs.more, Some(false));
+    }
+
+    #[test]
+    fn the_list_may_lie_deeper_or_be_the_whole_answer() {
+        assert_eq!(parse_as(r#"{"result":{"items":[1,2]}}"#, "result.items").records, 2);
+        assert_eq!(parse_as(r#"[{"company_id":"a"}]"#, ".").records, 1);
     }
 
     #[test]
     fn an_empty_list_is_a_page_and_a_missing_one_is_not() {
-        assert_eq!(Page::parse(br#"{"data":[]}"#).unwrap().records, 0);
-        for (body, problem) in [
-            (r"{}", "missing field `data`"),
-            (r#"{"data":null}"#, "invalid type: null, expected a sequence"),
-            (r#"{"items":[]}"#, "missing field `data`"),
-            (r#"[{"company_id":"a"}]"#, "invalid type: map, expected a sequence"),
-            ("<html>", "expected value"),
-        ] {
-            let error = Page::parse(body.as_bytes()).unwrap_err().to_string();
-            assert!(error.starts_with(problem), "{body}: {error}");
+        for body in [r#"{"data":[]}"#, r#"{"data":null}"#, r#"{"data":[],"errors":[],"error":null}"#] {
+            assert_eq!(parse(body).unwrap().records, 0);
         }
+        for (body, expected) in [
+            (r"{}", "missing field `data`"),
+            (r#"{"items":[],"next":1}"#, "missing field `data` among items, next; name the list"),
+            (r#"{"data":{}}"#, "`data` is no list"),
+            (r#"{"data":[],"data":[1]}"#, "duplicate field `data`"),
+            (r#"[{"company_id":"a"}]"#, "it is a list; say --product-api-fields data=."),
+            ("7", "it is no object"),
+        ] {
+            let Err(NoPage::Form(problem)) = parse(body) else { panic!("{body} is a page") };
+            assert!(problem.starts_with(expected), "{body}: {problem}");
+        }
+        assert!(matches!(parse("<html>"), Err(NoPage::Json(_))));
+    }
+
+    #[test]
+    fn an_answer_that_says_it_failed_is_no_page_whatever_it_holds() {
+        for (body, expected) in [
+            (r#"{"data":[],"errors":["timeout"]}"#, r#"["timeout"]"#),
+            (r#"{"data":[{"company_id":"a"}],"errors":{"usage":"partial"}}"#, r#"{"usage":"partial"}"#),
+            (r#"{"error":"try later"}"#, r#""try later""#),
+            (r#"{"success":false,"message":"no shard","data":[]}"#, r#""no shard""#),
+            (r#"{"status":"error","data":null}"#, r#""error""#),
+        ] {
+            let Err(NoPage::Failed(told)) = parse(body) else { panic!("{body} is a page") };
+            assert_eq!(told, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn pages_of_the_same_companies_have_the_same_keys() {
+        let keys = |body: &str| parse(body).unwrap().keys;
+        let page = keys(r#"{"data":[{"company_id":"a","at":1},{"company_id":"b","at":1}]}"#);
+        assert_eq!(page, keys(r#"{"data":[{"company_id":"b","at":2},{"company_id":"a","at":3}]}"#));
+        assert_ne!(page, keys(r#"{"data":[{"company_id":"a"},{"company_id":"c"}]}"#));
+        assert_ne!(page, keys(r#"{"data":[{"company_id":"a"}]}"#));
     }
 }

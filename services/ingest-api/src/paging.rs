@@ -11,61 +11,189 @@ use crate::{
     page::{Page, PageRef},
 };
 
+/// How often pages may say that there are more and hold nothing.
+const PATIENCE_WITH_EMPTY_PAGES: u32 = 3;
+
+/// How often the same company may come again where each page has one record.
+const PATIENCE_WITH_EQUAL_RECORDS: u32 = 3;
+
 /// The pages of a day in order, each fetched when it is asked for. Holds two
 /// pages at most.
 pub(crate) fn pages(
     session: &Session,
     day: NaiveDate,
 ) -> impl Stream<Item = Result<(PageRef, Page), Error>> + Send + '_ {
-    let paging = Paging::new(day, session.page_size(), session.max_pages());
+    let paging = Paging::new(day, session.limits());
     stream::try_unfold((paging, session.requests_for(day)), move |(mut paging, requests)| async move {
-        let Some(at) = paging.next else { return Ok(None) };
-        let page = session.page(at, &requests).await?;
-        paging.take(at, &page)?;
-        Ok(Some(((at, page), (paging, requests))))
+        while let Some(at) = paging.next {
+            let page = session.page(at, &requests).await?;
+            if let Some(page) = paging.take(at, page)? {
+                return Ok(Some(((at, page), (paging, requests))));
+            }
+        }
+        Ok(None)
     })
 }
 
+/// What bounds the pages of a day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PagingLimits {
+    /// Records that are asked for per page.
+    pub(crate) page_size: usize,
+    /// The most pages of a day.
+    pub(crate) max_pages: u32,
+    /// Whether there is but one page, which holds everything.
+    pub(crate) is_unpaged: bool,
+}
+
 /// Decides from the pages so far whether there are more.
+///
+/// What an answer says of its list counts. Where it says nothing, a page that is
+/// shorter than a full one is the last.
 #[derive(Debug)]
 struct Paging {
     /// The page to ask for; `None` once all are here.
     next: Option<PageRef>,
+    limits: PagingLimits,
     /// How many records make a full page: as many as were asked for, unless the
     /// first page shows that the server gives fewer.
     full_page: usize,
-    max_pages: u32,
-    previous: Arc<str>,
+    /// Records that came.
+    came: u64,
+    /// Records that the day has, as the last page that spoke of it said.
+    total: Option<u64>,
+    /// The companies of the page before.
+    previous: Arc<[u64]>,
+    /// A short page that said more would follow, while nothing has.
+    promised_by: Option<PageRef>,
+    /// A page that was the one before once more, which a server may give for
+    /// every page past its last.
+    repeated: Option<PageRef>,
+    empty_pages: u32,
+    equal_records: u32,
 }
 
 impl Paging {
-    fn new(day: NaiveDate, page_size: usize, max_pages: u32) -> Self {
+    fn new(day: NaiveDate, limits: PagingLimits) -> Self {
         Self {
             next: Some(PageRef { day, page: 1 }),
-            full_page: page_size,
-            max_pages,
+            full_page: limits.page_size,
+            limits,
+            came: 0,
+            total: None,
             previous: Arc::default(),
+            promised_by: None,
+            repeated: None,
+            empty_pages: 0,
+            equal_records: 0,
         }
     }
 
-    /// Takes note of a page. A full one means more; so does a first page that
-    /// holds anything, because a server that caps the page size makes it look
-    /// like the last one.
-    fn take(&mut self, at: PageRef, page: &Page) -> Result<(), Error> {
-        if page.records > 0 && page.ndjson == self.previous {
+    /// Takes note of a page, and gives it back unless it is one that came before.
+    fn take(&mut self, at: PageRef, page: Page) -> Result<Option<Page>, Error> {
+        if self.is_repeat(at, &page)? {
+            // A server that is stuck gives other pages after it; one that has no
+            // more gives this one for ever.
+            if self.repeated.replace(at).is_some() {
+                return self.end(at).map(|()| None);
+            }
+            self.next = Some(self.page_after(at)?);
+            return Ok(None);
+        }
+        if let Some(at) = self.repeated.filter(|_| page.records > 0) {
             return Err(Error::RepeatedPage { at });
         }
-        self.previous = Arc::clone(&page.ndjson);
+        self.note(at, &page);
+        if self.is_last(at, &page) {
+            self.end(at)?;
+        } else {
+            self.next = Some(self.page_after(at)?);
+        }
+        Ok(Some(page))
+    }
+
+    /// Whether a page is the one before. A second page that is the first once more
+    /// comes from a server that does not page.
+    fn is_repeat(&mut self, at: PageRef, page: &Page) -> Result<bool, Error> {
+        if page.records == 0 || page.keys != self.previous {
+            self.equal_records = 0;
+            return Ok(false);
+        }
+        self.equal_records += 1;
+        if self.limits.page_size == 1 && self.equal_records < PATIENCE_WITH_EQUAL_RECORDS {
+            // Neighbours of one company are repeats of a record, not of a page.
+            return Ok(false);
+        }
+        if at.page == 2 || self.limits.page_size == 1 {
+            return Err(Error::RepeatedPage { at });
+        }
+        Ok(true)
+    }
+
+    fn note(&mut self, at: PageRef, page: &Page) {
         if at.page == 1 {
             self.full_page = self.full_page.min(page.records);
         }
-        let is_last = page.records == 0 || page.records < self.full_page;
-        self.next = if is_last { None } else { Some(self.page_after(at)?) };
-        Ok(())
+        self.came += page.records as u64;
+        self.total = page.signs.total.or(self.total);
+        let says_more = page.signs.says_more_after(at.page);
+        if page.records > 0 {
+            self.previous = Arc::clone(&page.keys);
+            self.empty_pages = 0;
+            // Of a full page many servers merely guess.
+            let is_short = page.records < self.limits.page_size;
+            self.promised_by = (is_short && says_more == Some(true)).then_some(at);
+        } else {
+            self.empty_pages += 1;
+            if says_more == Some(false) {
+                self.promised_by = None;
+            }
+        }
+    }
+
+    fn is_last(&self, at: PageRef, page: &Page) -> bool {
+        if self.limits.is_unpaged {
+            return true;
+        }
+        let says_more = page.signs.says_more_after(at.page);
+        if page.records == 0 {
+            return says_more != Some(true) || self.empty_pages >= PATIENCE_WITH_EMPTY_PAGES;
+        }
+        match says_more {
+            Some(says_more) => !says_more,
+            None if self.is_total_met(page) => true,
+            None => page.records < self.full_page && self.total.is_none_or(|total| total <= self.came),
+        }
+    }
+
+    /// Whether as many records are here as the day has. On a full first page the
+    /// number may be the page's own.
+    fn is_total_met(&self, page: &Page) -> bool {
+        let is_of_the_day = self.came > page.records as u64 || page.records < self.limits.page_size;
+        is_of_the_day && self.total == Some(self.came)
+    }
+
+    /// The day is complete, unless the answers said otherwise.
+    fn end(&mut self, at: PageRef) -> Result<(), Error> {
+        self.next = None;
+        let came = self.came;
+        match (self.total, self.promised_by) {
+            (Some(total), _) if total > came => {
+                Err(Error::FewerThanSaid { at, said: format!("that the day has {total} records"), came })
+            }
+            // As many as it said are here, whatever else it says.
+            (Some(total), _) if total == came => Ok(()),
+            (_, Some(page)) => Err(Error::FewerThanSaid {
+                at,
+                said: format!("on page {} that more follow", page.page),
+                came,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn page_after(&self, at: PageRef) -> Result<PageRef, Error> {
-        if at.page >= self.max_pages {
+        if at.page >= self.limits.max_pages {
             return Err(Error::EndlessPaging { at });
         }
         Ok(PageRef { page: at.page + 1, ..at })
@@ -73,61 +201,4 @@ impl Paging {
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::date_window::parse_day;
-
-    use super::*;
-
-    /// Feeds pages of these lengths until the paging ends; says how many were
-    /// asked for.
-    fn pages_taken(asked: usize, lengths: &[usize]) -> Result<usize, Error> {
-        let mut paging = Paging::new(parse_day("2026-01-05").unwrap(), asked, 10);
-        let mut taken = 0;
-        while let Some(at) = paging.next {
-            let records = lengths.get(taken).copied().unwrap_or(0);
-            let ndjson = format!("{taken}\n").repeat(records).into();
-            paging.take(at, &Page { records, ndjson, body_bytes: 0 })?;
-            taken += 1;
-            assert_eq!(at.page as usize, taken);
-        }
-        Ok(taken)
-    }
-
-    #[test]
-    fn pages_are_taken_until_the_last_one() {
-        for (asked, lengths, expected) in [
-            // No records at all.
-            (100, &[0][..], 1),
-            // A short page after full ones is the last.
-            (100, &[100, 100, 7], 3),
-            // An exact multiple ends with an empty page.
-            (100, &[100, 100, 0], 3),
-            // A short first page is probed.
-            (100, &[7, 0], 2),
-            // A server that gives 30 at most: 30 is a full page.
-            (100, &[30, 30, 30, 5], 4),
-            (100, &[30, 30, 0], 3),
-            (100, &[30, 5], 2),
-            // A server that gives more than was asked for.
-            (10, &[25, 25, 3], 3),
-        ] {
-            assert_eq!(pages_taken(asked, lengths).unwrap(), expected, "{asked} {lengths:?}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_never_ends_is_stopped() {
-        let error = pages_taken(2, &[2; 50]).unwrap_err();
-        assert!(matches!(error, Error::EndlessPaging { at } if at.page == 10), "{error}");
-    }
-
-    #[test]
-    fn a_page_that_comes_twice_in_a_row_is_an_error() {
-        let day = parse_day("2026-01-05").unwrap();
-        let mut paging = Paging::new(day, 1, 10);
-        let page = Page { records: 1, ndjson: "{}\n".into(), body_bytes: 0 };
-        paging.take(PageRef { day, page: 1 }, &page).unwrap();
-        let error = paging.take(PageRef { day, page: 2 }, &page).unwrap_err();
-        assert!(matches!(error, Error::RepeatedPage { at } if at.page == 2), "{error}");
-    }
-}
+mod tests;

@@ -5,31 +5,41 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use domain::{DateWindow, usage::CHURN_DAYS};
 
-/// How far back [`days_to_fetch`] looks: the days of which it must be known
-/// whether they were fetched.
-pub(crate) fn lookback(window: DateWindow, repoll_days: u64) -> DateWindow {
-    window.reaching_back(repoll_days.max(CHURN_DAYS - 1))
+/// Which days before a run's window are fetched, too.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct FetchPlan {
+    /// Days before a window that are fetched again.
+    pub(crate) repoll_days: u64,
+    /// The first day of history: nothing earlier is fetched.
+    pub(crate) history_start: Option<NaiveDate>,
 }
 
-/// The days to fetch for a run over `window`, in order:
-///
-/// - every day of the window;
-/// - the `repoll_days` days before it that were fetched before, because their
-///   data may have come late. They count from the window's start rather than its
-///   end, so that each day gets its polls also when runs were missed;
-/// - the days that the window's first fact reads and that were never fetched.
-pub(crate) fn days_to_fetch(
-    window: DateWindow,
-    repoll_days: u64,
-    fetched: &BTreeSet<NaiveDate>,
-) -> Vec<NaiveDate> {
-    let repolled = window.reaching_back(repoll_days);
-    let read_by_the_fact = window.reaching_back(CHURN_DAYS - 1);
-    let before_window = |day| {
-        let candidates = if fetched.contains(&day) { repolled } else { read_by_the_fact };
-        candidates.contains(day)
-    };
-    lookback(window, repoll_days).days().filter(|day| window.contains(*day) || before_window(*day)).collect()
+impl FetchPlan {
+    /// How far back [`days_to_fetch`](Self::days_to_fetch) looks: the days of which
+    /// it must be known whether they were fetched.
+    pub(crate) fn lookback(&self, window: DateWindow) -> DateWindow {
+        window.reaching_back(self.repoll_days.max(CHURN_DAYS - 1))
+    }
+
+    /// The days to fetch for a run over `window`, in order:
+    ///
+    /// - every day of the window;
+    /// - the `repoll_days` days before it that were fetched before, because their
+    ///   data may have come late. They count from the window's start rather than its
+    ///   end, so that each day gets its polls also when runs were missed;
+    /// - the days that the window's first fact reads and that were never fetched.
+    ///
+    /// Days before the window end where history begins.
+    pub(crate) fn days_to_fetch(&self, window: DateWindow, fetched: &BTreeSet<NaiveDate>) -> Vec<NaiveDate> {
+        let repolled = window.reaching_back(self.repoll_days);
+        let read_by_the_fact = window.reaching_back(CHURN_DAYS - 1);
+        let is_wanted = |day| {
+            let candidates = if fetched.contains(&day) { repolled } else { read_by_the_fact };
+            let is_in_history = self.history_start.is_none_or(|start| day >= start);
+            window.contains(day) || (candidates.contains(day) && is_in_history)
+        };
+        self.lookback(window).days().filter(|day| is_wanted(*day)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -42,7 +52,8 @@ mod tests {
 
     fn plan(run: DateWindow, repoll_days: u64, fetched: Option<DateWindow>) -> Vec<String> {
         let fetched = fetched.into_iter().flat_map(|days| days.days()).collect();
-        days_to_fetch(run, repoll_days, &fetched).iter().map(ToString::to_string).collect()
+        let plan = FetchPlan { repoll_days, history_start: None };
+        plan.days_to_fetch(run, &fetched).iter().map(ToString::to_string).collect()
     }
 
     fn days(window: DateWindow) -> Vec<String> {
@@ -89,5 +100,16 @@ mod tests {
         let run = window("2026-01-20", "2026-01-21");
         let fetched = window("2025-12-01", "2026-01-21");
         assert_eq!(plan(run, 0, Some(fetched)), ["2026-01-20", "2026-01-21"]);
+    }
+
+    #[test]
+    fn nothing_before_the_start_of_history_is_fetched_unless_it_is_asked_for() {
+        let start = window("2026-01-18", "2026-01-18").start();
+        let plan = FetchPlan { repoll_days: 3, history_start: Some(start) };
+        let asked = |run| plan.days_to_fetch(run, &BTreeSet::new()).iter().map(ToString::to_string).collect();
+        let after: Vec<String> = asked(window("2026-01-20", "2026-01-20"));
+        assert_eq!(after, days(window("2026-01-18", "2026-01-20")));
+        let before: Vec<String> = asked(window("2026-01-16", "2026-01-19"));
+        assert_eq!(before, days(window("2026-01-16", "2026-01-19")));
     }
 }

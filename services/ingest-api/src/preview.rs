@@ -9,13 +9,13 @@ use runtime::Clock;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
-use warehouse::{PreviewOutcome, SharedWarehouse};
+use warehouse::{PreviewOutcome, SharedWarehouse, UsageLimits};
 
 use crate::{
     Error,
     api::{ProductApi, Session},
     fetch_ahead::fetch_days,
-    plan::{days_to_fetch, lookback},
+    plan::FetchPlan,
     progress::ProgressMeter,
 };
 
@@ -53,8 +53,10 @@ pub(crate) struct Previewer {
     pub(crate) clock: Arc<dyn Clock>,
     /// Days that are fetched at the same time.
     pub(crate) concurrency: usize,
-    /// Days before a window that are fetched again.
-    pub(crate) repoll_days: u64,
+    /// Which days are fetched, too.
+    pub(crate) plan: FetchPlan,
+    /// What a day's answer may lack.
+    pub(crate) limits: UsageLimits,
 }
 
 impl Previewer {
@@ -99,16 +101,20 @@ impl Previewer {
         asked: Preview,
         latest: watch::Sender<Progress>,
     ) -> Result<Step, Error> {
-        let days = self.plan(&asked.windows).await?;
+        let days = self.days(&asked.windows).await?;
         let sink: runtime::stage::ProgressSink = Arc::new(move |progress| {
             latest.send_replace(progress);
         });
         let meter = Arc::new(ProgressMeter::new(days.len(), Arc::clone(&sink)));
         let mut preview = self.warehouse.begin_preview(&asked.windows).await?;
         let mut fetched = fetch_days(days, session, self.concurrency, Arc::clone(&meter));
-        while let Some(day) = fetched.next().await {
+        while let Some(mut day) = fetched.next().await {
             let date = day.day;
-            preview.add_usage_day(date, day.into_rows()).await?;
+            // As in a run, such a day is optional before the first window.
+            let is_optional = !asked.windows.iter().any(|window| window.contains(date));
+            if !is_optional || day.is_known().await {
+                preview.add_usage_day(date, self.limits, day.into_rows()).await?;
+            }
             meter.day_compared(date);
         }
         let outcome = preview.finish(asked.sample, self.clock.now(), sink).await?;
@@ -116,12 +122,12 @@ impl Previewer {
     }
 
     /// The days that the backfill's runs are going to fetch, in order.
-    async fn plan(&self, windows: &[DateWindow]) -> Result<Vec<NaiveDate>, Error> {
+    async fn days(&self, windows: &[DateWindow]) -> Result<Vec<NaiveDate>, Error> {
         let mut days = BTreeSet::new();
         for window in windows {
-            let known = self.warehouse.usage_days(lookback(*window, self.repoll_days)).await?;
+            let known = self.warehouse.usage_days(self.plan.lookback(*window)).await?;
             let fetched = known.into_iter().map(|state| state.day).collect();
-            days.extend(days_to_fetch(*window, self.repoll_days, &fetched));
+            days.extend(self.plan.days_to_fetch(*window, &fetched));
         }
         Ok(days.into_iter().collect())
     }

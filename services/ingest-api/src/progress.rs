@@ -42,6 +42,14 @@ impl ProgressMeter {
         });
     }
 
+    /// The product API knows nothing of a day.
+    pub(crate) fn day_unknown(&self, day: NaiveDate) {
+        self.step(|progress| {
+            progress.units_done += 1;
+            progress.activity = format!("{day} unknown to the product API");
+        });
+    }
+
     /// Records are compared with what is staged.
     pub(crate) fn rows_compared(&self, read: u64, rejected: u64) {
         self.step(|progress| {

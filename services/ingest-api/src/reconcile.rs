@@ -14,7 +14,7 @@ use crate::{
     Error,
     api::{ProductApi, Session},
     paging::pages,
-    record::parse_record,
+    record::{ReadRecord, parse_record},
 };
 
 /// The most days one reconciliation may cover.
@@ -172,13 +172,14 @@ async fn fetch_numbers(
     summary: &mut Summary,
 ) -> Result<BTreeMap<CompanyId, Numbers>, Error> {
     let mut numbers = BTreeMap::new();
+    let reading = session.reading();
     let mut pages = pin!(pages(session, day));
     while let Some((_, page)) = pages.try_next().await? {
         for line in page.lines() {
-            match parse_record(line, DateWindow::day(day)) {
-                Ok(record) if asked.includes(&record.company_id) => {
-                    let usage = Numbers { active_users: record.active_users, events: record.events };
-                    numbers.insert(record.company_id, usage);
+            match parse_record(line, &reading.names, DateWindow::day(day)) {
+                Ok(ReadRecord { usage, .. }) if asked.includes(&usage.company_id) => {
+                    let in_source = Numbers { active_users: usage.active_users, events: usage.events };
+                    numbers.insert(usage.company_id, in_source);
                 }
                 Ok(_) => {}
                 Err(_) => summary.invalid_records += 1,

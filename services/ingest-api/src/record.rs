@@ -1,42 +1,176 @@
 //! One record of the product API, checked field by field.
 
-use domain::{DateWindow, RejectionReason, UsageRecord};
-use landing::json_record::{identifier, integer, parse, present, text};
-use serde::Deserialize;
+use domain::{
+    CompanyId, Concerns, DateWindow, Rejection, RejectionReason, UsageRecord, date_window::parse_day,
+};
+use landing::json_record::{identifier, integer, is_plain_integer, parse, text};
 use serde_json::value::RawValue;
 
-/// A record's fields, untyped, so that each wrong one is named in the reason.
-#[derive(Deserialize)]
-struct RawRecord<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    company_id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    date: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    active_users: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    events: Option<&'a RawValue>,
+use crate::{
+    field_names::FieldNames,
+    json_object::{Object, Repeated},
+};
+
+/// How many of a record's fields are named where one is missing.
+const MAX_SHOWN_FIELDS: usize = 8;
+
+/// A record that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReadRecord {
+    /// What it says.
+    pub(crate) usage: UsageRecord,
+    /// Whether its numbers and its date have the promised form, not one that
+    /// merely is exact.
+    pub(crate) is_plain: bool,
 }
 
-/// Reads one landed line and checks it against the days that were asked for.
+/// A record that could not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnreadableRecord {
+    /// Why.
+    pub(crate) reason: RejectionReason,
+    /// Whose it is.
+    pub(crate) concerns: Concerns,
+}
+
+impl UnreadableRecord {
+    const fn of_anyone(reason: RejectionReason) -> Self {
+        Self { reason, concerns: Concerns::Anyone }
+    }
+
+    /// The record as a row for the quarantine.
+    pub(crate) fn into_rejection(self, line: u64, raw: &str) -> Rejection {
+        Rejection::new(line, self.reason, raw).concerning(self.concerns)
+    }
+}
+
+/// Reads one record and checks it against the days that were asked for.
 ///
 /// # Errors
-/// The reason to quarantine it.
-pub(crate) fn parse_record(line: &str, asked: DateWindow) -> Result<UsageRecord, RejectionReason> {
-    let record: RawRecord<'_> = parse(line)?;
-    let company_id = identifier("company_id", record.company_id)?;
-    let date = text("date", record.date)?;
-    let active_users = integer("active_users", record.active_users)?;
-    let events = integer("events", record.events)?;
-    UsageRecord::check(&company_id, &date, active_users, events, asked)
+/// The reason to quarantine it, and whose it is.
+pub(crate) fn parse_record(
+    line: &str,
+    names: &FieldNames,
+    asked: DateWindow,
+) -> Result<ReadRecord, UnreadableRecord> {
+    let record: Object<'_> = parse(line).map_err(UnreadableRecord::of_anyone)?;
+    let company_id = company_of(&record, &names.company_id).map_err(UnreadableRecord::of_anyone)?;
+    read_usage(&record, names, &company_id, asked).map_err(|reason| {
+        let concerns = match reason {
+            RejectionReason::DateOutsideWindow { .. } => Concerns::NoOne,
+            _ => Concerns::Company(company_id),
+        };
+        UnreadableRecord { reason, concerns }
+    })
+}
+
+fn company_of(record: &Object<'_>, name: &str) -> Result<CompanyId, RejectionReason> {
+    let text = identifier("company_id", field("company_id", record, name)?)?;
+    CompanyId::parse(&text).map_err(RejectionReason::CompanyId)
+}
+
+fn read_usage(
+    record: &Object<'_>,
+    names: &FieldNames,
+    company_id: &CompanyId,
+    asked: DateWindow,
+) -> Result<ReadRecord, RejectionReason> {
+    let date = text("date", field("date", record, &names.date)?)?;
+    let active_users = field("active_users", record, &names.active_users)?;
+    let events = field("events", record, &names.events)?;
+    let usage = UsageRecord::check(
+        company_id.as_str(),
+        &date,
+        integer("active_users", active_users)?,
+        integer("events", events)?,
+        asked,
+    )?;
+    let is_plain =
+        parse_day(&date).is_some() && [active_users, events].into_iter().flatten().all(is_plain_integer);
+    Ok(ReadRecord { usage, is_plain })
+}
+
+/// A field under the source's name for it.
+fn field<'a>(
+    ours: &'static str,
+    record: &Object<'a>,
+    theirs: &str,
+) -> Result<Option<&'a RawValue>, RejectionReason> {
+    let value = record.at(theirs).map_err(|Repeated(name)| {
+        RejectionReason::Malformed(format!("not readable as a record: duplicate field `{name}`"))
+    })?;
+    if value.is_none() {
+        return Err(RejectionReason::Field { field: ours, problem: missing(record, theirs) });
+    }
+    Ok(value)
+}
+
+fn missing(record: &Object<'_>, name: &str) -> String {
+    let mut names: Vec<&str> = record.names().take(MAX_SHOWN_FIELDS + 1).collect();
+    if names.is_empty() {
+        return "is missing".to_owned();
+    }
+    if names.len() > MAX_SHOWN_FIELDS {
+        names[MAX_SHOWN_FIELDS] = "...";
+    }
+    format!("is missing: there is no `{name}` among {}", names.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read(line: &str, names: &FieldNames) -> Result<ReadRecord, UnreadableRecord> {
+        parse_record(line, names, DateWindow::parse("2026-01-05", "2026-01-05").unwrap())
+    }
+
     fn parsed(line: &str) -> Result<UsageRecord, RejectionReason> {
-        parse_record(line, DateWindow::parse("2026-01-05", "2026-01-05").unwrap())
+        match read(line, &FieldNames::default()) {
+            Ok(record) => Ok(record.usage),
+            Err(unreadable) => Err(unreadable.reason),
+        }
+    }
+
+    #[test]
+    fn exact_values_in_another_form_are_read_and_known_for_it() {
+        for (fields, is_plain) in [
+            (r#""date":"2026-01-05","active_users":5,"events":50"#, true),
+            (r#""date":"2026-01-05","active_users":5.0,"events":50"#, false),
+            (r#""date":"2026-01-05","active_users":5,"events":"50""#, false),
+            (r#""date":"2026-01-05T00:00:00Z","active_users":5e0,"events":5e1"#, false),
+        ] {
+            let record = read(&format!(r#"{{"company_id":"a",{fields}}}"#), &FieldNames::default()).unwrap();
+            assert_eq!((record.usage.active_users, record.usage.events), (5, 50), "{fields}");
+            assert_eq!(record.is_plain, is_plain, "{fields}");
+        }
+    }
+
+    #[test]
+    fn fields_are_read_under_configured_names_and_deeper() {
+        let names = ["company_id=account.id", "active_users=dau", "events=stats.events"];
+        let names: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
+        let names = FieldNames::new(&names);
+        let line = r#"{"account":{"id":7},"date":"2026-01-05","dau":3,"stats":{"events":9},"events":1}"#;
+        let usage = read(line, &names).unwrap().usage;
+        assert_eq!((usage.company_id.as_str(), usage.active_users, usage.events), ("7", 3, 9));
+        let reason = read(r#"{"account":{},"dau":3}"#, &names).unwrap_err().reason.to_string();
+        assert_eq!(reason, "company_id: is missing: there is no `account.id` among account, dau");
+    }
+
+    #[test]
+    fn it_is_known_whose_record_is_unreadable_if_its_company_is_readable() {
+        let acme = || Concerns::Company(CompanyId::parse("acme").unwrap());
+        for (line, expected) in [
+            (r#"{"company_id":"acme","date":"2026-01-05","active_users":"many","events":1}"#, acme()),
+            (r#"{"company_id":"acme","date":"soon","active_users":1,"events":1}"#, acme()),
+            (r#"{"company_id":"acme"}"#, acme()),
+            (r#"{"company_id":"acme","date":"2026-01-06","active_users":1,"events":1}"#, Concerns::NoOne),
+            (r#"{"company_id":null,"date":"2026-01-05","active_users":1,"events":1}"#, Concerns::Anyone),
+            (r#"{"date":"2026-01-05","active_users":1,"events":1}"#, Concerns::Anyone),
+            ("7", Concerns::Anyone),
+        ] {
+            assert_eq!(read(line, &FieldNames::default()).unwrap_err().concerns, expected, "{line}");
+        }
     }
 
     #[test]
@@ -78,12 +212,12 @@ mod tests {
                 "date 2026-01-06 lies outside",
             ),
             (
-                r#""company_id":"a","date":"2026-01-05","active_users":1.0,"events":1"#,
-                "active_users: 1.0 is not an integer",
+                r#""company_id":"a","date":"2026-01-05","active_users":1.5,"events":1"#,
+                "active_users: 1.5 is not an integer",
             ),
             (
-                r#""company_id":"a","date":"2026-01-05","active_users":"5","events":1"#,
-                "active_users: \"5\" is not an integer",
+                r#""company_id":"a","date":"2026-01-05","active_users":"5 users","events":1"#,
+                "active_users: \"5 users\" is not an integer",
             ),
             (
                 r#""company_id":"a","date":"2026-01-05","active_users":1,"events":null"#,

@@ -1,12 +1,13 @@
 //! `act_call_product_api`: plan the days, land each, load each.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{Counters, DateWindow, Remarks, run::STAGE_CALL_PRODUCT_API};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use landing::Storage;
+use reqwest::StatusCode;
 use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
@@ -14,13 +15,13 @@ use runtime::{
 };
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
-use warehouse::{Fence, SharedWarehouse};
+use warehouse::{Fence, SharedWarehouse, UsageLimits};
 
 use crate::{
-    Error,
+    AnswerOptions, Error,
     api::{ProductApi, Session},
     day_spans::observe,
-    plan::{days_to_fetch, lookback},
+    plan::FetchPlan,
     progress::ProgressMeter,
     usage_file::{LandedDay, land, usage_rows},
 };
@@ -33,8 +34,10 @@ pub(crate) struct ProductApiStage {
     pub(crate) clock: Arc<dyn Clock>,
     /// Days that are fetched at the same time.
     pub(crate) concurrency: usize,
-    /// Days before a window that are fetched again.
-    pub(crate) repoll_days: u64,
+    /// Which days before a window are fetched, too.
+    pub(crate) plan: FetchPlan,
+    /// When an answer is believed.
+    pub(crate) answers: AnswerOptions,
 }
 
 #[async_trait]
@@ -44,45 +47,67 @@ impl StageExecutor for ProductApiStage {
     }
 
     async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
-        let fence =
-            Fence { run_id: call.run_id, stage: call.stage, attempt: call.attempt, epoch: call.epoch };
-        Ok(self.ingest(&fence, call.window, progress).await?)
+        let fence = Fence {
+            run_id: call.run_id,
+            stage: call.stage.clone(),
+            attempt: call.attempt,
+            epoch: call.epoch,
+        };
+        Ok(self.ingest(&fence, &call, progress).await?)
     }
 }
 
 impl ProductApiStage {
     /// Days are fetched side by side and loaded one after the other, in order.
-    /// What was loaded before a failure stays, and is unchanged the next time.
+    /// What was loaded before a failure stays, and the next attempt goes on after it.
     async fn ingest(
         &self,
         fence: &Fence,
-        window: DateWindow,
+        call: &StageCall,
         sink: ProgressSink,
     ) -> Result<StageOutcome, Error> {
         // Landing is no data transaction: without this a call out of order would
         // replace landed files before the first load turns it away.
         self.warehouse.check_fence(fence).await?;
         let session = self.api.session()?;
-        let days = self.plan(window).await?;
-        let meter = Arc::new(ProgressMeter::new(days.len(), sink));
+        let days = self.days(fence, call.window).await?;
+        let meter = Arc::new(ProgressMeter::new(days.to_fetch.len(), sink));
         let mut remarks = Remarks::default();
+        remarks.extend(days.remark());
         let spans = session.spans();
-        let mut landed_days = self.land_days(days, session, Arc::clone(&meter));
-        while let Some(landed) = landed_days.try_next().await? {
-            let counters = observe(spans.load.of(landed.day), self.load(fence, &landed)).await?;
+        let mut unknown = UnknownDays::default();
+        let mut fetched_days = self.land_days(days.to_fetch, call.window, session, Arc::clone(&meter));
+        while let Some(fetched) = fetched_days.try_next().await? {
+            let landed = match fetched {
+                FetchedDay::Landed(landed) => landed,
+                FetchedDay::Unknown { day, status } => {
+                    meter.day_unknown(day);
+                    unknown.note(day, status);
+                    continue;
+                }
+            };
+            let limits = self.answers.limits(call.accept_empty_days.contains(&landed.day));
+            let load = self.load(fence, &landed, limits);
+            let counters = observe(spans.load.of(landed.day), load).await?;
             meter.day_loaded(landed.day, counters);
             remarks.extend(remark(&landed, &counters));
         }
+        remarks.extend(unknown.remark());
         let counters = meter.counters().check_balance()?;
         let remarks = remarks.into_texts();
         self.warehouse.complete_stage(fence, counters, &remarks, self.clock.now()).await?;
         Ok(StageOutcome { counters, remarks })
     }
 
-    async fn plan(&self, window: DateWindow) -> Result<Vec<NaiveDate>, Error> {
-        let known = self.warehouse.usage_days(lookback(window, self.repoll_days)).await?;
-        let fetched = known.into_iter().map(|state| state.day).collect();
-        Ok(days_to_fetch(window, self.repoll_days, &fetched))
+    async fn days(&self, fence: &Fence, window: DateWindow) -> Result<StageDays, Error> {
+        let known = self.warehouse.usage_days(self.plan.lookback(window)).await?;
+        let fetched = known.iter().map(|state| state.day).collect();
+        let loaded: BTreeSet<NaiveDate> =
+            known.iter().filter(|state| state.run_id == fence.run_id).map(|state| state.day).collect();
+        let mut to_fetch = self.plan.days_to_fetch(window, &fetched);
+        let planned = to_fetch.len();
+        to_fetch.retain(|day| !loaded.contains(day));
+        Ok(StageDays { already_loaded: planned - to_fetch.len(), planned, to_fetch })
     }
 
     /// Lands days in their order, a few ahead of the one that is asked for. Each
@@ -91,15 +116,25 @@ impl ProductApiStage {
     fn land_days(
         &self,
         days: Vec<NaiveDate>,
+        window: DateWindow,
         session: Session,
         meter: Arc<ProgressMeter>,
-    ) -> impl Stream<Item = Result<LandedDay, Error>> + Send + Unpin + use<> {
+    ) -> impl Stream<Item = Result<FetchedDay, Error>> + Send + Unpin + use<> {
         let storage = self.storage.clone();
         stream::iter(days)
             .map(move |day| {
                 let (storage, session, meter) = (storage.clone(), session.clone(), Arc::clone(&meter));
                 let span = session.spans().land.of(day);
-                let work = async move { land(&storage, &session, day, &meter).await };
+                let work = async move {
+                    match land(&storage, &session, day, &meter).await {
+                        Ok(landed) => Ok(FetchedDay::Landed(landed)),
+                        Err(error) => match error.as_unknown_day() {
+                            // The fact of the window reads such a day, but it can do without.
+                            Some(status) if !window.contains(day) => Ok(FetchedDay::Unknown { day, status }),
+                            _ => Err(error),
+                        },
+                    }
+                };
                 let task = AbortOnDropHandle::new(tokio::spawn(observe(span, work)));
                 async move { task.await.unwrap_or(Err(Error::Abnormal { day })) }
             })
@@ -107,12 +142,62 @@ impl ProductApiStage {
             .boxed()
     }
 
-    async fn load(&self, fence: &Fence, landed: &LandedDay) -> Result<Counters, Error> {
-        let rows = usage_rows(&self.storage, landed).await?;
-        let outcome =
-            self.warehouse.load_usage_day(fence, &landed.delivery(), rows, self.clock.now()).await?;
+    async fn load(&self, fence: &Fence, landed: &LandedDay, limits: UsageLimits) -> Result<Counters, Error> {
+        let rows = usage_rows(&self.storage, landed, self.api.reading()).await?;
+        let now = self.clock.now();
+        let outcome = self.warehouse.load_usage_day(fence, &landed.delivery(), limits, rows, now).await?;
         record_counters(&Span::current(), &outcome.counters);
         Ok(outcome.counters)
+    }
+}
+
+/// The days of a stage.
+struct StageDays {
+    /// Those that are still to be fetched, in order.
+    to_fetch: Vec<NaiveDate>,
+    /// How many there are in all.
+    planned: usize,
+    /// How many of them an earlier attempt of the run loaded.
+    already_loaded: usize,
+}
+
+impl StageDays {
+    fn remark(&self) -> Option<String> {
+        let Self { planned, already_loaded, .. } = self;
+        (*already_loaded > 0).then(|| {
+            format!("{already_loaded} of {planned} days were loaded by an earlier attempt and are not fetched again")
+        })
+    }
+}
+
+/// What came of fetching a day.
+enum FetchedDay {
+    /// Its records, if any, are landed.
+    Landed(LandedDay),
+    /// The product API knows nothing of it.
+    Unknown { day: NaiveDate, status: StatusCode },
+}
+
+/// Days before the window of which the product API knows nothing.
+#[derive(Default)]
+struct UnknownDays {
+    /// The first and the last of them, how many, and what the last answer was.
+    found: Option<(NaiveDate, NaiveDate, u32, StatusCode)>,
+}
+
+impl UnknownDays {
+    fn note(&mut self, day: NaiveDate, status: StatusCode) {
+        let (first, _, count, _) = self.found.unwrap_or((day, day, 0, status));
+        self.found = Some((first, day, count + 1, status));
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.found.map(|(first, last, count, status)| {
+            format!(
+                "{first}..{last}: the product API knows nothing of {count} days before the window ({status}); no \
+                 usage of theirs is counted, and they are asked for again; --history-start ends that"
+            )
+        })
     }
 }
 

@@ -1,19 +1,23 @@
 //! A day's raw records in the landing: written as they are fetched, read back
 //! to be loaded.
 
-use std::pin::pin;
+use std::{pin::pin, sync::Arc};
 
 use chrono::NaiveDate;
-use domain::{DateWindow, FailureKind, Rejection, SourceRow, UsageRecord, date_window::parse_day};
+use domain::{FailureKind, UsageRecord, date_window::parse_day};
 use futures::{StreamExt, TryStreamExt, stream};
 use landing::{FileInfo, NumberedLines, Storage};
 use tracing::Span;
 use warehouse::{RowStream, SourceError, UsageDay};
 
-use crate::{Error, api::Session, paging::pages, progress::ProgressMeter, record::parse_record};
-
-/// The longest record that is read back, in bytes; a longer one is rejected.
-pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
+use crate::{
+    Error,
+    answer_options::Reading,
+    api::Session,
+    day_reader::{DayReader, MAX_RECORD_BYTES},
+    paging::pages,
+    progress::ProgressMeter,
+};
 
 /// What fetching a day left in the landing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,41 +87,33 @@ pub(crate) async fn land(
 }
 
 /// Reads a landed day back as rows for staging. The rows fail if the file is
-/// no longer the one that was landed, or does not hold as many records.
+/// no longer the one that was landed, does not hold as many records, or holds none
+/// of the promised form.
 ///
 /// # Errors
 /// If the file cannot be read.
 pub(crate) async fn usage_rows(
     storage: &Storage,
     landed: &LandedDay,
+    reading: Arc<Reading>,
 ) -> Result<RowStream<'static, UsageRecord>, Error> {
     let day = landed.day;
     let Some(file) = &landed.file else { return Ok(stream::empty().boxed()) };
     let chunks = storage.read(file).await.map_err(|source| Error::Landing { day, source })?;
     let lines = NumberedLines::new(chunks, MAX_RECORD_BYTES);
     let (path, expected) = (file.path.clone(), landed.records);
-    let rows = stream::try_unfold((lines, 0), move |(mut lines, read)| {
+    let reader = DayReader::new(day, reading);
+    let rows = stream::try_unfold((lines, reader), move |(mut lines, mut reader)| {
         let path = path.clone();
         async move {
             match lines.try_next().await.map_err(|error| unreadable(&error))? {
-                Some(line) => {
-                    let row = line.into_row(|text| parse_record(text, DateWindow::day(day)));
-                    Ok(Some((row, (lines, read + 1))))
-                }
-                None if read == expected => Ok(None),
-                None => Err(incomplete(&path, read, expected)),
+                Some(line) => Ok(Some((reader.line(line), (lines, reader)))),
+                None if reader.rows() == expected => reader.finish().map(|()| None),
+                None => Err(incomplete(&path, reader.rows(), expected)),
             }
         }
     });
     Ok(rows.boxed())
-}
-
-/// A record as a row for staging, valid or not.
-pub(crate) fn usage_row(number: u64, text: &str, day: NaiveDate) -> SourceRow<UsageRecord> {
-    match parse_record(text, DateWindow::day(day)) {
-        Ok(row) => SourceRow::Accepted { line: number, row },
-        Err(reason) => SourceRow::Rejected(Rejection::new(number, reason, text)),
-    }
 }
 
 fn unreadable(error: &landing::Error) -> SourceError {

@@ -149,10 +149,7 @@ fn crm_problems(crm: &CrmInspection) -> Vec<String> {
 }
 
 fn api_problems(api: &ApiInspection) -> Vec<String> {
-    if api.records == 0 || api.rejected < api.records {
-        return Vec::new();
-    }
-    vec![format!("none of the {} records of {} is usage: {}", api.records, api.day, api.reasons.join("; "))]
+    api.problem.iter().cloned().collect()
 }
 
 /// A remark if the sources do not know one company in common, which is how a wrong

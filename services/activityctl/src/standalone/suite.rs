@@ -101,7 +101,8 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let url = options.warehouse_url.as_deref().context("--warehouse-url is missing")?;
     let warehouse = warehouse::open(url).await.context("cannot open the warehouse")?;
     let ingest_crm = ingest_crm::assemble(options.ingest_crm, Arc::clone(&warehouse), context)?;
-    let ingest_api = ingest_api::assemble(options.ingest_api, Arc::clone(&warehouse), context)?;
+    let ingest_api =
+        ingest_api::assemble(options.ingest_api, options.history, Arc::clone(&warehouse), context)?;
     let pipeline = options.coordinator.pipeline()?;
     let ingest_events = events::assemble(options.ingest_events, &pipeline, Arc::clone(&warehouse), context)?;
     let transform = transform::assemble(options.transform, Arc::clone(&warehouse), context)?;

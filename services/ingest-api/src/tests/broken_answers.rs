@@ -13,8 +13,8 @@ async fn garbage_is_told_with_its_place_and_not_tried_again() {
     for (body, problem, place) in [
         ("<html>Sign in</html>", "expected value", "line 1 column 1: \"<html>Sign in</html>\""),
         ("{\"data\":\n[{} oops]}", "expected `,` or `]`", "line 2 column 5"),
-        ("{\"items\":[]}", "missing field `data`", "line 1 column 12"),
-        ("{\"data\":null}", "invalid type: null, expected a sequence", "line 1 column 12"),
+        ("{\"items\":[]}", "missing field `data` among items", "line 1 column 1: \"{\\\"items\\\":[]}\""),
+        ("{\"data\":7}", "`data` is no list", "line 1 column 1"),
         ("{\"data\":[]} trailing", "trailing characters", "line 1 column 13"),
     ] {
         let server = ScriptedApi::start(move |_| json(body)).await;

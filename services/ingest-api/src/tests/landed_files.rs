@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{
     pipeline::files_below,
     scripted_api::{ScriptedApi, json, page_of, record, some_records, status},
-    setup::{DAY, day, session},
+    setup::{DAY, day, default_reading, session},
 };
 use crate::{
     Error,
@@ -69,7 +69,8 @@ async fn a_day_without_records_uploads_nothing() {
     let landed = landing.land(&server, &[]).await.unwrap();
     assert_eq!(landed, LandedDay { day: day(DAY), file: None, records: 0 });
     assert_eq!(landing.files(), [""; 0]);
-    let rows: Vec<_> = usage_rows(&landing.storage, &landed).await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<_> =
+        usage_rows(&landing.storage, &landed, default_reading()).await.unwrap().try_collect().await.unwrap();
     assert_eq!(rows, []);
 }
 
@@ -95,12 +96,13 @@ async fn a_page_that_fails_leaves_the_file_that_was_there() {
 
 #[tokio::test]
 async fn what_is_read_back_tells_good_records_from_bad_ones_by_line() {
-    let bad = r#"{"company_id":"b","date":"2026-01-05","active_users":"5","events":1}"#;
+    let bad = r#"{"company_id":"b","date":"2026-01-05","active_users":"five","events":1}"#;
     let server =
         ScriptedApi::holding(&[(DAY, &[&record("a", DAY, 1, 2), bad, &record("c", DAY, 0, 0)])]).await;
     let landing = Landing::new();
     let landed = landing.land(&server, &[]).await.unwrap();
-    let rows: Vec<_> = usage_rows(&landing.storage, &landed).await.unwrap().try_collect().await.unwrap();
+    let rows: Vec<_> =
+        usage_rows(&landing.storage, &landed, default_reading()).await.unwrap().try_collect().await.unwrap();
     assert!(matches!(&rows[0], SourceRow::Accepted { line: 1, row } if row.company_id.as_str() == "a"));
     assert!(
         matches!(
@@ -119,7 +121,7 @@ async fn a_file_that_lost_a_record_is_not_believed() {
     let landing = Landing::new();
     let landed = landing.land(&server, &[]).await.unwrap();
     let short = LandedDay { records: 2, ..landed.clone() };
-    let rows = usage_rows(&landing.storage, &short).await.unwrap();
+    let rows = usage_rows(&landing.storage, &short, default_reading()).await.unwrap();
     let error = rows.try_collect::<Vec<_>>().await.unwrap_err();
     assert!(error.message.ends_with("holds 1 records, but 2 were landed"), "{}", error.message);
 }

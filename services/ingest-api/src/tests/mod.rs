@@ -3,6 +3,7 @@
 mod broken_answers;
 mod fetching;
 mod landed_files;
+mod odd_answers;
 mod pipeline;
 mod previewing;
 mod reconciling;

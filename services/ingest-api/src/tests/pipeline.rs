@@ -14,7 +14,7 @@ use domain::{
 use proto::reconciliation::v1::reconciliation_service_client::ReconciliationServiceClient;
 use runtime::Channel;
 use runtime::{
-    Clock, Context, GrpcRoutes, Service,
+    Clock, Context, GrpcRoutes, HistoryOptions, Service,
     stage::{StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ use super::{
     scripted_api::ScriptedApi,
     setup::{StoppedClock, api, options},
 };
-use crate::stage::ProductApiStage;
+use crate::{plan::FetchPlan, stage::ProductApiStage};
 
 pub(super) struct Pipeline {
     folder: TempDir,
@@ -52,7 +52,7 @@ impl Pipeline {
         options.landing_url = Some(self.landing_url());
         let mut context = Context::new();
         context.clock = Arc::new(StoppedClock);
-        crate::assemble(options, Arc::clone(&self.warehouse), &context).unwrap()
+        crate::assemble(options, HistoryOptions::default(), Arc::clone(&self.warehouse), &context).unwrap()
     }
 
     /// A client of the service, and what serves it.
@@ -74,7 +74,8 @@ impl Pipeline {
             warehouse: Arc::clone(&self.warehouse),
             clock: Arc::new(StoppedClock),
             concurrency: usize::from(options.product_api_concurrency),
-            repoll_days: options.repoll_days,
+            plan: FetchPlan { repoll_days: options.repoll_days, history_start: None },
+            answers: options.answers,
         }
     }
 

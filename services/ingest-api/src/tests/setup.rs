@@ -10,6 +10,7 @@ use runtime::Clock;
 
 use crate::{
     Error, Options,
+    answer_options::Reading,
     api::{ProductApi, Session, http_client},
     page::Page,
     paging::pages,
@@ -60,6 +61,11 @@ pub(super) fn api(options: &Options) -> ProductApi {
 
 pub(super) fn session(url: &str, flags: &[&str]) -> Session {
     api(&options(url, flags)).session().unwrap()
+}
+
+/// Records as they are read unless told otherwise.
+pub(super) fn default_reading() -> Arc<Reading> {
+    api(&options("http://127.0.0.1:9/", &[])).reading()
 }
 
 /// All pages of [`DAY`].
