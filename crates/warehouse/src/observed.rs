@@ -221,10 +221,11 @@ impl<W: Warehouse> UsageStaging for Observed<W> {
         &self,
         fence: &Fence,
         day: &UsageDay,
+        limits: UsageLimits,
         rows: RowStream<'_, UsageRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome> {
-        self.observe("load_usage_day", self.inner.load_usage_day(fence, day, rows, now)).await
+        self.observe("load_usage_day", self.inner.load_usage_day(fence, day, limits, rows, now)).await
     }
 }
 
@@ -305,8 +306,13 @@ struct ObservedPreview {
 
 #[async_trait]
 impl PreviewSession for ObservedPreview {
-    async fn add_usage_day(&mut self, day: NaiveDate, rows: RowStream<'_, UsageRecord>) -> Result<()> {
-        let added = self.inner.add_usage_day(day, rows).await;
+    async fn add_usage_day(
+        &mut self,
+        day: NaiveDate,
+        limits: UsageLimits,
+        rows: RowStream<'_, UsageRecord>,
+    ) -> Result<()> {
+        let added = self.inner.add_usage_day(day, limits, rows).await;
         added.inspect_err(|error| log_failure("add_usage_day", error))
     }
 
