@@ -13,7 +13,7 @@ use domain::{
     Counters, DateWindow,
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
-use warehouse::{CrmExport, SharedWarehouse, SnapshotLimits, UsageDay};
+use warehouse::{CrmExport, SharedWarehouse, SnapshotLimits, UsageDay, UsageLimits};
 use warehouse_conformance::scene::{HeldRun, at, hold_run};
 
 use crate::data::{crm_rows, usage_rows};
@@ -109,8 +109,9 @@ impl Ingest<'_> {
             bytes: file.metadata()?.len(),
         };
         let rows = usage_rows(file, on)?;
+        let limits = UsageLimits::NONE;
         let outcome =
-            self.pipeline.warehouse.load_usage_day(&self.usage, &landed, rows, self.run.now).await?;
+            self.pipeline.warehouse.load_usage_day(&self.usage, &landed, limits, rows, self.run.now).await?;
         Ok(Load { took: began.elapsed(), counters: outcome.counters })
     }
 

@@ -17,6 +17,7 @@ pub mod history;
 pub mod observed;
 pub mod reference;
 pub mod scene;
+pub mod usage_scene;
 
 /// Makes a test of every behaviour. `$open` is an async function that returns a
 /// guard, dropped at the test's end, and a fresh [`warehouse_core::SharedWarehouse`].
@@ -110,6 +111,18 @@ macro_rules! suite {
             a_load_that_is_dropped_leaves_nothing_behind
             an_interrupted_load_is_whole_or_nothing
         }
+        $crate::suite! {@area $open, usage_unreadable:
+            an_unreadable_record_leaves_what_is_known
+            a_new_company_that_cannot_be_read_stays_unknown
+            a_record_that_may_be_anyones_removes_nobody
+            a_readable_record_beside_an_unreadable_one_counts
+            an_answer_of_which_too_much_is_rejected_is_refused
+            an_answer_without_a_readable_record_is_refused
+            an_accepted_empty_answer_empties_a_known_day
+            an_empty_answer_after_a_week_of_usage_is_refused
+            a_day_that_lost_too_much_is_refused
+            an_unreadable_answer_loaded_again_changes_nothing
+        }
         $crate::suite! {@area $open, events:
             an_event_file_is_known_by_path_and_content
             an_event_counts_once_however_often_it_is_delivered
@@ -170,6 +183,8 @@ macro_rules! suite {
             a_day_is_done_over_if_its_newest_run_failed
             a_preview_tells_old_and_new_values_of_a_correction
             a_preview_reads_answers_as_a_load_does
+            a_preview_keeps_what_a_load_keeps
+            a_preview_refuses_what_a_load_refuses
             a_preview_changes_nothing
             a_preview_includes_what_is_dirty_already
             a_preview_fills_the_asked_gaps_alone

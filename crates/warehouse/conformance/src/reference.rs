@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::{CompanyId, Concerns, CrmCompany, FactRow, Rejection, SourceRow, UnreadableFields};
+use domain::{CompanyId, Concerns, CrmCompany, FactRow, Rejection, SourceRow, UnreadableFields, UsageRecord};
 
 /// The accepted inputs.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +74,34 @@ fn completed(row: &CrmCompany, before: Option<&CrmCompany>) -> CrmCompany {
         last_contact_at: if last_contact_at { before.last_contact_at } else { row.last_contact_at },
         unreadable: UnreadableFields::default(),
     }
+}
+
+/// Active users and events of a day by company.
+pub type DayUsage = BTreeMap<CompanyId, (i32, i64)>;
+
+/// What is known of a day after an answer: of what cannot be read, what it was before.
+#[must_use]
+pub fn answered(rows: &[SourceRow<UsageRecord>], before: &DayUsage) -> DayUsage {
+    let mut after = DayUsage::new();
+    let mut unread = BTreeSet::new();
+    for row in rows {
+        match row {
+            SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } => {
+                after.insert(row.company_id.clone(), (row.active_users, row.events));
+            }
+            SourceRow::Rejected(rejection) => match &rejection.concerns {
+                Concerns::Company(company_id) => unread.extend([company_id]),
+                Concerns::Anyone => unread.extend(before.keys()),
+                Concerns::NoOne => {}
+            },
+        }
+    }
+    for company_id in unread {
+        if let Some(numbers) = before.get(company_id) {
+            after.entry(company_id.clone()).or_insert(*numbers);
+        }
+    }
+    after
 }
 
 /// A row of the fact without `loaded_at`, which is no function of the inputs.

@@ -13,8 +13,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
     ActivityQuery, AlertCause, CrmExport, Error, Fence, Horizon, LeaseState, LoadOutcome, NewAlert, NewRun,
-    NewStage, PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, SourceError, StageFailure,
-    UsageDay, WindowChoice,
+    NewStage, PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, StageFailure, UsageDay,
+    WindowChoice,
 };
 
 /// Who takes up runs.
@@ -128,7 +128,7 @@ pub fn new_run(window: WindowChoice) -> NewRun {
 /// A run that this process holds.
 #[derive(Debug)]
 pub struct HeldRun {
-    warehouse: SharedWarehouse,
+    pub(crate) warehouse: SharedWarehouse,
     /// The run as it was taken up.
     pub run: Run,
     /// What the clock says during the run.
@@ -231,30 +231,6 @@ impl HeldRun {
         let limits = SnapshotLimits::NONE;
         let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
         self.warehouse.load_crm_export(fence, export, limits, rows, self.now).await
-    }
-
-    /// Loads a day of usage.
-    pub async fn load_usage(
-        &self,
-        fence: &Fence,
-        on: NaiveDate,
-        rows: Vec<SourceRow<UsageRecord>>,
-    ) -> Result<LoadOutcome> {
-        let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
-        self.warehouse.load_usage_day(fence, &usage_day(on), rows, self.now).await
-    }
-
-    /// Loads a day of usage whose source breaks off after its rows.
-    pub async fn load_broken_usage(
-        &self,
-        fence: &Fence,
-        on: NaiveDate,
-        rows: Vec<SourceRow<UsageRecord>>,
-    ) -> Result<LoadOutcome> {
-        let breaks =
-            SourceError { kind: domain::FailureKind::Unavailable, message: "the source is gone".to_owned() };
-        let rows = stream::iter(rows.into_iter().map(Ok).chain([Err(breaks)])).boxed();
-        self.warehouse.load_usage_day(fence, &usage_day(on), rows, self.now).await
     }
 
     /// Ingests through both ingest stages: exports, then days of usage.

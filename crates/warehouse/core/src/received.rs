@@ -1,6 +1,14 @@
 //! What was read of a delivery, for judging it.
 
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use domain::{Concerns, Counters, Rejection, RejectionLimit, SourceRow};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::RowStream;
 
 /// How many reasons are told of a delivery that is refused.
 const TOLD_REASONS: usize = 3;
@@ -50,4 +58,25 @@ impl Received {
         let Counters { rows_read, rows_rejected, .. } = self.counters;
         limit.check(rows_read, rows_rejected).map_err(|problem| format!("{problem}{}", self.first_reasons()))
     }
+}
+
+/// What is noted of rows while they are read.
+#[derive(Debug, Default)]
+pub struct Notes(Arc<Mutex<Received>>);
+
+impl Notes {
+    /// What was read until now.
+    #[must_use]
+    pub fn into_received(self) -> Received {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The same rows, each of which is noted as it is read.
+#[must_use]
+pub fn noted<'a, T: 'a>(rows: RowStream<'a, T>) -> (RowStream<'a, T>, Notes) {
+    let notes = Notes::default();
+    let received = Arc::clone(&notes.0);
+    let rows = rows.inspect_ok(move |row| received.lock().unwrap_or_else(PoisonError::into_inner).note(row));
+    (rows.boxed(), notes)
 }

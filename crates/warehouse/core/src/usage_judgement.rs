@@ -140,7 +140,7 @@ mod tests {
         received
     }
 
-    fn judge(compared: ComparedDay, received: &Received) -> Result<(), String> {
+    fn judge(compared: ComparedDay, received: &Received) -> std::result::Result<(), String> {
         let day = parse_day("2026-02-03").unwrap();
         compared.judge(day, received, UsageLimits::NONE).expect("whatever arrives is believed");
         compared.judge(day, received, LIMITS).map_err(|error| error.to_string())

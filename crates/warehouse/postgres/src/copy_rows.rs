@@ -55,6 +55,10 @@ impl CopyRows {
         self.field(&value.to_be_bytes())
     }
 
+    pub(crate) fn boolean(&mut self, value: bool) -> &mut Self {
+        self.field(&[u8::from(value)])
+    }
+
     pub(crate) fn date(&mut self, value: NaiveDate) -> &mut Self {
         self.integer(value.num_days_from_ce() - EPOCH_2000_DAYS)
     }
@@ -102,15 +106,16 @@ mod tests {
     #[test]
     fn rows_are_encoded_field_by_field() {
         let mut rows = CopyRows::begin();
-        rows.row(4).bigint(1).integer(-2).text("a\0").optional_text(None);
+        rows.row(5).bigint(1).integer(-2).text("a\0").optional_text(None).boolean(true);
         rows.end();
         let expected: Vec<u8> = [
             HEADER,
-            &[0, 4],
+            &[0, 5],
             &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1],
             &[0, 0, 0, 4, 255, 255, 255, 254],
             &[0, 0, 0, 4, b'a', 0xef, 0xbf, 0xbd],
             &[255, 255, 255, 255],
+            &[0, 0, 0, 1, 1],
             &[255, 255],
         ]
         .concat();

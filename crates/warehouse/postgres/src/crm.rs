@@ -1,15 +1,12 @@
 //! Staging of CRM exports.
 
-use std::sync::Mutex;
-
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Concerns, Counters, CrmCompany, Rejection, SourceRow};
-use futures::{StreamExt, TryStreamExt};
 use sqlx::PgConnection;
 use warehouse_core::{
-    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, Received,
-    Result, RowStream, SnapshotLimits, UndatedExport, unreadable_bits,
+    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, Result,
+    RowStream, SnapshotLimits, UndatedExport, noted, unreadable_bits,
 };
 
 use crate::{
@@ -104,14 +101,9 @@ impl CrmStaging for PostgresWarehouse {
         let mut connection = self.connect_load().await?;
         let mut transaction = begin_write(&mut connection).await?;
         fence::check(&mut transaction, fence).await?;
-        let received = Mutex::new(Received::default());
-        let rows = rows.inspect_ok(|row| {
-            if let Ok(mut received) = received.lock() {
-                received.note(row);
-            }
-        });
-        let mut counters = incoming::read::<_, CrmIncoming>(&mut transaction, rows.boxed()).await?;
-        let received = received.into_inner().unwrap_or_default();
+        let (rows, notes) = noted(rows);
+        let mut counters = incoming::read::<_, CrmIncoming>(&mut transaction, rows).await?;
+        let received = notes.into_received();
         counters.bytes_read = export.bytes;
         let accepted = keep_last_rows(&mut transaction, &mut counters).await?;
         let named = named_companies(&mut transaction).await?;

@@ -32,7 +32,7 @@ pub(crate) trait IncomingTable<T> {
     /// Creates them for the connection.
     const CREATE: &'static str;
 
-    /// Copies accepted rows into theirs, in the binary format.
+    /// Copies rows of known companies into theirs, in the binary format.
     const COPY: &'static str;
 
     /// Encodes an accepted row.
@@ -42,7 +42,7 @@ pub(crate) trait IncomingTable<T> {
     fn encode_unreadable(_rows: &mut CopyRows, _row: &SourceRow<T>) {}
 }
 
-/// Reads the whole delivery: accepted rows into `Table`, the others into
+/// Reads the whole delivery: what is staged of it into `Table`, rejected rows into
 /// `quarantine_incoming`. Returns what was read and rejected.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,

@@ -8,7 +8,7 @@ use domain::{DateWindow, FactRow, Progress, UsageRecord};
 use sqlx::{Connection, Executor, PgConnection};
 use warehouse_core::{
     BackfillPreview, ChangeCounts, ChangeKind, PreviewOutcome, PreviewSession, PreviewTally, ProgressSink,
-    Result, RowStream,
+    Result, RowStream, UsageLimits, noted,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     database::{begin_write, counted, failed},
     incoming,
     rows::FactRecord,
-    usage::{self, Found, UsageIncoming},
+    usage::{self, Answer, UsageIncoming},
 };
 
 /// The preview under way.
@@ -38,6 +38,7 @@ impl BackfillPreview for PostgresWarehouse {
         connection.close_on_drop();
         // A statement that was prepared before would go on using the table it found then.
         connection.clear_cached_statements().await.map_err(failed)?;
+        let versions = Versions::read(&mut connection).await?;
         incoming::create_tables::<_, UsageIncoming>(&mut connection).await?;
         for script in [
             include_str!("../sql/preview/create_temporary.sql"),
@@ -48,26 +49,36 @@ impl BackfillPreview for PostgresWarehouse {
         ] {
             connection.execute(script).await.map_err(failed)?;
         }
-        let versions = Versions::read(&mut connection).await?;
         Ok(Box::new(PostgresPreview { connection, windows: windows.to_vec(), versions }))
     }
 }
 
 #[async_trait]
 impl PreviewSession for PostgresPreview {
-    async fn add_usage_day(&mut self, day: NaiveDate, rows: RowStream<'_, UsageRecord>) -> Result<()> {
+    async fn add_usage_day(
+        &mut self,
+        day: NaiveDate,
+        limits: UsageLimits,
+        rows: RowStream<'_, UsageRecord>,
+    ) -> Result<()> {
         let mut transaction = begin_write(&mut self.connection).await?;
+        let (rows, notes) = noted(rows);
         incoming::receive::<_, UsageIncoming>(&mut transaction, rows).await?;
-        usage::drop_superseded(&mut transaction).await?;
-        let found = Found::on(&mut transaction, day).await?;
-        found.refuse_empty_answer(day)?;
-        if usage::find_changes(&mut transaction, day, &found).await? > 0 {
+        let received = notes.into_received();
+        usage::drop_others(&mut transaction).await?;
+        let answer = Answer::compare(&mut transaction, day, &received).await?;
+        answer.compared.judge(day, &received, limits)?;
+        if answer.changes > 0 {
             sqlx::query_file!("sql/preview/keep_differences.sql", day)
                 .execute(&mut *transaction)
                 .await
                 .map_err(failed)?;
             usage::mark_dirty(&mut transaction, day).await?;
         }
+        sqlx::query_file!("sql/preview/remember_day.sql", day)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
         transaction.commit().await.map_err(failed)
     }
 

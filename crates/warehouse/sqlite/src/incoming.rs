@@ -24,7 +24,7 @@ pub(crate) struct Delivery<'a> {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// The table that takes a delivery's accepted rows.
+/// The table that takes a delivery's rows of known companies.
 pub(crate) trait IncomingTable<T> {
     /// One row as the JSON array that the insert statement expects.
     fn encode(line: u64, row: T) -> Value;
@@ -38,7 +38,7 @@ pub(crate) trait IncomingTable<T> {
     async fn insert(connection: &mut SqliteConnection, rows: &str) -> sqlx::Result<()>;
 }
 
-/// Reads the whole delivery: accepted rows into `Table`, the others into
+/// Reads the whole delivery: what is staged of it into `Table`, rejected rows into
 /// quarantine, where they replace what the same origin put there before.
 /// Returns what was read and rejected.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
@@ -50,8 +50,8 @@ pub(crate) async fn read<T, Table: IncomingTable<T>>(
     read_into::<T, Table>(transaction, Some(delivery), rows).await
 }
 
-/// Reads the accepted rows alone, on behalf of nobody.
-pub(crate) async fn read_accepted<T, Table: IncomingTable<T>>(
+/// Reads what is staged of a delivery alone, on behalf of nobody.
+pub(crate) async fn read_staged<T, Table: IncomingTable<T>>(
     connection: &mut SqliteConnection,
     rows: RowStream<'_, T>,
 ) -> Result<()> {

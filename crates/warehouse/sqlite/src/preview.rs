@@ -8,7 +8,7 @@ use domain::{DateWindow, FactRow, Progress, UsageRecord};
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection, pool::PoolConnection};
 use warehouse_core::{
     BackfillPreview, ChangeCounts, ChangeKind, PreviewOutcome, PreviewSession, PreviewTally, ProgressSink,
-    Result, RowStream,
+    Result, RowStream, UsageLimits, noted,
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     incoming,
     rows::FactRecord,
     shadow::shadow,
-    usage::{self, UsageIncoming},
+    usage::{self, Answer, UsageIncoming},
 };
 
 /// Tables that a day's answer passes through.
@@ -46,31 +46,41 @@ impl BackfillPreview for SqliteWarehouse {
         connection.close_on_drop();
         // A statement that was prepared before would go on using the table it found then.
         connection.clear_cached_statements().await.map_err(failed)?;
-        shadow(&mut connection, &INCOMING).await?;
-        connection.execute(include_str!("../sql/preview/create_temporary.sql")).await.map_err(failed)?;
         let versions = Versions::read(&mut connection).await?;
+        shadow(&mut connection, &INCOMING).await?;
+        for script in [
+            include_str!("../sql/preview/create_temporary.sql"),
+            include_str!("../sql/preview/shadow_usage_days.sql"),
+        ] {
+            connection.execute(script).await.map_err(failed)?;
+        }
         Ok(Box::new(SqlitePreview { connection, windows: windows.to_vec(), versions }))
     }
 }
 
 #[async_trait]
 impl PreviewSession for SqlitePreview {
-    async fn add_usage_day(&mut self, day: NaiveDate, rows: RowStream<'_, UsageRecord>) -> Result<()> {
+    async fn add_usage_day(
+        &mut self,
+        day: NaiveDate,
+        limits: UsageLimits,
+        rows: RowStream<'_, UsageRecord>,
+    ) -> Result<()> {
         let connection = &mut *self.connection;
         // Outside the transaction: a slow source would keep the log of changes from being truncated.
-        incoming::read_accepted::<_, UsageIncoming>(connection, rows).await?;
+        let (rows, notes) = noted(rows);
+        incoming::read_staged::<_, UsageIncoming>(connection, rows).await?;
+        let received = notes.into_received();
         let mut transaction = connection.begin().await.map_err(failed)?;
-        usage::drop_superseded(&mut transaction).await?;
-        usage::refuse_empty_answer(&mut transaction, day).await?;
-        if usage::find_changes(&mut transaction, day).await? > 0 {
-            sqlx::query_file!("sql/preview/keep_differences.sql", day)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            usage::mark_dirty(&mut transaction, day).await?;
+        usage::drop_others(&mut transaction).await?;
+        let answer = Answer::compare(&mut transaction, day, &received).await?;
+        let judged = answer.compared.judge(day, &received, limits);
+        if judged.is_ok() {
+            keep_answer(&mut transaction, day, &answer).await?;
         }
         usage::clear_incoming(&mut transaction).await?;
-        transaction.commit().await.map_err(failed)
+        transaction.commit().await.map_err(failed)?;
+        judged
     }
 
     async fn finish(
@@ -92,6 +102,19 @@ impl PreviewSession for SqlitePreview {
         };
         Ok(tally.into_outcome(&rows_before, versions != self.versions))
     }
+}
+
+/// Keeps where an answer differs from what is staged, and that its day is known.
+async fn keep_answer(connection: &mut SqliteConnection, day: NaiveDate, answer: &Answer) -> Result<()> {
+    if answer.changes > 0 {
+        sqlx::query_file!("sql/preview/keep_differences.sql", day)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        usage::mark_dirty(connection, day).await?;
+    }
+    sqlx::query_file!("sql/preview/remember_day.sql", day).execute(connection).await.map_err(failed)?;
+    Ok(())
 }
 
 /// Counts of changes to what is staged and published.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use domain::{
-    DateWindow, FactRow, SourceRow, UsageRecord,
+    Concerns, DateWindow, FactRow, SourceRow, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_COPY_CRM_CSV},
 };
 use futures::{StreamExt, stream};
-use warehouse_core::{DayChanges, Error, PreviewOutcome, RowStream, SharedWarehouse};
+use warehouse_core::{DayChanges, PreviewOutcome, RowStream, SharedWarehouse, UsageLimits};
 
 use crate::{
     observed::observe,
@@ -16,6 +16,7 @@ use crate::{
         self, UsageOfDay, at, company, day, days, export, hold_run, hold_run_of, offset_of, publish_run,
         records, rejected,
     },
+    usage_scene::{accepted_silence, refusal, strict, unreadable, unreadable_of},
 };
 
 /// Only a day's newest run tells whether it has to be done over: published or
@@ -48,7 +49,7 @@ async fn preview(
 ) -> PreviewOutcome {
     let mut session = warehouse.begin_preview(windows).await.unwrap();
     for (on, companies) in answers {
-        session.add_usage_day(*on, rows_of(records(*on, companies))).await.unwrap();
+        session.add_usage_day(*on, UsageLimits::NONE, rows_of(records(*on, companies))).await.unwrap();
     }
     session.finish(sample, at(99), Arc::new(|_| ())).await.unwrap()
 }
@@ -107,11 +108,48 @@ pub async fn a_preview_reads_answers_as_a_load_does(warehouse: SharedWarehouse) 
     let mut rows = records(day(3), &[("bolt", 9, 9), ("acme", 1, 10), ("bolt", 2, 20)]);
     rows.push(rejected(9, "bad", "?"));
     let mut session = warehouse.begin_preview(&[days(3, 3)]).await.unwrap();
-    session.add_usage_day(day(3), rows_of(rows)).await.unwrap();
-    let refused = session.add_usage_day(day(4), rows_of(vec![rejected(1, "bad", "?")])).await.unwrap_err();
-    assert!(matches!(refused, Error::Refused(_)), "{refused:?}");
+    session.add_usage_day(day(3), strict(), rows_of(rows)).await.unwrap();
+    let unread = rows_of(vec![rejected(1, "bad", "?")]);
+    refusal(session.add_usage_day(day(4), strict(), unread).await);
     let outcome = session.finish(9, at(99), Arc::new(|_| ())).await.unwrap();
     assert_eq!(told(&outcome), []);
+}
+
+/// What could not be read changes nothing, as when it is loaded.
+pub async fn a_preview_keeps_what_a_load_keeps(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let mut session = warehouse.begin_preview(&[days(3, 5)]).await.unwrap();
+    let acme = |on| records(on, &[("acme", 1, 10)]);
+    let of_bolt = [acme(day(3)), vec![unreadable_of(9, "bolt"), unreadable_of(10, "unheard of")]].concat();
+    session.add_usage_day(day(3), strict(), rows_of(of_bolt)).await.unwrap();
+    let anyones = [acme(day(4)), vec![unreadable(9, Concerns::Anyone)]].concat();
+    session.add_usage_day(day(4), strict(), rows_of(anyones)).await.unwrap();
+    let no_ones = [acme(day(5)), vec![unreadable(9, Concerns::NoOne)]].concat();
+    session.add_usage_day(day(5), strict(), rows_of(no_ones)).await.unwrap();
+    let outcome = session.finish(9, at(99), Arc::new(|_| ())).await.unwrap();
+    // Of the last day alone bolt's record is gone.
+    assert_eq!(told(&outcome), (5..=11).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
+}
+
+/// An answer that would not be believed is not taken, and leaves nothing behind;
+/// the answers before it are known as if they were loaded.
+pub async fn a_preview_refuses_what_a_load_refuses(warehouse: SharedWarehouse) {
+    two_companies(&warehouse).await;
+    let mut session = warehouse.begin_preview(&[days(3, 60)]).await.unwrap();
+    let torn = (10..14).map(|line| unreadable_of(line, "bolt"));
+    let rows = records(day(3), &[("acme", 9, 9)]).into_iter().chain(torn).collect();
+    refusal(session.add_usage_day(day(3), strict(), rows_of(rows)).await);
+    refusal(session.add_usage_day(day(4), strict(), rows_of(vec![])).await);
+    for on in 40..47 {
+        let rows = rows_of(records(day(on), &[("acme", 1, 10)]));
+        session.add_usage_day(day(on), strict(), rows).await.unwrap();
+    }
+    let problem = refusal(session.add_usage_day(day(47), strict(), rows_of(vec![])).await);
+    assert!(problem.contains("each of the 7 days known before it"), "{problem}");
+    session.add_usage_day(day(47), accepted_silence(), rows_of(vec![])).await.unwrap();
+    session.add_usage_day(day(48), strict(), rows_of(vec![])).await.unwrap();
+    let outcome = session.finish(9, at(99), Arc::new(|_| ())).await.unwrap();
+    assert!(outcome.days.iter().all(|day| day.changed + day.gone == 0));
 }
 
 /// Whatever a preview does, and wherever it is dropped, readers see what they saw.
@@ -122,7 +160,8 @@ pub async fn a_preview_changes_nothing(warehouse: SharedWarehouse) {
     let first = preview(&warehouse, &[days(5, 24)], &answers, 100).await;
     assert_eq!(observe(&warehouse).await, before);
     let mut dropped = warehouse.begin_preview(&[days(5, 24)]).await.unwrap();
-    dropped.add_usage_day(day(5), rows_of(records(day(5), &[("new", 1, 1)]))).await.unwrap();
+    let rows = rows_of(records(day(5), &[("new", 1, 1)]));
+    dropped.add_usage_day(day(5), UsageLimits::NONE, rows).await.unwrap();
     drop(dropped);
     assert_eq!(observe(&warehouse).await, before);
     // Nothing is left of the first one for the second to find.

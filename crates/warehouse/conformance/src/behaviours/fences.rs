@@ -9,7 +9,7 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use uuid::Uuid;
-use warehouse_core::{Error, Fence, Result, SharedWarehouse, SnapshotLimits, WindowChoice};
+use warehouse_core::{Error, Fence, Result, SharedWarehouse, SnapshotLimits, UsageLimits, WindowChoice};
 
 use crate::{
     observed::observe,
@@ -61,7 +61,13 @@ async fn attempts(
             "load_crm_export",
             warehouse.load_crm_export(fence, &refused_export, limits, companies, now).await.map(drop),
         ),
-        ("load_usage_day", warehouse.load_usage_day(fence, &usage_day(day(3)), records, now).await.map(drop)),
+        (
+            "load_usage_day",
+            warehouse
+                .load_usage_day(fence, &usage_day(day(3)), UsageLimits::NONE, records, now)
+                .await
+                .map(drop),
+        ),
         ("build_fact", warehouse.build_fact(fence, window(), now, Arc::new(|_| ())).await.map(drop)),
         ("measure_candidates", warehouse.measure_candidates(fence, window()).await.map(drop)),
         ("publish_fact", warehouse.publish_fact(fence, window(), &[], now).await.map(drop)),

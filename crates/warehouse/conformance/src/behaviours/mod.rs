@@ -16,3 +16,4 @@ pub mod retention;
 pub mod runs;
 pub mod triggers;
 pub mod usage;
+pub mod usage_unreadable;

@@ -1,57 +1,14 @@
 //! Product usage, day by day.
 
-use domain::{
-    Counters, FailureKind, RejectionReason,
-    run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
-};
+use domain::{Counters, FailureKind, RejectionReason, run::STAGE_CALL_PRODUCT_API};
 use futures::{StreamExt, channel::oneshot, future, stream};
-use warehouse_core::{
-    Error, Fence, QuarantinedRow, Result, SharedWarehouse, SourceError, UsageDay, UsageDayState,
-};
+use warehouse_core::{Error, QuarantinedRow, SharedWarehouse, SourceError, UsageDay, UsageLimits};
 
 use crate::{
-    observed::{interrupted_after, observe},
-    scene::{
-        HeldRun, at, day, days, hold_run, offset_of, publish_run, published, published_of, records, rejected,
-        usage_day,
-    },
+    observed::{Observed, interrupted_after, observe},
+    scene::{at, day, days, offset_of, publish_run, published, published_of, records, rejected, usage_day},
+    usage_scene::{fetched, fetching_run, loaded, publish, refusal, strict},
 };
-
-/// A run in its usage stage.
-async fn fetching_run(warehouse: &SharedWarehouse, hour: i64) -> (HeldRun, Fence) {
-    let run = hold_run(warehouse, days(0, 3), at(hour)).await;
-    let fence = run.begin(STAGE_CALL_PRODUCT_API).await;
-    (run, fence)
-}
-
-/// Ends the ingest and publishes.
-async fn publish(run: &HeldRun, fence: &Fence) -> warehouse_core::PublishOutcome {
-    run.complete(fence).await;
-    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
-    run.complete(&crm).await;
-    run.build().await;
-    run.publish().await
-}
-
-/// What loading a day of 1,000 bytes counts.
-fn loaded(written: u64, unchanged: u64, removed: u64) -> Counters {
-    Counters {
-        rows_read: written + unchanged,
-        rows_written: written,
-        rows_unchanged: unchanged,
-        rows_removed: removed,
-        bytes_read: 1_000,
-        ..Counters::default()
-    }
-}
-
-fn fetched(offset: i64, records: u64, hour: i64) -> UsageDayState {
-    UsageDayState { day: day(offset), records, fetched_at: at(hour) }
-}
-
-fn assert_refused<T: std::fmt::Debug>(outcome: &Result<T>) {
-    assert!(matches!(outcome, Err(Error::Refused(_))), "{outcome:?}");
-}
 
 /// Nothing is written, computed or published anew.
 pub async fn a_redelivered_day_changes_nothing(warehouse: SharedWarehouse) {
@@ -65,7 +22,7 @@ pub async fn a_redelivered_day_changes_nothing(warehouse: SharedWarehouse) {
     assert_eq!((published.counters, published.new_days), (Counters::default(), 0));
     let after = observe(&warehouse).await;
     assert_eq!((after.rows, after.freshness), (before.rows, before.freshness));
-    assert_eq!(after.usage_days, [fetched(0, 2, 2)]);
+    assert_eq!(after.usage_days, [fetched(&run, 0, 2)]);
 }
 
 /// The API is the authority for a day: corrected, new and gone records follow it.
@@ -76,7 +33,7 @@ pub async fn a_record_that_is_gone_at_the_source_is_removed(warehouse: SharedWar
     let corrected = records(day(1), &[("acme", 2, 9), ("core", 5, 5), ("zed", 1, 3)]);
     let outcome = run.load_usage(&fence, day(1), corrected).await.unwrap();
     assert_eq!(outcome.counters, loaded(2, 1, 1));
-    assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(1, 3, 2)]);
+    assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 1, 3)]);
 
     let outcome = publish(&run, &fence).await.counters;
     // acme's day itself, zed's three days; bolt's three days are gone.
@@ -86,14 +43,19 @@ pub async fn a_record_that_is_gone_at_the_source_is_removed(warehouse: SharedWar
     assert_eq!(zed.iter().map(offset_of).collect::<Vec<_>>(), [1, 2, 3]);
 }
 
-/// An answer without any valid record for a day that had some is not believed.
+/// An answer without any valid record for a day that had some is not believed; what
+/// it rejected is in quarantine.
 pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), vec![("acme", 2, 8)])]).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let before = observe(&warehouse).await;
-    assert_refused(&run.load_usage(&fence, day(0), vec![]).await);
-    assert_refused(&run.load_usage(&fence, day(0), vec![rejected(1, "bad", "{}")]).await);
+    refusal(run.load_usage_within(&fence, day(0), strict(), vec![]).await);
     assert_eq!(observe(&warehouse).await, before);
+    refusal(run.load_usage_within(&fence, day(0), strict(), vec![rejected(1, "bad", "{}")]).await);
+    let after = observe(&warehouse).await;
+    let told: Vec<_> = after.quarantine.iter().map(|row| (row.line, row.raw.as_str())).collect();
+    assert_eq!(told, [(1, "{}")]);
+    assert_eq!(Observed { quarantine: vec![], ..after }, before);
     assert_eq!(publish(&run, &fence).await.counters, Counters::default());
 }
 
@@ -104,13 +66,13 @@ pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: SharedWarehous
     let empty = UsageDay { day: day(2), landing_path: None, bytes: 0 };
     for _ in 0..2 {
         let rows = stream::iter([]).boxed();
-        let outcome = warehouse.load_usage_day(&fence, &empty, rows, at(1)).await.unwrap();
+        let outcome = warehouse.load_usage_day(&fence, &empty, strict(), rows, at(1)).await.unwrap();
         assert_eq!(outcome.counters, Counters::default());
-        assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(2, 0, 1)]);
+        assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 2, 0)]);
     }
     run.load_usage(&fence, day(2), records(day(2), &[("acme", 1, 1)])).await.unwrap();
     run.load_usage(&fence, day(0), records(day(0), &[("acme", 1, 1)])).await.unwrap();
-    let known = [fetched(0, 1, 1), fetched(2, 1, 1)];
+    let known = [fetched(&run, 0, 1), fetched(&run, 2, 1)];
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), known);
     assert_eq!(warehouse.usage_days(days(1, 3)).await.unwrap(), known.get(1..).unwrap());
     assert_eq!(warehouse.usage_days(days(3, 9)).await.unwrap(), []);
@@ -225,7 +187,7 @@ pub async fn a_load_that_is_dropped_leaves_nothing_behind(warehouse: SharedWareh
     });
     let rows = stream::iter(many).chain(never).boxed();
     let day_0 = usage_day(day(0));
-    let load = warehouse.load_usage_day(&fence, &day_0, rows, at(2));
+    let load = warehouse.load_usage_day(&fence, &day_0, UsageLimits::NONE, rows, at(2));
     // The load waits for its next row for ever, so that only the signal ends this.
     future::select(load, all_read).await;
     assert_eq!(observe(&warehouse).await, before);
@@ -242,7 +204,7 @@ pub async fn an_interrupted_load_is_whole_or_nothing(warehouse: SharedWarehouse)
         let outcome = interrupted_after(polls, load).await;
         run.settle(&fence).await;
         let known = warehouse.usage_days(days(0, 3)).await.unwrap();
-        assert!(known.is_empty() || known == [fetched(0, 2, 1)], "after {polls} polls: {known:?}");
+        assert!(known.is_empty() || known == [fetched(&run, 0, 2)], "after {polls} polls: {known:?}");
         if outcome.is_some() {
             assert!(polls > 1, "the load was never interrupted");
             break;

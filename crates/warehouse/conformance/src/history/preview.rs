@@ -14,24 +14,36 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use proptest::prelude::*;
-use warehouse_core::{ChangeKind, CompanyDayChange, DayChanges, PreviewOutcome, SharedWarehouse};
+use warehouse_core::{
+    ChangeKind, CompanyDayChange, DayChanges, PreviewOutcome, SharedWarehouse, UsageLimits,
+};
 
-use super::{SPAN, Usage, check, play, side_by_side, steps, usage};
-use crate::scene::{at, day, days, hold_run, published, records};
+use super::{
+    SPAN,
+    answers::{Answer, answers},
+    check, play, side_by_side, steps,
+};
+use crate::{
+    scene::{at, day, days, hold_run, published},
+    usage_scene::strict,
+};
 
 /// What a backfill asks for, and what the product API answers.
 #[derive(Debug, Clone)]
 struct Backfill {
     windows: Vec<DateWindow>,
     /// By day, each once.
-    answers: BTreeMap<i64, Usage>,
+    answers: BTreeMap<i64, Answer>,
+    limits: UsageLimits,
     sample: u32,
 }
 
 fn backfills() -> impl Strategy<Value = Backfill> {
     let gap_and_length = (2..5_i64, 0..6_i64);
-    (-2..SPAN, prop::collection::vec(gap_and_length, 1..4), prop::collection::vec(usage(), 0..6), 0..12_u32)
-        .prop_map(|(start, shapes, answers, sample)| {
+    let answers = prop::collection::vec(answers(), 0..12);
+    let limits = prop_oneof![Just(UsageLimits::NONE), Just(strict())];
+    (-2..SPAN, prop::collection::vec(gap_and_length, 1..4), answers, limits, 0..12_u32).prop_map(
+        |(start, shapes, answers, limits, sample)| {
             let mut next = start;
             let window = |(gap, length): (i64, i64)| {
                 let window = days(next, next + length);
@@ -41,9 +53,11 @@ fn backfills() -> impl Strategy<Value = Backfill> {
             Backfill {
                 windows: shapes.into_iter().map(window).collect(),
                 answers: answers.into_iter().map(|answer| (answer.on, answer)).collect(),
+                limits,
                 sample,
             }
-        })
+        },
+    )
 }
 
 /// Checks at least `cases` random histories that each end in a backfill.
@@ -74,9 +88,8 @@ async fn preview(warehouse: &SharedWarehouse, backfill: &Backfill) -> Previewed 
     let mut session = warehouse.begin_preview(&backfill.windows).await.unwrap();
     let mut refused = Vec::new();
     for (on, answer) in &backfill.answers {
-        let rows = records(day(*on), &answer.records());
-        let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
-        if session.add_usage_day(day(*on), rows).await.is_err() {
+        let rows = stream::iter(answer.rows().into_iter().map(Ok)).boxed();
+        if session.add_usage_day(day(*on), backfill.limits, rows).await.is_err() {
             refused.push(*on);
         }
     }
@@ -88,18 +101,19 @@ async fn preview(warehouse: &SharedWarehouse, backfill: &Backfill) -> Previewed 
     Previewed { outcome, refused }
 }
 
-/// Runs the backfill, the answers spread over its runs. Returns the days whose
+/// Runs the backfill, the answers spread over its runs in order. Returns the days whose
 /// answers were refused.
 async fn run(warehouse: &SharedWarehouse, backfill: &Backfill) -> Vec<i64> {
     let mut refused = Vec::new();
-    for (number, window) in backfill.windows.iter().enumerate() {
+    let mut answers = backfill.answers.iter();
+    let share = answers.len().div_ceil(backfill.windows.len());
+    for window in &backfill.windows {
         let run = hold_run(warehouse, *window, at(60)).await;
         let crm = run.begin(STAGE_COPY_CRM_CSV).await;
         run.complete(&crm).await;
         let api = run.begin(STAGE_CALL_PRODUCT_API).await;
-        let answers = backfill.answers.iter().skip(number).step_by(backfill.windows.len());
-        for (on, answer) in answers {
-            if run.load_usage(&api, day(*on), records(day(*on), &answer.records())).await.is_err() {
+        for (on, answer) in answers.by_ref().take(share) {
+            if run.load_usage_within(&api, day(*on), backfill.limits, answer.rows()).await.is_err() {
                 refused.push(*on);
             }
         }
@@ -107,7 +121,6 @@ async fn run(warehouse: &SharedWarehouse, backfill: &Backfill) -> Vec<i64> {
         run.build().await;
         run.publish().await;
     }
-    refused.sort_unstable();
     refused
 }
 

@@ -6,14 +6,14 @@ use std::{collections::BTreeSet, future::Future};
 
 use chrono::NaiveDate;
 use domain::{
-    DateWindow,
+    DateWindow, SourceRow, UsageRecord,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
     usage::CHURN_DAYS,
 };
 use proptest::prelude::*;
 use warehouse_core::{Error, HistoryStart, SharedWarehouse};
 
-use super::{COMPANIES, Export, Reaches, Usage, World, check, exports, side_by_side};
+use super::{COMPANIES, Export, Reaches, World, answers::numbers, check, exports, side_by_side};
 use crate::scene::{HeldRun, at, day, days, hold_run, id, records};
 
 /// The months before which days are forgotten, by their first day.
@@ -23,16 +23,34 @@ const MONTHS: [i64; 2] = [-31, 0];
 #[derive(Debug, Clone)]
 struct Step {
     exports: Vec<Export>,
-    corrections: Vec<Usage>,
+    corrections: Vec<Correction>,
     window: DateWindow,
     reaches: Reaches,
     forgets: Option<usize>,
 }
 
-fn corrections() -> impl Strategy<Value = Usage> {
-    let numbers = (0..4_i32, 0..3_i64);
-    (-60..26_i64, prop::collection::vec(prop::option::of(numbers), COMPANIES.len()))
-        .prop_map(|(on, companies)| Usage { on, companies })
+/// What the product API says of a day from now on, by company. All of it can be read:
+/// it is the answer also for a day that was forgotten, of which nothing is known.
+#[derive(Debug, Clone)]
+struct Correction {
+    on: i64,
+    companies: Vec<Option<(i32, i64)>>,
+}
+
+impl Correction {
+    fn records(&self) -> Vec<SourceRow<UsageRecord>> {
+        let told: Vec<_> = COMPANIES
+            .into_iter()
+            .zip(&self.companies)
+            .filter_map(|(name, numbers)| numbers.map(|(active_users, events)| (name, active_users, events)))
+            .collect();
+        records(day(self.on), &told)
+    }
+}
+
+fn corrections() -> impl Strategy<Value = Correction> {
+    (-60..26_i64, prop::collection::vec(prop::option::of(numbers()), COMPANIES.len()))
+        .prop_map(|(on, companies)| Correction { on, companies })
 }
 
 fn steps() -> impl Strategy<Value = Step> {
@@ -113,8 +131,8 @@ async fn copy_crm(run: &HeldRun, step: &Step, number: i64, world: &mut World) {
 async fn call_api(warehouse: &SharedWarehouse, run: &HeldRun, step: &Step, world: &mut World) {
     let api = run.begin(STAGE_CALL_PRODUCT_API).await;
     let mut due = BTreeSet::new();
-    for correction in step.corrections.iter().filter(|correction| !correction.records().is_empty()) {
-        world.accept_usage(correction);
+    for correction in &step.corrections {
+        world.accept_usage(day(correction.on), &correction.records());
         due.insert(day(correction.on));
     }
     let read = step.window.reaching_back(CHURN_DAYS - 1);

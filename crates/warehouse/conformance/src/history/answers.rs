@@ -1,0 +1,65 @@
+//! Answers of the product API in a history, some of whose records cannot be read.
+
+use std::collections::BTreeMap;
+
+use domain::{Concerns, SourceRow, UsageRecord};
+use proptest::prelude::*;
+
+use super::{COMPANIES, SPAN};
+use crate::{
+    scene::{day, records},
+    usage_scene::{unreadable, unreadable_of},
+};
+
+/// The product API's answer for a day.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) on: i64,
+    companies: Vec<Option<Told>>,
+    /// Behind the companies: a record that may be anyone's, and one that is no one's.
+    torn: Option<bool>,
+}
+
+/// How a company is told.
+#[derive(Debug, Clone, Copy)]
+enum Told {
+    Numbers(i32, i64),
+    Nothing,
+}
+
+/// Users and events of each company.
+pub(super) fn numbers() -> impl Strategy<Value = (i32, i64)> {
+    (0..4_i32, 0..3_i64)
+}
+
+pub(super) fn answers() -> impl Strategy<Value = Answer> {
+    let told = prop_oneof![
+        6 => numbers().prop_map(|(active_users, events)| Told::Numbers(active_users, events)),
+        1 => Just(Told::Nothing),
+    ];
+    let torn = prop_oneof![5 => Just(None), 1 => any::<bool>().prop_map(Some)];
+    (0..SPAN, prop::collection::vec(prop::option::of(told), COMPANIES.len()), torn)
+        .prop_map(|(on, companies, torn)| Answer { on, companies, torn })
+}
+
+impl Answer {
+    pub(super) fn rows(&self) -> Vec<SourceRow<UsageRecord>> {
+        let told: BTreeMap<&str, Told> = COMPANIES
+            .into_iter()
+            .zip(&self.companies)
+            .filter_map(|(name, told)| Some((name, (*told)?)))
+            .collect();
+        let readable: Vec<_> = told
+            .iter()
+            .filter_map(|(name, told)| match told {
+                Told::Numbers(active_users, events) => Some((*name, *active_users, *events)),
+                Told::Nothing => None,
+            })
+            .collect();
+        let unread = told.iter().filter(|(_, told)| matches!(told, Told::Nothing));
+        let unread = (50..).zip(unread).map(|(line, (name, _))| unreadable_of(line, name));
+        let torn =
+            self.torn.map(|anyones| unreadable(99, if anyones { Concerns::Anyone } else { Concerns::NoOne }));
+        records(day(self.on), &readable).into_iter().chain(unread).chain(torn).collect()
+    }
+}
