@@ -199,6 +199,10 @@ impl<W: Warehouse> CrmStaging for Observed<W> {
         self.observe("crm_days", self.inner.crm_days(undated, today)).await
     }
 
+    async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>> {
+        self.observe("crm_archive_before", self.inner.crm_archive_before(day)).await
+    }
+
     async fn load_crm_export(
         &self,
         fence: &Fence,

@@ -105,9 +105,8 @@ impl ProductApiStage {
         let loaded: BTreeSet<NaiveDate> =
             known.iter().filter(|state| state.run_id == fence.run_id).map(|state| state.day).collect();
         let mut to_fetch = self.plan.days_to_fetch(window, &fetched);
-        let planned = to_fetch.len();
         to_fetch.retain(|day| !loaded.contains(day));
-        Ok(StageDays { already_loaded: planned - to_fetch.len(), planned, to_fetch })
+        Ok(StageDays { already_loaded: loaded.len(), to_fetch })
     }
 
     /// Lands days in their order, a few ahead of the one that is asked for. Each
@@ -155,17 +154,18 @@ impl ProductApiStage {
 struct StageDays {
     /// Those that are still to be fetched, in order.
     to_fetch: Vec<NaiveDate>,
-    /// How many there are in all.
-    planned: usize,
-    /// How many of them an earlier attempt of the run loaded.
+    /// How many others an earlier attempt of the run loaded.
     already_loaded: usize,
 }
 
 impl StageDays {
     fn remark(&self) -> Option<String> {
-        let Self { planned, already_loaded, .. } = self;
+        let Self { to_fetch, already_loaded } = self;
         (*already_loaded > 0).then(|| {
-            format!("{already_loaded} of {planned} days were loaded by an earlier attempt and are not fetched again")
+            format!(
+                "{already_loaded} of {} days were loaded by an earlier attempt and are not fetched again",
+                already_loaded + to_fetch.len()
+            )
         })
     }
 }

@@ -56,6 +56,14 @@ impl Archive {
         copy.finish_if_absent().await
     }
 
+    /// A copy that an earlier run made; `None` if it is not there.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub(crate) async fn find(&self, path: &str) -> Result<Option<FileInfo>, Error> {
+        self.storage.info(path).await
+    }
+
     /// Reads a copy, in chunks as they are asked for.
     ///
     /// # Errors

@@ -70,7 +70,8 @@ impl Preset {
     }
 }
 
-/// Headings for some of the columns, as they are configured.
+/// Headings for some of the columns, as they are configured; an empty one says that
+/// exports do not have the column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnsOption(Vec<(Column, String)>);
 
@@ -89,8 +90,10 @@ impl FromStr for ColumnsOption {
             let (name, value) = rest.split_once('=').ok_or_else(form)?;
             let column = column_named(name)?;
             let (heading, behind) = heading(value.trim_start()).ok_or_else(form)?;
-            if heading.is_empty() {
-                return Err(format!("the heading of {} is empty", column.name()));
+            if heading.is_empty() && column == Column::CompanyId {
+                return Err(
+                    "the heading of company_id is empty, but there is no company without it".to_owned()
+                );
             }
             if mapping.iter().any(|(other, _)| *other == column) {
                 return Err(format!("{} is given twice", column.name()));
@@ -161,6 +164,11 @@ impl ColumnNames {
         Self { mapping, preset }
     }
 
+    /// Whether it is configured that exports do not have a column.
+    pub(crate) fn is_given_up(&self, column: Column) -> bool {
+        self.configured(column) == Some("")
+    }
+
     /// The heading that is configured for a column.
     pub(crate) fn configured(&self, column: Column) -> Option<&str> {
         let ColumnsOption(mapping) = &self.mapping;
@@ -173,6 +181,9 @@ impl ColumnNames {
 
     /// Where the headings have a column.
     pub(crate) fn place(&self, column: Column, headings: &[String]) -> Place {
+        if self.is_given_up(column) {
+            return Place::Absent;
+        }
         if let Some(heading) = self.configured(column) {
             return find(heading, headings).unwrap_or(Place::Missing);
         }
@@ -281,6 +292,9 @@ mod tests {
         assert_eq!(names.place(Column::Name, &all[..3]), Place::Missing);
         assert_eq!(names.place(Column::CompanyId, &all), Place::At(0));
         assert_eq!(names.place(Column::Country, &all), Place::Absent);
+        let given_up = self::names("name=, country=DE", Preset::None);
+        assert_eq!(given_up.place(Column::Name, &all), Place::Absent);
+        assert!(given_up.is_given_up(Column::Name) && !given_up.is_given_up(Column::Country));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     Concerns, CrmCompany, DateWindow, FailureKind, Rejection, SourceRow, run::STAGE_COPY_CRM_CSV,
     snapshot::DaySource,
@@ -19,6 +19,7 @@ use crate::{
     csv_format::CsvFormat,
     export_content::{Part, export_rows},
     export_plan::{Exports, SameDay},
+    header_change::{columns_of, columns_of_earlier, lost, new_columns},
 };
 
 /// Loads CRM exports, each as the CRM's full state.
@@ -72,8 +73,13 @@ impl FileLoader for CopyCrmCsv {
             let copy = self.archive.keep(file, chunks).await.map_err(source_failed)?;
             parts.push(Part { path: file.path.clone(), copy });
         }
+        let compared = self.compare_header(&parts, unit.about.effective_on).await?;
         let copies: Vec<&str> = parts.iter().map(|part| part.copy.path.as_str()).collect();
         let export = CrmExport { archive_path: Some(copies.join("\n")), ..unit.about.clone() };
+        if let Some(problem) = compared.lost {
+            let refused = SourceError { kind: FailureKind::InvalidInput, message: problem };
+            return Err(naming_the_copy(refused.into(), &export));
+        }
         let unnamed = OnceLock::new();
         let rows = export_rows(&self.archive, parts, &self.format, report);
         let rows = rows.inspect_ok(|row| note_unnamed(row, &unnamed)).boxed();
@@ -81,13 +87,43 @@ impl FileLoader for CopyCrmCsv {
         let loaded = loaded.map_err(|error| naming_the_copy(error, &export))?;
         let (file, effective_on, rows) = (unit.name(), export.effective_on, loaded.counters.rows_read);
         info!(%file, %effective_on, rows, "CRM export loaded");
-        let remarks = unnamed.get().map(|problem| {
+        let new =
+            compared.new.map(|headings| format!("{file}: columns that are new and not read: {headings}"));
+        let kept = unnamed.get().map(|problem| {
             format!(
                 "{file}: a rejected row may be that of any company ({problem}), so this export takes no company \
                  out of the CRM"
             )
         });
-        Ok(Outcome { counters: loaded.counters, remarks: remarks.into_iter().collect() })
+        Ok(Outcome { counters: loaded.counters, remarks: kept.into_iter().chain(new).collect() })
+    }
+}
+
+/// What an export's header says beside that of the export before.
+#[derive(Debug, Default)]
+struct ComparedHeader {
+    /// Why it is refused.
+    lost: Option<String>,
+    /// Columns that nobody has met yet.
+    new: Option<String>,
+}
+
+impl CopyCrmCsv {
+    async fn compare_header(
+        &self,
+        parts: &[Part],
+        effective_on: NaiveDate,
+    ) -> warehouse::Result<ComparedHeader> {
+        let copies = self.warehouse.crm_archive_before(effective_on).await?;
+        let Some(earlier) = copies.as_deref().and_then(|copies| copies.lines().next()) else {
+            return Ok(ComparedHeader::default());
+        };
+        let Some(part) = parts.first() else { return Ok(ComparedHeader::default()) };
+        let (archive, format) = (&self.archive, &self.format);
+        let now = columns_of(archive, &part.copy, format).await.map_err(source_failed)?;
+        let before = columns_of_earlier(archive, earlier, format).await;
+        let (Some(before), Some(now)) = (before, now) else { return Ok(ComparedHeader::default()) };
+        Ok(ComparedHeader { lost: lost(&before, &now, &format.columns), new: new_columns(&before, &now) })
     }
 }
 

@@ -30,6 +30,7 @@ mod export_content;
 mod export_options;
 mod export_plan;
 mod footer;
+mod header_change;
 mod inspect;
 mod invalid_file;
 mod lines;

@@ -31,6 +31,17 @@ pub(crate) fn missing_column(
     }
 }
 
+/// The refusal of an export that lacks a column which the one before had as `heading`.
+pub(crate) fn lost_column(column: Column, heading: &str, names: &ColumnNames, headings: &[String]) -> String {
+    let name = column.name();
+    format!(
+        "the column {heading:?}, the {name} of the export before, is gone; there are {}; {}; if it is gone for \
+         good, --crm-columns {name}=\"\" empties it for every company",
+        listed(headings),
+        way_out(column, names, headings)
+    )
+}
+
 /// Headings for people, in the words of the file.
 fn listed(headings: &[String]) -> String {
     let named: Vec<String> = headings

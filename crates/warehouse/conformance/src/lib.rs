@@ -78,6 +78,7 @@ macro_rules! suite {
             an_export_is_known_by_path_content_and_day
             a_replaced_export_replaces_what_it_said
             of_two_exports_for_a_day_the_last_path_counts
+            the_copies_of_the_export_before_are_found
             an_export_without_companies_is_refused_and_its_rows_are_quarantined
             an_export_that_shrank_too_far_is_refused_whole
             contradicting_rows_go_into_quarantine_but_the_last

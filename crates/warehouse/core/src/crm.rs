@@ -78,6 +78,10 @@ pub trait CrmStaging: Send + Sync {
     /// What is known of the days of exports without a date.
     async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays>;
 
+    /// Where the copies of the export are kept that counts before `day`, as its
+    /// [`archive_path`](CrmExport::archive_path) said.
+    async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>>;
+
     /// Loads one export as the state from `export.effective_on` on, and marks
     /// dirty the published company-days whose columns or membership it changes.
     ///

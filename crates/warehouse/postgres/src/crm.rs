@@ -90,6 +90,14 @@ impl CrmStaging for PostgresWarehouse {
         Ok(CrmDays { decided, first_snapshot: days.first_snapshot, newest: days.newest })
     }
 
+    async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>> {
+        let found = sqlx::query_file_scalar!("sql/crm/archive_before.sql", day)
+            .fetch_optional(&mut *self.connection().await?)
+            .await
+            .map_err(failed)?;
+        Ok(found.flatten())
+    }
+
     async fn load_crm_export(
         &self,
         fence: &Fence,

@@ -61,10 +61,13 @@ fn told(row: &Option<CompanyActivity>) -> Option<(&str, &str, i32, i64)> {
         .map(|row| (row.company_id.as_str(), row.activity_date.as_str(), row.active_users, row.events))
 }
 
+/// A record of a company that is not known.
+const TORN: &str = r#"{"company_id":"torn","date":"2026-01-05","active_users":"many","events":1}"#;
+
 #[tokio::test]
 async fn old_and_new_values_are_told_and_nothing_changes() {
     let now = [record("corrected", DAY, 1, 9), record("corrected", DAY, 1, 3), record("same", DAY, 5, 6)];
-    let now: Vec<&str> = now.iter().map(String::as_str).chain(["17"]).collect();
+    let now: Vec<&str> = now.iter().map(String::as_str).chain([TORN]).collect();
     let server = ScriptedApi::holding(&[(DAY, &now), (NEXT_DAY, &[&record("same", NEXT_DAY, 1, 1)])]).await;
     let pipeline = published().await;
     let (files, both) = (pipeline.landed_files(), DateWindow::parse("2025-12-01", NEXT_DAY).unwrap());

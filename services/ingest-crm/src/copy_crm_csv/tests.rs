@@ -26,8 +26,10 @@ use warehouse_conformance::{
 };
 
 use super::*;
+use crate::column_names::{ColumnNames, Preset};
 
 mod files_and_days;
+mod headers;
 mod traces;
 
 struct FixedClock;

@@ -116,6 +116,22 @@ pub async fn a_replaced_export_replaces_what_it_said(warehouse: SharedWarehouse)
     assert!(touched.iter().all(|row| (row.loaded_at == at(2)) == (5..8).contains(&offset_of(row))));
 }
 
+/// Whoever compares an export with the one before finds that one's copies.
+pub async fn the_copies_of_the_export_before_are_found(warehouse: SharedWarehouse) {
+    let run = hold_run(&warehouse, days(0, 7), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let uncopied = CrmExport { archive_path: None, ..export(day(5), "3") };
+    for file in [export(day(0), "1"), export(day(3), "2"), uncopied] {
+        run.load_crm(&crm, &file, &companies(&["acme"])).await.unwrap();
+    }
+    let before = async |offset| warehouse.crm_archive_before(day(offset)).await.unwrap();
+    assert_eq!(before(0).await, None);
+    assert_eq!(before(1).await, export(day(0), "1").archive_path);
+    assert_eq!(before(3).await, export(day(0), "1").archive_path);
+    assert_eq!(before(5).await, export(day(3), "2").archive_path);
+    assert_eq!(before(6).await, None);
+}
+
 /// The path decides, not who came last.
 pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWarehouse) {
     let file = |name: &str, offset, etag: &str| CrmExport {
