@@ -17,17 +17,18 @@ use chrono::NaiveDate;
 use domain::{
     CrmCompany, DateWindow, SourceRow, UsageRecord,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
+    snapshot::first_seen_day,
 };
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use warehouse_core::SharedWarehouse;
+use warehouse_core::{CrmDays, CrmExport, SharedWarehouse, UndatedExport};
 
 use crate::{
     history::{
         answers::{Answer, answers},
-        exports::{Export, exports},
+        exports::{Export, exports, undated_exports},
     },
     observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs, answered, snapshots_of},
@@ -59,7 +60,7 @@ fn steps() -> impl Strategy<Value = Step> {
     let reaches =
         prop_oneof![1 => Just(Reaches::Ingest), 1 => Just(Reaches::Build), 3 => Just(Reaches::Publish)];
     (
-        prop::collection::vec(exports(), 0..3),
+        prop::collection::vec(prop_oneof![3 => exports(), 1 => undated_exports()], 0..3),
         prop::collection::vec(answers(), 0..5),
         (0..SPAN, 0..8_i64),
         reaches,
@@ -114,7 +115,9 @@ struct World {
     /// What the file that counts says, for each day on which a snapshot takes effect.
     contents: BTreeMap<NaiveDate, Vec<SourceRow<CrmCompany>>>,
     /// The file that counts for each day on which a snapshot takes effect.
-    counting_files: BTreeMap<NaiveDate, u8>,
+    counting_files: BTreeMap<NaiveDate, String>,
+    /// The content that the file without a date had last, and its day.
+    undated: Option<(String, NaiveDate)>,
     published: BTreeSet<NaiveDate>,
 }
 
@@ -125,9 +128,15 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, Te
         let run = hold_run(warehouse, step.window, at(number)).await;
         let crm = run.begin(STAGE_COPY_CRM_CSV).await;
         for (arrival, export) in step.exports.iter().enumerate() {
-            let file = export.file(&format!("{number}/{arrival}"));
+            let file = match export.dated() {
+                Some(on) => export.file(&format!("{number}/{arrival}"), on),
+                None => match world.settle_undated(warehouse, export, step.window).await? {
+                    Some(file) => file,
+                    None => continue,
+                },
+            };
             if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
-                world.accept_export(export);
+                world.accept_export(export, &file);
             } else {
                 prop_assert!(!export.has_companies(), "an export with companies was refused");
             }
@@ -178,11 +187,35 @@ async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestC
 }
 
 impl World {
-    fn accept_export(&mut self, export: &Export) {
-        let on = day(export.on);
-        let counting = self.counting_files.entry(on).or_insert(export.file);
-        if export.file >= *counting {
-            *counting = export.file;
+    /// Gives an export without a date its day, as whoever loads it does; `None` if
+    /// its content is loaded already.
+    async fn settle_undated(
+        &self,
+        warehouse: &SharedWarehouse,
+        export: &Export,
+        window: DateWindow,
+    ) -> Result<Option<CrmExport>, TestCaseError> {
+        let (path, etag) = (export.path(), export.content_tag());
+        let asked = UndatedExport { path, etag: etag.clone() };
+        let days = warehouse.crm_days(&[asked], day(SPAN * 2)).await.unwrap();
+        let decided = self.undated.as_ref().filter(|(content, _)| *content == etag).map(|(_, on)| *on);
+        let newest = self.published.last().max(self.contents.keys().next_back()).copied();
+        let first_snapshot = self.contents.keys().next().copied();
+        prop_assert_eq!(&days, &CrmDays { decided: vec![decided], first_snapshot, newest });
+        let file = export.file(&etag, decided.unwrap_or_else(|| first_seen_day(window.end(), newest)));
+        let is_new = !warehouse.new_crm_exports(std::slice::from_ref(&file)).await.unwrap().is_empty();
+        prop_assert_eq!(is_new, decided.is_none());
+        Ok(is_new.then_some(file))
+    }
+
+    fn accept_export(&mut self, export: &Export, file: &CrmExport) {
+        let on = file.effective_on;
+        if export.dated().is_none() {
+            self.undated = Some((file.etag.clone(), on));
+        }
+        let counting = self.counting_files.entry(on).or_insert_with(|| file.path.clone());
+        if file.path >= *counting {
+            counting.clone_from(&file.path);
             self.contents.insert(on, export.rows());
             self.inputs.snapshots = snapshots_of(&self.contents);
         }

@@ -1,6 +1,6 @@
 //! Exports of a history, some of whose rows cannot be read.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields};
 use proptest::prelude::*;
 use warehouse_core::CrmExport;
@@ -11,12 +11,19 @@ use crate::scene::{at, day, id};
 /// A delivered export: full state of some companies on a day, as far as it can be read.
 #[derive(Debug, Clone)]
 pub(super) struct Export {
-    pub(super) on: i64,
-    /// Which of two files for the same day.
-    pub(super) file: u8,
+    dating: Dating,
     companies: Vec<Option<Row>>,
     /// Behind the companies: a row that may be anyone's, and one that is no one's.
     torn: Option<bool>,
+}
+
+/// What says on which day an export takes effect.
+#[derive(Debug, Clone, Copy)]
+enum Dating {
+    /// Its name, which is that of one of two files for this day.
+    Name { on: i64, file: u8 },
+    /// The first run that sees its content.
+    FirstSeen,
 }
 
 /// How a company is told.
@@ -48,19 +55,47 @@ pub(super) fn exports() -> impl Strategy<Value = Export> {
         .prop_map(|(name, last_contact, readable)| Row { name, last_contact, readable });
     let torn = prop_oneof![5 => Just(None), 1 => any::<bool>().prop_map(Some)];
     (0..SPAN, 0..2_u8, prop::collection::vec(prop::option::of(row), COMPANIES.len()), torn)
-        .prop_map(|(on, file, companies, torn)| Export { on, file, companies, torn })
+        .prop_map(|(on, file, companies, torn)| Export { dating: Dating::Name { on, file }, companies, torn })
+}
+
+/// The one file without a date, which is overwritten with few contents, so that
+/// some come again.
+pub(super) fn undated_exports() -> impl Strategy<Value = Export> {
+    (0..3_u8).prop_map(|content| {
+        let row = |at: u8| {
+            let is_without_name = at == content + 1;
+            let name = UnreadableFields { name: true, ..UnreadableFields::default() };
+            let readable = if is_without_name { Readable::Without(name) } else { Readable::All };
+            Row { name: content, last_contact: Some(i64::from(content) * 10), readable }
+        };
+        let companies = (0..).zip(COMPANIES).map(|(at, _)| (at != content).then(|| row(at))).collect();
+        Export { dating: Dating::FirstSeen, companies, torn: None }
+    })
 }
 
 impl Export {
-    pub(super) fn file(&self, etag: &str) -> CrmExport {
-        let on = day(self.on);
-        CrmExport {
-            path: format!("companies_{on}_{}.csv", self.file),
-            etag: etag.to_owned(),
-            effective_on: on,
-            bytes: 1,
-            archive_path: None,
+    /// The day that its name says.
+    pub(super) fn dated(&self) -> Option<NaiveDate> {
+        match self.dating {
+            Dating::Name { on, .. } => Some(day(on)),
+            Dating::FirstSeen => None,
         }
+    }
+
+    pub(super) fn path(&self) -> String {
+        match self.dating {
+            Dating::Name { on, file } => format!("companies_{}_{file}.csv", day(on)),
+            Dating::FirstSeen => "companies.csv".to_owned(),
+        }
+    }
+
+    pub(super) fn file(&self, etag: &str, effective_on: NaiveDate) -> CrmExport {
+        CrmExport { path: self.path(), etag: etag.to_owned(), effective_on, bytes: 1, archive_path: None }
+    }
+
+    /// An entity tag that is the same for the same content.
+    pub(super) fn content_tag(&self) -> String {
+        format!("{:?}", self.companies)
     }
 
     /// Whether the export says anything of any company.

@@ -118,9 +118,10 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<(), TestC
 async fn copy_crm(run: &HeldRun, step: &Step, number: i64, world: &mut World) {
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     for (arrival, export) in step.exports.iter().enumerate() {
-        let file = export.file(&format!("{number}/{arrival}"));
+        let Some(on) = export.dated() else { continue };
+        let file = export.file(&format!("{number}/{arrival}"), on);
         if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
-            world.accept_export(export);
+            world.accept_export(export, &file);
         }
     }
     run.complete(&crm).await;
