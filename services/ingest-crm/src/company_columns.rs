@@ -6,7 +6,8 @@ use domain::{
 };
 
 use crate::{
-    column_names::{Column, ColumnNames, Place, canonical},
+    column_names::{Column, Place, canonical},
+    csv_format::CsvFormat,
     csv_records::{Field, Record},
     encoding::Found,
     footer,
@@ -27,6 +28,8 @@ pub(crate) struct CompanyColumns {
     country: Option<usize>,
     industry_tag: Option<usize>,
     last_contact_at: Option<usize>,
+    /// What stands where there is no value.
+    nulls: Vec<String>,
 }
 
 impl CompanyColumns {
@@ -34,7 +37,8 @@ impl CompanyColumns {
     ///
     /// # Errors
     /// If a column is missing that must be there, or one that is read is there twice.
-    pub(crate) fn of(header: &Record, names: &ColumnNames) -> Result<Self, InvalidFile> {
+    pub(crate) fn of(header: &Record, format: &CsvFormat) -> Result<Self, InvalidFile> {
+        let names = &format.columns;
         let headings: Vec<String> =
             header.fields.iter().map(|field| settled(&field.text).into_owned()).collect();
         let line = header.line;
@@ -56,6 +60,7 @@ impl CompanyColumns {
             industry_tag: place(Column::IndustryTag)?,
             last_contact_at: place(Column::LastContactAt)?,
             headings,
+            nulls: format.nulls.clone(),
         })
     }
 
@@ -227,7 +232,8 @@ impl CompanyColumns {
         if text.len() > MAX_COMPANY_TEXT_BYTES {
             return Err(format!("is longer than {MAX_COMPANY_TEXT_BYTES} bytes"));
         }
-        Ok((!text.is_empty()).then(|| text.into_owned()))
+        let is_null = text.is_empty() || self.nulls.iter().any(|null| *null == text);
+        Ok((!is_null).then(|| text.into_owned()))
     }
 
     /// A record of which nothing can be trusted, except its identifier if that was

@@ -105,7 +105,7 @@ impl CompanyParser {
             none => match self.reader.header(|headings| names.rate(headings))? {
                 Some(header) => {
                     self.last_line = header.last_line;
-                    none.insert(CompanyColumns::of(&header, names)?)
+                    none.insert(CompanyColumns::of(&header, &self.format)?)
                 }
                 None => return Ok(Vec::new()),
             },

@@ -45,6 +45,10 @@ pub struct CsvOptions {
     /// Use the headings that this CRM exports; --crm-columns takes precedence
     #[arg(long, env = "CRM_COLUMNS_PRESET", value_name = "CRM", default_value = "none")]
     pub crm_columns_preset: Preset,
+
+    /// What exports write where there is no value, beside nothing and \N: for example NULL,n/a
+    #[arg(long, env = "CRM_NULL", value_name = "TEXT,...", value_delimiter = ',')]
+    pub crm_null: Vec<String>,
 }
 
 /// How a quote is written inside quotes.
@@ -66,11 +70,16 @@ pub struct CsvEncoding(pub(crate) Option<&'static Encoding>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CsvDelimiter(pub(crate) Option<u8>);
 
+/// What MySQL and Postgres write for NULL.
+const DATABASE_NULL: &str = "\\N";
+
 /// How exports are read, ready for use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CsvFormat {
     pub(crate) records: RecordFormat,
     pub(crate) columns: ColumnNames,
+    /// What stands where there is no value.
+    pub(crate) nulls: Vec<String>,
 }
 
 impl CsvOptions {
@@ -84,6 +93,7 @@ impl CsvOptions {
                 max_record_bytes: MAX_RECORD_BYTES,
             },
             columns: ColumnNames::new(self.crm_columns.clone(), self.crm_columns_preset),
+            nulls: std::iter::once(DATABASE_NULL.to_owned()).chain(self.crm_null.clone()).collect(),
         }
     }
 }
@@ -97,6 +107,7 @@ impl Default for CsvFormat {
             crm_csv_quoting: Quoting::Auto,
             crm_columns: ColumnsOption::default(),
             crm_columns_preset: Preset::None,
+            crm_null: Vec::new(),
         }
         .format()
     }

@@ -6,6 +6,7 @@ use crate::{
 };
 
 use super::*;
+use crate::csv_format::CsvFormat;
 
 fn record(fields: &[&str]) -> Record {
     let text = |field: &&str| Field { text: (*field).to_owned(), is_readable: !field.contains('\u{fffd}') };
@@ -18,7 +19,7 @@ fn names() -> ColumnNames {
 }
 
 fn columns(names_in_file: &[&str]) -> Result<CompanyColumns, InvalidFile> {
-    CompanyColumns::of(&record(names_in_file), &names())
+    CompanyColumns::of(&record(names_in_file), &CsvFormat { columns: names(), ..CsvFormat::default() })
 }
 
 const ENCODING: Found = Found::Utf8 { perhaps: None };

@@ -4,10 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn told(file: &str) -> Vec<String> {
-    let mut parser = CompanyParser::new(&CsvFormat::default());
+fn rows_of(file: &str, format: &CsvFormat) -> Vec<SourceRow<CrmCompany>> {
+    let mut parser = CompanyParser::new(format);
     let mut rows = parser.push(file.as_bytes()).unwrap();
     rows.extend(parser.finish().unwrap());
+    rows
+}
+
+fn told(file: &str) -> Vec<String> {
+    let rows = rows_of(file, &CsvFormat::default());
     let told = |row: &SourceRow<CrmCompany>| match row {
         SourceRow::Accepted { line, row } => format!("{line} {}", row.company_id),
         SourceRow::Partial { row, rejection } => {
@@ -29,6 +34,26 @@ fn assert_told(rows: &str, expected: &[&str]) {
     for (told, expected) in told.iter().zip(expected) {
         assert!(told.starts_with(expected), "{told:?} instead of {expected:?}");
     }
+}
+
+#[test]
+fn what_databases_write_for_no_value_is_none() {
+    let file = format!("{HEADER}acme,\\N,NULL,saas,\\N\nbeta,\"\\N\",n/a,NULL,NULL\n");
+    let companies = |nulls: &[&str]| -> Vec<_> {
+        let mut format = CsvFormat::default();
+        format.nulls.extend(nulls.iter().map(ToString::to_string));
+        let fields = |row: &SourceRow<CrmCompany>| match row {
+            SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } => {
+                (row.name.clone(), row.country.clone(), row.unreadable.last_contact_at)
+            }
+            SourceRow::Rejected(rejection) => panic!("{rejection:?}"),
+        };
+        rows_of(&file, &format).iter().map(fields).collect()
+    };
+    // A word may be a name: only what is configured is none.
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(companies(&[]), [(None, some("NULL"), false), (None, some("n/a"), true)]);
+    assert_eq!(companies(&["NULL", "n/a"]), [(None, None, false), (None, None, false)]);
 }
 
 #[test]
