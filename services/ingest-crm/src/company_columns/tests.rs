@@ -1,7 +1,7 @@
 //! What becomes of records with good and bad fields.
 
 use crate::{
-    column_names::{ColumnsOption, Preset},
+    column_names::{ColumnNames, ColumnsOption, Preset},
     csv_records::Fault,
 };
 
