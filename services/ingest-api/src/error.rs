@@ -224,12 +224,12 @@ impl Error {
             }
             Self::Unauthenticated { .. } => FailureKind::Unauthenticated,
             Self::Throttled { .. } => FailureKind::Exhausted,
-            Self::ServerFailed { .. }
-            | Self::Connection { .. }
-            | Self::BrokenOff { .. }
-            | Self::SaysItFailed { .. } => FailureKind::Unavailable,
+            Self::ServerFailed { .. } | Self::Connection { .. } | Self::BrokenOff { .. } => {
+                FailureKind::Unavailable
+            }
             Self::TimedOut { .. } => FailureKind::TimedOut,
             Self::Malformed { .. }
+            | Self::SaysItFailed { .. }
             | Self::UnknownEncoding { .. }
             | Self::FewerThanSaid { .. }
             | Self::OtherForms { .. }
@@ -242,6 +242,13 @@ impl Error {
             Self::Imbalance(_) | Self::Abnormal { .. } => FailureKind::Internal,
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
         }
+    }
+
+    /// Whether the same request may well succeed next time. An answer that says it
+    /// failed is asked for again, but it is an answer: it does not keep a stage
+    /// waiting as a server does that is away.
+    pub(crate) fn is_worth_another_request(&self) -> bool {
+        matches!(self, Self::SaysItFailed { .. }) || self.kind().is_transient()
     }
 
     /// The status of an answer that says the product API knows nothing of the day
@@ -337,7 +344,7 @@ mod tests {
                 Code::DataLoss,
                 "odd at line 2 column 5: \"x\"",
             ),
-            (Error::SaysItFailed { at, told: "[1]".into() }, Code::Unavailable, "says that it failed: [1]"),
+            (Error::SaysItFailed { at, told: "[1]".into() }, Code::DataLoss, "says that it failed: [1]"),
             (
                 Error::UnknownEncoding { at, encoding: "br".into() },
                 Code::DataLoss,

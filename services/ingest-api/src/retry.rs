@@ -36,7 +36,7 @@ impl RetryPolicy {
         F: Future<Output = Result<T, Error>>,
     {
         call.retry(self.backoff())
-            .when(|error| error.kind().is_transient())
+            .when(Error::is_worth_another_request)
             .adjust(|error, backoff| backoff.map(|backoff| self.wait(error, backoff)))
             .notify(|error, wait| warn!(%error, ?wait, "trying the product API again"))
             .await
@@ -58,7 +58,7 @@ impl RetryPolicy {
     }
 
     fn gave_up(&self, error: Error) -> Error {
-        if error.kind().is_transient() {
+        if error.is_worth_another_request() {
             Error::GaveUp { attempts: self.max_attempts, last: Box::new(error) }
         } else {
             error

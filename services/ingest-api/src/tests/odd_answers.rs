@@ -123,7 +123,7 @@ async fn an_answer_that_says_it_failed_is_tried_again_and_never_an_empty_day() {
     let server =
         ScriptedApi::start(|_| json(r#"{"data":[],"errors":[{"message":"shard 3 is away"}]}"#)).await;
     let error = fetch(&server.url, &["--product-api-max-attempts=2"]).await.unwrap_err();
-    assert_eq!(error.kind(), FailureKind::Unavailable);
+    assert_eq!(error.kind(), FailureKind::InvalidInput);
     assert!(error.to_string().contains(r#"says that it failed: [{"message":"shard 3 is away"}]"#), "{error}");
     assert_eq!(server.pages(), [1, 1]);
 }
