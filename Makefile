@@ -47,7 +47,7 @@ chart-readme: ## Write the chart's README from the comments of its values
 	@tools="$$(tests/setup/helm.sh)" && "$$tools/bin/helm-docs" --chart-search-root helm/company-activity --sort-values-order file --log-level warning
 
 .PHONY: lint
-lint: lint-format lint-clippy lint-proto lint-deny lint-shell lint-policy ## Check format, lints, contracts, dependencies, scripts and manifests
+lint: lint-format lint-clippy lint-proto lint-queries lint-deny lint-shell lint-policy ## Check format, lints, contracts, queries, dependencies, scripts and manifests
 
 .PHONY: lint-format
 lint-format: ## Check the format
@@ -58,8 +58,14 @@ lint-clippy: ## Run clippy; warnings are errors
 	@$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
 .PHONY: lint-proto
-lint-proto: ## Lint the gRPC contracts
+lint-proto: ## Lint the gRPC contracts, and compare them with the last revision on main
 	@tools="$$(tests/setup/node.sh)" && cd proto && "$$tools/node_modules/.bin/buf" lint
+	@proto/check-breaking.sh
+
+.PHONY: lint-queries
+lint-queries: ## Check that .sqlx is up to date and that no migration was changed
+	@tests/setup/postgres.sh >/dev/null
+	@crates/warehouse/check-queries.sh
 
 .PHONY: lint-deny
 lint-deny: ## Check licences, bans and sources of all dependencies
