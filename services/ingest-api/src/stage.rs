@@ -11,8 +11,8 @@ use reqwest::StatusCode;
 use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
-    telemetry::pipeline_spans::record_counters,
 };
+use telemetry::spans::record_counters;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 use warehouse::{Fence, SharedWarehouse, UsageLimits};

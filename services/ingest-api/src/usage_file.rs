@@ -82,7 +82,7 @@ pub(crate) async fn land(
         Some(writer) => Some(writer.finish().await.map_err(failed)?),
         None => None,
     };
-    Span::current().record("pipeline.rows_read", spans::count(records));
+    Span::current().record("pipeline.rows_read", telemetry::spans::count(records));
     Ok(LandedDay { day, file, records })
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use metrics::ALERT_DELIVERIES;
 use opentelemetry::KeyValue;
 use runtime::Clock;
+use telemetry::metrics::ALERT_DELIVERIES;
 use tracing::{error, info, warn};
 use warehouse::SharedWarehouse;
 

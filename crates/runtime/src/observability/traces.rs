@@ -6,11 +6,11 @@ use opentelemetry_sdk::{
     Resource,
     trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
 };
+use telemetry::trace_context::ChosenIds;
 
 use super::{
     export_gate::{CountedExporter, ExportGate, MAX_QUEUED_SPANS},
     sampler::PipelineAlways,
-    trace_context::ChosenIds,
 };
 use crate::TelemetryArgs;
 

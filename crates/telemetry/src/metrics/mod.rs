@@ -1,4 +1,4 @@
-//! Every metric of the suite, in one place: what it is called, what it counts,
+//! Every metric of the suite: what it is called, what it counts,
 //! and what it is told apart by. `docs/metrics.md` is written from this list.
 
 mod catalogue;

@@ -18,7 +18,7 @@ use tracing_subscriber::{
     reload,
 };
 
-use super::has_colours;
+use super::colours::has_colours;
 use crate::{LogFormat, TelemetryArgs};
 
 /// Where log lines go.
