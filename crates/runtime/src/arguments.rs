@@ -29,6 +29,16 @@ pub struct RuntimeArgs {
     pub telemetry: TelemetryArgs,
 }
 
+/// The warehouse of a process. Where one does a single thing with it, its help says
+/// so by `mut_arg("warehouse_url", ...)`.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct WarehouseArgs {
+    /// The warehouse: sqlite:///path/to/file, or postgres://user@host/database
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
+    pub warehouse_url: String,
+}
+
 /// What is logged, traced and counted, and where it goes.
 #[derive(Debug, Clone, Args)]
 pub struct TelemetryArgs {

@@ -64,7 +64,7 @@ pub fn record_failure(span: &Span, error_type: &str, cause: &dyn Display) {
 
 /// [`record_failure`] with the failure's kind as `error.type`.
 pub fn record_failure_of(span: &Span, kind: FailureKind, cause: &dyn Display) {
-    record_failure(span, &format!("{kind:?}"), cause);
+    record_failure(span, kind.name(), cause);
 }
 
 /// [`record_failure`] without the event, for spans of calls: the cause is on a span below.

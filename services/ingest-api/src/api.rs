@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use chrono::NaiveDate;
+use domain::failure::with_causes;
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER},
@@ -17,7 +18,6 @@ use crate::{
     Error, Options,
     answer_options::Reading,
     credentials::{Bearer, Credentials, TokenSource},
-    error::Causes,
     page::{NoPage, Page, PageRef},
     paging::PagingLimits,
     request_spans::{CallSpans, DayRequests, Exchange},
@@ -252,7 +252,7 @@ impl Session {
         if error.is_timeout() {
             return Error::TimedOut { at, limit: self.api.timeout };
         }
-        Error::Connection { at, cause: Causes(&error).to_string() }
+        Error::Connection { at, cause: with_causes(&error) }
     }
 }
 

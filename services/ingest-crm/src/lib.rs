@@ -57,7 +57,8 @@ pub use inspect::{CrmInspection, InspectedColumn, InspectedExport, SampleCompany
 /// # Errors
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Service> {
-    let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open the warehouse")?;
+    let warehouse =
+        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
     assemble(args.options, warehouse, &context)
 }
 

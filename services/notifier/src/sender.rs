@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
+use domain::{FailureKind, failure::with_causes};
 use reqwest::{
     Client, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -65,10 +66,10 @@ impl SendError {
     /// Its kind as traces tell it: the answer's status, or what kept it from coming.
     pub(crate) fn error_type(&self) -> &str {
         match self {
-            Self::TimedOut(_) => "TimedOut",
-            Self::Unreachable(_) => "Unavailable",
+            Self::TimedOut(_) => FailureKind::TimedOut.name(),
+            Self::Unreachable(_) => FailureKind::Unavailable.name(),
             Self::Overloaded { status, .. } | Self::Refused { status, .. } => status.as_str(),
-            Self::Stopping => "Cancelled",
+            Self::Stopping => FailureKind::Cancelled.name(),
         }
     }
 
@@ -169,8 +170,7 @@ impl Sender {
         if error.is_timeout() {
             return SendError::TimedOut(self.timeout);
         }
-        let error = anyhow::Error::from(error.without_url());
-        SendError::Unreachable(format!("{error:#}"))
+        SendError::Unreachable(with_causes(&error.without_url()))
     }
 
     fn retry_after(&self, response: &Response) -> Option<Duration> {

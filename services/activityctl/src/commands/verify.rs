@@ -5,9 +5,10 @@ use chrono::NaiveDate;
 use clap::Args;
 use domain::{Checksum, DateWindow};
 use futures::TryStreamExt;
+use runtime::WarehouseArgs;
 use warehouse::{ActivityQuery, SharedWarehouse};
 
-use super::migrate::WarehouseArgs;
+use super::migrate::WAREHOUSE_HELP;
 use crate::{
     day_progress::DayProgress,
     days::{parse_day, window},
@@ -31,7 +32,7 @@ Examples:
 
 /// Compare published rows with the ledger of what was published
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct VerifyArgs {
     #[command(flatten)]
     warehouse: WarehouseArgs,
