@@ -95,7 +95,11 @@ pub fn parse_collector(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_share(text: &str) -> Result<f64, String> {
+/// A share: a number from 0 to 1.
+///
+/// # Errors
+/// If it is none.
+pub fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("a share is a number from 0 to 1".to_owned()),
