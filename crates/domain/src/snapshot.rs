@@ -1,14 +1,14 @@
 //! From which day on a CRM export counts.
 
+mod calendar;
 mod day_in_path;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use regex::Regex;
 
+pub use calendar::NoSuchDay;
+use calendar::calendar_day;
 pub use day_in_path::day_in_path;
-
-/// Years in which an export may take effect; others are slips of a pen.
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
 
 /// From which day on an export counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +17,6 @@ pub enum EffectiveDay {
     Dated(NaiveDate),
     /// Nothing says so: from the day on which its content is first seen.
     Undated,
-}
-
-/// What stands where a date would be is no day.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text} in its path is no day of the calendar from 1970 to 2200")]
-pub struct NoSuchDay {
-    /// What stands there.
-    pub text: String,
 }
 
 /// Why a pattern for dates cannot be used.
@@ -103,12 +95,6 @@ impl DatePattern {
         let text = found.get(0).map_or("", |text| text.as_str());
         day.map(Some).ok_or_else(|| NoSuchDay { text: text.to_owned() })
     }
-}
-
-/// A day in [`YEARS`].
-fn calendar_day(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
-    let day = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-    YEARS.contains(&day.year()).then_some(day)
 }
 
 /// The day on which an export without a date takes effect if it is first seen in

@@ -4,7 +4,10 @@ use domain::FailureKind;
 use telemetry::{counted_span, spans};
 use tracing::{Instrument, Span};
 
-use crate::{Error, Unit, stage::Loaded};
+use crate::{
+    error::Error,
+    loader::{Loaded, Unit},
+};
 
 /// Loads a unit in a span, which tells what became of it.
 pub(crate) async fn in_span_of<T>(

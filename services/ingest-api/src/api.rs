@@ -19,7 +19,7 @@ use crate::{
     answer_options::Reading,
     credentials::{Bearer, Credentials, TokenSource},
     page::{NoPage, Page, PageRef},
-    paging::PagingLimits,
+    paging_limits::PagingLimits,
     request_spans::{CallSpans, DayRequests, Exchange},
     retry::RetryPolicy,
 };

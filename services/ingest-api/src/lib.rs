@@ -18,6 +18,7 @@ mod json_object;
 mod page;
 mod page_signs;
 mod paging;
+mod paging_limits;
 mod plan;
 mod preview;
 mod preview_message;

@@ -35,6 +35,7 @@ mod inspect;
 mod invalid_file;
 mod lines;
 mod missing_column;
+mod quoting;
 
 use std::sync::Arc;
 
@@ -48,9 +49,10 @@ use archive::Archive;
 pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
 pub use column_names::{ColumnsOption, Preset};
 pub use config::{Args, Options};
-pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions, Quoting};
+pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions};
 pub use export_options::{DateFrom, ExportOptions, SameDayChoice};
 pub use inspect::{CrmInspection, InspectedColumn, InspectedExport, SampleCompany, inspect};
+pub use quoting::Quoting;
 
 /// Opens the warehouse and assembles the service.
 ///

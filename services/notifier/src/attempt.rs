@@ -8,7 +8,7 @@ use telemetry::metrics::HttpRequests;
 use telemetry::{failable_span, spans};
 use tracing::{Span, field::Empty};
 
-use crate::{endpoint::Channel, sender::SendError};
+use crate::{endpoint::Channel, send_error::SendError};
 
 /// One request to a webhook.
 #[derive(Debug)]

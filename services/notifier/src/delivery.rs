@@ -15,7 +15,8 @@ use crate::{
     endpoint::{Channel, Endpoint},
     error::Result,
     key_locks::KeyLocks,
-    sender::{SendError, Sender},
+    send_error::SendError,
+    sender::Sender,
 };
 
 /// What became of an alert on one channel.

@@ -48,6 +48,7 @@ mod endpoint;
 mod error;
 mod key_locks;
 mod payload;
+mod send_error;
 mod sender;
 mod service;
 mod signature;

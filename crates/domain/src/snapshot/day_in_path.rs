@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{NoSuchDay, YEARS, calendar_day};
+use super::calendar::{NoSuchDay, YEARS, calendar_day};
 
 /// A year, month and day that stand where a date would be.
 struct Candidate<'path> {

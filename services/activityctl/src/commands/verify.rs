@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::Args;
-use domain::{Checksum, DateWindow};
+use domain::DateWindow;
 use futures::TryStreamExt;
 use runtime::WarehouseArgs;
 use warehouse::{ActivityQuery, SharedWarehouse};
@@ -14,6 +14,7 @@ use crate::{
     days::{parse_day, window},
     error::Error,
     format::table,
+    ledger_check::{Content, Difference},
     output::Output,
 };
 
@@ -44,26 +45,6 @@ pub struct VerifyArgs {
     /// The last UTC day, included [default: the last published one]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     to: Option<NaiveDate>,
-}
-
-/// What a day holds: its rows, and their checksum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Content {
-    /// How many rows.
-    pub rows: i64,
-    /// What they hold.
-    pub checksum: Checksum,
-}
-
-/// A day that is not what its publish left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Difference {
-    /// The day.
-    pub day: NaiveDate,
-    /// What the ledger says; `None` if it has no such day.
-    pub ledger: Option<Content>,
-    /// What is there.
-    pub found: Content,
 }
 
 /// Verifies the published days.
