@@ -102,7 +102,7 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use crate::{CompanyId, FactKey};
+    use crate::{company::CompanyId, fact::FactKey};
 
     fn row(company_id: &str) -> FactRow {
         FactRow {

@@ -3,7 +3,7 @@
 use telemetry::{failable_span, spans};
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::Error;
+use crate::error::Error;
 
 /// An operation under way; its span ends when this is dropped. Nothing but a
 /// file's path, the storage's root and sizes are told: credentials are in none.

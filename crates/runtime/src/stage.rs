@@ -27,7 +27,11 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span, info, warn};
 use uuid::Uuid;
 
-use crate::{Context, FieldViolations, code_name, status};
+use crate::{
+    context::Context,
+    field_violations::FieldViolations,
+    status::{code_name, status},
+};
 
 /// Where a stage tells how far it has got. Never blocks.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;

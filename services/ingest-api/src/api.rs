@@ -15,9 +15,10 @@ use tracing::Instrument;
 use url::Url;
 
 use crate::{
-    Error, Options,
     answer_options::Reading,
+    config::Options,
     credentials::{Bearer, Credentials, TokenSource},
+    error::Error,
     page::{NoPage, Page, PageRef},
     paging_limits::PagingLimits,
     request_spans::{CallSpans, DayRequests, Exchange},

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use telemetry::{counted_span, failable_span, spans};
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Days of one call that have a span each.
 pub(crate) const MAX_DAY_SPANS: u32 = 400;

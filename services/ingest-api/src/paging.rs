@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use futures::{Stream, stream};
 
 use crate::{
-    Error,
     api::Session,
+    error::Error,
     page::{Page, PageRef},
     paging_limits::PagingLimits,
 };

@@ -17,8 +17,8 @@ use tracing::{Span, field::Empty};
 use url::Url;
 
 use crate::{
-    Error,
     day_spans::{DaySpans, MAX_DAY_SPANS},
+    error::Error,
     page::{Page, PageRef},
 };
 

@@ -18,9 +18,10 @@ use tracing::Span;
 use warehouse::{Fence, SharedWarehouse, UsageLimits};
 
 use crate::{
-    AnswerOptions, Error,
+    answer_options::AnswerOptions,
     api::{ProductApi, Session},
     day_spans::observe,
+    error::Error,
     plan::FetchPlan,
     progress::ProgressMeter,
     usage_file::{LandedDay, land, usage_rows},

@@ -11,10 +11,10 @@ use tracing::Span;
 use warehouse::{RowStream, SourceError, UsageDay};
 
 use crate::{
-    Error,
     answer_options::Reading,
     api::Session,
     day_reader::{DayReader, MAX_RECORD_BYTES},
+    error::Error,
     paging::pages,
     progress::ProgressMeter,
 };

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use landing::{FileInfo, Storage};
 use serde::Serialize;
 
-use crate::{Options, column_names::Column, company_parser::CompanyParser, encoding::Found};
+use crate::{column_names::Column, company_parser::CompanyParser, config::Options, encoding::Found};
 
 /// How much of an export is read.
 const INSPECTED_BYTES: u64 = 1024 * 1024;

@@ -19,7 +19,7 @@ use tracing_subscriber::{
 };
 
 use super::colours::has_colours;
-use crate::{LogFormat, TelemetryArgs};
+use crate::arguments::{LogFormat, TelemetryArgs};
 
 /// Where log lines go.
 pub struct LogWriter {

@@ -26,7 +26,7 @@ use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::Sub
 pub use colours::has_colours;
 pub use logs::{LogFilter, LogWriter};
 
-use crate::TelemetryArgs;
+use crate::arguments::TelemetryArgs;
 
 /// How long spans and metrics that wait may take to be sent at the end, together.
 const FLUSH_TIME: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use super::{
     export_gate::{CountedExporter, ExportGate, MAX_QUEUED_SPANS},
     sampler::PipelineAlways,
 };
-use crate::TelemetryArgs;
+use crate::arguments::TelemetryArgs;
 
 /// The provider of tracers. Without a collector spans still have identities,
 /// which logs tell, and go nowhere.

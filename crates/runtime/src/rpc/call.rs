@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tracing::Span;
 
 use super::open_calls::OpenCall;
-use crate::code_name;
+use crate::status::code_name;
 
 /// Which end of a call this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use super::{
     setup::{DAY, TOKEN, api, clock, fetch, options, records},
 };
 use crate::{
-    Error,
     api::{ProductApi, http_client},
+    error::Error,
 };
 
 #[tokio::test]

@@ -9,9 +9,10 @@ use futures::TryStreamExt;
 use runtime::StoppedClock;
 
 use crate::{
-    Error, Options,
     answer_options::Reading,
     api::{ProductApi, Session, http_client},
+    config::Options,
+    error::Error,
     page::Page,
     paging::pages,
 };
