@@ -110,7 +110,7 @@ mod tests {
     async fn recorded(work: impl FnOnce() -> Span) -> Recorded {
         let recorder = Recorder::start().unwrap();
         let ((), trace) = recorder.trace(async { drop(work()) }).await;
-        trace.named("work").remove(0)
+        trace.named("work").remove(0).clone()
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{NaiveDate, TimeDelta};
 use futures::TryStreamExt;
 use proto::activity::v1::{
     CompanyActivity, CompanyActivityRollUp, ExportCompanyActivityRequest, ExportCompanyActivityResponse,

@@ -24,7 +24,8 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 pub use colours::has_colours;
-pub use logs::{LogFilter, LogWriter};
+pub(crate) use logs::LogFilter;
+pub use logs::LogWriter;
 
 use crate::arguments::TelemetryArgs;
 
