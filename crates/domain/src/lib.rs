@@ -16,7 +16,6 @@ pub mod publication;
 pub mod rejection;
 pub mod remarks;
 pub mod run;
-pub mod snapshot;
 pub mod source_day;
 pub mod text;
 pub mod timestamp;

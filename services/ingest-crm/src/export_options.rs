@@ -3,13 +3,13 @@
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use domain::{
-    RejectionLimit,
-    snapshot::{DatePattern, DaySource},
-};
+use domain::RejectionLimit;
 use warehouse::SnapshotLimits;
 
-use crate::export_plan::SameDay;
+use crate::{
+    effective_day::{DatePattern, DaySource},
+    export_plan::SameDay,
+};
 
 /// Which exports there are, and which are believed.
 #[derive(Debug, Clone, Args)]

@@ -25,6 +25,7 @@ mod csv_format;
 mod csv_header;
 mod csv_records;
 mod csv_scan;
+mod effective_day;
 mod encoding;
 mod export_content;
 mod export_options;

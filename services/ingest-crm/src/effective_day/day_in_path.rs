@@ -19,7 +19,7 @@ struct Candidate<'path> {
 ///
 /// # Errors
 /// If the last one is no day of the calendar.
-pub fn day_in_path(path: &str) -> Result<Option<NaiveDate>, NoSuchDay> {
+pub(super) fn day_in_path(path: &str) -> Result<Option<NaiveDate>, NoSuchDay> {
     let path = &without_escapes(path);
     let within = (0..path.len()).rev().find_map(|at| joined(path, at).or_else(|| folders(path, at)));
     let last = match (within, keyed_folders(path)) {

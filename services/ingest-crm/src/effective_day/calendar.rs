@@ -10,9 +10,9 @@ pub(super) const YEARS: RangeInclusive<i32> = 1970..=2200;
 /// What stands where a date would be is no day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text} in its path is no day of the calendar from 1970 to 2200")]
-pub struct NoSuchDay {
+pub(crate) struct NoSuchDay {
     /// What stands there.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A day in [`YEARS`].
