@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use crate::FactRow;
+use crate::fact::FactRow;
 
 /// The checksum of a set of fact rows: the exclusive or of a 64-bit hash per row,
 /// so neither their order nor the way that led to them matters, and a change of
@@ -102,7 +102,7 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use crate::{CompanyId, FactKey};
+    use crate::{company::CompanyId, fact::FactKey};
 
     fn row(company_id: &str) -> FactRow {
         FactRow {

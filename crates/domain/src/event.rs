@@ -2,7 +2,7 @@
 
 use chrono::{Months, NaiveDate};
 
-use crate::{CompanyId, RejectionReason, source_day::parse_source_day};
+use crate::{company::CompanyId, rejection::RejectionReason, source_day::parse_source_day};
 
 /// The longest event identifier that is accepted, in characters.
 pub const MAX_EVENT_ID_CHARS: usize = 256;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::{Checksum, CompanyId};
+use crate::company::CompanyId;
 
 /// The fact's 13 columns under the seed's names, in the seed's order.
 pub const COLUMNS: [&str; 13] = [
@@ -57,19 +57,4 @@ pub struct FactRow {
     pub days_since_last_contact: Option<i32>,
     /// When these values were last published.
     pub loaded_at: DateTime<Utc>,
-}
-
-/// Which run last published a day, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publication {
-    /// The day.
-    pub activity_date: NaiveDate,
-    /// The run's id.
-    pub run_id: String,
-    /// When it was published.
-    pub published_at: DateTime<Utc>,
-    /// Rows of the day.
-    pub row_count: i64,
-    /// What these rows hold.
-    pub checksum: Checksum,
 }

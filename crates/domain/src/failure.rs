@@ -1,4 +1,7 @@
-//! What kind of failure an error is, in words that every transport can map.
+//! What kind of failure an error is, in words that every transport can map, and how
+//! its causes are told.
+
+use std::error::Error;
 
 /// The kind of a failure: decides the gRPC status code and whether a retry
 /// can help.
@@ -29,6 +32,39 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
+        Self::InvalidArgument,
+        Self::NotFound,
+        Self::FailedPrecondition,
+        Self::Unauthenticated,
+        Self::InvalidInput,
+        Self::Unavailable,
+        Self::Exhausted,
+        Self::TimedOut,
+        Self::Conflict,
+        Self::Cancelled,
+        Self::Internal,
+    ];
+
+    /// The kind's name, as traces tell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "InvalidArgument",
+            Self::NotFound => "NotFound",
+            Self::FailedPrecondition => "FailedPrecondition",
+            Self::Unauthenticated => "Unauthenticated",
+            Self::InvalidInput => "InvalidInput",
+            Self::Unavailable => "Unavailable",
+            Self::Exhausted => "Exhausted",
+            Self::TimedOut => "TimedOut",
+            Self::Conflict => "Conflict",
+            Self::Cancelled => "Cancelled",
+            Self::Internal => "Internal",
+        }
+    }
+
     /// Whether the same call may succeed later with nothing changed.
     #[must_use]
     pub const fn is_transient(self) -> bool {
@@ -41,6 +77,61 @@ impl FailureKind {
             | Self::InvalidInput
             | Self::Cancelled
             | Self::Internal => false,
+        }
+    }
+}
+
+/// An error with its causes in one line, each told once: many errors repeat their source.
+#[must_use]
+pub fn with_causes(error: &dyn Error) -> String {
+    followed_by_causes(error.to_string(), error.source())
+}
+
+/// `message`, then `cause` and its causes as far as nothing before has told them.
+#[must_use]
+pub fn followed_by_causes(message: impl Into<String>, cause: Option<&dyn Error>) -> String {
+    let mut told = message.into();
+    let mut next = cause;
+    while let Some(cause) = next {
+        let reason = cause.to_string();
+        if !told.contains(&reason) {
+            told = format!("{told}: {reason}");
+        }
+        next = cause.source();
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{message}")]
+    struct Caused {
+        message: &'static str,
+        source: io::Error,
+    }
+
+    #[test]
+    fn a_cause_is_told_unless_its_effect_has_told_it() {
+        for (message, expected) in [
+            ("no answer", "no answer: connection reset"),
+            ("no answer (connection reset)", "no answer (connection reset)"),
+        ] {
+            let error = Caused { message, source: io::Error::other("connection reset") };
+            assert_eq!(with_causes(&error), expected);
+            assert_eq!(followed_by_causes("GET failed", Some(&error)), format!("GET failed: {expected}"));
+        }
+    }
+
+    #[test]
+    fn no_kind_is_left_out_or_named_otherwise() {
+        for (at, kind) in FailureKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, at);
+            assert_eq!(kind.name(), format!("{kind:?}"));
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use chrono::NaiveDate;
 
-use crate::{CompanyId, DateWindow, company::InvalidCompanyId};
+use crate::{
+    company::{CompanyId, InvalidCompanyId},
+    date_window::DateWindow,
+};
 
 /// Why a row went into quarantine instead of staging.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

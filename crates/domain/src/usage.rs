@@ -2,7 +2,9 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::{CompanyId, DateWindow, RejectionReason, source_day::parse_source_day};
+use crate::{
+    company::CompanyId, date_window::DateWindow, rejection::RejectionReason, source_day::parse_source_day,
+};
 
 /// Days over which daily active users are summed, the day itself included.
 pub const ROLLING_USERS_DAYS: u64 = 7;

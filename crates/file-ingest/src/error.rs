@@ -5,7 +5,7 @@ use std::fmt;
 use domain::FailureKind;
 use runtime::stage::StageError;
 
-use crate::Refused;
+use crate::loader::Refused;
 
 /// How many refused files are named: the message travels in gRPC trailers, which
 /// are small.

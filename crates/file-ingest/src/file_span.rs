@@ -1,10 +1,13 @@
 //! The span of a file that is loaded.
 
 use domain::FailureKind;
-use runtime::telemetry::pipeline_spans::record_counters;
-use tracing::{Instrument, Span, field::Empty, info_span};
+use telemetry::{counted_span, spans};
+use tracing::{Instrument, Span};
 
-use crate::{Error, Unit, stage::Loaded};
+use crate::{
+    error::Error,
+    loader::{Loaded, Unit},
+};
 
 /// Loads a unit in a span, which tells what became of it.
 pub(crate) async fn in_span_of<T>(
@@ -14,7 +17,7 @@ pub(crate) async fn in_span_of<T>(
     let span = span_of(unit);
     let outcome = load.instrument(span.clone()).await;
     match &outcome {
-        Ok(Loaded::Now(loaded)) => record_counters(&span, &loaded.counters),
+        Ok(Loaded::Now(loaded)) => spans::record_counters(&span, &loaded.counters),
         Ok(Loaded::Refused(problem)) => {
             spans::record_failure_of(&span, FailureKind::InvalidInput, problem);
         }
@@ -27,20 +30,10 @@ fn span_of<T>(unit: &Unit<T>) -> Span {
     let path = unit.files.last().map_or("", |file| file.path.as_str());
     let name = path.rsplit('/').next().unwrap_or_default();
     let size: u64 = unit.files.iter().map(|file| file.size).sum();
-    info_span!(
+    counted_span!(
         "file",
         otel.name = format!("copy {name}"),
         file.path = path,
         file.size = spans::count(size),
-        pipeline.rows_read = Empty,
-        pipeline.rows_written = Empty,
-        pipeline.rows_unchanged = Empty,
-        pipeline.rows_duplicate = Empty,
-        pipeline.rows_rejected = Empty,
-        pipeline.rows_removed = Empty,
-        pipeline.bytes_read = Empty,
-        error.type = Empty,
-        otel.status_code = Empty,
-        otel.status_description = Empty,
     )
 }

@@ -91,6 +91,14 @@ pub struct Outcome {
     pub remarks: Vec<String>,
 }
 
+/// What became of a unit.
+pub(crate) enum Loaded {
+    /// Loaded now.
+    Now(Outcome),
+    /// Nothing of it is loaded, for this reason.
+    Refused(String),
+}
+
 /// Knows one kind of file and loads it into the warehouse.
 #[async_trait]
 pub trait FileLoader: Send + Sync + 'static {

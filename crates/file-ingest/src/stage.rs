@@ -15,7 +15,7 @@ use warehouse::{Fence, SharedWarehouse};
 use crate::{
     error::{Error, RefusedFiles},
     file_span::in_span_of,
-    loader::{Delivery, FileLoader, Outcome, Refused, Unit},
+    loader::{Delivery, FileLoader, Loaded, Refused, Unit},
     strangers::Strangers,
 };
 
@@ -57,14 +57,6 @@ struct Attempt<'a, L> {
     call: &'a StageCall,
     fence: Fence,
     progress: ProgressSink,
-}
-
-/// What became of a file.
-pub(crate) enum Loaded {
-    /// Loaded now.
-    Now(Outcome),
-    /// Nothing of it is loaded, for this reason.
-    Refused(String),
 }
 
 impl<L: FileLoader> Attempt<'_, L> {

@@ -7,9 +7,10 @@ use object_store::{MultipartUpload, ObjectStoreExt, PutMode, PutResult};
 use tracing::Instrument;
 
 use crate::{
-    Error, FileInfo, Storage,
+    error::Error,
+    file_info::{FileInfo, parse_path, unquoted},
     operation::Operation,
-    storage::{parse_path, unquoted},
+    root::Root,
 };
 
 /// How much is held in memory before it is sent; Azure and S3 want no smaller parts.
@@ -20,7 +21,7 @@ const PART_BYTES: usize = 5 * 1024 * 1024;
 ///
 /// Holds about one part of 5 MiB in memory, however long the file.
 pub struct AtomicWriter {
-    storage: Storage,
+    root: Root,
     path: String,
     buffer: BytesMut,
     /// Begun when the first part is full: small files take a single request.
@@ -30,8 +31,8 @@ pub struct AtomicWriter {
 }
 
 impl AtomicWriter {
-    pub(crate) fn new(storage: Storage, path: String) -> Self {
-        Self { storage, path, buffer: BytesMut::new(), upload: None, operation: None }
+    pub(crate) fn new(root: Root, path: String) -> Self {
+        Self { root, path, buffer: BytesMut::new(), upload: None, operation: None }
     }
 
     /// Appends bytes.
@@ -52,8 +53,8 @@ impl AtomicWriter {
     }
 
     fn begun(&mut self) -> &mut Operation {
-        let Self { storage, path, operation, .. } = self;
-        operation.get_or_insert_with(|| Operation::begin("put", storage.root(), Some(path)))
+        let Self { root, path, operation, .. } = self;
+        operation.get_or_insert_with(|| Operation::begin("put", root.url(), Some(path)))
     }
 
     fn end(&mut self, outcome: Result<FileInfo, Error>) -> Result<FileInfo, Error> {
@@ -91,9 +92,9 @@ impl AtomicWriter {
 
     async fn replace(&mut self) -> Result<FileInfo, Error> {
         let put = self.publish(PutMode::Overwrite).await?;
-        match self.storage.look_up(&self.path).await? {
+        match self.root.look_up(&self.path).await? {
             Some(file) if is_what_was_put(&file, put.as_ref()) => Ok(file),
-            _ => Err(self.storage.changed(&self.path)),
+            _ => Err(self.root.changed(&self.path)),
         }
     }
 
@@ -115,12 +116,12 @@ impl AtomicWriter {
 
     async fn create(&mut self) -> Result<FileInfo, Error> {
         if self.upload.is_some()
-            && let Some(file) = self.storage.look_up(&self.path).await?
+            && let Some(file) = self.root.look_up(&self.path).await?
         {
             return Ok(file);
         }
         self.publish(PutMode::Create).await?;
-        self.storage.look_up(&self.path).await?.ok_or_else(|| self.storage.changed(&self.path))
+        self.root.look_up(&self.path).await?.ok_or_else(|| self.root.changed(&self.path))
     }
 
     /// `None` if there is a file already and `mode` does not allow to replace it.
@@ -132,13 +133,13 @@ impl AtomicWriter {
             Some(upload) => upload.complete().await,
             None => {
                 let path = parse_path(&self.path)?;
-                self.storage.store().put_opts(&path, self.buffer.split().freeze().into(), mode.into()).await
+                self.root.store().put_opts(&path, self.buffer.split().freeze().into(), mode.into()).await
             }
         };
         match put {
             Ok(put) => Ok(Some(put)),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(None),
-            Err(error) => Err(self.storage.error(&self.path, error)),
+            Err(error) => Err(self.root.error(&self.path, error)),
         }
     }
 
@@ -148,11 +149,11 @@ impl AtomicWriter {
             Some(upload) => upload,
             none => {
                 let path = parse_path(&self.path)?;
-                let upload = self.storage.store().put_multipart(&path).await;
-                none.insert(upload.map_err(|error| self.storage.error(&self.path, error))?)
+                let upload = self.root.store().put_multipart(&path).await;
+                none.insert(upload.map_err(|error| self.root.error(&self.path, error))?)
             }
         };
-        upload.put_part(part.into()).await.map_err(|error| self.storage.error(&self.path, error))
+        upload.put_part(part.into()).await.map_err(|error| self.root.error(&self.path, error))
     }
 }
 
@@ -171,7 +172,7 @@ fn is_what_was_put(file: &FileInfo, put: Option<&PutResult>) -> bool {
 impl fmt::Debug for AtomicWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AtomicWriter")
-            .field("storage", &self.storage)
+            .field("root", &self.root)
             .field("path", &self.path)
             .finish_non_exhaustive()
     }

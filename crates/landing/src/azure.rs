@@ -16,7 +16,7 @@ use object_store::{
 use url::{Host, Url};
 
 use self::connection_string::{CONNECTION_STRING, ConnectionString};
-use crate::Error;
+use crate::error::Error;
 
 /// Opens a container as the environment says.
 pub(crate) fn open(container: &str, root: &str) -> Result<MicrosoftAzure, Error> {

@@ -226,7 +226,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::Storage;
+    use crate::storage::Storage;
 
     fn generic(source: impl StdError + Send + Sync + 'static) -> object_store::Error {
         object_store::Error::Generic { store: "test", source: Box::new(source) }

@@ -8,16 +8,19 @@
 mod atomic_writer;
 mod azure;
 mod error;
+mod file_info;
 pub mod json_record;
 mod location;
 mod numbered_lines;
 mod operation;
 mod reading;
 mod removal;
+mod root;
 mod storage;
 
 pub use atomic_writer::AtomicWriter;
 pub use error::Error;
+pub use file_info::FileInfo;
 pub use numbered_lines::{LineError, NumberedLine, NumberedLines};
 pub use removal::Temporary;
-pub use storage::{FileInfo, Storage};
+pub use storage::Storage;

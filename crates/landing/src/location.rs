@@ -9,7 +9,7 @@ use std::{
 use object_store::{ObjectStore, local::LocalFileSystem, path::Path, prefix::PrefixStore};
 use url::Url;
 
-use crate::{Error, azure};
+use crate::{azure, error::Error};
 
 const EXPECTED: &str = "write file:///folder/ or az://container/folder/";
 

@@ -1,8 +1,9 @@
 //! A span for every operation on a store that is part of a trace.
 
-use tracing::{Instrument, Span, field::Empty, info_span};
+use telemetry::{failable_span, spans};
+use tracing::{Instrument, Span, field::Empty};
 
-use crate::Error;
+use crate::error::Error;
 
 /// An operation under way; its span ends when this is dropped. Nothing but a
 /// file's path, the storage's root and sizes are told: credentials are in none.
@@ -19,7 +20,7 @@ impl Operation {
         if Span::current().is_none() {
             return Self { span: Span::none(), bytes: 0 };
         }
-        let span = info_span!(
+        let span = failable_span!(
             "storage",
             otel.name = name,
             otel.kind = "client",
@@ -29,9 +30,6 @@ impl Operation {
             file.size = Empty,
             pipeline.files = Empty,
             pipeline.bytes = Empty,
-            error.type = Empty,
-            otel.status_code = Empty,
-            otel.status_description = Empty,
         );
         Self { span, bytes: 0 }
     }

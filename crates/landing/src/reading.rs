@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 
-use crate::{Error, operation::Operation};
+use crate::{error::Error, operation::Operation};
 
 /// Chunks of a file that is being read.
 pub(crate) struct Reading {

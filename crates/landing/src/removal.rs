@@ -12,7 +12,12 @@ use std::{
 use chrono::{DateTime, Utc};
 use object_store::ObjectStoreExt;
 
-use crate::{Error, FileInfo, Storage, operation::Operation, storage::parse_path};
+use crate::{
+    error::Error,
+    file_info::{FileInfo, parse_path},
+    operation::Operation,
+    storage::Storage,
+};
 
 /// What is left of a write that did not come to its end, or is still under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +42,15 @@ impl Storage {
     /// # Errors
     /// If the store cannot be asked, or does not remove it.
     pub async fn remove(&self, file: &FileInfo) -> Result<bool, Error> {
-        let operation = Operation::begin("delete", self.root(), Some(&file.path));
+        let operation = Operation::begin("delete", self.root().url(), Some(&file.path));
         let removed = async {
-            if self.look_up(&file.path).await?.as_ref().is_none_or(|now| now.etag != file.etag) {
+            if self.root().look_up(&file.path).await?.as_ref().is_none_or(|now| now.etag != file.etag) {
                 return Ok(false);
             }
-            match self.store().delete(&parse_path(&file.path)?).await {
+            match self.root().store().delete(&parse_path(&file.path)?).await {
                 Ok(()) => Ok(true),
                 Err(object_store::Error::NotFound { .. }) => Ok(false),
-                Err(error) => Err(self.error(&file.path, error)),
+                Err(error) => Err(self.root().error(&file.path, error)),
             }
         };
         operation.observe(removed).await
@@ -57,7 +62,7 @@ impl Storage {
     /// # Errors
     /// If the folder cannot be read.
     pub async fn temporaries(&self, folder: &str) -> Result<Vec<Temporary>, Error> {
-        let Some(root) = self.folder().map(Path::to_owned) else { return Ok(vec![]) };
+        let Some(root) = self.root().folder().map(Path::to_owned) else { return Ok(vec![]) };
         let below = root.join(parse_path(folder.trim_end_matches('/'))?.as_ref());
         let found = blocking(move || {
             let mut found = Vec::new();
@@ -92,7 +97,7 @@ impl Storage {
     }
 
     fn file_error(&self, path: &str, error: io::Error) -> Error {
-        self.error(path, object_store::Error::Generic { store: "folder", source: error.into() })
+        self.root().error(path, object_store::Error::Generic { store: "folder", source: error.into() })
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::telemetry::{LogFilter, Telemetry};
+use crate::observability::{LogFilter, Telemetry};
 
 /// How far a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

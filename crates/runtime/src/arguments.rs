@@ -29,6 +29,16 @@ pub struct RuntimeArgs {
     pub telemetry: TelemetryArgs,
 }
 
+/// The warehouse of a process. Where one does a single thing with it, its help says
+/// so by `mut_arg("warehouse_url", ...)`.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct WarehouseArgs {
+    /// The warehouse: sqlite:///path/to/file, or postgres://user@host/database
+    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
+    pub warehouse_url: String,
+}
+
 /// What is logged, traced and counted, and where it goes.
 #[derive(Debug, Clone, Args)]
 pub struct TelemetryArgs {
@@ -85,7 +95,11 @@ pub fn parse_collector(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_share(text: &str) -> Result<f64, String> {
+/// A share: a number from 0 to 1.
+///
+/// # Errors
+/// If it is none.
+pub fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => Err("a share is a number from 0 to 1".to_owned()),

@@ -17,9 +17,9 @@ use tonic::{
 
 pub use crate::rpc::Channel;
 use crate::{
-    BackgroundTask,
     rpc::OpenCalls,
     server::{self, TCP_KEEPALIVE},
+    service::BackgroundTask,
 };
 
 /// Room for the bytes under way on an in-process connection.

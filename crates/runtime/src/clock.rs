@@ -15,6 +15,16 @@ pub trait Clock: Send + Sync {
     }
 }
 
+/// A clock that stands still, for tests.
+#[derive(Debug, Clone, Copy)]
+pub struct StoppedClock(pub DateTime<Utc>);
+
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
 /// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

@@ -4,6 +4,33 @@ use std::{fmt, fs, path::Path, str::FromStr};
 
 use secrecy::{ExposeSecret, SecretString};
 
+/// What is shown in place of a secret.
+const HIDDEN: &str = "[secret]";
+
+/// A value made of a secret. `Debug` shows that there is one, never which.
+#[derive(Clone)]
+pub struct Hidden<T>(T);
+
+impl<T> Hidden<T> {
+    /// Hides a value.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself, for the one place that must use it.
+    #[must_use]
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Hidden<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
 /// A secret: a token, or a URL that grants something. `Debug` and `Display`
 /// show that there is one, never which.
 #[derive(Clone)]
@@ -44,13 +71,13 @@ impl FromStr for Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(HIDDEN)
     }
 }
 
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(HIDDEN)
     }
 }
 
@@ -81,5 +108,6 @@ mod tests {
         let secret: Secret = "hunter2".parse().unwrap();
         assert_eq!(format!("{secret} {secret:?}"), "[secret] [secret]");
         assert_eq!(secret.expose(), "hunter2");
+        assert_eq!(format!("{:?}", Hidden::new("hunter2")), "[secret]");
     }
 }

@@ -16,9 +16,10 @@ use tower::layer::util::{Identity, Stack};
 use tracing::{error, info, warn};
 
 use crate::{
-    BackgroundTask, Context, GrpcRoutes, Service,
     admin::Phase,
+    context::Context,
     rpc::{OpenCalls, RpcServerLayer},
+    service::{BackgroundTask, GrpcRoutes, Service},
 };
 
 /// How long handlers get to roll back after the drain has run out of time.

@@ -19,6 +19,7 @@ use proto::stage::v1::{
     execute_stage_response::Update,
     stage_service_server::{StageService, StageServiceServer},
 };
+use telemetry::{metrics, spans, stage_spans::StageAttempt};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -27,8 +28,9 @@ use tracing::{Instrument, Span, info, warn};
 use uuid::Uuid;
 
 use crate::{
-    Context, FieldViolations, code_name, metrics, status,
-    telemetry::pipeline_spans::{StageAttempt, record_counters, record_failure},
+    context::Context,
+    field_violations::FieldViolations,
+    status::{code_name, status},
 };
 
 /// Where a stage tells how far it has got. Never blocks.
@@ -182,7 +184,7 @@ async fn execute<E: StageExecutor>(
     count(stage, began.elapsed(), &outcome);
     let last = match outcome {
         Ok(StageOutcome { counters, remarks }) => {
-            record_counters(&Span::current(), &counters);
+            spans::record_counters(&Span::current(), &counters);
             info!(
                 rows_read = counters.rows_read,
                 rows_written = counters.rows_written,
@@ -197,7 +199,7 @@ async fn execute<E: StageExecutor>(
         Err(error) => {
             warn!(kind = ?error.kind, error = %error, "stage failed");
             let status = status(error.kind, error.message, error.retry_after);
-            record_failure(&Span::current(), code_name(status.code()), status.message());
+            spans::record_status(&Span::current(), code_name(status.code()), status.message());
             Err(status)
         }
     };

@@ -1,8 +1,8 @@
-//! From kinds of failure to gRPC status codes, in one place.
+//! From kinds of failure to gRPC statuses and back, in one place.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
-use domain::FailureKind;
+use domain::{FailureKind, failure::followed_by_causes};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -21,6 +21,31 @@ pub fn status(kind: FailureKind, message: impl Into<String>, retry_after: Option
         details.set_retry_info(Some(delay));
     }
     Status::with_error_details(code(kind), cut(message.into(), MAX_MESSAGE_BYTES), details)
+}
+
+/// The status for a failure that its caller can do nothing about: `service` logs what it was.
+#[must_use]
+pub fn undisclosed(kind: FailureKind, service: &str) -> Status {
+    status(kind, format!("internal error: see the log of {service}"), None)
+}
+
+/// Whether a call failed on its way rather than at the server: only a status made
+/// on this side knows the error that caused it.
+#[must_use]
+pub fn is_transport_failure(status: &Status) -> bool {
+    status.source().is_some()
+}
+
+/// The message of a status with its causes.
+#[must_use]
+pub fn message_with_causes(status: &Status) -> String {
+    followed_by_causes(status.message(), status.source())
+}
+
+/// Whether a code is that of a transient failure.
+#[must_use]
+pub fn is_transient(answer: Code) -> bool {
+    FailureKind::ALL.into_iter().any(|kind| kind.is_transient() && code(kind) == answer)
 }
 
 /// A text cut to some bytes, never inside a character.

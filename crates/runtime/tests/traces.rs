@@ -11,8 +11,8 @@ use proto::stage::v1::{DateWindow, ExecuteStageRequest, stage_service_client::St
 use runtime::{
     Channel, Context, LogWriter, Service, Telemetry, TelemetryArgs,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
-    telemetry::trace_context::{PastSpan, SpanIdentity},
 };
+use telemetry::trace_context::{PastSpan, SpanIdentity};
 use test_telemetry::Receiver;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{Instrument, info_span};

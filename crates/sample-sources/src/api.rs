@@ -29,7 +29,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Fault, Faults, RequestLog, UsageBook};
+use crate::{
+    faults::{Fault, Faults},
+    request_log::RequestLog,
+    usage_book::UsageBook,
+};
 
 /// Where the API answers.
 pub const PRODUCT_USAGE_PATH: &str = "/v1/product-usage";

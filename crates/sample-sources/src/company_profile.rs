@@ -4,10 +4,9 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use rand::{Rng, RngExt as _};
 
 use crate::{
-    DefectRates,
     company_name::{Country, Trade, draw_name},
     day_range::DayRange,
-    defects::{BadCrmEntry, happens},
+    defects::{BadCrmEntry, DefectRates, happens},
     random_stream::{Purpose, RandomStreams},
     usage_curve::UsageCurve,
 };

@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt as _};
 
-use crate::DefectRates;
+use crate::defects::DefectRates;
 
 /// What becomes of one usage record. Its age is the number of days from its day
 /// to the day on which the API is asked; at age 1 the day has just ended, and

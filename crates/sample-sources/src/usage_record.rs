@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::UsageDefect;
+use crate::defects::UsageDefect;
 
 /// The date of a record that lies outside every asked window: what a source
 /// writes that took a missing timestamp for zero.

@@ -9,13 +9,15 @@ use std::{
 use chrono::{Days, NaiveDate};
 
 use crate::{
-    CrmExportFile, DefectRates, SampleRecord, UsageBook, UsageBookError, UsageDefect,
     company_profile::{CompanyProfile, Scene},
     crm_export,
-    defects::happens,
+    crm_export::CrmExportFile,
+    defects::{DefectRates, UsageDefect, happens},
     random_stream::{Purpose, RandomStreams},
     revision::Revision,
+    usage_book::{UsageBook, UsageBookError},
     usage_curve::{DailyUsage, whole},
+    usage_record::SampleRecord,
 };
 
 /// The day the default world begins on: a Thursday.

@@ -5,7 +5,7 @@ mod observed;
 
 use std::sync::Arc;
 
-use metrics::PoolUse;
+use telemetry::metrics::{self, PoolUse};
 pub use warehouse_core::*;
 use warehouse_postgres::PostgresWarehouse;
 use warehouse_sqlite::SqliteWarehouse;

@@ -14,6 +14,7 @@ use domain::{
     UsageRecord, audit::Measurements, trend::StageExecution,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
+use telemetry::spans;
 use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::*;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use runtime::WarehouseArgs;
+
 /// What it can be told wherever it runs.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -19,12 +21,15 @@ fn patience(text: &str) -> Result<Duration, String> {
     }
 }
 
+const WAREHOUSE_HELP: &str = "The warehouse to read, for example `sqlite:///data/warehouse.sqlite`";
+
 /// The arguments of the stand-alone binary.
 #[derive(Debug, Clone, clap::Args)]
+#[command(mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct Args {
-    /// The warehouse to read, for example `sqlite:///data/warehouse.sqlite`
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
-    pub warehouse_url: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub warehouse: WarehouseArgs,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]

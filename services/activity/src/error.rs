@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{FactKey, FailureKind};
-use runtime::{FieldViolations, status};
+use runtime::{FieldViolations, status, undisclosed};
 use tonic::Status;
 use tracing::error;
 
@@ -65,7 +65,7 @@ impl From<Error> for Status {
             }
             Error::Warehouse(cause) => {
                 error!(error = %cause, "the warehouse refused a read");
-                status(kind, "internal error: see the log of the activity service", None)
+                undisclosed(kind, "the activity service")
             }
             Error::NothingPublished | Error::NoSuchRow(_) | Error::Stopping | Error::Stalled(_) => {
                 status(kind, error.to_string(), None)

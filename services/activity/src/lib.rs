@@ -35,7 +35,8 @@ use crate::{queries::Queries, service::ActivityService};
 /// # Errors
 /// If the warehouse cannot be opened.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
-    let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open --warehouse-url")?;
+    let warehouse =
+        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open --warehouse-url")?;
     Ok(assemble(&args.options, warehouse, &context))
 }
 

@@ -9,7 +9,7 @@ use proto::activity::v1::{
     ExportCompanyActivityRequest, GetCompanyActivityRequest, ListChurnRisksRequest,
     ListCompanyActivityRequest, RollUpCompanyActivityRequest, RollUpPeriod,
 };
-use runtime::FieldViolations;
+use runtime::{FieldViolations, page_size};
 use warehouse::{ChurnCursor, Period};
 
 use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
@@ -220,11 +220,8 @@ fn window(start: NaiveDate, end: NaiveDate, violations: &mut FieldViolations) ->
 }
 
 fn checked_page_size(asked: i32) -> Result<u32, String> {
-    match u32::try_from(asked) {
-        Ok(0) => Ok(DEFAULT_PAGE_SIZE),
-        Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
-        Err(_) => Err(format!("{asked} is negative: leave it at zero for {DEFAULT_PAGE_SIZE} rows")),
-    }
+    page_size(asked, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        .ok_or_else(|| format!("{asked} is negative: leave it at zero for {DEFAULT_PAGE_SIZE} rows"))
 }
 
 fn checked_period(period: RollUpPeriod) -> Result<Period, &'static str> {

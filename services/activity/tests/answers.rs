@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{NaiveDate, TimeDelta};
 use futures::TryStreamExt;
 use proto::activity::v1::{
     CompanyActivity, CompanyActivityRollUp, ExportCompanyActivityRequest, ExportCompanyActivityResponse,
@@ -13,7 +13,7 @@ use proto::activity::v1::{
     company_activity_service_client::CompanyActivityServiceClient,
 };
 use runtime::Channel;
-use runtime::{Clock, Context};
+use runtime::{Context, StoppedClock};
 use tempfile::TempDir;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -24,14 +24,6 @@ use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
 const NEWEST: i64 = 20;
 
 const OPTIONS: activity::Options = activity::Options { export_stall_timeout: Duration::from_secs(60) };
-
-struct FixedClock(DateTime<Utc>);
-
-impl Clock for FixedClock {
-    fn now(&self) -> DateTime<Utc> {
-        self.0
-    }
-}
 
 /// A day, and the users and events of the companies that were active on it.
 type UsageOfDay = (NaiveDate, Vec<(&'static str, i32, i64)>);
@@ -51,7 +43,7 @@ impl Suite {
         let warehouse = warehouse::open(&url).await.unwrap();
         let now = day(NEWEST + 4).and_hms_opt(6, 0, 0).unwrap().and_utc();
         let mut context = Context::new();
-        context.clock = Arc::new(FixedClock(now));
+        context.clock = Arc::new(StoppedClock(now));
         let mut service = activity::assemble(&OPTIONS, Arc::clone(&warehouse), &context);
         let routes = service.grpc.remove(0).routes;
         let (channel, server) = runtime::channel::in_process("activity", routes, context.shutdown).unwrap();

@@ -7,12 +7,12 @@ use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
 };
-use runtime::Channel;
+use runtime::{Channel, is_transport_failure};
 use tokio::time::Instant;
 use tonic::Status;
 
 use crate::{
-    error::{Error, is_transport_failure, root_cause},
+    error::{Error, root_cause},
     output::notice,
 };
 

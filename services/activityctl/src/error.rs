@@ -5,6 +5,7 @@ use std::{
     io::{self, ErrorKind},
 };
 
+use runtime::is_transport_failure;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -98,13 +99,6 @@ impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::Output(error.into())
     }
-}
-
-/// Whether a call failed on its way rather than at the server: only a status
-/// made on this side knows the error that caused it.
-#[must_use]
-pub fn is_transport_failure(status: &Status) -> bool {
-    std::error::Error::source(status).is_some()
 }
 
 /// Whether the same call may work later with nothing changed.

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::Args;
-use proto::pipeline::v1::{Run, RunStage, RunState, StageState, WatchRunRequest};
+use proto::pipeline::v1::{Run, WatchRunRequest};
 use tonic::Status;
 
 use crate::{
     connect::Connection,
     error::{Error, is_passing},
-    output::printable,
     progress::RunProgress,
+    run_end::{has_ended, success},
 };
 
 /// How a run is waited for.
@@ -45,14 +45,6 @@ pub async fn follow_to_success(
     let run = follow(connection, run_id, args, progress).await?;
     success(&run)?;
     Ok(run)
-}
-
-/// Whether an ended run succeeded.
-///
-/// # Errors
-/// [`Error::RunUnsuccessful`] with what went wrong and how to go on.
-pub fn success(run: &Run) -> Result<(), Error> {
-    if run.state == RunState::Succeeded as i32 { Ok(()) } else { Err(Error::RunUnsuccessful(verdict(run))) }
 }
 
 /// The waits between tries to reach a server that went away.
@@ -115,62 +107,4 @@ async fn watch(
         }
     }
     Ok(None)
-}
-
-/// Whether a run has ended, one way or another.
-#[must_use]
-pub fn has_ended(run: &Run) -> bool {
-    match run.state() {
-        RunState::Succeeded | RunState::Failed | RunState::Cancelled => true,
-        RunState::Unspecified | RunState::Queued | RunState::Running => false,
-    }
-}
-
-/// What became of a run that did not succeed, and how to go on.
-fn verdict(run: &Run) -> String {
-    let run_id = &run.run_id;
-    let go_on = format!("once that is mended, continue it with `activityctl retry {run_id} --wait`");
-    let failed = |stage: &&RunStage| stage.state == StageState::Failed as i32;
-    match run.stages.iter().find(failed) {
-        Some(RunStage { stage, error_message, error_code, .. }) => {
-            format!("run {run_id} failed in {stage}: {} ({error_code}); {go_on}", printable(error_message))
-        }
-        None if run.state == RunState::Cancelled as i32 => {
-            format!("run {run_id} was cancelled; continue it with `activityctl retry {run_id} --wait`")
-        }
-        None => format!("run {run_id} failed; {go_on}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unsuccessful_run_says_where_why_and_how_to_go_on() {
-        let stage = RunStage {
-            stage: "act_call_product_api".into(),
-            state: StageState::Failed.into(),
-            error_code: "UNAUTHENTICATED".into(),
-            error_message: "401".into(),
-            ..RunStage::default()
-        };
-        let failed = Run {
-            run_id: "r1".into(),
-            state: RunState::Failed.into(),
-            stages: vec![stage],
-            ..Run::default()
-        };
-        let error = success(&failed).unwrap_err();
-        assert_eq!(error.exit_code(), 3);
-        assert_eq!(
-            error.to_string(),
-            "run r1 failed in act_call_product_api: 401 (UNAUTHENTICATED); once that is mended, continue it \
-             with `activityctl retry r1 --wait`"
-        );
-        let cancelled = Run { run_id: "r1".into(), state: RunState::Cancelled.into(), ..Run::default() };
-        assert!(success(&cancelled).unwrap_err().to_string().starts_with("run r1 was cancelled"));
-        let succeeded = Run { state: RunState::Succeeded.into(), ..Run::default() };
-        assert!(success(&succeeded).is_ok());
-    }
 }

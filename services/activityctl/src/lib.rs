@@ -11,10 +11,12 @@ pub mod demo;
 pub mod error;
 pub mod follow;
 pub mod format;
+pub mod ledger_check;
 pub mod maintenance;
 pub mod output;
 pub mod progress;
 pub mod reach;
+pub mod run_end;
 pub mod standalone;
 pub mod trend;
 

@@ -14,9 +14,9 @@ use proto::{
 };
 
 use crate::{
-    follow::has_ended,
     format::value::{elapsed, human_duration, stage_state, to_the_second},
     output::{has_interactive_stderr, notice, printable},
+    run_end::has_ended,
 };
 
 const UNITS: &str = "  {prefix:<32} {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}";

@@ -13,9 +13,8 @@ use activityctl::{
     error::Error,
     output::Output,
 };
-use chrono::{DateTime, Utc};
 use clap::{Args, Command, FromArgMatches};
-use runtime::{Clock, Context};
+use runtime::{Context, StoppedClock};
 use sample_sources::{ApiOptions, PRODUCT_USAGE_PATH, UsageBook, serve_api};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -26,12 +25,8 @@ const EXPORT: &str = "company_id,name,country,industry_tag,last_contact_at\n\
 const USAGE: &str = r#"{"company_id":"acme","date":"2026-02-11","active_users":5,"events":50}"#;
 
 /// The morning of 2026-02-12.
-struct Morning;
-
-impl Clock for Morning {
-    fn now(&self) -> DateTime<Utc> {
-        "2026-02-12T06:00:00Z".parse().unwrap()
-    }
+fn clock() -> StoppedClock {
+    StoppedClock("2026-02-12T06:00:00Z".parse().unwrap())
 }
 
 #[derive(Clone, Default)]
@@ -75,7 +70,7 @@ impl Sources {
         let matches = command.get_matches_from(given.iter().chain(flags));
         let args = CheckArgs::from_arg_matches(&matches).unwrap();
         let captured = Captured::default();
-        let outcome = check(&args, Arc::new(Morning), &mut Output::plain(captured.clone())).await;
+        let outcome = check(&args, Arc::new(clock()), &mut Output::plain(captured.clone())).await;
         let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
         (outcome, text)
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 use warehouse::{AlertCause, NewAlert, PendingAlert, Run, SharedWarehouse};
 
-use crate::{TraceLink, pipeline::FailureAlert, retry::Jitter, run_trace::RunTrace, stage_call::with_causes};
+use crate::{TraceLink, pipeline::FailureAlert, retry::Jitter, run_trace::RunTrace};
 
 /// How often the outbox is looked into without being told: what another replica
 /// wrote, what was put back, and claims that lapsed.
@@ -116,7 +116,11 @@ impl AlertDelivery {
         match tokio::time::timeout(self.policy.timeout, client.notify(request)).await {
             Ok(Ok(response)) => outcome(&response.into_inner().deliveries),
             Ok(Err(status)) => Outcome::Deferred {
-                problem: format!("{}: {}", runtime::code_name(status.code()), with_causes(&status)),
+                problem: format!(
+                    "{}: {}",
+                    runtime::code_name(status.code()),
+                    runtime::message_with_causes(&status)
+                ),
             },
             Err(_) => Outcome::Deferred { problem: format!("no answer within {:?}", self.policy.timeout) },
         }

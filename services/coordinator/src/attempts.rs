@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{Counters, StageState, trend::SlowExecution};
-use runtime::{
-    Channel,
-    telemetry::{LOG_ONLY, trace_context::SpanIdentity},
-};
+use runtime::Channel;
+use telemetry::{spans::LOG_ONLY, trace_context::SpanIdentity};
 use tokio::time::Instant;
 use tonic::Code;
 use tracing::{Instrument, error, info, info_span, warn};

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration}
 use anyhow::Context as _;
 use chrono::NaiveTime;
 use clap::Args as ClapArgs;
-use runtime::{Channel, HistoryOptions};
+use runtime::{Channel, HistoryOptions, WarehouseArgs};
 
 use crate::{
     TraceLink,
@@ -67,8 +67,11 @@ fn parse_time_of_day(text: &str) -> Result<NaiveTime, String> {
         .map_err(|_| format!("{text:?} is no time of day; write for example 08:00"))
 }
 
+const WAREHOUSE_HELP: &str = "Database to keep runs and the alert outbox in, for example sqlite:///var/lib/company-activity/warehouse.sqlite";
+
 /// The arguments of the stand-alone coordinator.
 #[derive(Debug, Clone, ClapArgs)]
+#[command(mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
@@ -78,9 +81,9 @@ pub struct Args {
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub history: HistoryOptions,
 
-    /// Database to keep runs and the alert outbox in, for example sqlite:///var/lib/company-activity/warehouse.sqlite
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
-    pub warehouse_url: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub warehouse: WarehouseArgs,
 
     /// Where a service of the pipeline executes its stages, for example ingest-crm=http://127.0.0.1:50052; may be repeated
     #[arg(long = "stage-endpoint", env = "STAGE_ENDPOINT", value_name = "NAME=URL", value_delimiter = ',')]

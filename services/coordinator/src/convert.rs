@@ -198,11 +198,8 @@ pub(crate) fn chunk_days(asked: u32) -> u64 {
 }
 
 pub(crate) fn page_size(asked: i32) -> Result<u32, FieldViolations> {
-    match u32::try_from(asked) {
-        Ok(0) => Ok(DEFAULT_PAGE_SIZE),
-        Ok(size) => Ok(size.min(MAX_PAGE_SIZE)),
-        Err(_) => Err(FieldViolations::of("page_size", format!("{asked} is negative"))),
-    }
+    runtime::page_size(asked, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        .ok_or_else(|| FieldViolations::of("page_size", format!("{asked} is negative")))
 }
 
 /// The states that a request filters by.

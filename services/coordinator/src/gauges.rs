@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{Days, NaiveTime};
 use opentelemetry::KeyValue;
-use runtime::{Clock, metrics};
+use runtime::Clock;
+use telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use warehouse::SharedWarehouse;

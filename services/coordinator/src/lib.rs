@@ -61,7 +61,7 @@ use crate::{
 /// If an endpoint is no URL, the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let connections = args.connections()?;
-    let warehouse = warehouse::open(&args.warehouse_url).await?;
+    let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
     assemble(args.options, args.history, connections, warehouse, &context)
 }
 

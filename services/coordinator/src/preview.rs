@@ -1,7 +1,5 @@
 //! The dry run of a backfill: asks the service that fetches from the product API.
 
-use std::error::Error as _;
-
 use futures::{Stream, stream};
 use proto::reconciliation::v1::{
     PreviewRequest, PreviewResponse, reconciliation_service_client::ReconciliationServiceClient,
@@ -9,9 +7,9 @@ use proto::reconciliation::v1::{
 use runtime::Channel;
 use runtime::stage::window_to_proto;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
-use crate::{Error, backfill_plan::BackfillPlan, stage_call::with_causes};
+use crate::{Error, backfill_plan::BackfillPlan, stage_call::connection_failure};
 
 /// Who previews backfills.
 #[derive(Debug, Clone)]
@@ -51,22 +49,16 @@ impl Previewer {
         }
     }
 
-    /// The service's own answer, or what became of the connection to it: a
-    /// status with a source was made on this side.
+    /// The service's own answer, or what became of the connection to it.
     fn failure(&self, status: Status) -> Status {
-        if status.source().is_none() {
-            return status;
-        }
-        Status::new(
-            Code::Unavailable,
-            format!("the connection to {} failed: {}", self.service, with_causes(&status)),
-        )
+        connection_failure(&self.service, &status).map_or(status, Status::unavailable)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::DateWindow;
+    use tonic::Code;
 
     use super::*;
     use crate::backfill_plan::Selection;

@@ -7,8 +7,9 @@
 use chrono::{DateTime, Utc};
 use domain::{Counters, RunState, trend::SlowExecution};
 use opentelemetry::KeyValue;
-use runtime::telemetry::{
-    pipeline_spans::{StageAttempt, counted},
+use telemetry::{
+    spans::counted,
+    stage_spans::StageAttempt,
     trace_context::{PastSpan, SpanIdentity},
 };
 use uuid::Uuid;

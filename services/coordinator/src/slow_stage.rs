@@ -7,7 +7,7 @@ use domain::{
     trend::{NEGLIGIBLE, SlowExecution, StageExecution, slow_execution},
 };
 use opentelemetry::KeyValue;
-use runtime::metrics;
+use telemetry::metrics;
 use tracing::{debug, warn};
 use warehouse::Run;
 

@@ -1,14 +1,16 @@
 //! One call of a stage service, from the request to its one result.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use domain::{Counters, Progress};
 use proto::stage::v1::{
     ExecuteStageRequest, ExecuteStageResponse, execute_stage_response::Update,
     stage_service_client::StageServiceClient,
 };
-use runtime::Channel;
-use runtime::stage::{counters_from_proto, progress_from_proto, window_to_proto};
+use runtime::{
+    Channel, is_transport_failure, message_with_causes,
+    stage::{counters_from_proto, progress_from_proto, window_to_proto},
+};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::{Fence, Run};
@@ -52,46 +54,24 @@ impl AttemptFailure {
         }
     }
 
-    /// What a status means. A status with a source was made on this side: no
-    /// answer of the service, but a connection that could not be had or was lost.
+    /// What a status means. It is never this side that cancels and then looks at the
+    /// answer: where a call was cancelled, the connection or the service went away.
     fn from_status(service: &str, status: &Status) -> Self {
-        if status.source().is_some() {
-            let message = format!("the connection to {service} failed: {}", with_causes(status));
+        if let Some(message) = connection_failure(service, status) {
             return Self::interrupted(message);
         }
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
         let (code, message) = (status.code(), status.message().to_owned());
         let is_interruption = code == Code::Cancelled;
-        Self { code, message, is_transient: is_transient(code), is_interruption, retry_after }
+        let is_transient = is_interruption || runtime::is_transient(code);
+        Self { code, message, is_transient, is_interruption, retry_after }
     }
 }
 
-/// Whether a code says that the same call may succeed later. CANCELLED is among
-/// them because it is never this side that cancels and then looks at the answer:
-/// the connection or the service went away.
-const fn is_transient(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable
-            | Code::ResourceExhausted
-            | Code::Aborted
-            | Code::DeadlineExceeded
-            | Code::Cancelled
-    )
-}
-
-/// The message of a status with those of its causes that it does not already contain.
-pub(crate) fn with_causes(status: &Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut cause = status.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
+/// What became of the connection to `service`; `None` for an answer of the service itself.
+pub(crate) fn connection_failure(service: &str, status: &Status) -> Option<String> {
+    let failed = || format!("the connection to {service} failed: {}", message_with_causes(status));
+    is_transport_failure(status).then(failed)
 }
 
 /// The request for an attempt.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use runtime::telemetry::trace_context::SpanIdentity;
+use telemetry::trace_context::SpanIdentity;
 use warehouse::Run;
 
 /// What stands for the trace's identifier.

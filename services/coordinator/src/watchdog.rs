@@ -122,20 +122,13 @@ fn so_far(run: &Run) -> String {
 #[cfg(test)]
 mod tests {
     use domain::run::STAGE_COPY_CRM_CSV;
+    use runtime::StoppedClock;
     use warehouse_conformance::scene::{at, hold_run, publish_run};
 
     use super::*;
     use crate::pipeline::DAILY_PIPELINE_YAML;
 
     const NINE: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).unwrap();
-
-    struct At(DateTime<Utc>);
-
-    impl Clock for At {
-        fn now(&self) -> DateTime<Utc> {
-            self.0
-        }
-    }
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
@@ -147,7 +140,7 @@ mod tests {
             deadline: NINE,
             pipeline: Arc::new(Pipeline::parse(DAILY_PIPELINE_YAML).unwrap()),
             warehouse: Arc::clone(warehouse),
-            clock: Arc::new(At(now.parse().unwrap())),
+            clock: Arc::new(StoppedClock(now.parse().unwrap())),
             alert_written: Arc::default(),
             shutdown: CancellationToken::new(),
         };

@@ -28,20 +28,13 @@ pub struct AnswerOptions {
 
     /// The greatest share of a day's records that may be unreadable, from 0 to 1; fewer than 3 are never too many.
     /// What is known of them stays as it is
-    #[arg(long, env = "PRODUCT_API_MAX_REJECTED_SHARE", value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
+    #[arg(long, env = "PRODUCT_API_MAX_REJECTED_SHARE", value_name = "SHARE", default_value_t = 0.05, value_parser = runtime::parse_share)]
     pub product_api_max_rejected_share: f64,
 
     /// The greatest share of a day's known records that a later answer may lack, from 0 to 1; up to 5 are never too
     /// many
-    #[arg(long, env = "PRODUCT_API_MAX_LOSS_SHARE", value_name = "SHARE", default_value_t = 0.05, value_parser = share)]
+    #[arg(long, env = "PRODUCT_API_MAX_LOSS_SHARE", value_name = "SHARE", default_value_t = 0.05, value_parser = runtime::parse_share)]
     pub product_api_max_loss_share: f64,
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err(format!("{text:?} is no share from 0 to 1, such as 0.05")),
-    }
 }
 
 impl AnswerOptions {

@@ -4,22 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use chrono::NaiveDate;
-use metrics::HttpRequests;
+use domain::failure::with_causes;
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER},
 };
 use runtime::{Clock, parse_retry_after};
+use telemetry::metrics::HttpRequests;
 use tracing::Instrument;
 use url::Url;
 
 use crate::{
-    Error, Options,
     answer_options::Reading,
+    config::Options,
     credentials::{Bearer, Credentials, TokenSource},
-    error::Causes,
+    error::Error,
     page::{NoPage, Page, PageRef},
-    paging::PagingLimits,
+    paging_limits::PagingLimits,
     request_spans::{CallSpans, DayRequests, Exchange},
     retry::RetryPolicy,
 };
@@ -252,7 +253,7 @@ impl Session {
         if error.is_timeout() {
             return Error::TimedOut { at, limit: self.api.timeout };
         }
-        Error::Connection { at, cause: Causes(&error).to_string() }
+        Error::Connection { at, cause: with_causes(&error) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args as ClapArgs;
-use runtime::{HistoryOptions, Secret};
+use runtime::{HistoryOptions, Secret, WarehouseArgs};
 
 use crate::answer_options::AnswerOptions;
 
@@ -84,7 +84,7 @@ pub struct Args {
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub history: HistoryOptions,
 
-    /// The warehouse: sqlite:///path/to/file, or postgres://user@host/database
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
-    pub warehouse_url: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub warehouse: WarehouseArgs,
 }

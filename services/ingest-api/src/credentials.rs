@@ -8,7 +8,7 @@ use std::{
 use reqwest::header::HeaderValue;
 use runtime::{Secret, read_secret};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Where the token comes from.
 #[derive(Debug, Clone, Default)]

@@ -8,8 +8,8 @@ use landing::NumberedLine;
 use warehouse::SourceError;
 
 use crate::{
-    Error,
     answer_options::Reading,
+    error::Error,
     record::{ReadRecord, parse_record},
 };
 

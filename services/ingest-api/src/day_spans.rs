@@ -6,9 +6,10 @@ use std::sync::{
 };
 
 use chrono::NaiveDate;
-use tracing::{Instrument, Span, field::Empty, info_span};
+use telemetry::{counted_span, failable_span, spans};
+use tracing::{Instrument, Span, field::Empty};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Days of one call that have a span each.
 pub(crate) const MAX_DAY_SPANS: u32 = 400;
@@ -35,33 +36,20 @@ impl DaySpans {
     }
 
     fn of_one(&self, day: NaiveDate) -> Span {
-        info_span!(
+        counted_span!(
             "day",
             otel.name = format!("{} {day}", self.operation),
             pipeline.day = %day,
-            pipeline.rows_read = Empty,
-            pipeline.rows_written = Empty,
-            pipeline.rows_unchanged = Empty,
-            pipeline.rows_duplicate = Empty,
-            pipeline.rows_rejected = Empty,
-            pipeline.rows_removed = Empty,
-            pipeline.bytes_read = Empty,
-            error.type = Empty,
-            otel.status_code = Empty,
-            otel.status_description = Empty,
         )
     }
 
     /// Without rows: those of single days would replace each other.
     fn of_further_days(&self, first: NaiveDate) -> Span {
-        info_span!(
+        failable_span!(
             "further days",
             otel.name = format!("{} further days", self.operation),
             pipeline.first_day = %first,
             pipeline.days = Empty,
-            error.type = Empty,
-            otel.status_code = Empty,
-            otel.status_description = Empty,
         )
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong in this service.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use domain::{FailureKind, counters::Imbalance};
@@ -291,21 +291,6 @@ impl From<Error> for Status {
             _ => error.to_string(),
         };
         runtime::status(error.kind(), message, error.retry_after())
-    }
-}
-
-/// An error and its causes in one line.
-pub(crate) struct Causes<'a>(pub(crate) &'a dyn std::error::Error);
-
-impl fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            write!(f, ": {cause}")?;
-            next = cause.source();
-        }
-        Ok(())
     }
 }
 

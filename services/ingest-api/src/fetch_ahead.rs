@@ -12,7 +12,7 @@ use tracing::Instrument;
 use warehouse::{RowStream, SourceError};
 
 use crate::{
-    Error, answer_options::Reading, api::Session, day_reader::DayReader, page::Page, paging::pages,
+    answer_options::Reading, api::Session, day_reader::DayReader, error::Error, page::Page, paging::pages,
     progress::ProgressMeter,
 };
 

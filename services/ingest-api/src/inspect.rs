@@ -8,9 +8,10 @@ use runtime::Clock;
 use serde::Serialize;
 
 use crate::{
-    Options, PageRef,
     answer_options::Reading,
     api::{ProductApi, http_client},
+    config::Options,
+    page::PageRef,
     record::{ReadRecord, UnreadableRecord, parse_record},
 };
 

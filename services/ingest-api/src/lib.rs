@@ -18,6 +18,7 @@ mod json_object;
 mod page;
 mod page_signs;
 mod paging;
+mod paging_limits;
 mod plan;
 mod preview;
 mod preview_message;
@@ -59,7 +60,7 @@ use crate::{
 /// # Errors
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
-    let warehouse = warehouse::open(&args.warehouse_url).await?;
+    let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
     assemble(args.options, args.history, warehouse, &context)
 }
 

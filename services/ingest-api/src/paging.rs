@@ -6,9 +6,10 @@ use chrono::NaiveDate;
 use futures::{Stream, stream};
 
 use crate::{
-    Error,
     api::Session,
+    error::Error,
     page::{Page, PageRef},
+    paging_limits::PagingLimits,
 };
 
 /// How often pages may say that there are more and hold nothing.
@@ -33,17 +34,6 @@ pub(crate) fn pages(
         }
         Ok(None)
     })
-}
-
-/// What bounds the pages of a day.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PagingLimits {
-    /// Records that are asked for per page.
-    pub(crate) page_size: usize,
-    /// The most pages of a day.
-    pub(crate) max_pages: u32,
-    /// Whether there is but one page, which holds everything.
-    pub(crate) is_unpaged: bool,
 }
 
 /// Decides from the pages so far whether there are more.

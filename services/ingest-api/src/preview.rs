@@ -12,8 +12,8 @@ use tracing::Instrument;
 use warehouse::{PreviewOutcome, SharedWarehouse, UsageLimits};
 
 use crate::{
-    Error,
     api::{ProductApi, Session},
+    error::Error,
     fetch_ahead::fetch_days,
     plan::FetchPlan,
     progress::ProgressMeter,

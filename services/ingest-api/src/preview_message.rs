@@ -14,7 +14,7 @@ use runtime::{
 use warehouse::{CompanyDayChange, DayChanges, PreviewOutcome};
 
 use crate::{
-    Error,
+    error::Error,
     preview::{MAX_SAMPLE, Preview, Step},
 };
 

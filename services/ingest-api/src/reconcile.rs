@@ -11,8 +11,8 @@ use futures::{Stream, TryStreamExt, stream};
 use warehouse::{ActivityQuery, SharedWarehouse};
 
 use crate::{
-    Error,
     api::{ProductApi, Session},
+    error::Error,
     paging::pages,
     record::{ReadRecord, parse_record},
 };

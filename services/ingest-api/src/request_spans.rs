@@ -10,14 +10,15 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use metrics::HttpRequests;
 use reqwest::StatusCode;
-use tracing::{Span, field::Empty, info_span};
+use telemetry::metrics::HttpRequests;
+use telemetry::{failable_span, spans};
+use tracing::{Span, field::Empty};
 use url::Url;
 
 use crate::{
-    Error,
     day_spans::{DaySpans, MAX_DAY_SPANS},
+    error::Error,
     page::{Page, PageRef},
 };
 
@@ -93,7 +94,7 @@ impl DayRequests {
 
 /// The product API's URL may grant something, so that only its host is told.
 fn span_of(endpoint: &Url, at: PageRef, resend_count: u32) -> Span {
-    info_span!(
+    failable_span!(
         "request",
         otel.name = "GET product usage",
         otel.kind = "client",
@@ -105,9 +106,6 @@ fn span_of(endpoint: &Url, at: PageRef, resend_count: u32) -> Span {
         server.port = endpoint.port_or_known_default().map(i64::from),
         pipeline.day = %at.day,
         pipeline.page = i64::from(at.page),
-        error.type = Empty,
-        otel.status_code = Empty,
-        otel.status_description = Empty,
     )
 }
 
@@ -187,7 +185,7 @@ struct Sums {
 impl SummedRequests {
     /// Of one day, or of many.
     fn begin(day: Option<NaiveDate>, endpoint: &Url) -> Self {
-        let span = info_span!(
+        let span = failable_span!(
             "requests",
             otel.name = "GET product usage (further pages)",
             otel.kind = "client",
@@ -201,9 +199,6 @@ impl SummedRequests {
             pipeline.request_seconds = Empty,
             pipeline.slowest_page = Empty,
             pipeline.slowest_page_seconds = Empty,
-            error.type = Empty,
-            otel.status_code = Empty,
-            otel.status_description = Empty,
         );
         Self { span, sums: Mutex::default() }
     }

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use backon::{ExponentialBuilder, Retryable};
 use tracing::warn;
 
-use crate::{Error, Options};
+use crate::{config::Options, error::Error};
 
 /// How often a page is tried, and how long is waited in between.
 #[derive(Debug, Clone, Copy)]

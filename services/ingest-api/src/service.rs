@@ -14,7 +14,7 @@ use runtime::FieldViolations;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    Error,
+    error::Error,
     preview::Previewer,
     preview_message,
     reconcile::{Finding, MAX_RECONCILED_DAYS, Mismatch, Numbers, Reconciler, Reconciliation, Summary},

@@ -11,16 +11,17 @@ use reqwest::StatusCode;
 use runtime::{
     Clock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
-    telemetry::pipeline_spans::record_counters,
 };
+use telemetry::spans::record_counters;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 use warehouse::{Fence, SharedWarehouse, UsageLimits};
 
 use crate::{
-    AnswerOptions, Error,
+    answer_options::AnswerOptions,
     api::{ProductApi, Session},
     day_spans::observe,
+    error::Error,
     plan::FetchPlan,
     progress::ProgressMeter,
     usage_file::{LandedDay, land, usage_rows},

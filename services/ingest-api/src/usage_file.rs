@@ -11,10 +11,10 @@ use tracing::Span;
 use warehouse::{RowStream, SourceError, UsageDay};
 
 use crate::{
-    Error,
     answer_options::Reading,
     api::Session,
     day_reader::{DayReader, MAX_RECORD_BYTES},
+    error::Error,
     paging::pages,
     progress::ProgressMeter,
 };
@@ -82,7 +82,7 @@ pub(crate) async fn land(
         Some(writer) => Some(writer.finish().await.map_err(failed)?),
         None => None,
     };
-    Span::current().record("pipeline.rows_read", spans::count(records));
+    Span::current().record("pipeline.rows_read", telemetry::spans::count(records));
     Ok(LandedDay { day, file, records })
 }
 

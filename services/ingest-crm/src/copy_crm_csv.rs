@@ -4,10 +4,7 @@ use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{
-    Concerns, CrmCompany, DateWindow, FailureKind, Rejection, SourceRow, run::STAGE_COPY_CRM_CSV,
-    snapshot::DaySource,
-};
+use domain::{Concerns, CrmCompany, DateWindow, FailureKind, Rejection, SourceRow, run::STAGE_COPY_CRM_CSV};
 use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan};
 use futures::{StreamExt, TryStreamExt};
 use landing::FileInfo;
@@ -17,6 +14,7 @@ use warehouse::{CrmExport, SharedWarehouse, SnapshotLimits, SourceError};
 use crate::{
     archive::Archive,
     csv_format::CsvFormat,
+    effective_day::DaySource,
     export_content::{Part, export_rows},
     export_plan::{Exports, SameDay},
     header_change::{columns_of, columns_of_earlier, lost, new_columns},

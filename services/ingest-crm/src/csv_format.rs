@@ -1,11 +1,12 @@
 //! How the text of CRM exports is to be read: what can be configured of it.
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use encoding_rs::Encoding;
 
 use crate::{
     column_names::{ColumnNames, ColumnsOption, Preset},
     csv_records::RecordFormat,
+    quoting::Quoting,
 };
 
 /// How long a record may be. Anything longer is a quote that nobody closed.
@@ -49,17 +50,6 @@ pub struct CsvOptions {
     /// What exports write where there is no value, beside nothing and \N: for example NULL,n/a
     #[arg(long, env = "CRM_NULL", value_name = "TEXT,...", value_delimiter = ',')]
     pub crm_null: Vec<String>,
-}
-
-/// How a quote is written inside quotes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Quoting {
-    /// Doubled, or by a backslash where that makes a row of the record.
-    Auto,
-    /// `""`
-    Double,
-    /// `\"`, beside `""`
-    Backslash,
 }
 
 /// An encoding that is named, or to be found out.

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 use domain::rejection::MAX_RAW_BYTES;
 
 use crate::{
-    csv_format::Quoting,
     csv_header::{find_header, is_line_break},
     csv_scan::{Dialect, Escape, Fields, Scanned, TextAfterQuote, scan},
     encoding::{Found, TextDecoder},
     invalid_file::InvalidFile,
     lines::LineCounter,
+    quoting::Quoting,
 };
 
 mod record;

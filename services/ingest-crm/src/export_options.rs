@@ -3,13 +3,13 @@
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use domain::{
-    RejectionLimit,
-    snapshot::{DatePattern, DaySource},
-};
+use domain::RejectionLimit;
 use warehouse::SnapshotLimits;
 
-use crate::export_plan::SameDay;
+use crate::{
+    effective_day::{DatePattern, DaySource},
+    export_plan::SameDay,
+};
 
 /// Which exports there are, and which are believed.
 #[derive(Debug, Clone, Args)]
@@ -48,7 +48,7 @@ pub struct ExportOptions {
         env = "CRM_MAX_SHRINK_SHARE",
         value_name = "SHARE",
         default_value_t = 0.5,
-        value_parser = parse_share
+        value_parser = runtime::parse_share
     )]
     pub crm_max_shrink_share: f64,
 
@@ -70,7 +70,7 @@ pub struct ExportOptions {
         env = "CRM_MAX_REJECTED_SHARE",
         value_name = "SHARE",
         default_value_t = 0.05,
-        value_parser = parse_share
+        value_parser = runtime::parse_share
     )]
     pub crm_max_rejected_share: f64,
 }
@@ -128,13 +128,6 @@ impl ExportOptions {
             max_growth_factor: self.crm_max_growth_factor,
             rejections: RejectionLimit { max_share: self.crm_max_rejected_share },
         }
-    }
-}
-
-fn parse_share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("a share is a number from 0 to 1".to_owned()),
     }
 }
 

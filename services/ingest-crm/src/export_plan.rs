@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use domain::{
-    DateWindow,
-    snapshot::{DaySource, EffectiveDay, first_seen_day},
-};
+use domain::DateWindow;
 use file_ingest::{Plan, Refused, Unit};
 use landing::FileInfo;
 use sha2::{Digest, Sha256};
 use warehouse::{CrmDays, CrmExport, UndatedExport};
+
+use crate::effective_day::{DaySource, EffectiveDay, first_seen_day};
 
 /// How many files a message names.
 const NAMED_FILES: usize = 5;

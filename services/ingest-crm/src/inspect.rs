@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Concerns, CrmCompany, SourceRow, snapshot::EffectiveDay};
+use domain::{Concerns, CrmCompany, SourceRow};
 use file_ingest::is_hidden;
 use futures::TryStreamExt;
 use landing::{FileInfo, Storage};
 use serde::Serialize;
 
-use crate::{Options, column_names::Column, company_parser::CompanyParser, encoding::Found};
+use crate::{
+    column_names::Column, company_parser::CompanyParser, config::Options, effective_day::EffectiveDay,
+    encoding::Found,
+};
 
 /// How much of an export is read.
 const INSPECTED_BYTES: u64 = 1024 * 1024;

@@ -25,6 +25,7 @@ mod csv_format;
 mod csv_header;
 mod csv_records;
 mod csv_scan;
+mod effective_day;
 mod encoding;
 mod export_content;
 mod export_options;
@@ -35,6 +36,7 @@ mod inspect;
 mod invalid_file;
 mod lines;
 mod missing_column;
+mod quoting;
 
 use std::sync::Arc;
 
@@ -48,16 +50,18 @@ use archive::Archive;
 pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
 pub use column_names::{ColumnsOption, Preset};
 pub use config::{Args, Options};
-pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions, Quoting};
+pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions};
 pub use export_options::{DateFrom, ExportOptions, SameDayChoice};
 pub use inspect::{CrmInspection, InspectedColumn, InspectedExport, SampleCompany, inspect};
+pub use quoting::Quoting;
 
 /// Opens the warehouse and assembles the service.
 ///
 /// # Errors
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Service> {
-    let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open the warehouse")?;
+    let warehouse =
+        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
     assemble(args.options, warehouse, &context)
 }
 

@@ -1,6 +1,7 @@
 //! What the service can be told.
 
 use clap::Args as ClapArgs;
+use runtime::WarehouseArgs;
 
 /// How event files are read.
 #[derive(Debug, Clone, ClapArgs)]
@@ -29,7 +30,7 @@ pub struct Args {
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
-    /// The warehouse: sqlite:///path/to/file, or postgres://user@host/database
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
-    pub warehouse_url: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub warehouse: WarehouseArgs,
 }

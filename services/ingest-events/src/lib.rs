@@ -35,7 +35,8 @@ pub const NAME: &str = "ingest-events";
 /// # Errors
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Service> {
-    let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open the warehouse")?;
+    let warehouse =
+        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
     assemble(args.options, warehouse, &context)
 }
 

@@ -3,11 +3,12 @@
 
 use std::time::Instant;
 
-use metrics::HttpRequests;
 use reqwest::StatusCode;
-use tracing::{Span, field::Empty, info_span};
+use telemetry::metrics::HttpRequests;
+use telemetry::{failable_span, spans};
+use tracing::{Span, field::Empty};
 
-use crate::{endpoint::Channel, sender::SendError};
+use crate::{endpoint::Channel, send_error::SendError};
 
 /// One request to a webhook.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// A request begins, one that was made `resend_count` times before.
     pub(crate) fn begin(channel: Channel, resend_count: u32) -> Self {
-        let span = info_span!(
+        let span = failable_span!(
             "attempt",
             otel.name = format!("POST {channel}"),
             otel.kind = "client",
@@ -29,9 +30,6 @@ impl Attempt {
             http.request.resend_count = (resend_count > 0).then_some(i64::from(resend_count)),
             http.response.status_code = Empty,
             pipeline.channel = channel.as_str(),
-            error.type = Empty,
-            otel.status_code = Empty,
-            otel.status_description = Empty,
         );
         Self { channel, span, began: Instant::now(), status: None }
     }

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use hmac::digest::InvalidLength;
-use runtime::{Secret, SecretError, read_secret};
+use runtime::{Secret, SecretError, WarehouseArgs, read_secret};
 
 use crate::{
     endpoint::{Channel, Endpoint, InvalidWebhookUrl, WebhookUrl},
@@ -64,16 +64,20 @@ pub struct Options {
     pub notify_max_wait: Duration,
 }
 
+const WAREHOUSE_HELP: &str =
+    "The warehouse that remembers what was delivered, for example `sqlite:///data/warehouse.sqlite`";
+
 /// The arguments of the stand-alone binary.
 #[derive(Debug, Clone, clap::Args)]
+#[command(mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
-    /// The warehouse that remembers what was delivered, for example `sqlite:///data/warehouse.sqlite`
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
-    pub warehouse_url: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub warehouse: WarehouseArgs,
 }
 
 /// Why the options are unusable. Never holds a secret.

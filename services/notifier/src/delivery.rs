@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use metrics::ALERT_DELIVERIES;
 use opentelemetry::KeyValue;
 use runtime::Clock;
+use telemetry::metrics::ALERT_DELIVERIES;
 use tracing::{error, info, warn};
 use warehouse::SharedWarehouse;
 
@@ -15,7 +15,8 @@ use crate::{
     endpoint::{Channel, Endpoint},
     error::Result,
     key_locks::KeyLocks,
-    sender::{SendError, Sender},
+    send_error::SendError,
+    sender::Sender,
 };
 
 /// What became of an alert on one channel.

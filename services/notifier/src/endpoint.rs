@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use runtime::Secret;
+use runtime::{Hidden, Secret};
 use url::Url;
 
 use crate::{alert::Alert, payload, signature::SigningKey};
@@ -57,7 +57,8 @@ pub(crate) struct Endpoint {
 }
 
 /// A webhook's URL. Whoever knows it may post there, so it is never printed.
-pub(crate) struct WebhookUrl(Url);
+#[derive(Debug)]
+pub(crate) struct WebhookUrl(Hidden<Url>);
 
 /// Why a text is no webhook's URL, without the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,17 +75,15 @@ impl WebhookUrl {
     pub(crate) fn parse(secret: &Secret) -> Result<Self, InvalidWebhookUrl> {
         let url = Url::parse(secret.expose()).map_err(InvalidWebhookUrl::Malformed)?;
         // Such a URL always has a host: without one it does not parse.
-        if matches!(url.scheme(), "https" | "http") { Ok(Self(url)) } else { Err(InvalidWebhookUrl::Scheme) }
+        if matches!(url.scheme(), "https" | "http") {
+            Ok(Self(Hidden::new(url)))
+        } else {
+            Err(InvalidWebhookUrl::Scheme)
+        }
     }
 
     /// The URL itself, for the one place that posts to it.
     pub(crate) const fn expose(&self) -> &Url {
-        &self.0
-    }
-}
-
-impl fmt::Debug for WebhookUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        self.0.expose()
     }
 }

@@ -2,7 +2,7 @@
 //! told of it. What goes wrong on one channel is part of the answer instead.
 
 use domain::FailureKind;
-use runtime::{FieldViolations, status};
+use runtime::{FieldViolations, status, undisclosed};
 use tokio::task::JoinError;
 use tonic::Status;
 use tracing::error;
@@ -40,18 +40,16 @@ impl Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let kind = error.kind();
-        let message = match error {
+        let answer = match error {
             Error::InvalidRequest(violations) => return violations.into(),
             // Told in words that quote nothing; the cause is logged where it was met.
             Error::Warehouse(warehouse::Error::Unavailable(_) | warehouse::Error::Internal(_)) => {
-                error.to_string()
+                status(kind, error.to_string(), None)
             }
-            Error::Warehouse(_) | Error::Interrupted(_) => {
-                "internal error: see the log of the notifier".to_owned()
-            }
+            Error::Warehouse(_) | Error::Interrupted(_) => undisclosed(kind, "the notifier"),
         };
         error!(%error, "the notification failed");
-        status(kind, message, None)
+        answer
     }
 }
 

@@ -48,6 +48,7 @@ mod endpoint;
 mod error;
 mod key_locks;
 mod payload;
+mod send_error;
 mod sender;
 mod service;
 mod signature;
@@ -70,7 +71,8 @@ use crate::{delivery::Notifier, sender::Sender, service::NotifierGrpc};
 /// # Errors
 /// If the options make no sense or the warehouse cannot be opened.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
-    let warehouse = warehouse::open(&args.warehouse_url).await.context("cannot open --warehouse-url")?;
+    let warehouse =
+        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open --warehouse-url")?;
     assemble(&args.options, warehouse, &context)
 }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
+use domain::failure::with_causes;
 use reqwest::{
     Client, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -15,70 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, warn};
 use url::Url;
 
-use crate::{attempt::Attempt, config::Options, endpoint::Endpoint, signature};
+use crate::{attempt::Attempt, config::Options, endpoint::Endpoint, send_error::SendError, signature};
 
 /// What is read of a refusal: enough to tell an error word from anything longer.
 const MAX_ANSWER_BYTES: usize = 256;
 
 /// The longest error word that is passed on.
 const MAX_REASON_BYTES: usize = 64;
-
-/// Why a channel did not accept a message. Never holds its URL.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SendError {
-    /// There was no answer in time.
-    #[error("gave no answer within {0:?}")]
-    TimedOut(Duration),
-    /// The connection failed.
-    #[error("could not be reached: {0}")]
-    Unreachable(String),
-    /// It asks for patience or has trouble of its own: 429 or 5xx.
-    #[error("answered {status}")]
-    Overloaded {
-        /// The answer.
-        status: StatusCode,
-        /// How long it asks to wait.
-        retry_after: Option<Duration>,
-    },
-    /// It will not have this message.
-    #[error("refused with {status}{}", .reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
-    Refused {
-        /// The answer.
-        status: StatusCode,
-        /// Its error word, for example Slack's `no_service`.
-        reason: Option<String>,
-    },
-    /// This service stops before the message got through.
-    #[error("was not reached before the notifier had to stop")]
-    Stopping,
-}
-
-impl SendError {
-    /// Whether the same message may be accepted later.
-    pub(crate) const fn is_retryable(&self) -> bool {
-        match self {
-            Self::TimedOut(_) | Self::Unreachable(_) | Self::Overloaded { .. } | Self::Stopping => true,
-            Self::Refused { .. } => false,
-        }
-    }
-
-    /// Its kind as traces tell it: the answer's status, or what kept it from coming.
-    pub(crate) fn error_type(&self) -> &str {
-        match self {
-            Self::TimedOut(_) => "TimedOut",
-            Self::Unreachable(_) => "Unavailable",
-            Self::Overloaded { status, .. } | Self::Refused { status, .. } => status.as_str(),
-            Self::Stopping => "Cancelled",
-        }
-    }
-
-    const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Overloaded { retry_after, .. } => *retry_after,
-            Self::TimedOut(_) | Self::Unreachable(_) | Self::Refused { .. } | Self::Stopping => None,
-        }
-    }
-}
 
 /// Posts to webhooks.
 #[derive(Clone)]
@@ -169,8 +113,7 @@ impl Sender {
         if error.is_timeout() {
             return SendError::TimedOut(self.timeout);
         }
-        let error = anyhow::Error::from(error.without_url());
-        SendError::Unreachable(format!("{error:#}"))
+        SendError::Unreachable(with_causes(&error.without_url()))
     }
 
     fn retry_after(&self, response: &Response) -> Option<Duration> {
@@ -219,20 +162,5 @@ mod tests {
         assert_eq!(wait(overloaded(None), Some(2)), Some(2));
         assert_eq!(wait(SendError::TimedOut(Duration::from_secs(1)), Some(2)), Some(2));
         assert_eq!(wait(overloaded(Some(7)), None), None);
-    }
-
-    #[test]
-    fn only_a_refusal_is_final() {
-        let refused = SendError::Refused { status: StatusCode::NOT_FOUND, reason: Some("no_service".into()) };
-        assert_eq!(refused.to_string(), "refused with 404 Not Found (no_service)");
-        assert!(!refused.is_retryable());
-        for error in [
-            overloaded(None),
-            SendError::TimedOut(Duration::from_secs(1)),
-            SendError::Unreachable("connection refused".to_owned()),
-            SendError::Stopping,
-        ] {
-            assert!(error.is_retryable(), "{error}");
-        }
     }
 }

@@ -1,39 +1,31 @@
 //! Signs what the plain webhook receives.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac, digest::InvalidLength};
-use runtime::Secret;
+use runtime::{Hidden, Secret};
 use sha2::Sha256;
 
 /// The header that carries the signature.
 pub(crate) const HEADER: &str = "x-company-activity-signature";
 
 /// The key of HMAC-SHA256 signatures.
-#[derive(Clone)]
-pub(crate) struct SigningKey(Hmac<Sha256>);
+#[derive(Debug, Clone)]
+pub(crate) struct SigningKey(Hidden<Hmac<Sha256>>);
 
 impl SigningKey {
     /// A key. HMAC takes any length, so this does not fail in practice.
     pub(crate) fn new(secret: &Secret) -> Result<Self, InvalidLength> {
-        Hmac::new_from_slice(secret.expose().as_bytes()).map(Self)
+        Hmac::new_from_slice(secret.expose().as_bytes()).map(Hidden::new).map(Self)
     }
 
     /// The header's value: the time, and the signature over time and body. The
     /// time is signed too, so that a receiver can refuse what is replayed later.
     pub(crate) fn sign(&self, body: &[u8], now: DateTime<Utc>) -> String {
         let time = now.timestamp();
-        let mut mac = self.0.clone();
+        let mut mac = self.0.expose().clone();
         mac.update(format!("{time}.").as_bytes());
         mac.update(body);
         format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
     }
 }
 

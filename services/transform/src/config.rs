@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use runtime::WarehouseArgs;
+
 /// The service's own options.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
@@ -19,7 +21,7 @@ pub struct Args {
     #[allow(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
-    /// The warehouse: sqlite:///path/to/file, or postgres://user@host/database
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
-    pub warehouse_url: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    pub warehouse: WarehouseArgs,
 }

@@ -22,7 +22,7 @@ use crate::stage::FactStages;
 /// # Errors
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
-    let warehouse = warehouse::open(&args.warehouse_url).await?;
+    let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
     assemble(args.options, warehouse, &context)
 }
 

@@ -15,7 +15,7 @@ use runtime::{
 use tracing::{error, info, warn};
 use warehouse::{Fence, SharedWarehouse};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Executes `df_build_fact_company_activity`, `act_validate_row_counts` and
 /// `act_unpublish_days`.

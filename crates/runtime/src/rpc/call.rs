@@ -10,11 +10,12 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use opentelemetry::{KeyValue, metrics::Histogram};
 use opentelemetry_semantic_conventions::attribute::{RPC_METHOD, RPC_RESPONSE_STATUS_CODE, RPC_SYSTEM_NAME};
+use telemetry::spans;
 use tonic::{Code, Status};
 use tracing::Span;
 
 use super::open_calls::OpenCall;
-use crate::code_name;
+use crate::status::code_name;
 
 /// Which end of a call this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +81,7 @@ impl Call {
         let name = code_name(code);
         self.span.record(RPC_RESPONSE_STATUS_CODE, name);
         if self.side.is_error(code) {
-            self.span.record("error.type", name);
-            self.span.record("otel.status_code", "ERROR");
-            self.span.record("otel.status_description", message);
+            spans::record_status(&self.span, name, message);
         }
         self.durations.record(
             self.began.elapsed().as_secs_f64(),

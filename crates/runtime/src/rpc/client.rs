@@ -9,9 +9,10 @@ use std::{
 use http::{Request, Response, Uri};
 use opentelemetry::metrics::Histogram;
 use opentelemetry_http::HeaderInjector;
+use telemetry::{failable_span, metrics::RPC_CLIENT_DURATION};
 use tonic::{body::Body, transport};
 use tower::Service;
-use tracing::{Instrument, field::Empty, info_span};
+use tracing::{Instrument, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::call::{Call, CallBody, Side, traced_method};
@@ -27,7 +28,7 @@ pub struct Channel {
 impl Channel {
     /// Calls over `connection`, which goes to `server`.
     pub(crate) fn new(connection: transport::Channel, server: Uri) -> Self {
-        Self { connection, server, durations: metrics::RPC_CLIENT_DURATION.histogram() }
+        Self { connection, server, durations: RPC_CLIENT_DURATION.histogram() }
     }
 }
 
@@ -51,7 +52,7 @@ impl Service<Request<Body>> for Channel {
         let Some(method) = traced_method(&path) else {
             return Box::pin(self.connection.call(request));
         };
-        let span = info_span!(
+        let span = failable_span!(
             "rpc",
             otel.name = method,
             otel.kind = "client",
@@ -60,9 +61,6 @@ impl Service<Request<Body>> for Channel {
             rpc.response.status_code = Empty,
             server.address = self.server.host(),
             server.port = self.server.port_u16(),
-            error.type = Empty,
-            otel.status_code = Empty,
-            otel.status_description = Empty,
         );
         opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.inject_context(&span.context(), &mut HeaderInjector(request.headers_mut()));

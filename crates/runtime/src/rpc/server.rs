@@ -8,9 +8,10 @@ use std::{
 use http::{Request, Response};
 use opentelemetry::metrics::Histogram;
 use opentelemetry_http::HeaderExtractor;
+use telemetry::{failable_span, metrics::RPC_SERVER_DURATION};
 use tonic::body::Body;
 use tower::{Layer, Service};
-use tracing::{Instrument, field::Empty, info_span};
+use tracing::{Instrument, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
@@ -27,7 +28,7 @@ pub(crate) struct RpcServerLayer {
 
 impl RpcServerLayer {
     pub(crate) fn new(calls: OpenCalls) -> Self {
-        Self { durations: metrics::RPC_SERVER_DURATION.histogram(), calls }
+        Self { durations: RPC_SERVER_DURATION.histogram(), calls }
     }
 }
 
@@ -64,16 +65,13 @@ where
         let Some(method) = traced_method(request.uri().path()) else {
             return Box::pin(self.inner.call(request));
         };
-        let span = info_span!(
+        let span = failable_span!(
             "rpc",
             otel.name = method,
             otel.kind = "server",
             rpc.system.name = "grpc",
             rpc.method = method,
             rpc.response.status_code = Empty,
-            error.type = Empty,
-            otel.status_code = Empty,
-            otel.status_description = Empty,
         );
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&HeaderExtractor(request.headers()))

@@ -10,16 +10,16 @@ use runtime::stage::window_to_proto;
 use tonic::{Status, Streaming};
 
 use crate::{
-    commands::backfill_preview,
+    commands::{backfill_preview, backfill_request::ask},
     confirm::ConfirmArgs,
     connect::{Connection, Patience, ServerArgs},
     days::{parse_day, window},
     error::{Error, is_passing},
-    follow::{FollowArgs, has_ended, reconnect_delays, success},
+    follow::{FollowArgs, reconnect_delays},
     format::{RowFormat, table},
     output::{Output, notice},
     progress::RunProgress,
-    reach::are_meant,
+    run_end::{has_ended, success},
 };
 
 const EXAMPLES: &str = "\
@@ -124,29 +124,6 @@ pub async fn run(
         backfill.continuation(&asked, connection).into_iter().for_each(notice);
     }
     outcome
-}
-
-/// Asks for a backfill, and once more if its days are far, but meant. Returns what was
-/// asked in the end.
-///
-/// # Errors
-/// If the server refuses, or the person does.
-pub async fn ask(
-    connection: &Connection,
-    request: BackfillRequest,
-    confirm: ConfirmArgs,
-) -> Result<(BackfillRequest, Streaming<BackfillResponse>), Error> {
-    let refusal = match connection.pipeline().backfill(request.clone()).await {
-        Ok(changes) => return Ok((request, changes.into_inner())),
-        Err(refusal) => refusal,
-    };
-    if !are_meant(&refusal, request.force, confirm)? {
-        return Err(connection.failure(refusal));
-    }
-    let meant = BackfillRequest { beyond_reach: true, ..request };
-    let changes = connection.pipeline().backfill(meant.clone()).await;
-    let changes = changes.map_err(|status| connection.failure(status))?;
-    Ok((meant, changes.into_inner()))
 }
 
 /// What a backfill has done so far.

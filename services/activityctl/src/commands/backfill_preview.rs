@@ -8,7 +8,7 @@ use proto::{
 };
 
 use crate::{
-    commands::backfill::ask,
+    commands::backfill_request::ask,
     confirm::ConfirmArgs,
     connect::Connection,
     error::Error,

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use landing::Storage;
-use runtime::{Clock, SystemClock};
+use runtime::{Clock, SystemClock, WarehouseArgs};
 
-use super::migrate::WarehouseArgs;
+use super::migrate::WAREHOUSE_HELP;
 use crate::{
     error::Error,
     maintenance::{Maintenance, Plan, first_day_kept, leftovers_before},
@@ -46,7 +46,7 @@ Examples:
 
 /// Remove what is old and what interrupted work has left
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct MaintainArgs {
     #[command(flatten)]
     warehouse: WarehouseArgs,

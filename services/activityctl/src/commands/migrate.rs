@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Args;
+use runtime::WarehouseArgs;
 use warehouse::MigrationReport;
 
 use crate::{error::Error, output::Output};
@@ -16,18 +17,13 @@ Examples:
   activityctl migrate --warehouse-url postgres://owner:password@db:5432/activity
   activityctl migrate --warehouse-url sqlite:///var/lib/activity/warehouse.sqlite";
 
-/// Which warehouse to work on.
-#[derive(Debug, Clone, Args)]
-#[group(skip)]
-pub struct WarehouseArgs {
-    /// The warehouse: sqlite:///path/to/file, or postgres://user:password@host:5432/database
-    #[arg(long, env = "WAREHOUSE_URL", value_name = "URL", hide_env_values = true)]
-    pub warehouse_url: String,
-}
+/// What the commands that work on a warehouse themselves say of it.
+pub(super) const WAREHOUSE_HELP: &str =
+    "The warehouse: sqlite:///path/to/file, or postgres://user:password@host:5432/database";
 
 /// Create a warehouse's schema, or bring it up to date
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct MigrateArgs {
     #[command(flatten)]
     warehouse: WarehouseArgs,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunState};
-use runtime::{Clock, SystemClock, telemetry::trace_context::SpanIdentity};
+use runtime::{Clock, SystemClock};
+use telemetry::trace_context::SpanIdentity;
 
 use crate::{
     connect::{Connection, Patience, ServerArgs},

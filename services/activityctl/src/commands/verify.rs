@@ -3,16 +3,18 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::Args;
-use domain::{Checksum, DateWindow};
+use domain::DateWindow;
 use futures::TryStreamExt;
+use runtime::WarehouseArgs;
 use warehouse::{ActivityQuery, SharedWarehouse};
 
-use super::migrate::WarehouseArgs;
+use super::migrate::WAREHOUSE_HELP;
 use crate::{
     day_progress::DayProgress,
     days::{parse_day, window},
     error::Error,
     format::table,
+    ledger_check::{Content, Difference},
     output::Output,
 };
 
@@ -31,7 +33,7 @@ Examples:
 
 /// Compare published rows with the ledger of what was published
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct VerifyArgs {
     #[command(flatten)]
     warehouse: WarehouseArgs,
@@ -43,26 +45,6 @@ pub struct VerifyArgs {
     /// The last UTC day, included [default: the last published one]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     to: Option<NaiveDate>,
-}
-
-/// What a day holds: its rows, and their checksum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Content {
-    /// How many rows.
-    pub rows: i64,
-    /// What they hold.
-    pub checksum: Checksum,
-}
-
-/// A day that is not what its publish left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Difference {
-    /// The day.
-    pub day: NaiveDate,
-    /// What the ledger says; `None` if it has no such day.
-    pub ledger: Option<Content>,
-    /// What is there.
-    pub found: Content,
 }
 
 /// Verifies the published days.

@@ -1,5 +1,6 @@
 //! Tables for people.
 
+mod cells;
 mod gantt;
 mod preview;
 mod trend;
@@ -8,8 +9,12 @@ pub use gantt::gantt;
 pub use preview::{preview_counts, preview_sample};
 pub use trend::trend;
 
-use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
-use indicatif::{HumanBytes, HumanCount};
+use cells::{
+    NULL, STYLE, arranged, attempted_state, bytes, counters, number, optional_text, state, text, unbroken,
+    with_header,
+};
+use comfy_table::{Cell, Color, Table};
+use indicatif::HumanCount;
 use proto::{
     activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
     pipeline::v1::{Run, RunStage, StageState},
@@ -17,16 +22,9 @@ use proto::{
 };
 
 use crate::{
-    commands::verify::{Content, Difference},
-    format::value::{elapsed, human_duration, run_state, run_trigger, stage_state, to_the_second},
-    output::printable,
+    format::value::{elapsed, human_duration, run_state, run_trigger, to_the_second},
+    ledger_check::{Content, Difference},
 };
-
-/// Columns side by side under a ruled header: easy to read, easy to cut.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-
-/// What stands for NULL.
-const NULL: &str = "-";
 
 /// Rows of the fact, the most telling columns.
 #[must_use]
@@ -186,10 +184,6 @@ const COUNTERS: [Counter; 6] = [
     Counter { name: "REMOVED", count: |counters| counters.rows_removed, is_always_shown: false },
 ];
 
-fn counters(stage: &RunStage) -> StageCounters {
-    stage.progress.as_ref().and_then(|progress| progress.counters).unwrap_or_default()
-}
-
 /// How fresh the published data is.
 #[must_use]
 pub fn freshness(freshness: &GetFreshnessResponse) -> Table {
@@ -237,77 +231,12 @@ pub fn window(window: Option<&DateWindow>) -> String {
     }
 }
 
-fn with_header<'a>(names: impl IntoIterator<Item = &'a str>) -> Table {
-    let mut table = Table::new();
-    table.load_style(STYLE).set_header(names.into_iter().map(Cell::new).collect::<Vec<_>>());
-    arranged(table)
-}
-
-/// Identifiers and numbers are to be copied: better a wide line than a broken one.
-fn unbroken(mut table: Table) -> Table {
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table
-}
-
-/// How many columns a table takes.
-fn columns(mut table: Table) -> usize {
-    // Colours take none.
-    table.force_no_tty();
-    table.lines().map(|line| line.chars().count()).max().unwrap_or_default()
-}
-
-fn arranged(mut table: Table) -> Table {
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 1));
-    }
-    table
-}
-
-fn text(text: &str) -> Cell {
-    Cell::new(printable(text))
-}
-
-fn optional_text(value: Option<&str>) -> Cell {
-    text(value.unwrap_or(NULL))
-}
-
-fn number(value: impl ToString) -> Cell {
-    Cell::new(value).set_alignment(CellAlignment::Right)
-}
-
-/// A size; stages that read no source have none.
-fn bytes(bytes: u64) -> String {
-    if bytes == 0 { NULL.to_owned() } else { HumanBytes(bytes).to_string() }
-}
-
 fn days_ago(days: Option<i32>) -> String {
     days.map_or_else(|| NULL.to_owned(), |days| format!("{days} d"))
 }
 
 fn churn(is_risk: bool) -> Cell {
     if is_risk { Cell::new("yes").fg(Color::Yellow) } else { Cell::new("no") }
-}
-
-/// A stage's state, with the number of the attempt if it is not the first.
-fn attempted_state(stage: &RunStage) -> String {
-    let word = stage_state(stage.state);
-    if stage.attempt > 1 { format!("{word} (attempt {})", stage.attempt) } else { word.to_owned() }
-}
-
-fn state(text: &str) -> Cell {
-    coloured(Cell::new(text), text.split(' ').next().unwrap_or_default())
-}
-
-/// A cell in the colour of a state.
-fn coloured(cell: Cell, state: &str) -> Cell {
-    match state {
-        "SUCCEEDED" => cell.fg(Color::Green),
-        "FAILED" => cell.fg(Color::Red),
-        "RUNNING" => cell.fg(Color::Cyan),
-        "CANCELLED" | "SKIPPED" => cell.fg(Color::Yellow),
-        _ => cell,
-    }
 }
 
 fn run_duration(run: &Run) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use domain::failure::with_causes;
 use indicatif::HumanCount;
 use landing::Storage;
 use warehouse::{HistoryStart, SharedWarehouse};
@@ -190,7 +191,7 @@ impl<'a> Maintenance<'a> {
             }
             Err(error) => {
                 self.failed += 1;
-                notice(format_args!("error: {}", causes(&error)));
+                notice(format_args!("error: {}", with_causes(&*error)));
             }
         }
         Ok(())
@@ -199,17 +200,6 @@ impl<'a> Maintenance<'a> {
     fn did(&self, done: &str, to_do: &str) -> String {
         if self.plan.dry_run { format!("would {to_do}") } else { done.to_owned() }
     }
-}
-
-/// An error with its causes, but for those that it tells already.
-fn causes(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
-        match (told.is_empty(), told.contains(&cause)) {
-            (true, _) => cause,
-            (false, true) => told,
-            (false, false) => format!("{told}: {cause}"),
-        }
-    })
 }
 
 impl std::fmt::Debug for Maintenance<'_> {
@@ -243,7 +233,7 @@ mod tests {
     fn a_cause_is_told_once() {
         let busy = warehouse::Error::Unavailable(warehouse::Fault::plain("busy, try again"));
         let error = anyhow::Error::from(busy).context("cannot forget");
-        assert_eq!(causes(&error), "cannot forget: the warehouse is unavailable: busy, try again");
+        assert_eq!(with_causes(&*error), "cannot forget: the warehouse is unavailable: busy, try again");
     }
 
     #[test]

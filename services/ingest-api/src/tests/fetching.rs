@@ -6,11 +6,11 @@ use domain::FailureKind;
 
 use super::{
     scripted_api::{Asked, ScriptedApi, cut_off, endless, json, page_of, some_records, status, throttled},
-    setup::{DAY, StoppedClock, TOKEN, api, fetch, options, records},
+    setup::{DAY, TOKEN, api, clock, fetch, options, records},
 };
 use crate::{
-    Error,
     api::{ProductApi, http_client},
+    error::Error,
 };
 
 #[tokio::test]
@@ -161,7 +161,7 @@ fn options_that_no_request_could_meet_are_refused_by_name() {
     ] {
         let options = options(url, flags);
         let client = http_client(Duration::from_secs(1)).unwrap();
-        let error = ProductApi::new(&options, client, Arc::new(StoppedClock)).err().unwrap();
+        let error = ProductApi::new(&options, client, Arc::new(clock())).err().unwrap();
         assert!(error.to_string().starts_with(expected), "{error}");
     }
 }

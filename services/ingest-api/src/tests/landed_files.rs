@@ -13,7 +13,7 @@ use super::{
     setup::{DAY, day, default_reading, session},
 };
 use crate::{
-    Error,
+    error::Error,
     progress::ProgressMeter,
     usage_file::{LandedDay, land, usage_rows},
 };

@@ -11,7 +11,7 @@ use super::{
     scripted_api::{Asked, ScriptedApi, json, page_of, record, some_records, status},
     setup::{DAY, api, day, fetch, options, records},
 };
-use crate::Error;
+use crate::error::Error;
 
 /// Two full pages of two records.
 fn held() -> Vec<String> {

@@ -24,7 +24,7 @@ use warehouse::{Fence, NewRun, NewStage, SharedWarehouse, StageFailure, WindowCh
 
 use super::{
     scripted_api::ScriptedApi,
-    setup::{StoppedClock, api, options},
+    setup::{api, clock, options},
 };
 use crate::{plan::FetchPlan, stage::ProductApiStage};
 
@@ -51,7 +51,7 @@ impl Pipeline {
         let mut options = options(&server.url, &["--product-api-max-attempts=2"]);
         options.landing_url = Some(self.landing_url());
         let mut context = Context::new();
-        context.clock = Arc::new(StoppedClock);
+        context.clock = Arc::new(clock());
         crate::assemble(options, HistoryOptions::default(), Arc::clone(&self.warehouse), &context).unwrap()
     }
 
@@ -72,7 +72,7 @@ impl Pipeline {
             api: api(&options),
             storage: landing::Storage::open(&self.landing_url()).unwrap(),
             warehouse: Arc::clone(&self.warehouse),
-            clock: Arc::new(StoppedClock),
+            clock: Arc::new(clock()),
             concurrency: usize::from(options.product_api_concurrency),
             plan: FetchPlan { repoll_days: options.repoll_days, history_start: None },
             answers: options.answers,
@@ -81,7 +81,7 @@ impl Pipeline {
 
     /// Starts a run over `window` with the stage RUNNING.
     pub(super) async fn begin(&self, window: DateWindow) -> Fence {
-        let now = StoppedClock.now();
+        let now = clock().now();
         let stage = |stage: &str, depends_on: &[&str]| NewStage {
             stage: stage.to_owned(),
             service: "test".to_owned(),
@@ -109,7 +109,7 @@ impl Pipeline {
     }
 
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str) -> Fence {
-        self.warehouse.begin_stage(run_id, epoch, stage, StoppedClock.now()).await.unwrap()
+        self.warehouse.begin_stage(run_id, epoch, stage, clock().now()).await.unwrap()
     }
 
     /// Executes the stage under a fence.
@@ -142,7 +142,7 @@ impl Pipeline {
         let fence = self.begin(window).await;
         let flags = ["--page-size=2", "--product-api-max-attempts=2"];
         let outcome = self.execute(&self.stage(server, &flags), &fence, window).await;
-        let now = StoppedClock.now();
+        let now = clock().now();
         if let Err(error) = &outcome {
             let failure = StageFailure {
                 code: "TEST".to_owned(),
@@ -159,7 +159,7 @@ impl Pipeline {
     }
 
     async fn publish(&self, fence: &Fence, window: DateWindow) {
-        let now = StoppedClock.now();
+        let now = clock().now();
         let build = self.begin_stage(fence.run_id, fence.epoch, STAGE_BUILD_FACT).await;
         self.warehouse.build_fact(&build, window, now, Arc::new(|_| ())).await.unwrap();
         let validate = self.begin_stage(fence.run_id, fence.epoch, STAGE_VALIDATE).await;

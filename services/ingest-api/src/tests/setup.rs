@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use clap::Parser;
 use domain::date_window::parse_day;
 use futures::TryStreamExt;
-use runtime::Clock;
+use runtime::StoppedClock;
 
 use crate::{
-    Error, Options,
     answer_options::Reading,
     api::{ProductApi, Session, http_client},
+    config::Options,
+    error::Error,
     page::Page,
     paging::pages,
 };
@@ -25,13 +26,9 @@ pub(super) fn day(text: &str) -> NaiveDate {
     parse_day(text).unwrap()
 }
 
-/// A clock that stands still.
-pub(super) struct StoppedClock;
-
-impl Clock for StoppedClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::parse_from_rfc3339("2026-01-06T06:00:00Z").unwrap().to_utc()
-    }
+/// When the tests take place.
+pub(super) fn clock() -> StoppedClock {
+    StoppedClock("2026-01-06T06:00:00Z".parse().unwrap())
 }
 
 /// Options with a token and retries that hardly wait, as `flags` say otherwise.
@@ -56,7 +53,7 @@ pub(super) fn options(url: &str, flags: &[&str]) -> Options {
 
 pub(super) fn api(options: &Options) -> ProductApi {
     let client = http_client(options.product_api_timeout).unwrap();
-    ProductApi::new(options, client, Arc::new(StoppedClock)).unwrap()
+    ProductApi::new(options, client, Arc::new(clock())).unwrap()
 }
 
 pub(super) fn session(url: &str, flags: &[&str]) -> Session {

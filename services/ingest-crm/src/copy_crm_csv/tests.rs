@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use domain::{
     CompanyId, Counters, DateWindow, FactKey, FactRow, FailureKind, StageState, date_window::parse_day,
     run::STAGE_CALL_PRODUCT_API,
@@ -15,7 +15,7 @@ use domain::{
 use file_ingest::FileStage;
 use landing::Storage;
 use runtime::{
-    Clock,
+    StoppedClock,
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
@@ -31,14 +31,6 @@ use crate::column_names::{ColumnNames, Preset};
 mod files_and_days;
 mod headers;
 mod traces;
-
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> DateTime<Utc> {
-        at(6)
-    }
-}
 
 /// A folder of exports, the stage that reads it and a warehouse.
 struct Scene {
@@ -57,7 +49,7 @@ impl Scene {
         let stage = FileStage {
             storage: storage("crm"),
             warehouse: Arc::clone(&warehouse),
-            clock: Arc::new(FixedClock),
+            clock: Arc::new(StoppedClock(at(6))),
             max_file_bytes: 10_000,
             loader: CopyCrmCsv {
                 warehouse: Arc::clone(&warehouse),

@@ -2,12 +2,11 @@
 
 use std::{fs, sync::Arc};
 
-use chrono::{DateTime, Utc};
 use domain::{CompanyId, Counters, DateWindow, FailureKind};
 use file_ingest::FileStage;
 use landing::Storage;
 use runtime::{
-    Clock,
+    StoppedClock,
     stage::{StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
@@ -17,14 +16,6 @@ use warehouse_conformance::{event_scene::EventRun, scene::at};
 use super::*;
 
 mod traces;
-
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> DateTime<Utc> {
-        at(6)
-    }
-}
 
 /// A folder of event files, the stage that reads it and a warehouse.
 struct Scene {
@@ -41,7 +32,7 @@ impl Scene {
         let stage = FileStage {
             storage: Storage::open(&format!("file://{}/events/", folder.path().display())).unwrap(),
             warehouse: Arc::clone(&warehouse),
-            clock: Arc::new(FixedClock),
+            clock: Arc::new(StoppedClock(at(6))),
             max_file_bytes: 10_000,
             loader: CopyEvents { warehouse: Arc::clone(&warehouse) },
         };

@@ -1,19 +1,11 @@
 //! What a trace says of the audits.
 
-use chrono::{DateTime, Utc};
 use domain::audit::AuditLevel;
+use runtime::StoppedClock;
 use test_telemetry::{Recorder, Trace};
 use warehouse_conformance::scene::{at, day, days, hold_run};
 
 use super::*;
-
-struct FixedClock;
-
-impl Clock for FixedClock {
-    fn now(&self) -> DateTime<Utc> {
-        at(6)
-    }
-}
 
 /// Validates two days, the second of which has no usage.
 async fn validate(policy: AuditPolicy) -> (Result<StageOutcome, StageError>, Trace) {
@@ -33,7 +25,7 @@ async fn validate(policy: AuditPolicy) -> (Result<StageOutcome, StageError>, Tra
         epoch: fence.epoch,
         accept_empty_days: std::collections::BTreeSet::new(),
     };
-    let stages = FactStages { warehouse, policy, clock: Arc::new(FixedClock) };
+    let stages = FactStages { warehouse, policy, clock: Arc::new(StoppedClock(at(6))) };
     let recorder = Recorder::start().unwrap();
     recorder.trace(stages.execute(call, Arc::new(|_| ()))).await
 }

@@ -7,7 +7,9 @@ use comfy_table::{Cell, Table};
 use indicatif::HumanCount;
 use proto::pipeline::v1::{Run, RunStage, StageState};
 
-use super::{NULL, attempted_state, coloured, columns, counters, number, state, text, unbroken, with_header};
+use super::cells::{
+    NULL, attempted_state, coloured, columns, counters, number, state, text, unbroken, with_header,
+};
 use crate::format::{
     bar::{Interval, interval},
     value::{human_duration, instant, stage_state},

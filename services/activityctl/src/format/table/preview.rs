@@ -4,7 +4,7 @@ use comfy_table::Table;
 use indicatif::HumanCount;
 use proto::reconciliation::v1::{CompanyDayChange, PreviewCounts, PreviewSummary};
 
-use super::{NULL, number, text, unbroken, with_header};
+use super::cells::{NULL, number, text, unbroken, with_header};
 use crate::format::preview::{kind, value_changes};
 
 /// Counts by month, and of all months.

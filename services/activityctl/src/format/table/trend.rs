@@ -5,7 +5,7 @@ use std::time::Duration;
 use comfy_table::{Cell, Color, Table};
 use indicatif::HumanCount;
 
-use super::{bytes, columns, number, unbroken, with_header};
+use super::cells::{bytes, columns, number, unbroken, with_header};
 use crate::{
     format::{bar::bar, value::human_duration},
     trend::{Execution, Judgement, StageTrend},

@@ -1,6 +1,6 @@
 //! The definitions.
 
-use super::{Kind, Metric};
+use super::metric::{Kind, Metric};
 
 /// Bounds for calls: from a millisecond to a minute.
 const CALL_SECONDS: &[f64] =

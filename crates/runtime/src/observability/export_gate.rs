@@ -14,6 +14,7 @@ use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor},
 };
+use telemetry::metrics::TELEMETRY_SPANS;
 
 /// Spans that may wait to be sent, some ten megabytes; more are dropped.
 pub(super) const MAX_QUEUED_SPANS: usize = 8192;
@@ -39,8 +40,7 @@ impl Counts {
 
 impl ExportGate {
     pub(super) fn new() -> (Self, Arc<Counts>) {
-        let counts =
-            Arc::new(Counts { queued: AtomicUsize::new(0), spans: metrics::TELEMETRY_SPANS.counter() });
+        let counts = Arc::new(Counts { queued: AtomicUsize::new(0), spans: TELEMETRY_SPANS.counter() });
         // A counter that is not there yet could not be seen to grow.
         for outcome in ["exported", "failed", "dropped"] {
             counts.add(0, outcome);

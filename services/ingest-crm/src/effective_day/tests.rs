@@ -1,7 +1,7 @@
 use super::*;
 
 fn day(text: &str) -> NaiveDate {
-    crate::date_window::parse_day(text).unwrap()
+    domain::date_window::parse_day(text).unwrap()
 }
 
 #[test]

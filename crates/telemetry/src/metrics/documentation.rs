@@ -11,7 +11,7 @@ Every service serves these at `/metrics` on its admin port (`--admin-listen`) fo
 Prometheus, and pushes them to the collector that `--otlp-endpoint` names.
 
 This page is written from the code: after a change of the catalogue run
-`UPDATE_DOCS=1 cargo test -p metrics`.
+`UPDATE_DOCS=1 cargo test -p telemetry`.
 
 | Prometheus name | what it tells | labels | services |
 |---|---|---|---|
@@ -65,7 +65,7 @@ fn the_page_says_what_the_code_does() {
     assert_eq!(
         fs::read_to_string(&path).unwrap_or_default(),
         page(),
-        "run UPDATE_DOCS=1 cargo test -p metrics"
+        "run UPDATE_DOCS=1 cargo test -p telemetry"
     );
 }
 

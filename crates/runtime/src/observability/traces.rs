@@ -6,13 +6,13 @@ use opentelemetry_sdk::{
     Resource,
     trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
 };
+use telemetry::trace_context::ChosenIds;
 
 use super::{
     export_gate::{CountedExporter, ExportGate, MAX_QUEUED_SPANS},
     sampler::PipelineAlways,
-    trace_context::ChosenIds,
 };
-use crate::TelemetryArgs;
+use crate::arguments::TelemetryArgs;
 
 /// The provider of tracers. Without a collector spans still have identities,
 /// which logs tell, and go nowhere.

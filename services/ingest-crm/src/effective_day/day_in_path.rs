@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{NoSuchDay, YEARS, calendar_day};
+use super::calendar::{NoSuchDay, YEARS, calendar_day};
 
 /// A year, month and day that stand where a date would be.
 struct Candidate<'path> {
@@ -19,7 +19,7 @@ struct Candidate<'path> {
 ///
 /// # Errors
 /// If the last one is no day of the calendar.
-pub fn day_in_path(path: &str) -> Result<Option<NaiveDate>, NoSuchDay> {
+pub(super) fn day_in_path(path: &str) -> Result<Option<NaiveDate>, NoSuchDay> {
     let path = &without_escapes(path);
     let within = (0..path.len()).rev().find_map(|at| joined(path, at).or_else(|| folders(path, at)));
     let last = match (within, keyed_folders(path)) {

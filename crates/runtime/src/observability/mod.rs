@@ -3,19 +3,15 @@
 //! Telemetry never hurts what it watches: queues are bounded, nothing waits for
 //! a collector, what is dropped is counted, and the flush at the end is bounded.
 
+mod colours;
 mod export_gate;
 mod logs;
 mod metrics;
-pub mod pipeline_spans;
 mod sampler;
 mod sql_spans;
-pub mod trace_context;
 mod traces;
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
@@ -23,28 +19,21 @@ use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider, trace::SdkTracerPro
 use opentelemetry_semantic_conventions::attribute::{
     SERVICE_INSTANCE_ID, SERVICE_NAMESPACE, SERVICE_VERSION,
 };
+use telemetry::spans::{LOG_ONLY, SCOPE};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-pub use logs::{LogFilter, LogWriter};
+pub use colours::has_colours;
+pub(crate) use logs::LogFilter;
+pub use logs::LogWriter;
 
-use crate::TelemetryArgs;
+use crate::arguments::TelemetryArgs;
 
 /// How long spans and metrics that wait may take to be sent at the end, together.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 
-/// The target of spans that are there for log lines alone, and in no trace.
-pub const LOG_ONLY: &str = "log_only";
-
 /// What speaks through the exporter itself: exporting it would cause more of it.
 const OWN_TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "opentelemetry", "tonic", "tower"];
-
-/// Whether text for `stream` may be in colours: it is a terminal, and `NO_COLOR`
-/// is not set.
-#[must_use]
-pub fn has_colours(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
 
 /// The telemetry of the process. Call [`shutdown`](Self::shutdown) at its end:
 /// what waits to be exported is lost otherwise.
@@ -74,7 +63,7 @@ impl Telemetry {
         opentelemetry::global::set_text_map_propagator(
             opentelemetry_sdk::propagation::TraceContextPropagator::new(),
         );
-        let tracer = tracers.tracer(env!("CARGO_PKG_NAME"));
+        let tracer = tracers.tracer(SCOPE);
         let spans = tracing_opentelemetry::layer()
             .with_tracer(tracer.clone())
             .with_location(false)

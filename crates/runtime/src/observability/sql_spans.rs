@@ -44,7 +44,7 @@ impl SqlSpans {
         Self { tracer, subscriber: Arc::default() }
     }
 
-    fn record(&self, statement: Statement, database: Option<&'static str>, parent: &opentelemetry::Context) {
+    fn record(&self, statement: Statement, database: Option<String>, parent: &opentelemetry::Context) {
         let ended_at = opentelemetry::time::now();
         let Statement { operation, summary, rows_affected, rows_returned, elapsed, .. } = statement;
         let mut attributes = vec![
@@ -91,20 +91,17 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
         }
         let mut statement = Statement::default();
         event.record(&mut statement);
-        let database =
-            span.scope().find_map(|span| span.extensions().get::<Database>().map(|Database(system)| *system));
+        let database = span
+            .scope()
+            .find_map(|span| span.extensions().get::<Database>().and_then(|Database(system)| system.clone()));
         self.record(statement, database, &parent);
     }
 
     fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
-        let mut database = None;
-        attributes.record(&mut |field: &Field, value: &dyn std::fmt::Debug| {
-            if field.name() == DB_SYSTEM_NAME {
-                database = KNOWN_DATABASES.into_iter().find(|known| format!("{value:?}").contains(known));
-            }
-        });
-        if let (Some(system), Some(span)) = (database, context.span(id)) {
-            span.extensions_mut().insert(Database(system));
+        let mut database = Database(None);
+        attributes.record(&mut database);
+        if let (Database(Some(_)), Some(span)) = (&database, context.span(id)) {
+            span.extensions_mut().insert(database);
         }
     }
 }
@@ -118,11 +115,18 @@ fn told_below<'a, S: LookupSpan<'a>>(outermost: &tracing_subscriber::registry::S
     0
 }
 
-/// The databases by the names of the semantic conventions.
-const KNOWN_DATABASES: [&str; 2] = ["postgresql", "sqlite"];
-
 /// The database that a span says its statements go to.
-struct Database(&'static str);
+struct Database(Option<String>);
+
+impl Visit for Database {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == DB_SYSTEM_NAME {
+            self.0 = Some(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
+}
 
 /// What sqlx tells of a statement.
 #[derive(Default)]

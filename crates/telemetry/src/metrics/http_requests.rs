@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use opentelemetry::{KeyValue, metrics::Histogram};
 
-use crate::HTTP_CLIENT_DURATION;
+use super::catalogue::HTTP_CLIENT_DURATION;
 
 /// Tells how long requests to one peer take.
 #[derive(Debug, Clone)]

@@ -11,6 +11,8 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use opentelemetry_semantic_conventions::attribute::EXCEPTION_MESSAGE;
 use sha2::{Digest, Sha256};
 
+use crate::spans::SCOPE;
+
 thread_local! {
     static CHOSEN: Cell<Option<SpanIdentity>> = const { Cell::new(None) };
 }
@@ -124,7 +126,7 @@ pub struct PastSpan {
 impl PastSpan {
     /// Hands the span over for export.
     pub fn record(self) {
-        let tracer = opentelemetry::global::tracer(env!("CARGO_PKG_NAME"));
+        let tracer = opentelemetry::global::tracer(SCOPE);
         let links = self.links.iter().map(|link| Link::with_context(link.context())).collect();
         let builder = tracer
             .span_builder(self.name)
@@ -154,7 +156,7 @@ fn span_id_of(name: &str) -> SpanId {
 
 /// Random identities, but for a [`PastSpan`], which brings its own.
 #[derive(Debug, Default)]
-pub(super) struct ChosenIds {
+pub struct ChosenIds {
     random: RandomIdGenerator,
 }
 

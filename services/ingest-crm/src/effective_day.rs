@@ -1,35 +1,26 @@
 //! From which day on a CRM export counts.
 
+mod calendar;
 mod day_in_path;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use regex::Regex;
 
-pub use day_in_path::day_in_path;
-
-/// Years in which an export may take effect; others are slips of a pen.
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
+use calendar::{NoSuchDay, calendar_day};
+use day_in_path::day_in_path;
 
 /// From which day on an export counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EffectiveDay {
+pub(crate) enum EffectiveDay {
     /// From this one.
     Dated(NaiveDate),
     /// Nothing says so: from the day on which its content is first seen.
     Undated,
 }
 
-/// What stands where a date would be is no day.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text} in its path is no day of the calendar from 1970 to 2200")]
-pub struct NoSuchDay {
-    /// What stands there.
-    pub text: String,
-}
-
 /// Why a pattern for dates cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InvalidDatePattern {
+pub(crate) enum InvalidDatePattern {
     /// It is no regular expression.
     #[error("{0}")]
     Regex(#[from] regex::Error),
@@ -41,11 +32,11 @@ pub enum InvalidDatePattern {
 /// Where dates are in the paths of exports: a regular expression with the groups
 /// `year`, `month` and `day`.
 #[derive(Debug, Clone)]
-pub struct DatePattern(Regex);
+pub(crate) struct DatePattern(Regex);
 
 /// What says on which day an export counts.
 #[derive(Debug, Clone)]
-pub enum DaySource {
+pub(crate) enum DaySource {
     /// The last date in its path, in any of the usual spellings.
     Path,
     /// The last date in its path that looks like this.
@@ -59,7 +50,7 @@ impl DaySource {
     ///
     /// # Errors
     /// If what stands in place of a date is none.
-    pub fn day_of(
+    pub(crate) fn day_of(
         &self,
         path: &str,
         modified: DateTime<Utc>,
@@ -83,7 +74,7 @@ impl DatePattern {
     ///
     /// # Errors
     /// If it is none, or has not all groups.
-    pub fn parse(text: &str) -> Result<Self, InvalidDatePattern> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidDatePattern> {
         let regex = Regex::new(text)?;
         for group in ["year", "month", "day"] {
             if !regex.capture_names().flatten().any(|name| name == group) {
@@ -105,17 +96,11 @@ impl DatePattern {
     }
 }
 
-/// A day in [`YEARS`].
-fn calendar_day(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
-    let day = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-    YEARS.contains(&day.year()).then_some(day)
-}
-
 /// The day on which an export without a date takes effect if it is first seen in
 /// a run over days up to `business_date`. What is seen now says nothing of days
 /// before the `newest` one that is published or has a snapshot.
 #[must_use]
-pub fn first_seen_day(business_date: NaiveDate, newest: Option<NaiveDate>) -> NaiveDate {
+pub(crate) fn first_seen_day(business_date: NaiveDate, newest: Option<NaiveDate>) -> NaiveDate {
     newest.map_or(business_date, |newest| newest.max(business_date))
 }
 

@@ -18,8 +18,8 @@ use tracing_subscriber::{
     reload,
 };
 
-use super::has_colours;
-use crate::{LogFormat, TelemetryArgs};
+use super::colours::has_colours;
+use crate::arguments::{LogFormat, TelemetryArgs};
 
 /// Where log lines go.
 pub struct LogWriter {

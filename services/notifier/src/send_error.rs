@@ -1,0 +1,84 @@
+//! Why a channel did not accept a message.
+
+use std::time::Duration;
+
+use domain::FailureKind;
+use reqwest::StatusCode;
+
+/// Why a channel did not accept a message. Never holds its URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SendError {
+    /// There was no answer in time.
+    #[error("gave no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The connection failed.
+    #[error("could not be reached: {0}")]
+    Unreachable(String),
+    /// It asks for patience or has trouble of its own: 429 or 5xx.
+    #[error("answered {status}")]
+    Overloaded {
+        /// The answer.
+        status: StatusCode,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// It will not have this message.
+    #[error("refused with {status}{}", .reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
+    Refused {
+        /// The answer.
+        status: StatusCode,
+        /// Its error word, for example Slack's `no_service`.
+        reason: Option<String>,
+    },
+    /// This service stops before the message got through.
+    #[error("was not reached before the notifier had to stop")]
+    Stopping,
+}
+
+impl SendError {
+    /// Whether the same message may be accepted later.
+    pub(crate) const fn is_retryable(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::Unreachable(_) | Self::Overloaded { .. } | Self::Stopping => true,
+            Self::Refused { .. } => false,
+        }
+    }
+
+    /// Its kind as traces tell it: the answer's status, or what kept it from coming.
+    pub(crate) fn error_type(&self) -> &str {
+        match self {
+            Self::TimedOut(_) => FailureKind::TimedOut.name(),
+            Self::Unreachable(_) => FailureKind::Unavailable.name(),
+            Self::Overloaded { status, .. } | Self::Refused { status, .. } => status.as_str(),
+            Self::Stopping => FailureKind::Cancelled.name(),
+        }
+    }
+
+    /// How long the channel asks to wait, if it says so.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { retry_after, .. } => *retry_after,
+            Self::TimedOut(_) | Self::Unreachable(_) | Self::Refused { .. } | Self::Stopping => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_is_final() {
+        let refused = SendError::Refused { status: StatusCode::NOT_FOUND, reason: Some("no_service".into()) };
+        assert_eq!(refused.to_string(), "refused with 404 Not Found (no_service)");
+        assert!(!refused.is_retryable());
+        for error in [
+            SendError::Overloaded { status: StatusCode::TOO_MANY_REQUESTS, retry_after: None },
+            SendError::TimedOut(Duration::from_secs(1)),
+            SendError::Unreachable("connection refused".to_owned()),
+            SendError::Stopping,
+        ] {
+            assert!(error.is_retryable(), "{error}");
+        }
+    }
+}
