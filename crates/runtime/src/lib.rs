@@ -30,7 +30,7 @@ pub use clock::{Clock, SystemClock};
 pub use fact_message::{fact_row_to_proto, timestamp_to_proto};
 pub use field_violations::FieldViolations;
 pub use history::HistoryOptions;
-pub use retry_after::parse_retry_after;
+pub use retry_after::{parse_retry_after, patient_wait};
 pub use secret::{Secret, SecretError, read_secret};
 pub use server::{ServerOptions, serve};
 pub use service::{BackgroundTask, GrpcRoutes, Service};

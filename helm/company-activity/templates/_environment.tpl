@@ -102,7 +102,6 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 {{- define "company-activity.environment.notifier" -}}
 {{- with .Values.alerts -}}
 - { name: NOTIFY_TIMEOUT, value: {{ .timeout | quote }} }
-- { name: NOTIFY_ATTEMPTS, value: {{ .attempts | int | quote }} }
 {{- if .slack.existingSecret }}
 - { name: SLACK_WEBHOOK_URL_FILE, value: /etc/company-activity/secrets/slack/url }
 {{- end }}

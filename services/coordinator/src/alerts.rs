@@ -6,14 +6,13 @@ use proto::notifier::v1::{
     Alert, AlertCause as AlertCauseProto, ChannelDelivery, DeliveryState, NotifyRequest,
     notifier_service_client::NotifierServiceClient,
 };
-use runtime::Channel;
-use runtime::Clock;
+use runtime::{Channel, Clock, patient_wait};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 use warehouse::{AlertCause, NewAlert, PendingAlert, Run, SharedWarehouse};
 
-use crate::{TraceLink, pipeline::FailureAlert, retry::Jitter, run_trace::RunTrace, stage_call::with_causes};
+use crate::{TraceLink, pipeline::FailureAlert, run_trace::RunTrace, stage_call::with_causes};
 
 /// How often the outbox is looked into without being told: what another replica
 /// wrote, what was put back, and claims that lapsed.
@@ -26,7 +25,6 @@ pub(crate) struct AlertDelivery {
     pub(crate) notifier: Option<Channel>,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) jitter: Jitter,
     /// Where the trace of a failed run is opened.
     pub(crate) trace_link: Option<TraceLink>,
     /// Told when an alert is in the outbox.
@@ -40,8 +38,8 @@ pub(crate) struct AlertDelivery {
 enum Outcome {
     /// Every channel has taken it or will never take it; these refused.
     Settled { refusals: Vec<String> },
-    /// Something passing is in the way.
-    Deferred { problem: String },
+    /// Something passing is in the way, for so long if it says.
+    Deferred { problem: String, retry_after: Option<Duration> },
 }
 
 impl AlertDelivery {
@@ -117,8 +115,12 @@ impl AlertDelivery {
             Ok(Ok(response)) => outcome(&response.into_inner().deliveries),
             Ok(Err(status)) => Outcome::Deferred {
                 problem: format!("{}: {}", runtime::code_name(status.code()), with_causes(&status)),
+                retry_after: None,
             },
-            Err(_) => Outcome::Deferred { problem: format!("no answer within {:?}", self.policy.timeout) },
+            Err(_) => Outcome::Deferred {
+                problem: format!("no answer within {:?}", self.policy.timeout),
+                retry_after: None,
+            },
         }
     }
 
@@ -133,8 +135,9 @@ impl AlertDelivery {
                 self.warehouse.settle_alert(alert_key, self.clock.now()).await?;
                 info!(%run_id, %stage, alert_key, "{activity}: alert settled");
             }
-            Outcome::Deferred { problem } => {
-                let wait = self.policy.backoff.delay(pending.tries.saturating_add(1), self.jitter.next());
+            Outcome::Deferred { problem, retry_after } => {
+                let backoff = self.policy.backoff.delay(pending.tries.saturating_add(1));
+                let wait = patient_wait(backoff, retry_after, self.policy.backoff.max);
                 self.warehouse.defer_alert(alert_key, wait, &problem).await?;
                 warn!(%run_id, %stage, alert_key, error = %problem, ?wait, "{activity}: alert not delivered, will be retried");
             }
@@ -173,7 +176,8 @@ fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
     let passing: Vec<String> =
         told(DeliveryState::Retryable).chain(told(DeliveryState::Unspecified)).collect();
     if !passing.is_empty() {
-        return Outcome::Deferred { problem: passing.join("; ") };
+        let asked = deliveries.iter().filter_map(|delivery| Duration::try_from(delivery.retry_after?).ok());
+        return Outcome::Deferred { problem: passing.join("; "), retry_after: asked.max() };
     }
     if deliveries.is_empty() {
         return Outcome::Settled { refusals: vec!["the notifier has no channel".to_owned()] };
@@ -218,6 +222,7 @@ mod tests {
             channel: channel.into(),
             state: state.into(),
             error_message: error_message.to_owned(),
+            retry_after: None,
         }
     }
 
@@ -233,8 +238,19 @@ mod tests {
         );
         assert_eq!(
             outcome(&[delivered, refused, away]),
-            Outcome::Deferred { problem: "CHANNEL_WEBHOOK: timed out".to_owned() }
+            Outcome::Deferred { problem: "CHANNEL_WEBHOOK: timed out".to_owned(), retry_after: None }
         );
+    }
+
+    #[test]
+    fn the_channel_that_asks_for_the_most_patience_gets_it() {
+        let busy = |channel, seconds| ChannelDelivery {
+            retry_after: Some(prost_types::Duration { seconds, nanos: 0 }),
+            ..delivery(channel, DeliveryState::Retryable, "429")
+        };
+        let deferred = outcome(&[busy(ChannelKind::Slack, 7), busy(ChannelKind::Teams, 30)]);
+        let Outcome::Deferred { retry_after, .. } = deferred else { panic!("{deferred:?}") };
+        assert_eq!(retry_after, Some(Duration::from_secs(30)));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Notifier {
     async fn deliver_to(&self, endpoint: &Endpoint, alert: &Alert) -> std::result::Result<(), SendError> {
         let Endpoint { channel, .. } = endpoint;
         let body = Bytes::from(channel.payload(alert).to_string());
-        let outcome = self.sender.send(endpoint, &body).await;
+        let outcome = self.sender.send(endpoint, body).await;
         count(*channel, &outcome);
         match &outcome {
             Ok(()) => {

@@ -52,10 +52,15 @@ fn delivery_to_proto(delivery: Delivery) -> ChannelDelivery {
         Channel::Teams => ChannelProto::Teams,
         Channel::Webhook => ChannelProto::Webhook,
     };
-    let (state, error_message) = match delivery.outcome {
-        Ok(()) => (DeliveryState::Delivered, String::new()),
-        Err(error) if error.is_retryable() => (DeliveryState::Retryable, error.to_string()),
-        Err(error) => (DeliveryState::Refused, error.to_string()),
+    let (state, error) = match delivery.outcome {
+        Ok(()) => (DeliveryState::Delivered, None),
+        Err(error) if error.is_retryable() => (DeliveryState::Retryable, Some(error)),
+        Err(error) => (DeliveryState::Refused, Some(error)),
     };
-    ChannelDelivery { channel: channel.into(), state: state.into(), error_message }
+    ChannelDelivery {
+        channel: channel.into(),
+        state: state.into(),
+        error_message: error.as_ref().map(ToString::to_string).unwrap_or_default(),
+        retry_after: error.and_then(|error| error.retry_after()).and_then(|wait| wait.try_into().ok()),
+    }
 }

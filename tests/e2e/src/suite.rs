@@ -206,7 +206,6 @@ impl Suite {
                 default("--product-api-min-backoff", "10ms".to_owned());
                 default("--product-api-max-backoff", "50ms".to_owned());
             }
-            "notifier" => default("--notify-backoff", "10ms".to_owned()),
             "coordinator" => default("--pipeline-file", self.pipeline_file().display().to_string()),
             _ => {}
         }

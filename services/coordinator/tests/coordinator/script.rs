@@ -204,6 +204,7 @@ impl NotifierService for ScriptedNotifier {
             channel: Channel::Slack.into(),
             state: answer?.into(),
             error_message: "as planned".to_owned(),
+            retry_after: None,
         };
         Ok(Response::new(NotifyResponse { deliveries: vec![delivery] }))
     }
