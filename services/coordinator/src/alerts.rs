@@ -3,14 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use proto::notifier::v1::{
-    Alert, AlertCause as AlertCauseProto, ChannelDelivery, DeliveryState, NotifyRequest,
-    notifier_service_client::NotifierServiceClient,
+    Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
 };
-use runtime::{Channel, Clock, patient_wait};
+use runtime::{
+    Channel, Clock,
+    message::{alert_cause_to_proto, timestamp_to_proto},
+    patient_wait,
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{AlertCause, NewAlert, PendingAlert, Run, SharedWarehouse};
+use warehouse::{NewAlert, PendingAlert, Run, SharedWarehouse};
 
 use crate::{TraceLink, pipeline::FailureAlert, run_trace::RunTrace, stage_call::with_causes};
 
@@ -194,20 +197,11 @@ fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
         // Of a day that no run covers, there is none to name.
         run_id: if alert.run_id.is_nil() { String::new() } else { alert.run_id.to_string() },
         business_date: alert.business_date.to_string(),
-        fail_time: Some(crate::convert::timestamp(alert.failed_at)),
+        fail_time: Some(timestamp_to_proto(alert.failed_at)),
         attempt: alert.attempt,
         error_code: alert.error_code.clone(),
         trace_url,
-        cause: cause(alert.cause).into(),
-    }
-}
-
-const fn cause(cause: AlertCause) -> AlertCauseProto {
-    match cause {
-        AlertCause::StageFailed => AlertCauseProto::StageFailed,
-        AlertCause::DeadlineWithoutRun => AlertCauseProto::DeadlineWithoutRun,
-        AlertCause::DeadlineRunActive => AlertCauseProto::DeadlineRunActive,
-        AlertCause::DeadlineRunFailed => AlertCauseProto::DeadlineRunFailed,
+        cause: alert_cause_to_proto(alert.cause).into(),
     }
 }
 

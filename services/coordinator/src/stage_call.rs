@@ -8,7 +8,10 @@ use proto::stage::v1::{
     stage_service_client::StageServiceClient,
 };
 use runtime::Channel;
-use runtime::stage::{counters_from_proto, progress_from_proto, window_to_proto};
+use runtime::{
+    message::{counters_from_proto, progress_from_proto},
+    stage::StageCall,
+};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::{Fence, Run};
@@ -96,15 +99,13 @@ pub(crate) fn with_causes(status: &Status) -> String {
 
 /// The request for an attempt.
 pub(crate) fn request(run: &Run, fence: &Fence) -> ExecuteStageRequest {
-    ExecuteStageRequest {
-        run_id: fence.run_id.to_string(),
+    let call = StageCall {
+        fence: fence.clone(),
         pipeline: run.pipeline.clone(),
-        stage: fence.stage.clone(),
-        window: Some(window_to_proto(run.window)),
-        attempt: fence.attempt,
-        lease_epoch: fence.epoch,
-        accept_empty_days: run.accept_empty_days.iter().map(ToString::to_string).collect(),
-    }
+        window: run.window,
+        accept_empty_days: run.accept_empty_days.clone(),
+    };
+    call.into()
 }
 
 /// Executes one attempt and returns what the service says it committed.

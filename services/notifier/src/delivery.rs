@@ -110,7 +110,7 @@ fn count(channel: Channel, outcome: &std::result::Result<(), SendError>) {
 fn log_undeliverable(alert: &Alert) {
     error!(
         alert_key = alert.alert_key,
-        cause = alert.cause.as_str(),
+        cause = alert.cause_word(),
         next_step = alert.next_step(),
         pipeline = alert.pipeline,
         stage = alert.stage,
