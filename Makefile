@@ -42,6 +42,11 @@ test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and bac
 test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 takes what it renders as right
 	@tools="$$(tests/setup/python.sh)" && "$$tools/bin/pytest" tests/chart
 
+.PHONY: chart-pipelines
+chart-pipelines: ## Copy the pipeline files into the chart, which can ship only its own
+	@cp services/coordinator/pipeline.yaml helm/company-activity/files/pipelines/daily.yaml
+	@cp docs/pipelines/with-events.yaml helm/company-activity/files/pipelines/with-events.yaml
+
 .PHONY: chart-readme
 chart-readme: ## Write the chart's README from the comments of its values
 	@tools="$$(tests/setup/helm.sh)" && "$$tools/bin/helm-docs" --chart-search-root helm/company-activity --sort-values-order file --log-level warning

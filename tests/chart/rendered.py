@@ -16,6 +16,8 @@ HERE = Path(__file__).parent
 VALUE_SETS = {"default": [], "ha": [CHART / "values-ha.yaml"]} | {
     file.stem: [file] for file in sorted((HERE / "values").glob("*.yaml"))
 }
+# The table of services that the chart ranges over.
+SERVICES = yaml.safe_load((CHART / "files/services.yaml").read_text())
 RELEASE = "release"
 NAMESPACE = "activity"
 

@@ -3,20 +3,14 @@
 import re
 
 import pytest
-from rendered import VALUE_SETS, containers, objects, parse, template
+from rendered import SERVICES, VALUE_SETS, containers, objects, parse, template
 from test_objects import ADMIN, GRPC, labels_of, selects
 
 WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
 PORTS = {"grpc": GRPC, "admin": ADMIN}
 # What reaches which port outside of the release, besides names.
 OUTSIDE = {
-    "ingest-crm": {5432, 443},
-    "ingest-api": {5432, 443},
-    "ingest-events": {5432, 443},
-    "coordinator": {5432},
-    "transform": {5432},
-    "notifier": {5432},
-    "activity": {5432},
+    **{row["name"]: {5432, 443} if row.get("storage") else {5432} for row in SERVICES},
     "migration": {5432},
     "maintenance": {5432, 443},
     "trigger": set(),

@@ -162,9 +162,10 @@ def test_every_value_is_documented():
 
 
 def test_the_shipped_pipelines_are_those_of_the_services():
-    shipped = CHART / "files/pipelines"
-    assert (shipped / "daily.yaml").read_text() == (ROOT / "services/coordinator/pipeline.yaml").read_text()
-    assert (shipped / "with-events.yaml").read_text() == (ROOT / "docs/pipelines/with-events.yaml").read_text()
+    sources = {"daily": "services/coordinator/pipeline.yaml", "with-events": "docs/pipelines/with-events.yaml"}
+    for name, source in sources.items():
+        shipped = CHART / f"files/pipelines/{name}.yaml"
+        assert shipped.read_text() == (ROOT / source).read_text(), "run `make chart-pipelines`"
 
 
 def test_the_chart_has_the_version_of_the_binaries():

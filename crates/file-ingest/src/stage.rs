@@ -10,7 +10,7 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tracing::warn;
-use warehouse::{Fence, SharedWarehouse};
+use warehouse::SharedWarehouse;
 
 use crate::{
     error::{Error, RefusedFiles},
@@ -40,14 +40,7 @@ impl<L: FileLoader> StageExecutor for FileStage<L> {
     }
 
     async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
-        let fence = Fence {
-            run_id: call.run_id,
-            stage: call.stage.clone(),
-            attempt: call.attempt,
-            epoch: call.epoch,
-        };
-        let attempt = Attempt { stage: self, call: &call, fence, progress };
-        Ok(attempt.run().await?)
+        Ok(Attempt { stage: self, call: &call, progress }.run().await?)
     }
 }
 
@@ -55,7 +48,6 @@ impl<L: FileLoader> StageExecutor for FileStage<L> {
 struct Attempt<'a, L> {
     stage: &'a FileStage<L>,
     call: &'a StageCall,
-    fence: Fence,
     progress: ProgressSink,
 }
 
@@ -94,7 +86,7 @@ impl<L: FileLoader> Attempt<'_, L> {
             remarks.push(self.nothing_new_remark(count));
         }
         let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());
-        self.stage.warehouse.complete_stage(&self.fence, counters, &remarks, now).await?;
+        self.stage.warehouse.complete_stage(&self.call.fence, counters, &remarks, now).await?;
         Ok(StageOutcome { counters, remarks })
     }
 
@@ -117,7 +109,7 @@ impl<L: FileLoader> Attempt<'_, L> {
                 let counters = done.counters + read;
                 (self.progress)(Progress { counters, ..done.clone() });
             }),
-            fence: &self.fence,
+            fence: &self.call.fence,
             business_date: self.call.window.end(),
             now: stage.clock.now(),
         };

@@ -1,4 +1,4 @@
-//! How long an HTTP server asks to wait.
+//! How long a server asks to wait, and how long it is waited for.
 
 use std::time::Duration;
 
@@ -18,6 +18,14 @@ pub fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
         }
     };
     (!wait.is_zero()).then_some(wait)
+}
+
+/// How long to wait before the next try of a server that may have asked for
+/// patience: it gets what it asks for where that is longer than the caller's own
+/// backoff, but no more than `longest`, so that no server can stop the work.
+#[must_use]
+pub fn patient_wait(backoff: Duration, asked: Option<Duration>, longest: Duration) -> Duration {
+    backoff.max(asked.unwrap_or_default().min(longest))
 }
 
 #[cfg(test)]
@@ -41,5 +49,14 @@ mod tests {
         for value in ["0", "Sat, 14 Feb 2026 05:59:00 GMT", "-3", "soon", ""] {
             assert_eq!(parsed(value), None, "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_server_gets_the_patience_it_asks_for_within_bounds() {
+        let wait = |asked: Option<u64>| {
+            let (backoff, longest) = (Duration::from_secs(2), Duration::from_secs(60));
+            patient_wait(backoff, asked.map(Duration::from_secs), longest).as_secs()
+        };
+        assert_eq!([None, Some(1), Some(30), Some(3600)].map(wait), [2, 2, 30, 60]);
     }
 }

@@ -10,11 +10,18 @@ use tonic::{
 };
 use tower::Service as TowerService;
 
+use crate::{
+    Context,
+    stage::{self, StageExecutor},
+};
+
 /// A service, ready to be served alone or together with others.
 #[derive(Debug)]
 pub struct Service {
     /// The service's name, for example `ingest-crm`.
     pub name: &'static str,
+    /// The stages that it executes; none if it is no stage service.
+    pub stages: &'static [&'static str],
     /// Its gRPC services.
     pub grpc: Vec<GrpcRoutes>,
     /// What it does besides answering calls.
@@ -55,7 +62,14 @@ impl Service {
     /// A service that does nothing yet.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, grpc: Vec::new(), background: Vec::new() }
+        Self { name, stages: &[], grpc: Vec::new(), background: Vec::new() }
+    }
+
+    /// Adds the stages of an executor, and the gRPC service that executes them.
+    #[must_use]
+    pub fn with_stages<E: StageExecutor>(mut self, executor: E, context: &Context) -> Self {
+        self.stages = executor.stages();
+        self.with_grpc(stage::server(executor, context))
     }
 
     /// Adds a generated gRPC server.

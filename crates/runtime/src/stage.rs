@@ -10,12 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{Counters, DateWindow, FailureKind, Progress, date_window::parse_day};
+use domain::{Counters, DateWindow, FailureKind, Progress};
 use futures::Stream;
 use opentelemetry::KeyValue;
 use proto::stage::v1::{
-    DateWindow as DateWindowProto, ExecuteStageRequest, ExecuteStageResponse, StageCounters, StageProgress,
-    StageResult,
+    ExecuteStageRequest, ExecuteStageResponse, StageResult,
     execute_stage_response::Update,
     stage_service_server::{StageService, StageServiceServer},
 };
@@ -26,40 +25,72 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span, info, warn};
 use uuid::Uuid;
+use warehouse_core::Fence;
+/// Where a stage tells how far it has got. Never blocks.
+pub use warehouse_core::ProgressSink;
 
 use crate::{
     context::Context,
     field_violations::FieldViolations,
+    message::{counters_to_proto, day_from_proto, progress_to_proto, window_from_proto, window_to_proto},
     status::{code_name, status},
 };
-
-/// Where a stage tells how far it has got. Never blocks.
-pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// One attempt of one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageCall {
-    /// The run.
-    pub run_id: Uuid,
+    /// The stage of the run, its attempt, and the lease under which it changes data.
+    pub fence: Fence,
     /// The pipeline's name.
     pub pipeline: String,
-    /// The stage's name.
-    pub stage: String,
     /// The run's business days.
     pub window: DateWindow,
-    /// The attempt, from 1.
-    pub attempt: u32,
-    /// The epoch at which the coordinator holds the run's lease.
-    pub epoch: i64,
     /// Days whose answer is believed however little it holds, because a person said so.
     pub accept_empty_days: BTreeSet<NaiveDate>,
 }
 
 impl StageCall {
+    /// The call that a message asks for.
+    ///
+    /// # Errors
+    /// What is wrong with it, by field.
+    fn from_proto(request: ExecuteStageRequest) -> Result<Self, FieldViolations> {
+        let window = request.window.ok_or_else(|| FieldViolations::of("window", "is missing"))?;
+        let run_id =
+            Uuid::parse_str(&request.run_id).map_err(|error| FieldViolations::of("run_id", error))?;
+        let accepted = |text: &String| day_from_proto("accept_empty_days", text);
+        Ok(Self {
+            fence: Fence {
+                run_id,
+                stage: request.stage,
+                attempt: request.attempt,
+                epoch: request.lease_epoch,
+            },
+            pipeline: request.pipeline,
+            window: window_from_proto(&window).map_err(|error| FieldViolations::of("window", error))?,
+            accept_empty_days: request.accept_empty_days.iter().map(accepted).collect::<Result<_, _>>()?,
+        })
+    }
+
     fn span(&self) -> Span {
-        let Self { run_id, pipeline, stage, window, attempt, .. } = self;
+        let Self { fence: Fence { run_id, stage, attempt, .. }, pipeline, window, .. } = self;
         let attempt = StageAttempt { pipeline, stage, run_id: *run_id, window: *window, attempt: *attempt };
         attempt.span(&format!("execute {stage}"))
+    }
+}
+
+impl From<StageCall> for ExecuteStageRequest {
+    fn from(call: StageCall) -> Self {
+        let Fence { run_id, stage, attempt, epoch } = call.fence;
+        Self {
+            run_id: run_id.to_string(),
+            pipeline: call.pipeline,
+            stage,
+            window: Some(window_to_proto(call.window)),
+            attempt,
+            lease_epoch: epoch,
+            accept_empty_days: call.accept_empty_days.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -167,7 +198,7 @@ async fn execute<E: StageExecutor>(
             }
         }
     };
-    let stage = KeyValue::new("stage", call.stage.clone());
+    let stage = KeyValue::new("stage", call.fence.stage.clone());
     let began = Instant::now();
     let work = async {
         tokio::select! {
@@ -237,86 +268,24 @@ fn parse(request: ExecuteStageRequest, stages: &[&str]) -> Result<StageCall, Fie
         let problem = format!("{:?} is not executed here; this service executes {known}", request.stage);
         return Err(FieldViolations::of("stage", problem));
     }
-    let window = request.window.ok_or_else(|| FieldViolations::of("window", "is missing"))?;
-    Ok(StageCall {
-        run_id: Uuid::parse_str(&request.run_id).map_err(|error| FieldViolations::of("run_id", error))?,
-        pipeline: request.pipeline,
-        stage: request.stage,
-        window: window_from_proto(&window).map_err(|error| FieldViolations::of("window", error))?,
-        attempt: request.attempt,
-        epoch: request.lease_epoch,
-        accept_empty_days: days_from_proto("accept_empty_days", &request.accept_empty_days)?,
-    })
+    StageCall::from_proto(request)
 }
 
-fn days_from_proto(field: &'static str, days: &[String]) -> Result<BTreeSet<NaiveDate>, FieldViolations> {
-    let day = |text: &String| {
-        let problem = || FieldViolations::of(field, format!("{text:?} is no day of the form YYYY-MM-DD"));
-        parse_day(text).ok_or_else(problem)
-    };
-    days.iter().map(day).collect()
-}
+#[cfg(test)]
+mod tests {
+    use domain::date_window::parse_day;
 
-/// The days of a window message.
-///
-/// # Errors
-/// If they are no days or in the wrong order.
-pub fn window_from_proto(window: &DateWindowProto) -> Result<DateWindow, domain::date_window::InvalidWindow> {
-    DateWindow::parse(&window.start_date, &window.end_date)
-}
+    use super::*;
 
-/// A window as a message.
-#[must_use]
-pub fn window_to_proto(window: DateWindow) -> DateWindowProto {
-    DateWindowProto { start_date: window.start().to_string(), end_date: window.end().to_string() }
-}
-
-/// Counters as a message.
-#[must_use]
-pub const fn counters_to_proto(counters: &Counters) -> StageCounters {
-    StageCounters {
-        rows_read: counters.rows_read,
-        rows_written: counters.rows_written,
-        rows_unchanged: counters.rows_unchanged,
-        rows_duplicate: counters.rows_duplicate,
-        rows_rejected: counters.rows_rejected,
-        rows_removed: counters.rows_removed,
-        bytes_read: counters.bytes_read,
-    }
-}
-
-/// The counters of a message.
-#[must_use]
-pub const fn counters_from_proto(counters: &StageCounters) -> Counters {
-    Counters {
-        rows_read: counters.rows_read,
-        rows_written: counters.rows_written,
-        rows_unchanged: counters.rows_unchanged,
-        rows_duplicate: counters.rows_duplicate,
-        rows_rejected: counters.rows_rejected,
-        rows_removed: counters.rows_removed,
-        bytes_read: counters.bytes_read,
-    }
-}
-
-/// Progress as a message.
-#[must_use]
-pub fn progress_to_proto(progress: &Progress) -> StageProgress {
-    StageProgress {
-        counters: Some(counters_to_proto(&progress.counters)),
-        units_done: progress.units_done,
-        units_total: progress.units_total,
-        activity: progress.activity.clone(),
-    }
-}
-
-/// The progress of a message.
-#[must_use]
-pub fn progress_from_proto(progress: StageProgress) -> Progress {
-    Progress {
-        counters: progress.counters.as_ref().map(counters_from_proto).unwrap_or_default(),
-        units_done: progress.units_done,
-        units_total: progress.units_total,
-        activity: progress.activity,
+    #[test]
+    fn a_call_survives_the_way_there_and_back() {
+        let fence = Fence { run_id: Uuid::from_u128(7), stage: "act_copy".to_owned(), attempt: 3, epoch: 9 };
+        let call = StageCall {
+            fence,
+            pipeline: "pl_daily".to_owned(),
+            window: DateWindow::parse("2026-01-01", "2026-01-02").unwrap(),
+            accept_empty_days: parse_day("2026-01-02").into_iter().collect(),
+        };
+        assert_eq!(StageCall::from_proto(call.clone().into()), Ok(call));
     }
 }

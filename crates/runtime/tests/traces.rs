@@ -38,7 +38,7 @@ impl StageExecutor for Scripted {
         }
         .instrument(info_span!("load file", db.system.name = "sqlite"))
         .await;
-        if call.stage == "act_works" {
+        if call.fence.stage == "act_works" {
             let counters = Counters { rows_read: 3, rows_written: 3, ..Counters::default() };
             return Ok(StageOutcome { counters, remarks: Vec::new() });
         }

@@ -61,7 +61,6 @@ where there is a cluster to look at: a template has none, and is answered nothin
 {{/* The Secrets that pods read, by the value that names them: {"secrets": [{value, secret, key}]}. */}}
 {{- define "company-activity.secrets" -}}
 {{- $azure := .Values.storage.azure -}}
-{{- $alerts := .Values.alerts -}}
 {{- $migration := .Values.warehouse.migration -}}
 {{- $named := list
   (list "warehouse.existingSecret" .Values.warehouse.existingSecret .Values.warehouse.key)
@@ -69,11 +68,11 @@ where there is a cluster to look at: a template has none, and is answered nothin
   (list "productApi.existingSecret" .Values.productApi.existingSecret .Values.productApi.key)
   (list "storage.azure.connectionStringKey" $azure.existingSecret $azure.connectionStringKey)
   (list "storage.azure.accountKeyKey" $azure.existingSecret $azure.accountKeyKey)
-  (list "storage.azure.sasTokenKey" $azure.existingSecret $azure.sasTokenKey)
-  (list "alerts.slack.existingSecret" $alerts.slack.existingSecret $alerts.slack.key)
-  (list "alerts.teams.existingSecret" $alerts.teams.existingSecret $alerts.teams.key)
-  (list "alerts.webhook.existingSecret" $alerts.webhook.existingSecret $alerts.webhook.key)
-  (list "alerts.webhook.signingKeyKey" $alerts.webhook.existingSecret $alerts.webhook.signingKeyKey) -}}
+  (list "storage.azure.sasTokenKey" $azure.existingSecret $azure.sasTokenKey) -}}
+{{- range $channel, $told := (include "company-activity.channels" . | fromYaml).channels -}}
+{{- $named = append $named (list (printf "alerts.%s.existingSecret" $channel) $told.existingSecret $told.key) -}}
+{{- $named = append $named (list (printf "alerts.%s.signingKeyKey" $channel) $told.existingSecret $told.signingKeyKey) -}}
+{{- end -}}
 {{- $secrets := list -}}
 {{- range $one := $named -}}
 {{- if and (index $one 1) (index $one 2) -}}

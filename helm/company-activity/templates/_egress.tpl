@@ -62,7 +62,7 @@
 {{- if eq .name "ingest-api" }}
 {{ include "company-activity.egress.rule" (dict "to" $policy.productApi.to "ports" (list (include "company-activity.portOf" $values.productApi.url))) }}
 {{- end }}
-{{- if and (eq .name "notifier") (or $values.alerts.slack.existingSecret $values.alerts.teams.existingSecret $values.alerts.webhook.existingSecret) }}
+{{- if and (eq .name "notifier") (include "company-activity.channels" .root | fromYaml).channels }}
 {{ include "company-activity.egress.rule" $policy.alerts }}
 {{- end }}
 {{- with $values.observability.otlpEndpoint }}

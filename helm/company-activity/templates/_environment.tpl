@@ -1,7 +1,7 @@
 {{/*
 The environment of a service: what all have, then its own. Every name is a flag that the binary's --help lists.
 Flags for TLS and tokens between services belong into the first of these, and their files into
-company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
+company-activity.secretFiles. (dict "root" $ "service" name "settings" settings "storage" whether it reaches object storage)
 */}}
 {{- define "company-activity.environment" -}}
 {{- $values := .root.Values -}}
@@ -15,11 +15,10 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 {{- end }}
 - { name: TRACE_QUERY_RATIO, value: {{ $values.observability.traceQueryRatio | quote }} }
 {{ include "company-activity.warehouseUrl" $values.warehouse }}
-{{- $own := printf "company-activity.environment.%s" .service }}
-{{- if has .service (list "coordinator" "ingest-crm" "ingest-api" "ingest-events" "transform" "notifier") }}
-{{ include $own .root }}
+{{- with include (printf "company-activity.environment.%s" .service) .root }}
+{{ . }}
 {{- end }}
-{{- if has .service (list "ingest-crm" "ingest-api" "ingest-events") }}
+{{- if .storage }}
 {{- include "company-activity.environment.azure" $values.storage.azure }}
 {{- end }}
 {{- range $name, $value := .settings.env }}
@@ -99,23 +98,34 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings)
 - { name: AUDIT_FILE, value: /etc/company-activity/config/audits.yaml }
 {{- end -}}
 
+{{/* Nothing of its own. */}}
+{{- define "company-activity.environment.activity" -}}
+{{- end -}}
+
 {{- define "company-activity.environment.notifier" -}}
 {{- with .Values.alerts -}}
 - { name: NOTIFY_TIMEOUT, value: {{ .timeout | quote }} }
-- { name: NOTIFY_ATTEMPTS, value: {{ .attempts | int | quote }} }
-{{- if .slack.existingSecret }}
-- { name: SLACK_WEBHOOK_URL_FILE, value: /etc/company-activity/secrets/slack/url }
 {{- end }}
-{{- if .teams.existingSecret }}
-- { name: TEAMS_WEBHOOK_URL_FILE, value: /etc/company-activity/secrets/teams/url }
-{{- end }}
-{{- if .webhook.existingSecret }}
-- { name: WEBHOOK_URL_FILE, value: /etc/company-activity/secrets/webhook/url }
-{{- if .webhook.signingKeyKey }}
-- { name: WEBHOOK_SECRET_FILE, value: /etc/company-activity/secrets/webhook/signing-key }
+{{- range $channel, $told := (include "company-activity.channels" . | fromYaml).channels }}
+{{- $webhook := ternary "WEBHOOK" (printf "%s_WEBHOOK" (upper $channel)) (eq $channel "webhook") }}
+- { name: {{ $webhook }}_URL_FILE, value: /etc/company-activity/secrets/{{ $channel }}/url }
+{{- if $told.signingKeyKey }}
+- { name: {{ $webhook }}_SECRET_FILE, value: /etc/company-activity/secrets/{{ $channel }}/signing-key }
 {{- end }}
 {{- end }}
-{{- end }}
+{{- end -}}
+
+{{/* The channels for alerts that have a Secret: {"channels": {name: {existingSecret, key, ...}}}. */}}
+{{- define "company-activity.channels" -}}
+{{- $channels := dict -}}
+{{- range $name, $told := .Values.alerts -}}
+{{- if kindIs "map" $told -}}
+{{- if $told.existingSecret -}}
+{{- $_ := set $channels $name $told -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- dict "channels" $channels | toYaml -}}
 {{- end -}}
 
 {{/* What activityctl maintain reads: the warehouse, and where the ingests keep files of their own. */}}

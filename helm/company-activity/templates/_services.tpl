@@ -1,5 +1,5 @@
 {{/*
-The services of this release, in the order of the pipeline, as YAML: {"services": {name: {...}}}.
+The services of this release, by the rows of files/services.yaml, as YAML: {"services": {name: {...}}}.
 Everything that ranges over services ranges over this.
 
   settings   serviceDefaults, with what services.<name> says otherwise
@@ -10,18 +10,23 @@ Everything that ranges over services ranges over this.
   egress     what else it reaches: a list of rules of a NetworkPolicy
 */}}
 {{- define "company-activity.services" -}}
-{{- $stages := list "ingest-crm" "ingest-api" "transform" -}}
-{{- if .Values.events.enabled -}}
-{{- $stages = list "ingest-crm" "ingest-api" "ingest-events" "transform" -}}
+{{- $rows := list -}}
+{{- $stages := list -}}
+{{- range $row := .Files.Get "files/services.yaml" | fromYamlArray -}}
+{{- if or (not $row.optional) (dig $row.optional "enabled" false $.Values.AsMap) -}}
+{{- $rows = append $rows $row -}}
+{{- if $row.stages -}}{{- $stages = append $stages $row.name -}}{{- end -}}
+{{- end -}}
 {{- end -}}
 services:
-{{- range $name := concat (list "coordinator") $stages (list "notifier" "activity") }}
-  {{- $settings := mergeOverwrite (deepCopy $.Values.serviceDefaults) (index $.Values.services $name) }}
+{{- range $row := $rows }}
+  {{- $name := $row.name }}
+  {{- $settings := mergeOverwrite (deepCopy $.Values.serviceDefaults) (index $.Values.services $name | default dict) }}
   {{- $stopped := eq (int $settings.replicas) 0 }}
   {{ $name }}:
     stopped: {{ $stopped }}
     scaled: {{ and (eq $name "activity") $.Values.autoscaling.enabled (not $stopped) }}
-    storage: {{ has $name (list "ingest-crm" "ingest-api" "ingest-events") }}
+    storage: {{ $row.storage | default false }}
     calls: {{ ternary (append $stages "notifier") (list) (eq $name "coordinator") | toJson }}
     settings:
       {{- toYaml $settings | nindent 6 }}

@@ -31,15 +31,12 @@ The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}, both mayb
 {{- $secrets = append $secrets (dict "name" "product-api" "secret" $values.productApi.existingSecret "items" $items) -}}
 {{- end -}}
 {{- if eq .service "notifier" -}}
-{{- range $channel := list "slack" "teams" "webhook" -}}
-{{- $told := index $values.alerts $channel -}}
-{{- if $told.existingSecret -}}
+{{- range $channel, $told := (include "company-activity.channels" .root | fromYaml).channels -}}
 {{- $items := list (dict "key" $told.key "path" "url") -}}
-{{- if and (eq $channel "webhook") $told.signingKeyKey -}}
-{{- $items = append $items (dict "key" $told.signingKeyKey "path" "signing-key") -}}
+{{- with $told.signingKeyKey -}}
+{{- $items = append $items (dict "key" . "path" "signing-key") -}}
 {{- end -}}
 {{- $secrets = append $secrets (dict "name" $channel "secret" $told.existingSecret "items" $items) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- dict "secrets" $secrets | toYaml -}}

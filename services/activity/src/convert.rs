@@ -5,7 +5,7 @@ use domain::Publication;
 use proto::activity::v1::{
     ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, GetFreshnessResponse, Publication as PublicationProto,
 };
-use runtime::{fact_row_to_proto, timestamp_to_proto};
+use runtime::message::{fact_row_to_proto, timestamp_to_proto};
 use warehouse::{ChurnRisk, Freshness, RollUp};
 
 /// Who published a day.

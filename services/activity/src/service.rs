@@ -11,7 +11,7 @@ use proto::activity::v1::{
     RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
     company_activity_service_server::CompanyActivityService,
 };
-use runtime::fact_row_to_proto;
+use runtime::message::fact_row_to_proto;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 

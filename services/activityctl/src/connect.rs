@@ -2,6 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::Args;
 use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
@@ -109,9 +110,14 @@ impl Connection {
         let connection = Self::new(args)?;
         let timeout = args.connect_timeout.unwrap_or_else(|| patience.default_timeout());
         let give_up_at = Instant::now() + timeout;
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .without_max_times()
+            .build();
         let mut has_told = false;
         while let Err(problem) = connection.try_connect(give_up_at).await {
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             if Instant::now() + pause >= give_up_at {
                 return Err(Error::Unreachable { server: connection.server, problem });
             }
@@ -121,7 +127,6 @@ impl Connection {
                 has_told = true;
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Ok(connection)
     }

@@ -3,17 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use proto::notifier::v1::{
-    Alert, AlertCause as AlertCauseProto, ChannelDelivery, DeliveryState, NotifyRequest,
-    notifier_service_client::NotifierServiceClient,
+    Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
 };
-use runtime::Channel;
-use runtime::Clock;
+use runtime::{
+    Channel, Clock,
+    message::{alert_cause_to_proto, timestamp_to_proto},
+    patient_wait,
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{AlertCause, NewAlert, PendingAlert, Run, SharedWarehouse};
+use warehouse::{NewAlert, PendingAlert, Run, SharedWarehouse};
 
-use crate::{TraceLink, pipeline::FailureAlert, retry::Jitter, run_trace::RunTrace};
+use crate::{TraceLink, pipeline::FailureAlert, run_trace::RunTrace};
 
 /// How often the outbox is looked into without being told: what another replica
 /// wrote, what was put back, and claims that lapsed.
@@ -26,7 +28,6 @@ pub(crate) struct AlertDelivery {
     pub(crate) notifier: Option<Channel>,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) jitter: Jitter,
     /// Where the trace of a failed run is opened.
     pub(crate) trace_link: Option<TraceLink>,
     /// Told when an alert is in the outbox.
@@ -40,8 +41,8 @@ pub(crate) struct AlertDelivery {
 enum Outcome {
     /// Every channel has taken it or will never take it; these refused.
     Settled { refusals: Vec<String> },
-    /// Something passing is in the way.
-    Deferred { problem: String },
+    /// Something passing is in the way, for so long if it says.
+    Deferred { problem: String, retry_after: Option<Duration> },
 }
 
 impl AlertDelivery {
@@ -121,8 +122,12 @@ impl AlertDelivery {
                     runtime::code_name(status.code()),
                     runtime::message_with_causes(&status)
                 ),
+                retry_after: None,
             },
-            Err(_) => Outcome::Deferred { problem: format!("no answer within {:?}", self.policy.timeout) },
+            Err(_) => Outcome::Deferred {
+                problem: format!("no answer within {:?}", self.policy.timeout),
+                retry_after: None,
+            },
         }
     }
 
@@ -137,8 +142,9 @@ impl AlertDelivery {
                 self.warehouse.settle_alert(alert_key, self.clock.now()).await?;
                 info!(%run_id, %stage, alert_key, "{activity}: alert settled");
             }
-            Outcome::Deferred { problem } => {
-                let wait = self.policy.backoff.delay(pending.tries.saturating_add(1), self.jitter.next());
+            Outcome::Deferred { problem, retry_after } => {
+                let backoff = self.policy.backoff.delay(pending.tries.saturating_add(1));
+                let wait = patient_wait(backoff, retry_after, self.policy.backoff.max);
                 self.warehouse.defer_alert(alert_key, wait, &problem).await?;
                 warn!(%run_id, %stage, alert_key, error = %problem, ?wait, "{activity}: alert not delivered, will be retried");
             }
@@ -177,7 +183,8 @@ fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
     let passing: Vec<String> =
         told(DeliveryState::Retryable).chain(told(DeliveryState::Unspecified)).collect();
     if !passing.is_empty() {
-        return Outcome::Deferred { problem: passing.join("; ") };
+        let asked = deliveries.iter().filter_map(|delivery| Duration::try_from(delivery.retry_after?).ok());
+        return Outcome::Deferred { problem: passing.join("; "), retry_after: asked.max() };
     }
     if deliveries.is_empty() {
         return Outcome::Settled { refusals: vec!["the notifier has no channel".to_owned()] };
@@ -194,20 +201,11 @@ fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
         // Of a day that no run covers, there is none to name.
         run_id: if alert.run_id.is_nil() { String::new() } else { alert.run_id.to_string() },
         business_date: alert.business_date.to_string(),
-        fail_time: Some(crate::convert::timestamp(alert.failed_at)),
+        fail_time: Some(timestamp_to_proto(alert.failed_at)),
         attempt: alert.attempt,
         error_code: alert.error_code.clone(),
         trace_url,
-        cause: cause(alert.cause).into(),
-    }
-}
-
-const fn cause(cause: AlertCause) -> AlertCauseProto {
-    match cause {
-        AlertCause::StageFailed => AlertCauseProto::StageFailed,
-        AlertCause::DeadlineWithoutRun => AlertCauseProto::DeadlineWithoutRun,
-        AlertCause::DeadlineRunActive => AlertCauseProto::DeadlineRunActive,
-        AlertCause::DeadlineRunFailed => AlertCauseProto::DeadlineRunFailed,
+        cause: alert_cause_to_proto(alert.cause).into(),
     }
 }
 
@@ -222,6 +220,7 @@ mod tests {
             channel: channel.into(),
             state: state.into(),
             error_message: error_message.to_owned(),
+            retry_after: None,
         }
     }
 
@@ -237,8 +236,19 @@ mod tests {
         );
         assert_eq!(
             outcome(&[delivered, refused, away]),
-            Outcome::Deferred { problem: "CHANNEL_WEBHOOK: timed out".to_owned() }
+            Outcome::Deferred { problem: "CHANNEL_WEBHOOK: timed out".to_owned(), retry_after: None }
         );
+    }
+
+    #[test]
+    fn the_channel_that_asks_for_the_most_patience_gets_it() {
+        let busy = |channel, seconds| ChannelDelivery {
+            retry_after: Some(prost_types::Duration { seconds, nanos: 0 }),
+            ..delivery(channel, DeliveryState::Retryable, "429")
+        };
+        let deferred = outcome(&[busy(ChannelKind::Slack, 7), busy(ChannelKind::Teams, 30)]);
+        let Outcome::Deferred { retry_after, .. } = deferred else { panic!("{deferred:?}") };
+        assert_eq!(retry_after, Some(Duration::from_secs(30)));
     }
 
     #[test]

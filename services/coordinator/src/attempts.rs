@@ -84,7 +84,7 @@ impl RunExecutor {
                 }
                 Attempted::Interrupted => {
                     let backoff = self.pipeline.limits(&stage.stage).retry.backoff;
-                    backoff.delay(interruptions.count(), self.jitter.next())
+                    backoff.delay(interruptions.count())
                 }
             };
             tokio::select! {
@@ -126,7 +126,6 @@ impl RunExecutor {
             failures + 1,
             failure.retry_after,
             limits.timeout,
-            self.jitter.next(),
         );
         let wait = if failure.is_interruption { Some(Duration::ZERO) } else { next };
         if let Some(committed) = self.record_failure(run, fence, &failure, wait).await? {

@@ -2,22 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, Utc};
-use domain::{
-    DateWindow, Progress, RunState, RunTrigger, StageState,
-    date_window::{MAX_WINDOW_DAYS, parse_day},
-};
-use prost_types::Timestamp;
+use chrono::NaiveDate;
+use domain::{DateWindow, Progress, RunState, StageState, date_window::MAX_WINDOW_DAYS};
 use proto::{
-    pipeline::v1::{
-        BackfillResponse, Run as RunProto, RunStage as RunStageProto, RunState as RunStateProto,
-        RunTrigger as RunTriggerProto, StageState as StageStateProto,
-    },
+    pipeline::v1::{BackfillResponse, Run as RunProto, RunStage as RunStageProto},
     stage::v1::{DateWindow as DateWindowProto, StageProgress},
 };
 use runtime::{
     FieldViolations,
-    stage::{progress_to_proto, window_from_proto, window_to_proto},
+    message::{
+        day_from_proto, progress_to_proto, run_state_from_proto, run_state_to_proto, run_trigger_to_proto,
+        stage_state_to_proto, timestamp_to_proto, window_from_proto, window_to_proto,
+    },
 };
 use uuid::Uuid;
 use warehouse::{RunCursor, RunStage};
@@ -34,11 +30,11 @@ pub(crate) fn run(view: &RunView) -> RunProto {
         run_id: run.run_id.to_string(),
         pipeline: run.pipeline.clone(),
         window: Some(window_to_proto(run.window)),
-        trigger: trigger(run.trigger).into(),
-        state: run_state(run.state).into(),
-        create_time: Some(timestamp(run.created_at)),
-        start_time: run.started_at.map(timestamp),
-        end_time: run.ended_at.map(timestamp),
+        trigger: run_trigger_to_proto(run.trigger).into(),
+        state: run_state_to_proto(run.state).into(),
+        create_time: Some(timestamp_to_proto(run.created_at)),
+        start_time: run.started_at.map(timestamp_to_proto),
+        end_time: run.ended_at.map(timestamp_to_proto),
         stages: run.stages.iter().map(|stage| run_stage(stage, view)).collect(),
         lease_epoch: run.lease_epoch,
         traceparent: run.traceparent.clone().unwrap_or_default(),
@@ -52,15 +48,15 @@ fn run_stage(stage: &RunStage, view: &RunView) -> RunStageProto {
         stage: stage.stage.clone(),
         service: stage.service.clone(),
         depends_on: stage.depends_on.clone(),
-        state: stage_state(stage.state).into(),
+        state: stage_state_to_proto(stage.state).into(),
         attempt: stage.attempt,
-        start_time: stage.started_at.map(timestamp),
-        end_time: stage.ended_at.map(timestamp),
+        start_time: stage.started_at.map(timestamp_to_proto),
+        end_time: stage.ended_at.map(timestamp_to_proto),
         progress: stage_progress(stage, view.progress.get(&stage.stage)),
         error_code: stage.error_code.clone().unwrap_or_default(),
         error_message: stage.error_message.clone().unwrap_or_default(),
         remarks: stage.remarks.clone(),
-        waiting_for_service_since: view.waiting.get(&stage.stage).copied().map(timestamp),
+        waiting_for_service_since: view.waiting.get(&stage.stage).copied().map(timestamp_to_proto),
     }
 }
 
@@ -97,42 +93,6 @@ pub(crate) fn planned_backfill(plan: &BackfillPlan) -> BackfillResponse {
 /// A window has far fewer days than 32 bits can count.
 fn day_count(days: u64) -> u32 {
     u32::try_from(days).unwrap_or(u32::MAX)
-}
-
-pub(crate) fn timestamp(at: DateTime<Utc>) -> Timestamp {
-    // Less than a second's worth of nanoseconds always fits.
-    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
-    Timestamp { seconds: at.timestamp(), nanos }
-}
-
-const fn run_state(state: RunState) -> RunStateProto {
-    match state {
-        RunState::Queued => RunStateProto::Queued,
-        RunState::Running => RunStateProto::Running,
-        RunState::Succeeded => RunStateProto::Succeeded,
-        RunState::Failed => RunStateProto::Failed,
-        RunState::Cancelled => RunStateProto::Cancelled,
-    }
-}
-
-const fn stage_state(state: StageState) -> StageStateProto {
-    match state {
-        StageState::Pending => StageStateProto::Pending,
-        StageState::Running => StageStateProto::Running,
-        StageState::Succeeded => StageStateProto::Succeeded,
-        StageState::Failed => StageStateProto::Failed,
-        StageState::Skipped => StageStateProto::Skipped,
-        StageState::Cancelled => StageStateProto::Cancelled,
-    }
-}
-
-const fn trigger(trigger: RunTrigger) -> RunTriggerProto {
-    match trigger {
-        RunTrigger::Manual => RunTriggerProto::Manual,
-        RunTrigger::Scheduled => RunTriggerProto::Scheduled,
-        RunTrigger::Backfill => RunTriggerProto::Backfill,
-        RunTrigger::Unpublish => RunTriggerProto::Unpublish,
-    }
 }
 
 /// The run that a request names.
@@ -180,9 +140,7 @@ pub(crate) fn accepted_days(
         return Err(FieldViolations::of(FIELD, format!("has {} entries, more than {most}", asked.len())));
     }
     let accepted = |text: &String| {
-        let day = parse_day(text).ok_or_else(|| {
-            FieldViolations::of(FIELD, format!("{text:?} is no calendar day of the form YYYY-MM-DD"))
-        })?;
+        let day = day_from_proto(FIELD, text)?;
         match window {
             Some(window) if !window.contains(day) => {
                 Err(FieldViolations::of(FIELD, format!("{day} is not among the days to run, {window}")))
@@ -204,15 +162,9 @@ pub(crate) fn page_size(asked: i32) -> Result<u32, FieldViolations> {
 
 /// The states that a request filters by.
 pub(crate) fn run_states(asked: &[i32]) -> Result<Vec<RunState>, FieldViolations> {
-    let state = |number: &i32| match RunStateProto::try_from(*number) {
-        Ok(RunStateProto::Queued) => Ok(RunState::Queued),
-        Ok(RunStateProto::Running) => Ok(RunState::Running),
-        Ok(RunStateProto::Succeeded) => Ok(RunState::Succeeded),
-        Ok(RunStateProto::Failed) => Ok(RunState::Failed),
-        Ok(RunStateProto::Cancelled) => Ok(RunState::Cancelled),
-        Ok(RunStateProto::Unspecified) | Err(_) => {
-            Err(FieldViolations::of("states", format!("{number} is no state of a run")))
-        }
+    let state = |number: &i32| {
+        let problem = || FieldViolations::of("states", format!("{number} is no state of a run"));
+        run_state_from_proto(*number).ok_or_else(problem)
     };
     asked.iter().map(state).collect()
 }
@@ -241,7 +193,8 @@ pub(crate) fn page_cursor(token: &str) -> Result<Option<RunCursor>, FieldViolati
 mod tests {
     use std::collections::HashMap;
 
-    use domain::{Counters, date_window::parse_day};
+    use chrono::DateTime;
+    use domain::{Counters, RunTrigger, date_window::parse_day};
     use warehouse::Run;
 
     use super::*;

@@ -23,8 +23,7 @@ use uuid::Uuid;
 use warehouse::{LeaseState, Run, RunStage, SharedWarehouse, TakenUp};
 
 use crate::{
-    Error, pipeline::Pipeline, progress::ProgressBoard, retry::Jitter, run_trace::RunTrace,
-    stage_service::StageService,
+    Error, pipeline::Pipeline, progress::ProgressBoard, run_trace::RunTrace, stage_service::StageService,
 };
 
 /// Why the execution of a run ended.
@@ -50,7 +49,6 @@ pub(crate) struct RunExecutor {
     pub(crate) board: ProgressBoard,
     /// Told when an alert is in the outbox.
     pub(crate) alert_written: Arc<Notify>,
-    pub(crate) jitter: Jitter,
     pub(crate) lease_ttl: Duration,
     /// Cancelled: start nothing new.
     pub(crate) shutdown: CancellationToken,

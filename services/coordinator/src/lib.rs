@@ -48,7 +48,6 @@ use crate::{
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
-    retry::Jitter,
     runs::{RunIds, Runs},
     service::PipelineApi,
     stage_service::StageService,
@@ -88,13 +87,11 @@ pub fn assemble(
     let services = connections.stages.iter().map(stage_service).collect();
     let (run_queued, alert_written) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let board = ProgressBoard::default();
-    let jitter = Jitter::from_system()?;
     let delivery = AlertDelivery {
         policy: pipeline.on_failure.clone(),
         notifier: connections.notifier,
         warehouse: Arc::clone(&warehouse),
         clock: Arc::clone(&context.clock),
-        jitter: jitter.clone(),
         trace_link: options.trace_url.clone(),
         alert_written: Arc::clone(&alert_written),
         shutdown: context.shutdown.clone(),
@@ -113,7 +110,6 @@ pub fn assemble(
         clock: Arc::clone(&context.clock),
         board: board.clone(),
         alert_written: Arc::clone(&alert_written),
-        jitter,
         lease_ttl: options.checked_lease_ttl()?,
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),

@@ -149,10 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_pipeline_spells_out_the_defaults() {
-        for stage in daily().stages {
+    fn the_built_in_pipeline_leaves_every_limit_to_its_default() {
+        let pipeline = daily();
+        for stage in pipeline.stages {
             assert_eq!(stage.limits, StageLimits::default(), "{}", stage.name);
         }
+        assert_eq!(pipeline.on_failure.timeout, Duration::from_secs(60));
+        let backoff = Backoff { initial: Duration::from_secs(5), max: Duration::from_secs(600) };
+        assert_eq!(pipeline.on_failure.backoff, backoff);
     }
 
     #[test]

@@ -4,8 +4,7 @@ use futures::{Stream, stream};
 use proto::reconciliation::v1::{
     PreviewRequest, PreviewResponse, reconciliation_service_client::ReconciliationServiceClient,
 };
-use runtime::Channel;
-use runtime::stage::window_to_proto;
+use runtime::{Channel, message::window_to_proto};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 

@@ -9,7 +9,8 @@ use proto::stage::v1::{
 };
 use runtime::{
     Channel, is_transport_failure, message_with_causes,
-    stage::{counters_from_proto, progress_from_proto, window_to_proto},
+    message::{counters_from_proto, progress_from_proto},
+    stage::StageCall,
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -76,15 +77,13 @@ pub(crate) fn connection_failure(service: &str, status: &Status) -> Option<Strin
 
 /// The request for an attempt.
 pub(crate) fn request(run: &Run, fence: &Fence) -> ExecuteStageRequest {
-    ExecuteStageRequest {
-        run_id: fence.run_id.to_string(),
+    let call = StageCall {
+        fence: fence.clone(),
         pipeline: run.pipeline.clone(),
-        stage: fence.stage.clone(),
-        window: Some(window_to_proto(run.window)),
-        attempt: fence.attempt,
-        lease_epoch: fence.epoch,
-        accept_empty_days: run.accept_empty_days.iter().map(ToString::to_string).collect(),
-    }
+        window: run.window,
+        accept_empty_days: run.accept_empty_days.clone(),
+    };
+    call.into()
 }
 
 /// Executes one attempt and returns what the service says it committed.

@@ -99,6 +99,6 @@ pub fn assemble(
     };
     let reconciliation = ReconciliationHost { reconciler: Reconciler { api, warehouse }, previewer };
     Ok(Service::new("ingest-api")
-        .with_grpc(runtime::stage::server(stage, context))
+        .with_stages(stage, context)
         .with_grpc(ReconciliationServiceServer::new(reconciliation)))
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::NaiveDate;
 use domain::{DateWindow, Progress};
 use futures::{Stream, StreamExt, stream};
-use runtime::Clock;
+use runtime::{Clock, stage::ProgressSink};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -102,7 +102,7 @@ impl Previewer {
         latest: watch::Sender<Progress>,
     ) -> Result<Step, Error> {
         let days = self.days(&asked.windows).await?;
-        let sink: runtime::stage::ProgressSink = Arc::new(move |progress| {
+        let sink: ProgressSink = Arc::new(move |progress| {
             latest.send_replace(progress);
         });
         let meter = Arc::new(ProgressMeter::new(days.len(), Arc::clone(&sink)));

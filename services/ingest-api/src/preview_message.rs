@@ -8,8 +8,8 @@ use proto::reconciliation::v1::{
     PreviewSummary, preview_response::Update,
 };
 use runtime::{
-    FieldViolations, fact_row_to_proto,
-    stage::{progress_to_proto, window_from_proto},
+    FieldViolations,
+    message::{fact_row_to_proto, progress_to_proto, window_from_proto},
 };
 use warehouse::{CompanyDayChange, DayChanges, PreviewOutcome};
 

@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
+use runtime::patient_wait;
 use tracing::warn;
 
 use crate::{config::Options, error::Error};
@@ -52,9 +53,8 @@ impl RetryPolicy {
             .with_jitter()
     }
 
-    /// The server's own wish counts before the backoff, within reason.
     fn wait(&self, error: &Error, backoff: Duration) -> Duration {
-        error.retry_after().map_or(backoff, |asked| asked.min(self.max_retry_after))
+        patient_wait(backoff, error.retry_after(), self.max_retry_after)
     }
 
     fn gave_up(&self, error: Error) -> Error {

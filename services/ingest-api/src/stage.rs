@@ -48,25 +48,15 @@ impl StageExecutor for ProductApiStage {
     }
 
     async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
-        let fence = Fence {
-            run_id: call.run_id,
-            stage: call.stage.clone(),
-            attempt: call.attempt,
-            epoch: call.epoch,
-        };
-        Ok(self.ingest(&fence, &call, progress).await?)
+        Ok(self.ingest(&call, progress).await?)
     }
 }
 
 impl ProductApiStage {
     /// Days are fetched side by side and loaded one after the other, in order.
     /// What was loaded before a failure stays, and the next attempt goes on after it.
-    async fn ingest(
-        &self,
-        fence: &Fence,
-        call: &StageCall,
-        sink: ProgressSink,
-    ) -> Result<StageOutcome, Error> {
+    async fn ingest(&self, call: &StageCall, sink: ProgressSink) -> Result<StageOutcome, Error> {
+        let fence = &call.fence;
         // Landing is no data transaction: without this a call out of order would
         // replace landed files before the first load turns it away.
         self.warehouse.check_fence(fence).await?;

@@ -99,5 +99,5 @@ pub fn assemble(
             limits: options.exports.limits(),
         },
     };
-    Ok(Service::new("ingest-crm").with_grpc(runtime::stage::server(stage, context)))
+    Ok(Service::new("ingest-crm").with_stages(stage, context))
 }

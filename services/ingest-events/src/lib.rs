@@ -59,5 +59,5 @@ pub fn assemble(
         max_file_bytes: options.events_max_file_bytes,
         loader: CopyEvents { warehouse },
     };
-    Ok(Service::new(NAME).with_grpc(runtime::stage::server(stage, context)))
+    Ok(Service::new(NAME).with_stages(stage, context))
 }

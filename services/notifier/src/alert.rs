@@ -1,34 +1,13 @@
 //! The failure that people should know of.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use proto::notifier::v1::{Alert as AlertProto, AlertCause, NotifyRequest};
-use runtime::FieldViolations;
+use proto::notifier::v1::{Alert as AlertProto, NotifyRequest};
+use runtime::{
+    FieldViolations,
+    message::{alert_cause_from_proto, timestamp_from_proto},
+};
 use url::Url;
-
-/// What an alert tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// A stage failed for good.
-    StageFailed,
-    /// A day is not published in time, and no run covers it.
-    DeadlineWithoutRun,
-    /// A day is not published in time; its run is queued or running.
-    DeadlineRunActive,
-    /// A day is not published in time; its newest run did not succeed.
-    DeadlineRunFailed,
-}
-
-impl Cause {
-    /// The word that the plain webhook is told.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::StageFailed => "stage_failed",
-            Self::DeadlineWithoutRun => "deadline_without_run",
-            Self::DeadlineRunActive => "deadline_run_active",
-            Self::DeadlineRunFailed => "deadline_run_failed",
-        }
-    }
-}
+use warehouse::AlertCause;
 
 /// A failure that people should know of. Only what identifies it is required:
 /// a missing or odd detail must not keep an alert from people.
@@ -37,7 +16,7 @@ pub(crate) struct Alert {
     /// Identifies the failure, the same each time it is told.
     pub(crate) alert_key: String,
     /// What it tells of; decides how it is worded.
-    pub(crate) cause: Cause,
+    pub(crate) cause: AlertCause,
     /// The pipeline's name.
     pub(crate) pipeline: String,
     /// The stage that failed.
@@ -62,16 +41,26 @@ impl Alert {
     /// The alert in one line.
     pub(crate) fn headline(&self) -> String {
         match (self.cause, &self.business_date) {
-            (Cause::StageFailed, _) => format!("{} failed at {}", self.pipeline, self.stage),
+            (AlertCause::StageFailed, _) => format!("{} failed at {}", self.pipeline, self.stage),
             (_, Some(day)) => format!("{} has not published {day} in time", self.pipeline),
             (_, None) => format!("{} has not published its newest day in time", self.pipeline),
+        }
+    }
+
+    /// The word for the cause that the plain webhook and the log are told.
+    pub(crate) const fn cause_word(&self) -> &'static str {
+        match self.cause {
+            AlertCause::StageFailed => "stage_failed",
+            AlertCause::DeadlineWithoutRun => "deadline_without_run",
+            AlertCause::DeadlineRunActive => "deadline_run_active",
+            AlertCause::DeadlineRunFailed => "deadline_run_failed",
         }
     }
 
     /// The details that there are, with a label each.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         // A missed deadline has no stage, no attempt and no code of an error.
-        let is_stage = self.cause == Cause::StageFailed;
+        let is_stage = self.cause == AlertCause::StageFailed;
         let of_stage = |detail: Option<String>| detail.filter(|_| is_stage);
         let details = [
             ("Pipeline", Some(self.pipeline.clone())),
@@ -93,27 +82,32 @@ impl Alert {
     /// What to do about it.
     pub(crate) fn next_step(&self) -> String {
         match (self.cause, &self.run_id) {
-            (Cause::StageFailed, Some(run)) => format!(
+            (AlertCause::StageFailed, Some(run)) => format!(
                 "See `activityctl runs`, then continue at the failed stage with `activityctl retry {run}`. If a \
                  source was corrected after it was read, run the days again with `activityctl trigger`: a retry \
                  does not read it again."
             ),
-            (Cause::StageFailed, None) => "See `activityctl runs` for the run that failed, and continue it \
+            (AlertCause::StageFailed, None) => {
+                "See `activityctl runs` for the run that failed, and continue it \
                                            with `activityctl retry`, followed by its id."
-                .to_owned(),
-            (Cause::DeadlineRunActive, Some(run)) => format!(
+                    .to_owned()
+            }
+            (AlertCause::DeadlineRunActive, Some(run)) => format!(
                 "Its run has not ended. See how far it has got with `activityctl runs show {run}`, and follow it \
                  with `activityctl watch {run}`."
             ),
-            (Cause::DeadlineRunFailed, Some(run)) => format!(
+            (AlertCause::DeadlineRunFailed, Some(run)) => format!(
                 "See what went wrong with `activityctl runs show {run}`, mend it, and continue with \
                  `activityctl retry {run} --wait`."
             ),
-            (Cause::DeadlineWithoutRun | Cause::DeadlineRunActive | Cause::DeadlineRunFailed, _) => {
-                "See why nothing triggered a run (the schedule's job and its log), and start one with \
+            (
+                AlertCause::DeadlineWithoutRun
+                | AlertCause::DeadlineRunActive
+                | AlertCause::DeadlineRunFailed,
+                _,
+            ) => "See why nothing triggered a run (the schedule's job and its log), and start one with \
                  `activityctl trigger --wait`."
-                    .to_owned()
-            }
+                .to_owned(),
         }
     }
 }
@@ -149,12 +143,7 @@ impl TryFrom<NotifyRequest> for Alert {
 
 fn checked(alert: AlertProto) -> Alert {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
-    let cause = match alert.cause() {
-        AlertCause::Unspecified | AlertCause::StageFailed => Cause::StageFailed,
-        AlertCause::DeadlineWithoutRun => Cause::DeadlineWithoutRun,
-        AlertCause::DeadlineRunActive => Cause::DeadlineRunActive,
-        AlertCause::DeadlineRunFailed => Cause::DeadlineRunFailed,
-    };
+    let cause = alert_cause_from_proto(alert.cause());
     Alert {
         alert_key: alert.alert_key,
         cause,
@@ -163,10 +152,7 @@ fn checked(alert: AlertProto) -> Alert {
         error_message: alert.error_message,
         run_id: given(alert.run_id),
         business_date: given(alert.business_date),
-        failed_at: alert.fail_time.and_then(|at| {
-            let nanos = u32::try_from(at.nanos).ok()?;
-            DateTime::from_timestamp(at.seconds, nanos)
-        }),
+        failed_at: alert.fail_time.as_ref().and_then(timestamp_from_proto),
         attempt: Some(alert.attempt).filter(|attempt| *attempt > 0),
         error_code: given(alert.error_code),
         trace_url: Url::parse(&alert.trace_url).ok().filter(|url| matches!(url.scheme(), "http" | "https")),
@@ -176,6 +162,7 @@ fn checked(alert: AlertProto) -> Alert {
 #[cfg(test)]
 pub(crate) mod tests {
     use prost_types::Timestamp;
+    use proto::notifier::v1::AlertCause as AlertCauseProto;
 
     use super::*;
 
@@ -191,7 +178,7 @@ pub(crate) mod tests {
             attempt: 3,
             error_code: "UNAVAILABLE".to_owned(),
             trace_url: "http://jaeger:16686/trace/0af7?a=1&b=2".to_owned(),
-            cause: AlertCause::StageFailed.into(),
+            cause: AlertCauseProto::StageFailed.into(),
         }
     }
 
@@ -254,14 +241,14 @@ pub(crate) mod tests {
             run_id: run_id.map(str::to_owned),
             ..alert()
         };
-        let without_run = missed(Cause::DeadlineWithoutRun, None);
+        let without_run = missed(AlertCause::DeadlineWithoutRun, None);
         assert_eq!(without_run.headline(), "pl_company_activity_daily has not published 2026-02-13 in time");
         let labels: Vec<&str> = without_run.facts().iter().map(|(label, _)| *label).collect();
         assert_eq!(labels, ["Pipeline", "Business date", "Noticed at"]);
         for (alert, command) in [
             (without_run, "`activityctl trigger --wait`"),
-            (missed(Cause::DeadlineRunActive, Some("r1")), "`activityctl watch r1`"),
-            (missed(Cause::DeadlineRunFailed, Some("r1")), "`activityctl retry r1 --wait`"),
+            (missed(AlertCause::DeadlineRunActive, Some("r1")), "`activityctl watch r1`"),
+            (missed(AlertCause::DeadlineRunFailed, Some("r1")), "`activityctl retry r1 --wait`"),
         ] {
             assert!(alert.next_step().contains(command), "{}", alert.next_step());
             assert!(!alert.headline().contains("publish_deadline"));
@@ -271,8 +258,8 @@ pub(crate) mod tests {
     #[test]
     fn a_cause_that_nobody_told_is_a_failed_stage() {
         let old = parsed(AlertProto { cause: 0, ..alert_proto() }).unwrap();
-        assert_eq!(old.cause, Cause::StageFailed);
+        assert_eq!(old.cause, AlertCause::StageFailed);
         let newer = parsed(AlertProto { cause: 99, ..alert_proto() }).unwrap();
-        assert_eq!(newer.cause, Cause::StageFailed);
+        assert_eq!(newer.cause, AlertCause::StageFailed);
     }
 }

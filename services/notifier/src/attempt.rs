@@ -20,14 +20,13 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// A request begins, one that was made `resend_count` times before.
-    pub(crate) fn begin(channel: Channel, resend_count: u32) -> Self {
+    /// A request begins.
+    pub(crate) fn begin(channel: Channel) -> Self {
         let span = failable_span!(
             "attempt",
             otel.name = format!("POST {channel}"),
             otel.kind = "client",
             http.request.method = "POST",
-            http.request.resend_count = (resend_count > 0).then_some(i64::from(resend_count)),
             http.response.status_code = Empty,
             pipeline.channel = channel.as_str(),
         );

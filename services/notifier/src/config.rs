@@ -1,6 +1,6 @@
-//! Where alerts go, and with how much patience.
+//! Where alerts go.
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use hmac::digest::InvalidLength;
 use runtime::{Secret, SecretError, WarehouseArgs, read_secret};
@@ -10,7 +10,7 @@ use crate::{
     signature::SigningKey,
 };
 
-/// Where alerts go, and with how much patience. Each URL is a secret: whoever
+/// Where alerts go. Each URL is a secret: whoever
 /// knows it may post there.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -47,21 +47,9 @@ pub struct Options {
     #[arg(long, env = "WEBHOOK_SECRET_FILE", value_name = "FILE")]
     pub webhook_secret_file: Option<PathBuf>,
 
-    /// How long one attempt to deliver may take
+    /// How long a channel may take to answer
     #[arg(long, env = "NOTIFY_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub notify_timeout: Duration,
-
-    /// Attempts on each channel before the caller is told to ask again later
-    #[arg(long, env = "NOTIFY_ATTEMPTS", value_name = "COUNT", default_value = "3")]
-    pub notify_attempts: NonZeroU32,
-
-    /// Wait before the second attempt; doubles from attempt to attempt
-    #[arg(long, env = "NOTIFY_BACKOFF", value_name = "DURATION", default_value = "500ms", value_parser = humantime::parse_duration)]
-    pub notify_backoff: Duration,
-
-    /// Longest wait between two attempts, even if a channel asks for more
-    #[arg(long, env = "NOTIFY_MAX_WAIT", value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
-    pub notify_max_wait: Duration,
 }
 
 const WAREHOUSE_HELP: &str =

@@ -70,7 +70,7 @@ impl Notifier {
     async fn deliver_to(&self, endpoint: &Endpoint, alert: &Alert) -> std::result::Result<(), SendError> {
         let Endpoint { channel, .. } = endpoint;
         let body = Bytes::from(channel.payload(alert).to_string());
-        let outcome = self.sender.send(endpoint, &body).await;
+        let outcome = self.sender.send(endpoint, body).await;
         count(*channel, &outcome);
         match &outcome {
             Ok(()) => {
@@ -111,7 +111,7 @@ fn count(channel: Channel, outcome: &std::result::Result<(), SendError>) {
 fn log_undeliverable(alert: &Alert) {
     error!(
         alert_key = alert.alert_key,
-        cause = alert.cause.as_str(),
+        cause = alert.cause_word(),
         next_step = alert.next_step(),
         pipeline = alert.pipeline,
         stage = alert.stage,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use proto::notifier::v1::Channel as ChannelProto;
 use runtime::{Hidden, Secret};
 use url::Url;
 
@@ -26,6 +27,15 @@ impl Channel {
             Self::Slack => "slack",
             Self::Teams => "teams",
             Self::Webhook => "webhook",
+        }
+    }
+
+    /// What the contract calls it.
+    pub(crate) const fn to_proto(self) -> ChannelProto {
+        match self {
+            Self::Slack => ChannelProto::Slack,
+            Self::Teams => ChannelProto::Teams,
+            Self::Webhook => ChannelProto::Webhook,
         }
     }
 

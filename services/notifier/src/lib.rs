@@ -4,7 +4,9 @@
 //! An alert is delivered once per `alert_key` and channel: what a channel has
 //! accepted is recorded in the warehouse, and asking again delivers only what
 //! is missing. If the process dies between a channel's answer and its record,
-//! or an answer is lost, that channel hears of the alert once more.
+//! or an answer is lost, that channel hears of the alert once more. Each channel is
+//! tried once for each request: the coordinator's outbox alone retries, and is given
+//! how long a channel asks to wait.
 //!
 //! # The webhook's contract
 //!
@@ -33,7 +35,8 @@
 //! alert does not say. `cause` is `stage_failed`, `deadline_without_run`,
 //! `deadline_run_active` or `deadline_run_failed`. Fields may be added; a change of meaning gets a new
 //! `type`. A receiver recognizes a repetition by `alert_key`. Any 2xx answer
-//! accepts the alert; 429 and 5xx are tried again; anything else refuses it.
+//! accepts the alert; the coordinator has it sent again after 429 and 5xx; anything else
+//! refuses it.
 //!
 //! With `--webhook-secret` each request carries
 //! `X-Company-Activity-Signature: t=<unix seconds>,v1=<hex>`, where `v1` is the

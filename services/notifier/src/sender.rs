@@ -1,9 +1,8 @@
-//! Posts to webhooks, again if that may help.
+//! Posts to webhooks, once: whoever asked decides whether and when to ask again.
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
 use domain::failure::with_causes;
 use reqwest::{
@@ -13,7 +12,7 @@ use reqwest::{
 };
 use runtime::{Clock, Context, parse_retry_after};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, warn};
+use tracing::Instrument;
 use url::Url;
 
 use crate::{attempt::Attempt, config::Options, endpoint::Endpoint, send_error::SendError, signature};
@@ -29,11 +28,8 @@ const MAX_REASON_BYTES: usize = 64;
 pub(crate) struct Sender {
     client: Client,
     clock: Arc<dyn Clock>,
-    shutdown: CancellationToken,
     hard_stop: CancellationToken,
     timeout: Duration,
-    backoff: ExponentialBuilder,
-    max_wait: Duration,
 }
 
 impl Sender {
@@ -49,37 +45,18 @@ impl Sender {
             .user_agent(concat!("company-activity-notifier/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("cannot build the HTTP client")?;
-        let retries = usize::try_from(options.notify_attempts.get() - 1)?;
         Ok(Self {
             client,
             clock: Arc::clone(&context.clock),
-            shutdown: context.shutdown.clone(),
             hard_stop: context.hard_stop.clone(),
             timeout: options.notify_timeout,
-            backoff: ExponentialBuilder::default()
-                .with_min_delay(options.notify_backoff)
-                .with_max_delay(options.notify_max_wait)
-                .with_max_times(retries)
-                .with_jitter(),
-            max_wait: options.notify_max_wait,
         })
     }
 
-    /// Posts `body` until it is accepted, refused, or the attempts are used up.
-    pub(crate) async fn send(&self, endpoint: &Endpoint, body: &Bytes) -> Result<(), SendError> {
-        let channel = endpoint.channel;
-        let mut posted = 0;
-        let attempt = || {
-            posted += 1;
-            self.attempt(Attempt::begin(channel, posted - 1), endpoint, body.clone())
-        };
-        let attempts = attempt
-            .retry(self.backoff)
-            .when(|error: &SendError| error.is_retryable() && !self.shutdown.is_cancelled())
-            .adjust(|error, backoff| wait(error, backoff, self.max_wait))
-            .notify(|error, wait| warn!(%channel, %error, ?wait, "the channel will be tried again"));
+    /// Posts `body` and waits for the answer.
+    pub(crate) async fn send(&self, endpoint: &Endpoint, body: Bytes) -> Result<(), SendError> {
         tokio::select! {
-            outcome = attempts => outcome,
+            outcome = self.attempt(Attempt::begin(endpoint.channel), endpoint, body) => outcome,
             () = self.hard_stop.cancelled() => Err(SendError::Stopping),
         }
     }
@@ -121,12 +98,6 @@ impl Sender {
     }
 }
 
-/// How long to wait before the next attempt; `None` if there is none.
-fn wait(error: &SendError, backoff: Option<Duration>, max_wait: Duration) -> Option<Duration> {
-    let backoff = backoff?;
-    Some(error.retry_after().unwrap_or(backoff).min(max_wait))
-}
-
 /// The error word of a refusal. Anything else is not passed on: an error page
 /// likes to quote the path that was asked for, and that is the secret.
 async fn reason(mut response: Response, url: &Url) -> Option<String> {
@@ -141,26 +112,4 @@ async fn reason(mut response: Response, url: &Url) -> Option<String> {
     let is_word = (1..=MAX_REASON_BYTES).contains(&word.len())
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     (is_word && !url.as_str().contains(word)).then(|| word.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn overloaded(retry_after: Option<u64>) -> SendError {
-        let retry_after = retry_after.map(Duration::from_secs);
-        SendError::Overloaded { status: StatusCode::TOO_MANY_REQUESTS, retry_after }
-    }
-
-    #[test]
-    fn the_channel_says_how_long_to_wait_up_to_the_cap() {
-        let wait = |error: SendError, backoff: Option<u64>| {
-            wait(&error, backoff.map(Duration::from_secs), Duration::from_secs(30)).map(|wait| wait.as_secs())
-        };
-        assert_eq!(wait(overloaded(Some(7)), Some(1)), Some(7));
-        assert_eq!(wait(overloaded(Some(3_600)), Some(1)), Some(30));
-        assert_eq!(wait(overloaded(None), Some(2)), Some(2));
-        assert_eq!(wait(SendError::TimedOut(Duration::from_secs(1)), Some(2)), Some(2));
-        assert_eq!(wait(overloaded(Some(7)), None), None);
-    }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use proto::notifier::v1::{
-    Channel as ChannelProto, ChannelDelivery, DeliveryState, NotifyRequest, NotifyResponse,
-    notifier_service_server::NotifierService,
+    ChannelDelivery, DeliveryState, NotifyRequest, NotifyResponse, notifier_service_server::NotifierService,
 };
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
@@ -14,7 +13,6 @@ use tracing::Instrument;
 use crate::{
     alert::Alert,
     delivery::{Delivery, Notifier},
-    endpoint::Channel,
     error::Error,
 };
 
@@ -47,15 +45,15 @@ impl NotifierService for NotifierGrpc {
 }
 
 fn delivery_to_proto(delivery: Delivery) -> ChannelDelivery {
-    let channel = match delivery.channel {
-        Channel::Slack => ChannelProto::Slack,
-        Channel::Teams => ChannelProto::Teams,
-        Channel::Webhook => ChannelProto::Webhook,
+    let (state, error) = match delivery.outcome {
+        Ok(()) => (DeliveryState::Delivered, None),
+        Err(error) if error.is_retryable() => (DeliveryState::Retryable, Some(error)),
+        Err(error) => (DeliveryState::Refused, Some(error)),
     };
-    let (state, error_message) = match delivery.outcome {
-        Ok(()) => (DeliveryState::Delivered, String::new()),
-        Err(error) if error.is_retryable() => (DeliveryState::Retryable, error.to_string()),
-        Err(error) => (DeliveryState::Refused, error.to_string()),
-    };
-    ChannelDelivery { channel: channel.into(), state: state.into(), error_message }
+    ChannelDelivery {
+        channel: delivery.channel.to_proto().into(),
+        state: state.into(),
+        error_message: error.as_ref().map(ToString::to_string).unwrap_or_default(),
+        retry_after: error.and_then(|error| error.retry_after()).and_then(|wait| wait.try_into().ok()),
+    }
 }

@@ -8,7 +8,7 @@ mod stage;
 
 use std::sync::Arc;
 
-use runtime::{Context, Service, stage::server};
+use runtime::{Context, Service};
 use warehouse::SharedWarehouse;
 
 pub use config::{Args, Options};
@@ -33,5 +33,5 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
     let policy = read_policy(options.audit_file.as_deref())?;
     let stages = FactStages { warehouse, policy, clock: Arc::clone(&context.clock) };
-    Ok(Service::new("transform").with_grpc(server(stages, context)))
+    Ok(Service::new("transform").with_stages(stages, context))
 }

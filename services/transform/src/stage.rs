@@ -13,7 +13,7 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tracing::{error, info, warn};
-use warehouse::{Fence, SharedWarehouse};
+use warehouse::SharedWarehouse;
 
 use crate::error::Error;
 
@@ -32,41 +32,31 @@ impl StageExecutor for FactStages {
     }
 
     async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
-        let fence = Fence {
-            run_id: call.run_id,
-            stage: call.stage.clone(),
-            attempt: call.attempt,
-            epoch: call.epoch,
-        };
-        let outcome = match call.stage.as_str() {
-            STAGE_BUILD_FACT => self.build(&fence, &call, progress).await,
-            STAGE_UNPUBLISH => self.unpublish(&fence, &call).await,
-            _ => self.validate_and_publish(&fence, &call).await,
+        let outcome = match call.fence.stage.as_str() {
+            STAGE_BUILD_FACT => self.build(&call, progress).await,
+            STAGE_UNPUBLISH => self.unpublish(&call).await,
+            _ => self.validate_and_publish(&call).await,
         };
         Ok(outcome?)
     }
 }
 
 impl FactStages {
-    async fn build(
-        &self,
-        fence: &Fence,
-        call: &StageCall,
-        progress: ProgressSink,
-    ) -> Result<StageOutcome, Error> {
-        let counters = self.warehouse.build_fact(fence, call.window, self.clock.now(), progress).await?;
+    async fn build(&self, call: &StageCall, progress: ProgressSink) -> Result<StageOutcome, Error> {
+        let counters =
+            self.warehouse.build_fact(&call.fence, call.window, self.clock.now(), progress).await?;
         Ok(StageOutcome { counters, remarks: Vec::new() })
     }
 
-    async fn unpublish(&self, fence: &Fence, call: &StageCall) -> Result<StageOutcome, Error> {
-        let unpublished = self.warehouse.unpublish_days(fence, call.window, self.clock.now()).await?;
+    async fn unpublish(&self, call: &StageCall) -> Result<StageOutcome, Error> {
+        let unpublished = self.warehouse.unpublish_days(&call.fence, call.window, self.clock.now()).await?;
         info!(window = %call.window, days = unpublished.days, rows = unpublished.rows, "days taken back");
         let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
         Ok(StageOutcome { counters, remarks: Vec::new() })
     }
 
-    async fn validate_and_publish(&self, fence: &Fence, call: &StageCall) -> Result<StageOutcome, Error> {
-        let measured = self.warehouse.measure_candidates(fence, call.window).await?;
+    async fn validate_and_publish(&self, call: &StageCall) -> Result<StageOutcome, Error> {
+        let measured = self.warehouse.measure_candidates(&call.fence, call.window).await?;
         let findings = audit(&measured, &self.policy);
         findings.iter().for_each(tell);
         let (blocking, warnings): (Vec<Finding>, Vec<Finding>) =
@@ -77,7 +67,8 @@ impl FactStages {
         let remarks: Remarks =
             warnings.iter().map(|finding| format!("{}: {}", finding.audit, finding.message)).collect();
         let remarks = remarks.into_texts();
-        let published = self.warehouse.publish_fact(fence, call.window, &remarks, self.clock.now()).await?;
+        let published =
+            self.warehouse.publish_fact(&call.fence, call.window, &remarks, self.clock.now()).await?;
         Ok(StageOutcome { counters: published.counters, remarks })
     }
 }

@@ -12,10 +12,6 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace_root;
 
-/// Every service binary.
-pub const SERVICES: [&str; 7] =
-    ["activity", "coordinator", "ingest-api", "ingest-crm", "ingest-events", "notifier", "transform"];
-
 /// Names a folder with the programs of the previous build.
 const PREVIOUS_FOLDER: &str = "E2E_PREVIOUS_BIN_DIR";
 

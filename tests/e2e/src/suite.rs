@@ -13,8 +13,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     admin::Admin,
-    binaries::SERVICES,
     process::{ANY_PORT, Process},
+    services,
     settings::{Layout, Settings},
     sources::{API_TOKEN, Sources, folder_url},
     workspace_root,
@@ -135,8 +135,8 @@ impl Suite {
 
     /// The services that this suite has.
     pub fn services(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let has_events = self.settings.has_events();
-        SERVICES.into_iter().filter(move |service| has_events || *service != "ingest-events")
+        let services = if self.settings.has_events() { services::all() } else { services::always() };
+        services.into_iter()
     }
 
     fn host_of(&self, service: &'static str) -> &'static str {
@@ -174,11 +174,10 @@ impl Suite {
         arguments.extend(self.own_arguments(service)?);
         if service == "coordinator" {
             for (name, process) in &self.processes {
-                match *name {
-                    "activity" => {}
-                    "notifier" => arguments.extend(["--notifier-url".to_owned(), process.url()]),
-                    stage => arguments
-                        .extend(["--stage-endpoint".to_owned(), format!("{stage}={}", process.url())]),
+                if *name == "notifier" {
+                    arguments.extend(["--notifier-url".to_owned(), process.url()]);
+                } else if services::has_stages(name) {
+                    arguments.extend(["--stage-endpoint".to_owned(), format!("{name}={}", process.url())]);
                 }
             }
         }
@@ -206,7 +205,6 @@ impl Suite {
                 default("--product-api-min-backoff", "10ms".to_owned());
                 default("--product-api-max-backoff", "50ms".to_owned());
             }
-            "notifier" => default("--notify-backoff", "10ms".to_owned()),
             "coordinator" => default("--pipeline-file", self.pipeline_file().display().to_string()),
             _ => {}
         }
@@ -289,14 +287,12 @@ impl Suite {
             "services/coordinator/pipeline.yaml"
         };
         let mut yaml = fs::read_to_string(workspace_root().join(shipped))?;
-        for (patient, impatient) in [
-            ("_backoff: 2s", "_backoff: 20ms"),
-            ("_backoff: 5s", "_backoff: 20ms"),
-            (" timeout: 1m", " timeout: 3s"),
-            ("max_attempts: 12", "max_attempts: 4"),
+        for (place, impatience) in [
+            ("\n    service: ", "\n    retry: { max_attempts: 4, initial_backoff: 20ms }"),
+            ("\n  service: notifier", "\n  timeout: 3s\n  retry: { initial_backoff: 20ms }"),
         ] {
-            ensure!(yaml.contains(patient), "{shipped} has no {patient:?} any more: change this too");
-            yaml = yaml.replace(patient, impatient);
+            ensure!(yaml.contains(place), "{shipped} has no {place:?} any more: change this too");
+            yaml = yaml.replace(place, &format!("{impatience}{place}"));
         }
         Ok(yaml)
     }

@@ -4,6 +4,7 @@
 pub mod compose;
 pub mod dockerfile;
 pub mod programs;
+pub mod services;
 
 use std::{fs, path::Path};
 

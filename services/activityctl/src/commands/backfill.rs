@@ -6,7 +6,7 @@ use proto::{
     pipeline::v1::{BackfillRequest, BackfillResponse, Run},
     stage::v1::DateWindow as DateWindowProto,
 };
-use runtime::stage::window_to_proto;
+use runtime::message::window_to_proto;
 use tonic::{Status, Streaming};
 
 use crate::{

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use clap::Args;
 use proto::pipeline::v1::{Run, TriggerRunRequest};
-use runtime::stage::window_to_proto;
+use runtime::message::window_to_proto;
 
 use crate::{
     commands::watch::wait,

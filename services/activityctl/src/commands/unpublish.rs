@@ -3,7 +3,7 @@
 use clap::Args;
 use indicatif::HumanCount;
 use proto::pipeline::v1::UnpublishDaysRequest;
-use runtime::stage::window_to_proto;
+use runtime::message::window_to_proto;
 
 use crate::{
     confirm::{Answer, ConfirmArgs},

@@ -9,7 +9,7 @@ use clap::{
 };
 use domain::DateWindow;
 use proto::pipeline::v1::{Run, TriggerRunRequest};
-use runtime::{Context, ServerOptions, serve, stage::window_to_proto};
+use runtime::{Context, ServerOptions, message::window_to_proto, serve};
 use sample_sources::WorldOptions;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};

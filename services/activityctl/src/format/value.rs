@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use proto::pipeline::v1::{RunState, RunTrigger, StageState};
+use runtime::message::timestamp_from_proto;
 
 /// The point in time of a message; `None` if unset or beyond the calendar.
 #[must_use]
 pub fn instant(timestamp: Option<&prost_types::Timestamp>) -> Option<DateTime<Utc>> {
-    let timestamp = timestamp?;
-    DateTime::from_timestamp(timestamp.seconds, u32::try_from(timestamp.nanos).ok()?)
+    timestamp.and_then(timestamp_from_proto)
 }
 
 /// RFC 3339 in UTC, with as much of the fraction as there is.

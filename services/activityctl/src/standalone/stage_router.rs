@@ -86,8 +86,8 @@ mod tests {
         }
 
         async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
-            progress(Progress { activity: call.stage.clone(), ..Progress::default() });
-            match call.stage.as_str() {
+            progress(Progress { activity: call.fence.stage.clone(), ..Progress::default() });
+            match call.fence.stage.as_str() {
                 "act_works" => {
                     let counters = Counters { rows_read: 3, rows_written: 3, ..Counters::default() };
                     Ok(StageOutcome { counters, remarks: vec![call.window.to_string()] })

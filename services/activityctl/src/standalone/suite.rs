@@ -4,10 +4,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Arg, Args};
-use domain::run::{
-    STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS, STAGE_UNPUBLISH,
-    STAGE_VALIDATE,
-};
 use proto::stage::v1::stage_service_server::{self, StageServiceServer};
 use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio_util::sync::CancellationToken;
@@ -109,32 +105,25 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let notifier = notifier::assemble(&options.notifier, Arc::clone(&warehouse), context)?;
     let activity = activity::assemble(&options.activity, Arc::clone(&warehouse), context);
 
+    let executors: Vec<Service> =
+        [ingest_crm, ingest_api, transform].into_iter().chain(ingest_events).collect();
+
     let mut inside = InProcess::default();
-    let crm_stages = inside.serve(&ingest_crm)?;
-    let api_stages = inside.serve(&ingest_api)?;
-    let fact_stages = inside.serve(&transform)?;
-    let alerts = inside.serve(&notifier)?;
-    let mut router = StageRouter::default()
-        .with_executor(&[STAGE_COPY_CRM_CSV], &crm_stages)
-        .with_executor(&[STAGE_CALL_PRODUCT_API], &api_stages)
-        .with_executor(&[STAGE_BUILD_FACT, STAGE_VALIDATE, STAGE_UNPUBLISH], &fact_stages);
-    let mut stages = HashMap::from([
-        (ingest_crm.name.to_owned(), crm_stages),
-        (ingest_api.name.to_owned(), api_stages),
-        (transform.name.to_owned(), fact_stages),
-    ]);
-    if let Some(service) = &ingest_events {
-        let event_stages = inside.serve(service)?;
-        router = router.with_executor(&[STAGE_COPY_EVENTS], &event_stages);
-        stages.insert(service.name.to_owned(), event_stages);
+    let mut router = StageRouter::default();
+    let mut stages = HashMap::new();
+    for executor in &executors {
+        let channel = inside.serve(executor)?;
+        router = router.with_executor(executor.stages, &channel);
+        stages.insert(executor.name.to_owned(), channel);
     }
+    let alerts = inside.serve(&notifier)?;
     let connections = coordinator::Connections { stages, notifier: Some(alerts), ..Default::default() };
     let coordinator =
         coordinator::assemble(options.coordinator, options.history, connections, warehouse, context)?;
 
     let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));
     add(&mut suite, inside.outliving(coordinator));
-    for service in [ingest_crm, ingest_api, transform, notifier, activity].into_iter().chain(ingest_events) {
+    for service in executors.into_iter().chain([notifier, activity]) {
         add(&mut suite, service);
     }
     Ok(suite)

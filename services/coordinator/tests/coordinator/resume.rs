@@ -13,7 +13,7 @@ use uuid::Uuid;
 use warehouse::{NewRun, WindowChoice};
 
 use crate::{
-    script::{Step, fence},
+    script::Step,
     suite::{Suite, assert_succeeded, now},
 };
 
@@ -30,14 +30,14 @@ async fn a_restarted_coordinator_resumes_at_the_first_unfinished_stage() {
 
     let coordinator = suite.start("coordinator-0");
     let resumed = suite.script.called(STAGE_BUILD_FACT, 2).await;
-    assert!(resumed.epoch > interrupted.epoch);
-    assert!(resumed.attempt > interrupted.attempt);
+    assert!(resumed.fence.epoch > interrupted.fence.epoch);
+    assert!(resumed.fence.attempt > interrupted.fence.attempt);
     assert_eq!(resumed.window, interrupted.window);
     assert_succeeded(&coordinator.ended(&run.run_id).await);
     for ingest in [STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API] {
         assert_eq!(suite.script.calls(ingest).len(), 1, "{ingest} had succeeded");
     }
-    let late = suite.warehouse.complete_stage(&fence(&interrupted), Counters::default(), &[], now()).await;
+    let late = suite.warehouse.complete_stage(&interrupted.fence, Counters::default(), &[], now()).await;
     assert!(matches!(late, Err(warehouse::Error::Fenced { .. })), "{late:?}");
 }
 
@@ -69,7 +69,7 @@ async fn another_replica_takes_over_once_the_lease_has_expired() {
     first.kill().await;
     assert_succeeded(&second.ended(&run.run_id).await);
     let taken_over = suite.script.called(STAGE_VALIDATE, 2).await;
-    assert!(taken_over.epoch > held.epoch);
+    assert!(taken_over.fence.epoch > held.fence.epoch);
     assert_eq!(suite.script.calls(STAGE_BUILD_FACT).len(), 1);
 }
 

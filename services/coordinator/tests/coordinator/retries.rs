@@ -8,7 +8,7 @@ use proto::pipeline::v1::{CancelRunRequest, RetryRunRequest, RunState, StageStat
 use tonic::Code;
 
 use crate::{
-    script::{Step, fence},
+    script::Step,
     suite::{Suite, assert_succeeded, now, stage, stage_states},
 };
 
@@ -23,7 +23,7 @@ async fn a_transient_failure_is_tried_again_until_it_succeeds() {
     assert_succeeded(&run);
     assert_eq!(stage(&run, STAGE_CALL_PRODUCT_API).attempt, 4);
     let attempts: Vec<u32> =
-        suite.script.calls(STAGE_CALL_PRODUCT_API).iter().map(|call| call.attempt).collect();
+        suite.script.calls(STAGE_CALL_PRODUCT_API).iter().map(|call| call.fence.attempt).collect();
     assert_eq!(attempts, [1, 2, 3, 4]);
     assert!(suite.notifier.alerts.borrow().is_empty());
 }
@@ -54,14 +54,14 @@ async fn a_lasting_failure_is_not_tried_again() {
 #[tokio::test]
 async fn a_stage_beyond_its_timeout_is_cancelled_and_tried_again() {
     let mut suite = Suite::new().await;
-    suite.edit_pipeline("service: ingest-crm\n    timeout: 30m", "service: ingest-crm\n    timeout: 100ms");
+    suite.edit_pipeline("service: ingest-crm", "service: ingest-crm\n    timeout: 100ms");
     suite.script.plan(STAGE_COPY_CRM_CSV, vec![Step::Hang; 4]);
     let coordinator = suite.start("coordinator-0");
     let run = coordinator.ended(&coordinator.trigger().await.run_id).await;
     let copied = stage(&run, STAGE_COPY_CRM_CSV);
     assert_eq!((copied.attempt, copied.error_code.as_str()), (4, "DEADLINE_EXCEEDED"));
     assert!(copied.error_message.contains("timeout of 100ms"), "{}", copied.error_message);
-    assert_eq!(suite.script.cancelled(STAGE_COPY_CRM_CSV).await.attempt, 1);
+    assert_eq!(suite.script.cancelled(STAGE_COPY_CRM_CSV).await.fence.attempt, 1);
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_cancelled_run_stops_at_once_and_its_fences_are_refused() {
     let run = coordinator.ended(&run.run_id).await;
     assert_eq!(run.state(), RunState::Cancelled);
     assert_eq!(stage_states(&run)[2..], [StageState::Cancelled; 2]);
-    let late = suite.warehouse.complete_stage(&fence(&call), domain::Counters::default(), &[], now()).await;
+    let late = suite.warehouse.complete_stage(&call.fence, domain::Counters::default(), &[], now()).await;
     assert!(matches!(late, Err(warehouse::Error::Fenced { .. })), "{late:?}");
     // The coordinator is free for the next run.
     let next = coordinator.trigger_day("2026-02-12").await;

@@ -20,7 +20,7 @@ use runtime::{
 };
 use tokio::sync::{Barrier, Notify, watch};
 use tonic::{Request, Response, Status};
-use warehouse::{Fence, SharedWarehouse};
+use warehouse::SharedWarehouse;
 
 use crate::suite::{ScriptedClock, in_time};
 
@@ -57,12 +57,12 @@ impl Script {
 
     /// The stages that were executed so far, in the order of their start.
     pub(crate) fn executed(&self) -> Vec<String> {
-        self.calls.borrow().iter().map(|call| call.stage.clone()).collect()
+        self.calls.borrow().iter().map(|call| call.fence.stage.clone()).collect()
     }
 
     /// The calls of one stage so far.
     pub(crate) fn calls(&self, stage: &str) -> Vec<StageCall> {
-        self.calls.borrow().iter().filter(|call| call.stage == stage).cloned().collect()
+        self.calls.borrow().iter().filter(|call| call.fence.stage == stage).cloned().collect()
     }
 
     /// Waits until a stage is executing for the `count`-th time.
@@ -81,8 +81,9 @@ impl Script {
 }
 
 async fn nth(calls: &watch::Sender<Vec<StageCall>>, stage: &str, count: usize) -> StageCall {
-    let of_stage =
-        |calls: &Vec<StageCall>| calls.iter().filter(|call| call.stage == stage).nth(count - 1).cloned();
+    let of_stage = |calls: &Vec<StageCall>| {
+        calls.iter().filter(|call| call.fence.stage == stage).nth(count - 1).cloned()
+    };
     let mut received = calls.subscribe();
     let calls = in_time(received.wait_for(|calls| of_stage(calls).is_some())).await.unwrap();
     of_stage(&calls).unwrap()
@@ -106,11 +107,6 @@ pub(crate) struct ScriptedStages {
     pub(crate) clock: Arc<ScriptedClock>,
 }
 
-/// The proof of ownership of a call.
-pub(crate) fn fence(call: &StageCall) -> Fence {
-    Fence { run_id: call.run_id, stage: call.stage.clone(), attempt: call.attempt, epoch: call.epoch }
-}
-
 /// What every scripted stage commits.
 pub(crate) const COMMITTED: Counters = Counters {
     rows_read: 3,
@@ -125,13 +121,13 @@ pub(crate) const COMMITTED: Counters = Counters {
 impl ScriptedStages {
     async fn commit(&self, call: &StageCall) -> Result<StageOutcome, StageError> {
         let now = self.clock.now();
-        let committed = self.warehouse.complete_stage(&fence(call), COMMITTED, &[], now).await;
+        let committed = self.warehouse.complete_stage(&call.fence, COMMITTED, &[], now).await;
         committed.map_err(|error| failure(error.kind(), &error.to_string()))?;
         Ok(StageOutcome { counters: COMMITTED, remarks: vec![] })
     }
 
     async fn act(&self, call: &StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError> {
-        match self.script.next_step(&call.stage) {
+        match self.script.next_step(&call.fence.stage) {
             None => {}
             Some(Step::Fail(kind, message)) => return Err(failure(kind, message)),
             Some(Step::Hang) => std::future::pending::<()>().await,
@@ -204,6 +200,7 @@ impl NotifierService for ScriptedNotifier {
             channel: Channel::Slack.into(),
             state: answer?.into(),
             error_message: "as planned".to_owned(),
+            retry_after: None,
         };
         Ok(Response::new(NotifyResponse { deliveries: vec![delivery] }))
     }

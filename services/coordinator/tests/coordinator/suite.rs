@@ -102,11 +102,14 @@ impl Suite {
             },
             pipeline: DAILY_PIPELINE_YAML
                 .replace(
-                    "max_attempts: 12, initial_backoff: 2s, max_backoff: 5m",
-                    "max_attempts: 4, initial_backoff: 5ms, max_backoff: 20ms",
+                    "\n    service: ",
+                    "\n    retry: { max_attempts: 4, initial_backoff: 5ms, max_backoff: 20ms }\n    service: ",
                 )
                 // Too short to count: what is deferred is due at once.
-                .replace("initial_backoff: 5s, max_backoff: 10m", "initial_backoff: 1ns, max_backoff: 1ns"),
+                .replace(
+                    "\n  service: notifier",
+                    "\n  retry: { initial_backoff: 1ns, max_backoff: 1ns }\n  service: notifier",
+                ),
             lease_ttl: Duration::from_secs(30),
             publish_deadline: None,
             _services: services,

@@ -120,12 +120,9 @@ impl Pipeline {
         window: DateWindow,
     ) -> Result<StageOutcome, StageError> {
         let call = StageCall {
-            run_id: fence.run_id,
+            fence: fence.clone(),
             pipeline: DAILY_PIPELINE.to_owned(),
-            stage: fence.stage.clone(),
             window,
-            attempt: fence.attempt,
-            epoch: fence.epoch,
             accept_empty_days: std::collections::BTreeSet::new(),
         };
         let progress = Arc::clone(&self.progress);

@@ -10,7 +10,7 @@ use proto::{
         preview_response::Update,
     },
 };
-use runtime::stage::window_to_proto;
+use runtime::message::window_to_proto;
 use tonic::{Code, Status};
 
 use super::{

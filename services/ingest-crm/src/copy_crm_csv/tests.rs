@@ -122,12 +122,9 @@ fn date(text: &str) -> NaiveDate {
 
 fn call(run: &HeldRun, fence: &Fence) -> StageCall {
     StageCall {
-        run_id: fence.run_id,
+        fence: fence.clone(),
         pipeline: run.run.pipeline.clone(),
-        stage: fence.stage.clone(),
         window: run.run.window,
-        attempt: fence.attempt,
-        epoch: fence.epoch,
         accept_empty_days: std::collections::BTreeSet::new(),
     }
 }

@@ -49,12 +49,9 @@ impl Scene {
     async fn execute(&self) -> Result<StageOutcome, StageError> {
         let EventRun { held, fence, .. } = EventRun::begin(&self.warehouse, 0).await;
         let call = StageCall {
-            run_id: fence.run_id,
+            fence,
             pipeline: held.run.pipeline.clone(),
-            stage: fence.stage.clone(),
             window: held.run.window,
-            attempt: fence.attempt,
-            epoch: fence.epoch,
             accept_empty_days: std::collections::BTreeSet::new(),
         };
         let outcome = self.stage.execute(call, Arc::new(|_| ())).await;

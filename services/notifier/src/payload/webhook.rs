@@ -12,7 +12,7 @@ pub(crate) fn message(alert: &Alert) -> Value {
     json!({
         "type": TYPE,
         "alert_key": alert.alert_key,
-        "cause": alert.cause.as_str(),
+        "cause": alert.cause_word(),
         "pipeline": alert.pipeline,
         "stage": alert.stage,
         "error_message": alert.error_message,

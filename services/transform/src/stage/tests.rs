@@ -17,12 +17,9 @@ async fn validate(policy: AuditPolicy) -> (Result<StageOutcome, StageError>, Tra
     run.build().await;
     let fence = run.begin(STAGE_VALIDATE).await;
     let call = StageCall {
-        run_id: fence.run_id,
+        fence,
         pipeline: run.run.pipeline.clone(),
-        stage: fence.stage.clone(),
         window: run.run.window,
-        attempt: fence.attempt,
-        epoch: fence.epoch,
         accept_empty_days: std::collections::BTreeSet::new(),
     };
     let stages = FactStages { warehouse, policy, clock: Arc::new(StoppedClock(at(6))) };

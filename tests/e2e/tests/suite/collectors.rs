@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use e2e::{
-    binaries::SERVICES,
-    found,
+    found, services,
     settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
     vectors::Vector,
@@ -53,10 +52,6 @@ fn lost_spans(metrics: &str) -> Result<Option<f64>> {
     Ok(lost)
 }
 
-fn all_services() -> Vec<&'static str> {
-    SERVICES.into_iter().filter(|service| *service != "ingest-events").collect()
-}
-
 /// An address at which nobody listens.
 async fn nobody() -> Result<String> {
     Ok(format!("http://{}", TcpListener::bind("127.0.0.1:0").await?.local_addr()?))
@@ -64,7 +59,7 @@ async fn nobody() -> Result<String> {
 
 #[tokio::test]
 async fn without_a_collector_separate_processes_work_and_end_as_always() -> Result<()> {
-    lives_well(Layout::Separate, &all_services(), &nobody().await?).await
+    lives_well(Layout::Separate, &services::always(), &nobody().await?).await
 }
 
 #[tokio::test]
@@ -77,7 +72,7 @@ async fn a_collector_that_never_answers_holds_up_neither_a_run_nor_the_end_of_se
 -> Result<()> {
     // The kernel accepts connections, and nobody ever reads what they bring.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
-    lives_well(Layout::Separate, &all_services(), &format!("http://{}", silent.local_addr()?)).await
+    lives_well(Layout::Separate, &services::always(), &format!("http://{}", silent.local_addr()?)).await
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use domain::{
 };
 use e2e::{
     alerts::AlertReceiver,
-    binaries::SERVICES,
     fact_table::FactTable,
     runs::{STAGES, has_begun, is_in, stage},
+    services,
     settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
     vectors::Vector,
@@ -225,7 +225,7 @@ async fn ends_well(suite: &mut Suite, service: &'static str) -> Result<()> {
 #[tokio::test]
 async fn every_service_ends_well_when_asked_to() -> Result<()> {
     let mut suite = Suite::start(Layout::Separate, Settings::default().with_events()).await?;
-    for service in SERVICES {
+    for service in services::all() {
         ends_well(&mut suite, service).await?;
     }
     Ok(())
@@ -240,7 +240,7 @@ async fn the_suite_in_one_process_ends_well_when_asked_to() -> Result<()> {
 #[tokio::test]
 async fn every_service_says_that_it_serves_until_it_is_asked_to_end() -> Result<()> {
     let mut suite = Suite::start(Layout::Separate, Settings::default().with_events()).await?;
-    for service in SERVICES {
+    for service in services::all() {
         let channel = Endpoint::from_shared(suite.url_of(service)?)?.connect().await?;
         let mut health = HealthClient::new(channel);
         let mut changes = health.watch(HealthCheckRequest::default()).await?.into_inner();

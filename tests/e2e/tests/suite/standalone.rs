@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use domain::run::DAILY_PIPELINE;
 use e2e::{
     alerts::AlertReceiver,
-    binaries::SERVICES,
     cli,
     fact_table::FactTable,
+    services,
     settings::{Layout, Settings},
     sources::API_TOKEN,
     suite::{ACTIVITYCTL, Suite},
@@ -113,7 +113,7 @@ async fn a_failed_run_that_was_waited_for_has_its_own_exit_code() -> Result<()> 
 
 #[tokio::test]
 async fn every_binary_explains_itself() -> Result<()> {
-    for name in SERVICES.into_iter().chain([ACTIVITYCTL]) {
+    for name in services::all().into_iter().chain([ACTIVITYCTL]) {
         let help = cli::run(name, &["--help"], &[]).await?.success()?;
         assert!(help.contains("Usage:") && help.contains(name), "{name}: {help}");
         let version = cli::run(name, &["--version"], &[]).await?.success()?;
@@ -126,7 +126,7 @@ async fn every_binary_explains_itself() -> Result<()> {
 
 #[tokio::test]
 async fn a_service_without_what_it_needs_says_so_and_fails() -> Result<()> {
-    for name in SERVICES {
+    for name in services::all() {
         let outcome = cli::run(name, &["--listen", "127.0.0.1:0"], &[]).await?;
         assert_eq!(outcome.code, 2, "{name}");
         assert!(outcome.stderr.contains("--warehouse-url"), "{name}: {}", outcome.stderr);

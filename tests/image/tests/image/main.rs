@@ -4,4 +4,5 @@
 mod compose;
 mod dockerfile;
 mod manifests;
+mod services;
 mod sources;

@@ -1,9 +1,9 @@
 //! Rows of the fact as messages.
 
-use chrono::{DateTime, Utc};
 use domain::FactRow;
-use prost_types::Timestamp;
 use proto::activity::v1::CompanyActivity;
+
+use super::timestamp_to_proto;
 
 /// A row of the fact.
 #[must_use]
@@ -25,17 +25,11 @@ pub fn fact_row_to_proto(row: FactRow) -> CompanyActivity {
     }
 }
 
-/// A point in time.
-#[must_use]
-pub fn timestamp_to_proto(at: DateTime<Utc>) -> Timestamp {
-    // A leap second counts past a full second, which a Timestamp may not.
-    let nanos = at.timestamp_subsec_nanos().min(999_999_999);
-    Timestamp { seconds: at.timestamp(), nanos: i32::try_from(nanos).unwrap_or_default() }
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
     use domain::{CompanyId, FactKey, date_window::parse_day};
+    use prost_types::Timestamp;
 
     use super::*;
 
@@ -100,10 +94,5 @@ mod tests {
         assert_eq!((message.company_name, message.country, message.industry_tag), (None, None, None));
         assert_eq!((message.last_contact_at, message.events_per_user), (None, None));
         assert_eq!(message.days_since_last_contact, None);
-    }
-
-    #[test]
-    fn a_leap_second_stays_a_valid_timestamp() {
-        assert_eq!(timestamp_to_proto(instant("2016-12-31T23:59:60.25Z")).nanos, 999_999_999);
     }
 }
