@@ -8,8 +8,9 @@ use proto::stage::v1::{
     stage_service_client::StageServiceClient,
 };
 use runtime::{
-    Channel, is_transport_failure, message_with_causes,
+    Channel, is_transport_failure,
     message::{counters_from_proto, progress_from_proto},
+    message_with_causes,
     stage::StageCall,
 };
 use tonic::{Code, Status};
