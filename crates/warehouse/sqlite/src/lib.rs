@@ -15,6 +15,7 @@ mod crm;
 mod crm_history;
 mod database;
 mod events;
+mod fault;
 mod fence;
 mod incoming;
 mod migration;
@@ -22,8 +23,6 @@ mod preview;
 mod publish;
 mod quarantine;
 mod retention;
-mod retry;
-mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
@@ -51,7 +50,7 @@ impl SqliteWarehouse {
     /// # Errors
     /// If the URL is none, or the file cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self> {
-        database::open(url).await
+        Ok(database::open(url).await?)
     }
 
     /// Brings the schema up to date and does nothing else. Any number of
@@ -60,7 +59,7 @@ impl SqliteWarehouse {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport> {
-        database::migrate(url).await
+        Ok(database::migrate(url).await?)
     }
 }
 
