@@ -13,4 +13,12 @@ pub use stored::{balanced, corrupt, counted, position, stored, stored_millis};
 
 /// Days before a day whose volume its own is compared with: whole weeks, so that
 /// every weekday weighs the same.
-pub const VOLUME_DAYS: u32 = 28;
+pub const VOLUME_DAYS: i32 = 28;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_volume_window_is_whole_weeks() {
+        assert_eq!(super::VOLUME_DAYS % 7, 0, "every weekday weighs the same");
+    }
+}

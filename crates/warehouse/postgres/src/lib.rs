@@ -35,8 +35,6 @@ mod preview;
 mod publish;
 mod quarantine;
 mod retention;
-mod retry;
-mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
@@ -64,7 +62,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// If the URL is none, or the database cannot be reached or migrated.
     pub async fn open(url: &str) -> Result<Self> {
-        database::open(url).await
+        Ok(database::open(url).await?)
     }
 
     /// Brings the schema up to date and does nothing else. Any number of
@@ -73,7 +71,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport> {
-        migration::migrate(&location::parse(url)?).await
+        Ok(migration::migrate(&location::parse(url)?).await?)
     }
 }
 

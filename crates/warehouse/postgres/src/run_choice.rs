@@ -51,8 +51,7 @@ impl RunLookup for Runs<'_> {
     }
 
     async fn published_facts(&mut self, pipeline: &str, through: NaiveDate) -> Result<PublishedFacts> {
-        let facts =
-            sqlx::query_file_as!(PublishedFacts, "sql/runs/published_facts.sql", pipeline, through);
+        let facts = sqlx::query_file_as!(PublishedFacts, "sql/runs/published_facts.sql", pipeline, through);
         Ok(facts.fetch_one(&mut *self.0).await?)
     }
 
