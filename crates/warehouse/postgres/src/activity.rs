@@ -98,7 +98,8 @@ impl ActivityReader for PostgresWarehouse {
     async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>, Error> {
         let (start, end) = (window.start(), window.end());
         self.once(async |connection| {
-            let days = sqlx::query_file_as!(PublicationRecord, "sql/activity/published_days.sql", start, end);
+            let days =
+                sqlx::query_file_as!(PublicationRecord, "../sql/activity/published_days.sql", start, end);
             Ok(days.fetch_all(connection).await?.into_iter().map(Publication::from).collect())
         })
         .await
@@ -218,6 +219,7 @@ async fn newest_publication(
     window: DateWindow,
 ) -> Result<Option<Publication>> {
     let (start, end) = (window.start(), window.end());
-    let newest = sqlx::query_file_as!(PublicationRecord, "sql/activity/newest_publication.sql", start, end);
+    let newest =
+        sqlx::query_file_as!(PublicationRecord, "../sql/activity/newest_publication.sql", start, end);
     Ok(newest.fetch_optional(connection).await?.map(Publication::from))
 }

@@ -141,7 +141,7 @@ impl CrmStaging for PostgresWarehouse {
 }
 
 async fn named_companies(connection: &mut PgConnection) -> Result<NamedCompanies> {
-    let named = sqlx::query_file!("sql/crm/count_named.sql").fetch_one(connection).await?;
+    let named = sqlx::query_file!("../sql/crm/count_named.sql").fetch_one(connection).await?;
     Ok(NamedCompanies { readable: counted(named.readable)?, all: counted(named.all)? })
 }
 

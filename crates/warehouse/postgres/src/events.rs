@@ -109,7 +109,7 @@ async fn apply_changes(
     sqlx::query_file!("sql/events/find_changes.sql", file.path, days.first, days.last)
         .execute(&mut *connection)
         .await?;
-    let changes = sqlx::query_file!("sql/events/count_changes.sql").fetch_one(&mut *connection).await?;
+    let changes = sqlx::query_file!("../sql/events/count_changes.sql").fetch_one(&mut *connection).await?;
     sqlx::query_file!("sql/events/ensure_partitions.sql").fetch_all(&mut *connection).await?;
     sqlx::query_file!("../sql/events/upsert_changed.sql", file.path).execute(&mut *connection).await?;
     if changes.written > 0 {
@@ -160,7 +160,7 @@ impl EventReader for PostgresWarehouse {
     ) -> Result<Vec<StoredEvent>, Error> {
         let (start, end) = (window.start(), window.end());
         self.once(async |connection| {
-            let rows = sqlx::query_file!("sql/events/stored_events.sql", company.as_str(), start, end);
+            let rows = sqlx::query_file!("../sql/events/stored_events.sql", company.as_str(), start, end);
             let events = rows.fetch_all(connection).await?.into_iter().map(|row| {
                 let event_id = EventId::parse(&row.event_id).map_err(corrupt)?;
                 let (company_id, date, events) = (company.clone(), row.date, row.events);
@@ -176,7 +176,7 @@ impl EventReader for PostgresWarehouse {
         let (company_id, start, end) = (company.as_str(), window.start(), window.end());
         self.once(async |connection| {
             let days =
-                sqlx::query_file_as!(DailyEvents, "sql/events/daily_events.sql", company_id, start, end);
+                sqlx::query_file_as!(DailyEvents, "../sql/events/daily_events.sql", company_id, start, end);
             Ok(days.fetch_all(connection).await?)
         })
         .await

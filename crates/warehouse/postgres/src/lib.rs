@@ -9,8 +9,11 @@
 //!   to staging and publishes, and at the very end the stage ([fence]).
 //!
 //! Deliveries stream by COPY into tables of their connection before any lock is
-//! taken, so a slow source keeps nobody waiting. Statements live in `sql/` and
-//! are checked against the schema when this crate is compiled.
+//! taken, so a slow source keeps nobody waiting.
+//!
+//! What fits on a line stands where it is executed; every other statement is a file
+//! of `sql/`, or of `../sql/` if all engines share it. All of them are checked
+//! against the schema when this crate is compiled.
 
 mod activity;
 mod alerts;

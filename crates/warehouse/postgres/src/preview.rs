@@ -178,7 +178,7 @@ async fn take_chunk(
         tally.count(row.day, ChangeCounts { new, changed, gone });
     }
     for row in
-        sqlx::query_file!("sql/preview/sample.sql", i64::from(sample)).fetch_all(&mut *connection).await?
+        sqlx::query_file!("../sql/preview/sample.sql", i64::from(sample)).fetch_all(&mut *connection).await?
     {
         let kind = ChangeKind::parse(&row.change).ok_or_else(|| corrupt(row.change))?;
         tally.sample(kind, FactRow::try_from(fact_record!(row, now))?);
@@ -195,6 +195,7 @@ async fn rows_of_days(
     first: NaiveDate,
     last: NaiveDate,
 ) -> Result<BTreeMap<NaiveDate, u64>> {
-    let days = sqlx::query_file!("sql/preview/rows_of_days.sql", first, last).fetch_all(connection).await?;
+    let days =
+        sqlx::query_file!("../sql/preview/rows_of_days.sql", first, last).fetch_all(connection).await?;
     days.into_iter().map(|row| Ok((row.day, counted(row.row_count)?))).collect()
 }

@@ -32,7 +32,7 @@ pub(crate) async fn check_build_is_current(connection: &mut PgConnection, fence:
 
 /// Whether the candidates are the run's, built from what is staged and published now.
 pub(crate) async fn has_current_build(connection: &mut PgConnection, run_id: Uuid) -> Result<bool> {
-    Ok(sqlx::query_file_scalar!("sql/fact/has_current_build.sql", run_id).fetch_one(connection).await?)
+    Ok(sqlx::query_file_scalar!("../sql/fact/has_current_build.sql", run_id).fetch_one(connection).await?)
 }
 
 /// Makes the candidates the published data.

@@ -15,7 +15,7 @@ use crate::{PostgresWarehouse, database::storable, fault::Result, incoming::Deli
 impl QuarantineReader for PostgresWarehouse {
     async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>, Error> {
         self.once(async |connection| {
-            let rows = sqlx::query_file!("sql/quarantine/newest.sql", run_id, i64::from(limit));
+            let rows = sqlx::query_file!("../sql/quarantine/newest.sql", run_id, i64::from(limit));
             let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
                 Ok(QuarantinedRow {
                     run_id: row.run_id,

@@ -171,8 +171,9 @@ async fn unpublish(connection: &mut PgConnection, window: DateWindow) -> Result<
     // In the order in which forgetting takes them, so that neither waits for the other for ever.
     Lock::Candidates.take(connection).await?;
     publish::lock_versions(connection).await?;
-    let found =
-        sqlx::query_file!("sql/retention/published_in.sql", first, last).fetch_one(&mut *connection).await?;
+    let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
+        .fetch_one(&mut *connection)
+        .await?;
     for statement in [
         "DELETE FROM fact_company_activity WHERE activity_date BETWEEN $1 AND $2",
         "DELETE FROM published_days WHERE activity_date BETWEEN $1 AND $2",

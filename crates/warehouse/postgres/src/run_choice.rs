@@ -32,7 +32,7 @@ impl RunLookup for Runs<'_> {
     ) -> Result<Option<Run>> {
         let (start, end) = (window.start(), window.end());
         let takes_back = trigger == RunTrigger::Unpublish;
-        let id = sqlx::query_file_scalar!("sql/runs/active_over.sql", pipeline, start, end, takes_back);
+        let id = sqlx::query_file_scalar!("../sql/runs/active_over.sql", pipeline, start, end, takes_back);
         let id = id.fetch_optional(&mut *self.0).await?;
         find_by(self.0, id).await
     }
@@ -51,7 +51,8 @@ impl RunLookup for Runs<'_> {
     }
 
     async fn published_facts(&mut self, pipeline: &str, through: NaiveDate) -> Result<PublishedFacts> {
-        let facts = sqlx::query_file_as!(PublishedFacts, "sql/runs/published_facts.sql", pipeline, through);
+        let facts =
+            sqlx::query_file_as!(PublishedFacts, "../sql/runs/published_facts.sql", pipeline, through);
         Ok(facts.fetch_one(&mut *self.0).await?)
     }
 

@@ -67,7 +67,7 @@ pub(crate) async fn load_locked(connection: &mut PgConnection, run_id: Uuid) -> 
 
 /// A run with its stages, if there is one by that id.
 pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<Option<Run>> {
-    let found = sqlx::query_file!("sql/runs/find.sql", run_id);
+    let found = sqlx::query_file!("../sql/runs/find.sql", run_id);
     let Some(row) = found.fetch_optional(&mut *connection).await? else { return Ok(None) };
     Ok(Some(Run {
         run_id,
@@ -86,7 +86,7 @@ pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<
 }
 
 async fn stages(connection: &mut PgConnection, run_id: Uuid) -> Result<Vec<RunStage>> {
-    let rows = sqlx::query_file!("sql/runs/stages.sql", run_id).fetch_all(connection).await?;
+    let rows = sqlx::query_file!("../sql/runs/stages.sql", run_id).fetch_all(connection).await?;
     rows.into_iter()
         .map(|row| {
             Ok(RunStage {

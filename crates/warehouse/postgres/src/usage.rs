@@ -50,7 +50,7 @@ impl UsageStaging for PostgresWarehouse {
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
         let (start, end) = (window.start(), window.end());
         self.once(async |connection| {
-            let days = sqlx::query_file!("sql/usage/days.sql", start, end).fetch_all(connection).await?;
+            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
             let days = days.into_iter().map(|day| {
                 let (records, run_id) = (counted(day.records)?, day.run_id);
                 Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
@@ -121,7 +121,7 @@ pub(crate) async fn drop_others(connection: &mut PgConnection) -> Result<()> {
 }
 
 async fn drop_unread_records(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query_file!("sql/usage/drop_unread_records.sql").execute(connection).await?;
+    sqlx::query_file!("../sql/usage/drop_unread_records.sql").execute(connection).await?;
     Ok(())
 }
 

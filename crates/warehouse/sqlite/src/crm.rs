@@ -161,7 +161,7 @@ async fn keep_last_rows(
 }
 
 async fn named_companies(connection: &mut SqliteConnection) -> Result<NamedCompanies> {
-    let named = sqlx::query_file!("sql/crm/count_named.sql").fetch_one(connection).await?;
+    let named = sqlx::query_file!("../sql/crm/count_named.sql").fetch_one(connection).await?;
     Ok(NamedCompanies { readable: counted(named.readable)?, all: counted(named.all)? })
 }
 

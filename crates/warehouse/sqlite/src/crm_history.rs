@@ -57,7 +57,7 @@ impl CrmHistory for History<'_> {
 
     async fn around(&mut self, day: NaiveDate) -> Result<Neighbourhood> {
         let mut place = Neighbourhood::default();
-        for row in query_file!("sql/crm/around.sql", day).fetch_all(&mut *self.0).await? {
+        for row in query_file!("../sql/crm/around.sql", day).fetch_all(&mut *self.0).await? {
             let companies = counted(row.companies)?;
             place = place.with(day, Snapshot { on: row.on, path: row.path, companies });
         }
@@ -65,12 +65,12 @@ impl CrmHistory for History<'_> {
     }
 
     async fn changes(&mut self) -> Result<CrmChanges> {
-        let found = query_file!("sql/crm/count_changes.sql").fetch_one(&mut *self.0).await?;
+        let found = query_file!("../sql/crm/count_changes.sql").fetch_one(&mut *self.0).await?;
         let (written, removed, all) = (counted(found.written)?, counted(found.removed)?, counted(found.all)?);
         Ok(CrmChanges { written, removed, all })
     }
 
     async fn heir(&mut self, day: NaiveDate) -> Result<Option<Heir>> {
-        Ok(query_file_as!(Heir, "sql/crm/heir.sql", day).fetch_optional(&mut *self.0).await?)
+        Ok(query_file_as!(Heir, "../sql/crm/heir.sql", day).fetch_optional(&mut *self.0).await?)
     }
 }

@@ -88,7 +88,7 @@ async fn apply_changes(
 ) -> Result<()> {
     let arrived = counters.rows_read - counters.rows_rejected - counters.rows_duplicate;
     sqlx::query_file!("sql/events/find_changes.sql", file.path).execute(&mut *connection).await?;
-    let changes = sqlx::query_file!("sql/events/count_changes.sql").fetch_one(&mut *connection).await?;
+    let changes = sqlx::query_file!("../sql/events/count_changes.sql").fetch_one(&mut *connection).await?;
     sqlx::query_file!("../sql/events/upsert_changed.sql", file.path).execute(&mut *connection).await?;
     let (written, overruled) = (counted(changes.written)?, counted(changes.overruled)?);
     if written > 0 {
@@ -141,7 +141,7 @@ impl EventReader for SqliteWarehouse {
     ) -> Result<Vec<StoredEvent>, Error> {
         let (start, end) = (window.start(), window.end());
         self.once(async |connection| {
-            let rows = sqlx::query_file!("sql/events/stored_events.sql", company.as_str(), start, end);
+            let rows = sqlx::query_file!("../sql/events/stored_events.sql", company.as_str(), start, end);
             let events = rows.fetch_all(connection).await?.into_iter().map(|row| {
                 let event_id = EventId::parse(&row.event_id).map_err(corrupt)?;
                 let (company_id, date, events) = (company.clone(), row.date, row.events);
@@ -157,7 +157,7 @@ impl EventReader for SqliteWarehouse {
         let (company_id, start, end) = (company.as_str(), window.start(), window.end());
         self.once(async |connection| {
             let days =
-                sqlx::query_file_as!(DailyEvents, "sql/events/daily_events.sql", company_id, start, end);
+                sqlx::query_file_as!(DailyEvents, "../sql/events/daily_events.sql", company_id, start, end);
             Ok(days.fetch_all(connection).await?)
         })
         .await

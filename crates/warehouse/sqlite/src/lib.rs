@@ -3,8 +3,10 @@
 //! One process, one data folder, nothing to install. SQLite has one writer at a
 //! time, so all writes go through one connection in `BEGIN IMMEDIATE`
 //! transactions; readers see the last committed state without waiting (WAL).
-//! Statements live in `sql/` and are checked against the schema when this crate
-//! is compiled.
+//!
+//! What fits on a line stands where it is executed; every other statement is a file
+//! of `sql/`, or of `../sql/` if all engines share it. All of them are checked
+//! against the schema when this crate is compiled.
 
 mod activity;
 mod alerts;

@@ -20,7 +20,7 @@ pub(crate) async fn check_build_is_current(connection: &mut SqliteConnection, fe
 
 /// Whether the candidates are the run's, built from what is staged and published now.
 pub(crate) async fn has_current_build(connection: &mut SqliteConnection, run_id: Uuid) -> Result<bool> {
-    let is_current = sqlx::query_file_scalar!("sql/fact/has_current_build.sql", run_id.hyphenated());
+    let is_current = sqlx::query_file_scalar!("../sql/fact/has_current_build.sql", run_id.hyphenated());
     Ok(is_current.fetch_one(connection).await?)
 }
 

@@ -12,7 +12,7 @@ impl QuarantineReader for SqliteWarehouse {
     async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>, Error> {
         let run_id = run_id.map(Uuid::hyphenated);
         self.once(async |connection| {
-            let rows = sqlx::query_file!("sql/quarantine/newest.sql", run_id, limit);
+            let rows = sqlx::query_file!("../sql/quarantine/newest.sql", run_id, limit);
             let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
                 Ok(QuarantinedRow {
                     run_id: parse_id(&row.run_id)?,

@@ -122,8 +122,9 @@ async fn forget(connection: &mut SqliteConnection, start: HistoryStart) -> Resul
 /// Takes published days back within the caller's transaction.
 async fn unpublish(connection: &mut SqliteConnection, window: DateWindow) -> Result<UnpublishedDays> {
     let (first, last) = (window.start(), window.end());
-    let found =
-        sqlx::query_file!("sql/retention/published_in.sql", first, last).fetch_one(&mut *connection).await?;
+    let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
+        .fetch_one(&mut *connection)
+        .await?;
     for statement in [
         "DELETE FROM fact_company_activity WHERE activity_date BETWEEN $1 AND $2",
         "DELETE FROM published_days WHERE activity_date BETWEEN $1 AND $2",

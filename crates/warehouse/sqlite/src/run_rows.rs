@@ -62,7 +62,7 @@ pub(crate) async fn load(connection: &mut SqliteConnection, run_id: Uuid) -> Res
 
 /// A run with its stages, if there is one by that id.
 pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Option<Run>> {
-    let found = sqlx::query_file!("sql/runs/find.sql", run_id.hyphenated());
+    let found = sqlx::query_file!("../sql/runs/find.sql", run_id.hyphenated());
     let Some(row) = found.fetch_optional(&mut *connection).await? else { return Ok(None) };
     Ok(Some(Run {
         run_id,
@@ -81,7 +81,7 @@ pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Res
 }
 
 async fn stages(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Vec<RunStage>> {
-    let rows = sqlx::query_file!("sql/runs/stages.sql", run_id.hyphenated()).fetch_all(connection).await?;
+    let rows = sqlx::query_file!("../sql/runs/stages.sql", run_id.hyphenated()).fetch_all(connection).await?;
     rows.into_iter()
         .map(|row| {
             Ok(RunStage {
