@@ -37,7 +37,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::Precondition`] if it has succeeded or failed.
-    pub fn is_cancelled_by_request(&self) -> Result<bool> {
+    pub fn needs_cancelling(&self) -> Result<bool> {
         match self.state {
             RunState::Queued | RunState::Running => Ok(true),
             RunState::Cancelled => Ok(false),
@@ -195,7 +195,7 @@ mod tests {
             (RunState::Succeeded, None, false),
         ] {
             let run = run(state, &[]);
-            assert_eq!(run.is_cancelled_by_request().ok(), cancels, "{state}");
+            assert_eq!(run.needs_cancelling().ok(), cancels, "{state}");
             assert_eq!(run.check_retryable().is_ok(), retries, "{state}");
         }
         let failed = run(RunState::Failed, &[]);

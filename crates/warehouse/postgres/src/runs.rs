@@ -231,7 +231,7 @@ impl RunStore for PostgresWarehouse {
     async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run, Error> {
         self.write(async |connection| {
             let run = load_locked(connection, run_id).await?;
-            if !run.is_cancelled_by_request()? {
+            if !run.needs_cancelling()? {
                 return Ok(run);
             }
             end_run(connection, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;

@@ -218,7 +218,7 @@ impl RunStore for SqliteWarehouse {
     async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run, Error> {
         self.write(async |connection| {
             let run = load(connection, run_id).await?;
-            if !run.is_cancelled_by_request()? {
+            if !run.needs_cancelling()? {
                 return Ok(run);
             }
             end_run(connection, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
