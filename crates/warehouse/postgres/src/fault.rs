@@ -3,7 +3,7 @@
 use std::{borrow::Cow, io::ErrorKind};
 
 use sqlx::postgres::PgDatabaseError;
-use warehouse_core::{Error, Fault};
+use warehouse_core::{Error, Fault, engine::corrupt};
 
 /// Why something failed: what sqlx says or what a rule says, both in the words of
 /// the contract. `?` makes one of either, and at a trait's edge the contract's error.
@@ -33,6 +33,9 @@ impl From<sqlx::Error> for Failure {
 
 /// What sqlx says, in the words of the contract.
 pub(crate) fn failed(error: sqlx::Error) -> Error {
+    if matches!(error, sqlx::Error::ColumnDecode { .. }) {
+        return corrupt(error);
+    }
     let is_transient = match &error {
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

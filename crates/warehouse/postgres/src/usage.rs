@@ -200,9 +200,10 @@ async fn write_changes(
         .execute(&mut *connection)
         .await?;
     sqlx::query_file!("../sql/usage/name_companies.sql").execute(&mut *connection).await?;
-    let written = match is_first {
-        true => sqlx::query_file!("sql/usage/insert_new.sql", day),
-        false => sqlx::query_file!("../sql/usage/upsert_changed.sql", day),
+    let written = if is_first {
+        sqlx::query_file!("sql/usage/insert_new.sql", day)
+    } else {
+        sqlx::query_file!("../sql/usage/upsert_changed.sql", day)
     };
     counters.rows_written = written.execute(&mut *connection).await?.rows_affected();
     if !is_first {

@@ -1,6 +1,6 @@
 //! What SQLite and sqlx say, in the words of the contract.
 
-use warehouse_core::{Error, Fault};
+use warehouse_core::{Error, Fault, engine::corrupt};
 
 /// Why something failed: what sqlx says or what a rule says, both in the words of
 /// the contract. `?` makes one of either, and at a trait's edge the contract's error.
@@ -24,6 +24,9 @@ impl From<Failure> for Error {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::ColumnDecode { .. }) {
+            return Self(corrupt(error));
+        }
         let code = match &error {
             // What is specific about a code is in the upper bits.
             sqlx::Error::Database(cause) => {
