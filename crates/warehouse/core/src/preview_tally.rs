@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use domain::{DateWindow, FactKey, FactRow};
 
 use crate::{CompanyDayChange, DayChanges, PreviewOutcome};
@@ -23,6 +23,19 @@ pub enum ChangeKind {
     New,
 }
 
+impl ChangeKind {
+    /// The value of a candidate's `change`, or `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "CHANGED" => Some(Self::Changed),
+            "GONE" => Some(Self::Gone),
+            "NEW" => Some(Self::New),
+            _ => None,
+        }
+    }
+}
+
 /// How many rows of a day would change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChangeCounts {
@@ -32,6 +45,15 @@ pub struct ChangeCounts {
     pub changed: u64,
     /// Rows that would be removed.
     pub gone: u64,
+}
+
+/// The days between the windows of a backfill, which are in order and do not overlap.
+#[must_use]
+pub fn days_between(windows: &[DateWindow]) -> Vec<(NaiveDate, NaiveDate)> {
+    let pairs = windows.iter().zip(windows.iter().skip(1));
+    pairs
+        .map(|(before, after)| (before.end() + TimeDelta::days(1), after.start() - TimeDelta::days(1)))
+        .collect()
 }
 
 /// The sums of a preview so far.
@@ -171,6 +193,17 @@ mod tests {
         let has_new: Vec<bool> = sample.iter().map(|change| change.new.is_some()).collect();
         assert_eq!(has_new, [true, true, false]);
         assert!(sample.iter().all(|change| change.old.as_ref().unwrap().events == 7));
+    }
+
+    #[test]
+    fn the_days_between_windows_are_none_of_theirs() {
+        let window = |from, to| DateWindow::parse(from, to).unwrap();
+        let windows = [window("2026-01-01", "2026-01-02"), window("2026-01-05", "2026-01-05")];
+        let between = (parse_day("2026-01-03").unwrap(), parse_day("2026-01-04").unwrap());
+        assert_eq!(days_between(&windows), [between]);
+        assert_eq!(days_between(&windows[..1]), []);
+        assert_eq!(ChangeKind::parse("NEW"), Some(ChangeKind::New));
+        assert_eq!(ChangeKind::parse("EQUAL"), None);
     }
 
     #[test]

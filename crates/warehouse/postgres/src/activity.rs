@@ -2,21 +2,22 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{Checksum, CompanyId, DateWindow, FactKey, FactRow, Publication};
+use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::StreamExt;
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Period, Result,
-    RollUp,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Period, RollUp,
+    engine::{FactRecord, PublicationRecord},
+    fact_record,
 };
 
 use crate::{
     PostgresWarehouse,
     connections::LongLease,
-    database::{begin_read_fact, failed},
-    rows::{FactRecord, PublicationRecord},
+    database::begin_read_fact,
+    fault::{Failure, Result},
 };
 
 /// Rows an export reads at a time. It goes from page to page within one
@@ -26,29 +27,33 @@ const EXPORT_PAGE: u32 = 2_000;
 
 #[async_trait]
 impl ActivityReader for PostgresWarehouse {
-    async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>> {
-        let mut transaction = self.begin_read_fact().await?;
-        let row = published_row(&mut transaction, key).await?;
-        let publication = newest_publication(&mut transaction, DateWindow::day(key.activity_date)).await?;
-        Ok(row.zip(publication))
+    async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>, Error> {
+        self.read_fact(async |connection| {
+            let row = published_row(connection, key).await?;
+            let publication = newest_publication(connection, DateWindow::day(key.activity_date)).await?;
+            Ok(row.zip(publication))
+        })
+        .await
     }
 
     async fn fact_rows(
         &self,
         query: &ActivityQuery,
         limit: u32,
-    ) -> Result<(Vec<FactRow>, Option<Publication>)> {
-        let mut transaction = self.begin_read_fact().await?;
-        let rows = select(&mut transaction, query, limit).await?;
-        Ok((rows, newest_publication(&mut transaction, query.window).await?))
+    ) -> Result<(Vec<FactRow>, Option<Publication>), Error> {
+        self.read_fact(async |connection| {
+            let rows = select(connection, query, limit).await?;
+            Ok((rows, newest_publication(connection, query.window).await?))
+        })
+        .await
     }
 
-    async fn export_facts(&self, query: &ActivityQuery) -> Result<Export> {
+    async fn export_facts(&self, query: &ActivityQuery) -> Result<Export, Error> {
         let (begun, publication) = oneshot::channel();
         let (rows, received) = mpsc::channel(1);
         tokio::spawn(export(self.connect_export().await?, query.clone(), begun, rows));
         let publication = publication.await.unwrap_or(Err(ended()))?;
-        let rows = ReceiverStream::new(received).flat_map(|page: Result<Vec<FactRow>>| {
+        let rows = ReceiverStream::new(received).flat_map(|page: Result<Vec<FactRow>, Error>| {
             let rows = match page {
                 Ok(rows) => rows.into_iter().map(Ok).collect(),
                 Err(error) => vec![Err(error)],
@@ -63,66 +68,60 @@ impl ActivityReader for PostgresWarehouse {
         company: &CompanyId,
         window: DateWindow,
         period: Period,
-    ) -> Result<(Vec<RollUp>, Option<Publication>)> {
+    ) -> Result<(Vec<RollUp>, Option<Publication>), Error> {
+        let (company, start, end) = (company.as_str(), window.start(), window.end());
         let unit = match period {
             Period::Week => "week",
             Period::Month => "month",
         };
-        let mut transaction = self.begin_read_fact().await?;
-        let roll_ups = sqlx::query_file_as!(
-            RollUp,
-            "sql/activity/roll_up.sql",
-            company.as_str(),
-            window.start(),
-            window.end(),
-            unit
-        )
-        .fetch_all(&mut *transaction)
+        self.read_fact(async |connection| {
+            let roll_ups =
+                sqlx::query_file_as!(RollUp, "sql/activity/roll_up.sql", company, start, end, unit);
+            let roll_ups = roll_ups.fetch_all(&mut *connection).await?;
+            Ok((roll_ups, newest_publication(connection, window).await?))
+        })
         .await
-        .map_err(failed)?;
-        Ok((roll_ups, newest_publication(&mut transaction, window).await?))
     }
 
     async fn churn_risks(
         &self,
         query: &ChurnQuery,
         limit: u32,
-    ) -> Result<(Vec<ChurnRisk>, Option<Publication>)> {
-        let mut transaction = self.begin_read_fact().await?;
-        let risks = select_risks(&mut transaction, query, limit).await?;
-        let publication = newest_publication(&mut transaction, DateWindow::day(query.day)).await?;
-        Ok((risks, publication))
-    }
-
-    async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>> {
-        let records = sqlx::query_file_as!(
-            PublicationRecord,
-            "sql/activity/published_days.sql",
-            window.start(),
-            window.end()
-        )
-        .fetch_all(&mut *self.connection().await?)
+    ) -> Result<(Vec<ChurnRisk>, Option<Publication>), Error> {
+        self.read_fact(async |connection| {
+            let risks = select_risks(connection, query, limit).await?;
+            Ok((risks, newest_publication(connection, DateWindow::day(query.day)).await?))
+        })
         .await
-        .map_err(failed)?;
-        Ok(records.into_iter().map(Publication::from).collect())
     }
 
-    async fn freshness(&self) -> Result<Option<Freshness>> {
-        let found = sqlx::query_file!("sql/activity/freshness.sql")
-            .fetch_optional(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(found.map(|row| Freshness {
-            newest: Publication {
-                activity_date: row.activity_date,
-                run_id: row.run_id.to_string(),
-                published_at: row.published_at,
-                row_count: row.row_count,
-                checksum: Checksum::from_stored(row.checksum),
-            },
-            oldest: row.oldest,
-            published_days: row.published_days,
-        }))
+    async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let days =
+                sqlx::query_file_as!(PublicationRecord, "../sql/activity/published_days.sql", start, end);
+            Ok(days.fetch_all(connection).await?.into_iter().map(Publication::from).collect())
+        })
+        .await
+    }
+
+    async fn freshness(&self) -> Result<Option<Freshness>, Error> {
+        self.once(async |connection| {
+            let newest = sqlx::query_file!("sql/activity/freshness.sql").fetch_optional(connection).await?;
+            Ok(newest.map(|row| Freshness {
+                newest: PublicationRecord {
+                    activity_date: row.activity_date,
+                    run_id: row.run_id,
+                    published_at: row.published_at,
+                    row_count: row.row_count,
+                    checksum: row.checksum,
+                }
+                .into(),
+                oldest: row.oldest,
+                published_days: row.published_days,
+            }))
+        })
+        .await
     }
 }
 
@@ -143,7 +142,7 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
         // Sorts before every row: no company's identifier is empty.
         None => ("", NaiveDate::default()),
     };
-    sqlx::query_file_as!(
+    let rows = sqlx::query_file_as!(
         FactRecord,
         "sql/activity/rows.sql",
         query.window.start(),
@@ -152,13 +151,8 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
         after_company,
         after_day,
         i64::from(limit)
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(failed)?
-    .into_iter()
-    .map(TryInto::try_into)
-    .collect()
+    );
+    rows.fetch_all(connection).await?.into_iter().map(|row| Ok(row.try_into()?)).collect()
 }
 
 /// Sends the newest publication, then all rows page by page until the reader goes
@@ -166,13 +160,13 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
 async fn export(
     mut connection: LongLease,
     mut query: ActivityQuery,
-    begun: oneshot::Sender<Result<Option<Publication>>>,
-    pages: mpsc::Sender<Result<Vec<FactRow>>>,
+    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
+    pages: mpsc::Sender<Result<Vec<FactRow>, Error>>,
 ) {
     let beginning = async {
         let mut transaction = begin_read_fact(&mut connection).await?;
         let publication = newest_publication(&mut transaction, query.window).await?;
-        Ok((transaction, publication))
+        Ok::<_, Failure>((transaction, publication))
     };
     let mut transaction = match beginning.await {
         Ok((transaction, publication)) => {
@@ -182,10 +176,10 @@ async fn export(
             transaction
         }
         // Whoever asked may be gone.
-        Err(error) => return drop(begun.send(Err(error))),
+        Err(failure) => return drop(begun.send(Err(failure.into()))),
     };
     loop {
-        let page = select(&mut transaction, &query, EXPORT_PAGE).await;
+        let page = select(&mut transaction, &query, EXPORT_PAGE).await.map_err(Error::from);
         let last = page.as_ref().ok().and_then(|rows| rows.last()).map(|row| row.key.clone());
         if pages.send(page).await.is_err() || last.is_none() {
             return;
@@ -212,45 +206,20 @@ async fn select_risks(
         after.and_then(|after| after.last_event_date),
         after.map_or("", |after| after.company_id.as_str()),
         i64::from(limit)
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(failed)?;
-    risks
-        .into_iter()
-        .map(|risk| {
-            let record = FactRecord {
-                company_id: risk.company_id,
-                activity_date: risk.activity_date,
-                company_name: risk.company_name,
-                country: risk.country,
-                industry_tag: risk.industry_tag,
-                last_contact_at: risk.last_contact_at,
-                active_users: risk.active_users,
-                events: risk.events,
-                active_users_7d: risk.active_users_7d,
-                is_churn_risk: risk.is_churn_risk,
-                events_per_user: risk.events_per_user,
-                days_since_last_contact: risk.days_since_last_contact,
-                loaded_at: risk.loaded_at,
-            };
-            Ok(ChurnRisk { row: record.try_into()?, last_event_date: risk.last_event_date })
-        })
-        .collect()
+    );
+    let risks = risks.fetch_all(connection).await?.into_iter().map(|risk| {
+        let last_event_date = risk.last_event_date;
+        Ok(ChurnRisk { row: fact_record!(risk, risk.loaded_at).try_into()?, last_event_date })
+    });
+    risks.collect()
 }
 
 async fn newest_publication(
     connection: &mut PgConnection,
     window: DateWindow,
 ) -> Result<Option<Publication>> {
-    let record = sqlx::query_file_as!(
-        PublicationRecord,
-        "sql/activity/newest_publication.sql",
-        window.start(),
-        window.end()
-    )
-    .fetch_optional(connection)
-    .await
-    .map_err(failed)?;
-    Ok(record.map(Publication::from))
+    let (start, end) = (window.start(), window.end());
+    let newest =
+        sqlx::query_file_as!(PublicationRecord, "../sql/activity/newest_publication.sql", start, end);
+    Ok(newest.fetch_optional(connection).await?.map(Publication::from))
 }

@@ -5,19 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use warehouse_core::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert, Result};
+use warehouse_core::{AlertCause, AlertLog, AlertOutbox, Error, NewAlert, PendingAlert, engine::corrupt};
 
-use crate::{
-    PostgresWarehouse,
-    database::{failed, storable},
-    rows::corrupt,
-};
+use crate::{PostgresWarehouse, database::storable, fault::Result};
 
 /// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
 pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> Result<bool> {
     let error_message = storable(&alert.error_message);
     let written = sqlx::query_file!(
-        "sql/runs/insert_alert.sql",
+        "../sql/runs/insert_alert.sql",
         alert.alert_key,
         alert.pipeline,
         alert.stage,
@@ -30,25 +26,20 @@ pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> 
         alert.cause.as_str()
     )
     .execute(connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     Ok(written.rows_affected() > 0)
 }
 
 #[async_trait]
 impl AlertOutbox for PostgresWarehouse {
-    async fn write_alert(&self, alert: &NewAlert) -> Result<bool> {
-        enqueue(&mut *self.connection().await?, alert).await
+    async fn write_alert(&self, alert: &NewAlert) -> Result<bool, Error> {
+        self.once(async |connection| enqueue(connection, alert).await).await
     }
 
-    async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>> {
-        let rows = sqlx::query_file!("sql/runs/claim_alerts.sql", i64::from(limit), claim.as_secs_f64())
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        let mut alerts = rows
-            .into_iter()
-            .map(|row| {
+    async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>, Error> {
+        let rows = self.once(async |connection| {
+            let claim = sqlx::query_file!("sql/runs/claim_alerts.sql", i64::from(limit), claim.as_secs_f64());
+            let alerts = claim.fetch_all(connection).await?.into_iter().map(|row| {
                 Ok(PendingAlert {
                     alert: NewAlert {
                         alert_key: row.alert_key,
@@ -64,54 +55,54 @@ impl AlertOutbox for PostgresWarehouse {
                     },
                     tries: u32::try_from(row.tries - 1).map_err(corrupt)?,
                 })
-            })
-            .collect::<Result<Vec<_>>>()?;
+            });
+            alerts.collect::<Result<Vec<_>>>()
+        });
+        let mut alerts = rows.await?;
         // RETURNING promises no order.
         alerts.sort_by_key(|pending| pending.alert.failed_at);
         Ok(alerts)
     }
 
-    async fn settle_alert(&self, alert_key: &str, now: DateTime<Utc>) -> Result<()> {
-        sqlx::query!("UPDATE alert_outbox SET settled_at = $2 WHERE alert_key = $1", alert_key, now)
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(())
+    async fn settle_alert(&self, alert_key: &str, now: DateTime<Utc>) -> Result<(), Error> {
+        self.once(async |connection| {
+            sqlx::query!("UPDATE alert_outbox SET settled_at = $2 WHERE alert_key = $1", alert_key, now)
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
-    async fn defer_alert(&self, alert_key: &str, delay: Duration, problem: &str) -> Result<()> {
+    async fn defer_alert(&self, alert_key: &str, delay: Duration, problem: &str) -> Result<(), Error> {
         let problem = storable(problem);
-        sqlx::query_file!("sql/runs/defer_alert.sql", alert_key, delay.as_secs_f64(), problem.as_ref())
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(())
+        self.once(async |connection| {
+            sqlx::query_file!("sql/runs/defer_alert.sql", alert_key, delay.as_secs_f64(), problem.as_ref())
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
+        .await
     }
 }
 
 #[async_trait]
 impl AlertLog for PostgresWarehouse {
-    async fn delivered_channels(&self, alert_key: &str) -> Result<Vec<String>> {
-        sqlx::query_scalar!(
-            "SELECT channel FROM alert_deliveries WHERE alert_key = $1 ORDER BY channel",
-            alert_key
-        )
-        .fetch_all(&mut *self.connection().await?)
+    async fn delivered_channels(&self, alert_key: &str) -> Result<Vec<String>, Error> {
+        self.once(async |connection| {
+            let channels = sqlx::query_file_scalar!("../sql/runs/delivered_channels.sql", alert_key);
+            Ok(channels.fetch_all(connection).await?)
+        })
         .await
-        .map_err(failed)
     }
 
-    async fn record_delivery(&self, alert_key: &str, channel: &str, now: DateTime<Utc>) -> Result<()> {
-        sqlx::query!(
-            "INSERT INTO alert_deliveries (alert_key, channel, delivered_at) VALUES ($1, $2, $3)
-             ON CONFLICT (alert_key, channel) DO NOTHING",
-            alert_key,
-            channel,
-            now
-        )
-        .execute(&mut *self.connection().await?)
+    async fn record_delivery(&self, alert_key: &str, channel: &str, now: DateTime<Utc>) -> Result<(), Error> {
+        self.once(async |connection| {
+            sqlx::query_file!("../sql/runs/record_delivery.sql", alert_key, channel, now)
+                .execute(connection)
+                .await?;
+            Ok(())
+        })
         .await
-        .map_err(failed)?;
-        Ok(())
     }
 }

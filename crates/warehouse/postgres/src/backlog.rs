@@ -3,26 +3,24 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use warehouse_core::{Backlog, BacklogReader, Connections, Result};
+use warehouse_core::{Backlog, BacklogReader, Connections, Error, engine::counted};
 
-use crate::{
-    PostgresWarehouse,
-    database::{counted, failed},
-};
+use crate::{PostgresWarehouse, fault::Result};
 
 #[async_trait]
 impl BacklogReader for PostgresWarehouse {
-    async fn backlog(&self) -> Result<Backlog> {
-        let row = sqlx::query_file!("sql/backlog/backlog.sql")
-            .fetch_one(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(Backlog {
-            dirty_ranges: counted(row.dirty_ranges),
-            quarantined_rows: counted(row.quarantined_rows),
-            alerts: counted(row.alerts),
-            oldest_alert: Duration::try_from_secs_f64(row.oldest_alert_seconds).unwrap_or_default(),
+    async fn backlog(&self) -> Result<Backlog, Error> {
+        self.once(async |connection| {
+            let row = sqlx::query_file!("sql/backlog/backlog.sql").fetch_one(connection).await?;
+            Ok(Backlog {
+                dirty_ranges: counted(row.dirty_ranges)?,
+                quarantined_rows: counted(row.quarantined_rows)?,
+                alerts: counted(row.alerts)?,
+                // The clock of whoever failed may be ahead.
+                oldest_alert: Duration::try_from_secs_f64(row.oldest_alert_seconds).unwrap_or_default(),
+            })
         })
+        .await
     }
 
     fn connections(&self) -> Connections {

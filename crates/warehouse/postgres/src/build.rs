@@ -7,15 +7,9 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{Counters, DateWindow, Progress, audit::Measurements, usage::CHURN_DAYS};
 use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::{Executor, PgConnection};
-use warehouse_core::{Error, FactBuilder, Fence, ProgressSink, PublishOutcome, Result};
+use warehouse_core::{Error, FactBuilder, Fence, ProgressSink, PublishOutcome, engine::counted};
 
-use crate::{
-    PostgresWarehouse,
-    database::{counted, failed},
-    fence,
-    locks::Lock,
-    measure, publish, runs,
-};
+use crate::{PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish, runs};
 
 /// Company-days a transaction computes at most, a single day aside: few enough
 /// for progress to be told several times a minute.
@@ -36,10 +30,10 @@ impl FactBuilder for PostgresWarehouse {
         window: DateWindow,
         now: DateTime<Utc>,
         progress: ProgressSink,
-    ) -> Result<Counters> {
+    ) -> Result<Counters, Error> {
         let began = Instant::now();
-        self.start_build(fence, window).await?;
-        let days = days_to_build(&mut *self.begin_read().await?).await?;
+        self.write(async |connection| start_build(connection, fence, window).await).await?;
+        let days = self.read(days_to_build).await?;
         let mut report = Progress {
             units_total: days.count,
             activity: "computing days".to_owned(),
@@ -54,19 +48,22 @@ impl FactBuilder for PostgresWarehouse {
             progress(report.clone());
         }
         drop(chunks);
-        let mut transaction = self.begin_write().await?;
-        fence::hold(&mut transaction, fence).await?;
-        runs::complete_stage(&mut transaction, fence, report.counters, &[], now + began.elapsed()).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(report.counters)
+        self.write(async |connection| {
+            fence::hold(connection, fence).await?;
+            runs::complete_stage(connection, fence, report.counters, &[], now + began.elapsed()).await?;
+            Ok(report.counters)
+        })
+        .await
     }
 
-    async fn measure_candidates(&self, fence: &Fence, _window: DateWindow) -> Result<Measurements> {
-        let mut transaction = self.begin_read().await?;
-        measure::keep_candidates(&mut transaction).await?;
-        fence::check(&mut transaction, fence).await?;
-        publish::check_build_is_current(&mut transaction, fence).await?;
-        measure::measure(&mut transaction, fence).await
+    async fn measure_candidates(&self, fence: &Fence, _window: DateWindow) -> Result<Measurements, Error> {
+        self.read(async |connection| {
+            measure::keep_candidates(connection).await?;
+            fence::check(connection, fence).await?;
+            publish::check_build_is_current(connection, fence).await?;
+            measure::measure(connection, fence).await
+        })
+        .await
     }
 
     async fn publish_fact(
@@ -75,19 +72,20 @@ impl FactBuilder for PostgresWarehouse {
         _window: DateWindow,
         remarks: &[String],
         now: DateTime<Utc>,
-    ) -> Result<PublishOutcome> {
+    ) -> Result<PublishOutcome, Error> {
         let began = Instant::now();
-        let mut transaction = self.begin_write().await?;
-        fence::check(&mut transaction, fence).await?;
-        Lock::Candidates.take(&mut transaction).await?;
-        publish::lock_versions(&mut transaction).await?;
-        publish::check_build_is_current(&mut transaction, fence).await?;
-        let outcome = publish::publish(&mut transaction, fence, now).await?;
-        fence::hold(&mut transaction, fence).await?;
-        runs::complete_stage(&mut transaction, fence, outcome.counters, remarks, now + began.elapsed())
-            .await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(outcome)
+        self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            Lock::Candidates.take(connection).await?;
+            publish::lock_versions(connection).await?;
+            publish::check_build_is_current(connection, fence).await?;
+            let outcome = publish::publish(connection, fence, now).await?;
+            fence::hold(connection, fence).await?;
+            let ended = now + began.elapsed();
+            runs::complete_stage(connection, fence, outcome.counters, remarks, ended).await?;
+            Ok(outcome)
+        })
+        .await
     }
 }
 
@@ -110,24 +108,6 @@ pub(crate) struct Chunk {
 }
 
 impl PostgresWarehouse {
-    /// Discards earlier candidates, and notes the state that these are built from.
-    async fn start_build(&self, fence: &Fence, window: DateWindow) -> Result<()> {
-        let mut transaction = self.begin_write().await?;
-        let connection = &mut *transaction;
-        fence::check(connection, fence).await?;
-        Lock::Candidates.take(connection).await?;
-        connection.execute("TRUNCATE fact_candidates, fact_build_days").await.map_err(failed)?;
-        sqlx::query_file!("sql/fact/start_build.sql", fence.run_id)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
-        collect_days(connection, window.start(), window.end()).await?;
-        // How much is dirty decides how it is joined, and nobody else may have counted yet.
-        connection.execute("ANALYZE dirty_company_days, fact_build_days").await.map_err(failed)?;
-        fence::hold(connection, fence).await?;
-        transaction.commit().await.map_err(failed)
-    }
-
     /// How many chunks to compute at the same time: of the connections that there
     /// are, most stay free for others.
     fn concurrent_chunks(&self) -> usize {
@@ -135,34 +115,44 @@ impl PostgresWarehouse {
     }
 
     /// Computes a chunk's days in a transaction of their own. Returns how many they are.
-    async fn build_chunk(&self, fence: &Fence, chunk: Chunk) -> Result<(u64, Counters)> {
-        let mut transaction = self.begin_write().await?;
-        let connection = &mut *transaction;
-        fence::check(connection, fence).await?;
-        // Chunks are computed beside each other, but never beside whoever empties the table.
-        Lock::Candidates.share(connection).await?;
-        let is_own = sqlx::query_file_scalar!("sql/fact/has_build.sql", fence.run_id)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failed)?;
-        if !is_own {
-            return Err(Error::Precondition(format!(
-                "the candidates of run {} were discarded by another run that builds now: retry the run",
-                fence.run_id
-            )));
-        }
-        let computed = build_candidates(connection, &chunk).await?;
-        let equal = count_equal(connection, &chunk).await?;
-        fence::hold(connection, fence).await?;
-        transaction.commit().await.map_err(failed)?;
-        let counters = Counters {
-            rows_read: computed,
-            rows_written: computed - equal,
-            rows_unchanged: equal,
-            ..Counters::default()
-        };
-        Ok((chunk.days, counters))
+    async fn build_chunk(&self, fence: &Fence, chunk: Chunk) -> Result<(u64, Counters), Error> {
+        self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            // Chunks are computed beside each other, but never beside whoever empties the table.
+            Lock::Candidates.share(connection).await?;
+            let is_own = sqlx::query_file_scalar!("sql/fact/has_build.sql", fence.run_id);
+            if !is_own.fetch_one(&mut *connection).await? {
+                let problem = format!(
+                    "the candidates of run {} were discarded by another run that builds now: retry the run",
+                    fence.run_id
+                );
+                return Err(Error::Precondition(problem).into());
+            }
+            let computed = build_candidates(connection, &chunk).await?;
+            let equal = count_equal(connection, &chunk).await?;
+            fence::hold(connection, fence).await?;
+            let counters = Counters {
+                rows_read: computed,
+                rows_written: computed - equal,
+                rows_unchanged: equal,
+                ..Counters::default()
+            };
+            Ok((chunk.days, counters))
+        })
+        .await
     }
+}
+
+/// Discards earlier candidates, and notes the state that these are built from.
+async fn start_build(connection: &mut PgConnection, fence: &Fence, window: DateWindow) -> Result<()> {
+    fence::check(connection, fence).await?;
+    Lock::Candidates.take(connection).await?;
+    connection.execute("TRUNCATE fact_candidates, fact_build_days").await?;
+    sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id).execute(&mut *connection).await?;
+    collect_days(connection, window.start(), window.end()).await?;
+    // How much is dirty decides how it is joined, and nobody else may have counted yet.
+    connection.execute("ANALYZE dirty_company_days, fact_build_days").await?;
+    fence::hold(connection, fence).await
 }
 
 /// Collects the days to build for a run over `start` to `end`.
@@ -171,14 +161,14 @@ pub(crate) async fn collect_days(
     start: NaiveDate,
     end: NaiveDate,
 ) -> Result<()> {
-    sqlx::query_file!("sql/fact/collect_days.sql", start, end).execute(connection).await.map_err(failed)?;
+    sqlx::query_file!("sql/fact/collect_days.sql", start, end).execute(connection).await?;
     Ok(())
 }
 
 /// The days that were collected, in chunks.
 pub(crate) async fn days_to_build(connection: &mut PgConnection) -> Result<BuildDays> {
-    let rows = sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(connection).await.map_err(failed)?;
-    let companies = rows.first().map_or(1, |row| counted(row.companies).max(1));
+    let rows = sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(connection).await?;
+    let companies = rows.first().map_or(Ok(1), |row| counted(row.companies))?.max(1);
     let span = (CHUNK_COMPANY_DAYS / companies).clamp(1, CHUNK_DAYS);
     let of_kind = |is_new| rows.iter().filter(move |row| row.is_new == is_new).map(|row| row.activity_date);
     let chunks = [chunks(of_kind(true), span, true), chunks(of_kind(false), span, false)].concat();
@@ -191,7 +181,7 @@ pub(crate) async fn build_candidates(connection: &mut PgConnection, chunk: &Chun
     let Chunk { first, last, .. } = *chunk;
     let read_from = first.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
     // A chunk is sorted and joined in memory rather than on disk.
-    connection.execute("SET LOCAL work_mem = '128MB'").await.map_err(failed)?;
+    connection.execute("SET LOCAL work_mem = '128MB'").await?;
     let built = match chunk {
         Chunk { is_new: false, .. } => {
             sqlx::query_file!("sql/fact/build_dirty.sql", first, last, read_from).execute(connection).await
@@ -203,7 +193,7 @@ pub(crate) async fn build_candidates(connection: &mut PgConnection, chunk: &Chun
             sqlx::query_file!("sql/fact/build_new_days.sql", first, last, read_from).execute(connection).await
         }
     };
-    Ok(built.map_err(failed)?.rows_affected())
+    Ok(built?.rows_affected())
 }
 
 /// How many of a chunk's candidates equal what is published: of new days, none.
@@ -211,11 +201,8 @@ async fn count_equal(connection: &mut PgConnection, chunk: &Chunk) -> Result<u64
     if chunk.is_new {
         return Ok(0);
     }
-    sqlx::query_file_scalar!("sql/fact/count_equal.sql", chunk.first, chunk.last)
-        .fetch_one(connection)
-        .await
-        .map(counted)
-        .map_err(failed)
+    let equal = sqlx::query_file_scalar!("sql/fact/count_equal.sql", chunk.first, chunk.last);
+    Ok(counted(equal.fetch_one(connection).await?)?)
 }
 
 /// Groups days of one kind, which are in order, so that no group spans more than

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use warehouse_core::{Error, Fault, Result};
 
 use crate::{
-    fault::{failed, sqlstate},
+    fault::{self, failed, sqlstate},
     location::{Location, Server, Wanted},
 };
 
@@ -105,7 +105,7 @@ impl Location {
     }
 
     /// Whether the server is what the URL asks for.
-    async fn check_role(&self, server: &str, connection: &mut PgConnection) -> Result<()> {
+    async fn check_role(&self, server: &str, connection: &mut PgConnection) -> fault::Result<()> {
         let question = match self.wanted {
             Wanted::Any => return Ok(()),
             Wanted::Primary => "SELECT pg_is_in_recovery()",
@@ -117,11 +117,11 @@ impl Location {
                 "SELECT NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::BOOLEAN)"
             }
         };
-        let will_not_do: bool = sqlx::query_scalar(question).fetch_one(connection).await.map_err(failed)?;
+        let will_not_do: bool = sqlx::query_scalar(question).fetch_one(connection).await?;
         if will_not_do {
             let told =
                 format!("{server} is a standby or read-only, and target_session_attrs asks for another");
-            return Err(Error::Unavailable(Fault::plain(told)));
+            return Err(Error::Unavailable(Fault::plain(told)).into());
         }
         Ok(())
     }
@@ -219,21 +219,20 @@ pub(crate) async fn refuse_transaction_pooling(
     Ok(())
 }
 
-async fn backend(connection: &mut PgConnection) -> Result<i32> {
+async fn backend(connection: &mut PgConnection) -> fault::Result<i32> {
     // In the simple protocol, which leaves no prepared statement behind that the other might meet.
-    let row = connection.fetch_one("SELECT pg_backend_pid()").await.map_err(failed)?;
-    sqlx::Row::try_get(&row, 0).map_err(failed)
+    let row = connection.fetch_one("SELECT pg_backend_pid()").await?;
+    Ok(sqlx::Row::try_get(&row, 0)?)
 }
 
 /// How many connections the role and the database allow, if they bound them.
-pub(crate) async fn allowed_connections(connection: &mut PgConnection) -> Result<Option<u32>> {
+pub(crate) async fn allowed_connections(connection: &mut PgConnection) -> fault::Result<Option<u32>> {
     let allowed: Option<i32> = sqlx::query_scalar(
         "SELECT LEAST(NULLIF((SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user AND NOT rolsuper), -1), \
                       NULLIF((SELECT datconnlimit FROM pg_database WHERE datname = current_database()), -1))",
     )
     .fetch_one(connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     Ok(allowed.and_then(|allowed| u32::try_from(allowed).ok()))
 }
 

@@ -5,15 +5,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Concerns, Counters, CrmCompany, Rejection, SourceRow};
 use sqlx::PgConnection;
 use warehouse_core::{
-    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, Result,
-    RowStream, SnapshotLimits, UndatedExport, noted, unreadable_bits,
+    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
+    SnapshotLimits, UndatedExport,
+    engine::{Arrival, CrmHistory, balanced, counted, position, stored, take_over},
+    noted, unreadable_bits,
 };
 
 use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
-    crm_history::{self, Arrival},
-    database::{begin_write, counted, failed, position, stored},
+    crm_history::History,
+    fault::Result,
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
@@ -65,37 +67,35 @@ fn encode(rows: &mut CopyRows, line: i64, row: &CrmCompany, unreadable: i32) {
 
 #[async_trait]
 impl CrmStaging for PostgresWarehouse {
-    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>> {
+    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>, Error> {
         let paths: Vec<_> = exports.iter().map(|export| export.path.clone()).collect();
         let days: Vec<_> = exports.iter().map(|export| export.effective_on).collect();
         let etags: Vec<_> = exports.iter().map(|export| export.etag.clone()).collect();
-        let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", &paths, &days, &etags)
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(new.into_iter().map(position).collect())
+        self.once(async |connection| {
+            let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", &paths, &days, &etags);
+            Ok(new.fetch_all(connection).await?.into_iter().map(position).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
-    async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays> {
+    async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays, Error> {
         let paths: Vec<_> = undated.iter().map(|file| file.path.clone()).collect();
         let etags: Vec<_> = undated.iter().map(|file| file.etag.clone()).collect();
-        let decided = sqlx::query_file_scalar!("sql/crm/undated_days.sql", &paths, &etags)
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        let days = sqlx::query_file!("sql/crm/newest_day.sql", today)
-            .fetch_one(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(CrmDays { decided, first_snapshot: days.first_snapshot, newest: days.newest })
+        self.once(async |connection| {
+            let decided = sqlx::query_file_scalar!("sql/crm/undated_days.sql", &paths, &etags);
+            let decided = decided.fetch_all(&mut *connection).await?;
+            let days = sqlx::query_file!("sql/crm/newest_day.sql", today).fetch_one(connection).await?;
+            Ok(CrmDays { decided, first_snapshot: days.first_snapshot, newest: days.newest })
+        })
+        .await
     }
 
-    async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>> {
-        let found = sqlx::query_file_scalar!("sql/crm/archive_before.sql", day)
-            .fetch_optional(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(found.flatten())
+    async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>, Error> {
+        self.once(async |connection| {
+            let path = sqlx::query_file_scalar!("../sql/crm/archive_before.sql", day);
+            Ok(path.fetch_optional(connection).await?.flatten())
+        })
+        .await
     }
 
     async fn load_crm_export(
@@ -105,67 +105,57 @@ impl CrmStaging for PostgresWarehouse {
         limits: SnapshotLimits,
         rows: RowStream<'_, CrmCompany>,
         now: DateTime<Utc>,
-    ) -> Result<LoadOutcome> {
-        let mut connection = self.connect_load().await?;
-        let mut transaction = begin_write(&mut connection).await?;
-        fence::check(&mut transaction, fence).await?;
-        let (rows, notes) = noted(rows);
-        let mut counters = incoming::read::<_, CrmIncoming>(&mut transaction, rows).await?;
-        let received = notes.into_received();
-        counters.bytes_read = export.bytes;
-        let accepted = keep_last_rows(&mut transaction, &mut counters).await?;
-        let named = named_companies(&mut transaction).await?;
+    ) -> Result<LoadOutcome, Error> {
+        let loaded = self.load(async |connection| {
+            fence::check(connection, fence).await?;
+            let (rows, notes) = noted(rows);
+            let mut counters = incoming::read::<_, CrmIncoming>(connection, rows).await?;
+            let received = notes.into_received();
+            counters.bytes_read = export.bytes;
+            let accepted = keep_last_rows(connection, &mut counters).await?;
+            let named = named_companies(connection).await?;
 
-        Lock::Crm.take(&mut transaction).await?;
-        let delivery = Delivery { origin: &export.path, fence, now };
-        let place = crm_history::around(&mut transaction, export.effective_on).await?;
-        if let Err(refused) = place.judge(export, &received, named, limits) {
-            // What is wrong with the rows is told all the same.
-            quarantine::replace(&mut transaction, &delivery).await?;
-            fence::hold(&mut transaction, fence).await?;
-            transaction.commit().await.map_err(failed)?;
-            return Err(refused);
-        }
-        if place.is_overruled(export) {
-            counters.rows_unchanged = accepted;
-        } else {
-            let arrival = Arrival { export, accepted, keeps_unnamed: received.may_lack_anyone };
-            crm_history::apply(&mut transaction, &arrival, &place, &mut counters).await?;
-        }
-        record_export(&mut transaction, &delivery, export, named).await?;
-        let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
-        fence::hold(&mut transaction, fence).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(LoadOutcome { counters })
+            Lock::Crm.take(connection).await?;
+            let delivery = Delivery { origin: &export.path, fence, now };
+            let mut history = History(connection);
+            let place = history.around(export.effective_on).await?;
+            if let Err(refused) = place.judge(export, &received, named, limits) {
+                // What is wrong with the rows is told all the same.
+                quarantine::replace(connection, &delivery).await?;
+                fence::hold(connection, fence).await?;
+                return Ok(Err(refused));
+            }
+            if place.is_overruled(export) {
+                counters.rows_unchanged = accepted;
+            } else {
+                let arrival = Arrival { export, accepted, keeps_unnamed: received.may_lack_anyone };
+                take_over(&mut history, arrival, &place, &mut counters).await?;
+            }
+            record_export(connection, &delivery, export, named).await?;
+            let counters = balanced(counters)?;
+            fence::hold(connection, fence).await?;
+            Ok(Ok(LoadOutcome { counters }))
+        });
+        loaded.await?
     }
 }
 
 async fn named_companies(connection: &mut PgConnection) -> Result<NamedCompanies> {
-    let named = sqlx::query_file!("sql/crm/count_named.sql").fetch_one(connection).await.map_err(failed)?;
-    Ok(NamedCompanies { readable: counted(named.readable), all: counted(named.all) })
+    let named = sqlx::query_file!("../sql/crm/count_named.sql").fetch_one(connection).await?;
+    Ok(NamedCompanies { readable: counted(named.readable)?, all: counted(named.all)? })
 }
 
 /// Leaves one row a company, accounts for the others, and returns how many are
 /// left that can be read in full.
 async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) -> Result<u64> {
-    let has_repeats = sqlx::query_file_scalar!("sql/crm/has_repeats.sql")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    if has_repeats {
-        sqlx::query_file!("sql/crm/drop_unread_rows.sql").execute(&mut *connection).await.map_err(failed)?;
-        let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql")
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
-        let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
+    if sqlx::query_file_scalar!("sql/crm/has_repeats.sql").fetch_one(&mut *connection).await? {
+        sqlx::query_file!("../sql/crm/drop_unread_rows.sql").execute(&mut *connection).await?;
+        let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql");
+        let superseded = superseded.execute(&mut *connection).await?.rows_affected();
+        let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false);
+        let dropped = dropped.execute(&mut *connection).await?.rows_affected();
         // These are counted as rejected already.
-        sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await.map_err(failed)?;
+        sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await?;
         counters.rows_rejected += superseded;
         counters.rows_duplicate += dropped - superseded;
     }
@@ -179,7 +169,7 @@ async fn record_export(
     named: NamedCompanies,
 ) -> Result<()> {
     sqlx::query_file!(
-        "sql/crm/record_export.sql",
+        "../sql/crm/record_export.sql",
         export.path,
         export.effective_on,
         export.etag,
@@ -190,7 +180,6 @@ async fn record_export(
         export.archive_path
     )
     .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     quarantine::replace(connection, delivery).await
 }

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use sqlx::{Connection, PgConnection, Postgres, SqlStr, Transaction, pool::PoolConnection};
-use warehouse_core::Result;
+use sqlx::{Connection, PgConnection, Postgres, SqlStr, Transaction};
+use warehouse_core::Error;
 
-pub(crate) use crate::fault::failed;
 use crate::{
     PostgresWarehouse,
     connections::{Connections, LongLease},
+    fault::Result,
     location, migration,
 };
 
@@ -19,53 +19,85 @@ pub(crate) async fn open(url: &str) -> Result<PostgresWarehouse> {
 }
 
 impl PostgresWarehouse {
-    /// A connection for a statement or two.
-    pub(crate) async fn connection(&self) -> Result<PoolConnection<Postgres>> {
-        self.connections.short().await
+    /// Executes a statement or two, each on its own.
+    pub(crate) async fn once<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut connection = self.connections.short().await?;
+        Ok(work(&mut connection).await?)
     }
 
-    /// A transaction that may write. Each statement sees what was committed
-    /// before it, so what is read after a lock is the truth while it is held.
-    pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Postgres>> {
-        begin(self.connection().await?, BEGIN_WRITE).await
+    /// Does `work` in one transaction, and commits it unless it fails. Each statement
+    /// sees what was committed before it, so what is read after a lock is the truth
+    /// while it is held.
+    pub(crate) async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut transaction = self.begin(BEGIN_WRITE).await?;
+        let done = work(&mut transaction).await?;
+        commit(transaction).await?;
+        Ok(done)
     }
 
-    /// A connection for one load, closed behind it. A COPY that is cancelled, at
-    /// whatever moment, leaves a connection on which questions and answers no
-    /// longer match, and nothing can tell.
-    pub(crate) async fn connect_load(&self) -> Result<LongLease> {
+    /// Does the `work` of one load as [`write`](Self::write) would, on a connection
+    /// that is closed behind it. A COPY that is cancelled, at whatever moment, leaves a
+    /// connection on which questions and answers no longer match, and nothing can tell.
+    pub(crate) async fn load<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
         let mut connection = self.connections.long().await?;
         connection.close_on_drop();
-        Ok(connection)
+        let mut transaction = begin_write(&mut connection).await?;
+        let done = work(&mut transaction).await?;
+        commit(transaction).await?;
+        Ok(done)
     }
 
-    /// A transaction that sees one committed state.
-    pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Postgres>> {
-        begin(self.connection().await?, BEGIN_READ).await
+    /// Answers a question from one committed state.
+    pub(crate) async fn read<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut transaction = self.begin(BEGIN_READ).await?;
+        Ok(question(&mut transaction).await?)
     }
 
     /// The same for what is published. Dropping a partition is not undone for
     /// whoever sees an older state, so nothing may be dropped from its first look on.
-    pub(crate) async fn begin_read_fact(&self) -> Result<Transaction<'static, Postgres>> {
-        begin(self.connection().await?, BEGIN_READ_FACT).await
+    pub(crate) async fn read_fact<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut transaction = self.begin(BEGIN_READ_FACT).await?;
+        Ok(question(&mut transaction).await?)
     }
 
     /// A connection for as long as somebody reads an export.
     pub(crate) async fn connect_export(&self) -> Result<LongLease> {
-        self.connections.export().await
+        Ok(self.connections.export().await?)
+    }
+
+    async fn begin(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>> {
+        let connection = self.connections.short().await?;
+        Ok(Transaction::begin(connection, Some(SqlStr::from_static(statement))).await?)
     }
 }
 
-async fn begin(
-    connection: PoolConnection<Postgres>,
-    statement: &'static str,
-) -> Result<Transaction<'static, Postgres>> {
-    Transaction::begin(connection, Some(SqlStr::from_static(statement))).await.map_err(failed)
+/// A transaction that may write on a connection of one's own.
+pub(crate) async fn begin_write(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
+    Ok(connection.begin_with(BEGIN_WRITE).await?)
 }
 
 /// A transaction on what is published, on a connection of one's own.
 pub(crate) async fn begin_read_fact(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
-    connection.begin_with(BEGIN_READ_FACT).await.map_err(failed)
+    Ok(connection.begin_with(BEGIN_READ_FACT).await?)
+}
+
+async fn commit(transaction: Transaction<'_, Postgres>) -> Result<()> {
+    Ok(transaction.commit().await?)
 }
 
 /// A client whose host went away in the middle loses its locks after a while.
@@ -76,34 +108,11 @@ const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 const BEGIN_READ_FACT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
                                LOCK TABLE ONLY fact_company_activity IN ACCESS SHARE MODE";
 
-/// A transaction like [`PostgresWarehouse::begin_write`]'s on a connection of one's own.
-pub(crate) async fn begin_write(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
-    connection.begin_with(BEGIN_WRITE).await.map_err(failed)
-}
-
 /// Counts a change to staged data, so that candidates built before it are stale,
 /// and keeps publishes out until the caller's transaction ends.
 pub(crate) async fn bump_staging_version(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1")
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1").execute(connection).await?;
     Ok(())
-}
-
-/// A count as Postgres stores it.
-pub(crate) fn stored(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// A position in what was asked for, as Postgres returned it.
-pub(crate) fn position(ordinal: i64) -> usize {
-    usize::try_from(ordinal).unwrap_or(usize::MAX)
-}
-
-/// A count as Postgres returned it.
-pub(crate) fn counted(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or_default()
 }
 
 /// Text as Postgres can store it: NUL, which it cannot, becomes the replacement character.

@@ -5,19 +5,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CompanyId, Counters, DateWindow, EventId, EventRecord};
 use sqlx::PgConnection;
 use warehouse_core::{
-    DailyEvents, Error, EventFile, EventReader, EventStaging, Fence, LoadOutcome, Result, RowStream,
-    StoredEvent,
+    DailyEvents, Error, EventFile, EventReader, EventStaging, Fence, LoadOutcome, RowStream, StoredEvent,
+    engine::{balanced, corrupt, counted, position, stored},
 };
 
 use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
-    database::{begin_write, counted, failed, position, stored},
+    fault::Result,
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
     quarantine,
-    rows::corrupt,
 };
 
 struct EventIncoming;
@@ -39,14 +38,14 @@ impl IncomingTable<EventRecord> for EventIncoming {
 
 #[async_trait]
 impl EventStaging for PostgresWarehouse {
-    async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>> {
+    async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>, Error> {
         let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
         let etags: Vec<_> = files.iter().map(|file| file.etag.clone()).collect();
-        let new = sqlx::query_file_scalar!("sql/events/new_files.sql", &paths, &etags)
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(new.into_iter().map(position).collect())
+        self.once(async |connection| {
+            let new = sqlx::query_file_scalar!("sql/events/new_files.sql", &paths, &etags);
+            Ok(new.fetch_all(connection).await?.into_iter().map(position).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
     async fn load_event_file(
@@ -55,40 +54,33 @@ impl EventStaging for PostgresWarehouse {
         file: &EventFile,
         rows: RowStream<'_, EventRecord>,
         now: DateTime<Utc>,
-    ) -> Result<LoadOutcome> {
-        let mut connection = self.connect_load().await?;
-        let mut transaction = begin_write(&mut connection).await?;
-        fence::check(&mut transaction, fence).await?;
-        let mut counters = incoming::read::<_, EventIncoming>(&mut transaction, rows).await?;
-        counters.bytes_read = file.bytes;
-        keep_last_records(&mut transaction, &mut counters).await?;
+    ) -> Result<LoadOutcome, Error> {
+        self.load(async |connection| {
+            fence::check(connection, fence).await?;
+            let mut counters = incoming::read::<_, EventIncoming>(connection, rows).await?;
+            counters.bytes_read = file.bytes;
+            keep_last_records(connection, &mut counters).await?;
 
-        Lock::Events.take(&mut transaction).await?;
-        if let Some(days) = Days::of_incoming(&mut transaction).await? {
-            apply_changes(&mut transaction, file, days, &mut counters).await?;
-        }
-        record_file(&mut transaction, &Delivery { origin: &file.path, fence, now }, file).await?;
-        let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
-        fence::hold(&mut transaction, fence).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(LoadOutcome { counters })
+            Lock::Events.take(connection).await?;
+            if let Some(days) = Days::of_incoming(connection).await? {
+                apply_changes(connection, file, days, &mut counters).await?;
+            }
+            record_file(connection, &Delivery { origin: &file.path, fence, now }, file).await?;
+            let counters = balanced(counters)?;
+            fence::hold(connection, fence).await?;
+            Ok(LoadOutcome { counters })
+        })
+        .await
     }
 }
 
 /// Leaves one record an event, and accounts for the others.
 async fn keep_last_records(connection: &mut PgConnection, counters: &mut Counters) -> Result<()> {
-    let superseded = sqlx::query_file!("sql/events/quarantine_superseded.sql")
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
-    let dropped = sqlx::query_file!("sql/events/keep_last_records.sql")
-        .execute(connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let superseded = sqlx::query_file!("sql/events/quarantine_superseded.sql");
+    let superseded = superseded.execute(&mut *connection).await?.rows_affected();
+    let dropped = sqlx::query_file!("sql/events/keep_last_records.sql").execute(connection).await?;
     counters.rows_rejected += superseded;
-    counters.rows_duplicate += dropped - superseded;
+    counters.rows_duplicate += dropped.rows_affected() - superseded;
     Ok(())
 }
 
@@ -101,10 +93,7 @@ struct Days {
 
 impl Days {
     async fn of_incoming(connection: &mut PgConnection) -> Result<Option<Self>> {
-        let days = sqlx::query_file!("sql/events/days_of_incoming.sql")
-            .fetch_one(connection)
-            .await
-            .map_err(failed)?;
+        let days = sqlx::query_file!("sql/events/days_of_incoming.sql").fetch_one(connection).await?;
         Ok(days.first_day.zip(days.last_day).map(|(first, last)| Self { first, last }))
     }
 }
@@ -119,28 +108,17 @@ async fn apply_changes(
     let arrived = counters.rows_read - counters.rows_rejected - counters.rows_duplicate;
     sqlx::query_file!("sql/events/find_changes.sql", file.path, days.first, days.last)
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    let changes = sqlx::query_file!("sql/events/count_changes.sql")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query_file!("sql/events/ensure_partitions.sql")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query_file!("sql/events/upsert_changed.sql", file.path)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
+    let changes = sqlx::query_file!("../sql/events/count_changes.sql").fetch_one(&mut *connection).await?;
+    sqlx::query_file!("sql/events/ensure_partitions.sql").fetch_all(&mut *connection).await?;
+    sqlx::query_file!("../sql/events/upsert_changed.sql", file.path).execute(&mut *connection).await?;
     if changes.written > 0 {
         sum_up(connection, file, days).await?;
         sqlx::query_file!("sql/events/analyze_grown.sql", days.first, days.last, changes.written)
             .execute(connection)
-            .await
-            .map_err(failed)?;
+            .await?;
     }
-    let (written, overruled) = (counted(changes.written), counted(changes.overruled));
+    let (written, overruled) = (counted(changes.written)?, counted(changes.overruled)?);
     counters.rows_written = written;
     counters.rows_duplicate += overruled;
     counters.rows_unchanged = arrived - written - overruled;
@@ -150,22 +128,18 @@ async fn apply_changes(
 async fn sum_up(connection: &mut PgConnection, file: &EventFile, days: Days) -> Result<()> {
     sqlx::query_file!("sql/events/sum_changed_days.sql", days.first, days.last)
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    let overflow = sqlx::query_file!("sql/events/find_overflow.sql")
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
+    let overflow = sqlx::query_file!("sql/events/find_overflow.sql").fetch_optional(&mut *connection).await?;
     if let Some(day) = overflow {
-        return Err(file.refused_for_sum(&day.company_id, day.date));
+        return Err(file.refused_for_sum(&day.company_id, day.date).into());
     }
-    sqlx::query_file!("sql/events/upsert_sums.sql").execute(connection).await.map_err(failed)?;
+    sqlx::query_file!("sql/events/upsert_sums.sql").execute(connection).await?;
     Ok(())
 }
 
 async fn record_file(connection: &mut PgConnection, delivery: &Delivery<'_>, file: &EventFile) -> Result<()> {
     sqlx::query_file!(
-        "sql/events/record_file.sql",
+        "../sql/events/record_file.sql",
         file.path,
         file.etag,
         stored(file.bytes),
@@ -173,34 +147,38 @@ async fn record_file(connection: &mut PgConnection, delivery: &Delivery<'_>, fil
         delivery.now
     )
     .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     quarantine::replace(connection, delivery).await
 }
 
 #[async_trait]
 impl EventReader for PostgresWarehouse {
-    async fn stored_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<StoredEvent>> {
-        let rows =
-            sqlx::query_file!("sql/events/stored_events.sql", company.as_str(), window.start(), window.end())
-                .fetch_all(&mut *self.connection().await?)
-                .await
-                .map_err(failed)?;
-        rows.into_iter()
-            .map(|row| {
+    async fn stored_events(
+        &self,
+        company: &CompanyId,
+        window: DateWindow,
+    ) -> Result<Vec<StoredEvent>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let rows = sqlx::query_file!("../sql/events/stored_events.sql", company.as_str(), start, end);
+            let events = rows.fetch_all(connection).await?.into_iter().map(|row| {
                 let event_id = EventId::parse(&row.event_id).map_err(corrupt)?;
                 let (company_id, date, events) = (company.clone(), row.date, row.events);
                 let record = EventRecord { company_id, date, event_id, events };
                 Ok(StoredEvent { record, source_path: row.source_path })
-            })
-            .collect()
+            });
+            events.collect()
+        })
+        .await
     }
 
-    async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>> {
+    async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>, Error> {
         let (company_id, start, end) = (company.as_str(), window.start(), window.end());
-        sqlx::query_file_as!(DailyEvents, "sql/events/daily_events.sql", company_id, start, end)
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)
+        self.once(async |connection| {
+            let days =
+                sqlx::query_file_as!(DailyEvents, "../sql/events/daily_events.sql", company_id, start, end);
+            Ok(days.fetch_all(connection).await?)
+        })
+        .await
     }
 }

@@ -3,10 +3,39 @@
 use std::{borrow::Cow, io::ErrorKind};
 
 use sqlx::postgres::PgDatabaseError;
-use warehouse_core::{Error, Fault};
+use warehouse_core::{Error, Fault, engine::corrupt};
+
+/// Why something failed: what sqlx says or what a rule says, both in the words of
+/// the contract. `?` makes one of either, and at a trait's edge the contract's error.
+#[derive(Debug)]
+pub(crate) struct Failure(Error);
+
+/// The result of what happens inside of the engine.
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.0
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self(failed(error))
+    }
+}
 
 /// What sqlx says, in the words of the contract.
 pub(crate) fn failed(error: sqlx::Error) -> Error {
+    if matches!(error, sqlx::Error::ColumnDecode { .. }) {
+        return corrupt(error);
+    }
     let is_transient = match &error {
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

@@ -5,13 +5,9 @@ use chrono::{DateTime, Utc};
 use domain::{Counters, Rejection, SourceRow};
 use futures::TryStreamExt;
 use sqlx::{Executor, PgConnection};
-use warehouse_core::{Error, Fence, Result, RowStream};
+use warehouse_core::{Error, Fence, RowStream, engine::stored};
 
-use crate::{
-    copy_rows::CopyRows,
-    database::{failed, stored},
-    quarantine,
-};
+use crate::{copy_rows::CopyRows, fault::Result, quarantine};
 
 /// Bytes a message: enough to forget what a message costs.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -54,7 +50,7 @@ pub(crate) async fn read<T, Table: IncomingTable<T>>(
 
 /// Creates the connection's tables.
 pub(crate) async fn create_tables<T, Table: IncomingTable<T>>(connection: &mut PgConnection) -> Result<()> {
-    connection.execute(Table::CREATE).await.map_err(failed)?;
+    connection.execute(Table::CREATE).await?;
     quarantine::create_incoming(connection).await
 }
 
@@ -83,7 +79,7 @@ async fn copy<T, Table: IncomingTable<T>>(
     counters: &mut Counters,
     rejected: &mut Vec<Rejection>,
 ) -> Result<bool> {
-    let mut copy = connection.copy_in_raw(Table::COPY).await.map_err(failed)?;
+    let mut copy = connection.copy_in_raw(Table::COPY).await?;
     let mut encoded = CopyRows::begin();
     let is_over = loop {
         let row = rows.try_next().await;
@@ -98,21 +94,21 @@ async fn copy<T, Table: IncomingTable<T>>(
             }
             Ok(None) => break true,
             Err(error) => {
-                copy.abort("the source broke off").await.map_err(failed)?;
-                return Err(Error::Source(error));
+                copy.abort("the source broke off").await?;
+                return Err(Error::Source(error).into());
             }
         }
         counters.rows_read += 1;
         if encoded.len() >= BUFFER_BYTES {
-            copy.send(encoded.take()).await.map_err(failed)?;
+            copy.send(encoded.take()).await?;
         }
         if rejected.len() == BATCH_REJECTIONS {
             break false;
         }
     };
     encoded.end();
-    copy.send(encoded.take()).await.map_err(failed)?;
+    copy.send(encoded.take()).await?;
     // Only this tells that the database has got everything.
-    copy.finish().await.map_err(failed)?;
+    copy.finish().await?;
     Ok(is_over)
 }

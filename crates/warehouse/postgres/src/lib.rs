@@ -9,8 +9,11 @@
 //!   to staging and publishes, and at the very end the stage ([fence]).
 //!
 //! Deliveries stream by COPY into tables of their connection before any lock is
-//! taken, so a slow source keeps nobody waiting. Statements live in `sql/` and
-//! are checked against the schema when this crate is compiled.
+//! taken, so a slow source keeps nobody waiting.
+//!
+//! What fits on a line stands where it is executed; every other statement is a file
+//! of `sql/`, or of `../sql/` if all engines share it. All of them are checked
+//! against the schema when this crate is compiled.
 
 mod activity;
 mod alerts;
@@ -35,8 +38,6 @@ mod preview;
 mod publish;
 mod quarantine;
 mod retention;
-mod retry;
-mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
@@ -64,7 +65,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// If the URL is none, or the database cannot be reached or migrated.
     pub async fn open(url: &str) -> Result<Self> {
-        database::open(url).await
+        Ok(database::open(url).await?)
     }
 
     /// Brings the schema up to date and does nothing else. Any number of
@@ -73,7 +74,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport> {
-        migration::migrate(&location::parse(url)?).await
+        Ok(migration::migrate(&location::parse(url)?).await?)
     }
 }
 

@@ -2,9 +2,8 @@
 //! ends and belong to it alone, so no crash and no connection pooler leaves one behind.
 
 use sqlx::PgConnection;
-use warehouse_core::Result;
 
-use crate::database::failed;
+use crate::fault::Result;
 
 /// What is locked.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +37,7 @@ impl Lock<'_> {
         let (class, name) = self.keys();
         sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtext($1), hashtext($2))", class, name)
             .execute(connection)
-            .await
-            .map_err(failed)?;
+            .await?;
         Ok(())
     }
 
@@ -48,8 +46,7 @@ impl Lock<'_> {
         let (class, name) = self.keys();
         sqlx::query!("SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))", class, name)
             .execute(connection)
-            .await
-            .map_err(failed)?;
+            .await?;
         Ok(())
     }
 }

@@ -2,68 +2,45 @@
 
 use domain::audit::{DayMeasurements, Measurements};
 use sqlx::{Executor, PgConnection};
-use warehouse_core::{Fence, Result};
-
-use crate::{
-    database::{counted, failed},
-    runs,
+use warehouse_core::{
+    Fence,
+    engine::{VOLUME_DAYS, counted},
 };
 
-/// Days before a day whose volume its own is compared with.
-const VOLUME_DAYS: i32 = 28;
+use crate::{fault::Result, run_rows};
 
 /// Keeps the candidates until the caller's transaction ends. Emptying a table is
 /// not undone for whoever reads an older state, so this comes before the
 /// transaction's first look at anything.
 pub(crate) async fn keep_candidates(connection: &mut PgConnection) -> Result<()> {
-    connection
-        .execute("LOCK TABLE fact_candidates, fact_build_days IN ACCESS SHARE MODE")
-        .await
-        .map_err(failed)?;
+    connection.execute("LOCK TABLE fact_candidates, fact_build_days IN ACCESS SHARE MODE").await?;
     Ok(())
 }
 
 /// Measures the candidates.
 pub(crate) async fn measure(connection: &mut PgConnection, fence: &Fence) -> Result<Measurements> {
-    let candidates = sqlx::query_file!("sql/fact/measure_candidates.sql")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
+    let candidates = sqlx::query_file!("sql/fact/measure_candidates.sql").fetch_one(&mut *connection).await?;
     Ok(Measurements {
-        null_company_ids: counted(candidates.null_company_ids),
-        duplicate_keys: counted(candidates.duplicate_keys),
-        negative_counts: counted(candidates.negative_counts),
+        null_company_ids: counted(candidates.null_company_ids)?,
+        duplicate_keys: counted(candidates.duplicate_keys)?,
+        negative_counts: counted(candidates.negative_counts)?,
         days: measure_days(connection).await?,
-        stages: runs::finished_stages(connection, fence.run_id).await?,
+        stages: run_rows::load(connection, fence.run_id).await?.into_finished_stages(),
     })
 }
 
 async fn measure_days(connection: &mut PgConnection) -> Result<Vec<DayMeasurements>> {
-    let bounds =
-        sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await.map_err(failed)?;
+    let bounds = sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await?;
     let (Some(read_from), Some(last_day)) = (bounds.read_from, bounds.last_day) else { return Ok(vec![]) };
-    let days = sqlx::query_file!("sql/fact/measure_days.sql", read_from, last_day, VOLUME_DAYS)
-        .fetch_all(connection)
-        .await
-        .map_err(failed)?;
-    Ok(days
-        .into_iter()
-        .map(|day| DayMeasurements {
+    let days = sqlx::query_file!("sql/fact/measure_days.sql", read_from, last_day, VOLUME_DAYS);
+    let days = days.fetch_all(connection).await?.into_iter().map(|day| {
+        Ok(DayMeasurements {
             day: day.day,
-            rows: counted(day.rows),
-            expected_rows: counted(day.expected_rows),
-            source_rows: counted(day.source_rows),
+            rows: counted(day.rows)?,
+            expected_rows: counted(day.expected_rows)?,
+            source_rows: counted(day.source_rows)?,
             recent_median_source_rows: day.recent_median,
         })
-        .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_volume_window_is_whole_weeks() {
-        assert_eq!(VOLUME_DAYS % 7, 0, "every weekday weighs the same");
-    }
+    });
+    days.collect()
 }

@@ -7,11 +7,11 @@ use sqlx::{
     migrate::{Migrate, MigrateError, Migrator},
 };
 use tracing::info;
-use warehouse_core::{Error, Fault, MigrationReport, Result};
+use warehouse_core::{Error, Fault, MigrationReport};
 
 use crate::{
     connect,
-    fault::{failed, sqlstate},
+    fault::{Failure, Result, failed, sqlstate},
     location::Location,
 };
 
@@ -22,11 +22,11 @@ const POLL: Duration = Duration::from_millis(100);
 pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
     let (options, mut lock) = location.connect().await?;
     let mut connection = options.connect().await.map_err(needs_two)?;
-    location.prepare(&mut connection).await.map_err(failed)?;
+    location.prepare(&mut connection).await?;
     connect::refuse_transaction_pooling(&mut lock, &mut connection).await?;
     // Session locks, which sqlx takes by itself, do not pass through every
     // connection pooler; this one lives in a transaction.
-    let mut holding = lock.begin().await.map_err(failed)?;
+    let mut holding = lock.begin().await?;
     // Tried rather than waited for: a waiting statement would hold back whatever
     // needs all earlier transactions to end, such as building an index concurrently.
     while !try_lock(&mut holding).await? {
@@ -35,7 +35,7 @@ pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
     let mut migrator = sqlx::migrate!();
     migrator.set_locking(false);
     let report = apply(&mut connection, migrator).await?;
-    holding.commit().await.map_err(failed)?;
+    holding.commit().await?;
     connect::close(connection).await;
     connect::close(lock).await;
     Ok(report)
@@ -43,8 +43,8 @@ pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
 
 async fn apply(connection: &mut PgConnection, mut migrator: Migrator) -> Result<MigrationReport> {
     let table = &migrator.table_name;
-    connection.ensure_migrations_table(table).await.map_err(migration_failed)?;
-    let applied = connection.list_applied_migrations(table).await.map_err(migration_failed)?;
+    connection.ensure_migrations_table(table).await?;
+    let applied = connection.list_applied_migrations(table).await?;
     let before: Vec<i64> = applied.iter().map(|migration| migration.version).collect();
     let known = migrator.iter().map(|migration| (migration.version, migration.description.as_ref()));
     let report = MigrationReport::new(&before, known);
@@ -55,23 +55,22 @@ async fn apply(connection: &mut PgConnection, mut migrator: Migrator) -> Result<
     }
     // Of the migrations that it knows it still checks that nobody has changed them.
     migrator.set_ignore_missing(true);
-    migrator.run(connection).await.map_err(migration_failed)?;
+    migrator.run(connection).await?;
     Ok(report)
 }
 
 /// The oldest migration that a program must know to work with this schema.
 async fn oldest_known(connection: &mut PgConnection) -> Result<i64> {
-    sqlx::query_scalar!("SELECT oldest_known FROM schema_compatibility")
-        .fetch_one(connection)
-        .await
-        .map_err(failed)
+    Ok(sqlx::query_scalar!("SELECT oldest_known FROM schema_compatibility").fetch_one(connection).await?)
 }
 
-fn migration_failed(error: MigrateError) -> Error {
-    match error {
-        MigrateError::Execute(error) => failed(error),
-        // It names migrations and their checksums, nothing that is stored.
-        other => Error::Internal(Fault::new(other.to_string(), other)),
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) => error.into(),
+            // It names migrations and their checksums, nothing that is stored.
+            other => Error::Internal(Fault::new(other.to_string(), other)).into(),
+        }
     }
 }
 
@@ -88,10 +87,5 @@ fn needs_two(error: sqlx::Error) -> Error {
 }
 
 async fn try_lock(connection: &mut PgConnection) -> Result<bool> {
-    sqlx::query_scalar!(
-        r#"SELECT pg_try_advisory_xact_lock(hashtext('warehouse'), hashtext('migrate')) AS "is_locked!""#
-    )
-    .fetch_one(connection)
-    .await
-    .map_err(failed)
+    Ok(sqlx::query_file_scalar!("sql/runs/try_migration_lock.sql").fetch_one(connection).await?)
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{DateWindow, FactRow, Progress, UsageRecord};
 use sqlx::{Connection, Executor, PgConnection};
 use warehouse_core::{
-    BackfillPreview, ChangeCounts, ChangeKind, PreviewOutcome, PreviewSession, PreviewTally, ProgressSink,
-    Result, RowStream, UsageLimits, noted,
+    BackfillPreview, ChangeCounts, ChangeKind, Error, PreviewOutcome, PreviewSession, PreviewTally,
+    ProgressSink, RowStream, UsageLimits, days_between,
+    engine::{corrupt, counted},
+    fact_record, noted,
 };
 
 use crate::{
@@ -16,9 +18,9 @@ use crate::{
     activity::published_row,
     build::{self, BuildDays},
     connections::LongLease,
-    database::{begin_write, counted, failed},
+    database::begin_write,
+    fault::Result,
     incoming,
-    rows::FactRecord,
     usage::{self, Answer, UsageIncoming},
 };
 
@@ -32,12 +34,39 @@ struct PostgresPreview {
 
 #[async_trait]
 impl BackfillPreview for PostgresWarehouse {
-    async fn begin_preview(&self, windows: &[DateWindow]) -> Result<Box<dyn PreviewSession>> {
-        let mut connection = self.connect_export().await?;
+    async fn begin_preview(&self, windows: &[DateWindow]) -> Result<Box<dyn PreviewSession>, Error> {
+        Ok(Box::new(PostgresPreview::begin(self, windows).await?))
+    }
+}
+
+#[async_trait]
+impl PreviewSession for PostgresPreview {
+    async fn add_usage_day(
+        &mut self,
+        day: NaiveDate,
+        limits: UsageLimits,
+        rows: RowStream<'_, UsageRecord>,
+    ) -> Result<(), Error> {
+        Ok(self.add(day, limits, rows).await?)
+    }
+
+    async fn finish(
+        mut self: Box<Self>,
+        sample: u32,
+        now: DateTime<Utc>,
+        progress: ProgressSink,
+    ) -> Result<PreviewOutcome, Error> {
+        Ok(self.compute(sample, now, progress).await?)
+    }
+}
+
+impl PostgresPreview {
+    async fn begin(warehouse: &PostgresWarehouse, windows: &[DateWindow]) -> Result<Self> {
+        let mut connection = warehouse.connect_export().await?;
         // Its temporary tables must not outlive the preview.
         connection.close_on_drop();
         // A statement that was prepared before would go on using the table it found then.
-        connection.clear_cached_statements().await.map_err(failed)?;
+        connection.clear_cached_statements().await?;
         let versions = Versions::read(&mut connection).await?;
         incoming::create_tables::<_, UsageIncoming>(&mut connection).await?;
         for script in [
@@ -47,15 +76,12 @@ impl BackfillPreview for PostgresWarehouse {
             // fails instead of writing.
             "SET default_transaction_read_only = on",
         ] {
-            connection.execute(script).await.map_err(failed)?;
+            connection.execute(script).await?;
         }
-        Ok(Box::new(PostgresPreview { connection, windows: windows.to_vec(), versions }))
+        Ok(Self { connection, windows: windows.to_vec(), versions })
     }
-}
 
-#[async_trait]
-impl PreviewSession for PostgresPreview {
-    async fn add_usage_day(
+    async fn add(
         &mut self,
         day: NaiveDate,
         limits: UsageLimits,
@@ -69,27 +95,21 @@ impl PreviewSession for PostgresPreview {
         let answer = Answer::compare(&mut transaction, day, &received).await?;
         answer.compared.judge(day, &received, limits)?;
         if answer.changes > 0 {
-            sqlx::query_file!("sql/preview/keep_differences.sql", day)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed)?;
+            sqlx::query_file!("sql/preview/keep_differences.sql", day).execute(&mut *transaction).await?;
             usage::mark_dirty(&mut transaction, day).await?;
         }
-        sqlx::query_file!("sql/preview/remember_day.sql", day)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        transaction.commit().await.map_err(failed)
+        sqlx::query_file!("sql/preview/remember_day.sql", day).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
     }
 
-    async fn finish(
-        mut self: Box<Self>,
+    async fn compute(
+        &mut self,
         sample: u32,
         now: DateTime<Utc>,
         progress: ProgressSink,
     ) -> Result<PreviewOutcome> {
         let connection = &mut *self.connection;
-        connection.execute(include_str!("../sql/preview/shadow_usage.sql")).await.map_err(failed)?;
+        connection.execute(include_str!("../sql/preview/shadow_usage.sql")).await?;
         begin_build(connection, &self.windows).await?;
         let mut tally = PreviewTally::new(&self.windows, sample);
         let BuildDays { count, chunks } = build::days_to_build(connection).await?;
@@ -100,7 +120,7 @@ impl PreviewSession for PostgresPreview {
             let mut transaction = begin_write(connection).await?;
             build::build_candidates(&mut transaction, chunk).await?;
             take_chunk(&mut transaction, &mut tally, sample, now).await?;
-            transaction.commit().await.map_err(failed)?;
+            transaction.commit().await?;
             report.units_done += chunk.days;
             progress(report.clone());
         }
@@ -123,43 +143,26 @@ struct Versions {
 
 impl Versions {
     async fn read(connection: &mut PgConnection) -> Result<Self> {
-        sqlx::query_as!(Self, "SELECT staging, publish FROM warehouse_versions")
-            .fetch_one(connection)
-            .await
-            .map_err(failed)
+        let versions = sqlx::query_as!(Self, "SELECT staging, publish FROM warehouse_versions");
+        Ok(versions.fetch_one(connection).await?)
     }
 }
 
 /// Collects the companies, the dirty company-days and the days of the build.
 async fn begin_build(connection: &mut PgConnection, windows: &[DateWindow]) -> Result<()> {
-    sqlx::query_file!("sql/preview/know_companies.sql").execute(&mut *connection).await.map_err(failed)?;
-    sqlx::query!(
-        "INSERT INTO dirty_company_days (company_id, first_day, last_day)
-         SELECT company_id, first_day, last_day FROM warehouse_dirty_days"
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    sqlx::query_file!("sql/preview/know_companies.sql").execute(&mut *connection).await?;
+    sqlx::query_file!("sql/preview/copy_dirty_days.sql").execute(&mut *connection).await?;
     if let (Some(first), Some(last)) = (windows.first(), windows.last()) {
         build::collect_days(connection, first.start(), last.end()).await?;
     }
     // Days between the windows are not asked for, and stay unpublished if they are.
-    for pair in windows.windows(2) {
-        let [before, after] = pair else { continue };
-        sqlx::query!(
-            "DELETE FROM fact_build_days WHERE is_new AND activity_date BETWEEN $1 AND $2",
-            before.end() + TimeDelta::days(1),
-            after.start() - TimeDelta::days(1)
-        )
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+    for (from, to) in days_between(windows) {
+        sqlx::query_file!("../sql/preview/drop_new_days.sql", from, to).execute(&mut *connection).await?;
     }
     // Nobody else does it for temporary tables.
     connection
         .execute("ANALYZE usage_differences, known_companies, dirty_company_days, fact_build_days")
-        .await
-        .map_err(failed)?;
+        .await?;
     Ok(())
 }
 
@@ -170,41 +173,15 @@ async fn take_chunk(
     sample: u32,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let counts = sqlx::query_file!("sql/preview/count_changes.sql")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
-    for row in counts {
-        let counts =
-            ChangeCounts { new: counted(row.new), changed: counted(row.changed), gone: counted(row.gone) };
-        tally.count(row.day, counts);
+    for row in sqlx::query_file!("sql/preview/count_changes.sql").fetch_all(&mut *connection).await? {
+        let (new, changed, gone) = (counted(row.new)?, counted(row.changed)?, counted(row.gone)?);
+        tally.count(row.day, ChangeCounts { new, changed, gone });
     }
-    let sampled = sqlx::query_file!("sql/preview/sample.sql", i64::from(sample))
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
-    for row in sampled {
-        let kind = match row.change.as_str() {
-            "CHANGED" => ChangeKind::Changed,
-            "GONE" => ChangeKind::Gone,
-            _ => ChangeKind::New,
-        };
-        let record = FactRecord {
-            company_id: row.company_id,
-            activity_date: row.activity_date,
-            company_name: row.company_name,
-            country: row.country,
-            industry_tag: row.industry_tag,
-            last_contact_at: row.last_contact_at,
-            active_users: row.active_users,
-            events: row.events,
-            active_users_7d: row.active_users_7d,
-            is_churn_risk: row.is_churn_risk,
-            events_per_user: row.events_per_user,
-            days_since_last_contact: row.days_since_last_contact,
-            loaded_at: now,
-        };
-        tally.sample(kind, FactRow::try_from(record)?);
+    for row in
+        sqlx::query_file!("../sql/preview/sample.sql", i64::from(sample)).fetch_all(&mut *connection).await?
+    {
+        let kind = ChangeKind::parse(&row.change).ok_or_else(|| corrupt(row.change))?;
+        tally.sample(kind, FactRow::try_from(fact_record!(row, now))?);
     }
     for key in tally.lacking_old() {
         published_row(connection, &key).await?.into_iter().for_each(|row| tally.set_old(row));
@@ -218,13 +195,7 @@ async fn rows_of_days(
     first: NaiveDate,
     last: NaiveDate,
 ) -> Result<BTreeMap<NaiveDate, u64>> {
-    let days = sqlx::query!(
-        "SELECT activity_date, row_count FROM published_days WHERE activity_date BETWEEN $1 AND $2",
-        first,
-        last
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(failed)?;
-    Ok(days.into_iter().map(|row| (row.activity_date, counted(row.row_count))).collect())
+    let days =
+        sqlx::query_file!("../sql/preview/rows_of_days.sql", first, last).fetch_all(connection).await?;
+    days.into_iter().map(|row| Ok((row.day, counted(row.row_count)?))).collect()
 }

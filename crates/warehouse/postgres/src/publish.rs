@@ -4,20 +4,20 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::Counters;
 use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
-use warehouse_core::{Error, Fence, PublishOutcome, Result};
+use warehouse_core::{
+    Error, Fence, PublishOutcome,
+    engine::{counted, stored},
+};
 
 use crate::{
-    database::{counted, failed, stored},
+    fault::Result,
     tally::{LedgerChanges, Tally},
 };
 
 /// Keeps loads and publishes from changing what is staged and published until
 /// the caller's transaction ends.
 pub(crate) async fn lock_versions(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query!("SELECT id FROM warehouse_versions FOR UPDATE")
-        .fetch_one(connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query!("SELECT id FROM warehouse_versions FOR UPDATE").fetch_one(connection).await?;
     Ok(())
 }
 
@@ -27,19 +27,12 @@ pub(crate) async fn check_build_is_current(connection: &mut PgConnection, fence:
     if has_current_build(connection, fence.run_id).await? {
         return Ok(());
     }
-    Err(Error::Precondition(format!(
-        "the candidates of run {} are out of date: something was loaded or published since they were built; \
-         retry the run, which builds them again",
-        fence.run_id
-    )))
+    Err(Error::outdated_candidates(fence.run_id).into())
 }
 
 /// Whether the candidates are the run's, built from what is staged and published now.
 pub(crate) async fn has_current_build(connection: &mut PgConnection, run_id: Uuid) -> Result<bool> {
-    sqlx::query_file_scalar!("sql/fact/has_current_build.sql", run_id)
-        .fetch_one(connection)
-        .await
-        .map_err(failed)
+    Ok(sqlx::query_file_scalar!("../sql/fact/has_current_build.sql", run_id).fetch_one(connection).await?)
 }
 
 /// Makes the candidates the published data.
@@ -48,35 +41,28 @@ pub(crate) async fn publish(
     fence: &Fence,
     now: DateTime<Utc>,
 ) -> Result<PublishOutcome> {
-    let bounds =
-        sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await.map_err(failed)?;
+    let bounds = sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await?;
     let mut counters = Counters::default();
     if let (Some(first), Some(last)) = (bounds.first_day, bounds.last_day) {
         let tally = Tally::of(connection, first, last).await?;
         (counters.rows_written, counters.rows_removed) =
             write_rows(connection, &tally, first, last, now).await?;
-        counters.rows_unchanged = counted(tally.equal_rows());
-        counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows());
+        counters.rows_unchanged = counted(tally.equal_rows())?;
+        counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows())?;
         let LedgerChanges { days, rows, checksums } = tally.ledger_changes();
         sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums)
             .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+            .await?;
     }
-    sqlx::query!(
-        "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)"
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
     for statement in [
+        "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",
         "UPDATE warehouse_versions SET publish = publish + 1",
         "DELETE FROM fact_build",
         "TRUNCATE fact_build_days, fact_candidates",
     ] {
-        sqlx::query(statement).execute(&mut *connection).await.map_err(failed)?;
+        sqlx::query(statement).execute(&mut *connection).await?;
     }
-    Ok(PublishOutcome { counters, new_days: counted(bounds.new_days) })
+    Ok(PublishOutcome { counters, new_days: counted(bounds.new_days)? })
 }
 
 /// Returns how many rows were written and removed.
@@ -87,34 +73,21 @@ async fn write_rows(
     last_day: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<(u64, u64)> {
-    let mut removed = 0;
+    let (mut written, mut removed) = (0, 0);
     if tally.gone_rows() > 0 {
-        removed = sqlx::query_file!("sql/fact/delete_gone.sql", first_day, last_day)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
+        let gone = sqlx::query_file!("sql/fact/delete_gone.sql", first_day, last_day);
+        removed = gone.execute(&mut *connection).await?.rows_affected();
     }
-    let mut written = 0;
     if tally.new_rows() > 0 {
-        written += insert_new(connection, counted(tally.new_rows()), now).await?;
+        written += insert_new(connection, counted(tally.new_rows())?, now).await?;
     }
     if tally.changed_rows() > 0 {
-        written += sqlx::query_file!("sql/fact/publish_changed.sql", now)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
+        let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now);
+        written += changed.execute(&mut *connection).await?.rows_affected();
     }
-    sqlx::query!(
-        "SELECT analyze_if_grown('fact_company_activity', $1, $2, $3)",
-        first_day,
-        last_day,
-        stored(written)
-    )
-    .execute(connection)
-    .await
-    .map_err(failed)?;
+    sqlx::query_file!("sql/fact/analyze_grown.sql", first_day, last_day, stored(written))
+        .execute(connection)
+        .await?;
     Ok((written, removed))
 }
 
@@ -122,28 +95,17 @@ async fn write_rows(
 /// others one by one. Returns how many they were.
 async fn insert_new(connection: &mut PgConnection, new: u64, now: DateTime<Utc>) -> Result<u64> {
     // Rows, and the indexes of a whole month, are sorted in memory as far as that goes.
-    connection
-        .execute("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'")
-        .await
-        .map_err(failed)?;
-    let months: Vec<NaiveDate> = sqlx::query_file_scalar!("sql/fact/new_months.sql")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
+    connection.execute("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'").await?;
+    let months: Vec<NaiveDate> =
+        sqlx::query_file_scalar!("sql/fact/new_months.sql").fetch_all(&mut *connection).await?;
     let mut written = 0;
     for month in &months {
-        let rows = sqlx::query_scalar!(r#"SELECT publish_new_month($1, $2) AS "rows!""#, month, now)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(failed)?;
-        written += counted(rows);
+        let rows = sqlx::query_scalar!(r#"SELECT publish_new_month($1, $2) AS "rows!""#, month, now);
+        written += counted(rows.fetch_one(&mut *connection).await?)?;
     }
     if written < new {
-        written += sqlx::query_file!("sql/fact/publish_new.sql", now, &months)
-            .execute(connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
+        let others = sqlx::query_file!("sql/fact/publish_new.sql", now, &months);
+        written += others.execute(connection).await?.rows_affected();
     }
     Ok(written)
 }

@@ -4,39 +4,38 @@ use async_trait::async_trait;
 use domain::Rejection;
 use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
-use warehouse_core::{QuarantineReader, QuarantinedRow, Result};
-
-use crate::{
-    PostgresWarehouse,
-    database::{counted, failed, storable, stored},
-    incoming::Delivery,
+use warehouse_core::{
+    Error, QuarantineReader, QuarantinedRow,
+    engine::{counted, stored},
 };
+
+use crate::{PostgresWarehouse, database::storable, fault::Result, incoming::Delivery};
 
 #[async_trait]
 impl QuarantineReader for PostgresWarehouse {
-    async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>> {
-        let rows = sqlx::query_file!("sql/quarantine/newest.sql", run_id, i64::from(limit))
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| QuarantinedRow {
-                run_id: row.run_id,
-                stage: row.stage,
-                origin: row.origin,
-                line: counted(row.line),
-                reason: row.reason,
-                raw: row.raw,
-                quarantined_at: row.quarantined_at,
-            })
-            .collect())
+    async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>, Error> {
+        self.once(async |connection| {
+            let rows = sqlx::query_file!("../sql/quarantine/newest.sql", run_id, i64::from(limit));
+            let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+                Ok(QuarantinedRow {
+                    run_id: row.run_id,
+                    stage: row.stage,
+                    origin: row.origin,
+                    line: counted(row.line)?,
+                    reason: row.reason,
+                    raw: row.raw,
+                    quarantined_at: row.quarantined_at,
+                })
+            });
+            rows.collect()
+        })
+        .await
     }
 }
 
 /// Creates the connection's table for the rejected rows of a delivery.
 pub(crate) async fn create_incoming(connection: &mut PgConnection) -> Result<()> {
-    connection.execute(include_str!("../sql/quarantine/create_incoming.sql")).await.map_err(failed)?;
+    connection.execute(include_str!("../sql/quarantine/create_incoming.sql")).await?;
     Ok(())
 }
 
@@ -58,21 +57,16 @@ pub(crate) async fn insert_incoming(
     }
     sqlx::query_file!("sql/quarantine/insert_incoming.sql", &lines, &reasons, &raws)
         .execute(connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     Ok(())
 }
 
 /// Makes the quarantine of the delivery's file what the delivery rejected.
 pub(crate) async fn replace(connection: &mut PgConnection, delivery: &Delivery<'_>) -> Result<()> {
     let Delivery { origin, fence, now } = delivery;
-    sqlx::query_file!("sql/quarantine/delete_gone.sql", origin)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query_file!("sql/quarantine/delete_gone.sql", origin).execute(&mut *connection).await?;
     sqlx::query_file!("sql/quarantine/upsert_changed.sql", origin, fence.run_id, fence.stage, now)
         .execute(connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     Ok(())
 }

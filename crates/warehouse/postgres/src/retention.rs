@@ -7,19 +7,17 @@ use chrono::{DateTime, Utc};
 use domain::{Counters, DateWindow};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use warehouse_core::{
-    AbandonedCandidates, Error, Fault, Fence, ForgottenDays, HistoryStart, Obstacles, Result, Retention,
+    AbandonedCandidates, Error, Fault, Fence, ForgottenDays, HistoryStart, Obstacles, Retention,
     UnpublishedDays,
+    engine::{corrupt, counted},
 };
 
 use crate::{
     PostgresWarehouse,
-    database::{counted, failed},
-    fault::sqlstate,
+    fault::{Result, sqlstate},
     fence,
     locks::Lock,
-    publish,
-    rows::corrupt,
-    runs,
+    publish, runs,
 };
 
 /// How long to wait for loads, builds and publishes. Nobody waits behind this
@@ -37,50 +35,47 @@ impl Retention for PostgresWarehouse {
         fence: &Fence,
         window: DateWindow,
         now: DateTime<Utc>,
-    ) -> Result<UnpublishedDays> {
-        let mut transaction = self.begin_write().await?;
-        fence::hold(&mut transaction, fence).await?;
-        let unpublished = unpublish(&mut transaction, window).await?;
-        let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
-        runs::complete_stage(&mut transaction, fence, counters, &[], now).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(unpublished)
+    ) -> Result<UnpublishedDays, Error> {
+        self.write(async |connection| {
+            fence::hold(connection, fence).await?;
+            let unpublished = unpublish(connection, window).await?;
+            let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
+            runs::complete_stage(connection, fence, counters, &[], now).await?;
+            Ok(unpublished)
+        })
+        .await
     }
 
-    async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays> {
-        let mut transaction = self.begin_read().await?;
-        let (forgotten, _) = look(&mut transaction, start).await?;
-        if forgotten == ForgottenDays::default() {
+    async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays, Error> {
+        let forgotten = self.read(async |connection| {
+            let (forgotten, _) = look(connection, start).await?;
+            if forgotten != ForgottenDays::default() {
+                obstacles(connection, start).await?.check(start)?;
+            }
+            Ok(forgotten)
+        });
+        let forgotten = forgotten.await?;
+        if dry_run || forgotten == ForgottenDays::default() {
             return Ok(forgotten);
         }
-        obstacles(&mut transaction, start).await?.check(start)?;
-        drop(transaction);
-        if dry_run {
-            return Ok(forgotten);
-        }
-        let mut transaction = self.begin_write().await?;
-        let forgotten = forget(&mut transaction, start).await.map_err(told_if_busy)?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(forgotten)
+        self.write(async |connection| forget(connection, start).await).await.map_err(told_if_busy)
     }
 
     async fn discard_abandoned_candidates(
         &self,
         ended_before: DateTime<Utc>,
         dry_run: bool,
-    ) -> Result<Option<AbandonedCandidates>> {
-        let mut transaction = self.begin_write().await?;
-        let discarded = discard(&mut transaction, ended_before, dry_run).await.map_err(told_if_busy)?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(discarded)
+    ) -> Result<Option<AbandonedCandidates>, Error> {
+        let discarded = self.write(async |connection| discard(connection, ended_before, dry_run).await);
+        discarded.await.map_err(told_if_busy)
     }
 
-    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>> {
-        let found = sqlx::query_file_scalar!("sql/retention/landed_files_in_use.sql", paths)
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(found.into_iter().collect())
+    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>, Error> {
+        self.once(async |connection| {
+            let found = sqlx::query_file_scalar!("sql/retention/landed_files_in_use.sql", paths);
+            Ok(found.fetch_all(connection).await?.into_iter().collect())
+        })
+        .await
     }
 }
 
@@ -98,28 +93,23 @@ async fn look(
     let partitions =
         sqlx::query_file_as!(OldPartition, "sql/retention/old_partitions.sql", start.fact(), start.usage())
             .fetch_all(&mut *connection)
-            .await
-            .map_err(failed)?;
+            .await?;
     let counts = sqlx::query_file!("sql/retention/forgotten.sql", start.fact(), start.usage())
         .fetch_one(connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     let forgotten = ForgottenDays {
-        days: counted(counts.days),
-        rows: counted(counts.rows),
-        usage_days: counted(counts.usage_days),
-        usage_records: counted(counts.usage_records),
-        events: counted(counts.events),
+        days: counted(counts.days)?,
+        rows: counted(counts.rows)?,
+        usage_days: counted(counts.usage_days)?,
+        usage_records: counted(counts.usage_records)?,
+        events: counted(counts.events)?,
         partitions: partitions.len() as u64,
     };
     Ok((forgotten, partitions))
 }
 
 async fn obstacles(connection: &mut PgConnection, start: HistoryStart) -> Result<Obstacles> {
-    let found = sqlx::query_file!("sql/retention/obstacles.sql", start.fact())
-        .fetch_one(connection)
-        .await
-        .map_err(failed)?;
+    let found = sqlx::query_file!("sql/retention/obstacles.sql", start.fact()).fetch_one(connection).await?;
     let active_run = match (found.active_run, found.active_from, found.active_to) {
         (Some(run_id), Some(from), Some(to)) => Some((run_id, DateWindow::new(from, to).map_err(corrupt)?)),
         _ => None,
@@ -130,15 +120,15 @@ async fn obstacles(connection: &mut PgConnection, start: HistoryStart) -> Result
 /// Forgets within the caller's transaction. Locks what the work of others rests
 /// on, last of all what many wait for.
 async fn forget(connection: &mut PgConnection, start: HistoryStart) -> Result<ForgottenDays> {
-    connection.execute(PATIENCE_WITH_WRITERS).await.map_err(failed)?;
+    connection.execute(PATIENCE_WITH_WRITERS).await?;
     for lock in [Lock::Usage, Lock::Events, Lock::Candidates] {
         lock.take(connection).await?;
     }
     publish::lock_versions(connection).await?;
     let (forgotten, partitions) = look(connection, start).await?;
-    connection.execute(PATIENCE_WITH_READERS).await.map_err(failed)?;
+    connection.execute(PATIENCE_WITH_READERS).await?;
     // No run comes to life that counts on days which are about to go.
-    connection.execute("LOCK TABLE pipeline_runs IN SHARE MODE").await.map_err(failed)?;
+    connection.execute("LOCK TABLE pipeline_runs IN SHARE MODE").await?;
     obstacles(connection, start).await?.check(start)?;
     drop_partitions(connection, partitions).await?;
     forget_ledgers(connection, start).await?;
@@ -156,7 +146,7 @@ async fn drop_partitions(connection: &mut PgConnection, partitions: Vec<OldParti
     let dropped = format!("DROP TABLE {}", partitions.join(", "));
     for statement in [lock, dropped] {
         // Names of our tables, and of partitions that the database has quoted.
-        connection.execute(AssertSqlSafe(statement)).await.map_err(failed)?;
+        connection.execute(AssertSqlSafe(statement)).await?;
     }
     Ok(())
 }
@@ -164,25 +154,14 @@ async fn drop_partitions(connection: &mut PgConnection, partitions: Vec<OldParti
 async fn forget_ledgers(connection: &mut PgConnection, start: HistoryStart) -> Result<()> {
     sqlx::query!("DELETE FROM published_days WHERE activity_date < $1", start.fact())
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query!("DELETE FROM usage_days WHERE date < $1", start.usage())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
+    sqlx::query!("DELETE FROM usage_days WHERE date < $1", start.usage()).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM dirty_company_days WHERE last_day < $1", start.fact())
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query_file!("sql/retention/clamp_dirty.sql", start.fact())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query_file!("sql/retention/keep_build.sql").execute(&mut *connection).await.map_err(failed)?;
-    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1")
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+        .await?;
+    sqlx::query_file!("sql/retention/clamp_dirty.sql", start.fact()).execute(&mut *connection).await?;
+    sqlx::query_file!("../sql/retention/keep_build.sql").execute(&mut *connection).await?;
+    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
     Ok(())
 }
 
@@ -192,27 +171,20 @@ async fn unpublish(connection: &mut PgConnection, window: DateWindow) -> Result<
     // In the order in which forgetting takes them, so that neither waits for the other for ever.
     Lock::Candidates.take(connection).await?;
     publish::lock_versions(connection).await?;
-    let found = sqlx::query_file!("sql/retention/published_in.sql", first, last)
+    let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
         .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     for statement in [
         "DELETE FROM fact_company_activity WHERE activity_date BETWEEN $1 AND $2",
         "DELETE FROM published_days WHERE activity_date BETWEEN $1 AND $2",
         "DELETE FROM dirty_company_days WHERE first_day >= $1 AND last_day <= $2",
     ] {
-        sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await.map_err(failed)?;
+        sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await?;
     }
-    sqlx::query_file!("sql/retention/clip_dirty.sql", first, last)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query_file!("sql/retention/clip_dirty.sql", first, last).execute(&mut *connection).await?;
     // Candidates that were built before compare with what is no longer there.
-    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1")
-        .execute(connection)
-        .await
-        .map_err(failed)?;
-    Ok(UnpublishedDays { days: counted(found.days), rows: counted(found.rows) })
+    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
+    Ok(UnpublishedDays { days: counted(found.days)?, rows: counted(found.rows)? })
 }
 
 async fn discard(
@@ -220,23 +192,21 @@ async fn discard(
     ended_before: DateTime<Utc>,
     dry_run: bool,
 ) -> Result<Option<AbandonedCandidates>> {
-    connection.execute(PATIENCE_WITH_WRITERS).await.map_err(failed)?;
+    connection.execute(PATIENCE_WITH_WRITERS).await?;
     Lock::Candidates.take(connection).await?;
     let abandoned = sqlx::query_file_scalar!("sql/retention/abandoned_run.sql", ended_before)
         .fetch_optional(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     let Some(run_id) = abandoned else { return Ok(None) };
     let rows = sqlx::query_scalar!(r#"SELECT COUNT(*) AS "rows!" FROM fact_candidates"#)
         .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     if !dry_run {
         for statement in ["DELETE FROM fact_build", "TRUNCATE fact_build_days, fact_candidates"] {
-            sqlx::query(statement).execute(&mut *connection).await.map_err(failed)?;
+            sqlx::query(statement).execute(&mut *connection).await?;
         }
     }
-    Ok(Some(AbandonedCandidates { run_id, rows: counted(rows) }))
+    Ok(Some(AbandonedCandidates { run_id, rows: counted(rows)? }))
 }
 
 /// What a wait that was given up means to whoever asked.

@@ -4,18 +4,18 @@ use chrono::NaiveDate;
 use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
 use sqlx::PgConnection;
 use uuid::Uuid;
-use warehouse_core::{Error, NewRun, Result, Run, RunStage};
-
-use crate::{
-    database::{counted, failed},
-    rows::corrupt,
+use warehouse_core::{
+    Error, NewRun, Run, RunStage,
+    engine::{corrupt, counted},
 };
+
+use crate::fault::Result;
 
 /// Inserts a queued run and its stages.
 pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<()> {
     let accepted: Vec<NaiveDate> = new.accept_empty_days.iter().copied().collect();
     sqlx::query_file!(
-        "sql/runs/insert_run.sql",
+        "../sql/runs/insert_run.sql",
         new.run_id,
         new.pipeline,
         window.start(),
@@ -26,11 +26,10 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
         &accepted
     )
     .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     for (position, stage) in (0_i32..).zip(&new.stages) {
         sqlx::query_file!(
-            "sql/runs/insert_stage.sql",
+            "../sql/runs/insert_stage.sql",
             new.run_id,
             stage.stage,
             position,
@@ -38,8 +37,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
             &stage.depends_on
         )
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     }
     Ok(())
 }
@@ -54,7 +52,8 @@ pub(crate) async fn find_by(connection: &mut PgConnection, id: Option<Uuid>) -> 
 
 /// A run that must exist.
 pub(crate) async fn load(connection: &mut PgConnection, run_id: Uuid) -> Result<Run> {
-    find(connection, run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))
+    let found = find(connection, run_id).await?;
+    Ok(found.ok_or_else(|| Error::NotFound(format!("run {run_id}")))?)
 }
 
 /// A run that must exist, and that nobody else changes until the caller's
@@ -62,18 +61,14 @@ pub(crate) async fn load(connection: &mut PgConnection, run_id: Uuid) -> Result<
 pub(crate) async fn load_locked(connection: &mut PgConnection, run_id: Uuid) -> Result<Run> {
     sqlx::query!("SELECT run_id FROM pipeline_runs WHERE run_id = $1 FOR NO KEY UPDATE", run_id)
         .fetch_optional(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     load(connection, run_id).await
 }
 
 /// A run with its stages, if there is one by that id.
 pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<Option<Run>> {
-    let row = sqlx::query_file!("sql/runs/find.sql", run_id)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(failed)?;
-    let Some(row) = row else { return Ok(None) };
+    let found = sqlx::query_file!("../sql/runs/find.sql", run_id);
+    let Some(row) = found.fetch_optional(&mut *connection).await? else { return Ok(None) };
     Ok(Some(Run {
         run_id,
         pipeline: row.pipeline,
@@ -91,8 +86,7 @@ pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<
 }
 
 async fn stages(connection: &mut PgConnection, run_id: Uuid) -> Result<Vec<RunStage>> {
-    let rows =
-        sqlx::query_file!("sql/runs/stages.sql", run_id).fetch_all(connection).await.map_err(failed)?;
+    let rows = sqlx::query_file!("../sql/runs/stages.sql", run_id).fetch_all(connection).await?;
     rows.into_iter()
         .map(|row| {
             Ok(RunStage {
@@ -105,13 +99,13 @@ async fn stages(connection: &mut PgConnection, run_id: Uuid) -> Result<Vec<RunSt
                 started_at: row.started_at,
                 ended_at: row.ended_at,
                 counters: Counters {
-                    rows_read: counted(row.rows_read),
-                    rows_written: counted(row.rows_written),
-                    rows_unchanged: counted(row.rows_unchanged),
-                    rows_duplicate: counted(row.rows_duplicate),
-                    rows_rejected: counted(row.rows_rejected),
-                    rows_removed: counted(row.rows_removed),
-                    bytes_read: counted(row.bytes_read),
+                    rows_read: counted(row.rows_read)?,
+                    rows_written: counted(row.rows_written)?,
+                    rows_unchanged: counted(row.rows_unchanged)?,
+                    rows_duplicate: counted(row.rows_duplicate)?,
+                    rows_rejected: counted(row.rows_rejected)?,
+                    rows_removed: counted(row.rows_removed)?,
+                    bytes_read: counted(row.bytes_read)?,
                 },
                 remarks: row.remarks,
                 error_code: row.error_code,

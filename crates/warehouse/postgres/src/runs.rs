@@ -8,83 +8,93 @@ use domain::{Counters, DateWindow, RunState, StageState, trend::StageExecution};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure,
-    TakenUp,
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunStore, StageFailure, TakenUp,
+    engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored},
 };
 
 use crate::{
     PostgresWarehouse, alerts,
-    database::{counted, failed, storable, stored},
+    database::storable,
+    fault::Result,
     fence,
     locks::Lock,
-    retry,
-    rows::corrupt,
-    run_choice::{Choice, active_run_over, choose_window},
+    publish,
+    run_choice::Runs,
     run_rows::{self, find, load, load_locked},
 };
 
 #[async_trait]
 impl RunStore for PostgresWarehouse {
-    async fn create_run(&self, new: NewRun) -> Result<CreatedRun> {
-        let mut transaction = self.begin_write().await?;
-        Lock::Pipeline(&new.pipeline).take(&mut transaction).await?;
-        let window = match choose_window(&mut transaction, &new).await? {
-            Choice::Found(run) => return Ok(CreatedRun { run, created: false }),
-            Choice::Create(window) => window,
-        };
-        run_rows::insert(&mut transaction, &new, window).await?;
-        let run = load(&mut transaction, new.run_id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(CreatedRun { run, created: true })
+    async fn create_run(&self, new: NewRun) -> Result<CreatedRun, Error> {
+        self.write(async |connection| {
+            Lock::Pipeline(&new.pipeline).take(connection).await?;
+            let window = match choose_run(&mut Runs(connection), &new).await? {
+                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
+                RunChoice::Create(window) => window,
+            };
+            run_rows::insert(connection, &new, window).await?;
+            Ok(CreatedRun { run: load(connection, new.run_id).await?, created: true })
+        })
+        .await
     }
 
-    async fn run(&self, run_id: Uuid) -> Result<Option<Run>> {
-        let mut transaction = self.begin_read().await?;
-        find(&mut transaction, run_id).await
+    async fn run(&self, run_id: Uuid) -> Result<Option<Run>, Error> {
+        self.read(async |connection| find(connection, run_id).await).await
     }
 
-    async fn runs(&self, states: &[RunState], after: Option<RunCursor>, limit: u32) -> Result<Vec<Run>> {
+    async fn runs(
+        &self,
+        states: &[RunState],
+        after: Option<RunCursor>,
+        limit: u32,
+    ) -> Result<Vec<Run>, Error> {
         let states: Vec<String> = states.iter().map(ToString::to_string).collect();
         let after = after.map(|RunCursor(run_id)| run_id);
-        let mut transaction = self.begin_read().await?;
-        let ids = sqlx::query_file_scalar!("sql/runs/list.sql", &states, after, i64::from(limit))
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let mut runs = Vec::with_capacity(ids.len());
-        for id in ids {
-            runs.push(load(&mut transaction, id).await?);
-        }
-        Ok(runs)
-    }
-
-    async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>> {
-        sqlx::query_file_scalar!("sql/runs/failed_days.sql", pipeline, window.start(), window.end())
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(failed)
-    }
-
-    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>> {
-        let to_last_day =
-            i32::try_from((run.window.end() - run.window.start()).num_days()).unwrap_or(i32::MAX);
-        let rows = sqlx::query_file!(
-            "sql/runs/recent_executions.sql",
-            run.run_id,
-            run.pipeline,
-            to_last_day,
-            stage,
-            i64::from(limit)
-        )
-        .fetch_all(&mut *self.connection().await?)
+        self.read(async |connection| {
+            let ids = sqlx::query_file_scalar!("sql/runs/list.sql", &states, after, i64::from(limit));
+            let mut runs = Vec::new();
+            for id in ids.fetch_all(&mut *connection).await? {
+                runs.push(load(connection, id).await?);
+            }
+            Ok(runs)
+        })
         .await
-        .map_err(failed)?;
-        let executions = rows.into_iter().map(|row| StageExecution {
-            day: row.day,
-            took: (row.ended_at - row.started_at).to_std().unwrap_or_default(),
-            rows: counted(row.rows_read),
-        });
-        Ok(executions.collect())
+    }
+
+    async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let days = sqlx::query_file_scalar!("sql/runs/failed_days.sql", pipeline, start, end);
+            Ok(days.fetch_all(connection).await?)
+        })
+        .await
+    }
+
+    async fn recent_executions(
+        &self,
+        run: &Run,
+        stage: &str,
+        limit: u32,
+    ) -> Result<Vec<StageExecution>, Error> {
+        let to_last_day = (run.window.end() - run.window.start()).num_days();
+        let to_last_day = i32::try_from(to_last_day).map_err(corrupt)?;
+        self.once(async |connection| {
+            let rows = sqlx::query_file!(
+                "sql/runs/recent_executions.sql",
+                run.run_id,
+                run.pipeline,
+                to_last_day,
+                stage,
+                i64::from(limit)
+            );
+            let executions = rows.fetch_all(connection).await?.into_iter().map(|row| {
+                // The clocks of two hosts may disagree.
+                let took = (row.ended_at - row.started_at).to_std().unwrap_or_default();
+                Ok(StageExecution { day: row.day, took, rows: counted(row.rows_read)? })
+            });
+            executions.collect()
+        })
+        .await
     }
 
     async fn acquire_run(
@@ -93,90 +103,76 @@ impl RunStore for PostgresWarehouse {
         holder: &str,
         ttl: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Option<TakenUp>> {
+    ) -> Result<Option<TakenUp>, Error> {
         // Asked every second: as long as there is nothing to do, nobody is kept waiting.
-        if acquire_candidate(&mut *self.begin_read().await?, pipeline, holder).await?.is_none() {
+        if self.read(async |reader| acquire_candidate(reader, pipeline, holder).await).await?.is_none() {
             return Ok(None);
         }
-        let mut transaction = self.begin_write().await?;
-        Lock::Pipeline(pipeline).take(&mut transaction).await?;
-        sqlx::query_file!("sql/runs/lock_active.sql", pipeline)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let candidate = acquire_candidate(&mut transaction, pipeline, holder).await?;
-        let Some(run_id) = candidate else { return Ok(None) };
-        let is_resumed = load(&mut transaction, run_id).await?.state == RunState::Running;
-        sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl.as_secs_f64(), now)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        // Waits for a data transaction that is about to commit; later ones find
-        // the stage no longer RUNNING at their attempt.
-        let interrupted = sqlx::query_scalar!(
-            "UPDATE pipeline_run_stages SET state = 'PENDING' WHERE run_id = $1 AND state = 'RUNNING' RETURNING stage",
-            run_id
-        )
-        .fetch_all(&mut *transaction)
+        self.write(async |connection| {
+            Lock::Pipeline(pipeline).take(connection).await?;
+            sqlx::query_file!("sql/runs/lock_active.sql", pipeline).fetch_all(&mut *connection).await?;
+            let candidate = acquire_candidate(connection, pipeline, holder).await?;
+            let Some(run_id) = candidate else { return Ok(None) };
+            let is_resumed = load(connection, run_id).await?.state == RunState::Running;
+            sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl.as_secs_f64(), now)
+                .execute(&mut *connection)
+                .await?;
+            // Waits for a data transaction that is about to commit; later ones find
+            // the stage no longer RUNNING at their attempt.
+            let interrupted = sqlx::query_file_scalar!("../sql/runs/interrupt_stages.sql", run_id)
+                .fetch_all(&mut *connection)
+                .await?;
+            Ok(Some(TakenUp { run: load(connection, run_id).await?, is_resumed, interrupted }))
+        })
         .await
-        .map_err(failed)?;
-        let run = load(&mut transaction, run_id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(Some(TakenUp { run, is_resumed, interrupted }))
     }
 
-    async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState> {
-        let renewed = sqlx::query_file!("sql/runs/renew_lease.sql", run_id, epoch, ttl.as_secs_f64())
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?
-            .rows_affected();
-        if renewed > 0 {
+    async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState, Error> {
+        let renewed = self.once(async |connection| {
+            let renewal = sqlx::query_file!("sql/runs/renew_lease.sql", run_id, epoch, ttl.as_secs_f64());
+            Ok(renewal.execute(connection).await?.rows_affected() > 0)
+        });
+        if renewed.await? {
             return Ok(LeaseState::Held);
         }
-        let run = self.run(run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))?;
-        Ok(if run.state.is_terminal() { LeaseState::Ended(run.state) } else { LeaseState::Lost })
+        self.read(async |connection| Ok(load(connection, run_id).await?.without_lease())).await
     }
 
-    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<()> {
-        sqlx::query_file!("sql/runs/release_lease.sql", run_id, epoch)
-            .execute(&mut *self.connection().await?)
-            .await
-            .map_err(failed)?;
-        Ok(())
+    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<(), Error> {
+        self.once(async |connection| {
+            let release = sqlx::query_file!("sql/runs/release_lease.sql", run_id, epoch);
+            release.execute(connection).await?;
+            Ok(())
+        })
+        .await
     }
 
-    async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence> {
-        let fence = |attempt| Fence { run_id, stage: stage.to_owned(), attempt, epoch };
-        let mut transaction = self.begin_write().await?;
-        let held = sqlx::query_file_scalar!("sql/runs/lock_held.sql", run_id, epoch)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let mut attempt = None;
-        if held.is_some() {
-            attempt = sqlx::query_file_scalar!("sql/runs/begin_stage.sql", run_id, stage, now)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(failed)?;
-        }
-        let Some(attempt) = attempt else {
-            return Err(Error::Fenced {
-                fence: fence(0),
-                problem: "the run is not held at this epoch, or the stage is not PENDING with all its \
-                          dependencies succeeded"
-                    .to_owned(),
-            });
-        };
-        transaction.commit().await.map_err(failed)?;
-        Ok(fence(u32::try_from(attempt).map_err(corrupt)?))
+    async fn begin_stage(
+        &self,
+        run_id: Uuid,
+        epoch: i64,
+        stage: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Fence, Error> {
+        self.write(async |connection| {
+            let held = sqlx::query_file_scalar!("sql/runs/lock_held.sql", run_id, epoch);
+            let attempt = match held.fetch_optional(&mut *connection).await? {
+                None => None,
+                Some(_) => {
+                    let begun = sqlx::query_file_scalar!("sql/runs/begin_stage.sql", run_id, stage, now);
+                    begun.fetch_optional(connection).await?
+                }
+            };
+            let attempt = attempt.map(u32::try_from).transpose().map_err(corrupt)?;
+            Ok(Fence::begun(run_id, epoch, stage, attempt)?)
+        })
+        .await
     }
 
-    async fn check_fence(&self, fence: &Fence) -> Result<()> {
+    async fn check_fence(&self, fence: &Fence) -> Result<(), Error> {
         // Waits for a transaction of the same stage that is about to commit: after
         // it the answer may be another one.
-        let mut transaction = self.begin_write().await?;
-        fence::hold(&mut transaction, fence).await
+        self.write(async |connection| fence::hold(connection, fence).await).await
     }
 
     async fn complete_stage(
@@ -185,11 +181,12 @@ impl RunStore for PostgresWarehouse {
         counters: Counters,
         remarks: &[String],
         now: DateTime<Utc>,
-    ) -> Result<()> {
-        let mut transaction = self.begin_write().await?;
-        fence::hold(&mut transaction, fence).await?;
-        complete_stage(&mut transaction, fence, counters, remarks, now).await?;
-        transaction.commit().await.map_err(failed)
+    ) -> Result<(), Error> {
+        self.write(async |connection| {
+            fence::hold(connection, fence).await?;
+            complete_stage(connection, fence, counters, remarks, now).await
+        })
+        .await
     }
 
     async fn fail_stage(
@@ -198,92 +195,70 @@ impl RunStore for PostgresWarehouse {
         failure: &StageFailure,
         alert: Option<&NewAlert>,
         now: DateTime<Utc>,
-    ) -> Result<()> {
-        let state = if failure.will_retry { StageState::Pending } else { StageState::Failed }.as_str();
-        let counted_failures = i32::from(!failure.is_interruption);
+    ) -> Result<(), Error> {
         let message = storable(&failure.message);
-        let mut transaction = self.begin_write().await?;
-        fence::hold(&mut transaction, fence).await?;
-        sqlx::query_file!(
-            "sql/runs/fail_stage.sql",
-            fence.run_id,
-            fence.stage,
-            now,
-            state,
-            failure.code,
-            message.as_ref(),
-            counted_failures
-        )
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed)?;
-        if let Some(alert) = alert {
-            alerts::enqueue(&mut transaction, alert).await?;
-        }
-        transaction.commit().await.map_err(failed)
-    }
-
-    async fn finish_run(&self, run_id: Uuid, epoch: i64, now: DateTime<Utc>) -> Result<RunState> {
-        let mut transaction = self.begin_write().await?;
-        let run = load_locked(&mut transaction, run_id).await?;
-        let state = final_state(&run, epoch)?;
-        end_run(&mut transaction, run_id, state, StageState::Skipped, now).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(state)
-    }
-
-    async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run> {
-        let mut transaction = self.begin_write().await?;
-        let run = load_locked(&mut transaction, run_id).await?;
-        match run.state {
-            RunState::Cancelled => return Ok(run),
-            RunState::Succeeded | RunState::Failed => {
-                return Err(Error::Precondition(format!("run {run_id} has ended: it is {}", run.state)));
+        self.write(async |connection| {
+            fence::hold(connection, fence).await?;
+            sqlx::query_file!(
+                "../sql/runs/fail_stage.sql",
+                fence.run_id,
+                fence.stage,
+                now,
+                failure.state().as_str(),
+                failure.code,
+                message.as_ref(),
+                i32::from(!failure.is_interruption)
+            )
+            .execute(&mut *connection)
+            .await?;
+            if let Some(alert) = alert {
+                alerts::enqueue(connection, alert).await?;
             }
-            RunState::Queued | RunState::Running => {}
-        }
-        end_run(&mut transaction, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
-        let run = load(&mut transaction, run_id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(run)
+            Ok(())
+        })
+        .await
     }
 
-    async fn retry_run(&self, run_id: Uuid, traceparent: Option<&str>) -> Result<Run> {
-        let mut transaction = self.begin_write().await?;
-        let pipeline = load(&mut transaction, run_id).await?.pipeline;
-        Lock::Pipeline(&pipeline).take(&mut transaction).await?;
-        let run = load_locked(&mut transaction, run_id).await?;
-        if !matches!(run.state, RunState::Failed | RunState::Cancelled) {
-            return Err(Error::Precondition(format!(
-                "run {run_id} is {}: only a failed or cancelled run can be retried",
-                run.state
-            )));
-        }
-        if let Some(active) =
-            active_run_over(&mut transaction, &run.pipeline, run.window, run.trigger).await?
-        {
-            return Err(Error::Precondition(format!(
-                "run {run_id} cannot be retried: run {} is active over the same days",
-                active.run_id
-            )));
-        }
-        sqlx::query!(
-            "UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL, traceparent = $2 WHERE run_id = $1",
-            run_id,
-            traceparent
-        )
-        .execute(&mut *transaction)
+    async fn finish_run(&self, run_id: Uuid, epoch: i64, now: DateTime<Utc>) -> Result<RunState, Error> {
+        self.write(async |connection| {
+            let state = load_locked(connection, run_id).await?.final_state(epoch)?;
+            end_run(connection, run_id, state, StageState::Skipped, now).await?;
+            Ok(state)
+        })
         .await
-        .map_err(failed)?;
-        let lost: Vec<String> =
-            retry::lost_stages(&mut transaction, &run).await?.into_iter().map(str::to_owned).collect();
-        sqlx::query_file!("sql/runs/reopen_stages.sql", run_id, &lost)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let run = load(&mut transaction, run_id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(run)
+    }
+
+    async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run, Error> {
+        self.write(async |connection| {
+            let run = load_locked(connection, run_id).await?;
+            if !run.needs_cancelling()? {
+                return Ok(run);
+            }
+            end_run(connection, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
+            load(connection, run_id).await
+        })
+        .await
+    }
+
+    async fn retry_run(&self, run_id: Uuid, traceparent: Option<&str>) -> Result<Run, Error> {
+        self.write(async |connection| {
+            let pipeline = load(connection, run_id).await?.pipeline;
+            Lock::Pipeline(&pipeline).take(connection).await?;
+            let run = load_locked(connection, run_id).await?;
+            run.check_retryable()?;
+            let active = Runs(connection).active_over(&run.pipeline, run.window, run.trigger).await?;
+            run.check_retryable_beside(active)?;
+            sqlx::query_file!("../sql/runs/requeue_run.sql", run_id, traceparent)
+                .execute(&mut *connection)
+                .await?;
+            let has_usage = has_staged_days(connection, run.usage_days()).await?;
+            let has_candidates = publish::has_current_build(connection, run_id).await?;
+            let lost = run.lost_stages(has_usage, has_candidates).iter().map(ToString::to_string);
+            let lost: Vec<String> = lost.collect();
+            sqlx::query_file!("sql/runs/reopen_stages.sql", run_id, &lost).execute(&mut *connection).await?;
+            load(connection, run_id).await
+        })
+        .await
     }
 }
 
@@ -292,10 +267,15 @@ async fn acquire_candidate(
     pipeline: &str,
     holder: &str,
 ) -> Result<Option<Uuid>> {
-    sqlx::query_file_scalar!("sql/runs/acquire_candidate.sql", pipeline, holder)
-        .fetch_optional(connection)
-        .await
-        .map_err(failed)
+    let candidate = sqlx::query_file_scalar!("sql/runs/acquire_candidate.sql", pipeline, holder);
+    Ok(candidate.fetch_optional(connection).await?)
+}
+
+/// Whether the usage of all days is staged, as far as any is: days may have been
+/// forgotten since the run staged them.
+async fn has_staged_days(connection: &mut PgConnection, days: DateWindow) -> Result<bool> {
+    let staged = sqlx::query_file_scalar!("sql/runs/has_staged_days.sql", days.start(), days.end());
+    Ok(staged.fetch_one(connection).await?)
 }
 
 /// Commits a stage as SUCCEEDED within the caller's transaction, which holds the fence.
@@ -306,10 +286,10 @@ pub(crate) async fn complete_stage(
     remarks: &[String],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
+    let counters = balanced(counters)?;
     let remarks: Vec<String> = remarks.iter().map(|remark| storable(remark).into_owned()).collect();
     sqlx::query_file!(
-        "sql/runs/complete_stage.sql",
+        "../sql/runs/complete_stage.sql",
         fence.run_id,
         fence.stage,
         now,
@@ -323,37 +303,8 @@ pub(crate) async fn complete_stage(
         &remarks
     )
     .execute(connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     Ok(())
-}
-
-/// The counters of a run's stages that have succeeded.
-pub(crate) async fn finished_stages(
-    connection: &mut PgConnection,
-    run_id: Uuid,
-) -> Result<Vec<(String, Counters)>> {
-    let run = load(connection, run_id).await?;
-    Ok(run
-        .stages
-        .into_iter()
-        .filter(|stage| stage.state == StageState::Succeeded)
-        .map(|stage| (stage.stage, stage.counters))
-        .collect())
-}
-
-/// What a run ends as, if it may end now.
-fn final_state(run: &Run, epoch: i64) -> Result<RunState> {
-    let run_id = run.run_id;
-    if run.state != RunState::Running || run.lease_epoch != epoch {
-        return Err(Error::Precondition(format!("run {run_id} is not held at lease epoch {epoch}")));
-    }
-    let any = |state| run.stages.iter().any(|stage| stage.state == state);
-    if any(StageState::Running) || (any(StageState::Pending) && !any(StageState::Failed)) {
-        return Err(Error::Precondition(format!("run {run_id} has unfinished stages")));
-    }
-    let succeeded = run.stages.iter().all(|stage| stage.state == StageState::Succeeded);
-    Ok(if succeeded { RunState::Succeeded } else { RunState::Failed })
 }
 
 /// Ends a run, and with it the stages that have not ended.
@@ -364,18 +315,10 @@ async fn end_run(
     unfinished: StageState,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    sqlx::query!(
-        "UPDATE pipeline_runs SET state = $2, ended_at = $3 WHERE run_id = $1",
-        run_id,
-        state.as_str(),
-        now
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
-    sqlx::query_file!("sql/runs/end_stages.sql", run_id, unfinished.as_str(), now)
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+    let (state, unfinished) = (state.as_str(), unfinished.as_str());
+    sqlx::query!("UPDATE pipeline_runs SET state = $2, ended_at = $3 WHERE run_id = $1", run_id, state, now)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_file!("../sql/runs/end_stages.sql", run_id, unfinished, now).execute(connection).await?;
     Ok(())
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use sqlx::PgConnection;
-use warehouse_core::Result;
 
-use crate::database::failed;
+use crate::fault::Result;
 
 /// What happens to the rows of a day.
 #[derive(Default)]
@@ -37,10 +36,7 @@ impl Tally {
     /// Counts the candidates of the build's days, `first` to `last`. Reads the
     /// rows that they replace, so this comes before anything is written.
     pub(crate) async fn of(connection: &mut PgConnection, first: NaiveDate, last: NaiveDate) -> Result<Self> {
-        let rows = sqlx::query_file!("sql/fact/tally_candidates.sql")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let rows = sqlx::query_file!("sql/fact/tally_candidates.sql").fetch_all(&mut *connection).await?;
         let days = rows.into_iter().map(|row| {
             let day = DayTally {
                 new: row.new,
@@ -53,11 +49,8 @@ impl Tally {
         });
         let mut tally = Self(days.collect());
         if tally.changed_rows() + tally.gone_rows() > 0 {
-            let leaving = sqlx::query_file!("sql/fact/hash_leaving.sql", first, last)
-                .fetch_all(connection)
-                .await
-                .map_err(failed)?;
-            for row in leaving {
+            let leaving = sqlx::query_file!("sql/fact/hash_leaving.sql", first, last);
+            for row in leaving.fetch_all(connection).await? {
                 tally.0.entry(row.activity_date).or_default().checksum ^= row.checksum;
             }
         }

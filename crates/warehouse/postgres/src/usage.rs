@@ -5,14 +5,17 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by};
 use sqlx::PgConnection;
 use warehouse_core::{
-    ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, Result, RowStream, UsageDay, UsageDayState,
-    UsageLimits, UsageStaging, noted,
+    ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
+    UsageLimits, UsageStaging,
+    engine::{balanced, counted, stored},
+    noted,
 };
 
 use crate::{
     PostgresWarehouse,
     copy_rows::CopyRows,
-    database::{begin_write, bump_staging_version, counted, failed, stored},
+    database::bump_staging_version,
+    fault::Result,
     fence,
     incoming::{self, Delivery, IncomingTable},
     locks::Lock,
@@ -44,24 +47,17 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
 
 #[async_trait]
 impl UsageStaging for PostgresWarehouse {
-    async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>> {
-        let days = sqlx::query!(
-            "SELECT date, records, run_id, fetched_at FROM usage_days WHERE date BETWEEN $1 AND $2 ORDER BY date",
-            window.start(),
-            window.end()
-        )
-        .fetch_all(&mut *self.connection().await?)
+    async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
+            let days = days.into_iter().map(|day| {
+                let (records, run_id) = (counted(day.records)?, day.run_id);
+                Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
+            });
+            days.collect()
+        })
         .await
-        .map_err(failed)?;
-        Ok(days
-            .into_iter()
-            .map(|day| UsageDayState {
-                day: day.date,
-                records: counted(day.records),
-                fetched_at: day.fetched_at,
-                run_id: day.run_id,
-            })
-            .collect())
     }
 
     async fn load_usage_day(
@@ -71,32 +67,31 @@ impl UsageStaging for PostgresWarehouse {
         limits: UsageLimits,
         rows: RowStream<'_, UsageRecord>,
         now: DateTime<Utc>,
-    ) -> Result<LoadOutcome> {
-        let mut connection = self.connect_load().await?;
-        let mut transaction = begin_write(&mut connection).await?;
-        fence::check(&mut transaction, fence).await?;
-        let (rows, notes) = noted(rows);
-        let mut counters = incoming::read::<_, UsageIncoming>(&mut transaction, rows).await?;
-        let received = notes.into_received();
-        counters.bytes_read = day.bytes;
-        let delivery = Delivery { origin: day.landing_path.as_deref().unwrap_or_default(), fence, now };
-        keep_last_records(&mut transaction, day.day, &mut counters).await?;
+    ) -> Result<LoadOutcome, Error> {
+        let loaded = self.load(async |connection| {
+            fence::check(connection, fence).await?;
+            let (rows, notes) = noted(rows);
+            let mut counters = incoming::read::<_, UsageIncoming>(connection, rows).await?;
+            let received = notes.into_received();
+            counters.bytes_read = day.bytes;
+            let delivery = Delivery { origin: day.landing_path.as_deref().unwrap_or_default(), fence, now };
+            keep_last_records(connection, day.day, &mut counters).await?;
 
-        Lock::Usage.take(&mut transaction).await?;
-        let answer = Answer::compare(&mut transaction, day.day, &received).await?;
-        if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
-            // What is wrong with the records is told all the same.
-            quarantine::replace(&mut transaction, &delivery).await?;
-            fence::hold(&mut transaction, fence).await?;
-            transaction.commit().await.map_err(failed)?;
-            return Err(refused);
-        }
-        apply_changes(&mut transaction, day.day, &answer, &mut counters).await?;
-        record_day(&mut transaction, &delivery, day).await?;
-        let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
-        fence::hold(&mut transaction, fence).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(LoadOutcome { counters })
+            Lock::Usage.take(connection).await?;
+            let answer = Answer::compare(connection, day.day, &received).await?;
+            if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
+                // What is wrong with the records is told all the same.
+                quarantine::replace(connection, &delivery).await?;
+                fence::hold(connection, fence).await?;
+                return Ok(Err(refused));
+            }
+            apply_changes(connection, day.day, &answer, &mut counters).await?;
+            record_day(connection, &delivery, day).await?;
+            let counters = balanced(counters)?;
+            fence::hold(connection, fence).await?;
+            Ok(Ok(LoadOutcome { counters }))
+        });
+        loaded.await?
     }
 }
 
@@ -106,19 +101,12 @@ async fn keep_last_records(
     day: NaiveDate,
     counters: &mut Counters,
 ) -> Result<()> {
-    let has_repeats = sqlx::query_file_scalar!("sql/usage/has_repeats.sql")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    if !has_repeats {
+    if !sqlx::query_file_scalar!("sql/usage/has_repeats.sql").fetch_one(&mut *connection).await? {
         return Ok(());
     }
     drop_unread_records(connection).await?;
-    let superseded = sqlx::query_file!("sql/usage/quarantine_superseded.sql", day)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let superseded = sqlx::query_file!("sql/usage/quarantine_superseded.sql", day);
+    let superseded = superseded.execute(&mut *connection).await?.rows_affected();
     let dropped = drop_superseded(connection).await?;
     counters.rows_rejected += superseded;
     counters.rows_duplicate += dropped - superseded;
@@ -128,18 +116,18 @@ async fn keep_last_records(
 /// Leaves one record a company, as a load does that tells nobody of the others.
 pub(crate) async fn drop_others(connection: &mut PgConnection) -> Result<()> {
     drop_unread_records(connection).await?;
-    drop_superseded(connection).await.map(|_| ())
+    drop_superseded(connection).await?;
+    Ok(())
 }
 
 async fn drop_unread_records(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query_file!("sql/usage/drop_unread_records.sql").execute(connection).await.map_err(failed)?;
+    sqlx::query_file!("../sql/usage/drop_unread_records.sql").execute(connection).await?;
     Ok(())
 }
 
 /// Leaves one readable record a company; returns how many others there were.
 async fn drop_superseded(connection: &mut PgConnection) -> Result<u64> {
-    let dropped =
-        sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await.map_err(failed)?;
+    let dropped = sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await?;
     Ok(dropped.rows_affected())
 }
 
@@ -157,29 +145,22 @@ impl Answer {
         day: NaiveDate,
         received: &Received,
     ) -> Result<Self> {
-        let known = sqlx::query_scalar!("SELECT records FROM usage_days WHERE date = $1", day)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let known = sqlx::query_scalar!("SELECT records FROM usage_days WHERE date = $1", day);
+        let known = known.fetch_optional(&mut *connection).await?;
         let changed = match known {
-            Some(_) => {
-                sqlx::query_file!("sql/usage/find_changes.sql", day, received.may_lack_anyone)
-                    .execute(&mut *connection)
-                    .await
-            }
-            None => sqlx::query_file!("sql/usage/all_are_new.sql").execute(&mut *connection).await,
+            Some(_) => sqlx::query_file!("sql/usage/find_changes.sql", day, received.may_lack_anyone),
+            None => sqlx::query_file!("sql/usage/all_are_new.sql"),
         };
-        let changes = changed.map_err(failed)?.rows_affected();
+        let changes = changed.execute(&mut *connection).await?.rows_affected();
         let found = sqlx::query_file!("sql/usage/compare.sql", day, day - Days::new(HABIT_DAYS))
             .fetch_one(connection)
-            .await
-            .map_err(failed)?;
+            .await?;
         let compared = ComparedDay {
-            arrived: counted(found.arrived),
-            known: known.map(counted),
-            lost: counted(found.lost),
-            days_before: counted(found.days_before),
-            days_before_with_records: counted(found.days_before_with_records),
+            arrived: counted(found.arrived)?,
+            known: known.map(counted).transpose()?,
+            lost: counted(found.lost)?,
+            days_before: counted(found.days_before)?,
+            days_before_with_records: counted(found.days_before_with_records)?,
         };
         Ok(Self { compared, changes })
     }
@@ -204,10 +185,8 @@ async fn apply_changes(
 
 /// Marks dirty the published company-days that read a change.
 pub(crate) async fn mark_dirty(connection: &mut PgConnection, day: NaiveDate) -> Result<()> {
-    sqlx::query_file!("sql/usage/mark_dirty.sql", day, days_affected_by(day).end())
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+    let affected_until = days_affected_by(day).end();
+    sqlx::query_file!("sql/usage/mark_dirty.sql", day, affected_until).execute(connection).await?;
     Ok(())
 }
 
@@ -219,36 +198,27 @@ async fn write_changes(
 ) -> Result<()> {
     sqlx::query!("SELECT ensure_month_partitions('stg_product_usage', $1, $1)", day)
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query_file!("sql/usage/name_companies.sql").execute(&mut *connection).await.map_err(failed)?;
+        .await?;
+    sqlx::query_file!("../sql/usage/name_companies.sql").execute(&mut *connection).await?;
     let written = if is_first {
-        sqlx::query_file!("sql/usage/insert_new.sql", day).execute(&mut *connection).await
+        sqlx::query_file!("sql/usage/insert_new.sql", day)
     } else {
-        sqlx::query_file!("sql/usage/upsert_changed.sql", day).execute(&mut *connection).await
+        sqlx::query_file!("../sql/usage/upsert_changed.sql", day)
     };
-    counters.rows_written = written.map_err(failed)?.rows_affected();
+    counters.rows_written = written.execute(&mut *connection).await?.rows_affected();
     if !is_first {
-        counters.rows_removed = sqlx::query_file!("sql/usage/delete_gone.sql", day)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
+        let removed = sqlx::query_file!("../sql/usage/delete_gone.sql", day).execute(&mut *connection);
+        counters.rows_removed = removed.await?.rows_affected();
     }
-    sqlx::query!(
-        "SELECT analyze_if_grown('stg_product_usage', $1, $1, $2)",
-        day,
-        stored(counters.rows_written)
-    )
-    .execute(connection)
-    .await
-    .map_err(failed)?;
+    sqlx::query_file!("sql/usage/analyze_grown.sql", day, stored(counters.rows_written))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
 async fn record_day(connection: &mut PgConnection, delivery: &Delivery<'_>, day: &UsageDay) -> Result<()> {
     sqlx::query_file!(
-        "sql/usage/record_day.sql",
+        "../sql/usage/record_day.sql",
         day.day,
         day.landing_path,
         stored(day.bytes),
@@ -256,7 +226,6 @@ async fn record_day(connection: &mut PgConnection, delivery: &Delivery<'_>, day:
         delivery.now
     )
     .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     quarantine::replace(connection, delivery).await
 }

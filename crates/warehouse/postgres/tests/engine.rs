@@ -7,7 +7,7 @@ mod migrated;
 use std::sync::Arc;
 
 use domain::{
-    CrmCompany,
+    CrmCompany, FailureKind,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
 };
 use futures::future;
@@ -53,6 +53,15 @@ async fn processes_that_start_together_migrate_once() {
 async fn an_engine_tells_nothing_of_its_password() {
     let (_database, warehouse) = migrated::open().await;
     assert_eq!(format!("{warehouse:?}"), "PostgresWarehouse { .. }");
+}
+
+#[tokio::test]
+async fn a_stored_count_that_is_negative_is_a_failure_and_not_zero() {
+    let (database, warehouse) = migrated::open().await;
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    connect(&database).await.execute("UPDATE usage_days SET records = -1").await.unwrap();
+    let failed = warehouse.usage_days(days(0, 0)).await.unwrap_err();
+    assert_eq!((failed.kind(), failed.said()), (FailureKind::Internal, Some("a count is -1")));
 }
 
 #[tokio::test]

@@ -1,21 +1,19 @@
 //! The read side: published data only.
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Checksum, CompanyId, DateWindow, FactKey, FactRow, Publication};
+use chrono::NaiveDate;
+use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication, date_window::parse_day};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Export, Freshness, Period, Result, RollUp,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Freshness, Period, RollUp,
+    engine::{FactRecord, PublicationRecord, corrupt},
+    fact_record,
 };
 
-use crate::{
-    SqliteWarehouse,
-    database::failed,
-    rows::{FactRecord, PublicationRecord},
-};
+use crate::{SqliteWarehouse, fault::Result};
 
 /// Sorts after every company identifier.
 const AFTER_ALL_COMPANIES: &str = "\u{10ffff}";
@@ -25,26 +23,29 @@ const EXPORT_BUFFER: usize = 512;
 
 #[async_trait]
 impl ActivityReader for SqliteWarehouse {
-    async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>> {
-        let mut transaction = self.begin_read().await?;
-        let row = published_row(&mut transaction, key).await?;
-        let publication = newest_publication(&mut transaction, DateWindow::day(key.activity_date)).await?;
-        Ok(row.zip(publication))
+    async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>, Error> {
+        self.read(async |connection| {
+            let row = published_row(connection, key).await?;
+            let publication = newest_publication(connection, DateWindow::day(key.activity_date)).await?;
+            Ok(row.zip(publication))
+        })
+        .await
     }
 
     async fn fact_rows(
         &self,
         query: &ActivityQuery,
         limit: u32,
-    ) -> Result<(Vec<FactRow>, Option<Publication>)> {
-        let mut transaction = self.begin_read().await?;
-        let rows = select(&mut transaction, Selection::of(query), limit).await?;
-        Ok((rows, newest_publication(&mut transaction, query.window).await?))
+    ) -> Result<(Vec<FactRow>, Option<Publication>), Error> {
+        self.read(async |connection| {
+            let rows = select(connection, Selection::of(query), limit).await?;
+            Ok((rows, newest_publication(connection, query.window).await?))
+        })
+        .await
     }
 
-    async fn export_facts(&self, query: &ActivityQuery) -> Result<Export> {
-        let mut transaction = self.begin_export().await?;
-        let publication = newest_publication(&mut transaction, query.window).await?;
+    async fn export_facts(&self, query: &ActivityQuery) -> Result<Export, Error> {
+        let (transaction, publication) = self.begin_export(query.window).await?;
         let (rows, received) = mpsc::channel(EXPORT_BUFFER);
         tokio::spawn(export(transaction, Selection::of(query), rows));
         Ok(Export { publication, rows: ReceiverStream::new(received).boxed() })
@@ -55,90 +56,70 @@ impl ActivityReader for SqliteWarehouse {
         company: &CompanyId,
         window: DateWindow,
         period: Period,
-    ) -> Result<(Vec<RollUp>, Option<Publication>)> {
+    ) -> Result<(Vec<RollUp>, Option<Publication>), Error> {
         let (company, start, end) = (company.as_str(), window.start(), window.end());
         let by_month = period == Period::Month;
-        let mut transaction = self.begin_read().await?;
-        let roll_ups =
-            sqlx::query_file_as!(RollUp, "sql/activity/roll_up.sql", company, start, end, by_month)
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(failed)?;
-        Ok((roll_ups, newest_publication(&mut transaction, window).await?))
+        self.read(async |connection| {
+            let roll_ups =
+                sqlx::query_file_as!(RollUp, "sql/activity/roll_up.sql", company, start, end, by_month);
+            let roll_ups = roll_ups.fetch_all(&mut *connection).await?;
+            Ok((roll_ups, newest_publication(connection, window).await?))
+        })
+        .await
     }
 
     async fn churn_risks(
         &self,
         query: &ChurnQuery,
         limit: u32,
-    ) -> Result<(Vec<ChurnRisk>, Option<Publication>)> {
-        // Sorts before every risk: nothing was active later than the end of time.
-        let (mut after_date, mut after_company) = ("~".to_owned(), String::new());
-        if let Some(after) = &query.after {
-            after_date = after.last_event_date.map(|date| date.to_string()).unwrap_or_default();
-            after_company = after.company_id.to_string();
-        }
-        let mut transaction = self.begin_read().await?;
-        let risks =
-            sqlx::query_file!("sql/activity/churn_risks.sql", query.day, after_date, after_company, limit)
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(failed)?
-                .into_iter()
-                .map(|risk| {
-                    let last_event_date = domain::date_window::parse_day(&risk.last_event_date);
-                    let record = FactRecord {
-                        company_id: risk.company_id,
-                        activity_date: risk.activity_date,
-                        company_name: risk.company_name,
-                        country: risk.country,
-                        industry_tag: risk.industry_tag,
-                        last_contact_at: risk.last_contact_at,
-                        active_users: risk.active_users,
-                        events: risk.events,
-                        active_users_7d: risk.active_users_7d,
-                        is_churn_risk: risk.is_churn_risk,
-                        events_per_user: risk.events_per_user,
-                        days_since_last_contact: risk.days_since_last_contact,
-                        loaded_at: risk.loaded_at,
-                    };
-                    Ok(ChurnRisk { row: record.try_into()?, last_event_date })
-                })
-                .collect::<Result<Vec<_>>>()?;
-        let publication = newest_publication(&mut transaction, DateWindow::day(query.day)).await?;
-        Ok((risks, publication))
-    }
-
-    async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>> {
-        let (start, end) = (window.start(), window.end());
-        let records = sqlx::query_file_as!(PublicationRecord, "sql/activity/published_days.sql", start, end)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)?;
-        Ok(records.into_iter().map(Publication::from).collect())
-    }
-
-    async fn freshness(&self) -> Result<Option<Freshness>> {
-        let found = sqlx::query!(
-            r#"SELECT activity_date AS "activity_date: NaiveDate", run_id, published_at AS "published_at: DateTime<Utc>",
-                      row_count, checksum AS "checksum!", (SELECT MIN(activity_date) FROM published_days) AS "oldest!: NaiveDate",
-                      (SELECT COUNT(*) FROM published_days) AS "published_days!: i64"
-               FROM published_days ORDER BY activity_date DESC LIMIT 1"#
-        )
-        .fetch_optional(&self.readers)
+    ) -> Result<(Vec<ChurnRisk>, Option<Publication>), Error> {
+        self.read(async |connection| {
+            let risks = select_risks(connection, query, limit).await?;
+            Ok((risks, newest_publication(connection, DateWindow::day(query.day)).await?))
+        })
         .await
-        .map_err(failed)?;
-        Ok(found.map(|row| Freshness {
-            newest: Publication {
-                activity_date: row.activity_date,
-                run_id: row.run_id,
-                published_at: row.published_at,
-                row_count: row.row_count,
-                checksum: Checksum::from_stored(row.checksum),
-            },
-            oldest: row.oldest,
-            published_days: row.published_days,
-        }))
+    }
+
+    async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let days =
+                sqlx::query_file_as!(PublicationRecord, "../sql/activity/published_days.sql", start, end);
+            Ok(days.fetch_all(connection).await?.into_iter().map(Publication::from).collect())
+        })
+        .await
+    }
+
+    async fn freshness(&self) -> Result<Option<Freshness>, Error> {
+        self.once(async |connection| {
+            let newest = sqlx::query_file!("sql/activity/freshness.sql").fetch_optional(connection).await?;
+            Ok(newest.map(|row| Freshness {
+                newest: PublicationRecord {
+                    activity_date: row.activity_date,
+                    run_id: row.run_id,
+                    published_at: row.published_at,
+                    row_count: row.row_count,
+                    checksum: row.checksum,
+                }
+                .into(),
+                oldest: row.oldest,
+                published_days: row.published_days,
+            }))
+        })
+        .await
+    }
+}
+
+impl SqliteWarehouse {
+    /// A transaction for as long as somebody reads an export, and the newest
+    /// publication that it sees.
+    async fn begin_export(
+        &self,
+        window: DateWindow,
+    ) -> Result<(Transaction<'static, Sqlite>, Option<Publication>)> {
+        let mut transaction = self.exports.begin().await?;
+        let publication = newest_publication(&mut transaction, window).await?;
+        Ok((transaction, publication))
     }
 }
 
@@ -186,6 +167,29 @@ async fn select(connection: &mut SqliteConnection, selection: Selection, limit: 
     rows(connection, &selection, i64::from(limit)).try_collect().await
 }
 
+async fn select_risks(
+    connection: &mut SqliteConnection,
+    query: &ChurnQuery,
+    limit: u32,
+) -> Result<Vec<ChurnRisk>> {
+    // Sorts before every risk: nothing was active later than the end of time.
+    let (mut after_date, mut after_company) = ("~".to_owned(), String::new());
+    if let Some(after) = &query.after {
+        after_date = after.last_event_date.map(|date| date.to_string()).unwrap_or_default();
+        after_company = after.company_id.to_string();
+    }
+    let risks =
+        sqlx::query_file!("sql/activity/churn_risks.sql", query.day, after_date, after_company, limit);
+    let risks = risks.fetch_all(connection).await?.into_iter().map(|risk| {
+        let last_event_date = match risk.last_event_date.as_str() {
+            "" => None,
+            day => Some(parse_day(day).ok_or_else(|| corrupt(format!("{day:?} is no day")))?),
+        };
+        Ok(ChurnRisk { row: fact_record!(risk, risk.loaded_at).try_into()?, last_event_date })
+    });
+    risks.collect()
+}
+
 /// The selected rows as they are read. One day is read through the index by
 /// day, a range through the primary key; either way they come out in order.
 fn rows<'a>(
@@ -221,18 +225,18 @@ fn rows<'a>(
         )
         .fetch(connection)
     };
-    records.map(|record| record.map_err(failed)?.try_into()).boxed()
+    records.map(|record| Ok(record?.try_into()?)).boxed()
 }
 
 /// Sends all rows until the reader goes away; the transaction holds the state.
 async fn export(
     mut transaction: Transaction<'static, Sqlite>,
     selection: Selection,
-    received: mpsc::Sender<Result<FactRow>>,
+    received: mpsc::Sender<Result<FactRow, Error>>,
 ) {
     let mut exported = rows(&mut transaction, &selection, i64::MAX);
     while let Some(row) = exported.next().await {
-        if received.send(row).await.is_err() {
+        if received.send(row.map_err(Error::from)).await.is_err() {
             return;
         }
     }
@@ -243,9 +247,7 @@ async fn newest_publication(
     window: DateWindow,
 ) -> Result<Option<Publication>> {
     let (start, end) = (window.start(), window.end());
-    let record = sqlx::query_file_as!(PublicationRecord, "sql/activity/newest_publication.sql", start, end)
-        .fetch_optional(connection)
-        .await
-        .map_err(failed)?;
-    Ok(record.map(Publication::from))
+    let newest =
+        sqlx::query_file_as!(PublicationRecord, "../sql/activity/newest_publication.sql", start, end);
+    Ok(newest.fetch_optional(connection).await?.map(Publication::from))
 }

@@ -7,9 +7,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Checksum, FactRow};
 use futures::{Stream, TryStreamExt};
 use sqlx::{SqliteConnection, SqlitePool};
-use warehouse_core::Result;
+use warehouse_core::engine::FactRecord;
 
-use crate::{database::failed, rows::FactRecord};
+use crate::{database::write, fault::Result};
 
 /// By what publishing the candidates changes the checksum of each day. To be asked
 /// before the rows are written: it reads the ones that go.
@@ -32,30 +32,25 @@ pub(crate) async fn fill_missing(writer: &SqlitePool) -> Result<()> {
 
 /// Whether there was a day to fill in.
 async fn fill_one(writer: &SqlitePool) -> Result<bool> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    let missing = sqlx::query_scalar!(
-        r#"SELECT activity_date AS "day: NaiveDate" FROM published_days WHERE checksum IS NULL LIMIT 1"#
-    )
-    .fetch_optional(&mut *transaction)
+    write(writer, async |connection| {
+        let missing = sqlx::query_file_scalar!("sql/fact/day_without_checksum.sql");
+        let Some(day) = missing.fetch_optional(&mut *connection).await? else { return Ok(false) };
+        let rows = sqlx::query_file_as!(FactRecord, "sql/fact/rows_of_ledger_day.sql", day);
+        let checksum = by_day(rows.fetch(&mut *connection)).await?.remove(&day).unwrap_or_default();
+        let checksum = checksum.to_stored();
+        sqlx::query!("UPDATE published_days SET checksum = $1 WHERE activity_date = $2", checksum, day)
+            .execute(connection)
+            .await?;
+        Ok(true)
+    })
     .await
-    .map_err(failed)?;
-    let Some(day) = missing else { return Ok(false) };
-    let rows =
-        sqlx::query_file_as!(FactRecord, "sql/fact/rows_of_ledger_day.sql", day).fetch(&mut *transaction);
-    let checksum = by_day(rows).await?.remove(&day).unwrap_or_default().to_stored();
-    sqlx::query!("UPDATE published_days SET checksum = ?1 WHERE activity_date = ?2", checksum, day)
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed)?;
-    transaction.commit().await.map_err(failed)?;
-    Ok(true)
 }
 
 async fn by_day(
     mut rows: impl Stream<Item = sqlx::Result<FactRecord>> + Unpin,
 ) -> Result<BTreeMap<NaiveDate, Checksum>> {
     let mut checksums = BTreeMap::<_, Checksum>::new();
-    while let Some(record) = rows.try_next().await.map_err(failed)? {
+    while let Some(record) = rows.try_next().await? {
         let row = FactRow::try_from(record)?;
         checksums.entry(row.key.activity_date).or_default().toggle(&row);
     }

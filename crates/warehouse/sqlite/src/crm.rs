@@ -4,16 +4,18 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, SecondsFormat, SubsecRound, Utc};
 use domain::{Concerns, Counters, CrmCompany, Rejection, SourceRow};
 use serde_json::{Value, json};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 use warehouse_core::{
-    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, Result,
-    RowStream, SnapshotLimits, UndatedExport, noted, unreadable_bits,
+    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
+    SnapshotLimits, UndatedExport,
+    engine::{Arrival, CrmHistory, CrmStep, balanced, counted, position, stored, take_over},
+    noted, unreadable_bits,
 };
 
 use crate::{
     SqliteWarehouse,
-    crm_history::{self, Arrival},
-    database::{counted, failed, position, stored},
+    crm_history::History,
+    fault::Result,
     fence,
     incoming::{self, Delivery, IncomingTable},
     quarantine,
@@ -63,44 +65,41 @@ impl IncomingTable<CrmCompany> for CrmIncoming {
         }
     }
 
-    async fn insert(connection: &mut SqliteConnection, rows: &str) -> sqlx::Result<()> {
-        sqlx::query_file!("sql/crm/insert_incoming.sql", rows).execute(connection).await.map(|_| ())
+    async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()> {
+        sqlx::query_file!("sql/crm/insert_incoming.sql", rows).execute(connection).await?;
+        Ok(())
     }
 }
 
 #[async_trait]
 impl CrmStaging for SqliteWarehouse {
-    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>> {
+    async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>, Error> {
         let delivered =
             Value::from_iter(exports.iter().map(|file| json!([file.path, file.effective_on, file.etag])));
-        let delivered = delivered.to_string();
-        let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", delivered)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)?;
-        Ok(new.into_iter().map(position).collect())
+        self.once(async |connection| {
+            let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", delivered.to_string());
+            Ok(new.fetch_all(connection).await?.into_iter().map(position).collect::<Result<_, _>>()?)
+        })
+        .await
     }
 
-    async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays> {
+    async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays, Error> {
         let asked = Value::from_iter(undated.iter().map(|file| json!([file.path, file.etag]))).to_string();
-        let mut transaction = self.begin_read().await?;
-        let decided = sqlx::query_file_scalar!("sql/crm/undated_days.sql", asked)
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let days = sqlx::query_file!("sql/crm/newest_day.sql", today)
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        Ok(CrmDays { decided, first_snapshot: days.first_snapshot, newest: days.newest })
+        self.read(async |connection| {
+            let decided = sqlx::query_file_scalar!("sql/crm/undated_days.sql", asked);
+            let decided = decided.fetch_all(&mut *connection).await?;
+            let days = sqlx::query_file!("sql/crm/newest_day.sql", today).fetch_one(connection).await?;
+            Ok(CrmDays { decided, first_snapshot: days.first_snapshot, newest: days.newest })
+        })
+        .await
     }
 
-    async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>> {
-        let found = sqlx::query_file_scalar!("sql/crm/archive_before.sql", day)
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(failed)?;
-        Ok(found.flatten())
+    async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>, Error> {
+        self.once(async |connection| {
+            let path = sqlx::query_file_scalar!("../sql/crm/archive_before.sql", day);
+            Ok(path.fetch_optional(connection).await?.flatten())
+        })
+        .await
     }
 
     async fn load_crm_export(
@@ -110,105 +109,89 @@ impl CrmStaging for SqliteWarehouse {
         limits: SnapshotLimits,
         rows: RowStream<'_, CrmCompany>,
         now: DateTime<Utc>,
-    ) -> Result<LoadOutcome> {
-        let mut transaction = self.begin_write().await?;
-        fence::check(&mut transaction, fence).await?;
-        let delivery = Delivery { origin: &export.path, fence, now };
-        let (rows, notes) = noted(rows);
-        let mut counters = incoming::read::<_, CrmIncoming>(&mut transaction, &delivery, rows).await?;
-        let received = notes.into_received();
-        counters.bytes_read = export.bytes;
-        let accepted = keep_last_rows(&mut transaction, &delivery, &mut counters).await?;
-        let named = named_companies(&mut transaction).await?;
-        let place = crm_history::around(&mut transaction, export.effective_on).await?;
-        if let Err(refused) = place.judge(export, &received, named, limits) {
-            // What is wrong with the rows is told all the same.
-            end_load(&mut transaction, &delivery).await?;
-            transaction.commit().await.map_err(failed)?;
-            return Err(refused);
-        }
-        if place.is_overruled(export) {
-            counters.rows_unchanged = accepted;
-        } else {
-            let arrival = Arrival { export, accepted, keeps_unnamed: received.may_lack_anyone };
-            crm_history::apply(&mut transaction, &arrival, &place, &mut counters).await?;
-        }
-        record_export(&mut transaction, &delivery, export, named).await?;
-        let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(LoadOutcome { counters })
+    ) -> Result<LoadOutcome, Error> {
+        let loaded = self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            let delivery = Delivery { origin: &export.path, fence, now };
+            let (rows, notes) = noted(rows);
+            let mut counters = incoming::read::<_, CrmIncoming>(connection, &delivery, rows).await?;
+            let received = notes.into_received();
+            counters.bytes_read = export.bytes;
+            let accepted = keep_last_rows(connection, &delivery, &mut counters).await?;
+            let named = named_companies(connection).await?;
+            let mut history = History(connection);
+            let place = history.around(export.effective_on).await?;
+            if let Err(refused) = place.judge(export, &received, named, limits) {
+                // What is wrong with the rows is told all the same.
+                end_load(connection, &delivery).await?;
+                return Ok(Err(refused));
+            }
+            if place.is_overruled(export) {
+                counters.rows_unchanged = accepted;
+            } else {
+                let arrival = Arrival { export, accepted, keeps_unnamed: received.may_lack_anyone };
+                take_over(&mut history, arrival, &place, &mut counters).await?;
+            }
+            record_export(connection, &delivery, export, named).await?;
+            Ok(Ok(LoadOutcome { counters: balanced(counters)? }))
+        });
+        loaded.await?
     }
 }
 
 /// Leaves one row a company, accounts for the others, and returns how many are
 /// left that can be read in full.
 async fn keep_last_rows(
-    transaction: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
     counters: &mut Counters,
 ) -> Result<u64> {
-    sqlx::query_file!("sql/crm/drop_unread_rows.sql").execute(&mut **transaction).await.map_err(failed)?;
-    let run_id = delivery.fence.run_id.to_string();
-    let superseded = sqlx::query_file!(
-        "sql/crm/quarantine_superseded.sql",
-        delivery.origin,
-        run_id,
-        delivery.fence.stage,
-        delivery.now
-    )
-    .execute(&mut **transaction)
-    .await
-    .map_err(failed)?
-    .rows_affected();
-    let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false)
-        .execute(&mut **transaction)
-        .await
-        .map_err(failed)?
-        .rows_affected();
+    let Delivery { origin, fence, now } = delivery;
+    let run_id = fence.run_id.hyphenated();
+    sqlx::query_file!("../sql/crm/drop_unread_rows.sql").execute(&mut *connection).await?;
+    let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql", origin, run_id, fence.stage, now);
+    let superseded = superseded.execute(&mut *connection).await?.rows_affected();
+    let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false);
+    let dropped = dropped.execute(&mut *connection).await?.rows_affected();
     // These are counted as rejected already.
-    sqlx::query_file!("sql/crm/keep_last_rows.sql", true)
-        .execute(&mut **transaction)
-        .await
-        .map_err(failed)?;
+    sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await?;
     counters.rows_rejected += superseded;
     counters.rows_duplicate += dropped - superseded;
     Ok(counters.rows_read - counters.rows_rejected - counters.rows_duplicate)
 }
 
 async fn named_companies(connection: &mut SqliteConnection) -> Result<NamedCompanies> {
-    let named = sqlx::query_file!("sql/crm/count_named.sql").fetch_one(connection).await.map_err(failed)?;
-    Ok(NamedCompanies { readable: counted(named.readable), all: counted(named.all) })
+    let named = sqlx::query_file!("../sql/crm/count_named.sql").fetch_one(connection).await?;
+    Ok(NamedCompanies { readable: counted(named.readable)?, all: counted(named.all)? })
 }
 
 async fn record_export(
-    transaction: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
     export: &CrmExport,
     named: NamedCompanies,
 ) -> Result<()> {
-    let run_id = delivery.fence.run_id.to_string();
-    let (bytes, companies) = (stored(export.bytes), stored(named.all));
-    sqlx::query!(
-        "INSERT OR REPLACE INTO crm_exports (path, effective_on, etag, bytes, companies, run_id, loaded_at, archive_path)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    sqlx::query_file!(
+        "../sql/crm/record_export.sql",
         export.path,
         export.effective_on,
         export.etag,
-        bytes,
-        companies,
-        run_id,
+        stored(export.bytes),
+        stored(named.all),
+        delivery.fence.run_id.hyphenated(),
         delivery.now,
         export.archive_path
     )
-    .execute(&mut **transaction)
-    .await
-    .map_err(failed)?;
-    end_load(transaction, delivery).await
+    .execute(&mut *connection)
+    .await?;
+    end_load(connection, delivery).await
 }
 
 /// Leaves the tables of a load empty, and its rejected rows in quarantine.
-async fn end_load(transaction: &mut Transaction<'static, Sqlite>, delivery: &Delivery<'_>) -> Result<()> {
-    let connection = &mut **transaction;
+async fn end_load(connection: &mut SqliteConnection, delivery: &Delivery<'_>) -> Result<()> {
     quarantine::keep_first_met(connection, delivery.origin).await?;
-    crm_history::clear(connection).await
+    let mut history = History(connection);
+    history.execute(CrmStep::ClearIncoming).await?;
+    history.execute(CrmStep::ClearChanges).await?;
+    Ok(())
 }

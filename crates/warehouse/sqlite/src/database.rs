@@ -4,12 +4,16 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use log::LevelFilter;
 use sqlx::{
-    ConnectOptions, Executor, Sqlite, SqliteConnection, Transaction,
+    ConnectOptions, Executor, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use warehouse_core::{Error, Fault, MigrationReport, Result};
+use warehouse_core::{Error, MigrationReport};
 
-use crate::{SqliteWarehouse, migration};
+use crate::{
+    SqliteWarehouse,
+    fault::{Failure, Result},
+    migration,
+};
 
 /// How long a writer waits for another one. A publish of millions of rows holds
 /// the database for minutes at most.
@@ -23,16 +27,16 @@ const EXPORTS: u32 = 8;
 
 pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
     let options = connect_options(url).await?;
-    let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
+    let writer = pool(1).connect_with(options.clone()).await?;
     migration::migrate(&writer).await?;
     let read_only = options.read_only(true);
-    let readers = pool(READERS).connect_with(read_only.clone()).await.map_err(failed)?;
+    let readers = pool(READERS).connect_with(read_only.clone()).await?;
     let exports = pool(EXPORTS).connect_lazy_with(read_only);
     Ok(SqliteWarehouse { writer, readers, exports })
 }
 
 pub(crate) async fn migrate(url: &str) -> Result<MigrationReport> {
-    let writer = pool(1).connect_with(connect_options(url).await?).await.map_err(failed)?;
+    let writer = pool(1).connect_with(connect_options(url).await?).await?;
     let report = migration::migrate(&writer).await?;
     // The last one to close the file tidies up beside it.
     writer.close().await;
@@ -51,9 +55,9 @@ async fn connect_options(url: &str) -> Result<SqliteConnectOptions> {
         || file.starts_with(":memory:")
         || file.starts_with("file:sqlx-in-memory")
     {
-        return Err(Error::Precondition(format!(
-            "{url:?} names no file to keep the warehouse in: use sqlite:///path/to/warehouse.sqlite"
-        )));
+        let problem =
+            format!("{url:?} names no file to keep the warehouse in: use sqlite:///path/to/warehouse.sqlite");
+        return Err(Error::Precondition(problem).into());
     }
     if let Some(folder) = options.get_filename().parent().filter(|folder| *folder != Path::new("")) {
         tokio::fs::create_dir_all(folder).await.map_err(|error| {
@@ -90,84 +94,48 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 }
 
 impl SqliteWarehouse {
-    /// A transaction that may write. It takes the write lock at once: a
-    /// transaction that read first and wrote later could fail in the middle.
-    pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)
+    /// Does `work` in one transaction, and commits it unless it fails. The write lock
+    /// is taken at once: a transaction that read first and wrote later could fail in
+    /// the middle.
+    pub(crate) async fn write<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        Ok(write(&self.writer, work).await?)
     }
 
-    /// A transaction that sees one committed state.
-    pub(crate) async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.readers.begin().await.map_err(failed)
+    /// Answers a question from one committed state.
+    pub(crate) async fn read<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut transaction = self.readers.begin().await.map_err(Failure::from)?;
+        Ok(question(&mut transaction).await?)
     }
 
-    /// The same for as long as somebody reads an export.
-    pub(crate) async fn begin_export(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.exports.begin().await.map_err(failed)
+    /// Answers a question that is a single statement.
+    pub(crate) async fn once<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut connection = self.readers.acquire().await.map_err(Failure::from)?;
+        Ok(question(&mut connection).await?)
     }
+}
+
+/// Does `work` in one transaction of the writer's.
+pub(crate) async fn write<T>(
+    writer: &SqlitePool,
+    work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+) -> Result<T> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    let done = work(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(done)
 }
 
 /// Counts a change to staged data, so that candidates built before it are stale.
 pub(crate) async fn bump_staging_version(connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1")
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1").execute(connection).await?;
     Ok(())
-}
-
-/// What sqlx says, in the words of the contract.
-pub(crate) fn failed(error: sqlx::Error) -> Error {
-    let code = match &error {
-        // What is specific about a code is in the upper bits.
-        sqlx::Error::Database(cause) => {
-            cause.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff)
-        }
-        _ => None,
-    };
-    let is_transient = matches!(code, Some(SQLITE_BUSY | SQLITE_LOCKED))
-        || matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed);
-    let told = match &error {
-        sqlx::Error::PoolTimedOut => Some("no connection became free in time"),
-        sqlx::Error::PoolClosed => Some("it is being closed"),
-        _ => code.and_then(in_words),
-    };
-    let fault = match told {
-        Some(told) => Fault::new(told, error),
-        None => Fault::from(Box::<dyn std::error::Error + Send + Sync>::from(error)),
-    };
-    if is_transient { Error::Unavailable(fault) } else { Error::Internal(fault) }
-}
-
-const SQLITE_BUSY: u32 = 5;
-const SQLITE_LOCKED: u32 = 6;
-
-/// A result code in words that quote nothing that is stored.
-fn in_words(code: u32) -> Option<&'static str> {
-    Some(match code {
-        SQLITE_BUSY | SQLITE_LOCKED => "it is busy: another process writes to its file",
-        8 => "its file may only be read: let the service write to it and to its folder",
-        10 => "its file could not be read or written: look at the disk",
-        11 => "its file is damaged: restore it from a backup",
-        13 => "its disk is full",
-        14 => "its file cannot be opened: look at the path and the rights on it",
-        19 => "a rule of the schema was broken",
-        26 => "its file is no SQLite database",
-        _ => return None,
-    })
-}
-
-/// A count as SQLite stores it.
-pub(crate) fn stored(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// A position in what was asked for, as SQLite returned it.
-pub(crate) fn position(ordinal: i64) -> usize {
-    usize::try_from(ordinal).unwrap_or(usize::MAX)
-}
-
-/// A count as SQLite returned it.
-pub(crate) fn counted(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or_default()
 }

@@ -5,13 +5,10 @@ use chrono::{DateTime, Utc};
 use domain::{Counters, Rejection, SourceRow};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
-use warehouse_core::{Error, Fence, Result, RowStream};
+use sqlx::SqliteConnection;
+use warehouse_core::{Error, Fence, RowStream, engine::stored};
 
-use crate::{
-    database::{failed, stored},
-    quarantine,
-};
+use crate::{fault::Result, quarantine};
 
 /// Rows a statement: enough to forget the cost of a round trip to the database.
 const BATCH_ROWS: usize = 1_000;
@@ -35,19 +32,19 @@ pub(crate) trait IncomingTable<T> {
     }
 
     /// Inserts a JSON array of rows.
-    async fn insert(connection: &mut SqliteConnection, rows: &str) -> sqlx::Result<()>;
+    async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()>;
 }
 
 /// Reads the whole delivery: what is staged of it into `Table`, rejected rows into
 /// quarantine, where they replace what the same origin put there before.
 /// Returns what was read and rejected.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
-    transaction: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
     rows: RowStream<'_, T>,
 ) -> Result<Counters> {
-    quarantine::set_aside(transaction, delivery.origin).await?;
-    read_into::<T, Table>(transaction, Some(delivery), rows).await
+    quarantine::set_aside(connection, delivery.origin).await?;
+    read_into::<T, Table>(connection, Some(delivery), rows).await
 }
 
 /// Reads what is staged of a delivery alone, on behalf of nobody.
@@ -97,7 +94,7 @@ async fn insert<T, Table: IncomingTable<T>>(
     }
     let batch = Value::Array(std::mem::take(rows)).to_string();
     rows.reserve(BATCH_ROWS);
-    Table::insert(connection, &batch).await.map_err(failed)
+    Table::insert(connection, &batch).await
 }
 
 async fn quarantine_rows(
@@ -113,17 +110,10 @@ async fn quarantine_rows(
         .drain(..)
         .map(|Rejection { line, reason, raw, .. }| json!([stored(line), reason.to_string(), raw]))
         .collect();
-    let (batch, run_id) = (batch.to_string(), delivery.fence.run_id.to_string());
-    sqlx::query_file!(
-        "sql/quarantine/insert.sql",
-        batch,
-        delivery.origin,
-        run_id,
-        delivery.fence.stage,
-        delivery.now
-    )
-    .execute(connection)
-    .await
-    .map_err(failed)?;
+    let Delivery { origin, fence, now } = delivery;
+    let (batch, run_id) = (batch.to_string(), fence.run_id.hyphenated());
+    sqlx::query_file!("sql/quarantine/insert.sql", batch, origin, run_id, fence.stage, now)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -3,8 +3,10 @@
 //! One process, one data folder, nothing to install. SQLite has one writer at a
 //! time, so all writes go through one connection in `BEGIN IMMEDIATE`
 //! transactions; readers see the last committed state without waiting (WAL).
-//! Statements live in `sql/` and are checked against the schema when this crate
-//! is compiled.
+//!
+//! What fits on a line stands where it is executed; every other statement is a file
+//! of `sql/`, or of `../sql/` if all engines share it. All of them are checked
+//! against the schema when this crate is compiled.
 
 mod activity;
 mod alerts;
@@ -15,6 +17,7 @@ mod crm;
 mod crm_history;
 mod database;
 mod events;
+mod fault;
 mod fence;
 mod incoming;
 mod migration;
@@ -22,8 +25,6 @@ mod preview;
 mod publish;
 mod quarantine;
 mod retention;
-mod retry;
-mod rows;
 mod run_choice;
 mod run_rows;
 mod runs;
@@ -51,7 +52,7 @@ impl SqliteWarehouse {
     /// # Errors
     /// If the URL is none, or the file cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self> {
-        database::open(url).await
+        Ok(database::open(url).await?)
     }
 
     /// Brings the schema up to date and does nothing else. Any number of
@@ -60,7 +61,7 @@ impl SqliteWarehouse {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport> {
-        database::migrate(url).await
+        Ok(database::migrate(url).await?)
     }
 }
 

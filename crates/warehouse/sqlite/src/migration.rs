@@ -5,25 +5,27 @@ use sqlx::{
     migrate::{Migrate, MigrateError, Migrator},
 };
 use tracing::info;
-use warehouse_core::{Error, Fault, MigrationReport, Result};
+use warehouse_core::{Error, Fault, MigrationReport};
 
-use crate::{checksum, database::failed};
+use crate::{
+    checksum,
+    database::write,
+    fault::{Failure, Result},
+};
 
 /// Applies what is missing, all of it or nothing.
 pub(crate) async fn migrate(writer: &SqlitePool) -> Result<MigrationReport> {
     // Two processes would apply the same migrations: the second one waits for the
     // write lock, and then finds them applied.
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    let report = apply(&mut transaction, sqlx::migrate!()).await?;
-    transaction.commit().await.map_err(failed)?;
+    let report = write(writer, async |connection| apply(connection, sqlx::migrate!()).await).await?;
     checksum::fill_missing(writer).await?;
     Ok(report)
 }
 
 async fn apply(connection: &mut SqliteConnection, mut migrator: Migrator) -> Result<MigrationReport> {
     let table = &migrator.table_name;
-    connection.ensure_migrations_table(table).await.map_err(migration_failed)?;
-    let applied = connection.list_applied_migrations(table).await.map_err(migration_failed)?;
+    connection.ensure_migrations_table(table).await?;
+    let applied = connection.list_applied_migrations(table).await?;
     let before: Vec<i64> = applied.iter().map(|migration| migration.version).collect();
     let known = migrator.iter().map(|migration| (migration.version, migration.description.as_ref()));
     let report = MigrationReport::new(&before, known);
@@ -34,22 +36,21 @@ async fn apply(connection: &mut SqliteConnection, mut migrator: Migrator) -> Res
     }
     // Of the migrations that it knows it still checks that nobody has changed them.
     migrator.set_ignore_missing(true);
-    migrator.run(connection).await.map_err(migration_failed)?;
+    migrator.run(connection).await?;
     Ok(report)
 }
 
 /// The oldest migration that a program must know to work with this schema.
 async fn oldest_known(connection: &mut SqliteConnection) -> Result<i64> {
-    sqlx::query_scalar!("SELECT oldest_known FROM schema_compatibility")
-        .fetch_one(connection)
-        .await
-        .map_err(failed)
+    Ok(sqlx::query_scalar!("SELECT oldest_known FROM schema_compatibility").fetch_one(connection).await?)
 }
 
-fn migration_failed(error: MigrateError) -> Error {
-    match error {
-        MigrateError::Execute(error) => failed(error),
-        // It names migrations and their checksums, nothing that is stored.
-        other => Error::Internal(Fault::new(other.to_string(), other)),
+impl From<MigrateError> for Failure {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) => error.into(),
+            // It names migrations and their checksums, nothing that is stored.
+            other => Error::Internal(Fault::new(other.to_string(), other)).into(),
+        }
     }
 }

@@ -4,38 +4,24 @@ use chrono::{DateTime, Utc};
 use domain::Counters;
 use serde_json::json;
 use sqlx::SqliteConnection;
-use warehouse_core::{Error, Fence, PublishOutcome, Result};
+use uuid::Uuid;
+use warehouse_core::{Error, Fence, PublishOutcome, engine::counted};
 
-use crate::{
-    checksum,
-    database::{counted, failed},
-};
+use crate::{checksum, fault::Result};
 
 /// Checks that the candidates are this run's, and that neither staging nor what
 /// is published has changed since they were built.
 pub(crate) async fn check_build_is_current(connection: &mut SqliteConnection, fence: &Fence) -> Result<()> {
-    if has_current_build(connection, &fence.run_id.to_string()).await? {
+    if has_current_build(connection, fence.run_id).await? {
         return Ok(());
     }
-    Err(Error::Precondition(format!(
-        "the candidates of run {} are out of date: something was loaded or published since they were built; \
-         retry the run, which builds them again",
-        fence.run_id
-    )))
+    Err(Error::outdated_candidates(fence.run_id).into())
 }
 
 /// Whether the candidates are the run's, built from what is staged and published now.
-pub(crate) async fn has_current_build(connection: &mut SqliteConnection, run_id: &str) -> Result<bool> {
-    sqlx::query_scalar!(
-        r#"SELECT EXISTS (
-             SELECT 1 FROM fact_build, warehouse_versions
-             WHERE run_id = ?1 AND staging_version = staging AND publish_version = publish
-           ) AS "is_current!: bool""#,
-        run_id
-    )
-    .fetch_one(connection)
-    .await
-    .map_err(failed)
+pub(crate) async fn has_current_build(connection: &mut SqliteConnection, run_id: Uuid) -> Result<bool> {
+    let is_current = sqlx::query_file_scalar!("../sql/fact/has_current_build.sql", run_id.hyphenated());
+    Ok(is_current.fetch_one(connection).await?)
 }
 
 /// Makes the candidates the published data.
@@ -44,52 +30,29 @@ pub(crate) async fn publish(
     fence: &Fence,
     now: DateTime<Utc>,
 ) -> Result<PublishOutcome> {
-    let run_id = fence.run_id.to_string();
-    let counts = sqlx::query!(
-        r#"SELECT COUNT(*) FILTER (WHERE change <> 'GONE') AS "candidates!: i64",
-                  COUNT(*) FILTER (WHERE change = 'EQUAL') AS "equal!: i64",
-                  (SELECT COUNT(*) FROM fact_build_days WHERE is_new) AS "new_days!: i64" FROM fact_candidates"#
-    )
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(failed)?;
+    let run_id = fence.run_id.hyphenated();
+    let counts = sqlx::query_file!("sql/fact/count_candidates.sql").fetch_one(&mut *connection).await?;
     let checksums = json!(checksum::changes_of_publish(&mut *connection, now).await?).to_string();
-    let removed = sqlx::query_file!("sql/fact/delete_gone.sql")
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
-    let written = sqlx::query_file!("sql/fact/publish_changed.sql", now)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?
-        .rows_affected();
-    sqlx::query_file!("sql/fact/record_days.sql", run_id, now, checksums)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query!(
-        "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)"
-    )
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
+    let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now).execute(&mut *connection).await?;
+    sqlx::query_file!("sql/fact/record_days.sql", run_id, now, checksums).execute(&mut *connection).await?;
     for statement in [
+        "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",
         "UPDATE warehouse_versions SET publish = publish + 1",
         "DELETE FROM fact_build",
         "DELETE FROM fact_build_days",
         "DELETE FROM fact_candidates",
     ] {
-        sqlx::query(statement).execute(&mut *connection).await.map_err(failed)?;
+        sqlx::query(statement).execute(&mut *connection).await?;
     }
     Ok(PublishOutcome {
         counters: Counters {
-            rows_read: counted(counts.candidates),
-            rows_written: written,
-            rows_unchanged: counted(counts.equal),
-            rows_removed: removed,
+            rows_read: counted(counts.candidates)?,
+            rows_written: changed.rows_affected(),
+            rows_unchanged: counted(counts.equal)?,
+            rows_removed: gone.rows_affected(),
             ..Counters::default()
         },
-        new_days: counted(counts.new_days),
+        new_days: counted(counts.new_days)?,
     })
 }

@@ -7,18 +7,12 @@ use chrono::{DateTime, Utc};
 use domain::{Counters, DateWindow};
 use serde_json::json;
 use sqlx::SqliteConnection;
-use uuid::Uuid;
 use warehouse_core::{
-    AbandonedCandidates, Fence, ForgottenDays, HistoryStart, Obstacles, Result, Retention, UnpublishedDays,
+    AbandonedCandidates, Error, Fence, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    engine::{corrupt, counted},
 };
 
-use crate::{
-    SqliteWarehouse,
-    database::{counted, failed},
-    fence,
-    rows::corrupt,
-    runs,
-};
+use crate::{SqliteWarehouse, fault::Result, fence, run_rows::parse_id, runs};
 
 #[async_trait]
 impl Retention for SqliteWarehouse {
@@ -27,85 +21,75 @@ impl Retention for SqliteWarehouse {
         fence: &Fence,
         window: DateWindow,
         now: DateTime<Utc>,
-    ) -> Result<UnpublishedDays> {
-        let mut transaction = self.begin_write().await?;
-        fence::check(&mut transaction, fence).await?;
-        let unpublished = unpublish(&mut transaction, window).await?;
-        let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
-        runs::complete_stage(&mut transaction, fence, counters, &[], now).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(unpublished)
+    ) -> Result<UnpublishedDays, Error> {
+        self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            let unpublished = unpublish(connection, window).await?;
+            let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
+            runs::complete_stage(connection, fence, counters, &[], now).await?;
+            Ok(unpublished)
+        })
+        .await
     }
 
-    async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays> {
-        let mut transaction = self.begin_read().await?;
-        let forgotten = look(&mut transaction, start).await?;
-        if forgotten == ForgottenDays::default() {
+    async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays, Error> {
+        let forgotten = self.read(async |connection| look(connection, start).await).await?;
+        if dry_run || forgotten == ForgottenDays::default() {
             return Ok(forgotten);
         }
-        obstacles(&mut transaction, start).await?.check(start)?;
-        drop(transaction);
-        if dry_run {
-            return Ok(forgotten);
-        }
-        let mut transaction = self.begin_write().await?;
-        let forgotten = look(&mut transaction, start).await?;
-        obstacles(&mut transaction, start).await?.check(start)?;
-        forget(&mut transaction, start).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(forgotten)
+        self.write(async |connection| {
+            let forgotten = look(connection, start).await?;
+            forget(connection, start).await?;
+            Ok(forgotten)
+        })
+        .await
     }
 
     async fn discard_abandoned_candidates(
         &self,
         ended_before: DateTime<Utc>,
         dry_run: bool,
-    ) -> Result<Option<AbandonedCandidates>> {
-        let mut transaction = self.begin_write().await?;
-        let discarded = discard(&mut transaction, ended_before, dry_run).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(discarded)
+    ) -> Result<Option<AbandonedCandidates>, Error> {
+        self.write(async |connection| discard(connection, ended_before, dry_run).await).await
     }
 
-    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>> {
-        let paths = json!(paths).to_string();
-        let found = sqlx::query_file_scalar!("sql/retention/landed_files_in_use.sql", paths)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)?;
-        Ok(found.into_iter().collect())
+    async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>, Error> {
+        self.once(async |connection| {
+            let paths = json!(paths).to_string();
+            let found = sqlx::query_file_scalar!("sql/retention/landed_files_in_use.sql", paths);
+            Ok(found.fetch_all(connection).await?.into_iter().collect())
+        })
+        .await
     }
 }
 
-/// What would go.
+/// What would go, unless something is in the way.
 async fn look(connection: &mut SqliteConnection, start: HistoryStart) -> Result<ForgottenDays> {
-    let (fact, usage) = (start.fact(), start.usage());
-    let counts = sqlx::query_file!("sql/retention/forgotten.sql", fact, usage)
-        .fetch_one(connection)
-        .await
-        .map_err(failed)?;
-    Ok(ForgottenDays {
-        days: counted(counts.days),
-        rows: counted(counts.rows),
-        usage_days: counted(counts.usage_days),
-        usage_records: counted(counts.usage_records),
-        events: counted(counts.events),
+    let counts = sqlx::query_file!("sql/retention/forgotten.sql", start.fact(), start.usage());
+    let counts = counts.fetch_one(&mut *connection).await?;
+    let forgotten = ForgottenDays {
+        days: counted(counts.days)?,
+        rows: counted(counts.rows)?,
+        usage_days: counted(counts.usage_days)?,
+        usage_records: counted(counts.usage_records)?,
+        events: counted(counts.events)?,
         partitions: 0,
-    })
+    };
+    if forgotten != ForgottenDays::default() {
+        obstacles(connection, start).await?.check(start)?;
+    }
+    Ok(forgotten)
 }
 
 async fn obstacles(connection: &mut SqliteConnection, start: HistoryStart) -> Result<Obstacles> {
-    let fact = start.fact();
-    let found =
-        sqlx::query_file!("sql/retention/obstacles.sql", fact).fetch_one(connection).await.map_err(failed)?;
-    let run_id = |text: &str| Uuid::parse_str(text).map_err(corrupt);
+    let found = sqlx::query_file!("sql/retention/obstacles.sql", start.fact()).fetch_one(connection).await?;
     let active_run = match (found.active_run, found.active_from, found.active_to) {
         (Some(active), Some(from), Some(to)) => {
-            Some((run_id(&active)?, DateWindow::new(from, to).map_err(corrupt)?))
+            Some((parse_id(&active)?, DateWindow::new(from, to).map_err(corrupt)?))
         }
         _ => None,
     };
-    let built_by = found.built_by.as_deref().map(run_id).transpose()?;
+    let built_by = found.built_by.as_deref().map(parse_id).transpose()?;
     Ok(Obstacles { active_run, built_by, leaves_gap: found.leaves_gap })
 }
 
@@ -116,52 +100,42 @@ async fn forget(connection: &mut SqliteConnection, start: HistoryStart) -> Resul
         (
             fact,
             &[
-                "DELETE FROM fact_company_activity WHERE activity_date < ?1",
-                "DELETE FROM published_days WHERE activity_date < ?1",
-                "DELETE FROM fact_events WHERE date < ?1",
-                "DELETE FROM agg_company_daily_events WHERE date < ?1",
-                "DELETE FROM dirty_company_days WHERE last_day < ?1",
-                "UPDATE dirty_company_days SET first_day = ?1 WHERE first_day < ?1",
+                "DELETE FROM fact_company_activity WHERE activity_date < $1",
+                "DELETE FROM published_days WHERE activity_date < $1",
+                "DELETE FROM fact_events WHERE date < $1",
+                "DELETE FROM agg_company_daily_events WHERE date < $1",
+                "DELETE FROM dirty_company_days WHERE last_day < $1",
+                "UPDATE dirty_company_days SET first_day = $1 WHERE first_day < $1",
             ][..],
         ),
-        (usage, &["DELETE FROM stg_product_usage WHERE date < ?1", "DELETE FROM usage_days WHERE date < ?1"]),
+        (usage, &["DELETE FROM stg_product_usage WHERE date < $1", "DELETE FROM usage_days WHERE date < $1"]),
     ] {
         for statement in statements {
-            sqlx::query(*statement).bind(first_kept).execute(&mut *connection).await.map_err(failed)?;
+            sqlx::query(*statement).bind(first_kept).execute(&mut *connection).await?;
         }
     }
-    sqlx::query_file!("sql/retention/keep_build.sql").execute(&mut *connection).await.map_err(failed)?;
-    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1")
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query_file!("../sql/retention/keep_build.sql").execute(&mut *connection).await?;
+    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
     Ok(())
 }
 
 /// Takes published days back within the caller's transaction.
 async fn unpublish(connection: &mut SqliteConnection, window: DateWindow) -> Result<UnpublishedDays> {
     let (first, last) = (window.start(), window.end());
-    let found = sqlx::query_file!("sql/retention/published_in.sql", first, last)
+    let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
         .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     for statement in [
-        "DELETE FROM fact_company_activity WHERE activity_date BETWEEN ?1 AND ?2",
-        "DELETE FROM published_days WHERE activity_date BETWEEN ?1 AND ?2",
-        "DELETE FROM dirty_company_days WHERE first_day >= ?1 AND last_day <= ?2",
+        "DELETE FROM fact_company_activity WHERE activity_date BETWEEN $1 AND $2",
+        "DELETE FROM published_days WHERE activity_date BETWEEN $1 AND $2",
+        "DELETE FROM dirty_company_days WHERE first_day >= $1 AND last_day <= $2",
     ] {
-        sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await.map_err(failed)?;
+        sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await?;
     }
-    sqlx::query_file!("sql/retention/clip_dirty.sql", first, last)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query_file!("sql/retention/clip_dirty.sql", first, last).execute(&mut *connection).await?;
     // Candidates that were built before compare with what is no longer there.
-    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1")
-        .execute(connection)
-        .await
-        .map_err(failed)?;
-    Ok(UnpublishedDays { days: counted(found.days), rows: counted(found.rows) })
+    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
+    Ok(UnpublishedDays { days: counted(found.days)?, rows: counted(found.rows)? })
 }
 
 async fn discard(
@@ -171,20 +145,17 @@ async fn discard(
 ) -> Result<Option<AbandonedCandidates>> {
     let abandoned = sqlx::query_file_scalar!("sql/retention/abandoned_run.sql", ended_before)
         .fetch_optional(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     let Some(run_id) = abandoned else { return Ok(None) };
     let rows = sqlx::query_scalar!(r#"SELECT COUNT(*) AS "rows!: i64" FROM fact_candidates"#)
         .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     if !dry_run {
         for statement in
             ["DELETE FROM fact_build", "DELETE FROM fact_build_days", "DELETE FROM fact_candidates"]
         {
-            sqlx::query(statement).execute(&mut *connection).await.map_err(failed)?;
+            sqlx::query(statement).execute(&mut *connection).await?;
         }
     }
-    let run_id = Uuid::parse_str(&run_id).map_err(corrupt)?;
-    Ok(Some(AbandonedCandidates { run_id, rows: counted(rows) }))
+    Ok(Some(AbandonedCandidates { run_id: parse_id(&run_id)?, rows: counted(rows)? }))
 }

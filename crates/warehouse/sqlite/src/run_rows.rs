@@ -1,15 +1,14 @@
 //! Runs and their stages as rows.
 
-use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
-use warehouse_core::{Error, NewRun, Result, Run, RunStage};
-
-use crate::{
-    database::{counted, failed},
-    rows::corrupt,
+use warehouse_core::{
+    Error, NewRun, Run, RunStage,
+    engine::{corrupt, counted},
 };
+
+use crate::fault::Result;
 
 /// Inserts a queued run and its stages.
 pub(crate) async fn insert(
@@ -17,40 +16,32 @@ pub(crate) async fn insert(
     new: &NewRun,
     window: DateWindow,
 ) -> Result<()> {
-    let (id, start, end, trigger) =
-        (new.run_id.to_string(), window.start(), window.end(), new.trigger.as_str());
-    let accepted = serde_json::to_string(&new.accept_empty_days).map_err(corrupt)?;
-    sqlx::query!(
-        "INSERT INTO pipeline_runs
-           (run_id, pipeline, window_start, window_end, run_trigger, state, created_at, traceparent,
-            accept_empty_days)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'QUEUED', ?6, ?7, ?8)",
-        id,
+    let run_id = new.run_id.hyphenated();
+    sqlx::query_file!(
+        "../sql/runs/insert_run.sql",
+        run_id,
         new.pipeline,
-        start,
-        end,
-        trigger,
+        window.start(),
+        window.end(),
+        new.trigger.as_str(),
         new.created_at,
         new.traceparent,
-        accepted
+        serde_json::to_string(&new.accept_empty_days).map_err(corrupt)?
     )
     .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     for (position, stage) in (0_i64..).zip(&new.stages) {
         let depends_on = serde_json::Value::from(stage.depends_on.clone()).to_string();
-        sqlx::query!(
-            "INSERT INTO pipeline_run_stages (run_id, stage, position, service, depends_on, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'PENDING')",
-            id,
+        sqlx::query_file!(
+            "../sql/runs/insert_stage.sql",
+            run_id,
             stage.stage,
             position,
             stage.service,
             depends_on
         )
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .await?;
     }
     Ok(())
 }
@@ -65,24 +56,14 @@ pub(crate) async fn find_by(connection: &mut SqliteConnection, id: Option<String
 
 /// A run that must exist.
 pub(crate) async fn load(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Run> {
-    find(connection, run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))
+    let found = find(connection, run_id).await?;
+    Ok(found.ok_or_else(|| Error::NotFound(format!("run {run_id}")))?)
 }
 
 /// A run with its stages, if there is one by that id.
 pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Option<Run>> {
-    let id = run_id.to_string();
-    let row = sqlx::query!(
-        r#"SELECT pipeline, window_start AS "window_start: NaiveDate", window_end AS "window_end: NaiveDate",
-                  run_trigger, state, lease_epoch, created_at AS "created_at: DateTime<Utc>",
-                  started_at AS "started_at: DateTime<Utc>", ended_at AS "ended_at: DateTime<Utc>", traceparent,
-                  accept_empty_days
-           FROM pipeline_runs WHERE run_id = ?1"#,
-        id
-    )
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(failed)?;
-    let Some(row) = row else { return Ok(None) };
+    let found = sqlx::query_file!("../sql/runs/find.sql", run_id.hyphenated());
+    let Some(row) = found.fetch_optional(&mut *connection).await? else { return Ok(None) };
     Ok(Some(Run {
         run_id,
         pipeline: row.pipeline,
@@ -95,13 +76,12 @@ pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Res
         started_at: row.started_at,
         ended_at: row.ended_at,
         traceparent: row.traceparent,
-        stages: stages(connection, &id).await?,
+        stages: stages(connection, run_id).await?,
     }))
 }
 
-async fn stages(connection: &mut SqliteConnection, run_id: &str) -> Result<Vec<RunStage>> {
-    let rows =
-        sqlx::query_file!("sql/runs/stages.sql", run_id).fetch_all(connection).await.map_err(failed)?;
+async fn stages(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Vec<RunStage>> {
+    let rows = sqlx::query_file!("../sql/runs/stages.sql", run_id.hyphenated()).fetch_all(connection).await?;
     rows.into_iter()
         .map(|row| {
             Ok(RunStage {
@@ -114,13 +94,13 @@ async fn stages(connection: &mut SqliteConnection, run_id: &str) -> Result<Vec<R
                 started_at: row.started_at,
                 ended_at: row.ended_at,
                 counters: Counters {
-                    rows_read: counted(row.rows_read),
-                    rows_written: counted(row.rows_written),
-                    rows_unchanged: counted(row.rows_unchanged),
-                    rows_duplicate: counted(row.rows_duplicate),
-                    rows_rejected: counted(row.rows_rejected),
-                    rows_removed: counted(row.rows_removed),
-                    bytes_read: counted(row.bytes_read),
+                    rows_read: counted(row.rows_read)?,
+                    rows_written: counted(row.rows_written)?,
+                    rows_unchanged: counted(row.rows_unchanged)?,
+                    rows_duplicate: counted(row.rows_duplicate)?,
+                    rows_rejected: counted(row.rows_rejected)?,
+                    rows_removed: counted(row.rows_removed)?,
+                    bytes_read: counted(row.bytes_read)?,
                 },
                 remarks: serde_json::from_str(&row.remarks).map_err(corrupt)?,
                 error_code: row.error_code,
@@ -131,5 +111,5 @@ async fn stages(connection: &mut SqliteConnection, run_id: &str) -> Result<Vec<R
 }
 
 pub(crate) fn parse_id(id: &str) -> Result<Uuid> {
-    Uuid::parse_str(id).map_err(corrupt)
+    Ok(Uuid::parse_str(id).map_err(corrupt)?)
 }

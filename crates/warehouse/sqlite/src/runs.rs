@@ -9,82 +9,89 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Result, Run, RunCursor, RunStore, StageFailure,
-    TakenUp,
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunStore, StageFailure, TakenUp,
+    engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored, stored_millis},
 };
 
 use crate::{
     SqliteWarehouse, alerts,
-    database::{counted, failed, stored},
-    fence, retry,
-    rows::corrupt,
-    run_choice::{Choice, active_run_over, choose_window},
+    fault::Result,
+    fence, publish,
+    run_choice::Runs,
     run_rows::{self, find, load, parse_id},
 };
 
 #[async_trait]
 impl RunStore for SqliteWarehouse {
-    async fn create_run(&self, new: NewRun) -> Result<CreatedRun> {
-        let mut transaction = self.begin_write().await?;
-        let window = match choose_window(&mut transaction, &new).await? {
-            Choice::Found(run) => return Ok(CreatedRun { run, created: false }),
-            Choice::Create(window) => window,
-        };
-        run_rows::insert(&mut transaction, &new, window).await?;
-        let run = load(&mut transaction, new.run_id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(CreatedRun { run, created: true })
-    }
-
-    async fn run(&self, run_id: Uuid) -> Result<Option<Run>> {
-        let mut transaction = self.begin_read().await?;
-        find(&mut transaction, run_id).await
-    }
-
-    async fn runs(&self, states: &[RunState], after: Option<RunCursor>, limit: u32) -> Result<Vec<Run>> {
-        let states = serde_json::Value::from_iter(states.iter().map(|state| state.as_str())).to_string();
-        let after = after.map(|RunCursor(run_id)| run_id.to_string());
-        let mut transaction = self.begin_read().await?;
-        let ids = sqlx::query_scalar!(
-            "SELECT run_id FROM pipeline_runs
-             WHERE (?1 = '[]' OR state IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR run_id < ?2)
-             ORDER BY run_id DESC LIMIT ?3",
-            states,
-            after,
-            limit
-        )
-        .fetch_all(&mut *transaction)
+    async fn create_run(&self, new: NewRun) -> Result<CreatedRun, Error> {
+        self.write(async |connection| {
+            let window = match choose_run(&mut Runs(connection), &new).await? {
+                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
+                RunChoice::Create(window) => window,
+            };
+            run_rows::insert(connection, &new, window).await?;
+            Ok(CreatedRun { run: load(connection, new.run_id).await?, created: true })
+        })
         .await
-        .map_err(failed)?;
-        let mut runs = Vec::with_capacity(ids.len());
-        for id in ids {
-            runs.push(load(&mut transaction, parse_id(&id)?).await?);
-        }
-        Ok(runs)
     }
 
-    async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>> {
+    async fn run(&self, run_id: Uuid) -> Result<Option<Run>, Error> {
+        self.read(async |connection| find(connection, run_id).await).await
+    }
+
+    async fn runs(
+        &self,
+        states: &[RunState],
+        after: Option<RunCursor>,
+        limit: u32,
+    ) -> Result<Vec<Run>, Error> {
+        let states = serde_json::Value::from_iter(states.iter().map(|state| state.as_str())).to_string();
+        let after = after.map(|RunCursor(run_id)| run_id.hyphenated());
+        self.read(async |connection| {
+            let ids = sqlx::query_file_scalar!("sql/runs/list.sql", states, after, limit);
+            let mut runs = Vec::new();
+            for id in ids.fetch_all(&mut *connection).await? {
+                runs.push(load(connection, parse_id(&id)?).await?);
+            }
+            Ok(runs)
+        })
+        .await
+    }
+
+    async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>, Error> {
         let (start, end) = (window.start(), window.end());
-        sqlx::query_file_scalar!("sql/runs/failed_days.sql", pipeline, start, end)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(failed)
+        self.once(async |connection| {
+            let days = sqlx::query_file_scalar!("sql/runs/failed_days.sql", pipeline, start, end);
+            Ok(days.fetch_all(connection).await?)
+        })
+        .await
     }
 
-    async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>> {
-        let id = run.run_id.to_string();
+    async fn recent_executions(
+        &self,
+        run: &Run,
+        stage: &str,
+        limit: u32,
+    ) -> Result<Vec<StageExecution>, Error> {
+        let run_id = run.run_id.hyphenated();
         let to_last_day = (run.window.end() - run.window.start()).num_days();
-        let rows =
-            sqlx::query_file!("sql/runs/recent_executions.sql", id, run.pipeline, to_last_day, stage, limit)
-                .fetch_all(&self.readers)
-                .await
-                .map_err(failed)?;
-        let executions = rows.into_iter().map(|row| StageExecution {
-            day: row.day,
-            took: (row.ended_at - row.started_at).to_std().unwrap_or_default(),
-            rows: counted(row.rows_read),
-        });
-        Ok(executions.collect())
+        self.once(async |connection| {
+            let rows = sqlx::query_file!(
+                "sql/runs/recent_executions.sql",
+                run_id,
+                run.pipeline,
+                to_last_day,
+                stage,
+                limit
+            );
+            let executions = rows.fetch_all(connection).await?.into_iter().map(|row| {
+                // The clocks of two hosts may disagree.
+                let took = (row.ended_at - row.started_at).to_std().unwrap_or_default();
+                Ok(StageExecution { day: row.day, took, rows: counted(row.rows_read)? })
+            });
+            executions.collect()
+        })
+        .await
     }
 
     async fn acquire_run(
@@ -93,85 +100,67 @@ impl RunStore for SqliteWarehouse {
         holder: &str,
         ttl: Duration,
         now: DateTime<Utc>,
-    ) -> Result<Option<TakenUp>> {
-        let ttl_ms = millis(ttl);
+    ) -> Result<Option<TakenUp>, Error> {
         // Asked every second: as long as there is nothing to do, no writer is kept waiting.
-        if acquire_candidate(&mut *self.begin_read().await?, pipeline, holder).await?.is_none() {
+        if self.read(async |reader| acquire_candidate(reader, pipeline, holder).await).await?.is_none() {
             return Ok(None);
         }
-        let mut transaction = self.begin_write().await?;
-        let candidate = acquire_candidate(&mut transaction, pipeline, holder).await?;
-        let Some(run_id) = candidate else { return Ok(None) };
-        let id = parse_id(&run_id)?;
-        let is_resumed = load(&mut transaction, id).await?.state == RunState::Running;
-        sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl_ms, now)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let interrupted = sqlx::query_scalar!(
-            "UPDATE pipeline_run_stages SET state = 'PENDING' WHERE run_id = ?1 AND state = 'RUNNING' RETURNING stage",
-            run_id
-        )
-        .fetch_all(&mut *transaction)
+        self.write(async |connection| {
+            let candidate = acquire_candidate(connection, pipeline, holder).await?;
+            let Some(id) = candidate else { return Ok(None) };
+            let run_id = parse_id(&id)?;
+            let is_resumed = load(connection, run_id).await?.state == RunState::Running;
+            sqlx::query_file!("sql/runs/take_up.sql", id, holder, stored_millis(ttl), now)
+                .execute(&mut *connection)
+                .await?;
+            let interrupted = sqlx::query_file_scalar!("../sql/runs/interrupt_stages.sql", id)
+                .fetch_all(&mut *connection)
+                .await?;
+            Ok(Some(TakenUp { run: load(connection, run_id).await?, is_resumed, interrupted }))
+        })
         .await
-        .map_err(failed)?;
-        let run = load(&mut transaction, id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(Some(TakenUp { run, is_resumed, interrupted }))
     }
 
-    async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState> {
-        let (id, ttl_ms) = (run_id.to_string(), millis(ttl));
-        let renewed = sqlx::query!(
-            "UPDATE pipeline_runs SET lease_expires_ms = CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?3
-             WHERE run_id = ?1 AND lease_epoch = ?2 AND state = 'RUNNING'",
-            id,
-            epoch,
-            ttl_ms
-        )
-        .execute(&self.writer)
+    async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState, Error> {
+        self.write(async |connection| {
+            let (id, ttl) = (run_id.hyphenated(), stored_millis(ttl));
+            let renewal = sqlx::query_file!("sql/runs/renew_lease.sql", id, epoch, ttl);
+            if renewal.execute(&mut *connection).await?.rows_affected() > 0 {
+                return Ok(LeaseState::Held);
+            }
+            Ok(load(connection, run_id).await?.without_lease())
+        })
         .await
-        .map_err(failed)?
-        .rows_affected();
-        if renewed > 0 {
-            return Ok(LeaseState::Held);
-        }
-        let run = self.run(run_id).await?.ok_or_else(|| Error::NotFound(format!("run {run_id}")))?;
-        Ok(if run.state.is_terminal() { LeaseState::Ended(run.state) } else { LeaseState::Lost })
     }
 
-    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<()> {
-        let id = run_id.to_string();
-        sqlx::query_file!("sql/runs/release_lease.sql", id, epoch)
-            .execute(&self.writer)
-            .await
-            .map_err(failed)?;
-        Ok(())
+    async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<(), Error> {
+        self.write(async |connection| {
+            let release = sqlx::query_file!("sql/runs/release_lease.sql", run_id.hyphenated(), epoch);
+            release.execute(connection).await?;
+            Ok(())
+        })
+        .await
     }
 
-    async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence> {
-        let id = run_id.to_string();
-        let mut transaction = self.begin_write().await?;
-        let attempt = sqlx::query_file_scalar!("sql/runs/begin_stage.sql", id, epoch, stage, now)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed)?;
-        let fence = |attempt| Fence { run_id, stage: stage.to_owned(), attempt, epoch };
-        let Some(attempt) = attempt else {
-            return Err(Error::Fenced {
-                fence: fence(0),
-                problem: "the run is not held at this epoch, or the stage is not PENDING with all its \
-                          dependencies succeeded"
-                    .to_owned(),
-            });
-        };
-        transaction.commit().await.map_err(failed)?;
-        Ok(fence(u32::try_from(attempt).map_err(corrupt)?))
+    async fn begin_stage(
+        &self,
+        run_id: Uuid,
+        epoch: i64,
+        stage: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Fence, Error> {
+        self.write(async |connection| {
+            let id = run_id.hyphenated();
+            let attempt = sqlx::query_file_scalar!("sql/runs/begin_stage.sql", id, epoch, stage, now);
+            let attempt = attempt.fetch_optional(connection).await?;
+            let attempt = attempt.map(u32::try_from).transpose().map_err(corrupt)?;
+            Ok(Fence::begun(run_id, epoch, stage, attempt)?)
+        })
+        .await
     }
 
-    async fn check_fence(&self, fence: &Fence) -> Result<()> {
-        let mut transaction = self.begin_read().await?;
-        fence::check(&mut transaction, fence).await
+    async fn check_fence(&self, fence: &Fence) -> Result<(), Error> {
+        self.read(async |connection| fence::check(connection, fence).await).await
     }
 
     async fn complete_stage(
@@ -180,11 +169,12 @@ impl RunStore for SqliteWarehouse {
         counters: Counters,
         remarks: &[String],
         now: DateTime<Utc>,
-    ) -> Result<()> {
-        let mut transaction = self.begin_write().await?;
-        fence::check(&mut transaction, fence).await?;
-        complete_stage(&mut transaction, fence, counters, remarks, now).await?;
-        transaction.commit().await.map_err(failed)
+    ) -> Result<(), Error> {
+        self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            complete_stage(connection, fence, counters, remarks, now).await
+        })
+        .await
     }
 
     async fn fail_stage(
@@ -193,95 +183,67 @@ impl RunStore for SqliteWarehouse {
         failure: &StageFailure,
         alert: Option<&NewAlert>,
         now: DateTime<Utc>,
-    ) -> Result<()> {
-        let run_id = fence.run_id.to_string();
-        let state = if failure.will_retry { StageState::Pending } else { StageState::Failed }.as_str();
-        let counted_failures = i64::from(!failure.is_interruption);
-        let mut transaction = self.begin_write().await?;
-        fence::check(&mut transaction, fence).await?;
-        sqlx::query_file!(
-            "sql/runs/fail_stage.sql",
-            run_id,
-            fence.stage,
-            now,
-            state,
-            failure.code,
-            failure.message,
-            counted_failures
-        )
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed)?;
-        if let Some(alert) = alert {
-            alerts::enqueue(&mut transaction, alert).await?;
-        }
-        transaction.commit().await.map_err(failed)
-    }
-
-    async fn finish_run(&self, run_id: Uuid, epoch: i64, now: DateTime<Utc>) -> Result<RunState> {
-        let mut transaction = self.begin_write().await?;
-        let run = load(&mut transaction, run_id).await?;
-        let state = final_state(&run, epoch)?;
-        end_run(&mut transaction, run_id, state, StageState::Skipped, now).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(state)
-    }
-
-    async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run> {
-        let mut transaction = self.begin_write().await?;
-        let run = load(&mut transaction, run_id).await?;
-        match run.state {
-            RunState::Cancelled => return Ok(run),
-            RunState::Succeeded | RunState::Failed => {
-                return Err(Error::Precondition(format!("run {run_id} has ended: it is {}", run.state)));
+    ) -> Result<(), Error> {
+        self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            sqlx::query_file!(
+                "../sql/runs/fail_stage.sql",
+                fence.run_id.hyphenated(),
+                fence.stage,
+                now,
+                failure.state().as_str(),
+                failure.code,
+                failure.message,
+                i64::from(!failure.is_interruption)
+            )
+            .execute(&mut *connection)
+            .await?;
+            if let Some(alert) = alert {
+                alerts::enqueue(connection, alert).await?;
             }
-            RunState::Queued | RunState::Running => {}
-        }
-        end_run(&mut transaction, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
-        let run = load(&mut transaction, run_id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(run)
+            Ok(())
+        })
+        .await
     }
 
-    async fn retry_run(&self, run_id: Uuid, traceparent: Option<&str>) -> Result<Run> {
-        let id = run_id.to_string();
-        let mut transaction = self.begin_write().await?;
-        let run = load(&mut transaction, run_id).await?;
-        if !matches!(run.state, RunState::Failed | RunState::Cancelled) {
-            return Err(Error::Precondition(format!(
-                "run {run_id} is {}: only a failed or cancelled run can be retried",
-                run.state
-            )));
-        }
-        if let Some(active) =
-            active_run_over(&mut transaction, &run.pipeline, run.window, run.trigger).await?
-        {
-            return Err(Error::Precondition(format!(
-                "run {run_id} cannot be retried: run {} is active over the same days",
-                active.run_id
-            )));
-        }
-        sqlx::query!(
-            "UPDATE pipeline_runs SET state = 'QUEUED', ended_at = NULL, traceparent = ?2 WHERE run_id = ?1",
-            id,
-            traceparent
-        )
-        .execute(&mut *transaction)
+    async fn finish_run(&self, run_id: Uuid, epoch: i64, now: DateTime<Utc>) -> Result<RunState, Error> {
+        self.write(async |connection| {
+            let state = load(connection, run_id).await?.final_state(epoch)?;
+            end_run(connection, run_id, state, StageState::Skipped, now).await?;
+            Ok(state)
+        })
         .await
-        .map_err(failed)?;
-        let lost = json!(retry::lost_stages(&mut transaction, &run).await?).to_string();
-        sqlx::query!(
-            "UPDATE pipeline_run_stages SET state = 'PENDING', failures = 0, ended_at = NULL
-             WHERE run_id = ?1 AND (state <> 'SUCCEEDED' OR stage IN (SELECT value FROM json_each(?2)))",
-            id,
-            lost
-        )
-        .execute(&mut *transaction)
+    }
+
+    async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run, Error> {
+        self.write(async |connection| {
+            let run = load(connection, run_id).await?;
+            if !run.needs_cancelling()? {
+                return Ok(run);
+            }
+            end_run(connection, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
+            load(connection, run_id).await
+        })
         .await
-        .map_err(failed)?;
-        let run = load(&mut transaction, run_id).await?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(run)
+    }
+
+    async fn retry_run(&self, run_id: Uuid, traceparent: Option<&str>) -> Result<Run, Error> {
+        self.write(async |connection| {
+            let run = load(connection, run_id).await?;
+            run.check_retryable()?;
+            let active = Runs(connection).active_over(&run.pipeline, run.window, run.trigger).await?;
+            run.check_retryable_beside(active)?;
+            let id = run_id.hyphenated();
+            sqlx::query_file!("../sql/runs/requeue_run.sql", id, traceparent)
+                .execute(&mut *connection)
+                .await?;
+            let has_usage = has_staged_days(connection, run.usage_days()).await?;
+            let has_candidates = publish::has_current_build(connection, run_id).await?;
+            let lost = json!(run.lost_stages(has_usage, has_candidates)).to_string();
+            sqlx::query_file!("sql/runs/reopen_stages.sql", id, lost).execute(&mut *connection).await?;
+            load(connection, run_id).await
+        })
+        .await
     }
 }
 
@@ -290,10 +252,15 @@ async fn acquire_candidate(
     pipeline: &str,
     holder: &str,
 ) -> Result<Option<String>> {
-    sqlx::query_file_scalar!("sql/runs/acquire_candidate.sql", pipeline, holder)
-        .fetch_optional(connection)
-        .await
-        .map_err(failed)
+    let candidate = sqlx::query_file_scalar!("sql/runs/acquire_candidate.sql", pipeline, holder);
+    Ok(candidate.fetch_optional(connection).await?)
+}
+
+/// Whether the usage of all days is staged, as far as any is: days may have been
+/// forgotten since the run staged them.
+async fn has_staged_days(connection: &mut SqliteConnection, days: DateWindow) -> Result<bool> {
+    let staged = sqlx::query_file_scalar!("sql/runs/has_staged_days.sql", days.start(), days.end());
+    Ok(staged.fetch_one(connection).await?)
 }
 
 /// Commits a stage as SUCCEEDED within the caller's transaction, which has
@@ -305,64 +272,24 @@ pub(crate) async fn complete_stage(
     remarks: &[String],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
-    let (run_id, remarks) = (fence.run_id.to_string(), serde_json::Value::from(remarks.to_vec()).to_string());
-    let [read, written, unchanged, duplicate, rejected, removed, bytes] = [
-        counters.rows_read,
-        counters.rows_written,
-        counters.rows_unchanged,
-        counters.rows_duplicate,
-        counters.rows_rejected,
-        counters.rows_removed,
-        counters.bytes_read,
-    ]
-    .map(stored);
+    let counters = balanced(counters)?;
     sqlx::query_file!(
-        "sql/runs/complete_stage.sql",
-        run_id,
+        "../sql/runs/complete_stage.sql",
+        fence.run_id.hyphenated(),
         fence.stage,
         now,
-        read,
-        written,
-        unchanged,
-        duplicate,
-        rejected,
-        removed,
-        bytes,
-        remarks
+        stored(counters.rows_read),
+        stored(counters.rows_written),
+        stored(counters.rows_unchanged),
+        stored(counters.rows_duplicate),
+        stored(counters.rows_rejected),
+        stored(counters.rows_removed),
+        stored(counters.bytes_read),
+        json!(remarks).to_string()
     )
     .execute(connection)
-    .await
-    .map_err(failed)?;
+    .await?;
     Ok(())
-}
-
-/// The counters of a run's stages that have succeeded.
-pub(crate) async fn finished_stages(
-    connection: &mut SqliteConnection,
-    run_id: Uuid,
-) -> Result<Vec<(String, Counters)>> {
-    let run = load(connection, run_id).await?;
-    Ok(run
-        .stages
-        .into_iter()
-        .filter(|stage| stage.state == StageState::Succeeded)
-        .map(|stage| (stage.stage, stage.counters))
-        .collect())
-}
-
-/// What a run ends as, if it may end now.
-fn final_state(run: &Run, epoch: i64) -> Result<RunState> {
-    let run_id = run.run_id;
-    if run.state != RunState::Running || run.lease_epoch != epoch {
-        return Err(Error::Precondition(format!("run {run_id} is not held at lease epoch {epoch}")));
-    }
-    let any = |state| run.stages.iter().any(|stage| stage.state == state);
-    if any(StageState::Running) || (any(StageState::Pending) && !any(StageState::Failed)) {
-        return Err(Error::Precondition(format!("run {run_id} has unfinished stages")));
-    }
-    let succeeded = run.stages.iter().all(|stage| stage.state == StageState::Succeeded);
-    Ok(if succeeded { RunState::Succeeded } else { RunState::Failed })
 }
 
 /// Ends a run, and with it the stages that have not ended.
@@ -373,24 +300,10 @@ async fn end_run(
     unfinished: StageState,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let (id, state, unfinished) = (run_id.to_string(), state.as_str(), unfinished.as_str());
-    sqlx::query!("UPDATE pipeline_runs SET state = ?2, ended_at = ?3 WHERE run_id = ?1", id, state, now)
+    let (id, state, unfinished) = (run_id.hyphenated(), state.as_str(), unfinished.as_str());
+    sqlx::query!("UPDATE pipeline_runs SET state = $2, ended_at = $3 WHERE run_id = $1", id, state, now)
         .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query!(
-        "UPDATE pipeline_run_stages SET state = ?2, ended_at = ?3
-         WHERE run_id = ?1 AND state IN ('PENDING', 'RUNNING')",
-        id,
-        unfinished,
-        now
-    )
-    .execute(connection)
-    .await
-    .map_err(failed)?;
+        .await?;
+    sqlx::query_file!("../sql/runs/end_stages.sql", id, unfinished, now).execute(connection).await?;
     Ok(())
-}
-
-fn millis(duration: Duration) -> i64 {
-    stored(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

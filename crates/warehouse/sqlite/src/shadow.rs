@@ -6,21 +6,14 @@
 //! that misses its shadow fails instead of writing.
 
 use sqlx::{AssertSqlSafe, Executor, SqliteConnection};
-use warehouse_core::Result;
 
-use crate::database::failed;
+use crate::fault::Result;
 
 /// Creates an empty temporary table of the same definition in front of each of `tables`.
 pub(crate) async fn shadow(connection: &mut SqliteConnection, tables: &[&str]) -> Result<()> {
     for table in tables {
-        let definitions = sqlx::query_scalar!(
-            r#"SELECT sql AS "sql!" FROM main.sqlite_schema WHERE tbl_name = ?1 AND sql IS NOT NULL
-               ORDER BY type DESC"#,
-            table
-        )
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(failed)?;
+        let definitions = sqlx::query_file_scalar!("sql/preview/definitions.sql", table);
+        let definitions = definitions.fetch_all(&mut *connection).await?;
         for definition in definitions {
             let temporary = definition.replacen("CREATE TABLE ", "CREATE TEMPORARY TABLE ", 1).replacen(
                 "CREATE INDEX ",
@@ -28,7 +21,7 @@ pub(crate) async fn shadow(connection: &mut SqliteConnection, tables: &[&str]) -
                 1,
             );
             // The database's own words.
-            connection.execute(AssertSqlSafe(temporary)).await.map_err(failed)?;
+            connection.execute(AssertSqlSafe(temporary)).await?;
         }
     }
     Ok(())

@@ -4,20 +4,22 @@ use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by};
 use serde_json::{Value, json};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
-use uuid::Uuid;
+use sqlx::SqliteConnection;
 use warehouse_core::{
-    ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, Result, RowStream, UsageDay, UsageDayState,
-    UsageLimits, UsageStaging, noted,
+    ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
+    UsageLimits, UsageStaging,
+    engine::{balanced, counted, stored},
+    noted,
 };
 
 use crate::{
     SqliteWarehouse,
-    database::{bump_staging_version, counted, failed, stored},
+    database::bump_staging_version,
+    fault::Result,
     fence,
     incoming::{self, Delivery, IncomingTable},
     quarantine,
-    rows::corrupt,
+    run_rows::parse_id,
 };
 
 pub(crate) struct UsageIncoming;
@@ -36,34 +38,25 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
         }
     }
 
-    async fn insert(connection: &mut SqliteConnection, rows: &str) -> sqlx::Result<()> {
-        sqlx::query_file!("sql/usage/insert_incoming.sql", rows).execute(connection).await.map(|_| ())
+    async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()> {
+        sqlx::query_file!("sql/usage/insert_incoming.sql", rows).execute(connection).await?;
+        Ok(())
     }
 }
 
 #[async_trait]
 impl UsageStaging for SqliteWarehouse {
-    async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>> {
+    async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
         let (start, end) = (window.start(), window.end());
-        let days = sqlx::query!(
-            r#"SELECT date AS "day: NaiveDate", records, run_id, fetched_at AS "fetched_at: DateTime<Utc>"
-               FROM usage_days WHERE date BETWEEN ?1 AND ?2 ORDER BY date"#,
-            start,
-            end
-        )
-        .fetch_all(&self.readers)
+        self.once(async |connection| {
+            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
+            let days = days.into_iter().map(|day| {
+                let (records, run_id) = (counted(day.records)?, parse_id(&day.run_id)?);
+                Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
+            });
+            days.collect()
+        })
         .await
-        .map_err(failed)?;
-        days.into_iter()
-            .map(|day| {
-                Ok(UsageDayState {
-                    day: day.day,
-                    records: counted(day.records),
-                    fetched_at: day.fetched_at,
-                    run_id: Uuid::parse_str(&day.run_id).map_err(corrupt)?,
-                })
-            })
-            .collect()
     }
 
     async fn load_usage_day(
@@ -73,52 +66,43 @@ impl UsageStaging for SqliteWarehouse {
         limits: UsageLimits,
         rows: RowStream<'_, UsageRecord>,
         now: DateTime<Utc>,
-    ) -> Result<LoadOutcome> {
-        let mut transaction = self.begin_write().await?;
-        fence::check(&mut transaction, fence).await?;
-        let delivery = Delivery { origin: day.landing_path.as_deref().unwrap_or_default(), fence, now };
-        let (rows, notes) = noted(rows);
-        let mut counters = incoming::read::<_, UsageIncoming>(&mut transaction, &delivery, rows).await?;
-        let received = notes.into_received();
-        counters.bytes_read = day.bytes;
-        keep_last_records(&mut transaction, &delivery, day.day, &mut counters).await?;
-        let answer = Answer::compare(&mut transaction, day.day, &received).await?;
-        if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
-            // What is wrong with the records is told all the same.
-            end_load(&mut transaction, &delivery).await?;
-            transaction.commit().await.map_err(failed)?;
-            return Err(refused);
-        }
-        apply_changes(&mut transaction, day.day, &answer, &mut counters).await?;
-        record_day(&mut transaction, &delivery, day).await?;
-        let counters = counters.check_balance().map_err(|error| Error::Refused(error.to_string()))?;
-        transaction.commit().await.map_err(failed)?;
-        Ok(LoadOutcome { counters })
+    ) -> Result<LoadOutcome, Error> {
+        let loaded = self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            let delivery = Delivery { origin: day.landing_path.as_deref().unwrap_or_default(), fence, now };
+            let (rows, notes) = noted(rows);
+            let mut counters = incoming::read::<_, UsageIncoming>(connection, &delivery, rows).await?;
+            let received = notes.into_received();
+            counters.bytes_read = day.bytes;
+            keep_last_records(connection, &delivery, day.day, &mut counters).await?;
+            let answer = Answer::compare(connection, day.day, &received).await?;
+            if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
+                // What is wrong with the records is told all the same.
+                end_load(connection, &delivery).await?;
+                return Ok(Err(refused));
+            }
+            apply_changes(connection, day.day, &answer, &mut counters).await?;
+            record_day(connection, &delivery, day).await?;
+            Ok(Ok(LoadOutcome { counters: balanced(counters)? }))
+        });
+        loaded.await?
     }
 }
 
 /// Leaves one record a company, and accounts for the others.
 async fn keep_last_records(
-    transaction: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
     day: NaiveDate,
     counters: &mut Counters,
 ) -> Result<()> {
-    drop_unread_records(transaction).await?;
-    let run_id = delivery.fence.run_id.to_string();
-    let superseded = sqlx::query_file!(
-        "sql/usage/quarantine_superseded.sql",
-        delivery.origin,
-        run_id,
-        delivery.fence.stage,
-        delivery.now,
-        day
-    )
-    .execute(&mut **transaction)
-    .await
-    .map_err(failed)?
-    .rows_affected();
-    let dropped = drop_superseded(transaction).await?;
+    drop_unread_records(connection).await?;
+    let Delivery { origin, fence, now } = delivery;
+    let run_id = fence.run_id.hyphenated();
+    let superseded =
+        sqlx::query_file!("sql/usage/quarantine_superseded.sql", origin, run_id, fence.stage, now, day);
+    let superseded = superseded.execute(&mut *connection).await?.rows_affected();
+    let dropped = drop_superseded(connection).await?;
     counters.rows_rejected += superseded;
     counters.rows_duplicate += dropped - superseded;
     Ok(())
@@ -127,18 +111,18 @@ async fn keep_last_records(
 /// Leaves one record a company, as a load does that tells nobody of the others.
 pub(crate) async fn drop_others(connection: &mut SqliteConnection) -> Result<()> {
     drop_unread_records(connection).await?;
-    drop_superseded(connection).await.map(|_| ())
+    drop_superseded(connection).await?;
+    Ok(())
 }
 
 async fn drop_unread_records(connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query_file!("sql/usage/drop_unread_records.sql").execute(connection).await.map_err(failed)?;
+    sqlx::query_file!("../sql/usage/drop_unread_records.sql").execute(connection).await?;
     Ok(())
 }
 
 /// Leaves one readable record a company; returns how many others there were.
 async fn drop_superseded(connection: &mut SqliteConnection) -> Result<u64> {
-    let dropped =
-        sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await.map_err(failed)?;
+    let dropped = sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await?;
     Ok(dropped.rows_affected())
 }
 
@@ -158,19 +142,16 @@ impl Answer {
     ) -> Result<Self> {
         let changed = sqlx::query_file!("sql/usage/find_changes.sql", day, received.may_lack_anyone)
             .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
-        let habit_from = day - Days::new(HABIT_DAYS);
-        let found = sqlx::query_file!("sql/usage/compare.sql", day, habit_from)
+            .await?;
+        let found = sqlx::query_file!("sql/usage/compare.sql", day, day - Days::new(HABIT_DAYS))
             .fetch_one(connection)
-            .await
-            .map_err(failed)?;
+            .await?;
         let compared = ComparedDay {
-            arrived: counted(found.arrived),
-            known: found.known.map(counted),
-            lost: counted(found.lost),
-            days_before: counted(found.days_before),
-            days_before_with_records: counted(found.days_before_with_records),
+            arrived: counted(found.arrived)?,
+            known: found.known.map(counted).transpose()?,
+            lost: counted(found.lost)?,
+            days_before: counted(found.days_before)?,
+            days_before_with_records: counted(found.days_before_with_records)?,
         };
         Ok(Self { compared, changes: changed.rows_affected() })
     }
@@ -178,30 +159,17 @@ impl Answer {
 
 /// Makes staging what the answer says, and marks dirty what reads a change.
 async fn apply_changes(
-    transaction: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     day: NaiveDate,
     answer: &Answer,
     counters: &mut Counters,
 ) -> Result<()> {
-    let connection = &mut **transaction;
     if answer.changes > 0 {
-        sqlx::query!(
-            "INSERT OR IGNORE INTO known_companies (company_id)
-             SELECT company_id FROM usage_changes WHERE is_present"
-        )
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-        counters.rows_written = sqlx::query_file!("sql/usage/upsert_changed.sql", day)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
-        counters.rows_removed = sqlx::query_file!("sql/usage/delete_gone.sql", day)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?
-            .rows_affected();
+        sqlx::query_file!("../sql/usage/name_companies.sql").execute(&mut *connection).await?;
+        let written = sqlx::query_file!("../sql/usage/upsert_changed.sql", day).execute(&mut *connection);
+        counters.rows_written = written.await?.rows_affected();
+        let removed = sqlx::query_file!("../sql/usage/delete_gone.sql", day).execute(&mut *connection);
+        counters.rows_removed = removed.await?.rows_affected();
         mark_dirty(connection, day).await?;
         bump_staging_version(connection).await?;
     }
@@ -212,36 +180,37 @@ async fn apply_changes(
 /// Marks dirty the published company-days that read a change.
 pub(crate) async fn mark_dirty(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
     let affected_until = days_affected_by(day).end();
-    sqlx::query_file!("sql/usage/mark_dirty.sql", day, affected_until)
-        .execute(connection)
-        .await
-        .map_err(failed)?;
+    sqlx::query_file!("sql/usage/mark_dirty.sql", day, affected_until).execute(connection).await?;
     Ok(())
 }
 
 async fn record_day(
-    transaction: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
     day: &UsageDay,
 ) -> Result<()> {
-    let (run_id, bytes) = (delivery.fence.run_id.to_string(), stored(day.bytes));
-    sqlx::query_file!("sql/usage/record_day.sql", day.day, day.landing_path, bytes, run_id, delivery.now)
-        .execute(&mut **transaction)
-        .await
-        .map_err(failed)?;
-    end_load(transaction, delivery).await
+    sqlx::query_file!(
+        "../sql/usage/record_day.sql",
+        day.day,
+        day.landing_path,
+        stored(day.bytes),
+        delivery.fence.run_id.hyphenated(),
+        delivery.now
+    )
+    .execute(&mut *connection)
+    .await?;
+    end_load(connection, delivery).await
 }
 
 /// Leaves the tables of a load empty, and its rejected records in quarantine.
-async fn end_load(transaction: &mut Transaction<'static, Sqlite>, delivery: &Delivery<'_>) -> Result<()> {
-    let connection = &mut **transaction;
+async fn end_load(connection: &mut SqliteConnection, delivery: &Delivery<'_>) -> Result<()> {
     quarantine::keep_first_met(connection, delivery.origin).await?;
     clear_incoming(connection).await
 }
 
 /// Empties the tables that take a delivery.
 pub(crate) async fn clear_incoming(connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query!("DELETE FROM usage_incoming").execute(&mut *connection).await.map_err(failed)?;
-    sqlx::query!("DELETE FROM usage_changes").execute(connection).await.map_err(failed)?;
+    sqlx::query!("DELETE FROM usage_incoming").execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM usage_changes").execute(connection).await?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use domain::{CompanyId, FactKey, FailureKind};
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
 use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
 use warehouse_core::{ActivityReader, SharedWarehouse};
@@ -45,6 +46,23 @@ async fn an_export_is_recorded_with_its_copy() {
     let recorded: Vec<(String, Option<String>)> =
         sqlx::query_as("SELECT etag, archive_path FROM crm_exports").fetch_all(&mut file).await.unwrap();
     assert_eq!(recorded, [(second.etag, second.archive_path)]);
+}
+
+#[tokio::test]
+async fn what_no_service_can_have_written_is_a_failure_and_not_a_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let warehouse: SharedWarehouse = Arc::new(SqliteWarehouse::open(&url).await.unwrap());
+    publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    file.execute("UPDATE usage_days SET records = -1").await.unwrap();
+    file.execute("UPDATE fact_company_activity SET active_users = 3000000000").await.unwrap();
+    file.close().await.unwrap();
+    let failed = warehouse.usage_days(days(0, 0)).await.unwrap_err();
+    assert_eq!((failed.kind(), failed.said()), (FailureKind::Internal, Some("a count is -1")));
+    let key = FactKey { company_id: CompanyId::parse("acme").unwrap(), activity_date: day(0) };
+    let failed = warehouse.fact_row(&key).await.unwrap_err();
+    assert!(failed.to_string().contains("it holds a value that no service writes"), "{failed}");
 }
 
 #[tokio::test]

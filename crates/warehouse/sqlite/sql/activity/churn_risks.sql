@@ -1,5 +1,5 @@
--- The companies at risk on day ?1, the most recently active first. After
--- (?2, ?3) in that order ('' stands for a company that was never active), at most ?4.
+-- The companies at risk on day $1, the most recently active first. After
+-- ($2, $3) in that order ('' stands for a company that was never active), at most $4.
 WITH
 risks AS (
   SELECT
@@ -7,21 +7,21 @@ risks AS (
     -- The newest published day with events, at the latest the day itself.
     COALESCE((
       SELECT earlier.activity_date FROM fact_company_activity AS earlier
-      WHERE earlier.company_id = fact.company_id AND earlier.activity_date <= ?1 AND earlier.events > 0
+      WHERE earlier.company_id = fact.company_id AND earlier.activity_date <= $1 AND earlier.events > 0
       ORDER BY earlier.activity_date DESC
       LIMIT 1
     ), '') AS last_event_date
   FROM fact_company_activity AS fact
-  WHERE fact.activity_date = ?1 AND fact.is_churn_risk
+  WHERE fact.activity_date = $1 AND fact.is_churn_risk
 )
 SELECT
   company_id AS "company_id!", activity_date AS "activity_date!: chrono::NaiveDate", company_name, country,
   industry_tag, last_contact_at AS "last_contact_at: chrono::DateTime<chrono::Utc>",
-  active_users AS "active_users!", events AS "events!",
+  active_users AS "active_users!: i32", events AS "events!",
   "7d_active_users" AS "active_users_7d!", is_churn_risk AS "is_churn_risk!", events_per_user,
-  days_since_last_contact, loaded_at AS "loaded_at!: chrono::DateTime<chrono::Utc>",
+  days_since_last_contact AS "days_since_last_contact: i32", loaded_at AS "loaded_at!: chrono::DateTime<chrono::Utc>",
   last_event_date AS "last_event_date!: String"
 FROM risks
-WHERE last_event_date < ?2 OR (last_event_date = ?2 AND company_id > ?3)
+WHERE last_event_date < $2 OR (last_event_date = $2 AND company_id > $3)
 ORDER BY last_event_date DESC, company_id
-LIMIT ?4
+LIMIT $4

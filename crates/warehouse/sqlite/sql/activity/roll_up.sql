@@ -1,15 +1,15 @@
--- A company's periods. ?1 company, ?2..?3 days, ?4 whether by month, else by ISO week.
+-- A company's periods. $1 company, $2..$3 days, $4 whether by month, else by ISO week.
 WITH
 dated AS (
   SELECT
     CASE
-      WHEN ?4 THEN date(activity_date, 'start of month')
+      WHEN $4 THEN date(activity_date, 'start of month')
       -- On to Sunday, six days back: the Monday of the week.
       ELSE date(activity_date, 'weekday 0', '-6 days')
     END AS period_start,
     activity_date, active_users, events, is_churn_risk
   FROM fact_company_activity
-  WHERE company_id = ?1 AND activity_date BETWEEN ?2 AND ?3
+  WHERE company_id = $1 AND activity_date BETWEEN $2 AND $3
 ),
 -- The last day of each period decides whether it ends at risk.
 numbered AS (

@@ -1,17 +1,17 @@
--- What the companies of snapshot ?1 that are not wholly readable there are now, after
--- the snapshot before, ?2, has changed.
+-- What the companies of snapshot $1 that are not wholly readable there are now, after
+-- the snapshot before, $2, has changed.
 WITH
 -- The snapshot before.
 before AS (
   SELECT company_id, name, country, industry_tag, last_contact_at
   FROM crm_company_versions
-  WHERE effective_from <= ?2 AND (effective_to IS NULL OR effective_to >= ?2)
+  WHERE effective_from <= $2 AND (effective_to IS NULL OR effective_to >= $2)
 ),
 -- The snapshot as it was derived until now, which has the fields that could be read.
 told AS (
   SELECT company_id, name, country, industry_tag, last_contact_at
   FROM crm_company_versions
-  WHERE effective_from <= ?1 AND (effective_to IS NULL OR effective_to >= ?1)
+  WHERE effective_from <= $1 AND (effective_to IS NULL OR effective_to >= $1)
 )
 INSERT INTO crm_incoming (company_id, name, country, industry_tag, last_contact_at, unreadable)
 SELECT
@@ -24,4 +24,4 @@ SELECT
 FROM crm_unreadable AS mark
 LEFT JOIN before ON before.company_id = mark.company_id
 LEFT JOIN told ON told.company_id = mark.company_id
-WHERE mark.effective_on = ?1 AND (mark.fields < 16 OR before.company_id IS NOT NULL)
+WHERE mark.effective_on = $1 AND (mark.fields < 16 OR before.company_id IS NOT NULL)

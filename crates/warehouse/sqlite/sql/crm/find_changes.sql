@@ -1,11 +1,11 @@
 -- The companies whose state on the export's day differs from the state that
--- held there before. ?1: the snapshot that held before; NULL if there was none.
+-- held there before. $1: the snapshot that held before; NULL if there was none.
 WITH
 -- The companies of that snapshot.
 before AS (
   SELECT company_id, name, country, industry_tag, last_contact_at
   FROM crm_company_versions
-  WHERE effective_from <= ?1 AND (effective_to IS NULL OR effective_to >= ?1)
+  WHERE effective_from <= $1 AND (effective_to IS NULL OR effective_to >= $1)
 ),
 -- New companies, and those with other values.
 written AS (

@@ -1,4 +1,4 @@
--- What could not be read is what it was in the snapshot before, ?1.
+-- What could not be read is what it was in the snapshot before, $1.
 UPDATE crm_incoming
 SET
   name = CASE WHEN unreadable & 1 THEN before.name ELSE crm_incoming.name END,
@@ -10,5 +10,5 @@ SET
 FROM crm_company_versions AS before
 WHERE unreadable <> 0
   AND before.company_id = crm_incoming.company_id
-  AND before.effective_from <= ?1
-  AND (before.effective_to IS NULL OR before.effective_to >= ?1)
+  AND before.effective_from <= $1
+  AND (before.effective_to IS NULL OR before.effective_to >= $1)

@@ -1,6 +1,6 @@
--- Positions from 0 of the exports (?1, a JSON array of [path, effective day, etag]) whose content is not loaded.
+-- Positions from 0 of the exports ($1, a JSON array of [path, effective day, etag]) whose content is not loaded.
 SELECT CAST(delivered.key AS INTEGER) AS "position!: i64"
-FROM json_each(?1) AS delivered
+FROM json_each($1) AS delivered
 WHERE NOT EXISTS (
   SELECT 1 FROM crm_exports AS loaded
   WHERE loaded.path = delivered.value ->> 0

@@ -1,6 +1,6 @@
 -- A record that a later line of the same file contradicts goes into quarantine;
 -- one that a later line merely repeats does not.
--- ?1 origin, ?2 run, ?3 stage, ?4 now
+-- $1 origin, $2 run, $3 stage, $4 now
 WITH
 -- The line that counts for each event: the last one.
 winner AS (
@@ -11,12 +11,12 @@ winner AS (
 )
 INSERT OR REPLACE INTO quarantine (origin, line, run_id, stage, reason, raw, quarantined_at)
 SELECT
-  ?1, loser.line, ?2, ?3,
+  $1, loser.line, $2, $3,
   'superseded by line ' || winner.line || ', which gives the same key other values',
   json_object(
     'company_id', loser.company_id, 'date', loser.date, 'event_id', loser.event_id, 'events', loser.events
   ),
-  ?4
+  $4
 FROM winner
 JOIN event_incoming AS kept ON kept.line = winner.line
 JOIN event_incoming AS loser

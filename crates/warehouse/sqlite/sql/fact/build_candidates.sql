@@ -1,17 +1,17 @@
--- The candidates of the companies after ?1 up to ?2.
+-- The candidates of the companies after $1 up to $2.
 WITH
 -- What to compute: every company on days not yet published ...
 targets AS (
   SELECT company_id, activity_date
   FROM known_companies
   JOIN fact_build_days ON is_new
-  WHERE company_id > ?1 AND company_id <= ?2
+  WHERE company_id > $1 AND company_id <= $2
   UNION
   -- ... and what is dirty on published ones.
   SELECT company_id, activity_date
   FROM dirty_company_days
   JOIN fact_build_days ON NOT is_new AND activity_date BETWEEN first_day AND last_day
-  WHERE company_id > ?1 AND company_id <= ?2
+  WHERE company_id > $1 AND company_id <= $2
 ),
 -- The usage of the 14 days that end on each target's day.
 measured AS (

@@ -2,9 +2,10 @@
 -- The rows that come ...
 SELECT
   company_id, activity_date AS "activity_date: chrono::NaiveDate", company_name, country, industry_tag,
-  last_contact_at AS "last_contact_at: chrono::DateTime<chrono::Utc>", active_users, events,
-  "7d_active_users" AS active_users_7d, is_churn_risk, events_per_user, days_since_last_contact,
-  ?1 AS "loaded_at!: chrono::DateTime<chrono::Utc>"
+  last_contact_at AS "last_contact_at: chrono::DateTime<chrono::Utc>",
+  active_users AS "active_users: i32", events, "7d_active_users" AS active_users_7d, is_churn_risk,
+  events_per_user, days_since_last_contact AS "days_since_last_contact: i32",
+  $1 AS "loaded_at!: chrono::DateTime<chrono::Utc>"
 FROM fact_candidates
 WHERE change IN ('NEW', 'CHANGED')
 UNION ALL

@@ -1,11 +1,11 @@
--- The days of a build: those of the window ?1..?2 that are not yet published,
+-- The days of a build: those of the window $1..$2 that are not yet published,
 -- and published ones that have something dirty.
 WITH RECURSIVE
 -- Every day of the window.
 window_days (activity_date) AS (
-  SELECT date(?1)
+  SELECT date($1)
   UNION ALL
-  SELECT date(activity_date, '+1 day') FROM window_days WHERE activity_date < ?2
+  SELECT date(activity_date, '+1 day') FROM window_days WHERE activity_date < $2
 ),
 -- Dirty ranges, each once: many companies share one.
 dirty_ranges AS (

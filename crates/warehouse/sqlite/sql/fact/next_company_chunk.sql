@@ -1,23 +1,23 @@
--- The next ?2 companies after ?1 that a build has to look at: all of them if a
+-- The next $2 companies after $1 that a build has to look at: all of them if a
 -- day is new, else only those with something dirty. last_company is NULL when
 -- none are left.
 WITH
--- Each source hands over its next ?2 along an index: a UNION of everything
--- after ?1 would be sorted anew for every chunk.
+-- Each source hands over its next $2 along an index: a UNION of everything
+-- after $1 would be sorted anew for every chunk.
 known AS (
   SELECT company_id FROM known_companies
-  WHERE company_id > ?1 AND EXISTS (SELECT 1 FROM fact_build_days WHERE is_new)
-  ORDER BY company_id LIMIT ?2
+  WHERE company_id > $1 AND EXISTS (SELECT 1 FROM fact_build_days WHERE is_new)
+  ORDER BY company_id LIMIT $2
 ),
 dirty AS (
   SELECT DISTINCT company_id FROM dirty_company_days
-  WHERE company_id > ?1
-  ORDER BY company_id LIMIT ?2
+  WHERE company_id > $1
+  ORDER BY company_id LIMIT $2
 ),
 chunk AS (
   SELECT company_id FROM known
   UNION
   SELECT company_id FROM dirty
-  ORDER BY company_id LIMIT ?2
+  ORDER BY company_id LIMIT $2
 )
 SELECT MAX(company_id) AS "last_company: String", COUNT(*) AS "companies!: i64" FROM chunk

@@ -1,4 +1,4 @@
--- ?1: now, the loaded_at of every row whose values change.
+-- $1: now, the loaded_at of every row whose values change.
 INSERT OR REPLACE INTO fact_company_activity (
   company_id, activity_date, company_name, country, industry_tag, last_contact_at,
   active_users, events, "7d_active_users", is_churn_risk, events_per_user, days_since_last_contact,
@@ -7,6 +7,6 @@ INSERT OR REPLACE INTO fact_company_activity (
 SELECT
   company_id, activity_date, company_name, country, industry_tag, last_contact_at,
   active_users, events, "7d_active_users", is_churn_risk, events_per_user, days_since_last_contact,
-  ?1
+  $1
 FROM fact_candidates
 WHERE change IN ('NEW', 'CHANGED')

@@ -1,18 +1,18 @@
--- The usage that building the companies after ?1 up to ?2 reads, as it would be
--- staged: days ?3..?4, with the differences in place of what they replace.
+-- The usage that building the companies after $1 up to $2 reads, as it would be
+-- staged: days $3..$4, with the differences in place of what they replace.
 WITH
 chunk AS (
   SELECT company_id FROM known_companies
-  WHERE company_id > ?1 AND company_id <= ?2 AND EXISTS (SELECT 1 FROM fact_build_days WHERE is_new)
+  WHERE company_id > $1 AND company_id <= $2 AND EXISTS (SELECT 1 FROM fact_build_days WHERE is_new)
   UNION
-  SELECT company_id FROM dirty_company_days WHERE company_id > ?1 AND company_id <= ?2
+  SELECT company_id FROM dirty_company_days WHERE company_id > $1 AND company_id <= $2
 )
 INSERT INTO stg_product_usage (company_id, date, active_users, events)
 -- CROSS: for each company its own days, never the other way around.
 SELECT staged.company_id, staged.date, staged.active_users, staged.events
 FROM chunk
 CROSS JOIN main.stg_product_usage AS staged
-  ON staged.company_id = chunk.company_id AND staged.date BETWEEN ?3 AND ?4
+  ON staged.company_id = chunk.company_id AND staged.date BETWEEN $3 AND $4
 WHERE NOT EXISTS (
   SELECT 1 FROM usage_differences AS difference
   WHERE difference.company_id = staged.company_id AND difference.date = staged.date
@@ -21,5 +21,5 @@ UNION ALL
 SELECT difference.company_id, difference.date, difference.active_users, difference.events
 FROM chunk
 CROSS JOIN usage_differences AS difference
-  ON difference.company_id = chunk.company_id AND difference.date BETWEEN ?3 AND ?4
+  ON difference.company_id = chunk.company_id AND difference.date BETWEEN $3 AND $4
 WHERE difference.active_users IS NOT NULL

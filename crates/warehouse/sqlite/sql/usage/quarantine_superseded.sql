@@ -1,6 +1,6 @@
 -- A record that a later record of the same day contradicts goes into
 -- quarantine; one that a later record merely repeats does not.
--- ?1 origin, ?2 run, ?3 stage, ?4 now, ?5 the day
+-- $1 origin, $2 run, $3 stage, $4 now, $5 the day
 WITH
 -- The line that counts for each company: the last one.
 winner AS (
@@ -8,13 +8,13 @@ winner AS (
 )
 INSERT OR REPLACE INTO quarantine (origin, line, run_id, stage, reason, raw, quarantined_at)
 SELECT
-  ?1, loser.line, ?2, ?3,
+  $1, loser.line, $2, $3,
   'superseded by line ' || winner.line || ', which gives the same key other values',
   json_object(
-    'company_id', loser.company_id, 'date', ?5,
+    'company_id', loser.company_id, 'date', $5,
     'active_users', loser.active_users, 'events', loser.events
   ),
-  ?4
+  $4
 FROM winner
 JOIN usage_incoming AS kept ON kept.line = winner.line
 JOIN usage_incoming AS loser ON loser.company_id = winner.company_id AND loser.line < winner.line

@@ -1,0 +1,244 @@
+//! What an export makes of the companies' history: which statements, in which
+//! order. How each of them is written is an engine's own affair.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::Counters;
+
+use crate::{CrmExport, Error, Neighbourhood};
+
+/// An export whose rows wait to be taken over, one a company.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The export.
+    pub export: &'a CrmExport,
+    /// Rows that can be read in full.
+    pub accepted: u64,
+    /// Whether companies that it does not name stay as they were.
+    pub keeps_unnamed: bool,
+}
+
+/// One statement. `day` is that of the snapshot which is written, `previous` and
+/// `next` are the days of its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the arguments of the statement")]
+pub enum CrmStep<'a> {
+    /// Empties the table of companies that wait.
+    ClearIncoming,
+    /// Empties the table of companies that change.
+    ClearChanges,
+    /// Adds companies that the export does not name, as they were before.
+    KeepUnnamed { previous: Option<NaiveDate> },
+    /// Forgets of which fields nothing could be read.
+    ForgetUnreadable { day: NaiveDate },
+    /// Records of which fields nothing can be read now.
+    RecordUnreadable { day: NaiveDate },
+    /// Fills such fields with what they were before.
+    InheritFields { previous: Option<NaiveDate> },
+    /// Drops companies that cannot be read and were not there before.
+    DropUnknown { previous: Option<NaiveDate> },
+    /// Compares what waits with the state that held on the day until now.
+    FindChanges { held_before: Option<NaiveDate> },
+    /// Lets unchanged versions of the snapshot before reach the day.
+    ExtendUnchangedTo { day: NaiveDate, previous: NaiveDate },
+    /// Lets unchanged versions of the snapshot after begin on the day.
+    ExtendUnchangedFrom { day: NaiveDate, next: NaiveDate },
+    /// Counts a change to staged data.
+    BumpStagingVersion,
+    /// Splits versions that hold on the day and beyond it.
+    SplitAfter { day: NaiveDate, next: NaiveDate },
+    /// Drops versions that begin on the day.
+    DropAt { day: NaiveDate },
+    /// Ends versions that reach the day with the snapshot before it.
+    EndBefore { day: NaiveDate, previous: NaiveDate },
+    /// Writes what the snapshot says of changed companies.
+    InsertVersions { day: NaiveDate, next: Option<NaiveDate> },
+    /// Joins equal versions that end on `last` and begin on `first`.
+    Merge { last: NaiveDate, first: NaiveDate },
+    /// Drops those that were joined to an earlier one.
+    DropMerged { first: NaiveDate },
+    /// Adds the companies to those that are known.
+    NameCompanies,
+    /// Marks dirty the published days on which a change may be seen.
+    MarkDirty { day: NaiveDate, is_first: bool },
+    /// Records the snapshot.
+    RecordSnapshot { day: NaiveDate, path: &'a str, keeps_unnamed: bool },
+    /// Adds companies that an heir does not name, as they are on `before` now.
+    MarkUnnamed { day: NaiveDate, before: NaiveDate },
+    /// Puts together what an heir takes from the snapshot before it.
+    DeriveAgain { day: NaiveDate, before: NaiveDate },
+    /// Keeps of that what has changed.
+    FindDerivedChanges { day: NaiveDate },
+    /// Counts the companies of a snapshot again.
+    ResizeSnapshot { day: NaiveDate },
+}
+
+/// What waits beside what held until now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CrmChanges {
+    /// Companies that are new or changed and can be read in full.
+    pub written: u64,
+    /// Companies that are gone.
+    pub removed: u64,
+    /// All that change anything.
+    pub all: u64,
+}
+
+/// The nearest later snapshot that takes something from the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heir {
+    /// Its day.
+    pub effective_on: NaiveDate,
+    /// Whether companies that it does not name are as they were before.
+    pub keeps_unnamed: bool,
+}
+
+/// The companies' history within one transaction.
+#[async_trait]
+pub trait CrmHistory: Send {
+    /// Why a statement failed.
+    type Error: From<Error>;
+
+    /// Executes a statement. Returns how many rows it changed.
+    async fn execute(&mut self, step: CrmStep<'_>) -> Result<u64, Self::Error>;
+
+    /// The snapshots around a day.
+    async fn around(&mut self, day: NaiveDate) -> Result<Neighbourhood, Self::Error>;
+
+    /// Counts what [`CrmStep::FindChanges`] found.
+    async fn changes(&mut self) -> Result<CrmChanges, Self::Error>;
+
+    /// The snapshot after `day` that takes something from the one on `day`.
+    async fn heir(&mut self, day: NaiveDate) -> Result<Option<Heir>, Self::Error>;
+}
+
+/// Makes the state on the export's day what the export says, keeps the versions
+/// in their canonical form, and marks dirty what may have changed.
+///
+/// # Errors
+/// If a statement fails.
+pub async fn take_over<H: CrmHistory>(
+    history: &mut H,
+    arrival: Arrival<'_>,
+    place: &Neighbourhood,
+    counters: &mut Counters,
+) -> Result<(), H::Error> {
+    let Arrival { export, accepted, keeps_unnamed } = arrival;
+    let (day, previous, next) = (export.effective_on, place.previous_day(), place.next_day());
+    inherit(history, day, previous, keeps_unnamed).await?;
+    history.execute(CrmStep::FindChanges { held_before: place.held_before() }).await?;
+    let changes = history.changes().await?;
+    counters.rows_written = changes.written;
+    counters.rows_removed = changes.removed;
+    counters.rows_unchanged = accepted.saturating_sub(changes.written);
+
+    let is_new_day = place.same_day.is_none();
+    if let Some(extend) = extension(day, previous, next).filter(|_| is_new_day) {
+        history.execute(extend).await?;
+    }
+    let has_changed = is_new_day || changes.all > 0;
+    if has_changed {
+        // Before the published days are looked at: none is added until this commits.
+        history.execute(CrmStep::BumpStagingVersion).await?;
+    }
+    take_over_changes(history, day, previous, next).await?;
+    history.execute(CrmStep::RecordSnapshot { day, path: &export.path, keeps_unnamed }).await?;
+    if has_changed {
+        derive_heirs(history, day).await?;
+    }
+    Ok(())
+}
+
+/// Completes what the export says by the snapshot before it, where something
+/// could not be read, and keeps what that was.
+async fn inherit<H: CrmHistory>(
+    history: &mut H,
+    day: NaiveDate,
+    previous: Option<NaiveDate>,
+    keeps_unnamed: bool,
+) -> Result<(), H::Error> {
+    if keeps_unnamed {
+        history.execute(CrmStep::KeepUnnamed { previous }).await?;
+    }
+    history.execute(CrmStep::ForgetUnreadable { day }).await?;
+    if history.execute(CrmStep::RecordUnreadable { day }).await? > 0 {
+        history.execute(CrmStep::InheritFields { previous }).await?;
+        history.execute(CrmStep::DropUnknown { previous }).await?;
+    }
+    Ok(())
+}
+
+/// Derives the snapshots after `day` again that take something from the one
+/// before them, as far as that has changed. As a rule there is none.
+async fn derive_heirs<H: CrmHistory>(history: &mut H, mut day: NaiveDate) -> Result<(), H::Error> {
+    while let Some(heir) = history.heir(day).await? {
+        let (before, on) = (day, heir.effective_on);
+        history.execute(CrmStep::ClearIncoming).await?;
+        history.execute(CrmStep::ClearChanges).await?;
+        if heir.keeps_unnamed {
+            history.execute(CrmStep::MarkUnnamed { day: on, before }).await?;
+        }
+        history.execute(CrmStep::DeriveAgain { day: on, before }).await?;
+        if history.execute(CrmStep::FindDerivedChanges { day: on }).await? == 0 {
+            return Ok(());
+        }
+        let next = history.around(on).await?.next_day();
+        take_over_changes(history, on, Some(before), next).await?;
+        history.execute(CrmStep::ResizeSnapshot { day: on }).await?;
+        day = on;
+    }
+    Ok(())
+}
+
+/// Takes the changed companies of a snapshot over into the versions, and marks
+/// dirty the days on which that may be seen.
+async fn take_over_changes<H: CrmHistory>(
+    history: &mut H,
+    day: NaiveDate,
+    previous: Option<NaiveDate>,
+    next: Option<NaiveDate>,
+) -> Result<(), H::Error> {
+    for step in version_steps(day, previous, next) {
+        history.execute(step).await?;
+    }
+    history.execute(CrmStep::NameCompanies).await?;
+    history.execute(CrmStep::MarkDirty { day, is_first: previous.is_none() }).await?;
+    Ok(())
+}
+
+/// A snapshot on a new day also speaks for the companies it does not change.
+fn extension(
+    day: NaiveDate,
+    previous: Option<NaiveDate>,
+    next: Option<NaiveDate>,
+) -> Option<CrmStep<'static>> {
+    match (previous, next) {
+        (Some(previous), Some(_)) => Some(CrmStep::ExtendUnchangedTo { day, previous }),
+        (None, Some(next)) => Some(CrmStep::ExtendUnchangedFrom { day, next }),
+        // Behind the newest snapshot versions are open, and reach the new one by themselves.
+        (_, None) => None,
+    }
+}
+
+/// Cuts the day out of the versions of changed companies, puts in what the
+/// snapshot says, and joins it to equal neighbours.
+fn version_steps(
+    day: NaiveDate,
+    previous: Option<NaiveDate>,
+    next: Option<NaiveDate>,
+) -> Vec<CrmStep<'static>> {
+    let mut steps = Vec::new();
+    steps.extend(next.map(|next| CrmStep::SplitAfter { day, next }));
+    steps.push(CrmStep::DropAt { day });
+    steps.extend(previous.map(|previous| CrmStep::EndBefore { day, previous }));
+    steps.push(CrmStep::InsertVersions { day, next });
+    // Both ends of the day, the later one first: a version may be joined across both.
+    let seams = [next.map(|next| (day, next)), previous.map(|previous| (previous, day))];
+    for (last, first) in seams.into_iter().flatten() {
+        steps.extend([CrmStep::Merge { last, first }, CrmStep::DropMerged { first }]);
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests;

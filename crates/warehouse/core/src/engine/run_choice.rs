@@ -1,0 +1,123 @@
+//! Which run a trigger leads to: one that is there already, or a new one.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::{DateWindow, RunTrigger};
+
+use crate::{Error, Horizon, NewRun, PublishedFacts, Run, WindowChoice, unpublished_window};
+
+/// What a trigger leads to.
+#[derive(Debug, PartialEq)]
+pub enum RunChoice {
+    /// This run makes a new one needless.
+    Found(Run),
+    /// A new run over these days.
+    Create(DateWindow),
+}
+
+/// What the choice asks the database, all of it within one transaction.
+#[async_trait]
+pub trait RunLookup: Send {
+    /// Why a statement failed.
+    type Error: From<Error>;
+
+    /// The oldest active run of the pipeline that publishes days and ends on `through`.
+    async fn active_through(
+        &mut self,
+        pipeline: &str,
+        through: NaiveDate,
+    ) -> Result<Option<Run>, Self::Error>;
+
+    /// The run over exactly `window` that is queued or running, and takes days back
+    /// or publishes them as `trigger` does.
+    async fn active_over(
+        &mut self,
+        pipeline: &str,
+        window: DateWindow,
+        trigger: RunTrigger,
+    ) -> Result<Option<Run>, Self::Error>;
+
+    /// The newest run over exactly `window` that published days which still are.
+    async fn succeeded_over(
+        &mut self,
+        pipeline: &str,
+        window: DateWindow,
+    ) -> Result<Option<Run>, Self::Error>;
+
+    /// The run that published the day, if it is published.
+    async fn publisher_of(&mut self, day: NaiveDate) -> Result<Option<Run>, Self::Error>;
+
+    /// What is known of published days up to `through`.
+    async fn published_facts(
+        &mut self,
+        pipeline: &str,
+        through: NaiveDate,
+    ) -> Result<PublishedFacts, Self::Error>;
+
+    /// The first day after the oldest published one from `from` on that is not
+    /// published; `None` if none is published from there on.
+    async fn first_unpublished(&mut self, from: NaiveDate) -> Result<Option<NaiveDate>, Self::Error>;
+}
+
+/// Decides between an existing run and a new one, and over which days.
+///
+/// # Errors
+/// If `new` accepts days that are none of the run, or that an active run does not
+/// accept; and if a question cannot be asked.
+pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<RunChoice, L::Error> {
+    let window = match new.window {
+        WindowChoice::Days(window) => window,
+        WindowChoice::Unpublished { through, horizon } => {
+            if let Some(run) = lookup.active_through(&new.pipeline, through).await? {
+                new.check_accepted(run.window)?;
+                new.check_active(&run)?;
+                return Ok(RunChoice::Found(run));
+            }
+            match first_unpublished(lookup, &new.pipeline, through, horizon).await? {
+                Some(day) if day <= through => unpublished_window(day, through)?,
+                Some(_) if new.is_content_with_success() => match lookup.publisher_of(through).await? {
+                    Some(run) => return Ok(RunChoice::Found(run)),
+                    None => DateWindow::day(through),
+                },
+                _ => DateWindow::day(through),
+            }
+        }
+    };
+    new.check_accepted(window)?;
+    let found = run_over(lookup, new, window).await?;
+    Ok(found.map_or(RunChoice::Create(window), RunChoice::Found))
+}
+
+async fn first_unpublished<L: RunLookup>(
+    lookup: &mut L,
+    pipeline: &str,
+    through: NaiveDate,
+    horizon: Horizon,
+) -> Result<Option<NaiveDate>, L::Error> {
+    let facts = lookup.published_facts(pipeline, through).await?;
+    match horizon.heals_from(through, facts) {
+        Some(from) => lookup.first_unpublished(from).await,
+        None => Ok(None),
+    }
+}
+
+/// The run over exactly `window` that makes `new` needless: the active one, else
+/// the newest that succeeded. Newer ones that failed hide neither.
+async fn run_over<L: RunLookup>(
+    lookup: &mut L,
+    new: &NewRun,
+    window: DateWindow,
+) -> Result<Option<Run>, L::Error> {
+    let active = lookup.active_over(&new.pipeline, window, new.trigger).await?;
+    if let Some(active) = &active {
+        new.check_active(active)?;
+    }
+    // Days that were taken back are taken back again only if they are published again.
+    if active.is_some() || !new.is_content_with_success() || new.trigger == RunTrigger::Unpublish {
+        return Ok(active);
+    }
+    lookup.succeeded_over(&new.pipeline, window).await
+}
+
+#[cfg(test)]
+mod tests;

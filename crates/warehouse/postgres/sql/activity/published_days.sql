@@ -1,5 +1,0 @@
--- The ledger's entries of the days $1..$2.
-SELECT activity_date, run_id, published_at, row_count, checksum
-FROM published_days
-WHERE activity_date BETWEEN $1 AND $2
-ORDER BY activity_date

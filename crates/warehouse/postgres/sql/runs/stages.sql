@@ -1,7 +1,0 @@
-SELECT
-  stage, service, depends_on, state, attempt, failures, started_at, ended_at,
-  rows_read, rows_written, rows_unchanged, rows_duplicate, rows_rejected, rows_removed, bytes_read,
-  remarks, error_code, error_message
-FROM pipeline_run_stages
-WHERE run_id = $1
-ORDER BY position

@@ -1,0 +1,4 @@
+-- What the warehouse itself has marked dirty.
+INSERT INTO dirty_company_days (company_id, first_day, last_day)
+SELECT company_id, first_day, last_day
+FROM main.dirty_company_days
