@@ -51,6 +51,13 @@ mod tests {
     }
 
     #[test]
+    fn exact_values_in_another_form_are_read() {
+        let line = r#"{"company_id":"a","date":"2026-01-05T00:00:00Z","event_id":"e","events":"2.0"}"#;
+        let record = parsed(line).unwrap();
+        assert_eq!((record.date.to_string().as_str(), record.events), ("2026-01-05", 2));
+    }
+
+    #[test]
     fn each_wrong_field_is_named_with_what_is_wrong() {
         for (line, expected) in [
             (r#"{"date":"2026-01-05","event_id":"e","events":1}"#, "company_id: is missing"),
@@ -64,8 +71,8 @@ mod tests {
                 "event_id: null is neither a string nor an integer",
             ),
             (
-                r#"{"company_id":"a","date":"2026-01-05","event_id":"e","events":"1"}"#,
-                "events: \"1\" is not an integer",
+                r#"{"company_id":"a","date":"2026-01-05","event_id":"e","events":"one"}"#,
+                "events: \"one\" is not an integer",
             ),
             (r#"{"company_id":"a","date":"2026-01-05","event_id":"e"}"#, "events: is missing"),
             ("[]", "[] is no record"),
