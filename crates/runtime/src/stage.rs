@@ -26,8 +26,6 @@ use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span, info, warn};
 use uuid::Uuid;
 use warehouse_core::Fence;
-/// Where a stage tells how far it has got. Never blocks.
-pub use warehouse_core::ProgressSink;
 
 use crate::{
     context::Context,
@@ -35,6 +33,9 @@ use crate::{
     message::{counters_to_proto, day_from_proto, progress_to_proto, window_from_proto, window_to_proto},
     status::{code_name, status},
 };
+
+/// Where a stage tells how far it has got. Never blocks.
+pub use warehouse_core::ProgressSink;
 
 /// One attempt of one stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
