@@ -11,8 +11,7 @@ use std::{
 
 use chrono::NaiveDate;
 use reqwest::StatusCode;
-use telemetry::metrics::HttpRequests;
-use telemetry::{failable_span, spans};
+use telemetry::{failable_span, metrics::HttpRequests, spans};
 use tracing::{Span, field::Empty};
 use url::Url;
 

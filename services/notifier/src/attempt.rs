@@ -4,8 +4,7 @@
 use std::time::Instant;
 
 use reqwest::StatusCode;
-use telemetry::metrics::HttpRequests;
-use telemetry::{failable_span, spans};
+use telemetry::{failable_span, metrics::HttpRequests, spans};
 use tracing::{Span, field::Empty};
 
 use crate::{endpoint::Channel, send_error::SendError};
