@@ -1,49 +1,49 @@
 //! The audits between building and publishing, judged from measurements.
 //!
-//! An engine measures what a publish would leave behind; this module decides
-//! what that means under the configured policy.
+//! An engine measures what a publish would leave behind; this module decides what that
+//! means under the configured policy.
 
 use chrono::NaiveDate;
 use serde::Deserialize;
 
 use crate::counters::{Counters, Imbalance};
 
-/// What a finding of an audit does to the publish.
+/// What an audit's finding does to the publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditLevel {
-    /// The publish is refused; published data stays as it is.
+    /// Refuses the publish; published data stays as it is.
     Block,
-    /// The publish goes on; the finding becomes a remark of the stage.
+    /// Lets the publish go on; the finding becomes a remark of the stage.
     Warn,
-    /// The audit is not made.
+    /// Skips the audit.
     Off,
 }
 
-/// The level of every audit, and their thresholds.
+/// The level of every audit, and the audits' thresholds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditPolicy {
     /// Each published day has rows.
     pub rows_present: AuditLevel,
-    /// Each published day has at least one usage record. The fact is dense, so
-    /// its own row count does not notice a silent source.
+    /// Each published day has at least one usage record. The fact is dense, so its own
+    /// row count does not reveal a silent source.
     pub source_rows_present: AuditLevel,
     /// No row lacks its `company_id`.
     pub company_id_not_null: AuditLevel,
     /// One row per company and day.
     pub unique_grain: AuditLevel,
-    /// No count below zero.
+    /// No count is below zero.
     pub no_negative_counts: AuditLevel,
     /// Every stage of the run accounts for every row it read.
     pub balance: AuditLevel,
     /// Each day has exactly the rows that its inputs call for.
     pub expected_rows: AuditLevel,
-    /// A day's usage records are not far below the recent median.
+    /// A day's usage records do not fall far below the recent median.
     pub volume: AuditLevel,
-    /// How far below: the least share of the median that is no finding.
+    /// The smallest share of the median that is not a finding.
     pub volume_min_share: f64,
-    /// Medians below this many records say nothing, so they are not compared.
+    /// Medians below this many records are too small to compare with.
     pub volume_min_median: f64,
 }
 
@@ -90,8 +90,8 @@ pub struct DayMeasurements {
     pub expected_rows: u64,
     /// Usage records staged for the day.
     pub source_rows: u64,
-    /// Median of the usage records of the published days among the 28 before;
-    /// `None` if there are none.
+    /// Median usage records of the published days among the 28 days before; `None`
+    /// without any.
     pub recent_median_source_rows: Option<f64>,
 }
 
@@ -100,13 +100,13 @@ pub struct DayMeasurements {
 pub struct Finding {
     /// The audit's name, as in the policy.
     pub audit: &'static str,
-    /// Whether it refuses the publish.
+    /// Whether it blocks the publish.
     pub blocks: bool,
-    /// What was found, where.
+    /// What was found, and where.
     pub message: String,
 }
 
-/// Makes every audit of the policy.
+/// Runs every audit of the policy.
 #[must_use]
 pub fn audit(measured: &Measurements, policy: &AuditPolicy) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
@@ -162,7 +162,7 @@ impl Findings {
         if let Some(median) = measured.recent_median_source_rows {
             #[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
             let share = *source_rows as f64 / median.max(1.0);
-            // A day without any record is told by source_rows_present.
+            // source_rows_present reports a day without any record.
             if *source_rows > 0 && median >= policy.volume_min_median && share < policy.volume_min_share {
                 let message = format!(
                     "{day} has {source_rows} usage records, {:.0} % of the recent median {median}",

@@ -1,4 +1,4 @@
-//! What a published day holds, in one number.
+//! The content of a published day as one number.
 
 use std::fmt::{self, Write};
 
@@ -6,29 +6,29 @@ use sha2::{Digest, Sha256};
 
 use crate::fact::FactRow;
 
-/// The checksum of a set of fact rows: the exclusive or of a 64-bit hash per row,
-/// so neither their order nor the way that led to them matters, and a change of
-/// five rows is five hashes out and five in, whatever the number of rows.
+/// The checksum of a set of fact rows: the XOR of one 64-bit hash per row. Neither the
+/// order of the rows nor the path to them matters, and changing five rows removes five
+/// hashes and adds five, however many rows there are.
 ///
-/// It tells damage and drift, not forgery: whoever may write rows can write the
-/// ledger as well.
+/// It detects damage and drift, not forgery: anyone who can write rows can also write
+/// the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Checksum(u64);
 
 impl Checksum {
-    /// The checksum that [`to_stored`](Self::to_stored) gave.
+    /// The checksum stored as the bits from [`to_stored`](Self::to_stored).
     #[must_use]
     pub const fn from_stored(bits: i64) -> Self {
         Self(bits.cast_unsigned())
     }
 
-    /// The same bits as the signed integer that databases store.
+    /// The bits as the signed integer that databases store.
     #[must_use]
     pub const fn to_stored(self) -> i64 {
         self.0.cast_signed()
     }
 
-    /// Puts a row in, or takes it out if it is in: the same operation.
+    /// Adds a row, or removes it if it was added before: the operation is the same.
     pub fn toggle(&mut self, row: &FactRow) {
         self.0 ^= row_hash(row);
     }
@@ -55,14 +55,13 @@ fn row_hash(row: &FactRow) -> u64 {
     digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
-/// The row as every engine spells it: the columns in order, separated by commas.
-/// A text is preceded by its length in characters and a colon, so that no text can
-/// pass for two; a day is counted from 1970-01-01, a point in time in microseconds
+/// The row in the spelling shared by all engines: the columns in order, separated by
+/// commas. A length in characters and a colon precede each text, so that no two texts
+/// can be confused; a day counts days from 1970-01-01, a point in time microseconds
 /// since then; a missing value is `N`.
 ///
-/// Two columns are not in it: `loaded_at`, which is no content, and
-/// `events_per_user`, which two others determine and which has no text that all
-/// engines agree on.
+/// Two columns are left out: `loaded_at`, which is not content, and `events_per_user`,
+/// which follows from two others and has no spelling that all engines share.
 fn canonical_text(row: &FactRow) -> String {
     let mut text = String::with_capacity(128);
     push_text(&mut text, Some(row.key.company_id.as_str()));
@@ -124,7 +123,7 @@ mod tests {
         }
     }
 
-    /// Stored checksums rest on it: a change makes every ledger wrong.
+    /// Stored checksums depend on this: a change invalidates every ledger.
     #[test]
     fn the_canonical_text_and_its_hash_are_fixed() {
         assert_eq!(canonical_text(&row("007")), "3:007,20485,8:Zoë, Ltd,0:,N,-1,2,7,9,0,-3,");

@@ -6,21 +6,21 @@ use chrono::{DateTime, Utc};
 
 use crate::text::{invisible, settled};
 
-/// The longest company identifier that is accepted, in characters.
+/// The longest accepted company identifier, in characters.
 pub const MAX_COMPANY_ID_CHARS: usize = 256;
 
-/// The longest name, country or industry tag that is accepted, in bytes. Keeps
-/// the largest page of rows below what a gRPC message may hold.
+/// The longest accepted name, country or industry tag, in bytes. Keeps the largest page
+/// of rows within a gRPC message.
 pub const MAX_COMPANY_TEXT_BYTES: usize = 1_000;
 
 /// A company's identifier, shared by the CRM and the product API.
 ///
-/// Never empty, in the one form of [`settled`] text, without control or invisible
-/// characters; leading zeros and case are part of it.
+/// Never empty, in [`settled`] form, without control or invisible characters; leading
+/// zeros and case are significant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CompanyId(String);
 
-/// Why a text is no company identifier.
+/// Why a text is not a company identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCompanyId {
     /// Nothing but white space.
@@ -29,19 +29,20 @@ pub enum InvalidCompanyId {
     /// More than [`MAX_COMPANY_ID_CHARS`].
     #[error("company_id is longer than {MAX_COMPANY_ID_CHARS} characters")]
     TooLong,
-    /// A control character inside.
+    /// It contains a control character.
     #[error("company_id has a control character")]
     ControlCharacter,
-    /// A character inside that nobody sees, and that may tell two companies apart.
+    /// It contains an invisible character, which may be all that distinguishes two
+    /// companies.
     #[error("company_id has the invisible character U+{:04X}", u32::from(*.0))]
     InvisibleCharacter(char),
 }
 
 impl CompanyId {
-    /// Takes an identifier as a source or a caller wrote it, and settles its text.
+    /// Parses an identifier as a source or a caller wrote it, and settles its text.
     ///
     /// # Errors
-    /// If nothing is left, it is too long, or has a control or invisible character.
+    /// If nothing is left, it is too long, or it has a control or invisible character.
     pub fn parse(text: &str) -> Result<Self, InvalidCompanyId> {
         let text = settled(text);
         if let Some(found) = invisible(&text) {
@@ -50,8 +51,8 @@ impl CompanyId {
         Self::from_stored(&text)
     }
 
-    /// Takes an identifier as it was stored, to the letter: an earlier version may
-    /// have stored one that [`parse`](Self::parse) would change.
+    /// Takes a stored identifier unchanged: an earlier version may have stored one that
+    /// [`parse`](Self::parse) would change.
     ///
     /// # Errors
     /// If it is empty, too long or has a control character.
@@ -92,10 +93,10 @@ pub struct CrmCompany {
     pub country: Option<String>,
     /// The industry, as the CRM spells it.
     pub industry_tag: Option<String>,
-    /// The most recent contact, if there was one.
+    /// The most recent contact, if there was any.
     pub last_contact_at: Option<DateTime<Utc>>,
-    /// The fields that the export has and that cannot be read; they are `None`
-    /// here, and stay as they were known.
+    /// Fields that the export has but that cannot be read; they are `None` here and
+    /// keep their last known value.
     pub unreadable: UnreadableFields,
 }
 

@@ -1,4 +1,4 @@
-//! What a stage did to rows, and the balance it must keep.
+//! What a stage did with rows, and the balance it must keep.
 
 use std::ops::{Add, AddAssign};
 
@@ -9,20 +9,20 @@ pub struct Counters {
     pub rows_read: u64,
     /// Rows inserted or changed at the destination.
     pub rows_written: u64,
-    /// Rows the destination already held with equal values.
+    /// Rows that the destination already held with equal values.
     pub rows_unchanged: u64,
     /// Rows the source delivered more than once.
     pub rows_duplicate: u64,
-    /// Rows put into quarantine with a reason.
+    /// Rows quarantined with a reason.
     pub rows_rejected: u64,
-    /// Rows removed because the source no longer has them; never read, so not
-    /// part of the balance.
+    /// Rows removed because the source no longer has them; they were not read, so they
+    /// are not part of the balance.
     pub rows_removed: u64,
     /// Bytes taken from the source.
     pub bytes_read: u64,
 }
 
-/// A stage's counters do not account for every row it read.
+/// A stage's counters do not account for every row that it read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "rows do not balance: read {} but written {} + unchanged {} + duplicate {} + rejected {} = {}",
@@ -31,7 +31,7 @@ pub struct Counters {
 pub struct Imbalance(pub Counters);
 
 impl Counters {
-    /// Rows that are accounted for.
+    /// Rows accounted for.
     #[must_use]
     pub const fn accounted(&self) -> u64 {
         self.rows_written + self.rows_unchanged + self.rows_duplicate + self.rows_rejected
@@ -68,16 +68,16 @@ impl AddAssign for Counters {
     }
 }
 
-/// How far a running stage has got.
+/// How far a running stage has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// The counters so far.
     pub counters: Counters,
-    /// Units of work done, in the stage's own unit: files, days.
+    /// Units of work done, in the stage's own unit, such as files or days.
     pub units_done: u64,
-    /// Units of work in total; zero while unknown.
+    /// Total units of work; zero while unknown.
     pub units_total: u64,
-    /// What is being done now, for people.
+    /// What the stage is doing now, for people.
     pub activity: String,
 }
 

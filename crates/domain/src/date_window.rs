@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{Days, NaiveDate};
 
-/// The most days one window may cover: some twenty-seven years.
+/// The most days that one window may cover: about twenty-seven years.
 pub const MAX_WINDOW_DAYS: i64 = 10_000;
 
 /// A closed, non-empty range of UTC calendar days.
@@ -14,7 +14,7 @@ pub struct DateWindow {
     end: NaiveDate,
 }
 
-/// Why two days are no window.
+/// Why two days do not form a window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWindow {
     /// The days are in the wrong order.
@@ -25,7 +25,7 @@ pub enum InvalidWindow {
         /// The last day.
         end: NaiveDate,
     },
-    /// The range is absurd, most likely a typing error in a year.
+    /// The range is absurd, most likely from a typo in a year.
     #[error("the window {start}..{end} is longer than {MAX_WINDOW_DAYS} days")]
     TooLong {
         /// The first day.
@@ -38,7 +38,7 @@ pub enum InvalidWindow {
     NotADay {
         /// Which of the two days.
         field: &'static str,
-        /// What was given.
+        /// The text given.
         text: String,
     },
 }
@@ -67,7 +67,7 @@ impl DateWindow {
     /// Parses two ISO 8601 days.
     ///
     /// # Errors
-    /// If one is no day, or as [`DateWindow::new`].
+    /// If either is not a day, and as for [`DateWindow::new`].
     pub fn parse(start: &str, end: &str) -> Result<Self, InvalidWindow> {
         let day = |field, text: &str| {
             parse_day(text).ok_or_else(|| InvalidWindow::NotADay { field, text: text.to_owned() })
@@ -81,7 +81,7 @@ impl DateWindow {
         self.start
     }
 
-    /// The last day, included. A run's business date.
+    /// The last day, included; a run's business date.
     #[must_use]
     pub const fn end(&self) -> NaiveDate {
         self.end
@@ -99,7 +99,7 @@ impl DateWindow {
         self.start.iter_days().take_while(move |day| *day <= end)
     }
 
-    /// How many days the window has.
+    /// How many days the window covers.
     #[must_use]
     pub fn len_days(&self) -> u64 {
         (self.end - self.start).num_days().unsigned_abs() + 1
@@ -123,7 +123,7 @@ impl fmt::Display for DateWindow {
     }
 }
 
-/// Parses `YYYY-MM-DD`, and nothing that merely looks alike.
+/// Parses exactly `YYYY-MM-DD`; no other spelling passes.
 #[must_use]
 pub fn parse_day(text: &str) -> Option<NaiveDate> {
     let shape_fits = text.len() == 10

@@ -1,22 +1,21 @@
-//! Single events, where a source tells them besides the daily sums.
+//! Single events, for sources that report them besides the daily sums.
 
 use chrono::{Months, NaiveDate};
 
 use crate::{company::CompanyId, rejection::RejectionReason, source_day::parse_source_day};
 
-/// The longest event identifier that is accepted, in characters.
+/// The longest accepted event identifier, in characters.
 pub const MAX_EVENT_ID_CHARS: usize = 256;
 
-/// The first day on which there may be events.
+/// The first day that may have events.
 pub const EARLIEST_EVENT_DAY: NaiveDate = match NaiveDate::from_ymd_opt(2000, 1, 1) {
     Some(day) => day,
     None => NaiveDate::MIN,
 };
 
-/// The last day on which there may be events in a file that was written on
-/// `written_on` and is read by a run with that business date: a year after the
-/// later of the two. What lies beyond is a defect, and no reason to make room
-/// for it in storage.
+/// The last day that may have events in a file written on `written_on` and read by a
+/// run with that business date: a year after the later of the two. A later day is a
+/// defect, and no reason to make room for it in storage.
 #[must_use]
 pub fn latest_event_day(business_date: NaiveDate, written_on: NaiveDate) -> NaiveDate {
     business_date.max(written_on).checked_add_months(Months::new(12)).unwrap_or(NaiveDate::MAX)
@@ -29,7 +28,7 @@ pub fn latest_event_day(business_date: NaiveDate, written_on: NaiveDate) -> Naiv
 pub struct EventId(String);
 
 impl EventId {
-    /// Takes an identifier as a source wrote it; surrounding white space is dropped.
+    /// Parses an identifier as a source wrote it; surrounding white space is dropped.
     ///
     /// # Errors
     /// If nothing is left, it is too long or has a control character.
@@ -61,16 +60,15 @@ pub struct EventRecord {
     pub company_id: CompanyId,
     /// The UTC calendar day.
     pub date: NaiveDate,
-    /// Which of the company's events of that day.
+    /// Identifies the event among the company's events of that day.
     pub event_id: EventId,
-    /// How many events the record stands for, never negative; zero takes back
-    /// what was said before.
+    /// How many events the record stands for, never negative; zero retracts an earlier
+    /// record.
     pub events: i64,
 }
 
 impl EventRecord {
-    /// Checks one record; `latest` is the last day that it may have, see
-    /// [`latest_event_day`].
+    /// Checks one record; `latest` is the last day it may have, see [`latest_event_day`].
     ///
     /// # Errors
     /// The reason to quarantine the record.

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::company::CompanyId;
 
-/// The fact's 13 columns under the seed's names, in the seed's order.
+/// The fact's 13 columns, with the seed's names in the seed's order.
 pub const COLUMNS: [&str; 13] = [
     "company_id",
     "activity_date",
@@ -35,7 +35,7 @@ pub struct FactKey {
 pub struct FactRow {
     /// The grain.
     pub key: FactKey,
-    /// The display name; `None` for a company the CRM never had.
+    /// The display name; `None` for a company that was never in the CRM.
     pub company_name: Option<String>,
     /// The country, as the CRM spells it.
     pub country: Option<String>,
@@ -49,9 +49,9 @@ pub struct FactRow {
     pub events: i64,
     /// Sum of daily active users over the calendar days `[D-6, D]`.
     pub active_users_7d: i64,
-    /// Whether the calendar days `[D-13, D]` hold no event.
+    /// Whether the calendar days `[D-13, D]` have no event.
     pub is_churn_risk: bool,
-    /// Events by active users; `None` for a day without active users.
+    /// Events divided by active users; `None` for a day without active users.
     pub events_per_user: Option<f64>,
     /// UTC calendar days from the last contact to the day; may be negative.
     pub days_since_last_contact: Option<i32>,

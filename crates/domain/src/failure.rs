@@ -1,29 +1,28 @@
-//! What kind of failure an error is, in words that every transport can map, and how
-//! its causes are told.
+//! What kind of failure an error is, in terms that every transport can map, and how its
+//! causes are printed.
 
 use std::error::Error;
 
-/// The kind of a failure: decides the gRPC status code and whether a retry
-/// can help.
+/// The kind of a failure: decides the gRPC status code and whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
-    /// The caller asked for something that makes no sense.
+    /// The caller's request makes no sense.
     InvalidArgument,
-    /// There is no such thing.
+    /// The thing asked for does not exist.
     NotFound,
-    /// The state of the system forbids it, for example a lease held by another.
+    /// The state of the system forbids it, for example a lease held by someone else.
     FailedPrecondition,
     /// The source refused our credentials.
     Unauthenticated,
-    /// The input is not what its contract says: a broken file, garbage JSON.
+    /// The input breaks its contract: a broken file, invalid JSON.
     InvalidInput,
-    /// Something we depend on is away. Transient.
+    /// A dependency is unreachable. Transient.
     Unavailable,
-    /// Something we depend on asks for patience. Transient.
+    /// A dependency asks us to slow down. Transient.
     Exhausted,
     /// It took too long. Transient.
     TimedOut,
-    /// A concurrent change got in between. Transient.
+    /// A concurrent change interfered. Transient.
     Conflict,
     /// The caller gave up.
     Cancelled,
@@ -47,7 +46,7 @@ impl FailureKind {
         Self::Internal,
     ];
 
-    /// The kind's name, as traces tell it.
+    /// The kind's name, as traces record it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -65,7 +64,7 @@ impl FailureKind {
         }
     }
 
-    /// Whether the same call may succeed later with nothing changed.
+    /// Whether the same call may succeed later although nothing has changed.
     #[must_use]
     pub const fn is_transient(self) -> bool {
         match self {
@@ -81,13 +80,13 @@ impl FailureKind {
     }
 }
 
-/// An error with its causes in one line, each told once: many errors repeat their source.
+/// An error and its causes in one line, each text once: many errors repeat their source.
 #[must_use]
 pub fn with_causes(error: &dyn Error) -> String {
     followed_by_causes(error.to_string(), error.source())
 }
 
-/// `message`, then `cause` and its causes as far as nothing before has told them.
+/// `message`, then `cause` and its causes, without texts that already appeared.
 #[must_use]
 pub fn followed_by_causes(message: impl Into<String>, cause: Option<&dyn Error>) -> String {
     let mut told = message.into();

@@ -1,8 +1,8 @@
 //! Pure types and rules of Company Activity: no I/O, no clock, no randomness.
 //!
-//! Everything here is a value or a function of its arguments, so that every
-//! rule of the fact table can be tested without a database and every service
-//! means the same thing by the same word.
+//! Everything here is a value or a function of its arguments, so that every rule of the
+//! fact table can be tested without a database and every service uses each word in the
+//! same sense.
 
 pub mod audit;
 pub mod checksum;

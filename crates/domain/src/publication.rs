@@ -13,8 +13,8 @@ pub struct Publication {
     pub run_id: String,
     /// When it was published.
     pub published_at: DateTime<Utc>,
-    /// Rows of the day.
+    /// Number of rows of the day.
     pub row_count: i64,
-    /// What these rows hold.
+    /// The checksum of these rows.
     pub checksum: Checksum,
 }

@@ -1,4 +1,4 @@
-//! Rows that a source delivered and that are no valid input.
+//! Rows that a source delivered but that are not valid input.
 
 use chrono::NaiveDate;
 
@@ -7,7 +7,7 @@ use crate::{
     date_window::DateWindow,
 };
 
-/// Why a row went into quarantine instead of staging.
+/// Why a row was quarantined instead of staged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RejectionReason {
     /// The identifier is unusable.
@@ -18,25 +18,25 @@ pub enum RejectionReason {
     Field {
         /// The field's name at the source.
         field: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the field.
         problem: String,
     },
-    /// The record is for a day that nobody asked for.
+    /// The record is for a day that was not requested.
     #[error("date {date} lies outside the asked days {asked}")]
     DateOutsideWindow {
         /// The record's day.
         date: NaiveDate,
-        /// The asked days.
+        /// The requested days.
         asked: DateWindow,
     },
-    /// The event is too old or too new to be one.
+    /// The event's day is implausibly early or late.
     #[error("date {date} lies outside {earliest}..{latest}, the days on which there may be events")]
     NoEventDay {
         /// The event's day.
         date: NaiveDate,
-        /// The first day with events.
+        /// The first day that may have events.
         earliest: NaiveDate,
-        /// The last day with events.
+        /// The last day that may have events.
         latest: NaiveDate,
     },
     /// A count below zero.
@@ -44,62 +44,61 @@ pub enum RejectionReason {
     NegativeCount {
         /// The field's name at the source.
         field: &'static str,
-        /// Its value.
+        /// The field's value.
         value: i64,
     },
-    /// The row is not readable at all.
+    /// The row cannot be read at all.
     #[error("{0}")]
     Malformed(String),
-    /// The row of a delivery that lies in several files.
+    /// The row belongs to a delivery of several files.
     #[error("{path}, line {line}: {reason}")]
     InPart {
         /// The file.
         path: String,
-        /// The row's line in it, from 1.
+        /// The row's line in that file, from 1.
         line: u64,
         /// What is wrong with the row.
         reason: Box<RejectionReason>,
     },
-    /// A later row of the same delivery gives the same key other values.
+    /// A later row of the same delivery has the same key with other values.
     #[error("superseded by line {by_line}, which gives the same key other values")]
     Superseded {
-        /// The line that counts.
+        /// The later line, whose values are used.
         by_line: u64,
     },
 }
 
-/// Whose row it was that could not be read. What is known of them stays as it
+/// Which company an unreadable row was about. What is known of that company stays as it
 /// is: only a readable delivery without a company removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Concerns {
-    /// This company's.
+    /// This company.
     Company(CompanyId),
-    /// Anybody's: it may have been the row of any company that the delivery does
-    /// not name otherwise.
+    /// Any company that the delivery does not name in another row.
     Anyone,
-    /// No company's: a row for another day, a footer.
+    /// No company: a row for another day, a footer.
     NoOne,
 }
 
-/// A row that goes into quarantine, with its origin inside the delivery.
+/// A row to quarantine, with its position in the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// The line in the file, from 1.
     pub line: u64,
-    /// Why.
+    /// Why it is rejected.
     pub reason: RejectionReason,
-    /// The row as the source wrote it, cut to [`MAX_RAW_BYTES`].
+    /// The row as the source wrote it, truncated to [`MAX_RAW_BYTES`].
     pub raw: String,
-    /// Whose row it was.
+    /// Which company it was about.
     pub concerns: Concerns,
 }
 
-/// The longest raw text kept with a quarantined row, in bytes.
+/// The longest raw text stored with a quarantined row, in bytes.
 pub const MAX_RAW_BYTES: usize = 8 * 1024;
 
 impl Rejection {
-    /// The rejection of a row that may have been anyone's; an overlong `raw` is
-    /// cut at a character boundary.
+    /// Rejects a row that may concern any company; a `raw` that is too long is
+    /// truncated at a character boundary.
     #[must_use]
     pub fn new(line: u64, reason: RejectionReason, raw: &str) -> Self {
         let cut = raw.floor_char_boundary(MAX_RAW_BYTES);
@@ -117,7 +116,7 @@ impl Rejection {
         }
     }
 
-    /// The same of a row that is known to be somebody's, or nobody's.
+    /// The same rejection for a row known to concern some company, or none.
     #[must_use]
     pub fn concerning(self, concerns: Concerns) -> Self {
         Self { concerns, ..self }
@@ -134,20 +133,20 @@ pub enum SourceRow<T> {
         /// The row.
         row: T,
     },
-    /// Valid input but for some fields, which `row` names. It goes into
-    /// quarantine and counts as rejected, and those fields stay as they are known.
+    /// Valid except for the fields that `row` names. The row is quarantined and counts
+    /// as rejected; those fields keep their last known value.
     Partial {
-        /// What could be read.
+        /// The readable part.
         row: T,
-        /// What could not.
+        /// The rejection of the rest.
         rejection: Rejection,
     },
-    /// Input for the quarantine.
+    /// The row is quarantined.
     Rejected(Rejection),
 }
 
 impl<T> SourceRow<T> {
-    /// What of the row goes into quarantine.
+    /// The part of the row to quarantine.
     pub const fn rejection(&self) -> Option<&Rejection> {
         match self {
             Self::Accepted { .. } => None,
@@ -156,10 +155,10 @@ impl<T> SourceRow<T> {
     }
 }
 
-/// How many rows of a delivery may be rejected before none of it is believed.
+/// How many rows of a delivery may be rejected before the whole delivery is distrusted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RejectionLimit {
-    /// The greatest share of rejected rows, from 0 to 1.
+    /// The largest allowed share of rejected rows, from 0 to 1.
     pub max_share: f64,
 }
 
@@ -167,7 +166,8 @@ impl RejectionLimit {
     /// Any number may be rejected.
     pub const NONE: Self = Self { max_share: 1.0 };
 
-    /// Fewer rejected rows are never too many: in a short delivery one is a large share.
+    /// So few rejected rows are never too many: in a short delivery, one is a large
+    /// share.
     pub const A_HANDFUL: u64 = 3;
 
     /// Whether `rejected` of `read` rows are too many.
@@ -176,7 +176,7 @@ impl RejectionLimit {
         rejected >= Self::A_HANDFUL && share(rejected, read) > self.max_share
     }
 
-    /// How many rows are rejected, where that is too many.
+    /// Fails if too many of the rows read are rejected.
     ///
     /// # Errors
     /// `40 of 100 rows rejected (40.0 %), more than the allowed 5.0 %`.

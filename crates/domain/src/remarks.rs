@@ -1,10 +1,10 @@
-//! What a stage has to say that is no failure.
+//! What a stage has to say apart from failures.
 
-/// The most remarks that are kept: they travel with every answer about the run.
+/// The most remarks kept: they travel with every answer about the run.
 pub const MAX_REMARKS: usize = 50;
 
-/// A stage's remarks for people: the first [`MAX_REMARKS`], and how many more
-/// there were.
+/// A stage's remarks for people: the first [`MAX_REMARKS`], and the number of further
+/// ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remarks {
     kept: Vec<String>,
@@ -21,7 +21,7 @@ impl Remarks {
         }
     }
 
-    /// The remarks as texts; the last one says how many are left out.
+    /// The remarks as texts; the last one says how many were left out.
     #[must_use]
     pub fn into_texts(self) -> Vec<String> {
         let more = (self.dropped > 0).then(|| format!("and {} more remarks", self.dropped));

@@ -1,20 +1,20 @@
 //! Runs of the pipeline and their stages.
 
-/// The pipeline of the seed: the daily job.
+/// The seed's pipeline: the daily job.
 pub const DAILY_PIPELINE: &str = "pl_company_activity_daily";
 
 /// Copies the CRM's CSV export to `stg_crm_companies`.
 pub const STAGE_COPY_CRM_CSV: &str = "act_copy_crm_csv";
 /// Pages through the product API to `stg_product_usage`.
 pub const STAGE_CALL_PRODUCT_API: &str = "act_call_product_api";
-/// Copies event files to `fact_events`; not in the built-in pipeline.
+/// Copies event files to `fact_events`; not part of the built-in pipeline.
 pub const STAGE_COPY_EVENTS: &str = "act_copy_events";
 /// Builds candidates for `fact_company_activity` that no reader sees.
 pub const STAGE_BUILD_FACT: &str = "df_build_fact_company_activity";
 /// Audits the candidates and publishes them.
 pub const STAGE_VALIDATE: &str = "act_validate_row_counts";
-/// Takes published days back; the only stage of a run that does so, never one of
-/// a pipeline file.
+/// Takes published days back. The only stage of its run, and never part of a pipeline
+/// file.
 pub const STAGE_UNPUBLISH: &str = "act_unpublish_days";
 
 macro_rules! states {
@@ -24,13 +24,13 @@ macro_rules! states {
         pub enum $name { $($(#[$doc])* $variant),* }
 
         impl $name {
-            /// The word that storage and people use for it.
+            /// The word for it in storage and on screen.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
 
-            /// The value of a word, or `None` for any other text.
+            /// The value for a word, or `None` for any other text.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)* _ => None }
@@ -48,13 +48,13 @@ macro_rules! states {
 states! {
     /// The state of a run.
     RunState {
-        /// Waits for its turn.
+        /// Waiting for its turn.
         Queued = "QUEUED",
-        /// A coordinator executes it.
+        /// A coordinator is executing it.
         Running = "RUNNING",
         /// Every stage succeeded.
         Succeeded = "SUCCEEDED",
-        /// A stage failed for good.
+        /// A stage failed permanently.
         Failed = "FAILED",
         /// Cancelled on request.
         Cancelled = "CANCELLED",
@@ -72,17 +72,17 @@ impl RunState {
 states! {
     /// The state of a stage in a run.
     StageState {
-        /// Waits for its dependencies or its next attempt.
+        /// Waiting for its dependencies or its next attempt.
         Pending = "PENDING",
-        /// An attempt executes.
+        /// An attempt is running.
         Running = "RUNNING",
         /// Committed.
         Succeeded = "SUCCEEDED",
         /// Its last attempt failed.
         Failed = "FAILED",
-        /// Not executed: a stage it depends on failed.
+        /// Not executed, because a stage that it depends on failed.
         Skipped = "SKIPPED",
-        /// The run was cancelled first.
+        /// The run was cancelled before it ended.
         Cancelled = "CANCELLED",
     }
 }
@@ -98,13 +98,13 @@ impl StageState {
 states! {
     /// What caused a run.
     RunTrigger {
-        /// Days asked for by name.
+        /// A request for specific days.
         Manual = "MANUAL",
         /// The schedule.
         Scheduled = "SCHEDULED",
         /// A backfill.
         Backfill = "BACKFILL",
-        /// Published days that are taken back.
+        /// A request to take published days back.
         Unpublish = "UNPUBLISH",
     }
 }

@@ -4,8 +4,8 @@ use chrono::{NaiveDate, NaiveTime};
 
 use crate::{date_window::parse_day, text::settled, timestamp::parse_timestamp};
 
-/// Reads a UTC calendar day: `2026-01-31`, also with the time or the offset of its
-/// midnight in UTC. Any other time of day leaves doubt which day was meant.
+/// Parses a UTC calendar day: `2026-01-31`, optionally with midnight as its time and
+/// UTC as its offset. Any other time of day leaves the day in doubt.
 #[must_use]
 pub fn parse_source_day(text: &str) -> Option<NaiveDate> {
     let text = settled(text);

@@ -1,16 +1,16 @@
-//! Text as sources write it, brought into the one form that it is kept in.
+//! Text from sources, normalised to the one form in which it is stored.
 //!
-//! Two texts that look alike must be equal, or one customer becomes two: an `é`
-//! in one character or two, a byte order mark that a stitched file left in the
-//! middle, a no-break space at the end. Case is kept, for it tells companies apart.
+//! Texts that look alike must be equal, or one customer becomes two: an `é` as one
+//! character or two, a byte order mark that concatenating files left in the middle, a
+//! no-break space at the end. Case is kept, because it distinguishes companies.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// The form in which identifiers and names are kept: composed (NFC), without
-/// invisible format characters and without surrounding white space.
+/// Normalises identifiers and names for storage: composed (NFC), without invisible
+/// format characters and surrounding white space.
 #[must_use]
 pub fn settled(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
@@ -20,15 +20,14 @@ pub fn settled(text: &str) -> Cow<'_, str> {
     Cow::Owned(composed.trim().to_owned())
 }
 
-/// The first character that nobody sees and that [`settled`] leaves, because it
-/// may mean something.
+/// The first invisible character that [`settled`] keeps because it may be significant.
 #[must_use]
 pub fn invisible(text: &str) -> Option<char> {
     text.chars().find(|c| is_invisible(*c))
 }
 
 /// Format characters: zero-width spaces and joiners, direction marks, soft hyphens,
-/// byte order marks. Those that are drawn around digits are visible.
+/// byte order marks. Those drawn around digits are visible and do not count.
 fn is_format(c: char) -> bool {
     let is_drawn = matches!(
         c,
@@ -37,8 +36,8 @@ fn is_format(c: char) -> bool {
     c.general_category() == GeneralCategory::Format && !is_drawn
 }
 
-/// What Unicode calls default ignorable, beyond format characters, and the blanks
-/// that are no white space to it.
+/// Unicode's default-ignorable characters, apart from format characters, and blanks
+/// that Unicode does not count as white space.
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,

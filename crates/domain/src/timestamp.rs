@@ -6,62 +6,62 @@ use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, TimeDelta, Utc};
 
 use crate::text::settled;
 
-/// The years that a timestamp may lie in. What is outside is a typing error or a
-/// placeholder such as 0001-01-01 or 9999-12-31.
+/// The years that a timestamp may lie in. Others are typos or placeholders such as
+/// 0001-01-01 or 9999-12-31.
 pub const TIMESTAMP_YEARS: RangeInclusive<i32> = 1970..=2200;
 
-/// Why a text is no timestamp.
+/// Why a text is not a timestamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTimestamp {
-    /// Anything else.
+    /// None of the cases below.
     #[error("is no timestamp such as 2026-01-31T09:30:00Z")]
     Unknown,
-    /// Nobody knows the century.
+    /// The century is ambiguous.
     #[error("has a two-digit year; write it as 2026-01-31")]
     TwoDigitYear,
-    /// No year has one.
+    /// Years have no sign.
     #[error("begins with a sign; write it as 2026-01-31")]
     Sign,
-    /// A day or month of one digit, or of none: the end may be missing.
+    /// A day or month with fewer than two digits: the end may be missing.
     #[error("has a month or day without two digits, so that a part may be missing; write it as 2026-01-31")]
     TornDate,
-    /// A date of another order that leaves no doubt, but is none we read.
+    /// A date in another order: unambiguous, but not a form we accept.
     #[error("is not in the order year, month, day; write it as {0}")]
     OtherOrder(NaiveDate),
-    /// A date of another order that does leave doubt.
+    /// A date in another, ambiguous order.
     #[error("is in doubt: day and month cannot be told apart; write {0} or {1}")]
     DayOrMonth(NaiveDate, NaiveDate),
-    /// Such as 2026-02-30.
+    /// Not a calendar day, such as 2026-02-30.
     #[error("is no day of the calendar")]
     NoSuchDay,
-    /// Such as 24:00, or a fraction without digits.
+    /// Not a time of day, such as 24:00 or a fraction without digits.
     #[error("has no time of day such as 09:30 or 09:30:00.123 after its date")]
     NoSuchTime,
-    /// A second 60 where no leap second can be.
+    /// A second 60 where there can be no leap second.
     #[error("has the second 60, which only the last minute of June and December in UTC can have")]
     NoLeapSecond,
     /// Outside [`TIMESTAMP_YEARS`].
     #[error("lies outside the years {} to {}", TIMESTAMP_YEARS.start(), TIMESTAMP_YEARS.end())]
     Year,
-    /// A name, an offset of another form, or any other text behind the time.
+    /// A zone name, an offset in another form, or other text after the time.
     #[error("has {0:?} after its time; write an offset such as Z or +01:00")]
     Zone(String),
-    /// Seconds or parts of them since 1970.
+    /// Seconds since 1970, or fractions of them.
     #[error("looks like a Unix time; export it as 2026-01-31T09:30:00Z")]
     UnixTime,
-    /// Days since 1900, as spreadsheets count them.
+    /// Days since 1900, as in spreadsheets.
     #[error("looks like a spreadsheet's serial number; format the column as 2026-01-31 before exporting")]
     SpreadsheetSerial,
 }
 
-/// Reads a timestamp of a CRM export: a date and a time of RFC 3339, ISO 8601's
-/// basic form, and the spellings of common databases and CRMs, with an offset from
-/// UTC. Without an offset it is UTC. A mere date is its midnight.
+/// Parses a timestamp of a CRM export: date and time in RFC 3339, in ISO 8601's basic
+/// form, or as common databases and CRMs write them, with an offset from UTC. Without
+/// an offset it is UTC. A date alone means its midnight.
 ///
-/// Cut to microseconds, which is what is stored.
+/// Truncated to microseconds, the stored precision.
 ///
 /// # Errors
-/// If the text is something else, or leaves any doubt.
+/// If the text is anything else, or ambiguous.
 pub fn parse_timestamp(text: &str) -> Result<DateTime<Utc>, InvalidTimestamp> {
     let text = settled(text);
     let mut rest = Scanner { rest: &text };
@@ -80,7 +80,7 @@ pub fn parse_timestamp(text: &str) -> Result<DateTime<Utc>, InvalidTimestamp> {
     Ok(instant.trunc_subsecs(6))
 }
 
-/// A calendar day of digits; whether the year is a plausible one.
+/// Parses a calendar day from digits; checks that the year is plausible.
 fn day(year: &str, month: &str, day: &str) -> Result<NaiveDate, InvalidTimestamp> {
     let number = |digits: &str| digits.parse::<u32>().map_err(|_| InvalidTimestamp::Unknown);
     let year = i32::try_from(number(year)?).map_err(|_| InvalidTimestamp::Year)?;
@@ -95,7 +95,7 @@ fn basic_date(digits: &str) -> Result<NaiveDate, InvalidTimestamp> {
     day(year, month, of_month)
 }
 
-/// What remains of the text.
+/// The rest of the text.
 struct Scanner<'a> {
     rest: &'a str,
 }
@@ -126,14 +126,14 @@ impl<'a> Scanner<'a> {
         digits
     }
 
-    /// Exactly two digits that make a number up to `most`.
+    /// Exactly two digits with a value up to `most`.
     fn two_digits(&mut self, most: u32) -> Option<u32> {
         let digits = self.digits();
         let number = digits.parse().ok()?;
         (digits.len() == 2 && number <= most).then_some(number)
     }
 
-    /// The date that begins with `first`, which is read already.
+    /// The date that begins with `first`, which is already read.
     fn date(&mut self, first: &str, text: &str) -> Result<NaiveDate, InvalidTimestamp> {
         if first.is_empty() {
             let is_signed =
@@ -166,7 +166,8 @@ impl<'a> Scanner<'a> {
     fn instant_on(&mut self, date: NaiveDate) -> Result<DateTime<Utc>, InvalidTimestamp> {
         if !self.take('T') && !self.take('t') {
             if !self.next_is(|c| c == ' ') {
-                // A date that goes on is torn or of a form that nobody writes.
+                // More text after the date means that it is truncated or in a form that
+                // nobody writes.
                 return Err(InvalidTimestamp::NoSuchTime);
             }
             self.skip_spaces();
@@ -229,7 +230,7 @@ impl<'a> Scanner<'a> {
         Ok(nanoseconds.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
     }
 
-    /// The offset from UTC that ends the text.
+    /// The offset from UTC at the end of the text.
     fn offset(&mut self) -> Result<TimeDelta, InvalidTimestamp> {
         self.skip_spaces();
         let text = self.rest;
@@ -250,7 +251,7 @@ impl<'a> Scanner<'a> {
         };
         let mut parts = [Scanner { rest: hours }, Scanner { rest: minutes }];
         let [hours, minutes] = &mut parts;
-        // No place on earth is further from UTC.
+        // No place on earth has a larger offset from UTC.
         let (Some(hour), Some(minute)) = (hours.two_digits(14), minutes.two_digits(59)) else {
             return Err(unknown());
         };
@@ -279,7 +280,7 @@ fn precedes_leap_second(instant: DateTime<Utc>) -> bool {
     next.time() == chrono::NaiveTime::MIN && next.day() == 1 && matches!(next.month(), 1 | 7)
 }
 
-/// What a number without anything else most likely is.
+/// What a number on its own most likely is.
 fn mere_number(digits: &str) -> InvalidTimestamp {
     match digits.len() {
         5 => InvalidTimestamp::SpreadsheetSerial,
@@ -289,7 +290,7 @@ fn mere_number(digits: &str) -> InvalidTimestamp {
     }
 }
 
-/// What is wrong with a date that does not begin with a year of four digits.
+/// What is wrong with a date that does not begin with a four-digit year.
 fn other_order(first: &str, second: &str, third: &str) -> InvalidTimestamp {
     let short = |digits: &str| matches!(digits.len(), 1 | 2);
     if !short(first) || !short(second) {

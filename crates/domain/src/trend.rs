@@ -1,65 +1,65 @@
 //! Whether a stage takes longer than its data explains.
 //!
-//! What a stage takes is set against its volume: a day with twice the rows may
-//! take twice as long. A day with fewer rows is expected to take no less, for
-//! part of every stage does not depend on rows.
+//! A stage's duration is judged against its volume: a day with twice the rows may take
+//! twice as long. A day with fewer rows is not expected to be faster, because part of
+//! every stage does not depend on rows.
 
 use std::time::Duration;
 
 use chrono::NaiveDate;
 
-/// Executions that a judgement needs before it.
+/// How many earlier executions a judgement needs.
 const MIN_HISTORY: usize = 5;
 
-/// What is still called usual, as a share of what is expected.
+/// Up to this multiple of the expected duration, an execution is usual.
 const USUAL: f64 = 1.25;
 
-/// How much longer than expected is much longer.
+/// From this multiple of the expected duration, an execution is much longer.
 const MUCH_LONGER: f64 = 2.0;
 
-/// Less than this is nobody's concern, whatever its share.
+/// Shorter executions never matter, whatever their factor.
 pub const NEGLIGIBLE: Duration = Duration::from_secs(5);
 
-/// Growth that is worth naming has led at least this far from where it began.
+/// Growth is reported once it has reached at least this factor.
 const GROWN: f64 = 1.5;
 
-/// Executions that have to be above the usual before it is called growth.
+/// How many executions must be above the usual to count as growth.
 const MIN_GROWN: usize = 3;
 
-/// Executions that it takes to tell growth.
+/// How many executions it takes to detect growth.
 pub const MIN_EXECUTIONS: usize = MIN_HISTORY + MIN_GROWN;
 
-/// One execution of a stage that succeeded.
+/// One successful execution of a stage.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StageExecution {
     /// The run's business date.
     pub day: NaiveDate,
-    /// How long it took.
+    /// How long the execution took.
     pub took: Duration,
-    /// Rows it read.
+    /// Rows that the execution read.
     pub rows: u64,
 }
 
-/// What an execution was expected to take.
+/// How an execution compares with what was expected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SlowExecution {
-    /// What earlier ones took, scaled to this one's volume.
+    /// The duration of earlier executions, scaled to this one's volume.
     pub expected: Duration,
-    /// How many times as long it took.
+    /// The actual duration as a multiple of the expected one.
     pub factor: f64,
 }
 
-/// Since when a stage takes longer and longer for the same volume.
+/// Growth in the time that a stage takes for the same volume.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Growth {
-    /// The first execution above the usual from which none came back to it.
+    /// The first execution above the usual after which none returned to it.
     pub since: NaiveDate,
-    /// How many times as long as before it takes now for the same volume.
+    /// The present duration for the same volume as a multiple of the earlier one.
     pub factor: f64,
 }
 
-/// Whether an execution took much longer than the `recent` ones before it for
-/// its volume; `None` too if those are too few to tell.
+/// How an execution compares with the `recent` ones before it, if it took much longer
+/// for its volume; `None` too if they are too few to judge by.
 #[must_use]
 pub fn slow_execution(execution: &StageExecution, recent: &[StageExecution]) -> Option<SlowExecution> {
     if recent.len() < MIN_HISTORY {
@@ -76,9 +76,8 @@ pub fn slow_execution(execution: &StageExecution, recent: &[StageExecution]) -> 
     })
 }
 
-/// Since when a stage grows faster than its data, if it does and by now takes long
-/// enough to be anybody's concern. `executions` are
-/// in the order of their days.
+/// Since when a stage has grown faster than its data, if it has and now takes long
+/// enough to matter. `executions` are ordered by day.
 #[must_use]
 pub fn growth(executions: &[StageExecution]) -> Option<Growth> {
     if executions.len() < MIN_EXECUTIONS {
@@ -89,7 +88,7 @@ pub fn growth(executions: &[StageExecution]) -> Option<Growth> {
     {
         return None;
     }
-    // The lower quartiles: data and stage may have grown for most of the time looked at.
+    // Lower quartiles, because data and stage may have grown for most of the period.
     let few_rows = quantile(executions.iter().map(|execution| execution.rows as f64), 0.25);
     let seconds: Vec<f64> = executions.iter().map(|execution| seconds_at(execution, few_rows)).collect();
     let usual = quantile(seconds.iter().copied(), 0.25);
@@ -100,7 +99,7 @@ pub fn growth(executions: &[StageExecution]) -> Option<Growth> {
     (factor >= GROWN).then(|| Growth { since: executions[grown_from].day, factor })
 }
 
-/// What an execution would have taken with that many rows, where it had more.
+/// How long an execution would have taken with `rows` rows, if it had more.
 fn seconds_at(execution: &StageExecution, rows: f64) -> f64 {
     execution.took.as_secs_f64() / scale(execution.rows, rows)
 }
@@ -109,7 +108,7 @@ fn scale(rows: u64, base: f64) -> f64 {
     (rows as f64 / base.max(1.0)).max(1.0)
 }
 
-/// The value below which a share of `values` lies; 0 without any.
+/// The value below which a share of `values` lies; 0 if there are none.
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

@@ -9,8 +9,8 @@ use crate::{
 /// Days over which daily active users are summed, the day itself included.
 pub const ROLLING_USERS_DAYS: u64 = 7;
 
-/// Days without any event that make a company a churn risk, the day itself
-/// included. Also how far back the fact of a day reads.
+/// Days without any event that make a company a churn risk, the day itself included.
+/// Also how far back a day's fact reads.
 pub const CHURN_DAYS: u64 = 14;
 
 /// One company's usage on one day.
@@ -27,7 +27,7 @@ pub struct UsageRecord {
 }
 
 impl UsageRecord {
-    /// Checks one record of the API against the days it was asked for.
+    /// Checks one record of the API against the requested days.
     ///
     /// # Errors
     /// The reason to quarantine the record.

@@ -1,4 +1,4 @@
-//! What is read as a timestamp, and what is refused with which words.
+//! What parses as a timestamp, and the messages for what does not.
 
 use chrono::{FixedOffset, SecondsFormat};
 use proptest::prelude::*;
@@ -44,10 +44,10 @@ fn timestamps_of_common_programs_are_read() {
         // Go and Python, which write nanoseconds or a comma
         ("2026-01-31T09:30:00.123456789Z", "2026-01-31T09:30:00.123456Z"),
         ("2026-01-31 09:30:00,5", "2026-01-31T09:30:00.500Z"),
-        // Dates, and what surrounds a cell
+        // Dates, and what may surround a cell
         ("2026-01-10", "2026-01-10T00:00:00Z"),
         ("\u{feff} 2026-01-10T08:30\u{a0}", "2026-01-10T08:30:00Z"),
-        // Leap seconds, as the midnight that follows
+        // Leap seconds, which become the midnight that follows
         ("2016-12-31 23:59:60", "2017-01-01T00:00:00Z"),
         ("2017-01-01T00:59:60+01:00", "2017-01-01T00:00:00Z"),
         ("2015-06-30T23:59:60.5Z", "2015-07-01T00:00:00.500Z"),
@@ -110,7 +110,7 @@ fn what_leaves_doubt_is_refused_with_the_way_out() {
     }
 }
 
-/// An instant that may be written, and an offset to write it with.
+/// An instant in the allowed years, and an offset to write it with.
 fn instants() -> impl Strategy<Value = (DateTime<FixedOffset>, u32)> {
     (86_400_i64..7_258_032_000, 0_u32..1_000_000_000, -14 * 60..=14 * 60).prop_map(
         |(seconds, nanos, minutes)| {
