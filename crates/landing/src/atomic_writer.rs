@@ -1,4 +1,4 @@
-//! Files that appear as a whole or not at all.
+//! Files that appear whole or not at all.
 
 use std::fmt;
 
@@ -13,20 +13,20 @@ use crate::{
     root::Root,
 };
 
-/// How much is held in memory before it is sent; Azure and S3 want no smaller parts.
+/// How much is buffered before it is sent; Azure and S3 want no smaller parts.
 const PART_BYTES: usize = 5 * 1024 * 1024;
 
-/// Writes one file. Nobody sees any of it before [`finish`](Self::finish);
-/// dropping the writer leaves everything as it was.
+/// Writes one file. Nothing of it is visible before [`finish`](Self::finish); dropping
+/// the writer leaves everything as it was.
 ///
-/// Holds about one part of 5 MiB in memory, however long the file.
+/// Buffers about one part of 5 MiB, however long the file.
 pub struct AtomicWriter {
     root: Root,
     path: String,
     buffer: BytesMut,
-    /// Begun when the first part is full: small files take a single request.
+    /// Started when the first part is full: a small file takes a single request.
     upload: Option<Box<dyn MultipartUpload>>,
-    /// From the first byte until the file is finished.
+    /// Set from the first byte until the file is finished.
     operation: Option<Operation>,
 }
 
@@ -38,7 +38,7 @@ impl AtomicWriter {
     /// Appends bytes.
     ///
     /// # Errors
-    /// If the store does not take them; the writer is then of no more use.
+    /// If the store does not accept them; the writer is then unusable.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let operation = self.begun();
         operation.add_bytes(bytes.len());
@@ -79,11 +79,11 @@ impl AtomicWriter {
         Ok(())
     }
 
-    /// Makes the file visible, replacing the one that was there.
+    /// Makes the file visible, replacing an existing one.
     ///
     /// # Errors
-    /// If the store does not take it, or somebody else replaced it at the same
-    /// moment ([`Error::Changed`]).
+    /// If the store does not accept it, or someone else replaced it at the same moment
+    /// ([`Error::Changed`]).
     pub async fn finish(mut self) -> Result<FileInfo, Error> {
         let span = self.begun().span();
         let outcome = self.replace().instrument(span).await;
@@ -98,15 +98,14 @@ impl AtomicWriter {
         }
     }
 
-    /// Makes the file visible unless there is one by that name, which then stays
-    /// as it is. Returns the one that is there now.
+    /// Makes the file visible unless one with that name exists, which then stays as it
+    /// is. Returns the file that exists now.
     ///
-    /// For files of one part the store itself decides. It does not for longer
-    /// ones: of two that are finished at the same moment the later one replaces
-    /// the other.
+    /// For files of one part the store itself decides. For longer ones it does not: of
+    /// two finished at the same moment, the later one replaces the other.
     ///
     /// # Errors
-    /// If the store does not take it, or somebody removed it at the same moment
+    /// If the store does not accept it, or someone removed it at the same moment
     /// ([`Error::Changed`]).
     pub async fn finish_if_absent(mut self) -> Result<FileInfo, Error> {
         let span = self.begun().span();
@@ -124,7 +123,7 @@ impl AtomicWriter {
         self.root.look_up(&self.path).await?.ok_or_else(|| self.root.changed(&self.path))
     }
 
-    /// `None` if there is a file already and `mode` does not allow to replace it.
+    /// `None` if the file exists and `mode` does not allow replacing it.
     async fn publish(&mut self, mode: PutMode) -> Result<Option<PutResult>, Error> {
         if self.upload.is_some() && !self.buffer.is_empty() {
             self.send_part().await?;

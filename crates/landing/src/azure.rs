@@ -1,9 +1,9 @@
 //! Azure Blob Storage, and Azurite, its emulator.
 //!
-//! How to reach it comes from the environment: the variables that Azure's own
-//! tools know (`AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`,
-//! `AZURE_CLIENT_ID` and so on, workload and managed identities included), or
-//! `AZURE_STORAGE_CONNECTION_STRING`, which outranks them.
+//! The environment says how to reach it: the variables of Azure's own tools
+//! (`AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_CLIENT_ID` and so
+//! on, workload and managed identities included), or `AZURE_STORAGE_CONNECTION_STRING`,
+//! which takes precedence.
 
 mod connection_string;
 
@@ -18,13 +18,13 @@ use url::{Host, Url};
 use self::connection_string::{CONNECTION_STRING, ConnectionString};
 use crate::error::Error;
 
-/// Opens a container as the environment says.
+/// Opens a container as configured in the environment.
 pub(crate) fn open(container: &str, root: &str) -> Result<MicrosoftAzure, Error> {
     let connection_string = env::var(CONNECTION_STRING).ok().filter(|text| !text.trim().is_empty());
     build(MicrosoftAzureBuilder::from_env(), connection_string.as_deref(), container, root)
 }
 
-/// Opens a container as a builder and a connection string say.
+/// Opens a container with a builder and a connection string.
 pub(crate) fn build(
     builder: MicrosoftAzureBuilder,
     connection_string: Option<&str>,
@@ -54,7 +54,7 @@ fn configure(
     let builder = builder.with_retry(retries());
     if let Some(text) = connection_string {
         let connection = ConnectionString::parse(text)?;
-        // Whoever writes `http` into a connection string means it, as in Azure's own tools.
+        // As in Azure's own tools, `http` in a connection string is deliberate.
         let allow_http = allow_http || connection.uses_http();
         return Ok(connection.apply(builder.with_client_options(client_options(allow_http))));
     }
@@ -65,8 +65,8 @@ fn configure(
     Ok(builder.with_client_options(client_options(allow_http)))
 }
 
-/// A dead store fails a call in less than a minute: retrying for longer is up to
-/// the coordinator, which can show that it does.
+/// Gives up on a dead store in less than a minute: longer retries are up to the
+/// coordinator, which can show them.
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {
@@ -83,8 +83,8 @@ fn client_options(allow_http: bool) -> ClientOptions {
     ClientOptions::new()
         .with_allow_http(allow_http)
         .with_connect_timeout(Duration::from_secs(5))
-        // A file is read as fast as the warehouse takes its rows, so there is no
-        // telling how long that lasts; but every single read must get somewhere.
+        // A file is read as fast as the warehouse takes its rows, so the total time is
+        // unbounded; but every single read must make progress.
         .with_timeout_disabled()
         .with_read_timeout(Duration::from_secs(20))
 }

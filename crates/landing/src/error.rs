@@ -10,12 +10,12 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// What can go wrong in object storage.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A storage URL that is none of those we know.
+    /// A storage URL that is not of a supported kind.
     #[error("the storage URL {url} cannot be used: {problem}")]
     Url {
         /// The URL, without user name, password and query.
         url: String,
-        /// What is wrong with it, and how it should look.
+        /// What is wrong with the URL, and how it should look.
         problem: String,
     },
     /// The environment does not say how to reach the store.
@@ -26,20 +26,20 @@ pub enum Error {
         /// What is missing or wrong.
         problem: String,
     },
-    /// A path that no file can have.
+    /// A path that cannot name a file.
     #[error("{path:?} is no path of a file: {problem}")]
     Path {
         /// The path.
         path: String,
-        /// What is wrong with it.
+        /// What is wrong with the path.
         problem: String,
     },
-    /// A file in the store has a name that cannot be told.
+    /// A file in the store has a name that cannot be represented.
     #[error("{root} holds a file whose name cannot be used, rename it: {problem}")]
     FileName {
         /// The storage.
         root: String,
-        /// What is wrong with which name.
+        /// Which name, and what is wrong with it.
         problem: String,
     },
     /// A file was replaced, changed or removed since it was looked up.
@@ -51,7 +51,7 @@ pub enum Error {
         /// The file.
         path: String,
     },
-    /// There is no such container, or no such file.
+    /// The container or the file does not exist.
     #[error("{root} does not have {path}: {source}")]
     NotFound {
         /// The storage.
@@ -71,7 +71,7 @@ pub enum Error {
         /// What the store said.
         source: Source,
     },
-    /// The store does not understand what we ask of it.
+    /// The store does not understand our request.
     #[error("{root} does not accept the request for {path}: {source}")]
     NotAccepted {
         /// The storage.
@@ -101,7 +101,7 @@ pub enum Error {
         /// What happened.
         source: Source,
     },
-    /// The store is away or in trouble. Transient.
+    /// The store is unreachable or failing. Transient.
     #[error("{root} is unavailable for {path}: {source}")]
     Unavailable {
         /// The storage.
@@ -111,7 +111,7 @@ pub enum Error {
         /// What happened.
         source: Source,
     },
-    /// The machine's file system failed.
+    /// The local file system failed.
     #[error("{root} failed for {path}: {source}")]
     FileSystem {
         /// The storage.
@@ -124,7 +124,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of failure, for retries and status codes.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {
@@ -141,7 +141,7 @@ impl Error {
         }
     }
 
-    /// What a store's own error means, met while working on `path` below `root`.
+    /// Converts a store's error, met while working on `path` below `root`.
     pub(crate) fn from_store(root: &str, path: &str, error: object_store::Error) -> Self {
         let (root, path) = (root.to_owned(), path.to_owned());
         let cause = Cause::of(&error);
@@ -169,7 +169,7 @@ impl Error {
     }
 }
 
-/// What lies at the bottom of an error that the store has no name for.
+/// The root cause of an error that the store does not classify.
 enum Cause {
     Missing,
     AccessDenied,
@@ -182,8 +182,8 @@ enum Cause {
 
 impl Cause {
     fn of(error: &(dyn StdError + 'static)) -> Self {
-        // From the outside in, so that the I/O error inside a failed request
-        // does not pass for one of the file system.
+        // Outermost first, so that the I/O error inside a failed request does not count
+        // as one of the file system.
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<HttpError>() {
@@ -200,7 +200,7 @@ impl Cause {
                 return match status {
                     404 => Self::Missing,
                     401 | 403 => Self::AccessDenied,
-                    // Too slow a request, or too many of them.
+                    // The request was too slow, or there were too many.
                     408 | 429 => Self::Network,
                     400..=499 => Self::NotAccepted,
                     _ => Self::Network,
@@ -212,8 +212,8 @@ impl Cause {
     }
 }
 
-/// The status of a failed answer. `object_store` has words for it in most
-/// places, but not where it lists, and keeps the type that knows to itself.
+/// The status of a failed response. `object_store` maps it in most places, but not in
+/// listings, and its type with the status is private.
 fn http_status(error: &(dyn StdError + 'static)) -> Option<u16> {
     error.to_string().strip_prefix("Server returned non-2xx status code: ")?.get(..3)?.parse().ok()
 }

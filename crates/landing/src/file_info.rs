@@ -1,16 +1,16 @@
-//! Files by their paths, and what a store tells of them.
+//! Files by path, and what a store knows of them.
 
 use chrono::{DateTime, Utc};
 use object_store::{ObjectMeta, path::Path};
 
 use crate::error::Error;
 
-/// A file as it was when it was looked up.
+/// A file as it was when looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileInfo {
     /// Relative to the storage's root, separated by `/`.
     pub path: String,
-    /// The entity tag, without quotes: another one means other content.
+    /// The entity tag, without quotes: a different tag means different content.
     pub etag: String,
     /// The size in bytes.
     pub size: u64,

@@ -1,36 +1,36 @@
-//! Records in NDJSON, checked field by field, so that each wrong one is named.
+//! NDJSON records, checked field by field, so that errors name each invalid field.
 //!
-//! A record's fields are declared as `Option<&RawValue>` and read by [`text`],
+//! A record declares its fields as `Option<&RawValue>` and reads them with [`text`],
 //! [`identifier`] and [`integer`].
 
 use domain::RejectionReason;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// The longest excerpt of a wrong value in a reason, in characters.
+/// The longest excerpt of an invalid value in a reason, in characters.
 const MAX_SHOWN_CHARS: usize = 40;
 
-/// Reads a line as a record whose fields are not looked at yet.
+/// Parses a line as a record whose fields are not yet checked.
 ///
 /// # Errors
-/// If it is no JSON object, or one field occurs twice.
+/// If it is not a JSON object, or a field occurs twice.
 pub fn parse<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, RejectionReason> {
     if !line.trim_start().starts_with('{') {
         return Err(RejectionReason::Malformed(format!("{} is no record", shown(line))));
     }
     serde_json::from_str(line).map_err(|error| {
-        // Of the record's one line only the column says something.
+        // The record is one line, so only the column is informative.
         let (text, column) = (error.to_string(), error.column());
         let problem = text.split(" at line ").next().unwrap_or_default();
         RejectionReason::Malformed(format!("not readable as a record: {problem} at column {column}"))
     })
 }
 
-/// Takes `null` for a value, which `Option` would take for absence: for
-/// `#[serde(borrow, default, deserialize_with = "present")]`.
+/// Keeps `null` as a value, which `Option` would treat as absent: for `#[serde(borrow,
+/// default, deserialize_with = "present")]`.
 ///
 /// # Errors
-/// If it is no JSON.
+/// If it is not JSON.
 pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
@@ -44,7 +44,7 @@ pub fn text(field: &'static str, value: Option<&RawValue>) -> Result<String, Rej
     serde_json::from_str(json).map_err(|_| wrong(field, json, "is not a string"))
 }
 
-/// An identifier is a string, or an integer of any size taken as its digits.
+/// Reads an identifier: a string, or an integer of any size as its digits.
 ///
 /// # Errors
 /// If it is missing or something else.
@@ -57,8 +57,7 @@ pub fn identifier(field: &'static str, value: Option<&RawValue>) -> Result<Strin
     serde_json::from_str(json).map_err(|_| wrong(field, json, "is neither a string nor an integer"))
 }
 
-/// A field that must be an integer, in any form that leaves no doubt: `5`, `5.0`,
-/// `5e0` or `"5"`.
+/// Reads an integer in any unambiguous form: `5`, `5.0`, `5e0` or `"5"`.
 ///
 /// # Errors
 /// If it is missing or something else.
@@ -67,15 +66,15 @@ pub fn integer(field: &'static str, value: Option<&RawValue>) -> Result<i64, Rej
     exact_integer(json).ok_or_else(|| wrong(field, json, "is not an integer of at most 64 bits"))
 }
 
-/// Whether an integer is written as JSON's integers are.
+/// Whether an integer is written the way JSON writes integers.
 #[must_use]
 pub fn is_plain_integer(value: &RawValue) -> bool {
     let json = value.get();
     json.strip_prefix('-').unwrap_or(json).bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The value of a decimal number, in a string or not, if it is a whole one. No
-/// float comes in between, which would round what is not.
+/// The value of a decimal number, quoted or not, if it is whole. Avoids floats, which
+/// would round a number that is not.
 fn exact_integer(json: &str) -> Option<i64> {
     let quoted: Option<String> = serde_json::from_str(json).ok();
     let text = quoted.as_deref().unwrap_or(json);

@@ -1,9 +1,9 @@
-//! Object storage, the same for a local folder and for Azure Blob Storage.
+//! Object storage with one interface for local folders and Azure Blob Storage.
 //!
-//! [`Storage`] is a root in a store; paths below it are relative and separated
-//! by `/`. Reading notices a file that is replaced meanwhile, writing is atomic,
-//! and neither needs memory that grows with the file. Inside a trace every
-//! listing, look-up, read, write and removal has a span.
+//! [`Storage`] is a root in a store; paths below it are relative and separated by `/`.
+//! Reading detects a file that is replaced meanwhile, writing is atomic, and the memory
+//! for either does not grow with the file. Inside a trace, every listing, look-up,
+//! read, write and removal has a span.
 
 mod atomic_writer;
 mod azure;

@@ -1,4 +1,4 @@
-//! From a storage URL to the store it names.
+//! Resolves a storage URL to its store.
 
 use std::{
     fs,
@@ -16,16 +16,16 @@ const EXPECTED: &str = "write file:///folder/ or az://container/folder/";
 /// A store, rooted where its URL points.
 pub(crate) struct Location {
     pub(crate) store: Arc<dyn ObjectStore>,
-    /// How to name it to people.
+    /// Its name for people.
     pub(crate) root: String,
-    /// Its folder, if it is one of this machine.
+    /// Its folder, if it is on this machine.
     pub(crate) folder: Option<PathBuf>,
 }
 
 /// Opens the store that a URL names.
 pub(crate) fn open(text: &str) -> Result<Location, Error> {
     let url = Url::parse(text).map_err(|error| Error::Url {
-        // Nothing is known of a text that is no URL, so none of it is shown.
+        // A text that is not a URL may hold anything, so none of it is shown.
         url: "(not shown)".to_owned(),
         problem: format!("{error}; {EXPECTED}"),
     })?;
@@ -55,12 +55,12 @@ pub(crate) fn open(text: &str) -> Result<Location, Error> {
     }
 }
 
-/// The URL as it may be shown: SAS tokens are part of the query, so that goes.
+/// The URL without its secrets: SAS tokens are part of the query, so the query goes.
 fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);
-    // Refused only for URLs that cannot have either.
+    // Fails only for URLs that cannot have either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.to_string()
@@ -78,8 +78,8 @@ fn folder(url: &Url, root: &str) -> Result<PathBuf, Error> {
 
 fn local_store(folder: &FilePath, root: &str) -> Result<LocalFileSystem, Error> {
     LocalFileSystem::new_with_prefix(folder)
-        // The landing is the truth that staging is loaded from: it must outlive a power cut.
-        // A folder goes with its last file.
+        // Staging is loaded from the landing, so the landing must survive a power cut. A
+        // folder is removed with its last file.
         .map(|store| store.with_fsync(true).with_automatic_cleanup(true))
         .map_err(|error| Error::Url { url: root.to_owned(), problem: error.to_string() })
 }

@@ -9,15 +9,15 @@ use bytes::{Buf, Bytes};
 use domain::{Rejection, RejectionReason, SourceRow};
 use futures::Stream;
 
-/// How much of an overlong line is kept to recognise it by, in bytes.
+/// How much of a line that is too long is kept to identify it, in bytes.
 const START_BYTES: usize = 256;
 
-/// A stream of chunks as a stream of lines, which end in LF or CRLF.
+/// Splits a stream of chunks into lines, which end in LF or CRLF.
 ///
-/// Yields every line, empty ones included; what follows the last line break
-/// only if it is not empty. A line that is too long or no UTF-8 is an item like
-/// others, and reading goes on behind it. An error of the chunks ends the lines.
-/// Memory is bounded by the chunk size and the cap on the length of a line.
+/// Yields every line, empty ones included; text after the last line break counts only
+/// if it is not empty. A line that is too long or not UTF-8 is an item like any other,
+/// and reading continues after it. An error of the chunks ends the stream. The chunk
+/// size and the line limit bound the memory.
 #[derive(Debug)]
 pub struct NumberedLines<S> {
     chunks: S,
@@ -45,9 +45,9 @@ pub enum LineError {
     /// The line is longer than allowed.
     #[error("the line is longer than {max_bytes} bytes")]
     TooLong {
-        /// How long it may be.
+        /// The longest allowed line, in bytes.
         max_bytes: usize,
-        /// How it begins, unreadable bytes replaced.
+        /// The line's start, unreadable bytes replaced.
         start: String,
     },
     /// The line is not UTF-8.
@@ -59,7 +59,7 @@ pub enum LineError {
 }
 
 impl NumberedLine {
-    /// The row that `parse` makes of the line, or its rejection.
+    /// The row that `parse` makes of the line, or the rejection.
     pub fn into_row<T>(self, parse: impl FnOnce(&str) -> Result<T, RejectionReason>) -> SourceRow<T> {
         let line = self.number;
         match self.into_text() {
@@ -74,7 +74,7 @@ impl NumberedLine {
     /// The line's text.
     ///
     /// # Errors
-    /// The rejection of a line that cannot be read.
+    /// The rejection of an unreadable line.
     pub fn into_text(self) -> Result<String, Rejection> {
         let line = self.number;
         self.text.map_err(|error| {
@@ -86,7 +86,7 @@ impl NumberedLine {
 }
 
 impl<S> NumberedLines<S> {
-    /// The lines of `chunks`, none of them longer than `max_line_bytes`.
+    /// The lines of `chunks`, each at most `max_line_bytes` long.
     pub const fn new(chunks: S, max_line_bytes: usize) -> Self {
         Self {
             chunks,
@@ -100,12 +100,12 @@ impl<S> NumberedLines<S> {
         }
     }
 
-    /// Bytes of the chunks that were taken so far.
+    /// Bytes of the chunks consumed so far.
     pub const fn bytes_taken(&self) -> u64 {
         self.bytes_taken
     }
 
-    /// The next line that ends in what is buffered.
+    /// The next line that ends within the buffer.
     fn take_line(&mut self) -> Option<NumberedLine> {
         let end = self.chunk.iter().position(|byte| *byte == b'\n');
         let part = self.chunk.split_to(end.unwrap_or(self.chunk.len()));
@@ -116,7 +116,7 @@ impl<S> NumberedLines<S> {
     }
 
     fn append(&mut self, part: &[u8]) {
-        // One more than allowed, for the CR that may turn out to be no content.
+        // One more than allowed, because a CR may turn out to be part of the line break.
         let room = (self.max_line_bytes + 1).saturating_sub(self.line.len());
         let (kept, cut) = part.split_at(part.len().min(room));
         self.line.extend_from_slice(kept);

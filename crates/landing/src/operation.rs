@@ -1,12 +1,12 @@
-//! A span for every operation on a store that is part of a trace.
+//! A span for every operation on a store inside a trace.
 
 use telemetry::{failable_span, spans};
 use tracing::{Instrument, Span, field::Empty};
 
 use crate::error::Error;
 
-/// An operation under way; its span ends when this is dropped. Nothing but a
-/// file's path, the storage's root and sizes are told: credentials are in none.
+/// An operation in progress; dropping it ends its span. It records only the file's
+/// path, the storage's root and sizes, none of which hold credentials.
 #[derive(Debug)]
 pub(crate) struct Operation {
     span: Span,
@@ -14,8 +14,8 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Begins a span called `name`. Outside of any trace there is none: a poll of
-    /// a store must not begin one.
+    /// Starts a span called `name`. Outside a trace there is no span: polling a store
+    /// must not start a trace.
     pub(crate) fn begin(name: &'static str, root: &str, path: Option<&str>) -> Self {
         if Span::current().is_none() {
             return Self { span: Span::none(), bytes: 0 };
@@ -34,7 +34,7 @@ impl Operation {
         Self { span, bytes: 0 }
     }
 
-    /// Does `work` in the span, and tells if it fails.
+    /// Runs `work` in the span, and records its failure.
     pub(crate) async fn observe<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let outcome = work.instrument(self.span()).await;
         if let Err(error) = &outcome {
@@ -43,32 +43,32 @@ impl Operation {
         outcome
     }
 
-    /// What is to be done in the span.
+    /// The span, to run work in.
     pub(crate) fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// The size of the file that it is about.
+    /// Records the size of the file.
     pub(crate) fn tell_size(&self, bytes: u64) {
         self.span.record("file.size", spans::count(bytes));
     }
 
-    /// How many files were found.
+    /// Records how many files were found.
     pub(crate) fn tell_files(&self, files: usize) {
         self.span.record("pipeline.files", spans::count(files as u64));
     }
 
-    /// Bytes went over.
+    /// Counts transferred bytes.
     pub(crate) const fn add_bytes(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
 
-    /// Tells why it failed.
+    /// Records why it failed.
     pub(crate) fn fail(&self, error: &Error) {
         spans::record_failure_of(&self.span, error.kind(), error);
     }
 
-    /// Ends an operation that was given up for a reason that is not its own.
+    /// Ends an operation that was abandoned for an outside reason.
     pub(crate) fn abandon(&self, cause: &str) {
         spans::record_failure(&self.span, "abandoned", &cause);
     }

@@ -1,4 +1,4 @@
-//! The content of a file, with its span from the beginning to the end.
+//! Reads a file, with a span from start to end.
 
 use std::{
     pin::Pin,
@@ -10,10 +10,10 @@ use futures::{Stream, StreamExt, stream::BoxStream};
 
 use crate::{error::Error, operation::Operation};
 
-/// Chunks of a file that is being read.
+/// Chunks of a file being read.
 pub(crate) struct Reading {
     chunks: BoxStream<'static, Result<Bytes, Error>>,
-    /// `None` behind the end, however long the stream is kept.
+    /// `None` after the end, however long the stream is kept.
     operation: Option<Operation>,
 }
 

@@ -1,8 +1,8 @@
-//! Removing files, and what writes that were killed have left.
+//! Removes files, and what killed writes left behind.
 //!
-//! On a local folder such a write leaves its temporary, `name#1`, which is no file
-//! to anybody who lists. In Azure it leaves blocks that were never committed; those
-//! vanish by themselves after a week.
+//! In a local folder, a killed write leaves its temporary, `name#1`, which listings do
+//! not show. In Azure it leaves uncommitted blocks, which vanish by themselves after a
+//! week.
 
 use std::{
     fs, io,
@@ -19,10 +19,10 @@ use crate::{
     storage::Storage,
 };
 
-/// What is left of a write that did not come to its end, or is still under way.
+/// The remains of a write that was killed or is still running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Temporary {
-    /// The path of the file that it was to become.
+    /// The path of the intended file.
     pub path: String,
     /// Its size in bytes.
     pub size: u64,
@@ -32,15 +32,15 @@ pub struct Temporary {
 }
 
 impl Storage {
-    /// Removes a file that was looked up before, and returns whether it was there
-    /// to be removed: one that was replaced since stays.
+    /// Removes a file that was looked up before, and returns whether it was removed: a
+    /// file replaced since then stays.
     ///
-    /// No store that we know removes on a condition, so it is looked at again
-    /// right before. Whoever replaces it in the moment between the two finds it
-    /// gone, as [`Error::Changed`], and has to write it again.
+    /// No store that we know has a conditional removal, so the file is looked up again
+    /// just before. A writer that replaces it between the two gets [`Error::Changed`]
+    /// and has to write it again.
     ///
     /// # Errors
-    /// If the store cannot be asked, or does not remove it.
+    /// If the store cannot be reached, or does not remove it.
     pub async fn remove(&self, file: &FileInfo) -> Result<bool, Error> {
         let operation = Operation::begin("delete", self.root().url(), Some(&file.path));
         let removed = async {
@@ -56,8 +56,8 @@ impl Storage {
         operation.observe(removed).await
     }
 
-    /// Temporaries below a folder, by the path of what they were to become. None in
-    /// a store that tidies up by itself.
+    /// Temporaries below a folder, with the paths of the intended files. None for a
+    /// store that cleans up by itself.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -74,8 +74,8 @@ impl Storage {
         Ok(found)
     }
 
-    /// Removes a temporary, and returns whether it was there to be removed: one that
-    /// was written to since stays.
+    /// Removes a temporary, and returns whether it was removed: one written to since
+    /// then stays.
     ///
     /// # Errors
     /// If it cannot be removed.
@@ -118,7 +118,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Temporary>) -> io::Result
         } else if kind.is_file()
             && let Some(path) = intended(root, &location)
         {
-            // Whoever wrote it may just have finished.
+            // Its writer may just have finished.
             match entry.metadata() {
                 Ok(meta) => {
                     let modified = meta.modified()?.into();
@@ -132,8 +132,8 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Temporary>) -> io::Result
     Ok(())
 }
 
-/// The path of the file that a temporary was to become; `None` if it is none. Ours
-/// are told from others by the number that `object_store` appends.
+/// The path of the file that a temporary was meant for; `None` if it is not a
+/// temporary. The number that `object_store` appends identifies ours.
 fn intended(root: &Path, location: &Path) -> Option<String> {
     let (path, number) = location.strip_prefix(root).ok()?.to_str()?.rsplit_once('#')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());

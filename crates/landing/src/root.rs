@@ -1,4 +1,4 @@
-//! Where a storage begins: its store, and what fails there.
+//! The root of a storage: its store, and how it fails.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ impl Root {
         Self { store, url: url.into(), folder: folder.map(Arc::new) }
     }
 
-    /// What is known of a file; `None` if there is none.
+    /// Looks a file up; `None` if it does not exist.
     pub(crate) async fn look_up(&self, path: &str) -> Result<Option<FileInfo>, Error> {
         match self.store.head(&parse_path(path)?).await {
             Ok(meta) => Ok(Some(meta.into())),
@@ -39,12 +39,12 @@ impl Root {
         &*self.store
     }
 
-    /// The folder of this machine that it is, if it is one.
+    /// Its folder, if it is on this machine.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref().map(PathBuf::as_path)
     }
 
-    /// How to name it to people.
+    /// Its name for people.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

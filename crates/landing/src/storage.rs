@@ -29,14 +29,14 @@ impl Storage {
     /// missing, or `az://container/folder/`. Does not connect yet.
     ///
     /// # Errors
-    /// If the URL names no store, or the environment does not say how to reach it.
+    /// If the URL does not name a store, or the environment does not say how to reach it.
     pub fn open(url: &str) -> Result<Self, Error> {
         let Location { store, root, folder } = location::open(url)?;
         Ok(Self { root: Root::new(store, root, folder) })
     }
 
-    /// All files below the root whose name ends in `suffix`, in whichever case,
-    /// sorted by path. Files that are still being written are not among them.
+    /// All files below the root whose name ends in `suffix`, ignoring case, sorted by
+    /// path. Files still being written are left out.
     ///
     /// # Errors
     /// If the store cannot be listed.
@@ -44,7 +44,8 @@ impl Storage {
         self.list_where(None, suffix).await
     }
 
-    /// [`list`](Self::list) of the files below one folder; none if there is no such folder.
+    /// [`list`](Self::list) for the files below one folder; empty if the folder does not
+    /// exist.
     ///
     /// # Errors
     /// If the store cannot be listed.
@@ -70,10 +71,10 @@ impl Storage {
         Ok(files)
     }
 
-    /// Looks one file up; `None` if there is none.
+    /// Looks one file up; `None` if it does not exist.
     ///
     /// # Errors
-    /// If the store cannot be asked.
+    /// If the store cannot be reached.
     pub async fn info(&self, path: &str) -> Result<Option<FileInfo>, Error> {
         let operation = Operation::begin("head", self.root.url(), Some(path));
         let found = operation.observe(self.root.look_up(path)).await?;
@@ -83,11 +84,11 @@ impl Storage {
         Ok(found)
     }
 
-    /// Reads a file that was looked up before, in chunks as they are asked for.
+    /// Reads a file that was looked up before, in chunks on demand.
     ///
     /// # Errors
-    /// [`Error::Changed`], at once or as the stream's last item, if the file is
-    /// no longer the one that was looked up; do not believe what came before.
+    /// [`Error::Changed`], at once or as the stream's last item, if the file has
+    /// changed since the look-up; distrust the chunks before it.
     pub async fn read(&self, file: &FileInfo) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
         let operation = Operation::begin("get", self.root.url(), Some(&file.path));
         operation.tell_size(file.size);
@@ -106,7 +107,7 @@ impl Storage {
             Err(error) => return Err(self.root.error(&file.path, error)),
         };
         // The etag comes with the content. Comparing it here is as strict as a
-        // conditional request, whose quoting the stores do not agree on.
+        // conditional request, and stores disagree about the quoting there.
         if unquoted(found.meta.e_tag.as_deref()) != file.etag {
             return Err(self.root.changed(&file.path));
         }
@@ -120,8 +121,8 @@ impl Storage {
         Ok(chunks.chain(verdict).boxed())
     }
 
-    /// Begins to write a file, replacing the one that is there. Nobody sees any
-    /// of it before [`AtomicWriter::finish`].
+    /// Starts writing a file, replacing an existing one. Nothing of it is visible
+    /// before [`AtomicWriter::finish`].
     #[must_use]
     pub fn write(&self, path: &str) -> AtomicWriter {
         AtomicWriter::new(self.root.clone(), path.to_owned())
@@ -135,8 +136,8 @@ impl Storage {
         Self { root: Root::new(std::sync::Arc::new(store), root, None) }
     }
 
-    /// A local file may be rewritten in place while it is read, which no check
-    /// at the beginning can notice.
+    /// A local file may be rewritten in place while it is read, which a check at the
+    /// start cannot detect.
     async fn check_unchanged(&self, file: &FileInfo) -> Result<(), Error> {
         match self.root.look_up(&file.path).await? {
             Some(now) if now.etag == file.etag => Ok(()),
@@ -144,8 +145,8 @@ impl Storage {
         }
     }
 
-    /// Skipping a file whose name no path can have might lose an export, so that
-    /// somebody has to rename it.
+    /// Skipping a file with an impossible name might lose an export, so someone has to
+    /// rename it.
     fn list_error(&self, error: object_store::Error) -> Error {
         match error {
             object_store::Error::InvalidPath { source } => Error::FileName {

@@ -1,4 +1,4 @@
-//! What storage promises, on a local folder.
+//! What storage guarantees, on a local folder.
 #![cfg(test)]
 
 use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path, time::Duration};
@@ -86,7 +86,7 @@ async fn a_file_that_must_not_be_replaced_stays_as_it_was() {
         assert_eq!(finish(b'2').await, first);
         assert!(read(&storage, &first).await.unwrap() == vec![b'1'; size]);
         assert_eq!(storage.list("").await.unwrap(), [first]);
-        // What was written in vain is thrown away in the background.
+        // Abandoned writes are cleaned up in the background.
         let tidy = async {
             while names_in(folder.path()).len() > 1 {
                 tokio::time::sleep(Duration::from_millis(1)).await;

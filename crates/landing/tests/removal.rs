@@ -70,7 +70,7 @@ async fn what_a_killed_write_leaves_is_found_and_removed() {
     let (folder, storage) = storage();
     let mut writer = storage.write("usage/day.json");
     writer.write(&vec![b'x'; LARGE]).await.unwrap();
-    // As a process that is killed does: nothing tidies up.
+    // Like a killed process: nothing cleans up.
     std::mem::forget(writer);
     for path in ["usage/day.json", "usage/odd#name.json", "usage/#", "elsewhere/a.csv#1"] {
         place(folder.path(), path);

@@ -1,4 +1,4 @@
-//! What a trace says of object storage.
+//! What traces record of object storage.
 #![cfg(test)]
 
 use std::fs;

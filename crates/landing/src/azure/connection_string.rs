@@ -1,17 +1,17 @@
-//! Azure's connection strings, in the forms in which its portal and tools write them.
+//! Azure's connection strings, in the forms that its portal and tools write.
 
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use url::{Host, Url};
 
-/// The variable that holds one.
+/// The environment variable with the connection string.
 pub(super) const CONNECTION_STRING: &str = "AZURE_STORAGE_CONNECTION_STRING";
 
-/// The forms that work, for whoever has another one.
+/// The accepted forms, for error messages.
 const FORMS: &str = "write AccountName=...;AccountKey=..., or BlobEndpoint=https://NAME.blob.core.windows.net;\
                      SharedAccessSignature=..., or UseDevelopmentStorage=true";
 
-/// The parts of a connection string that concern blobs. No `Debug`: it holds
-/// the account's key.
+/// The parts of a connection string that concern blobs. No `Debug`: it holds the
+/// account's key.
 #[derive(Default)]
 pub(super) struct ConnectionString<'text> {
     protocol: Option<&'text str>,
@@ -24,7 +24,7 @@ pub(super) struct ConnectionString<'text> {
 }
 
 impl<'text> ConnectionString<'text> {
-    /// Reads `Name=value;...`; parts that concern queues and tables are skipped.
+    /// Parses `Name=value;...`; parts for queues and tables are skipped.
     pub(super) fn parse(text: &'text str) -> Result<Self, String> {
         let mut parsed = Self::default();
         let text = unquoted(text);
@@ -32,7 +32,7 @@ impl<'text> ConnectionString<'text> {
             return Err(format!("{CONNECTION_STRING} is a URL, not a connection string: {FORMS}"));
         }
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            // Keys end in `=`, which is why only the first one separates.
+            // Keys end in `=`, so only the first one separates.
             let (name, value) = part
                 .split_once('=')
                 .ok_or_else(|| format!("{CONNECTION_STRING} has a part without `=`: {FORMS}"))?;
@@ -53,13 +53,13 @@ impl<'text> ConnectionString<'text> {
         parsed.completed()
     }
 
-    /// The same with what can be told from its other parts, if that is enough.
+    /// Fills in what the other parts imply, if they suffice.
     fn completed(mut self) -> Result<Self, String> {
         if self.emulator {
             return Ok(self);
         }
         if let Some((endpoint, sas)) = self.endpoint.and_then(|endpoint| endpoint.split_once('?')) {
-            // The portal also offers the endpoint with the signature behind it.
+            // The portal also offers the endpoint with the signature appended.
             self.endpoint = Some(endpoint);
             self.sas = self.sas.or(Some(sas));
         }
@@ -111,7 +111,7 @@ impl<'text> ConnectionString<'text> {
         match (self.key, self.sas) {
             (Some(key), _) => builder.with_access_key(key),
             (None, Some(sas)) => builder.with_config(AzureConfigKey::SasKey, sas),
-            // Refused when it was read.
+            // Parsing refuses this.
             (None, None) => builder,
         }
     }
@@ -128,9 +128,9 @@ impl<'text> ConnectionString<'text> {
     }
 }
 
-/// The account of an endpoint: the host's first label, or the first folder of
-/// its path where the host is one machine, as with emulators. Other hosts are
-/// somebody's own domain: what is signed with the account's key needs its true name.
+/// The account of an endpoint: the host's first label, or the path's first folder where
+/// the host is a single machine, as with emulators. Other hosts are custom domains:
+/// signing with the account's key needs the real name.
 fn account_of(endpoint: &str, any_name_will_do: bool) -> Option<String> {
     let url = Url::parse(endpoint).ok()?;
     let folder =
@@ -148,7 +148,7 @@ fn account_of(endpoint: &str, any_name_will_do: bool) -> Option<String> {
     }
 }
 
-/// A text without the quotes that shells and files of variables leave around it.
+/// Removes the quotes that shells and variable files leave around a text.
 fn unquoted(text: &str) -> &str {
     let text = text.trim();
     for quote in ['"', '\''] {
