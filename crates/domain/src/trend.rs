@@ -14,10 +14,10 @@ const MIN_HISTORY: usize = 5;
 /// Up to this multiple of the expected duration, an execution is usual.
 const USUAL: f64 = 1.25;
 
-/// From this multiple of the expected duration, an execution is much longer.
+/// Above this multiple of the expected duration, an execution is much longer.
 const MUCH_LONGER: f64 = 2.0;
 
-/// Shorter executions never matter, whatever their factor.
+/// Durations and delays up to this never matter, whatever the factor.
 pub const NEGLIGIBLE: Duration = Duration::from_secs(5);
 
 /// Growth is reported once it has reached at least this factor.
