@@ -7,8 +7,8 @@ use runtime::stage::StageError;
 
 use crate::loader::Refused;
 
-/// How many refused files are named: the message travels in gRPC trailers, which
-/// are small.
+/// How many refused files are named: the message travels in gRPC trailers, which are
+/// small.
 const NAMED_FILES: usize = 10;
 
 /// Why the stage failed.
@@ -17,7 +17,7 @@ pub enum Error {
     /// Some files were refused; all others are loaded.
     #[error("{0}")]
     Refused(RefusedFiles),
-    /// The storage of the files failed.
+    /// The storage with the files failed.
     #[error(transparent)]
     Storage(#[from] landing::Error),
     /// The warehouse failed.
@@ -28,11 +28,11 @@ pub enum Error {
 /// Files that were refused, each as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedFiles {
-    /// What people call such files.
+    /// The plural of what people call such files.
     pub plural: &'static str,
     /// The files and their problems.
     pub refused: Vec<Refused>,
-    /// Files there were in total.
+    /// Total number of files.
     pub files: usize,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for RefusedFiles {
 }
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of failure, for retries and status codes.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {

@@ -1,4 +1,4 @@
-//! The span of a file that is loaded.
+//! The span of a file being loaded.
 
 use domain::FailureKind;
 use telemetry::{counted_span, spans};
@@ -9,7 +9,7 @@ use crate::{
     loader::{Loaded, Unit},
 };
 
-/// Loads a unit in a span, which tells what became of it.
+/// Loads a unit in a span that records the result.
 pub(crate) async fn in_span_of<T>(
     unit: &Unit<T>,
     load: impl Future<Output = Result<Loaded, Error>>,

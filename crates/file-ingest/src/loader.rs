@@ -6,20 +6,20 @@ use domain::{Counters, DateWindow};
 use landing::{FileInfo, Storage};
 use warehouse::Fence;
 
-/// Which files a stage takes, and the words for them.
+/// Which files a stage takes, and what people call them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileKind {
-    /// How their names end, with the dot.
+    /// The suffix of their names, with the dot.
     pub suffix: &'static str,
-    /// What people call one of them.
+    /// What people call one file.
     pub singular: &'static str,
     /// What people call several.
     pub plural: &'static str,
-    /// What it means that there is none.
+    /// What it means that there are none.
     pub without_any: &'static str,
-    /// The flag that limits their size.
+    /// The flag that limits a file's size.
     pub max_bytes_flag: &'static str,
-    /// Whether a file without any byte says something.
+    /// Whether an empty file is meaningful.
     pub may_be_empty: bool,
 }
 
@@ -28,12 +28,12 @@ pub struct FileKind {
 pub struct Unit<T> {
     /// The files as they were listed, sorted by path; at least one.
     pub files: Vec<FileInfo>,
-    /// What the loader has found out about them.
+    /// What the loader found out about them.
     pub about: T,
 }
 
 impl<T> Unit<T> {
-    /// What people are told of it.
+    /// The unit's name for people.
     #[must_use]
     pub fn name(&self) -> String {
         let first = self.files.first().map_or("", |file| file.path.as_str());
@@ -45,74 +45,73 @@ impl<T> Unit<T> {
     }
 }
 
-/// Files that nothing is to be loaded of.
+/// Files of which nothing is to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// How many they are.
+    /// How many files.
     pub files: usize,
     /// Their paths, what is wrong with them, and what to do.
     pub problem: String,
 }
 
-/// What is to be done with the files of a folder.
+/// What to do with the files of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<T> {
-    /// What is to be loaded, in this order: content that is not loaded yet.
+    /// Units to load, in this order: content that is not loaded yet.
     pub units: Vec<Unit<T>>,
-    /// What is refused as it is listed.
+    /// Files refused from the listing alone.
     pub refused: Vec<Refused>,
-    /// What there is to say about them besides.
+    /// Further remarks about the files.
     pub remarks: Vec<String>,
 }
 
-/// A unit that is to be loaded now.
+/// A unit to load now.
 pub struct Delivery<'a, T> {
     /// The files.
     pub unit: &'a Unit<T>,
-    /// Where their content is read; reading ends in an error if a file is no longer
-    /// the one that was listed.
+    /// The storage to read from; reading fails if a file has changed since it was listed.
     pub storage: &'a Storage,
-    /// To be told now and then what has been read of the unit so far. Never blocks.
+    /// Called now and then with what has been read of the unit so far. Never blocks.
     pub report: Box<dyn Fn(Counters) + Send + Sync + 'a>,
-    /// On whose behalf.
+    /// The stage attempt that loads it.
     pub fence: &'a Fence,
     /// The run's business date.
     pub business_date: NaiveDate,
-    /// When the load begins.
+    /// When the load starts.
     pub now: DateTime<Utc>,
 }
 
-/// What became of a unit that was loaded.
+/// The result of loading a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Its rows.
+    /// The unit's rows.
     pub counters: Counters,
-    /// What there is to say about it besides how many rows are rejected.
+    /// Remarks, apart from the number of rejected rows.
     pub remarks: Vec<String>,
 }
 
-/// What became of a unit.
+/// What happened to a unit.
 pub(crate) enum Loaded {
-    /// Loaded now.
+    /// It was loaded now.
     Now(Outcome),
-    /// Nothing of it is loaded, for this reason.
+    /// None of it was loaded, for this reason.
     Refused(String),
 }
 
 /// Knows one kind of file and loads it into the warehouse.
 #[async_trait]
 pub trait FileLoader: Send + Sync + 'static {
-    /// The stage.
+    /// The names of the stages that load such files.
     const STAGES: &'static [&'static str];
 
-    /// The files.
+    /// The files that the stage takes.
     const KIND: FileKind;
 
     /// What the loader knows of files before it reads them.
     type About: Send + Sync;
 
-    /// Decides what to do with `files`, which are sorted by path, in a run over
-    /// `window`. Content that is loaded already is not read again.
+    /// Decides what to do with `files`, sorted by path, in a run over `window`. Content
+    /// that is already loaded is not read again.
     ///
     /// # Errors
     /// If the warehouse fails.
@@ -127,7 +126,7 @@ pub trait FileLoader: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`warehouse::Error::Refused`], or a source error of kind
-    /// [`InvalidInput`](domain::FailureKind::InvalidInput), to refuse the files and
-    /// go on with the next; every other error ends the stage.
+    /// [`InvalidInput`](domain::FailureKind::InvalidInput), refuses the files and
+    /// continues with the next; any other error ends the stage.
     async fn load(&self, delivery: Delivery<'_, Self::About>) -> warehouse::Result<Outcome>;
 }

@@ -1,4 +1,4 @@
-//! The stage: every new file of the folder into the warehouse.
+//! The stage: loads every new file of the folder into the warehouse.
 
 use std::sync::Arc;
 
@@ -21,15 +21,15 @@ use crate::{
 
 /// Executes the stage of a loader.
 pub struct FileStage<L> {
-    /// The folder.
+    /// The folder with the files.
     pub storage: Storage,
-    /// Where the stage is committed.
+    /// Where files are loaded to and the stage is committed.
     pub warehouse: SharedWarehouse,
-    /// Tells when files are loaded.
+    /// Provides the time at which files are loaded.
     pub clock: Arc<dyn Clock>,
-    /// Files bigger than this are refused.
+    /// Larger files are refused.
     pub max_file_bytes: u64,
-    /// Knows the files.
+    /// Defines the files and loads them.
     pub loader: L,
 }
 
@@ -56,7 +56,7 @@ impl<L: FileLoader> Attempt<'_, L> {
         let listed = self.stage.storage.list(L::KIND.suffix).await?;
         let (files, strangers) = Strangers::separate(listed, L::KIND.may_be_empty);
         let count = files.len();
-        // Asked once for all: how many were loaded before only ever grows.
+        // Asked once for all files: the set of loaded files only grows.
         let plan = self.stage.loader.plan(files, self.call.window, self.stage.clock.now()).await?;
         let known = count
             - plan.units.iter().map(|unit| unit.files.len()).sum::<usize>()
@@ -90,7 +90,7 @@ impl<L: FileLoader> Attempt<'_, L> {
         Ok(StageOutcome { counters, remarks })
     }
 
-    /// Loads one unit, `done` being how far the stage has got before it.
+    /// Loads one unit; `done` is the stage's progress before it.
     async fn load(&self, unit: &Unit<L::About>, done: Progress) -> Result<Loaded, Error> {
         let stage = self.stage;
         if let Some(file) = unit.files.iter().find(|file| file.size > stage.max_file_bytes) {
@@ -123,8 +123,8 @@ impl<L: FileLoader> Attempt<'_, L> {
         }
     }
 
-    /// What to say if no file was loaded and none refused. Not even a folder
-    /// without any file is a failure: other sources cannot be read again later.
+    /// The remark if no file was loaded and none refused. Not even an empty folder is a
+    /// failure: other sources cannot be read again later.
     fn nothing_new_remark(&self, files: usize) -> String {
         let location = &self.stage.storage;
         let kind = L::KIND;

@@ -1,11 +1,11 @@
-//! Files that lie in the folder and are no delivery.
+//! Files in the folder that are not deliveries.
 
 use landing::FileInfo;
 
-/// How many are named.
+/// How many of them a remark names.
 const NAMED_FILES: usize = 3;
 
-/// Files that are passed over.
+/// Files to skip.
 #[derive(Debug, Default)]
 pub(crate) struct Strangers {
     hidden: Vec<String>,
@@ -13,8 +13,8 @@ pub(crate) struct Strangers {
 }
 
 impl Strangers {
-    /// Separates them from the files that are deliveries: what is hidden, and files
-    /// without any byte, which somebody has yet to write.
+    /// Separates deliveries from hidden files, and from empty files, which their writer
+    /// has yet to fill.
     pub(crate) fn separate(files: Vec<FileInfo>, may_be_empty: bool) -> (Vec<FileInfo>, Self) {
         let mut strangers = Self::default();
         let mut deliveries = Vec::with_capacity(files.len());
@@ -30,7 +30,7 @@ impl Strangers {
         (deliveries, strangers)
     }
 
-    /// What to say of them, once a run.
+    /// The remarks about them, once per run.
     pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
         [("hidden", &self.hidden), ("empty", &self.empty)].into_iter().filter_map(|(what, paths)| {
             let named = paths.iter().take(NAMED_FILES).cloned().collect::<Vec<_>>().join(", ");
@@ -47,11 +47,11 @@ impl Strangers {
     }
 }
 
-/// Whether a file is one that other programs hide or put down for themselves: its
-/// name, or that of a folder, begins with `.`, `_` or `~`.
+/// Whether other programs hide a file or keep it for themselves: its name, or a
+/// folder's, begins with `.`, `_` or `~`.
 #[must_use]
 pub fn is_hidden(path: &str) -> bool {
-    // Stores spell a tilde as %7E.
+    // Stores write a tilde as %7E.
     path.split('/').any(|segment| segment.starts_with(['.', '_', '~']) || segment.starts_with("%7E"))
 }
 
