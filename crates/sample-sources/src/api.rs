@@ -3,12 +3,11 @@
 //! | parameter | meaning |
 //! |---|---|
 //! | `start_date`, `end_date` | the first and the last day, `YYYY-MM-DD`, both required |
-//! | `page` | which page, from 1; default 1 |
+//! | `page` | page number, from 1; default 1 |
 //! | `page_size` | records a page; default [`DEFAULT_PAGE_SIZE`] |
 //!
-//! The answer is `{"data": [...]}` with the records in the order of their day and
-//! `company_id`; a page behind the last one is empty. Errors are
-//! `{"error": {"code": ..., "message": ...}}`.
+//! The response is `{"data": [...]}` with the records ordered by day and `company_id`; a
+//! page after the last is empty. Errors are `{"error": {"code": ..., "message": ...}}`.
 
 use std::{convert::Infallible, fmt, time::Duration};
 
@@ -35,26 +34,25 @@ use crate::{
     usage_book::UsageBook,
 };
 
-/// Where the API answers.
+/// The path of the API.
 pub const PRODUCT_USAGE_PATH: &str = "/v1/product-usage";
 
-/// Records a page, unless the request says otherwise.
+/// Records per page, unless the request says otherwise.
 pub const DEFAULT_PAGE_SIZE: usize = 100;
 
-/// How long answers in flight may take after shutdown.
+/// How long responses in flight may take after shutdown.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// How the API behaves.
 #[derive(Clone, Default)]
 pub struct ApiOptions {
-    /// The bearer token that requests must carry. `None` lets everybody in.
+    /// The bearer token that requests must carry. `None` accepts every request.
     pub token: Option<String>,
-    /// Larger page sizes are silently cut to this one, as real APIs do. `None`
-    /// grants any.
+    /// Larger page sizes are silently capped, as in real APIs. `None` allows any.
     pub max_page_size: Option<usize>,
-    /// What goes wrong, in order. Keep a clone to add more.
+    /// Scripted faults, in order. Keep a clone to add more.
     pub faults: Faults,
-    /// Learns what was asked. Keep a clone to read it.
+    /// Records the requests. Keep a clone to read it.
     pub requests: RequestLog,
 }
 
@@ -68,7 +66,7 @@ impl fmt::Debug for ApiOptions {
     }
 }
 
-/// Serves `book` until `shutdown`, then finishes the answers in flight.
+/// Serves `book` until `shutdown`, then finishes the responses in flight.
 ///
 /// # Errors
 /// If the listener fails.
@@ -93,7 +91,7 @@ pub async fn serve_api(
     }
 }
 
-/// The API as routes, to be served along with others.
+/// The API as routes, to serve along with others.
 pub fn router(book: UsageBook, options: ApiOptions) -> Router {
     Router::new()
         .route(PRODUCT_USAGE_PATH, get(product_usage))
@@ -141,7 +139,7 @@ fn authorize(headers: &HeaderMap, token: Option<&str>) -> Result<(), ApiError> {
     }
 }
 
-/// The query string, before its values are understood.
+/// The query string, before its values are parsed.
 #[derive(Deserialize)]
 struct RawParameters {
     start_date: Option<String>,
@@ -184,8 +182,7 @@ fn positive(name: &str, value: Option<&str>) -> Result<Option<usize>, ApiError> 
     }
 }
 
-/// One page of records as the pieces of its JSON text; the records themselves
-/// are not copied.
+/// One page of records as pieces of its JSON text; the records themselves are not copied.
 struct Page {
     pieces: Vec<Bytes>,
 }
@@ -216,14 +213,14 @@ impl Page {
         headers
     }
 
-    /// An answer whose body ends with a broken connection, half of it sent.
+    /// A response whose connection breaks after half the body.
     fn into_cut_response(self) -> Response {
         let headers = self.headers();
         let whole: Vec<u8> = self.pieces.concat();
         let half = Bytes::copy_from_slice(whole.get(..whole.len() / 2).unwrap_or_default());
         let cut = async {
-            // An error right after the bytes would take them along, unsent: the
-            // server flushes only when the body lets it wait.
+            // An error right after the bytes would discard them unsent: the server
+            // flushes only when the body yields.
             tokio::task::yield_now().await;
             Err(std::io::Error::other("the body is cut on purpose"))
         };
@@ -273,7 +270,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The error that a test asked for. What is no HTTP status becomes 500.
+/// The error that a test asked for. An invalid HTTP status becomes 500.
 fn scripted_error(status: u16, retry_after: Option<&str>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let message = "this request fails on purpose".to_owned();

@@ -2,12 +2,12 @@
 
 use rand::{Rng, RngExt as _, seq::IndexedRandom as _};
 
-/// A country with what companies there are called.
+/// A country and how its companies are named.
 #[derive(Debug)]
 pub(crate) struct Country {
     /// ISO 3166-1 alpha-2.
     pub(crate) code: &'static str,
-    /// How common it is among the companies, in relation to the others.
+    /// How common it is among the companies, relative to the others.
     weight: u32,
     stems: &'static [&'static str],
     legal_forms: &'static [&'static str],
@@ -145,8 +145,8 @@ impl Trade {
     }
 }
 
-/// A name such as `Müller Logistics GmbH` or `Cascade "Foods", Inc.`. Two
-/// companies may share one, as in life.
+/// A name such as `Müller Logistics GmbH` or `Cascade "Foods", Inc.`. As in reality,
+/// two companies may share one.
 pub(crate) fn draw_name(country: &Country, trade: &Trade, rng: &mut impl Rng) -> String {
     let stem = country.stems.choose(rng).copied().unwrap_or_default();
     let legal_form = country.legal_forms.choose(rng).copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What kind of company it is: drawn once, kept for the life of the world.
+//! A company's character: drawn once, kept for the life of the world.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use rand::{Rng, RngExt as _};
@@ -14,10 +14,10 @@ use crate::{
 /// One company of a world.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CompanyProfile {
-    /// The place in the world, from 0; also the order of the identifiers.
+    /// Its position in the world, from 0; also the order of the identifiers.
     pub(crate) index: u64,
     pub(crate) company_id: String,
-    /// What the CRM says about it; `None` if it never gets there.
+    /// Its CRM entry; `None` if it never gets one.
     pub(crate) crm: Option<CrmEntry>,
     /// How it uses the product; `None` if it never does.
     pub(crate) usage: Option<UsageCurve>,
@@ -26,19 +26,19 @@ pub(crate) struct CompanyProfile {
 /// A company as sales knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CrmEntry {
-    /// The days on which the exports have it.
+    /// The days on which the exports include it.
     pub(crate) days: DayRange,
     pub(crate) name: String,
-    /// Another name from this day on.
+    /// A new name, from this day on.
     pub(crate) renamed: Option<(NaiveDate, String)>,
     pub(crate) country: &'static str,
     pub(crate) industry_tag: Option<&'static str>,
-    /// `None` if nobody ever talks to them.
+    /// `None` if nobody ever talks to the company.
     pub(crate) contacts: Option<ContactRhythm>,
     pub(crate) bad_entry: Option<BadCrmEntry>,
 }
 
-/// When sales talks to a company: once in every interval, at some time in it.
+/// When sales talks to a company: once in every interval, at a random time in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContactRhythm {
     pub(crate) first_interval: NaiveDate,
@@ -46,7 +46,7 @@ pub(crate) struct ContactRhythm {
     pub(crate) notation: TimestampNotation,
 }
 
-/// How a timestamp is written; a CRM that several tools feed has all of these.
+/// How a timestamp is written; a CRM that several tools feed has them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimestampNotation {
     /// `2026-01-10T23:59:59Z`
@@ -57,19 +57,19 @@ pub(crate) enum TimestampNotation {
     WithoutZone,
 }
 
-/// Where a company stands in its life when the world begins, and how it goes on.
+/// The company's life at the start of the world, and how it goes on.
 enum LifeStory {
     /// A customer throughout, and in the CRM.
     Customer,
-    /// Becomes a customer, and known to the CRM, on some day.
+    /// Becomes a customer and enters the CRM on some day.
     Joins,
-    /// Stops using the product; stays in the CRM.
+    /// Stops using the product, but stays in the CRM.
     Churns,
-    /// Stops using the product, and is removed from the CRM some days later.
+    /// Stops using the product, and leaves the CRM some days later.
     Leaves,
-    /// In the CRM, and never uses the product.
+    /// In the CRM, but never uses the product.
     Prospect,
-    /// Uses the product, and is never in the CRM.
+    /// Uses the product, but is never in the CRM.
     SelfService,
 }
 
@@ -86,7 +86,7 @@ impl LifeStory {
     }
 }
 
-/// What a profile is drawn for.
+/// The world for which a profile is drawn.
 pub(crate) struct Scene<'a> {
     pub(crate) first_day: NaiveDate,
     pub(crate) days: u32,
@@ -98,7 +98,7 @@ impl Scene<'_> {
         self.first_day.checked_add_days(Days::new(offset)).unwrap_or(NaiveDate::MAX)
     }
 
-    /// A day of the world at which something may change: not its first.
+    /// A day of the world on which something may change; not its first.
     fn turning_point(&self, rng: &mut impl Rng) -> NaiveDate {
         self.day(u64::from(rng.random_range(1..self.days.max(2))))
     }
@@ -122,7 +122,7 @@ impl CompanyProfile {
         };
         Self {
             index,
-            // Leading zeros are part of an identifier, and keep the order.
+            // Leading zeros are part of an identifier, and preserve the order.
             company_id: format!("{:06}", index + 1),
             crm: crm_days.map(|days| CrmEntry::draw(days, scene, rng)),
             usage: usage_days.map(|days| UsageCurve::draw(days, matches!(story, LifeStory::Joins), rng)),
@@ -172,7 +172,7 @@ impl ContactRhythm {
         }
     }
 
-    /// The most recent contact by the end of `day`, if there was one yet.
+    /// The most recent contact by the end of `day`, if there was any yet.
     pub(crate) fn last_contact(
         &self,
         company: u64,
@@ -180,7 +180,7 @@ impl ContactRhythm {
         streams: RandomStreams,
     ) -> Option<DateTime<Utc>> {
         let interval = (day - self.first_interval).num_days().div_euclid(self.interval_days);
-        // The contact of this interval may still be to come.
+        // This interval's contact may still lie ahead.
         [interval, interval - 1].into_iter().filter(|at| *at >= 0).find_map(|at| {
             let contact = self.contact_in(at, company, streams)?;
             (contact.date_naive() <= day).then_some(contact)

@@ -1,4 +1,4 @@
-//! CRM exports: one CSV file a day, each the full state.
+//! CRM exports: one CSV file per day, each with the full state.
 
 use std::io::{self, Write};
 
@@ -17,7 +17,7 @@ const HEADER: [&str; 5] = ["company_id", "name", "country", "industry_tag", "las
 pub struct CrmExportFile {
     /// `companies_YYYY-MM-DD.csv`.
     pub file_name: String,
-    /// UTF-8, comma-separated, with a header and `\n` line ends.
+    /// UTF-8, comma-separated, with a header and `\n` line endings.
     pub csv: Vec<u8>,
 }
 
@@ -26,14 +26,14 @@ pub(crate) fn file_name(day: NaiveDate) -> String {
     format!("companies_{day}.csv")
 }
 
-/// Writes the state of the CRM at the end of `day`.
+/// Writes the CRM's state at the end of `day`.
 pub(crate) fn write_export(
     companies: &[CompanyProfile],
     streams: RandomStreams,
     day: NaiveDate,
     sink: impl Write,
 ) -> io::Result<()> {
-    // Flexible: a ragged row is meant to be one.
+    // Flexible, because ragged rows are deliberate.
     let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(sink);
     csv.write_record(HEADER)?;
     for company in companies {
@@ -54,8 +54,8 @@ pub(crate) fn write_export(
     csv.flush()
 }
 
-/// A broken second entry for the company of `row`. Its own identifier keeps it
-/// from being taken for another version of the company.
+/// A broken second entry for the company of `row`. Its own identifier keeps it from
+/// passing for another version of the company.
 fn write_bad_row<W: Write>(
     csv: &mut csv::Writer<W>,
     [company_id, name, country, industry_tag, last_contact]: [&str; 5],

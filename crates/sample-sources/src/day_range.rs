@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-/// Days from one on, up to but not including another.
+/// Days from the first up to but not including the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DayRange {
     pub(crate) from: NaiveDate,

@@ -1,4 +1,4 @@
-//! What is wrong with the sources, and how often.
+//! What goes wrong in the sources, and how often.
 
 use chrono::{Days, NaiveDate};
 use rand::{Rng, RngExt as _, seq::IndexedRandom as _};
@@ -14,18 +14,17 @@ pub struct DefectRates {
     pub corrected_records: f64,
     /// Usage records that are withdrawn one to three days later. Default 0.002.
     pub withdrawn_records: f64,
-    /// Usage records that the API answers twice, equal. Default 0.001.
+    /// Usage records that the API returns twice, identically. Default 0.001.
     pub repeated_records: f64,
     /// Usage records that break the contract. Default 0.001.
     pub bad_records: f64,
-    /// Companies for which somebody makes a second, broken entry in the CRM at
-    /// some time; it is a bad row of every export until it is cleaned up.
-    /// Default 0.03.
+    /// Companies for which someone makes a second, broken CRM entry at some time; it is
+    /// a bad row of every export until it is cleaned up. Default 0.03.
     pub bad_crm_entries: f64,
 }
 
 impl DefectRates {
-    /// Sources without fault: each day is final and valid from the start.
+    /// Flawless sources: each day is final and valid from the start.
     pub const NONE: Self = Self {
         late_records: 0.0,
         corrected_records: 0.0,
@@ -49,8 +48,7 @@ impl Default for DefectRates {
     }
 }
 
-/// Whether an event of this rate happens. Shares outside of 0 to 1 mean never
-/// and always.
+/// Whether an event with this rate happens. Shares outside 0 to 1 mean never and always.
 pub(crate) fn happens(rate: f64, rng: &mut impl Rng) -> bool {
     rng.random::<f64>() < rate
 }
@@ -62,7 +60,7 @@ pub enum UsageDefect {
     NegativeCount,
     /// `date` is 1970-01-01.
     DateOutsideWindow,
-    /// There is no `active_users`.
+    /// `active_users` is missing.
     MissingField,
 }
 
@@ -77,16 +75,16 @@ impl UsageDefect {
 /// How a row of a CRM export is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CrmDefect {
-    /// `company_id` is empty: a lead that is no company yet.
+    /// `company_id` is empty: a lead that is not a company yet.
     EmptyCompanyId,
-    /// `last_contact_at` is no timestamp: typed by hand.
+    /// `last_contact_at` is not a timestamp: typed by hand.
     BadTimestamp,
-    /// Too few fields, and no `company_id` among them: a row that lacks its last fields
-    /// alone is none that is broken.
+    /// Too few fields, and no `company_id` among them: a row that lacks only its last
+    /// fields is not broken.
     RaggedRow,
 }
 
-/// A broken second entry for a company, until somebody cleans it up.
+/// A broken second entry for a company, until someone cleans it up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadCrmEntry {
     pub(crate) defect: CrmDefect,
@@ -94,7 +92,7 @@ pub(crate) struct BadCrmEntry {
 }
 
 impl BadCrmEntry {
-    /// Draws one that begins within the first `days` days of the world.
+    /// Draws an entry that begins within the first `days` days of the world.
     pub(crate) fn draw(rate: f64, first_day: NaiveDate, days: u32, rng: &mut impl Rng) -> Option<Self> {
         const KINDS: [CrmDefect; 3] =
             [CrmDefect::EmptyCompanyId, CrmDefect::BadTimestamp, CrmDefect::RaggedRow];

@@ -1,4 +1,4 @@
-//! Faults that tests script into the API, and answers that they keep back.
+//! Faults that tests script into the API, and responses that they hold back.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -13,18 +13,18 @@ use tokio::sync::watch;
 /// What goes wrong with one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Answers with this HTTP status and a JSON error instead of records.
+    /// Responds with this HTTP status and a JSON error instead of records.
     Status {
         /// The status, for example 401, 429 or 500.
         status: u16,
         /// The `Retry-After` header: seconds or an HTTP date.
         retry_after: Option<String>,
     },
-    /// Answers 200 with a body that is no JSON.
+    /// Responds 200 with a body that is not JSON.
     GarbageBody,
-    /// Starts the right answer and breaks the connection in the middle of it.
+    /// Starts the correct response and breaks the connection halfway.
     CutBody,
-    /// Gives the right answer, but says nothing before this time has passed.
+    /// Sends the correct response, but only after this time.
     SlowFirstByte(Duration),
 }
 
@@ -42,8 +42,8 @@ impl Fault {
     }
 }
 
-/// The faults still to come, in order. Clones share one script, so a test keeps
-/// a clone and adds to it while the API serves.
+/// The faults still to come, in order. Clones share one script, so a test can keep a
+/// clone and add to it while the API serves.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     script: Arc<Mutex<VecDeque<ScriptedFault>>>,
@@ -52,46 +52,46 @@ pub struct Faults {
 
 #[derive(Debug)]
 struct ScriptedFault {
-    /// Meets only requests that ask for this day; `None` meets any.
+    /// Affects only requests for this day; `None` affects any.
     day: Option<NaiveDate>,
     fault: Fault,
     remaining: usize,
 }
 
 impl Faults {
-    /// An empty script: every request is answered rightly.
+    /// An empty script: every request gets the correct response.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Lets the next `count` requests meet `fault`, after what is scripted already.
+    /// Applies `fault` to the next `count` requests, after those already scripted.
     pub fn fail_next(&self, count: usize, fault: Fault) {
         self.add(ScriptedFault { day: None, fault, remaining: count });
     }
 
-    /// Lets the next `count` requests that ask for `day` meet `fault`, whatever
-    /// other days they ask for. Requests for other days only pass by.
+    /// Applies `fault` to the next `count` requests that include `day`. Requests
+    /// without that day pass.
     pub fn fail_next_for(&self, day: NaiveDate, count: usize, fault: Fault) {
         self.add(ScriptedFault { day: Some(day), fault, remaining: count });
     }
 
-    /// Keeps back the answers to all requests that ask for `day`, whatever other
-    /// days they ask for, until it is [released](Self::release).
+    /// Holds back the responses to all requests that include `day` until it is
+    /// [released](Self::release).
     pub fn hold(&self, day: NaiveDate) {
         self.held.send_modify(|held| {
             held.insert(day);
         });
     }
 
-    /// Lets the answers go that wait for `day` alone, and all that are still to come.
+    /// Lets through the responses that wait for `day` alone, and all later ones.
     pub fn release(&self, day: NaiveDate) {
         self.held.send_modify(|held| {
             held.remove(&day);
         });
     }
 
-    /// Forgets what has not happened yet, and holds nothing any more.
+    /// Drops the faults that have not happened yet, and holds nothing any more.
     pub fn clear(&self) {
         self.lock().clear();
         self.held.send_modify(BTreeSet::clear);
@@ -103,7 +103,7 @@ impl Faults {
         self.lock().iter().map(|scripted| scripted.remaining).sum()
     }
 
-    /// The fault that a request for `window` meets, which thereby has happened.
+    /// Takes the next fault for a request for `window` off the script.
     pub(crate) fn take(&self, window: DateWindow) -> Option<Fault> {
         let mut script = self.lock();
         let at = script.iter().position(|scripted| scripted.day.is_none_or(|day| window.contains(day)))?;
@@ -119,7 +119,7 @@ impl Faults {
     /// Waits until no day of `window` is held.
     pub(crate) async fn released(&self, window: DateWindow) {
         let mut held = self.held.subscribe();
-        // It cannot fail: the sender is this value's own.
+        // Cannot fail: this value owns the sender.
         let _ = held.wait_for(|held| !held.iter().any(|day| window.contains(*day))).await;
     }
 

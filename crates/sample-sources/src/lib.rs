@@ -1,10 +1,10 @@
 //! Sample sources: CRM exports and a product-usage API that speak the
 //! pipeline's source contracts, for the demo and for tests.
 //!
-//! - [`World`] invents companies and what they do, from one seed.
+//! - [`World`] generates companies and their activity from one seed.
 //! - [`UsageBook`] holds the records that the API serves.
 //! - [`serve_api`] serves a book over HTTP, with [`Faults`] on request and a
-//!   [`RequestLog`] of what was asked.
+//! [`RequestLog`].
 
 mod api;
 mod company_name;

@@ -2,13 +2,13 @@
 
 use rand::{SeedableRng as _, rngs::StdRng};
 
-/// What a stream is for. Each purpose has its own streams, so that drawing more
-/// for one never shifts what another one draws.
+/// What a stream is for. Each purpose has its own streams, so that drawing more for one
+/// never shifts another.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
-    /// What kind of company it is.
+    /// A company's character.
     Profile,
-    /// What a company does on a day.
+    /// A company's activity on a day.
     Usage,
     /// When a contact takes place.
     Contact,
@@ -33,8 +33,8 @@ pub(crate) struct RandomStreams {
 impl RandomStreams {
     /// The stream of one company for one purpose at one point: a day, a count.
     ///
-    /// The whole key goes into the generator's 256-bit seed, so no two streams
-    /// are related and any of them can be had without drawing the others.
+    /// The whole key goes into the generator's 256-bit seed, so streams are unrelated
+    /// and each can be created without drawing the others.
     pub(crate) fn stream(self, purpose: Purpose, company: u64, at: i64) -> StdRng {
         let mut key = [0; 32];
         let parts = self.seed.to_le_bytes().into_iter().chain(company.to_le_bytes());

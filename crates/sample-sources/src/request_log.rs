@@ -9,10 +9,9 @@ use chrono::NaiveDate;
 use domain::DateWindow;
 
 /// Counts the requests for records by the days they asked for: those with valid
-/// parameters and the right token, whether or not they then met a fault.
+/// parameters and the right token, whether or not a fault then hit them.
 ///
-/// Clones share one log, so a test keeps a clone and reads it while the API
-/// serves.
+/// Clones share one log, so a test can keep a clone and read it while the API serves.
 #[derive(Debug, Clone, Default)]
 pub struct RequestLog {
     counts: Arc<Mutex<BTreeMap<(NaiveDate, NaiveDate), u64>>>,

@@ -1,22 +1,22 @@
-//! How the API's answer for a day changes after the day is over.
+//! How the API's response for a day changes after the day is over.
 
 use rand::{Rng, RngExt as _};
 
 use crate::defects::DefectRates;
 
-/// What becomes of one usage record. Its age is the number of days from its day
-/// to the day on which the API is asked; at age 1 the day has just ended, and
-/// before that there is no record.
+/// How one usage record changes. Its age is the number of days from its day to the day
+/// on which the API is asked; at age 1 the day has just ended, and before that the
+/// record does not exist.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Revision {
-    /// The record is there, and final, once its day is over.
+    /// The record exists, and is final, once its day is over.
     Punctual,
     /// The record appears this many days late.
     Late { days: i64 },
-    /// The counts are too low by this share until they are corrected so many
-    /// days later.
+    /// The counts are too low by this share until they are corrected this many days
+    /// later.
     Corrected { days: i64, missing_share: f64 },
-    /// The record vanishes so many days later.
+    /// The record vanishes this many days later.
     Withdrawn { days: i64 },
 }
 
@@ -37,8 +37,8 @@ impl Revision {
         }
     }
 
-    /// The share of the final counts that the API answers at `age`; `None` if it
-    /// has no record then.
+    /// The share of the final counts that the API returns at `age`; `None` if it has no
+    /// record then.
     pub(crate) fn share_at(self, age: i64) -> Option<f64> {
         match self {
             _ if age < 1 => None,

@@ -12,24 +12,24 @@ use chrono::NaiveDate;
 use domain::{DateWindow, date_window::parse_day};
 use serde::Deserialize;
 
-/// Usage records by day, each kept as the text it was given as.
+/// Usage records by day, each kept as its original text.
 ///
-/// A record belongs to the day under which it was put into the book, whatever
-/// its own `date` says: that is how a test makes the API answer with a record
-/// from outside the asked days. Within a day records are in the order of their
-/// `company_id`; equal ones stay in the order they were given.
+/// A record belongs to the day under which it was put into the book, whatever its own
+/// `date` says: this lets a test make the API return a record from outside the
+/// requested days. Within a day, records are ordered by `company_id`; equal ones keep
+/// their original order.
 ///
-/// Clones share one book; it may change while the API serves it. A page is cut
-/// from one state of the book, the next page perhaps from another.
+/// Clones share one book; it may change while the API serves it. Each page comes from
+/// one state of the book, but two pages may come from different states.
 #[derive(Debug, Clone, Default)]
 pub struct UsageBook {
     days: Arc<RwLock<BTreeMap<NaiveDate, DayRecords>>>,
 }
 
-/// Why records do not go into a book.
+/// Why records are not accepted into a book.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageBookError {
-    /// The source cannot be read on.
+    /// Reading the source failed.
     #[error("line {line}: cannot read it")]
     Read {
         /// The line, from 1.
@@ -37,10 +37,10 @@ pub enum UsageBookError {
         /// Why.
         source: io::Error,
     },
-    /// The text is no JSON object, so that no answer could contain it.
+    /// The text is not a JSON object, so no response could contain it.
     #[error("line {line}: not a JSON object")]
     NotAnObject {
-        /// The line, or the place in the given sequence, from 1.
+        /// The line, or the position in the given sequence, from 1.
         line: usize,
         /// Why.
         source: serde_json::Error,
@@ -55,7 +55,7 @@ pub enum UsageBookError {
     },
 }
 
-/// The fields that decide on a record's place. Everything else may be anything.
+/// The fields that determine a record's place. All others are free.
 #[derive(Deserialize)]
 struct RecordKey {
     date: Option<serde_json::Value>,
@@ -73,7 +73,7 @@ impl RecordKey {
         parsed.map_err(|source| UsageBookError::NotAnObject { line, source })
     }
 
-    /// The sort key: what is no text sorts first.
+    /// The sort key: anything but text sorts first.
     fn company_id(&self) -> &str {
         self.company_id.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default()
     }
@@ -94,12 +94,12 @@ impl UsageBook {
         Self::default()
     }
 
-    /// Reads newline-delimited JSON and puts every record under the day of its
-    /// `date`. Blank lines are skipped; other fields are not looked at, so that
-    /// invalid values are served as they are.
+    /// Reads newline-delimited JSON and puts every record under the day of its `date`.
+    /// Blank lines are skipped; other fields are not checked, so invalid values are
+    /// served as they are.
     ///
     /// # Errors
-    /// At the first line that cannot be read, is no JSON object or has no day.
+    /// At the first line that cannot be read, is not a JSON object or has no day.
     pub fn from_ndjson(reader: impl BufRead) -> Result<Self, UsageBookError> {
         let mut days: BTreeMap<NaiveDate, DayBuilder> = BTreeMap::new();
         for (at, text) in reader.lines().enumerate() {
@@ -116,11 +116,11 @@ impl UsageBook {
         Ok(Self { days: Arc::new(RwLock::new(days)) })
     }
 
-    /// Replaces what the book holds for `day` by `records`, each the text of one
-    /// JSON object. Without records the day is as if it had never been.
+    /// Replaces what the book holds for `day` with `records`, each the text of one JSON
+    /// object. Without records, the day disappears from the book.
     ///
     /// # Errors
-    /// If a record is no JSON object; the book is then unchanged.
+    /// If a record is not a JSON object; the book is then unchanged.
     pub fn replace_day(
         &self,
         day: NaiveDate,
@@ -152,7 +152,7 @@ impl UsageBook {
         self.read().values().map(DayRecords::len).sum()
     }
 
-    /// Whether the book holds no record.
+    /// Whether the book holds no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.read().is_empty()
@@ -167,8 +167,8 @@ impl UsageBook {
         texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
     }
 
-    /// The records of `window` from the `skip`th on, at most `take`: one slice
-    /// for each day that has some, its records separated by commas.
+    /// At most `take` records of `window`, starting after `skip`: one slice per day
+    /// that has any, its records separated by commas.
     pub(crate) fn slices(&self, window: DateWindow, skip: usize, take: usize) -> Vec<Bytes> {
         let (mut skip, mut take) = (skip, take);
         let mut slices = Vec::new();
@@ -187,7 +187,7 @@ impl UsageBook {
         slices
     }
 
-    /// A panic elsewhere cannot leave the book half-changed: days change whole.
+    /// A panic elsewhere cannot leave the book half-changed: days are replaced whole.
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<NaiveDate, DayRecords>> {
         self.days.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -197,12 +197,11 @@ impl UsageBook {
     }
 }
 
-/// A day's records as the inside of a JSON array, so that any run of them is
-/// one slice of it.
+/// A day's records as the inside of a JSON array, so that consecutive ones form a slice.
 #[derive(Debug)]
 struct DayRecords {
     text: Bytes,
-    /// Where each record ends in `text`; a comma lies between it and the next.
+    /// Where each record ends in `text`; a comma separates it from the next.
     ends: Vec<usize>,
 }
 
@@ -215,7 +214,7 @@ impl DayRecords {
         self.ends.is_empty()
     }
 
-    /// The text of the records of a non-empty range inside the day.
+    /// The text of a non-empty range of the day's records.
     fn slice(&self, records: Range<usize>) -> Bytes {
         let end_of = |at: usize| self.ends.get(at).copied();
         let start = records.start.checked_sub(1).and_then(end_of).map_or(0, |end| end + 1);
@@ -249,7 +248,7 @@ impl DayBuilder {
             return given;
         }
         let mut order: Vec<(Box<str>, usize)> = self.company_ids.into_iter().zip(0..).collect();
-        // The place is part of the key, so equal companies keep their order.
+        // The key includes the position, so equal companies keep their order.
         order.sort_unstable();
         let mut text = Vec::with_capacity(given.text.len());
         let mut ends = Vec::with_capacity(order.len());

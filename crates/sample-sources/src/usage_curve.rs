@@ -6,19 +6,19 @@ use rand_distr::{Binomial, Distribution as _, StandardNormal};
 
 use crate::day_range::DayRange;
 
-/// The median company has this many users; sizes spread log-normally around it.
+/// The size of the median company, in users; sizes are log-normal around it.
 const MEDIAN_SEATS: f64 = 12.0;
-/// The standard deviation of the logarithm of the size: one company in forty is
-/// some forty times as large as the median.
+/// The standard deviation of the logarithm of the size: one company in forty is about
+/// forty times as large as the median.
 const SEATS_SPREAD: f64 = 1.9;
-/// The largest company.
+/// The size of the largest company.
 const MAX_SEATS: f64 = 10_000.0;
-/// A company that joins takes so many days until everybody uses the product.
+/// How long it takes a company that joins until everyone uses the product.
 const RAMP_UP_DAYS: f64 = 21.0;
-/// A company that leaves uses the product less and less over so many days.
+/// For how long a company that leaves uses the product less and less.
 const DECLINE_DAYS: f64 = 28.0;
 
-/// What one day amounts to.
+/// The totals of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DailyUsage {
     pub(crate) active_users: u32,
@@ -30,18 +30,18 @@ pub(crate) struct DailyUsage {
 pub(crate) struct UsageCurve {
     /// The days on which the company is a customer.
     pub(crate) days: DayRange,
-    /// Whether the first of these days was its first at all, so that it ramps up.
+    /// Whether the company starts on the first of these days, so that it ramps up.
     pub(crate) starts: bool,
-    /// Users at the beginning of the world.
+    /// Users at the start of the world.
     pub(crate) seats: f64,
-    /// Growth (above zero) or decline of the users, compounding every 30 days.
+    /// Growth (above zero) or decline in users, compounding every 30 days.
     monthly_growth: f64,
-    /// The share of users that are active on an ordinary weekday.
+    /// The share of users active on an ordinary weekday.
     active_share: f64,
-    /// Weekend activity in relation to a weekday: zero for companies that close.
+    /// Weekend activity relative to a weekday: zero for companies that close.
     weekend_factor: f64,
     events_per_user: f64,
-    /// Events that integrations send on every day, users or not.
+    /// Events that integrations send every day, with or without users.
     automated_events: f64,
 }
 
@@ -68,8 +68,8 @@ impl UsageCurve {
         }
     }
 
-    /// What the company does on `day`; `None` if nothing at all, or if it is no
-    /// customer then.
+    /// What the company does on `day`; `None` if nothing, or if it is not a customer
+    /// then.
     pub(crate) fn usage(
         &self,
         day: NaiveDate,
@@ -105,7 +105,7 @@ impl UsageCurve {
         }
     }
 
-    /// Rises after the company joined, falls before it leaves, 1 in between.
+    /// Rises after the company joins, falls before it leaves, 1 in between.
     fn life_cycle(&self, day: NaiveDate) -> f64 {
         let joined = if self.starts { days_between(self.days.from, day) + 1.0 } else { RAMP_UP_DAYS };
         let left = days_between(day, self.days.until);
@@ -123,7 +123,7 @@ fn from_count(count: u64) -> f64 {
     count as f64
 }
 
-/// The nearest whole number; below zero it is zero.
+/// The nearest whole number, at least zero.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates at both ends")]
 pub(crate) fn whole(number: f64) -> u64 {
     number.round() as u64

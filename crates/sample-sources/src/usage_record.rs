@@ -1,30 +1,29 @@
-//! One record of the product API, as it comes out of a world.
+//! One record of the product API, as a world generates it.
 
 use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::defects::UsageDefect;
 
-/// The date of a record that lies outside every asked window: what a source
-/// writes that took a missing timestamp for zero.
+/// A date outside every requested window: what a source writes if it takes a missing
+/// timestamp for zero.
 const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(1970, 1, 1) {
     Some(day) => day,
     None => NaiveDate::MIN,
 };
 
-/// What a company did on a day, and what is wrong with the record of it.
+/// A company's activity on a day, and the defect of its record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleRecord {
     /// The company.
     pub company_id: String,
-    /// The day that the API answers this record for.
+    /// The day for which the API returns this record.
     pub date: NaiveDate,
     /// Users active on the day.
     pub active_users: u32,
     /// Events recorded on the day.
     pub events: u64,
-    /// What breaks the contract in [`to_json`](Self::to_json). `None`: the
-    /// record is valid.
+    /// How [`to_json`](Self::to_json) breaks the contract; `None` for a valid record.
     pub defect: Option<UsageDefect>,
 }
 

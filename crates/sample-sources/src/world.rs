@@ -20,18 +20,18 @@ use crate::{
     usage_record::SampleRecord,
 };
 
-/// The day the default world begins on: a Thursday.
+/// The first day of the default world: a Thursday.
 const DEFAULT_FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(2026, 1, 1) {
     Some(day) => day,
     None => NaiveDate::MIN,
 };
 
-/// What world to generate. Equal options give byte-identical sources.
+/// Which world to generate. Equal options give byte-identical sources.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorldOptions {
     /// The source of all randomness. Default 1.
     pub seed: u64,
-    /// How many companies there ever are. Default 200.
+    /// Total number of companies, past and future. Default 200.
     pub companies: usize,
     /// The first day with data. Default 2026-01-01.
     pub first_day: NaiveDate,
@@ -53,12 +53,11 @@ impl Default for WorldOptions {
     }
 }
 
-/// Companies and their lives. Holds a profile for each company; what a company
-/// does on a day is drawn when asked for, from a stream of its own.
+/// Companies and their lives. Holds a profile for each company; its activity on a day
+/// is drawn on demand, from a stream of its own.
 ///
-/// Sources are asked on some day `as_of`, in the morning: they then know the
-/// days before it. So a pipeline that runs on day D+1 to publish day D sees the
-/// world as of D+1.
+/// Sources are asked on the morning of some day `as_of`: they then know the days before
+/// it. So a pipeline that runs on day D+1 to publish day D sees the world as of D+1.
 #[derive(Debug, Clone)]
 pub struct World {
     options: WorldOptions,
@@ -70,16 +69,16 @@ pub struct World {
 pub struct SampleFiles {
     /// The folder with the CRM exports: `<folder>/crm/daily`.
     pub crm_folder: PathBuf,
-    /// How many exports there are.
+    /// How many exports were written.
     pub crm_exports: usize,
     /// The usage records: `<folder>/usage.ndjson`.
     pub usage_file: PathBuf,
-    /// How many records there are.
+    /// How many records were written.
     pub usage_records: usize,
 }
 
 impl World {
-    /// Draws the companies.
+    /// Draws the companies of a world.
     #[must_use]
     pub fn generate(options: WorldOptions) -> Self {
         let streams = RandomStreams { seed: options.seed };
@@ -96,8 +95,8 @@ impl World {
         self.options.first_day.iter_days().zip(0..self.options.days).map(|(day, _)| day)
     }
 
-    /// The first day after the world: the earliest morning on which its last
-    /// day is known, though not yet every late record and correction.
+    /// The first day after the world: the earliest morning on which its last day is
+    /// known, though not yet every late record and correction.
     #[must_use]
     pub fn end(&self) -> NaiveDate {
         let days = Days::new(u64::from(self.options.days));
@@ -114,16 +113,16 @@ impl World {
         CrmExportFile { file_name: crm_export::file_name(day), csv }
     }
 
-    /// What the product API answers for `day` if it is asked on `as_of`, in the
-    /// order of the companies. Late records and corrections show up when `as_of`
-    /// moves on; before the day is over there is nothing.
+    /// What the product API returns for `day` if asked on `as_of`, ordered by company.
+    /// Late records and corrections appear as `as_of` advances; before the day is over
+    /// there is nothing.
     pub fn usage_as_of(&self, day: NaiveDate, as_of: NaiveDate) -> impl Iterator<Item = SampleRecord> {
         let known = self.options.first_day <= day && day < self.end() && day < as_of;
         let companies = if known { self.companies.as_slice() } else { &[] };
         companies.iter().flat_map(move |company| self.records_of(company, day, as_of))
     }
 
-    /// Makes `book` hold what the product API answers on `as_of`, for all days.
+    /// Fills `book` with what the product API returns on `as_of`, for all days.
     ///
     /// # Errors
     /// Never in practice: the records are JSON objects.
@@ -134,13 +133,13 @@ impl World {
         Ok(())
     }
 
-    /// Writes what the sources hold on the morning of `as_of`: an export for
-    /// each day before it under `folder/crm/daily/`, and the usage of these days
-    /// in `folder/usage.ndjson`. Existing files are replaced. Blocks on the disk;
-    /// memory does not grow with the days.
+    /// Writes what the sources hold on the morning of `as_of`: an export for each
+    /// earlier day under `folder/crm/daily/`, and the usage of those days in
+    /// `folder/usage.ndjson`. Existing files are replaced. Blocks on the disk; memory
+    /// does not grow with the days.
     ///
     /// # Errors
-    /// If something cannot be written.
+    /// If a file cannot be written.
     pub fn write_to(&self, folder: &Path, as_of: NaiveDate) -> io::Result<SampleFiles> {
         let crm_folder = folder.join("crm").join("daily");
         fs::create_dir_all(&crm_folder)?;
@@ -164,7 +163,7 @@ impl World {
         RandomStreams { seed: self.options.seed }
     }
 
-    /// A company's record of a day; none, one, or one twice.
+    /// A company's records of a day: none, one, or one twice.
     fn records_of(
         &self,
         company: &CompanyProfile,
@@ -185,8 +184,8 @@ impl World {
         let since_start = (day - self.options.first_day).num_days();
         let mut rng = self.streams().stream(Purpose::Usage, company.index, since_start);
         let usage = curve.usage(day, self.options.first_day, &mut rng)?;
-        // All of these are drawn whatever `as_of` is, so that a record's fate
-        // does not depend on when it is looked at.
+        // All of these are drawn whatever `as_of` is, so that a record's fate does not
+        // depend on when it is looked at.
         let revision = Revision::draw(&self.options.defects, &mut rng);
         let defect = UsageDefect::draw(self.options.defects.bad_records, &mut rng);
         let copies = if happens(self.options.defects.repeated_records, &mut rng) { 2 } else { 1 };
@@ -197,7 +196,7 @@ impl World {
 }
 
 impl DailyUsage {
-    /// What of it is known so far.
+    /// The part of it that is known so far.
     #[allow(clippy::cast_precision_loss, reason = "event counts are far below 2^53")]
     fn scaled(self, share: f64) -> Self {
         let active_users = whole(f64::from(self.active_users) * share);

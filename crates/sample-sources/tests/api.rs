@@ -51,7 +51,7 @@ async fn body(response: Response<Body>) -> Vec<u8> {
     body
 }
 
-/// The texts of the records of an answer.
+/// The texts of the records in a response.
 fn data(body: &[u8]) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Answer {
@@ -74,7 +74,7 @@ async fn error(book: &UsageBook, options: &ApiOptions, query: &str) -> (StatusCo
     (status, answer["error"]["message"].as_str().unwrap().to_owned())
 }
 
-/// All pages, asked for as the pipeline does: until one is shorter than asked.
+/// All pages, requested as the pipeline does: until one is shorter than the page size.
 async fn all_pages(book: &UsageBook, window: &str, page_size: usize) -> Vec<String> {
     let mut records = Vec::new();
     for number in 1.. {
@@ -101,7 +101,7 @@ proptest! {
         let dates = ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"];
         let days: Vec<(&str, usize)> = dates.into_iter().zip(sizes).collect();
         let book = book_of(&days);
-        // The last day lies outside the asked ones.
+        // The last day lies outside the window.
         let expected: Vec<String> = days[..3]
             .iter()
             .flat_map(|(date, records)| (0..*records).map(|company| record(company, date)))

@@ -1,4 +1,4 @@
-//! What a generated world promises.
+//! What a generated world guarantees.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,7 +14,7 @@ use sample_sources::{DefectRates, SampleRecord, UsageBook, UsageDefect, World, W
 
 type Row = csv::StringRecord;
 
-/// Later than every late record and correction.
+/// A day after every late record and correction.
 fn settled(world: &World) -> NaiveDate {
     world.end() + Days::new(30)
 }
