@@ -1,4 +1,4 @@
-//! What spans and metrics say, in one place for every crate that records them.
+//! The content of spans and metrics, in one place for every crate that records them.
 //! Where they go is decided where a process starts.
 
 pub mod metrics;

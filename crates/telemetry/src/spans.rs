@@ -1,4 +1,4 @@
-//! What spans say of failures and counts, the same everywhere.
+//! Failures and counts on spans, recorded the same way everywhere.
 
 use std::fmt::Display;
 
@@ -7,15 +7,15 @@ use opentelemetry::KeyValue;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// The scope that every span of the suite is exported under. Renaming it would
-/// split the traces that a backend has stored.
+/// The scope under which all spans of the suite are exported. Renaming it would split
+/// the traces stored in a backend.
 pub const SCOPE: &str = "runtime";
 
-/// The target of spans that are there for log lines alone, and in no trace.
+/// The target of spans that exist only for log lines and appear in no trace.
 pub const LOG_ONLY: &str = "log_only";
 
-/// `info_span!` for work that can fail: [`record_failure`](crate::spans::record_failure)
-/// finds its fields declared.
+/// `info_span!` for work that can fail: declares the fields of
+/// [`record_failure`](crate::spans::record_failure).
 #[macro_export]
 macro_rules! failable_span {
     ($name:literal, $($fields:tt)*) => {
@@ -29,8 +29,8 @@ macro_rules! failable_span {
     };
 }
 
-/// [`failable_span!`] for work that counts rows:
-/// [`record_counters`](crate::spans::record_counters) finds its fields declared.
+/// [`failable_span!`] for work that counts rows: declares the fields of
+/// [`record_counters`](crate::spans::record_counters).
 #[macro_export]
 macro_rules! counted_span {
     ($name:literal, $($fields:tt)*) => {
@@ -48,10 +48,10 @@ macro_rules! counted_span {
     };
 }
 
-/// Puts a failure on a [`failable_span!`]: its kind, its status, and an event with the cause.
+/// Records a failure on a [`failable_span!`]: its kind, its status, and an event with the
+/// cause.
 ///
-/// The event is one of the trace alone. The log tells of an error once, where it
-/// is dealt with.
+/// The event appears only in the trace. The log reports an error once, where it is handled.
 pub fn record_failure(span: &Span, error_type: &str, cause: &dyn Display) {
     let message = cause.to_string();
     record_status(span, error_type, &message);
@@ -67,20 +67,20 @@ pub fn record_failure_of(span: &Span, kind: FailureKind, cause: &dyn Display) {
     record_failure(span, kind.name(), cause);
 }
 
-/// [`record_failure`] without the event, for spans of calls: the cause is on a span below.
+/// [`record_failure`] without the event, for spans of calls: a child span has the cause.
 pub fn record_status(span: &Span, error_type: &str, message: &str) {
     span.record("error.type", error_type);
     span.record("otel.status_code", "ERROR");
     span.record("otel.status_description", message);
 }
 
-/// A count as an attribute: what is unsigned would arrive as text.
+/// A count as an attribute: an unsigned number would be exported as text.
 #[must_use]
 pub fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Counters by the names of a [`counted_span!`]'s fields.
+/// Counters under the names of a [`counted_span!`]'s fields.
 #[must_use]
 pub const fn counted(counters: &Counters) -> [(&'static str, u64); 7] {
     [
@@ -94,7 +94,7 @@ pub const fn counted(counters: &Counters) -> [(&'static str, u64); 7] {
     ]
 }
 
-/// Puts counters on a [`counted_span!`].
+/// Records counters on a [`counted_span!`].
 pub fn record_counters(span: &Span, counters: &Counters) {
     for (name, counted) in counted(counters) {
         span.record(name, count(counted));

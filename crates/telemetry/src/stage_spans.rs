@@ -1,4 +1,4 @@
-//! What spans of stages say, the same on both ends of a call.
+//! Spans of stages, the same on both ends of a call.
 
 use domain::DateWindow;
 use opentelemetry::KeyValue;
@@ -14,16 +14,16 @@ pub struct StageAttempt<'a> {
     pub pipeline: &'a str,
     /// The stage's name.
     pub stage: &'a str,
-    /// The run.
+    /// The run's id.
     pub run_id: Uuid,
     /// The run's business days.
     pub window: DateWindow,
-    /// The attempt, from 1.
+    /// The attempt number, from 1.
     pub attempt: u32,
 }
 
 impl StageAttempt<'_> {
-    /// What a span for the attempt says of it.
+    /// The attributes of the attempt's spans.
     #[must_use]
     pub fn attributes(&self) -> Vec<KeyValue> {
         vec![

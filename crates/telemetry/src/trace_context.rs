@@ -1,5 +1,5 @@
-//! Spans that outlive a process: their identity is decided and stored first, and
-//! whoever is there when they end records them.
+//! Spans that outlive a process: their identity is chosen and stored first, and the
+//! process that sees their end records them.
 
 use std::{cell::Cell, fmt, time::SystemTime};
 
@@ -17,7 +17,7 @@ thread_local! {
     static CHOSEN: Cell<Option<SpanIdentity>> = const { Cell::new(None) };
 }
 
-/// Which span of which trace, as the W3C's `traceparent` says it.
+/// The identity of a span and its trace, as in a W3C `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanIdentity {
     trace_id: TraceId,
@@ -26,34 +26,35 @@ pub struct SpanIdentity {
 }
 
 impl SpanIdentity {
-    /// The first span of a new trace, which is recorded.
+    /// The first span of a new, recorded trace.
     #[must_use]
     pub fn new_trace() -> Self {
         let random = RandomIdGenerator::default();
         Self { trace_id: random.new_trace_id(), span_id: random.new_span_id(), is_sampled: true }
     }
 
-    /// The first span of a new trace, one that whoever knows `name` can tell again.
+    /// The first span of a new trace; its span id follows from `name`.
     #[must_use]
     pub fn new_trace_of(name: &str) -> Self {
         Self { span_id: span_id_of(name), ..Self::new_trace() }
     }
 
-    /// Another span of the same trace, the same one for the same name: whoever
-    /// knows the trace and the name can record or link it.
+    /// Another span of the same trace, the same for the same name: anyone who knows the
+    /// trace and the name can record or link it.
     #[must_use]
     pub fn sibling(&self, name: &str) -> Self {
         Self { span_id: span_id_of(&format!("{}/{name}", self.trace_id)), ..*self }
     }
 
-    /// The span of that identifier in this trace.
+    /// The span with the other identity's span id in this trace.
     #[must_use]
     pub const fn with_span_of(&self, other: &Self) -> Self {
         Self { span_id: other.span_id, ..*self }
     }
 
-    /// Reads a `traceparent`, for example
-    /// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`; `None` if it is none.
+    /// Parses a `traceparent`, for example
+    /// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`; `None` if it is
+    /// invalid.
     #[must_use]
     pub fn parse(traceparent: &str) -> Option<Self> {
         let mut parts = traceparent.split('-');
@@ -68,19 +69,19 @@ impl SpanIdentity {
         is_valid.then_some(Self { trace_id, span_id, is_sampled: flags & 1 == 1 })
     }
 
-    /// The trace's identifier, 32 hexadecimal digits.
+    /// The trace's id, 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
         self.trace_id.to_string()
     }
 
-    /// The span's identifier, 16 hexadecimal digits.
+    /// The span's id, 16 hexadecimal digits.
     #[must_use]
     pub fn span_id(&self) -> String {
         self.span_id.to_string()
     }
 
-    /// Does `work` below this span, which is recorded when it has ended.
+    /// Runs `work` below this span, which is recorded when it has ended.
     pub fn around<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         work.with_context(self.as_parent())
     }
@@ -102,12 +103,12 @@ impl fmt::Display for SpanIdentity {
     }
 }
 
-/// A span that has ended and is recorded as a whole.
+/// A span that has ended, recorded as a whole.
 #[derive(Debug, Clone)]
 pub struct PastSpan {
-    /// Which span it is.
+    /// The span's identity.
     pub identity: SpanIdentity,
-    /// The span it is part of; `None` for the first one of its trace.
+    /// The parent span; `None` for the first span of a trace.
     pub parent: Option<SpanIdentity>,
     /// Its name.
     pub name: String,
@@ -117,14 +118,14 @@ pub struct PastSpan {
     pub ended_at: SystemTime,
     /// Its attributes.
     pub attributes: Vec<KeyValue>,
-    /// What went wrong, if anything did.
+    /// The error, if it failed.
     pub error: Option<String>,
     /// The spans it is linked to.
     pub links: Vec<SpanIdentity>,
 }
 
 impl PastSpan {
-    /// Hands the span over for export.
+    /// Exports the span.
     pub fn record(self) {
         let tracer = opentelemetry::global::tracer(SCOPE);
         let links = self.links.iter().map(|link| Link::with_context(link.context())).collect();
@@ -154,7 +155,7 @@ fn span_id_of(name: &str) -> SpanId {
     SpanId::from_bytes(bytes)
 }
 
-/// Random identities, but for a [`PastSpan`], which brings its own.
+/// Generates random ids, except for a [`PastSpan`], which has its own.
 #[derive(Debug, Default)]
 pub struct ChosenIds {
     random: RandomIdGenerator,

@@ -1,12 +1,12 @@
-//! The definitions.
+//! The metric definitions.
 
 use super::metric::{Kind, Metric};
 
-/// Bounds for calls: from a millisecond to a minute.
+/// Histogram bounds for calls: from a millisecond to a minute.
 const CALL_SECONDS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// Bounds for stages: from a tenth of a second to an hour.
+/// Histogram bounds for stages: from a tenth of a second to an hour.
 const STAGE_SECONDS: &[f64] =
     &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0];
 
@@ -18,7 +18,7 @@ const RPC: [(&str, &str); 3] = [
 ];
 const STAGE_SERVICES: &str = "ingest-crm, ingest-api, ingest-events, transform";
 
-/// How long attempts of stages took.
+/// How long stage attempts took.
 pub const STAGE_DURATION: Metric = Metric {
     name: "company_activity.stage.duration",
     unit: "s",
@@ -28,7 +28,7 @@ pub const STAGE_DURATION: Metric = Metric {
     services: STAGE_SERVICES,
 };
 
-/// What stages did to rows.
+/// What stages did with rows.
 pub const STAGE_ROWS: Metric = Metric {
     name: "company_activity.stage.rows",
     unit: "{row}",
@@ -38,7 +38,7 @@ pub const STAGE_ROWS: Metric = Metric {
     services: STAGE_SERVICES,
 };
 
-/// What stages took from their sources.
+/// Bytes that stages read from their sources.
 pub const STAGE_BYTES: Metric = Metric {
     name: "company_activity.stage.read",
     unit: "By",
@@ -58,7 +58,7 @@ pub const RUNS: Metric = Metric {
     services: "coordinator",
 };
 
-/// Stages that took much longer than they usually do for their volume.
+/// Stages that took much longer than usual for their volume.
 pub const SLOW_STAGES: Metric = Metric {
     name: "company_activity.stage.slow",
     unit: "{stage}",
@@ -98,7 +98,7 @@ pub const FRESHNESS_LAG: Metric = Metric {
     services: "coordinator",
 };
 
-/// Days missing in the published range. A name with `days` in it would have to count
+/// Days missing in the published range. With `days` in its name it would have to count
 /// seconds for Prometheus.
 pub const MISSING_DAYS: Metric = Metric {
     name: "company_activity.publication_gaps",
@@ -109,7 +109,7 @@ pub const MISSING_DAYS: Metric = Metric {
     services: "coordinator",
 };
 
-/// What waits to be published.
+/// Changes that wait to be published.
 pub const DIRTY_RANGES: Metric = Metric {
     name: "company_activity.dirty_ranges",
     unit: "{range}",
@@ -129,7 +129,7 @@ pub const QUARANTINED_ROWS: Metric = Metric {
     services: "coordinator",
 };
 
-/// Alerts that nobody has got yet.
+/// Alerts not yet delivered to anyone.
 pub const ALERTS_WAITING: Metric = Metric {
     name: "company_activity.alerts.waiting",
     unit: "{alert}",
@@ -139,7 +139,7 @@ pub const ALERTS_WAITING: Metric = Metric {
     services: "coordinator",
 };
 
-/// How long the oldest of them has waited.
+/// How long the oldest alert has waited.
 pub const ALERTS_OLDEST_AGE: Metric = Metric {
     name: "company_activity.alerts.oldest_age",
     unit: "s",
@@ -176,7 +176,7 @@ pub const HTTP_CLIENT_DURATION: Metric = Metric {
     services: "ingest-api, notifier",
 };
 
-/// Calls answered.
+/// gRPC calls answered.
 pub const RPC_SERVER_DURATION: Metric = Metric {
     name: "rpc.server.call.duration",
     unit: "s",
@@ -186,7 +186,7 @@ pub const RPC_SERVER_DURATION: Metric = Metric {
     services: "all",
 };
 
-/// Calls made.
+/// gRPC calls made.
 pub const RPC_CLIENT_DURATION: Metric = Metric {
     name: "rpc.client.call.duration",
     unit: "s",
@@ -196,8 +196,8 @@ pub const RPC_CLIENT_DURATION: Metric = Metric {
     services: "coordinator, activityctl",
 };
 
-/// Connections to the warehouse. Not by the name of the semantic conventions, whose
-/// `count` at its end is for histograms alone where Prometheus reads it.
+/// Connections to the warehouse. Does not use the name of the semantic conventions: its
+/// ending `count` is reserved for histograms in Prometheus.
 pub const POOL_CONNECTIONS: Metric = Metric {
     name: "company_activity.warehouse.connections",
     unit: "{connection}",
@@ -207,7 +207,7 @@ pub const POOL_CONNECTIONS: Metric = Metric {
     services: "all",
 };
 
-/// How many there may be.
+/// The most connections allowed.
 pub const POOL_MAX: Metric = Metric {
     name: "company_activity.warehouse.connections.max",
     unit: "{connection}",
@@ -227,7 +227,7 @@ pub const TELEMETRY_SPANS: Metric = Metric {
     services: "all",
 };
 
-/// All of them.
+/// All metrics.
 pub const CATALOGUE: &[Metric] = &[
     STAGE_DURATION,
     STAGE_ROWS,

@@ -1,4 +1,4 @@
-//! `docs/metrics.md`, written from the catalogue.
+//! Writes `docs/metrics.md` from the catalogue.
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -17,7 +17,7 @@ This page is written from the code: after a change of the catalogue run
 |---|---|---|---|
 ";
 
-/// The name under which Prometheus knows a metric, as its exporter makes it.
+/// A metric's name in Prometheus, as the exporter derives it.
 fn prometheus_name(metric: &Metric) -> String {
     let name = metric.name.replace('.', "_");
     let unit = match metric.unit {

@@ -1,4 +1,4 @@
-//! Requests to a peer.
+//! Metrics of HTTP requests to a peer.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use opentelemetry::{KeyValue, metrics::Histogram};
 
 use super::catalogue::HTTP_CLIENT_DURATION;
 
-/// Tells how long requests to one peer take.
+/// Records how long requests to one peer take.
 #[derive(Debug, Clone)]
 pub struct HttpRequests {
     method: &'static str,
@@ -15,13 +15,13 @@ pub struct HttpRequests {
 }
 
 impl HttpRequests {
-    /// Requests of this method to `peer`, as the catalogue calls it.
+    /// Requests with this method to `peer`, as the catalogue calls it.
     #[must_use]
     pub fn new(method: &'static str, peer: &'static str) -> Self {
         Self { method, peer, durations: HTTP_CLIENT_DURATION.histogram() }
     }
 
-    /// One has ended after `took`, with this status; `None` without an answer.
+    /// Records a request that took `took` and got this status; `None` without a response.
     pub fn record(&self, took: Duration, status: Option<u16>) {
         let mut attributes =
             vec![KeyValue::new("http.request.method", self.method), KeyValue::new("peer", self.peer)];

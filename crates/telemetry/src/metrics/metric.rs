@@ -1,13 +1,13 @@
-//! What a metric is, and the instrument that records it.
+//! Metric definitions, and the instruments that record them.
 
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 
-/// What a metric is.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
-    /// Only grows.
+    /// A number that only grows.
     Counter,
-    /// A value now.
+    /// A current value.
     Gauge,
     /// How many values fell below each of these bounds.
     Histogram(&'static [f64]),
@@ -16,17 +16,17 @@ pub enum Kind {
 /// A metric's definition.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metric {
-    /// Its name.
+    /// The metric's name.
     pub name: &'static str,
-    /// Its unit, in UCUM: `s`, `By`, `{row}`.
+    /// The unit, in UCUM: `s`, `By`, `{row}`.
     pub unit: &'static str,
-    /// What it counts.
+    /// What it measures.
     pub description: &'static str,
-    /// What it is.
+    /// The metric's kind.
     pub kind: Kind,
-    /// What it is told apart by, with the values or their meaning.
+    /// The attributes, each with its values or their meaning.
     pub attributes: &'static [(&'static str, &'static str)],
-    /// The services that have it.
+    /// The services that record it.
     pub services: &'static str,
 }
 

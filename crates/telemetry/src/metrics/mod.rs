@@ -1,5 +1,5 @@
-//! Every metric of the suite: what it is called, what it counts,
-//! and what it is told apart by. `docs/metrics.md` is written from this list.
+//! Every metric of the suite: its name, what it measures, and its attributes.
+//! `docs/metrics.md` is written from this list.
 
 mod catalogue;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The connections of a process's pool.
+//! Metrics of a process's connection pool.
 
 use opentelemetry::KeyValue;
 
@@ -7,18 +7,18 @@ use super::{
     metric::{Metric, meter},
 };
 
-/// Connections of a pool.
+/// How many of a pool's connections are in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PoolUse {
-    /// Those that somebody uses.
+    /// Connections in use.
     pub used: u32,
-    /// Those that wait for use.
+    /// Connections that are idle.
     pub idle: u32,
-    /// How many there may be.
+    /// The most connections allowed.
     pub max: u32,
 }
 
-/// Tells the use of the process's pool whenever metrics are read.
+/// Reports the pool's use whenever metrics are read.
 pub fn watch_pool(pool: impl Fn() -> PoolUse + Clone + Send + Sync + 'static) {
     let meter = meter();
     let gauge = |metric: &Metric| {
