@@ -1,8 +1,8 @@
-//! Tells the crate which commit it is built from, for `--version`.
+//! Finds the commit that the crate is built from, for `--version`.
 //!
-//! `COMMIT` says it where there is no repository, as in an image build. Without,
-//! an optimised build asks git. A debug build does not: its tree is rarely the
-//! commit's, and it would compile every service anew after each commit.
+//! `COMMIT` names it where there is no repository, as in an image build. Without it, an
+//! optimised build asks git. A debug build does not: its tree rarely matches the
+//! commit, and every service would be recompiled after each commit.
 
 use std::{
     env, fs,
@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-/// As many digits as tell commits of a large repository apart.
+/// Enough digits to distinguish the commits of a large repository.
 const DIGITS: usize = 12;
 
 fn main() {
@@ -27,7 +27,7 @@ fn main() {
 }
 
 /// The commit that is checked out, if this is the repository's own work tree: sources
-/// that were unpacked inside of some other repository are not at that one's commit.
+/// unpacked inside another repository are not at its commit.
 fn checked_out() -> Option<String> {
     if git(&["rev-parse", "--show-prefix"])? != "crates/runtime/" {
         return None;
@@ -37,13 +37,13 @@ fn checked_out() -> Option<String> {
     Some(head)
 }
 
-/// A move of HEAD is written to its log. Where no log is kept, it shows in HEAD
-/// itself, in the branch's file, or in the file of packed branches.
+/// Moving HEAD writes to its log. Without a log, the move shows in HEAD itself, in the
+/// branch's file, or in the file of packed branches.
 fn rerun_when_head_moves() {
     let branch = git(&["symbolic-ref", "--quiet", "HEAD"]).unwrap_or_default();
     let names = ["HEAD", "logs/HEAD", "packed-refs", &branch];
     let files = names.into_iter().filter(|name| !name.is_empty()).filter_map(git_file);
-    // A file that is not there would make every build run this script again.
+    // A missing file would make every build run this script again.
     for file in files.filter(|file| fs::exists(file).unwrap_or_default()) {
         println!("cargo:rerun-if-changed={}", file.display());
     }

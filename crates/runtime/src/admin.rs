@@ -1,6 +1,5 @@
-//! The admin port: probes, metrics and the log level, in plain HTTP for those
-//! who run the process. It is served from before the service starts until it has
-//! drained.
+//! The admin port: probes, metrics and the log level, over plain HTTP, for operators.
+//! It is served from before the service starts until it has drained.
 
 use std::{
     net::SocketAddr,
@@ -25,7 +24,7 @@ use tracing::info;
 
 use crate::observability::{LogFilter, Telemetry};
 
-/// How far a process is.
+/// The phase of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
@@ -33,11 +32,11 @@ pub(crate) enum Phase {
     Starting,
     /// Serving.
     Ready,
-    /// Finishing what is under way.
+    /// Finishing the calls in flight.
     Draining,
 }
 
-/// Where the process tells its phase.
+/// Holds the phase of the process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lifecycle(Arc<AtomicU8>);
 
@@ -75,11 +74,11 @@ pub(crate) async fn serve(
     info!(%address, "serving probes and metrics");
     let admin =
         Admin { lifecycle, registry: telemetry.registry.clone(), log_filter: telemetry.log_filter.clone() };
-    // Answers go out at once. Where that cannot be set they go out all the same, a little later.
+    // Responses are sent at once. If that cannot be set, they are only a little slower.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let server = axum::serve(listener, router(admin)).with_graceful_shutdown(stop.cancelled_owned());
     Ok(async move {
-        // Only accepting can fail, which axum tries again by itself.
+        // Only accepting can fail, and axum retries that by itself.
         let _ = server.await;
     })
 }

@@ -72,7 +72,7 @@ pub struct TelemetryArgs {
 }
 
 impl TelemetryArgs {
-    /// Warnings in text, nothing else: for commands that are no service.
+    /// Only warnings, as text: for commands that are not services.
     #[must_use]
     pub fn for_a_command() -> Self {
         Self {
@@ -84,10 +84,10 @@ impl TelemetryArgs {
     }
 }
 
-/// A collector's URL. Without a scheme the exporter would take it for one that speaks TLS.
+/// Parses a collector's URL. Without a scheme, the exporter would assume TLS.
 ///
 /// # Errors
-/// If it is no HTTP URL.
+/// If it is not an HTTP URL.
 pub fn parse_collector(text: &str) -> Result<String, String> {
     match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
@@ -95,10 +95,10 @@ pub fn parse_collector(text: &str) -> Result<String, String> {
     }
 }
 
-/// A share: a number from 0 to 1.
+/// Parses a share: a number from 0 to 1.
 ///
 /// # Errors
-/// If it is none.
+/// If it is not one.
 pub fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),

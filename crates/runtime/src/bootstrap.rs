@@ -1,4 +1,4 @@
-//! From a process's first instruction to its exit code.
+//! From the start of a process to its exit code.
 
 use std::{fmt, future::Future, net::SocketAddr, process::ExitCode};
 
@@ -25,9 +25,9 @@ struct CommandLine<A: Args> {
     service: A,
 }
 
-/// Runs one service as a process: parses arguments and environment, starts the
-/// service, serves it, and drains on SIGTERM or SIGINT. The exit code says
-/// whether all of that went well.
+/// Runs one service as a process: parses arguments and environment, starts the service,
+/// serves it, and drains on SIGTERM or SIGINT. The exit code says whether all of that
+/// succeeded.
 pub fn main<A, F, S>(name: &'static str, about: &'static str, start: S) -> ExitCode
 where
     A: Args + fmt::Debug,
@@ -63,11 +63,11 @@ where
     }
 }
 
-/// Serves a service once it has started. A shutdown does not wait for a start
-/// that is slow, for example for a database: there is nothing to drain yet.
+/// Serves a service once it has started. A shutdown does not wait for a slow start, for
+/// example of a database: there is nothing to drain yet.
 ///
 /// # Errors
-/// If the start failed, or as [`serve`].
+/// If the start fails, or as for [`serve`].
 pub async fn start_and_serve(
     starting: impl Future<Output = anyhow::Result<Service>>,
     options: ServerOptions,
@@ -80,27 +80,26 @@ pub async fn start_and_serve(
     serve(service, options, context, |_| ()).await
 }
 
-/// A process that works until it is told to end.
+/// A process that works until it is asked to stop.
 #[derive(Debug)]
 pub struct Process {
-    /// What logs and traces call it.
+    /// Its name in logs and traces.
     pub name: &'static str,
-    /// What is logged, traced and counted.
+    /// What is logged, traced and counted, and where it goes.
     pub telemetry: TelemetryArgs,
     /// Where log lines go.
     pub log_writer: LogWriter,
-    /// Where to serve probes and metrics, if anywhere.
+    /// Where to serve probes and metrics, if at all.
     pub admin_listen: Option<SocketAddr>,
     /// SIGTERM and SIGINT cancel its `shutdown`, a second one its `hard_stop`.
     pub context: Context,
 }
 
 impl Process {
-    /// Runs `work` on a tokio runtime of its own until it ends, then sends the
-    /// telemetry that waits.
+    /// Runs `work` to its end on its own tokio runtime, then sends the pending telemetry.
     ///
     /// # Errors
-    /// If the process cannot be set up: telemetry, signals, the admin port.
+    /// If setting up the process fails: telemetry, signals, the admin port.
     pub fn run<T>(self, work: impl Future<Output = T>) -> anyhow::Result<T> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         // The exporters connect from within the runtime.

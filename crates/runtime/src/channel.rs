@@ -22,32 +22,31 @@ use crate::{
     service::BackgroundTask,
 };
 
-/// Room for the bytes under way on an in-process connection.
+/// Buffer for the bytes in flight on an in-process connection.
 const DUPLEX_BYTES: usize = 256 * 1024;
 
-/// A channel to a service at `url`, for example `http://ingest-crm:50051`. It
-/// connects when first used and again whenever the connection is lost.
+/// A channel to a service at `url`, for example `http://ingest-crm:50051`. It connects
+/// on first use and reconnects whenever the connection is lost.
 ///
 /// # Errors
-/// If the URL is none, or does not begin with `http://`: better at once than at
-/// every call.
+/// If the URL is invalid or does not begin with `http://`: better now than at every call.
 pub fn connect(url: &str) -> anyhow::Result<Channel> {
     let endpoint = endpoint(url)?;
     Ok(Channel::new(endpoint.connect_lazy(), endpoint.uri().clone()))
 }
 
-/// A channel to a service at `url` over a connection made now, to an address that
-/// is looked up now. It connects again as one of [`connect`] does.
+/// A channel to a service at `url` that resolves the address and connects now. It
+/// reconnects like one from [`connect`].
 ///
 /// # Errors
-/// If the URL is none, or there is no connection to be had.
+/// If the URL is invalid, or connecting fails.
 pub async fn connect_now(url: &str) -> anyhow::Result<Channel> {
     let endpoint = endpoint(url)?;
     Ok(Channel::new(endpoint.connect().await?, endpoint.uri().clone()))
 }
 
-/// A channel to `routes` served inside this process: the same gRPC over HTTP/2,
-/// through memory instead of a socket. The task serves it until `shutdown`.
+/// A channel to `routes` served inside this process: the same gRPC over HTTP/2, through
+/// memory instead of a socket. The task serves them until `shutdown`.
 ///
 /// # Errors
 /// Never in practice: the endpoint's address is a constant.
@@ -86,12 +85,12 @@ fn endpoint(url: &str) -> anyhow::Result<Endpoint> {
     anyhow::ensure!(endpoint.uri().scheme_str() == Some("http"), expected());
     Ok(endpoint
         .connect_timeout(Duration::from_secs(5))
-        // Without these a half-open connection hangs for a quarter of an hour.
+        // Without these, a half-open connection hangs for a quarter of an hour.
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true)
-        // Heeded where tonic itself connects, which [`in_process`] does not: no socket there.
-        // Sending at once is its default; said, because a call would wait 40 ms without.
+        // Effective where tonic itself connects, not in [`in_process`], which has no socket.
+        // It is tonic's default; explicit because without it a call waits 40 ms.
         .tcp_nodelay(true)
         .tcp_keepalive(Some(TCP_KEEPALIVE)))
 }

@@ -1,14 +1,14 @@
-//! The clock that everything else is handed.
+//! The clock that everything else receives.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-/// Tells the time. Passed in wherever the present matters, so that tests decide
-/// what day it is.
+/// Tells the time. Passed in wherever the present matters, so that tests can choose the
+/// day.
 pub trait Clock: Send + Sync {
-    /// The present.
+    /// The current time.
     fn now(&self) -> DateTime<Utc>;
 
-    /// The UTC calendar day before today: the newest one that is over.
+    /// The UTC calendar day before today: the newest complete one.
     fn yesterday(&self) -> NaiveDate {
         let today = self.now().date_naive();
         today.pred_opt().unwrap_or(today)
@@ -25,7 +25,7 @@ impl Clock for StoppedClock {
     }
 }
 
-/// The clock of the machine.
+/// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -1,4 +1,4 @@
-//! What every service is handed when it starts.
+//! What every service receives when it starts.
 
 use std::{fmt, sync::Arc};
 
@@ -9,21 +9,21 @@ use crate::{
     clock::{Clock, SystemClock},
 };
 
-/// What every service is handed.
+/// What every service receives when it starts.
 #[derive(Clone)]
 pub struct Context {
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Cancelled when the process begins to shut down: take up nothing new.
+    /// Cancelled when the process begins to shut down: start nothing new.
     pub shutdown: CancellationToken,
-    /// Cancelled when the drain has run out of time: roll back what runs.
+    /// Cancelled when the drain time is up: roll back what is running.
     pub hard_stop: CancellationToken,
-    /// Where the process is between start and end.
+    /// The current phase of the process.
     pub(crate) lifecycle: Lifecycle,
 }
 
 impl Context {
-    /// A context on the machine's clock that nobody has shut down.
+    /// A context on the machine's clock, not shut down.
     #[must_use]
     pub fn new() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Requests whose fields make no sense.
+//! Requests with invalid fields.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::status::cut;
 
-/// How many violations a caller is told of, and in how many bytes each: all of
-/// it has to fit the headers of an answer.
+/// How many violations a caller sees, and how many bytes of each: all of them must fit
+/// the response's headers.
 const MAX_TOLD: usize = 6;
 const MAX_PROBLEM_BYTES: usize = 200;
 
-/// What is wrong with the fields of a request: everything, so that the caller
-/// learns of all of it at once, as far as an answer can carry it. As a status it is `INVALID_ARGUMENT` with a
+/// What is wrong with the fields of a request: everything, as far as a response can carry it, so
+/// that the caller learns it all at once. Its status is `INVALID_ARGUMENT` with a
 /// `google.rpc.BadRequest`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldViolations(Vec<(&'static str, String)>);
@@ -27,23 +27,23 @@ impl FieldViolations {
         violations
     }
 
-    /// Adds what is wrong with a field.
+    /// Adds a violation of a field.
     pub fn add(&mut self, field: &'static str, problem: impl fmt::Display) {
         self.0.push((field, problem.to_string()));
     }
 
-    /// The value of a field, or `None` once what is wrong with it is added.
+    /// The value of a field; on an error, adds the violation and returns `None`.
     pub fn keep<T, E: fmt::Display>(&mut self, field: &'static str, value: Result<T, E>) -> Option<T> {
         value.map_err(|problem| self.add(field, problem)).ok()
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no violations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The fields and what is wrong with them, in the order they were found.
+    /// The fields and their problems, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(field, problem)| (*field, problem.as_str()))
     }

@@ -1,4 +1,4 @@
-//! Where history begins, for every service that reaches back in time.
+//! Where history begins, for every service that looks back in time.
 
 use chrono::NaiveDate;
 

@@ -1,8 +1,8 @@
 //! One bootstrap for every service of Company Activity.
 //!
-//! A service is a library with a `start` function that turns its arguments into
-//! a [`Service`]; [`main`] does the rest: arguments and environment, telemetry,
-//! gRPC server with health and reflection, signals, bounded drain, exit code.
+//! A service is a library with a `start` function that turns its arguments into a
+//! [`Service`]; [`main`] does the rest: arguments and environment, telemetry, gRPC
+//! server with health and reflection, signals, bounded drain, exit code.
 
 mod admin;
 mod arguments;

@@ -1,7 +1,7 @@
-//! How much of a list is answered at a time.
+//! How much of a list one response holds.
 
-/// The size of a page: `default` where none is asked for, `max` at most; `None` for
-/// a negative one.
+/// The size of a page: `default` unless a size is requested, at most `max`; `None` if
+/// it is negative.
 #[must_use]
 pub fn page_size(asked: i32, default: u32, max: u32) -> Option<u32> {
     let asked = u32::try_from(asked).ok()?;

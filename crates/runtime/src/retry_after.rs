@@ -1,12 +1,12 @@
-//! How long a server asks to wait, and how long it is waited for.
+//! How long a server asks to wait, and how long we do.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// The wait that a `Retry-After` header asks for, in either of its forms: whole
-/// seconds, or an HTTP date. `None` if it is neither, or asks for no wait at
-/// all: then the caller's own backoff decides. The caller caps it.
+/// The wait that a `Retry-After` header requests, in either form: whole seconds, or an
+/// HTTP date. `None` if it is neither, or requests no wait: then the caller's own
+/// backoff decides. The caller caps the wait.
 #[must_use]
 pub fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
@@ -20,9 +20,9 @@ pub fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     (!wait.is_zero()).then_some(wait)
 }
 
-/// How long to wait before the next try of a server that may have asked for
-/// patience: it gets what it asks for where that is longer than the caller's own
-/// backoff, but no more than `longest`, so that no server can stop the work.
+/// How long to wait before retrying a server that may have asked for patience: what it
+/// asks for if that is longer than the caller's own backoff, but no more than
+/// `longest`, so that no server can stop the work.
 #[must_use]
 pub fn patient_wait(backoff: Duration, asked: Option<Duration>, longest: Duration) -> Duration {
     backoff.max(asked.unwrap_or_default().min(longest))

@@ -4,10 +4,10 @@ use std::{fmt, fs, path::Path, str::FromStr};
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// What is shown in place of a secret.
+/// Printed in place of a secret.
 const HIDDEN: &str = "[secret]";
 
-/// A value made of a secret. `Debug` shows that there is one, never which.
+/// A value that contains a secret. `Debug` shows that it exists, never what it is.
 #[derive(Clone)]
 pub struct Hidden<T>(T);
 
@@ -31,12 +31,12 @@ impl<T> fmt::Debug for Hidden<T> {
     }
 }
 
-/// A secret: a token, or a URL that grants something. `Debug` and `Display`
-/// show that there is one, never which.
+/// A secret: a token, or a URL that grants access. `Debug` and `Display` show that it
+/// exists, never what it is.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
-/// Why a secret could not be had.
+/// Why a secret could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
@@ -44,10 +44,10 @@ pub enum SecretError {
     File {
         /// The file.
         path: String,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// There is nothing in it.
+    /// The secret is empty.
     #[error("the secret {0} is empty")]
     Empty(String),
 }
@@ -81,8 +81,8 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Takes a secret given directly, or else from a file, where Kubernetes mounts
-/// them; white space around it is dropped.
+/// Reads a secret given directly, or else from a file, where Kubernetes mounts it;
+/// surrounding white space is dropped.
 ///
 /// # Errors
 /// If the file cannot be read or is empty.

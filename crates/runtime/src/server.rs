@@ -1,4 +1,4 @@
-//! The gRPC server: health, reflection, keepalive and a drain that ends.
+//! The gRPC server: health, reflection, keepalive and a bounded drain.
 
 use std::{
     net::SocketAddr,
@@ -22,17 +22,17 @@ use crate::{
     service::{BackgroundTask, GrpcRoutes, Service},
 };
 
-/// How long handlers get to roll back after the drain has run out of time.
+/// How long handlers may roll back after the drain time is up.
 const ROLLBACK_TIME: Duration = Duration::from_secs(5);
 
-/// How long a drain waits for a reader that takes nothing. Waiting longer would
-/// not help: what such a call still has to say cannot be sent.
+/// How long a drain waits for a reader that reads nothing. Waiting longer would not
+/// help: the rest of such a response cannot be sent.
 const STALLED_AFTER: Duration = Duration::from_secs(3);
 
-/// How often a drain looks whether only such readers are left.
+/// How often a drain checks whether only such readers remain.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long a connection may be silent before the kernel asks whether its other end is still there.
+/// How long a connection may be silent before the kernel probes whether its peer is alive.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// How a service is served.
@@ -58,11 +58,10 @@ impl Default for ServerOptions {
 
 /// A tonic server with HTTP/2 keepalive, which is off by default, and a span for every call.
 ///
-/// What it says of TCP (`tcp_nodelay`, `tcp_keepalive` and its intervals) would do
-/// nothing: it is heeded where tonic itself makes the listener, and ours comes
-/// from outside, so [`incoming`] sets both. Everything else (`http2_*`,
-/// `max_connection_age`, `timeout`, limits, `accept_http1`) acts on whatever
-/// connection is served.
+/// tonic's own TCP options (`tcp_nodelay`, `tcp_keepalive` and its intervals) would have no
+/// effect: they apply where tonic makes the listener, and ours comes from outside, so
+/// [`incoming`] sets both. All others (`http2_*`, `max_connection_age`, `timeout`, limits,
+/// `accept_http1`) apply to any connection.
 pub(crate) fn builder(calls: OpenCalls) -> Server<Stack<RpcServerLayer, Identity>> {
     Server::builder()
         .layer(RpcServerLayer::new(calls))
@@ -70,20 +69,20 @@ pub(crate) fn builder(calls: OpenCalls) -> Server<Stack<RpcServerLayer, Identity
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
 }
 
-/// The connections of a listener. Without `TCP_NODELAY` every answer waits some
-/// 40 ms for the acknowledgement of its headers, which the caller delays.
+/// The connections of a listener. Without `TCP_NODELAY`, every response waits about 40
+/// ms for the acknowledgement of its headers, which the caller delays.
 fn incoming(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(TCP_KEEPALIVE))
 }
 
-/// Serves a service until the context shuts down or one of its tasks fails,
-/// then drains: health says NOT_SERVING, calls in flight get `drain_timeout` to
-/// finish, stages still running are cancelled and rolled back.
+/// Serves a service until the context shuts down or one of its tasks fails, then
+/// drains: health reports NOT_SERVING, calls in flight get `drain_timeout` to finish,
+/// and stages still running are cancelled and rolled back.
 ///
-/// `on_listening` is told the address once connections are accepted.
+/// `on_listening` receives the address once connections are accepted.
 ///
 /// # Errors
-/// If the address cannot be bound, or the server or a background task failed.
+/// If the address cannot be bound, or the server or a background task fails.
 pub async fn serve(
     service: Service,
     options: ServerOptions,
@@ -125,7 +124,7 @@ pub async fn serve(
     }
     context.shutdown.cancel();
     stop_accepting.cancel();
-    // Whoever watches the health has been told; an open watch would use up the whole drain.
+    // Health watchers have been notified; an open watch would use up the whole drain.
     for name in names.into_iter().chain([""]) {
         health.clear_service_status(name).await;
     }
@@ -133,7 +132,7 @@ pub async fn serve(
     outcome.and(drained)
 }
 
-/// One router for several gRPC services, with reflection if wanted.
+/// One router for several gRPC services, with reflection if requested.
 fn merge(grpc: &[GrpcRoutes], reflection: bool) -> anyhow::Result<Routes> {
     let routes = GrpcRoutes::merge(grpc);
     if !reflection {
@@ -156,7 +155,8 @@ async fn drain(
 ) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut outcome = Ok(());
-    // Who waits for readers that take nothing is the server, the last task of all.
+    // The server itself waits for readers that read nothing, so it is the last
+    // remaining task.
     let only_readers_are_left = |tasks: &JoinSet<_>| {
         tasks.len() == 1 && began.elapsed() >= STALLED_AFTER && calls.are_quiet_for(STALLED_AFTER)
     };

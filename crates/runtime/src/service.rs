@@ -1,4 +1,4 @@
-//! What a service is to the bootstrap: gRPC routes and background tasks.
+//! A service as the bootstrap sees it: gRPC routes and background tasks.
 
 use std::{convert::Infallible, fmt, future::Future, pin::Pin};
 
@@ -20,11 +20,11 @@ use crate::{
 pub struct Service {
     /// The service's name, for example `ingest-crm`.
     pub name: &'static str,
-    /// The stages that it executes; none if it is no stage service.
+    /// The stages that it executes; empty if it is not a stage service.
     pub stages: &'static [&'static str],
     /// Its gRPC services.
     pub grpc: Vec<GrpcRoutes>,
-    /// What it does besides answering calls.
+    /// Its work besides answering calls.
     pub background: Vec<BackgroundTask>,
 }
 
@@ -42,17 +42,16 @@ impl GrpcRoutes {
     #[must_use]
     pub fn merge(services: &[Self]) -> Routes {
         let router = services.iter().fold(Routes::default().into_axum_router(), |router, grpc| {
-            // Each router brings a fallback for unknown methods; one is enough.
+            // Each router has a fallback for unknown methods; one is enough.
             router.merge(grpc.routes.clone().into_axum_router().reset_fallback())
         });
         Routes::from(router)
     }
 }
 
-/// A task that runs until the process shuts down. If it ends with an error, the
-/// process ends with it.
+/// A task that runs until the process shuts down. If it fails, the process ends with it.
 pub struct BackgroundTask {
-    /// What it does, for the log.
+    /// The task's name, for the log.
     pub name: &'static str,
     /// The task; ends soon after the context's `shutdown` is cancelled.
     pub run: Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>,

@@ -34,7 +34,7 @@ use crate::{
     status::{code_name, status},
 };
 
-/// Where a stage tells how far it has got. Never blocks.
+/// Where a stage reports its progress. Never blocks.
 pub use warehouse_core::ProgressSink;
 
 /// One attempt of one stage.
@@ -46,12 +46,12 @@ pub struct StageCall {
     pub pipeline: String,
     /// The run's business days.
     pub window: DateWindow,
-    /// Days whose answer is believed however little it holds, because a person said so.
+    /// Days whose answer is accepted however little it holds, because a person said so.
     pub accept_empty_days: BTreeSet<NaiveDate>,
 }
 
 impl StageCall {
-    /// The call that a message asks for.
+    /// Parses the call from a message.
     ///
     /// # Errors
     /// What is wrong with it, by field.
@@ -100,7 +100,7 @@ impl From<StageCall> for ExecuteStageRequest {
 pub struct StageOutcome {
     /// The final counters.
     pub counters: Counters,
-    /// Remarks for people that are no failure.
+    /// Remarks for people, apart from failures.
     pub remarks: Vec<String>,
 }
 
@@ -108,36 +108,35 @@ pub struct StageOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StageError {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What was wrong, where, and what to do.
+    /// What went wrong, where, and what to do.
     pub message: String,
     /// How long to wait before a retry, if the source said so.
     pub retry_after: Option<Duration>,
 }
 
-/// Executes stages. The future is dropped when the caller goes away or the
-/// process must stop, and has to roll back then.
+/// Executes stages. The future is dropped when the caller disconnects or the process
+/// must stop, and must then roll back.
 #[async_trait]
 pub trait StageExecutor: Send + Sync + 'static {
     /// The names of the stages it executes.
     fn stages(&self) -> &'static [&'static str];
 
-    /// Executes one attempt. By the time it returns, the stage is committed as
-    /// SUCCEEDED.
+    /// Executes one attempt. When it returns, the stage is committed as SUCCEEDED.
     async fn execute(&self, call: StageCall, progress: ProgressSink) -> Result<StageOutcome, StageError>;
 }
 
 /// Serves an executor as a `StageService`.
 pub fn server<E: StageExecutor>(executor: E, context: &Context) -> StageServiceServer<StageHost<E>> {
     for stage in executor.stages() {
-        // A counter that is not there yet could not be seen to grow.
+        // Growth is only visible in a counter that already exists.
         count_rows(&KeyValue::new("stage", *stage), &Counters::default());
     }
     StageServiceServer::new(StageHost { executor: Arc::new(executor), hard_stop: context.hard_stop.clone() })
 }
 
-/// The gRPC face of an executor.
+/// Serves an executor over gRPC.
 #[derive(Debug)]
 pub struct StageHost<E> {
     executor: Arc<E>,
@@ -162,7 +161,7 @@ impl<E: StageExecutor> StageService for StageHost<E> {
     }
 }
 
-/// A stage's messages; dropping it cancels the stage.
+/// A stage's messages; dropping the stream cancels the stage.
 #[derive(Debug)]
 pub struct StageStream {
     messages: ReceiverStream<Result<ExecuteStageResponse, Status>>,
@@ -177,15 +176,15 @@ impl Stream for StageStream {
     }
 }
 
-/// Runs the executor in a task of its own: it gets on however slowly the caller
-/// reads, and is dropped here, not on the connection, once the caller is gone.
+/// Runs the executor in its own task: it progresses however slowly the caller reads,
+/// and is dropped here, not on the connection, once the caller has disconnected.
 async fn execute<E: StageExecutor>(
     executor: Arc<E>,
     call: StageCall,
     messages: mpsc::Sender<Result<ExecuteStageResponse, Status>>,
     caller_gone: CancellationToken,
 ) {
-    // A watch channel keeps only the newest progress: a slow reader skips some.
+    // A watch channel keeps only the latest progress: a slow reader skips some.
     let (latest, mut changes) = watch::channel(Progress::default());
     let sink: ProgressSink = Arc::new(move |progress| {
         latest.send_replace(progress);
@@ -235,7 +234,7 @@ async fn execute<E: StageExecutor>(
             Err(status)
         }
     };
-    // The caller may be gone; what is committed stays committed.
+    // The caller may have disconnected; what is committed stays committed.
     let _ = messages.send(last).await;
 }
 

@@ -1,4 +1,4 @@
-//! From kinds of failure to gRPC statuses and back, in one place.
+//! Converts kinds of failure to gRPC statuses and back, in one place.
 
 use std::{error::Error as _, time::Duration};
 
@@ -7,13 +7,12 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The longest message of a status, in bytes. A status travels in HTTP headers,
-/// percent-encoded and once more among its details, and clients take 8 KiB of
-/// them: of a longer one nothing would arrive, not even its code.
+/// percent-encoded and again among its details, and clients accept 8 KiB of them: of a
+/// longer one nothing would arrive, not even its code.
 const MAX_MESSAGE_BYTES: usize = 1_800;
 
-/// The status for a failure, its message cut to what the headers of an answer
-/// can carry. A transient one carries a `google.rpc.RetryInfo`
-/// if it is known how long to wait.
+/// The status for a failure, its message cut to fit a response's headers. A transient
+/// failure carries a `google.rpc.RetryInfo` if the wait is known.
 #[must_use]
 pub fn status(kind: FailureKind, message: impl Into<String>, retry_after: Option<Duration>) -> Status {
     let mut details = ErrorDetails::new();
@@ -23,14 +22,15 @@ pub fn status(kind: FailureKind, message: impl Into<String>, retry_after: Option
     Status::with_error_details(code(kind), cut(message.into(), MAX_MESSAGE_BYTES), details)
 }
 
-/// The status for a failure that its caller can do nothing about: `service` logs what it was.
+/// The status for a failure that its caller can do nothing about: the log of `service` has
+/// the details.
 #[must_use]
 pub fn undisclosed(kind: FailureKind, service: &str) -> Status {
     status(kind, format!("internal error: see the log of {service}"), None)
 }
 
-/// Whether a call failed on its way rather than at the server: only a status made
-/// on this side knows the error that caused it.
+/// Whether a call failed in transport rather than at the server: only a status created
+/// on this side knows its causing error.
 #[must_use]
 pub fn is_transport_failure(status: &Status) -> bool {
     status.source().is_some()
@@ -42,13 +42,13 @@ pub fn message_with_causes(status: &Status) -> String {
     followed_by_causes(status.message(), status.source())
 }
 
-/// Whether a code is that of a transient failure.
+/// Whether a code stands for a transient failure.
 #[must_use]
 pub fn is_transient(answer: Code) -> bool {
     FailureKind::ALL.into_iter().any(|kind| kind.is_transient() && code(kind) == answer)
 }
 
-/// A text cut to some bytes, never inside a character.
+/// Truncates a text to some bytes, never inside a character.
 pub(crate) fn cut(mut text: String, max_bytes: usize) -> String {
     if text.len() > max_bytes {
         text.truncate(text.floor_char_boundary(max_bytes));

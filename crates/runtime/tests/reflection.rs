@@ -1,4 +1,4 @@
-//! What a client that brings no contracts can learn.
+//! What a client without the contracts can learn.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What the sockets of a real server and a real client are set to.
+//! The socket options of a real server and a real client.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,7 +14,7 @@ use rustix::{
 };
 use tokio::sync::oneshot;
 
-/// Which end of a connection a socket is.
+/// The end of a connection that a socket is.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     Client,
@@ -27,7 +27,7 @@ fn connected_sockets(listener: SocketAddr) -> Vec<(End, OwnedFd)> {
     let mut sockets = Vec::new();
     for descriptor in fs::read_dir("/proc/self/fd").unwrap() {
         let number = descriptor.unwrap().file_name().to_str().unwrap().parse().unwrap();
-        // The folder's own descriptor is gone by the time its list is read.
+        // The folder's own descriptor is closed by the time its listing is read.
         let Ok(copy) = pidfd_getfd(&this_process, number, PidfdGetfdFlags::empty()) else { continue };
         let Ok(Some(peer)) = getpeername(&copy) else { continue };
         let is_listener = |name: SocketAddrAny| SocketAddr::try_from(name).is_ok_and(|name| name == listener);

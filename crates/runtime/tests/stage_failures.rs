@@ -1,4 +1,4 @@
-//! What a caller learns of a stage's failure.
+//! What a caller learns about a stage's failure.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -27,7 +27,7 @@ impl StageExecutor for Failing {
     }
 }
 
-/// What comes of calling `stage` on an executor that fails with `message`.
+/// The status of calling `stage` on an executor that fails with `message`.
 async fn failure(message: String, stage: String) -> Status {
     let mut service =
         Service::new("failing").with_grpc(runtime::stage::server(Failing(message), &Context::new()));

@@ -1,4 +1,4 @@
-//! What reaches a collector of a call between two services.
+//! What a collector receives about a call between two services.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -47,7 +47,7 @@ impl StageExecutor for Scripted {
     }
 }
 
-/// What sqlx tells of a statement that has ended.
+/// Emits sqlx's event for a statement that has ended.
 fn execute_statement() {
     tracing::debug!(
         target: "sqlx::query",
@@ -86,7 +86,7 @@ async fn execute(channel: &Channel, stage: &str) -> Option<tonic::Status> {
     }
 }
 
-/// One test, because a process has one telemetry.
+/// A single test, because a process has only one telemetry.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_between_services_is_one_trace_with_its_outcome() {
     let collector = Receiver::start().await.unwrap();

@@ -59,7 +59,7 @@ impl Scene {
             .env("CARGO_MANIFEST_DIR", self.crate_folder())
             .env("PROFILE", profile)
             .env("COMMIT", commit)
-            // A repository around the temporary folder is none of ours.
+            // A repository around the temporary folder must not count.
             .env("GIT_CEILING_DIRECTORIES", self.folder.path())
             .output()
             .unwrap();

@@ -1,11 +1,11 @@
-//! Rows of the fact as messages.
+//! Converts fact rows to messages.
 
 use domain::FactRow;
 use proto::activity::v1::CompanyActivity;
 
 use super::timestamp_to_proto;
 
-/// A row of the fact.
+/// Converts a fact row to its message.
 #[must_use]
 pub fn fact_row_to_proto(row: FactRow) -> CompanyActivity {
     CompanyActivity {

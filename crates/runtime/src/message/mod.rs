@@ -1,5 +1,5 @@
-//! Between the contracts' messages and the domain's values, in the one place
-//! that knows both. What a single service alone says stays with it.
+//! Conversions between the contracts' messages and the domain's values, in the one
+//! place that knows both. What only a single service uses stays there.
 
 mod fact;
 mod run;

@@ -1,4 +1,4 @@
-//! Runs, their stages' states, and why people are alerted.
+//! Runs, the states of their stages, and the causes of alerts.
 
 use domain::{RunState, RunTrigger, StageState};
 use proto::{
@@ -7,7 +7,7 @@ use proto::{
 };
 use warehouse_core::AlertCause;
 
-/// A run's state as a message.
+/// A run's state as its enum in the contract.
 #[must_use]
 pub const fn run_state_to_proto(state: RunState) -> RunStateProto {
     match state {
@@ -19,7 +19,7 @@ pub const fn run_state_to_proto(state: RunState) -> RunStateProto {
     }
 }
 
-/// The run's state of a message; `None` for a number that stands for none.
+/// The run state of a message; `None` for an unknown number.
 #[must_use]
 pub fn run_state_from_proto(number: i32) -> Option<RunState> {
     match RunStateProto::try_from(number).ok()? {
@@ -32,7 +32,7 @@ pub fn run_state_from_proto(number: i32) -> Option<RunState> {
     }
 }
 
-/// A stage's state as a message.
+/// A stage's state as its enum in the contract.
 #[must_use]
 pub const fn stage_state_to_proto(state: StageState) -> StageStateProto {
     match state {
@@ -45,7 +45,7 @@ pub const fn stage_state_to_proto(state: StageState) -> StageStateProto {
     }
 }
 
-/// What caused a run, as a message.
+/// A run's trigger as its enum in the contract.
 #[must_use]
 pub const fn run_trigger_to_proto(trigger: RunTrigger) -> RunTriggerProto {
     match trigger {
@@ -56,7 +56,7 @@ pub const fn run_trigger_to_proto(trigger: RunTrigger) -> RunTriggerProto {
     }
 }
 
-/// What an alert tells of, as a message.
+/// An alert's cause as its enum in the contract.
 #[must_use]
 pub const fn alert_cause_to_proto(cause: AlertCause) -> AlertCauseProto {
     match cause {
@@ -67,7 +67,7 @@ pub const fn alert_cause_to_proto(cause: AlertCause) -> AlertCauseProto {
     }
 }
 
-/// What an alert of a message tells of. Who knows no causes tells of a failed stage.
+/// The alert cause of a message. A sender that knows no causes reports a failed stage.
 #[must_use]
 pub const fn alert_cause_from_proto(cause: AlertCauseProto) -> AlertCause {
     match cause {

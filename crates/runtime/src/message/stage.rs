@@ -1,4 +1,4 @@
-//! What stages count and how far they have got.
+//! The counters and progress of stages.
 
 use domain::{Counters, Progress};
 use proto::stage::v1::{StageCounters, StageProgress};

@@ -13,21 +13,21 @@ use crate::FieldViolations;
 /// A point in time as a message.
 #[must_use]
 pub fn timestamp_to_proto(at: DateTime<Utc>) -> Timestamp {
-    // A leap second counts past a full second, which a Timestamp may not.
+    // A leap second counts beyond a full second, which a Timestamp must not.
     let nanos = at.timestamp_subsec_nanos().min(999_999_999);
     Timestamp { seconds: at.timestamp(), nanos: i32::try_from(nanos).unwrap_or_default() }
 }
 
-/// The point in time of a message; `None` if it is none of the calendar.
+/// The point in time of a message; `None` if it is not in the calendar.
 #[must_use]
 pub fn timestamp_from_proto(timestamp: &Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(timestamp.seconds, u32::try_from(timestamp.nanos).ok()?)
 }
 
-/// The day that a field of a message names.
+/// Parses the day in a message's field.
 ///
 /// # Errors
-/// If it names none.
+/// If it is not a day.
 pub fn day_from_proto(field: &'static str, text: &str) -> Result<NaiveDate, FieldViolations> {
     let problem =
         || FieldViolations::of(field, format!("{text:?} is no calendar day of the form YYYY-MM-DD"));
@@ -43,7 +43,7 @@ pub fn window_to_proto(window: DateWindow) -> DateWindowProto {
 /// The days of a window message.
 ///
 /// # Errors
-/// If they are no days or in the wrong order.
+/// If they are not days, or in the wrong order.
 pub fn window_from_proto(window: &DateWindowProto) -> Result<DateWindow, InvalidWindow> {
     DateWindow::parse(&window.start_date, &window.end_date)
 }

@@ -1,4 +1,4 @@
-//! Bounds what waits for the collector, and counts what becomes of every span.
+//! Limits what waits for the collector, and counts what happens to every span.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use opentelemetry_sdk::{
 };
 use telemetry::metrics::TELEMETRY_SPANS;
 
-/// Spans that may wait to be sent, some ten megabytes; more are dropped.
+/// Spans that may wait to be sent, about ten megabytes; more are dropped.
 pub(super) const MAX_QUEUED_SPANS: usize = 8192;
 
 /// Lets spans through to the exporter's queue while there is room.
@@ -25,7 +25,7 @@ pub(super) struct ExportGate {
     counts: Arc<Counts>,
 }
 
-/// What has become of spans.
+/// Counts spans by outcome.
 #[derive(Debug)]
 pub(super) struct Counts {
     queued: AtomicUsize,
@@ -41,26 +41,26 @@ impl Counts {
 impl ExportGate {
     pub(super) fn new() -> (Self, Arc<Counts>) {
         let counts = Arc::new(Counts { queued: AtomicUsize::new(0), spans: TELEMETRY_SPANS.counter() });
-        // A counter that is not there yet could not be seen to grow.
+        // Growth is only visible in a counter that already exists.
         for outcome in ["exported", "failed", "dropped"] {
             counts.add(0, outcome);
         }
         (Self { counts: Arc::clone(&counts) }, counts)
     }
 
-    /// The processor that passes on to `batches` what the gate lets through.
+    /// The processor that passes what the gate admits on to `batches`.
     pub(super) const fn before(self, batches: BatchSpanProcessor) -> GatedProcessor {
         GatedProcessor { gate: self, batches }
     }
 
-    /// Whether there is room for one more, which is then taken.
+    /// Takes room for one more span, if there is any.
     fn admit(&self) -> bool {
         let room = |queued: usize| (queued < MAX_QUEUED_SPANS).then_some(queued + 1);
         self.counts.queued.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
     }
 }
 
-/// Queues spans behind the gate.
+/// Queues spans that the gate admits.
 #[derive(Debug)]
 pub(super) struct GatedProcessor {
     gate: ExportGate,
@@ -96,7 +96,7 @@ impl SpanProcessor for GatedProcessor {
     }
 }
 
-/// An exporter that counts what it sent and what it could not send.
+/// An exporter that counts what it sent and what it failed to send.
 #[derive(Debug)]
 pub(super) struct CountedExporter<E> {
     exporter: E,
@@ -146,7 +146,7 @@ mod tests {
         assert!(!gate.admit());
     }
 
-    /// Takes a batch and never answers.
+    /// Accepts a batch and never responds.
     #[derive(Debug)]
     struct Silent;
 
@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    /// What the counter says of an outcome.
+    /// The counter's value for an outcome.
     fn told(registry: &prometheus::Registry, outcome: &str) -> f64 {
         let families = registry.gather();
         let spans = families.iter().find(|family| family.name() == "company_activity_telemetry_spans_total");

@@ -40,7 +40,7 @@ impl LogWriter {
         }
     }
 
-    /// A writer for people, such as one that shares a terminal with progress.
+    /// A writer for people, for example one that shares a terminal with progress.
     pub fn for_people(
         writer: impl for<'w> MakeWriter<'w> + Send + Sync + 'static,
         has_colours: bool,
@@ -68,7 +68,7 @@ impl LogFilter {
         Ok(self.0.with_current(ToString::to_string)?)
     }
 
-    /// Logs by other directives from now on, such as `debug` or `info,sqlx=debug`.
+    /// Logs by new directives from now on, such as `debug` or `info,sqlx=debug`.
     ///
     /// # Errors
     /// If they cannot be parsed, or logging has ended.
@@ -79,7 +79,7 @@ impl LogFilter {
 
 #[cfg(test)]
 impl LogFilter {
-    /// A filter that nothing logs by; it lasts as long as the layer returned with it.
+    /// A filter that no log uses; it lasts as long as the layer returned with it.
     pub(crate) fn detached(directives: &str) -> (Self, reload::Layer<EnvFilter, Registry>) {
         let (layer, handle) = reload::Layer::new(EnvFilter::new(directives));
         (Self(handle), layer)
@@ -110,8 +110,8 @@ pub(super) fn layer(
     Ok((layer, LogFilter(handle)))
 }
 
-/// One flat object a line. Of the spans around an event only what leads
-/// somewhere is told: the trace, the run and the stage.
+/// One flat JSON object per line. Of the spans around an event it includes only what
+/// leads somewhere: the trace, the run and the stage.
 fn json(writer: BoxMakeWriter) -> impl Layer<Registry> + Send + Sync {
     let trace_ids = TraceIds::default();
     let mut layer = JsonLayer::<Registry, _>::new(writer);
@@ -146,18 +146,18 @@ fn json(writer: BoxMakeWriter) -> impl Layer<Registry> + Send + Sync {
     trace_ids.and_then(RunFieldsOfSpans).and_then(layer)
 }
 
-/// What tells a line's place in a run, wherever the span that knows it is: its
-/// name on spans, and in lines.
+/// Fields that locate a line in a run, whichever span has them: the name on spans, and
+/// in lines.
 const RUN_FIELDS: [(&str, &str); 5] = [
     ("pipeline.run_id", "run_id"),
     ("pipeline.stage", "stage"),
     ("pipeline.attempt", "attempt"),
-    // Of spans that are recorded later, under an identity that is known already.
+    // From spans that are recorded later, under an identity already known.
     ("trace_id", "trace_id"),
     ("span_id", "span_id"),
 ];
 
-/// The fields of a span that are told with every line inside it.
+/// The fields of a span that every line inside it includes.
 struct RunFields(Vec<(&'static str, RunField)>);
 
 #[derive(Serialize)]
@@ -204,8 +204,8 @@ impl tracing::field::Visit for RunFields {
     }
 }
 
-/// Looks up the trace of a span. The subscriber cannot be asked for from within
-/// an event, so it is kept from when it was put together.
+/// Looks up the trace of a span. The subscriber is not reachable from within an event,
+/// so it is kept from when it was built.
 #[derive(Clone, Default)]
 struct TraceIds(Arc<OnceLock<WeakDispatch>>);
 

@@ -1,4 +1,4 @@
-//! The meter: read by Prometheus, and pushed to a collector where there is one.
+//! The meter: read by Prometheus, and pushed to a collector if there is one.
 
 use anyhow::Context as _;
 use opentelemetry_otlp::{MetricExporter, WithExportConfig};
@@ -7,7 +7,7 @@ use opentelemetry_sdk::{
     metrics::{PeriodicReader, SdkMeterProvider},
 };
 
-/// The provider of meters, and the registry that Prometheus reads.
+/// The meter provider, and the registry that Prometheus reads.
 pub(super) fn provider(
     resource: &Resource,
     otlp_endpoint: Option<&str>,

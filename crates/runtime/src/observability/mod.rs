@@ -1,7 +1,7 @@
 //! Logs, traces and metrics of a process.
 //!
-//! Telemetry never hurts what it watches: queues are bounded, nothing waits for
-//! a collector, what is dropped is counted, and the flush at the end is bounded.
+//! Telemetry never harms what it watches: queues are bounded, nothing waits for a
+//! collector, drops are counted, and the flush at the end is bounded.
 
 mod colours;
 mod export_gate;
@@ -29,31 +29,32 @@ pub use logs::LogWriter;
 
 use crate::arguments::TelemetryArgs;
 
-/// How long spans and metrics that wait may take to be sent at the end, together.
+/// How long the final flush of spans and metrics may take in total.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 
-/// What speaks through the exporter itself: exporting it would cause more of it.
+/// Targets of the exporter's own transport: exporting their events would cause more of
+/// them.
 const OWN_TRANSPORT: [&str; 6] = ["h2", "hyper", "hyper_util", "opentelemetry", "tonic", "tower"];
 
 /// The telemetry of the process. Call [`shutdown`](Self::shutdown) at its end:
-/// what waits to be exported is lost otherwise.
+/// otherwise pending exports are lost.
 #[derive(Debug)]
 pub struct Telemetry {
     /// Changes what is logged while the process runs.
     pub log_filter: LogFilter,
-    /// What `/metrics` answers from.
+    /// The source of `/metrics`.
     pub(crate) registry: prometheus::Registry,
     tracers: SdkTracerProvider,
     meters: SdkMeterProvider,
 }
 
 impl Telemetry {
-    /// Starts logs, traces and metrics of `service`. Call it once, at the start
-    /// of the process, inside its tokio runtime.
+    /// Starts logs, traces and metrics of `service`. Call it once, at the start of the
+    /// process, inside its tokio runtime.
     ///
     /// # Errors
-    /// If the filter cannot be parsed, the collector's URL is none, or telemetry
-    /// was started before.
+    /// If the filter cannot be parsed, the collector's URL is invalid, or telemetry was
+    /// started before.
     pub fn start(service: &'static str, args: &TelemetryArgs, writer: LogWriter) -> anyhow::Result<Self> {
         let resource = resource(service);
         let (meters, registry) = metrics::provider(&resource, args.otlp_endpoint.as_deref())?;
@@ -71,8 +72,8 @@ impl Telemetry {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_filter(exported());
-        // A layer sees only the spans that its own filter lets through: without those around
-        // a statement it could not tell where the statement belongs.
+        // A layer sees only the spans that its own filter admits: without those around a
+        // statement it could not place the statement.
         let statements = sql_spans::SqlSpans::new(tracer)
             .with_filter(exported().with_target(sql_spans::TARGET, LevelFilter::DEBUG));
         let (logs, log_filter) = logs::layer(args, writer)?;
@@ -85,11 +86,11 @@ impl Telemetry {
         Ok(Self { log_filter, registry, tracers, meters })
     }
 
-    /// Sends what waits, for a few seconds at most, and ends telemetry. Blocks:
-    /// the exporters' connections are served by the tokio runtime meanwhile.
+    /// Sends what is pending, for a few seconds at most, and ends telemetry. Blocks:
+    /// the tokio runtime serves the exporters' connections meanwhile.
     pub fn shutdown(self) {
-        // There is nobody left to tell: a collector that is away has been
-        // counted, and logs have been written.
+        // There is no one left to report to: an unreachable collector has been counted,
+        // and logs have been written.
         let began = Instant::now();
         let _ = self.tracers.shutdown_with_timeout(FLUSH_TIME);
         let _ = self.meters.shutdown_with_timeout(FLUSH_TIME.saturating_sub(began.elapsed()));
@@ -107,13 +108,13 @@ fn resource(service: &'static str) -> Resource {
         .build()
 }
 
-/// A name for this process that no other one has: the pod's, where there is one.
+/// A name for this process that no other has: the pod's, if there is one.
 fn instance() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "localhost".to_owned());
     format!("{host}/{}", std::process::id())
 }
 
-/// The spans that are exported, with the events in them.
+/// The spans to export, with the events in them.
 fn exported() -> Targets {
     OWN_TRANSPORT.iter().fold(
         Targets::new()

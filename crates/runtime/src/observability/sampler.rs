@@ -9,8 +9,8 @@ use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, Should
 /// The gRPC services that answer queries rather than move the pipeline.
 const QUERY_SERVICES: [&str; 1] = ["company_activity.activity.v1.CompanyActivityService/"];
 
-/// Records every trace of the pipeline, and a share of those that begin with a
-/// query. Who takes part in a trace follows whoever began it.
+/// Records every trace of the pipeline, and a share of those that begin with a query. A
+/// participant in a trace follows whatever its origin decided.
 #[derive(Debug, Clone)]
 pub(super) struct PipelineAlways {
     queries: Sampler,

@@ -1,5 +1,5 @@
-//! A span for every SQL statement inside a trace, made from what sqlx tells when
-//! a statement has ended.
+//! A span for every SQL statement inside a trace, made from the event that sqlx emits
+//! when a statement has ended.
 
 use std::{
     sync::{
@@ -25,15 +25,15 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
-/// What sqlx tells of statements under.
+/// The target of sqlx's events about statements.
 pub(super) const TARGET: &str = "sqlx::query";
 
-/// Statements that are shown for one call that a process answers; a backfill's
-/// many days must not make a trace that nobody can open.
+/// The most statements recorded per call that a process answers; a backfill's many days
+/// must not produce a trace too large to open.
 const MAX_STATEMENTS: u32 = 1_000;
 
-/// Turns sqlx's events into spans under the one they happen in. Statements
-/// outside any trace, such as a coordinator's polls, are left alone.
+/// Turns sqlx's events into spans below the span they occur in. Ignores statements
+/// outside any trace, such as a coordinator's polls.
 pub(super) struct SqlSpans {
     tracer: SdkTracer,
     subscriber: Arc<OnceLock<WeakDispatch>>,
@@ -64,7 +64,7 @@ impl SqlSpans {
     }
 }
 
-/// Statements told so far below the outermost span of a process.
+/// Statements recorded so far below the outermost span of a process.
 struct StatementCount(AtomicU32);
 
 impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
@@ -106,7 +106,7 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
     }
 }
 
-/// How many statements were told below a span before this one.
+/// How many statements were recorded below a span before this one.
 fn told_below<'a, S: LookupSpan<'a>>(outermost: &tracing_subscriber::registry::SpanRef<'a, S>) -> u32 {
     if let Some(StatementCount(count)) = outermost.extensions().get() {
         return count.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +115,7 @@ fn told_below<'a, S: LookupSpan<'a>>(outermost: &tracing_subscriber::registry::S
     0
 }
 
-/// The database that a span says its statements go to.
+/// The database that a span names for its statements.
 struct Database(Option<String>);
 
 impl Visit for Database {
@@ -128,7 +128,7 @@ impl Visit for Database {
     fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
 }
 
-/// What sqlx tells of a statement.
+/// What sqlx reports about a statement.
 #[derive(Default)]
 struct Statement {
     summary: String,
@@ -149,7 +149,7 @@ impl Statement {
 impl Visit for Statement {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            // The whole statement, where the summary is not all of it.
+            // The whole statement, if the summary does not contain all of it.
             "db.statement" if !value.trim().is_empty() => self.describe(value),
             "summary" if self.summary.is_empty() => self.describe(value),
             _ => {}
@@ -174,8 +174,8 @@ impl Visit for Statement {
     fn record_debug(&mut self, _field: &Field, _value: &dyn std::fmt::Debug) {}
 }
 
-/// What a statement does, and to which table: the verb that writes, where there
-/// is one behind common table expressions, else the first.
+/// A statement's operation and table: the verb that writes, if one follows common table
+/// expressions, else the first verb.
 fn operation_and_table(sql: &str) -> (&'static str, Option<&str>) {
     let words = || {
         sql.lines().map(|line| line.split("--").next().unwrap_or_default()).flat_map(str::split_whitespace)

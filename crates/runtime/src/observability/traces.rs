@@ -14,8 +14,8 @@ use super::{
 };
 use crate::arguments::TelemetryArgs;
 
-/// The provider of tracers. Without a collector spans still have identities,
-/// which logs tell, and go nowhere.
+/// The tracer provider. Without a collector, spans still have identities, which logs
+/// include, but are not exported.
 pub(super) fn provider(resource: &Resource, args: &TelemetryArgs) -> anyhow::Result<SdkTracerProvider> {
     let provider = SdkTracerProvider::builder()
         .with_resource(resource.clone())
@@ -28,7 +28,7 @@ pub(super) fn provider(resource: &Resource, args: &TelemetryArgs) -> anyhow::Res
         .build()
         .context("--otlp-endpoint cannot be used")?;
     let (gate, counts) = ExportGate::new();
-    // One more than the gate lets through, so that this queue never drops anything.
+    // One more than the gate admits, so that this queue never drops anything.
     let config = BatchConfigBuilder::default().with_max_queue_size(MAX_QUEUED_SPANS + 1).build();
     let batches =
         BatchSpanProcessor::builder(CountedExporter::new(exporter, counts)).with_batch_config(config).build();

@@ -17,7 +17,7 @@ use tracing::Span;
 use super::open_calls::OpenCall;
 use crate::status::code_name;
 
-/// Which end of a call this is.
+/// The side of a call that we are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Client,
@@ -25,8 +25,8 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// Whether a code is this side's error: a server is not at fault for what
-    /// its callers do wrong.
+    /// Whether a code is this side's error: a server is not to blame for its callers'
+    /// mistakes.
     const fn is_error(self, code: Code) -> bool {
         match self {
             Self::Client => !matches!(code, Code::Ok),
@@ -43,14 +43,14 @@ impl Side {
     }
 }
 
-/// The method of a request's path, `package.Service/Method`; `None` for what is
-/// not worth a trace: health checks and reflection.
+/// The method in a request's path, `package.Service/Method`; `None` for those not worth
+/// a trace: health checks and reflection.
 pub(super) fn traced_method(path: &str) -> Option<&str> {
     let method = path.strip_prefix('/')?;
     (!method.starts_with("grpc.")).then_some(method)
 }
 
-/// A call under way. One that is dropped before its end was cancelled.
+/// A call in progress. One dropped before its end counts as cancelled.
 pub(super) struct Call {
     pub(super) span: Span,
     method: String,
@@ -66,8 +66,8 @@ impl Call {
         Self { span, method, side, began: Instant::now(), durations, has_ended: false }
     }
 
-    /// Ends the call by the status in `headers`, if there is one: a response of
-    /// headers alone, or trailers.
+    /// Ends the call with the status in `headers`, if there is one: in a headers-only
+    /// response, or in trailers.
     pub(super) fn end_if_told(&mut self, headers: &HeaderMap) {
         if let Some(status) = Status::from_header_map(headers) {
             self.end(status.code(), status.message());
@@ -101,7 +101,7 @@ impl Drop for Call {
 }
 
 pin_project_lite::pin_project! {
-    /// A response's body that ends its call with its trailers.
+    /// A response body that ends its call when its trailers arrive.
     pub(crate) struct CallBody<B> {
         #[pin]
         body: B,
@@ -115,7 +115,7 @@ impl<B> CallBody<B> {
         Self { body, call, open: None }
     }
 
-    /// The body of a call that its server watches.
+    /// Tracks the body as a call of its server.
     pub(super) fn open_as(self, open: OpenCall) -> Self {
         Self { open: Some(open), ..self }
     }
@@ -146,7 +146,7 @@ impl<B: Body<Error = Status>> Body for CallBody<B> {
                 }
             }
             Some(Err(status)) => this.call.end(status.code(), status.message()),
-            // Ended without a status, which the client side reports as unknown.
+            // Ended without a status, which clients report as unknown.
             None => this.call.end(Code::Unknown, "the response ended without a status"),
         }
         Poll::Ready(frame)

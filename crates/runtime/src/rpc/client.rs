@@ -1,4 +1,4 @@
-//! The calling side: hands the trace on in the call's metadata.
+//! The client side: passes the trace on in the call's metadata.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Calls over `connection`, which goes to `server`.
+    /// Wraps `connection`, which goes to `server`.
     pub(crate) fn new(connection: transport::Channel, server: Uri) -> Self {
         Self { connection, server, durations: RPC_CLIENT_DURATION.histogram() }
     }

@@ -1,5 +1,5 @@
-//! Traces and durations of every gRPC call, on both sides, by tower layers: no
-//! handler knows of them.
+//! Traces and durations of every gRPC call, on both sides, in tower layers: handlers
+//! are unaware of them.
 
 mod call;
 mod client;

@@ -1,4 +1,4 @@
-//! Which calls of a server are under way, and whether anybody still takes what they answer.
+//! Which calls of a server are in progress, and whether anyone still reads their responses.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ pub(crate) struct OpenCalls(Arc<Mutex<Calls>>);
 #[derive(Debug, Default)]
 struct Calls {
     last: u64,
-    /// Since when each one waits for its reader; `None` while its handler works.
+    /// Since when each call has waited for its reader; `None` while its handler works.
     open: HashMap<u64, Option<Instant>>,
     last_ended: Option<Instant>,
 }
@@ -27,8 +27,8 @@ impl OpenCalls {
         OpenCall { id, calls: self.clone() }
     }
 
-    /// Whether no handler has worked for this long: the calls that are left, or
-    /// the connections that outlive their calls, wait for readers that take nothing.
+    /// Whether no handler has worked for this long: the remaining calls, or the
+    /// connections that outlive their calls, wait for readers that read nothing.
     pub(crate) fn are_quiet_for(&self, time: Duration) -> bool {
         let calls = self.calls();
         let waiting = calls.open.values().all(|since| since.is_some_and(|since| since.elapsed() >= time));
@@ -40,7 +40,7 @@ impl OpenCalls {
     }
 }
 
-/// A call under way.
+/// A call in progress.
 #[derive(Debug)]
 pub(super) struct OpenCall {
     id: u64,
@@ -48,12 +48,12 @@ pub(super) struct OpenCall {
 }
 
 impl OpenCall {
-    /// The reader asks for more.
+    /// The reader asks for more, so the handler works.
     pub(super) fn works(&self) {
         self.calls.calls().open.insert(self.id, None);
     }
 
-    /// The reader was handed something, and has to take it before it can ask again.
+    /// The reader has to consume a message before it can ask again.
     pub(super) fn waits_for_its_reader(&self) {
         self.calls.calls().open.insert(self.id, Some(Instant::now()));
     }

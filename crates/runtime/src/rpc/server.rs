@@ -1,4 +1,4 @@
-//! The answering side: joins the caller's trace before any handler runs.
+//! The server side: joins the caller's trace before any handler runs.
 
 use std::{
     pin::Pin,
@@ -76,7 +76,7 @@ where
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&HeaderExtractor(request.headers()))
         });
-        // Fails only without telemetry, where there is no trace to be in.
+        // Fails only without telemetry, and then there is no trace to join.
         let _ = span.set_parent(parent);
         let mut call = Call::begin(Side::Server, method, span.clone(), self.durations.clone());
         let open = self.calls.begin();
