@@ -1,4 +1,4 @@
-//! Compiles the contracts with protox, so that no protoc has to be installed.
+//! Compiles the contracts with protox, so that no protoc needs to be installed.
 
 use std::{env, fs, path::Path};
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks that the contracts break no client of the last revision on main. On main
-# itself that is the revision before; BASE=rev names another one. A clone without
-# history has nothing to compare with, and says so.
+# Checks that the contracts break no client of the latest revision on main. On main
+# itself that is the previous revision; BASE=rev names another. A clone without history
+# has nothing to compare with, and the check says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,7 +1,6 @@
-//! The gRPC contracts of Company Activity, compiled.
+//! The compiled gRPC contracts of Company Activity.
 //!
-//! The `.proto` files beside this crate are the contract; modules follow their
-//! packages.
+//! The `.proto` files beside this crate are the contract; modules follow their packages.
 
 /// The serialized `FileDescriptorSet` of all contracts, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
