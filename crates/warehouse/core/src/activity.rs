@@ -1,4 +1,4 @@
-//! The read side: published data only.
+//! Reads published data only.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 
 use crate::Result;
 
-/// Which published rows to read, by company, then day.
+/// Which published rows to read, ordered by company, then day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityQuery {
     /// Only this company.
@@ -18,9 +18,9 @@ pub struct ActivityQuery {
     pub after: Option<FactKey>,
 }
 
-/// All rows of a query from one consistent state.
+/// All rows of a query, from one consistent state.
 pub struct Export {
-    /// The newest publication among the asked days.
+    /// The newest publication among the requested days.
     pub publication: Option<Publication>,
     /// The rows by company, then day.
     pub rows: BoxStream<'static, Result<FactRow>>,
@@ -40,7 +40,7 @@ pub enum Period {
 pub struct RollUp {
     /// The period's first day.
     pub period_start: NaiveDate,
-    /// Published days of the period in the asked range that have a row.
+    /// Published days of the period in the requested range that have a row.
     pub days: i64,
     /// Sum of daily active users.
     pub user_days: i64,
@@ -52,7 +52,7 @@ pub struct RollUp {
     pub is_churn_risk_at_end: bool,
 }
 
-/// Which churn risks to read: the most recently active first, then by company.
+/// Which churn risks to read, ordered by most recent activity, then company.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChurnQuery {
     /// The day.
@@ -61,21 +61,21 @@ pub struct ChurnQuery {
     pub after: Option<ChurnCursor>,
 }
 
-/// Where a page of churn risks starts: after this one.
+/// A page of churn risks starts after this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChurnCursor {
     /// The last event date of the page's last risk.
     pub last_event_date: Option<NaiveDate>,
-    /// Its company.
+    /// The company of that risk.
     pub company_id: CompanyId,
 }
 
 /// A company at risk of churn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChurnRisk {
-    /// Its row of the day.
+    /// The company's row of the day.
     pub row: FactRow,
-    /// The newest published day before with events.
+    /// The newest earlier published day with events.
     pub last_event_date: Option<NaiveDate>,
 }
 
@@ -86,18 +86,18 @@ pub struct Freshness {
     pub newest: Publication,
     /// The oldest published day.
     pub oldest: NaiveDate,
-    /// Days published.
+    /// Number of published days.
     pub published_days: i64,
 }
 
 /// Reads published data. Every method sees one consistent state.
 #[async_trait]
 pub trait ActivityReader: Send + Sync {
-    /// One row, and who published its day; `None` if the day is not published
-    /// or has no such row.
+    /// One row and the publication of its day; `None` if the day is not published or
+    /// has no such row.
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>>;
 
-    /// Up to `limit` rows, and the newest publication among the asked days.
+    /// Up to `limit` rows, and the newest publication among the requested days.
     async fn fact_rows(
         &self,
         query: &ActivityQuery,
@@ -115,17 +115,16 @@ pub trait ActivityReader: Send + Sync {
         period: Period,
     ) -> Result<(Vec<RollUp>, Option<Publication>)>;
 
-    /// Up to `limit` churn risks, and who published the day.
+    /// Up to `limit` churn risks, and the publication of the day.
     async fn churn_risks(
         &self,
         query: &ChurnQuery,
         limit: u32,
     ) -> Result<(Vec<ChurnRisk>, Option<Publication>)>;
 
-    /// The ledger's entries of a window in the order of their days; unpublished
-    /// days have none.
+    /// The ledger's entries for a window, ordered by day; unpublished days have none.
     async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>>;
 
-    /// What is published; `None` if nothing is.
+    /// The range of published days; `None` if nothing is published.
     async fn freshness(&self) -> Result<Option<Freshness>>;
 }

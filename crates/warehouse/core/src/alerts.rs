@@ -1,4 +1,4 @@
-//! Alerts between the failure they tell of and the people they reach.
+//! Alerts, from the failure they report to their delivery.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::Result;
 
-/// What an alert tells of.
+/// What an alert reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertCause {
-    /// A stage of the run failed for good.
+    /// A stage of the run failed permanently.
     StageFailed,
     /// The deadline passed, and no run covers the day.
     DeadlineWithoutRun,
@@ -25,7 +25,7 @@ impl AlertCause {
     const ALL: [Self; 4] =
         [Self::StageFailed, Self::DeadlineWithoutRun, Self::DeadlineRunActive, Self::DeadlineRunFailed];
 
-    /// The word that storage uses for it.
+    /// The word for it in storage.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,31 +36,31 @@ impl AlertCause {
         }
     }
 
-    /// The value of a word, or `None` for any other text.
+    /// The value for a word, or `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cause| cause.as_str() == text)
     }
 }
 
-/// An alert as it is written to the outbox.
+/// An alert as written to the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAlert {
     /// Identifies the failure, the same however often it is delivered.
     pub alert_key: String,
-    /// What it tells of.
+    /// What the alert reports.
     pub cause: AlertCause,
     /// The pipeline's name.
     pub pipeline: String,
-    /// The stage that failed, or what failed in place of one.
+    /// The stage that failed, or what failed in place of a stage.
     pub stage: String,
-    /// The attempt that failed, from 1; 0 if it was no stage's.
+    /// The attempt that failed, from 1; 0 if it was not a stage.
     pub attempt: u32,
     /// The gRPC status code's name.
     pub error_code: String,
     /// The error message.
     pub error_message: String,
-    /// The run; nil if there is none.
+    /// The run's id; nil if there is none.
     pub run_id: Uuid,
     /// The run's business date.
     pub business_date: NaiveDate,
@@ -73,30 +73,30 @@ pub struct NewAlert {
 pub struct PendingAlert {
     /// The alert.
     pub alert: NewAlert,
-    /// Deliveries tried so far.
+    /// Delivery attempts so far.
     pub tries: u32,
 }
 
 /// The coordinator's outbox: filled by failures, emptied by delivery.
 #[async_trait]
 pub trait AlertOutbox: Send + Sync {
-    /// Writes an alert that comes with no failed stage. Returns whether it is
-    /// new; one whose key is known stays as it is.
+    /// Writes an alert that does not come from a failed stage. Returns whether it is
+    /// new; an alert with a known key stays as it is.
     async fn write_alert(&self, alert: &NewAlert) -> Result<bool>;
 
-    /// Claims up to `limit` alerts that are due, the oldest first, so that
-    /// nobody else gets them for `claim`. A claim that is never settled lapses.
+    /// Claims up to `limit` due alerts, the oldest first, so that no other caller gets
+    /// them for `claim`. A claim that is never settled lapses.
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>>;
 
-    /// Removes a delivered alert from the outbox's due list for good.
+    /// Removes a delivered alert from the due alerts for good.
     async fn settle_alert(&self, alert_key: &str, now: DateTime<Utc>) -> Result<()>;
 
-    /// Puts an alert back, due after `delay`, with what went wrong.
+    /// Puts an alert back, due after `delay`, with the reason.
     async fn defer_alert(&self, alert_key: &str, delay: Duration, problem: &str) -> Result<()>;
 }
 
-/// The notifier's memory of what it delivered, so that telling it again does
-/// not tell people twice.
+/// The notifier's record of deliveries, so that a repeated alert does not reach people
+/// twice.
 #[async_trait]
 pub trait AlertLog: Send + Sync {
     /// The channels that have accepted the alert.

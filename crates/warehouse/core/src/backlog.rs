@@ -1,4 +1,4 @@
-//! What waits, and who waits for whom: for those who watch the system.
+//! What waits in the warehouse, for monitoring.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::Result;
 
-/// What waits.
+/// What waits in the warehouse.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Changes to published company-days that wait to be published.
@@ -15,22 +15,22 @@ pub struct Backlog {
     pub quarantined_rows: u64,
     /// Alerts that wait for delivery.
     pub alerts: u64,
-    /// How long the oldest of them has waited.
+    /// How long the oldest alert has waited.
     pub oldest_alert: Duration,
 }
 
 /// Connections to the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Connections {
-    /// Those that somebody uses.
+    /// Connections in use.
     pub used: u32,
-    /// Those that wait for use.
+    /// Connections that are idle.
     pub idle: u32,
-    /// How many there may be.
+    /// The most connections allowed.
     pub max: u32,
 }
 
-/// Tells what waits.
+/// Reports what waits.
 #[async_trait]
 pub trait BacklogReader: Send + Sync {
     /// What waits now.
@@ -39,6 +39,6 @@ pub trait BacklogReader: Send + Sync {
     /// The connections that this engine holds now.
     fn connections(&self) -> Connections;
 
-    /// The database by the name of the semantic conventions, for example `postgresql`.
+    /// The database's name in the semantic conventions, for example `postgresql`.
     fn system(&self) -> &'static str;
 }

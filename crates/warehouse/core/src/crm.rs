@@ -11,19 +11,19 @@ use crate::{Fence, LoadOutcome, Result, RowStream, SnapshotLimits};
 pub struct CrmExport {
     /// The file's path in object storage, relative to its root.
     pub path: String,
-    /// The file's entity tag: another one means other content.
+    /// The file's entity tag: a different tag means different content.
     pub etag: String,
-    /// The day from which the export counts.
+    /// The day on which the export takes effect.
     pub effective_on: NaiveDate,
     /// The file's size in bytes.
     pub bytes: u64,
-    /// Where its immutable copy is kept, relative to the archive's root; a line for
-    /// each part if it lay in several files. `None` while it is not known yet; the
-    /// export is the same with or without.
+    /// Path of its immutable copy, relative to the archive's root; one line per part if
+    /// it was split over several files. `None` while unknown; it is not part of the
+    /// export's identity.
     pub archive_path: Option<String>,
 }
 
-/// An export whose path holds no date.
+/// An export without a date in its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndatedExport {
     /// The file's path in object storage, relative to its root.
@@ -32,66 +32,65 @@ pub struct UndatedExport {
     pub etag: String,
 }
 
-/// What decides on which day an export without a date takes effect.
+/// Determines on which day an undated export takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CrmDays {
-    /// For each export that was asked for, the day on which it took effect when
-    /// this content was loaded; `None` if it is not what its path had last.
+    /// For each requested export, the day on which it took effect when this content was
+    /// loaded; `None` if its path last had other content.
     pub decided: Vec<Option<NaiveDate>>,
     /// The first snapshot's day.
     pub first_snapshot: Option<NaiveDate>,
-    /// The newest day that is published or, up to today, has a snapshot: what is
-    /// first seen now says nothing of days before it.
+    /// The newest day that is published or, up to today, has a snapshot: an export
+    /// first seen now says nothing about earlier days.
     pub newest: Option<NaiveDate>,
 }
 
-/// How engines store of which fields nothing could be read: a bit each.
+/// Encodes for storage which fields could not be read, one bit each.
 #[must_use]
 pub fn unreadable_bits(fields: UnreadableFields) -> i32 {
     let UnreadableFields { name, country, industry_tag, last_contact_at } = fields;
     i32::from(name) | i32::from(country) << 1 | i32::from(industry_tag) << 2 | i32::from(last_contact_at) << 3
 }
 
-/// The same of a company of whose row nothing but the identifier could be read.
+/// The encoding for a company whose row could not be read beyond the identifier.
 pub const NOTHING_READABLE: i32 = 0b1_1111;
 
-/// Staging of CRM exports. Each file is a full state that takes effect on its
-/// day; the history that results does not depend on the order of arrival.
+/// Staging of CRM exports. Each file is a full state that takes effect on its day; the
+/// resulting history does not depend on the order of arrival.
 ///
-/// Among files that take effect on the same day, the one whose path sorts last
-/// counts. A file that changed in place replaces what it said before.
+/// Among files that take effect on the same day, the one whose path sorts last wins. A
+/// file that changed in place replaces its earlier content.
 ///
-/// What cannot be read removes nothing. A [`Partial`](domain::SourceRow::Partial)
-/// row is quarantined and counts as rejected, and its company is in the snapshot
-/// with what could be read; the other fields are what they were in the snapshot
-/// before. A rejected row of a company that the export does not give otherwise
-/// leaves the company as it was in the snapshot before, and one that may be
-/// [anyone's](domain::Concerns::Anyone) does so for every company that the export
-/// does not name. Such companies follow the snapshot before, also if that one
-/// arrives or changes later.
+/// Unreadable input removes nothing. A [`Partial`](domain::SourceRow::Partial) row is
+/// quarantined and counts as rejected, and its company is in the snapshot with its
+/// readable fields; the others are as in the previous snapshot. A rejected row of a
+/// company without another row in the export leaves the company as in the previous
+/// snapshot, and one that concerns [anyone](domain::Concerns::Anyone) does so for every
+/// company that the export does not name. Such companies follow the previous snapshot
+/// even if it arrives or changes later.
 #[async_trait]
 pub trait CrmStaging: Send + Sync {
-    /// The positions in `exports` of those that are new: exactly this file content
-    /// is not loaded with this effective day.
+    /// The positions in `exports` of the new ones: exactly this file content is not yet
+    /// loaded with this effective day.
     async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>>;
 
-    /// What is known of the days of exports without a date.
+    /// What is known about the days of undated exports.
     async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays>;
 
-    /// Where the copies of the export are kept that counts before `day`, as its
-    /// [`archive_path`](CrmExport::archive_path) said.
+    /// The [`archive_path`](CrmExport::archive_path) of the export in effect before
+    /// `day`.
     async fn crm_archive_before(&self, day: NaiveDate) -> Result<Option<String>>;
 
-    /// Loads one export as the state from `export.effective_on` on, and marks
-    /// dirty the published company-days whose columns or membership it changes.
+    /// Loads one export as the state from `export.effective_on` on, and marks dirty the
+    /// published company-days whose columns or membership it changes.
     ///
-    /// `written` counts companies that are new or changed against the state
-    /// before, `removed` those that are no longer in the CRM.
+    /// `written` counts companies that are new or changed against the previous state,
+    /// `removed` those that are no longer in the CRM.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) for an export without any company
-    /// that can be read, or one beyond `limits`. Of a refused export nothing is
-    /// loaded, but its rejected rows are in quarantine.
+    /// [`Error::Refused`](crate::Error::Refused) for an export without any readable
+    /// company, or one beyond `limits`. Nothing of a refused export is loaded, but its
+    /// rejected rows are in quarantine.
     async fn load_crm_export(
         &self,
         fence: &Fence,

@@ -1,4 +1,4 @@
-//! Where an export stands among the snapshots, and whether it is believed there.
+//! An export's place among the snapshots, and whether it is plausible there.
 
 use std::cmp::Ordering;
 
@@ -7,24 +7,24 @@ use domain::RejectionLimit;
 
 use crate::{CrmExport, Error, Received, Result};
 
-/// Up to this many companies a base may grow as it likes: the first export of all
-/// is often a try.
+/// A previous snapshot with at most this many companies limits no growth: the first
+/// export is often a trial.
 const SMALL_BASE: u64 = 100;
 
-/// When an export is not believed.
+/// When an export is implausible.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SnapshotLimits {
-    /// The greatest share of companies, from 0 to 1, that may be gone from one
+    /// The largest share of companies, from 0 to 1, that may be missing from one
     /// snapshot to the next.
     pub max_shrink_share: f64,
-    /// How many times as many companies a snapshot may have as the one before it.
+    /// The largest allowed ratio of a snapshot's companies to those of the previous one.
     pub max_growth_factor: f64,
     /// How many of its rows may be rejected.
     pub rejections: RejectionLimit,
 }
 
 impl SnapshotLimits {
-    /// Every export is believed.
+    /// Accepts every export.
     pub const NONE: Self =
         Self { max_shrink_share: 1.0, max_growth_factor: f64::INFINITY, rejections: RejectionLimit::NONE };
 }
@@ -32,36 +32,36 @@ impl SnapshotLimits {
 /// One snapshot among others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The day from which it counts.
+    /// The day on which it takes effect.
     pub on: NaiveDate,
-    /// The file that it comes from.
+    /// The path of its file.
     pub path: String,
-    /// Its companies.
+    /// Number of companies.
     pub companies: u64,
 }
 
 /// The companies that an export names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedCompanies {
-    /// Those with a row that can be read, at least in part.
+    /// Companies with a row that is at least partly readable.
     pub readable: u64,
-    /// The same and those of which nothing but the identifier can be read.
+    /// Those, and companies of which only the identifier is readable.
     pub all: u64,
 }
 
 /// The snapshots around the day on which an export takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Neighbourhood {
-    /// The one on the same day.
+    /// The snapshot on the same day.
     pub same_day: Option<Snapshot>,
-    /// The nearest one before.
+    /// The nearest earlier snapshot.
     pub previous: Option<Snapshot>,
-    /// The nearest one after.
+    /// The nearest later snapshot.
     pub next: Option<Snapshot>,
 }
 
 impl Neighbourhood {
-    /// Puts a snapshot where it stands as seen from `day`.
+    /// Adds a snapshot in its place relative to `day`.
     #[must_use]
     pub fn with(mut self, day: NaiveDate, snapshot: Snapshot) -> Self {
         let place = match snapshot.on.cmp(&day) {
@@ -73,35 +73,35 @@ impl Neighbourhood {
         self
     }
 
-    /// The day of the nearest snapshot before.
+    /// The day of the nearest earlier snapshot.
     #[must_use]
     pub fn previous_day(&self) -> Option<NaiveDate> {
         self.previous.as_ref().map(|snapshot| snapshot.on)
     }
 
-    /// The day of the nearest snapshot after.
+    /// The day of the nearest later snapshot.
     #[must_use]
     pub fn next_day(&self) -> Option<NaiveDate> {
         self.next.as_ref().map(|snapshot| snapshot.on)
     }
 
-    /// The snapshot whose state held on the export's day until now.
+    /// The day of the snapshot whose state applied on the export's day until now.
     #[must_use]
     pub fn held_before(&self) -> Option<NaiveDate> {
         [&self.same_day, &self.previous, &self.next].into_iter().flatten().next().map(|snapshot| snapshot.on)
     }
 
-    /// Whether another export that takes effect on the same day counts instead.
+    /// Whether another export that takes effect on the same day wins.
     #[must_use]
     pub fn is_overruled(&self, export: &CrmExport) -> bool {
         self.same_day.as_ref().is_some_and(|snapshot| snapshot.path > export.path)
     }
 
-    /// Whether the export is believed: enough of it can be read, and its size
-    /// fits what it replaces, else the snapshot before it, else the one after it.
+    /// Whether the export is plausible: enough of it is readable, and its size fits the
+    /// snapshot it replaces, else the previous one, else the next one.
     ///
     /// # Errors
-    /// [`Error::Refused`] with what to do about it.
+    /// [`Error::Refused`] that says what to do about it.
     pub fn judge(
         &self,
         export: &CrmExport,

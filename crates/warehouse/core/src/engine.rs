@@ -1,5 +1,5 @@
-//! What every engine does alike: the rules that its transactions follow, and what
-//! stored values mean. An engine itself is statements and transactions.
+//! What all engines share: the rules that their transactions follow, and the meaning of
+//! stored values. An engine itself consists of statements and transactions.
 
 mod crm_steps;
 mod records;
@@ -11,8 +11,8 @@ pub use records::{FactRecord, FencedStage, PublicationRecord};
 pub use run_choice::{RunChoice, RunLookup, choose_run};
 pub use stored::{balanced, corrupt, counted, position, stored, stored_millis};
 
-/// Days before a day whose volume its own is compared with: whole weeks, so that
-/// every weekday weighs the same.
+/// How many earlier days a day's volume is compared with: whole weeks, so that every
+/// weekday has the same weight.
 pub const VOLUME_DAYS: i32 = 28;
 
 #[cfg(test)]

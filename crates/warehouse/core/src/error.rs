@@ -13,9 +13,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What was wrong, where, and what to do.
+    /// What went wrong, where, and what to do.
     pub message: String,
 }
 
@@ -23,26 +23,26 @@ pub struct SourceError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The caller does not own what it wants to change: the run's lease has
-    /// moved on, or the stage is not RUNNING at this attempt.
+    /// The caller does not own what it wants to change: the run's lease has moved on,
+    /// or the stage is not RUNNING at this attempt.
     Fenced {
-        /// Who asked.
+        /// The fence of the caller.
         fence: Fence,
-        /// What does not hold.
+        /// Which condition does not hold.
         problem: String,
     },
-    /// There is no such thing.
+    /// The thing asked for does not exist.
     NotFound(String),
     /// The state of the system forbids the change.
     Precondition(String),
-    /// The input is not believed: an empty answer for a day that had records,
-    /// an export that shrank too far, rows that do not balance.
+    /// The input is implausible: an empty answer for a day that had records, an export
+    /// that shrank too far, rows that do not balance.
     Refused(String),
     /// The row stream failed; everything was rolled back.
     Source(SourceError),
-    /// The database is away or busy. Transient.
+    /// The database is unreachable or busy. Transient.
     Unavailable(Fault),
-    /// Anything else the database said.
+    /// Any other error of the database.
     Internal(Fault),
 }
 
@@ -63,8 +63,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// The source of a fault is what the database said: whoever shows an error with
-/// its sources shows that, too, which only a log or the operator's own terminal may.
+/// The source of a fault is the database's own message: printing an error with its
+/// sources reveals it, which is only for a log or the operator's own terminal.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -85,11 +85,11 @@ impl From<SourceError> for Error {
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a database said, and what of it may be told.
+/// A database error, and the part of it that may be shown.
 ///
-/// Told is what is in words of ours alone. What the database itself says quotes
-/// rows, statements and lines of its source, and errors of the warehouse reach
-/// callers, alerts and chat rooms; so that is for the log and the trace.
+/// Only our own words may be shown. The database's message quotes rows, statements and
+/// lines of its source, while the warehouse's errors reach callers, alerts and chat
+/// rooms; so it is for the log and the trace.
 #[derive(Debug)]
 pub struct Fault {
     told: Cow<'static, str>,
@@ -97,53 +97,53 @@ pub struct Fault {
     cause: Option<Cause>,
 }
 
-/// What a database said, once and in one piece.
+/// The database's message, once and in one piece.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Said(String);
 
-/// What is told of a cause that nobody has words for.
+/// Shown for a cause without words of ours.
 const UNTOLD: &str = "it reported an error";
 
 impl Fault {
-    /// A fault that is told in these words, which may quote nothing that is stored.
+    /// A fault with these words to show, which must not quote stored data.
     pub fn new(told: impl Into<Cow<'static, str>>, cause: impl Into<Cause>) -> Self {
         let cause = cause.into();
         let said = in_full(&*cause);
         Self::of(told, said, cause)
     }
 
-    /// The same where the cause's own words are not the best ones for a log.
+    /// A fault whose cause is logged as `said` rather than in its own words.
     pub fn of(told: impl Into<Cow<'static, str>>, said: String, cause: impl Into<Cause>) -> Self {
         Self { told: told.into(), said: Said(said), cause: Some(cause.into()) }
     }
 
-    /// A fault about which there is no more to know.
+    /// A fault without a cause.
     pub fn plain(told: impl Into<Cow<'static, str>>) -> Self {
         let told = told.into();
         Self { said: Said(told.clone().into_owned()), told, cause: None }
     }
 
-    /// What may be told.
+    /// The words that may be shown.
     #[must_use]
     pub fn told(&self) -> &str {
         &self.told
     }
 
-    /// What happened, for those who know the engine.
+    /// The cause, for those who know the engine.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         self.cause.as_deref()
     }
 }
 
-/// An error with all that led to it.
+/// An error with all its sources.
 fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         let reason = error.to_string();
-        // Many repeat their source.
+        // Many errors repeat their source.
         if !text.ends_with(&reason) {
             text = format!("{text}: {reason}");
         }
@@ -153,21 +153,21 @@ fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 impl From<Cause> for Fault {
-    /// Told without a word of the cause.
+    /// Shows nothing of the cause.
     fn from(cause: Cause) -> Self {
         Self::new(UNTOLD, cause)
     }
 }
 
 impl From<&str> for Fault {
-    /// Told without a word of the cause.
+    /// Shows nothing of the cause.
     fn from(cause: &str) -> Self {
         Self::new(UNTOLD, cause)
     }
 }
 
 impl Error {
-    /// What the database said, where it did: for the log and the trace alone.
+    /// The database's message, if there is one: for the log and the trace only.
     #[must_use]
     pub fn said(&self) -> Option<&str> {
         match self {
@@ -176,7 +176,7 @@ impl Error {
         }
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure, for retries and status codes.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {

@@ -11,7 +11,7 @@ use crate::{Error, Fence, LoadOutcome, Result, RowStream};
 pub struct EventFile {
     /// The file's path in object storage, relative to its root.
     pub path: String,
-    /// The file's entity tag: another one means other content.
+    /// The file's entity tag: a different tag means different content.
     pub etag: String,
     /// The file's size in bytes.
     pub bytes: u64,
@@ -30,27 +30,24 @@ impl EventFile {
     }
 }
 
-/// Loads event files into `fact_events`, which has one row per company, day and
-/// event, and keeps `agg_company_daily_events` equal to its sums.
+/// Loads event files into `fact_events`, which has one row per company, day and event,
+/// and keeps `agg_company_daily_events` equal to its sums.
 ///
-/// What is known of an event is what the file whose path sorts last says of it,
-/// and within a file the last line: no order of arrival makes a difference, and
-/// delivering an event again, under whichever name, never counts it twice. A file
-/// that changed in place says something new of the events it has; those that it
-/// no longer has stay, for a log of events only grows.
+/// For each event, the file whose path sorts last wins, and within a file the last
+/// line: the order of arrival does not matter, and delivering an event again, under any
+/// file name, never counts it twice. A file that changed in place updates the events it
+/// has; those it no longer has stay, because a log of events only grows.
 #[async_trait]
 pub trait EventStaging: Send + Sync {
-    /// The positions in `files` of those that are new: exactly this content is not
-    /// loaded.
+    /// The positions in `files` of the new ones: exactly this content is not yet loaded.
     async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>>;
 
-    /// Loads one file, and sums up again the company-days in which an event is new
-    /// or has another count.
+    /// Loads one file, and sums up again the company-days in which an event is new or
+    /// has another count.
     ///
-    /// `written` counts those events. `duplicate` counts records that say what a
-    /// later line of the file says too, and records of events of which a later
-    /// path has the last word. A record that a later line contradicts goes into
-    /// quarantine.
+    /// `written` counts those events. `duplicate` counts records equal to a later line
+    /// of the file, and records of events that a later path overrides. A record that a
+    /// later line contradicts goes into quarantine.
     ///
     /// # Errors
     /// [`Error::Refused`] if a day's sum would not fit 64 bits.
@@ -68,18 +65,18 @@ pub trait EventStaging: Send + Sync {
 pub struct StoredEvent {
     /// The event.
     pub record: EventRecord,
-    /// The path of the file that has the last word on it.
+    /// The path of the file whose record is in effect.
     pub source_path: String,
 }
 
-/// A company's events of one day, summed up.
+/// The sum of a company's events of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DailyEvents {
     /// The day.
     pub date: NaiveDate,
     /// The sum of the events' counts.
     pub events: i64,
-    /// How many events there are, those with a count of zero included.
+    /// Number of events, those with a count of zero included.
     pub event_count: i64,
 }
 
@@ -89,6 +86,6 @@ pub trait EventReader: Send + Sync {
     /// A company's events, by day, then identifier.
     async fn stored_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<StoredEvent>>;
 
-    /// A company's daily sums, by day; days without any event are missing.
+    /// A company's daily sums, by day; days without events are missing.
     async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>>;
 }

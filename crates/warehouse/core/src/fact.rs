@@ -9,24 +9,24 @@ use crate::{Fence, ProgressSink, Result};
 /// What a publish did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishOutcome {
-    /// `read` counts candidates, `written` rows whose values changed,
-    /// `removed` rows that no longer belong.
+    /// `read` counts candidates, `written` rows whose values changed, `removed` rows
+    /// that no longer belong.
     pub counters: Counters,
-    /// Days that were published for the first time.
+    /// Days published for the first time.
     pub new_days: u64,
 }
 
 /// Builds candidates that no reader sees, then publishes them.
 #[async_trait]
 pub trait FactBuilder: Send + Sync {
-    /// Builds the candidates of a run: every row of the days of `window` that
-    /// are not yet published, and every dirty company-day of published days.
-    /// Candidates of earlier attempts and other runs are discarded.
+    /// Builds the candidates of a run: every row of the unpublished days of `window`,
+    /// and every dirty company-day of published days. Candidates of earlier attempts
+    /// and other runs are discarded.
     ///
-    /// Commits the stage as SUCCEEDED in its last transaction; `now` is when the
-    /// call is made, the stage ends as much later as it takes. `read` counts
-    /// company-days computed, `written` those that differ from what is
-    /// published, `unchanged` the others.
+    /// Commits the stage as SUCCEEDED in its last transaction; `now` is the time of the
+    /// call, and the stage ends later by the time it takes. `read` counts computed
+    /// company-days, `written` those that differ from the published ones, `unchanged`
+    /// the others.
     async fn build_fact(
         &self,
         fence: &Fence,

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::{Error, Result, engine::FencedStage};
 
-/// Says on behalf of which stage attempt data is changed. The engine checks it
-/// inside the changing transaction: the run is RUNNING at this lease epoch and
-/// the stage is RUNNING at this attempt.
+/// Identifies the stage attempt that changes data. The engine checks it inside the
+/// changing transaction: the run is RUNNING at this lease epoch and the stage is
+/// RUNNING at this attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
     /// The run.
@@ -23,10 +23,10 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// Whether the fence holds, by what is known of its run and stage.
+    /// Checks the fence against the stored state of its run and stage.
     ///
     /// # Errors
-    /// [`Error::Fenced`] that says what does not hold.
+    /// [`Error::Fenced`] that says which condition does not hold.
     pub fn judge(&self, found: Option<FencedStage>) -> Result<()> {
         let problem = match found {
             None => "there is no such run with such a stage".to_owned(),
@@ -47,7 +47,7 @@ impl Fence {
         Err(Error::Fenced { fence: self.clone(), problem })
     }
 
-    /// The fence of the attempt that was begun, if one was.
+    /// The fence of an attempt that was begun.
     ///
     /// # Errors
     /// [`Error::Fenced`] if none was.

@@ -1,51 +1,51 @@
-//! How far runs reach: which gaps the schedule heals, and which days are too far
-//! from everything published to be meant. Pure rules, the same for every engine.
+//! How far runs reach: which gaps the schedule heals, and which days are too far from
+//! anything published to be intended. Pure rules, the same for every engine.
 
 use chrono::{Datelike, Days, NaiveDate};
 use domain::{DateWindow, date_window::MAX_WINDOW_DAYS};
 
 use crate::{Error, Result};
 
-/// Years that a business day can lie in. Others are typing errors.
+/// Years that a business day may lie in. Others are typos.
 const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
 
-/// How far back the schedule looks for gaps in what is published.
+/// How far back the schedule looks for gaps in the published days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Horizon {
-    /// The first day of history, where it is configured.
+    /// The first day of history, if configured.
     pub history_start: Option<NaiveDate>,
-    /// Without it: days further than this from the newest published one do not
-    /// count, unless a backfill covered them.
+    /// Otherwise, days further than this from the newest published one do not count,
+    /// unless a backfill covered them.
     pub max_reach_days: u64,
 }
 
-/// What the choice of a window rests on.
+/// The facts that determine a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PublishedFacts {
-    /// The newest published day up to the last one of the window.
+    /// The newest published day up to the end of the window.
     pub newest: Option<NaiveDate>,
-    /// The first day of the oldest backfill that succeeded.
+    /// The first day of the oldest successful backfill.
     pub oldest_backfilled: Option<NaiveDate>,
 }
 
 impl Horizon {
-    /// From which day on gaps between published days are healed. `None` if nothing
-    /// is published that a run up to `through` could continue.
+    /// From which day on gaps between published days are healed. `None` if nothing is
+    /// published that a run up to `through` could continue.
     #[must_use]
     pub fn heals_from(&self, through: NaiveDate, facts: PublishedFacts) -> Option<NaiveDate> {
         let newest = facts.newest?;
         if let Some(start) = self.history_start {
             return (newest >= start).then_some(start);
         }
-        // One stray day in the far past is nothing to go on from.
+        // A single stray day in the distant past does not count.
         let is_near = newest >= back(through, self.max_reach_days);
         let near = is_near.then(|| back(newest, self.max_reach_days));
         [near, facts.oldest_backfilled].into_iter().flatten().min()
     }
 }
 
-/// The days of a run up to `through` whose first unpublished day is `first`: no more
-/// than a window may have.
+/// The days of a run up to `through` whose first unpublished day is `first`, within the
+/// limit of a window.
 ///
 /// # Errors
 /// Never in practice: the days are in order.
@@ -55,21 +55,21 @@ pub fn unpublished_window(first: NaiveDate, through: NaiveDate) -> Result<DateWi
     DateWindow::new(first, through).map_err(|error| Error::Precondition(error.to_string()))
 }
 
-/// How far the days that people name may be from what is published.
+/// How far requested days may be from published ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reach {
     /// The distance in days.
     pub max_days: u64,
     /// The current day, UTC.
     pub today: NaiveDate,
-    /// The oldest and the newest published day, if any is.
+    /// The oldest and the newest published day, if any.
     pub published: Option<(NaiveDate, NaiveDate)>,
 }
 
 /// Why days are not run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfReach {
-    /// Nobody can mean this.
+    /// The day cannot be intended.
     #[error(
         "{day} is no day that can have data: years from {} to {} are run; is the year mistyped?",
         PLAUSIBLE_YEARS.start(), PLAUSIBLE_YEARS.end()
@@ -78,7 +78,7 @@ pub enum OutOfReach {
         /// The day.
         day: NaiveDate,
     },
-    /// It is far from everything, but may be meant.
+    /// The day is far from everything, but may be intended.
     #[error(
         "{day} is {distance} days {from}, more than the {max_days} that --max-reach allows; is the year \
          mistyped? If the day is meant, ask again with --force"
@@ -86,20 +86,20 @@ pub enum OutOfReach {
     Far {
         /// The day.
         day: NaiveDate,
-        /// How far it is.
+        /// Its distance in days.
         distance: u64,
-        /// From where.
+        /// Where the distance is measured from.
         from: String,
-        /// How far it may be.
+        /// The largest allowed distance in days.
         max_days: u64,
     },
 }
 
 impl Reach {
-    /// Checks days that somebody named.
+    /// Checks requested days.
     ///
     /// # Errors
-    /// The first of them that is out of reach.
+    /// For the first day that is out of reach.
     pub fn check(&self, window: DateWindow) -> std::result::Result<(), OutOfReach> {
         for day in [window.start(), window.end()] {
             if !PLAUSIBLE_YEARS.contains(&day.year()) {
@@ -116,7 +116,7 @@ impl Reach {
                 let before = format!("before {oldest}, the oldest published day");
                 far(window.start(), (oldest - window.start()).num_days(), before)?;
                 let after = format!("after {newest}, the newest published day");
-                // A warehouse that was left alone for years goes on with the present.
+                // A warehouse left alone for years continues with the present.
                 let from_today = (self.today - window.start()).num_days();
                 if from_today.unsigned_abs() <= self.max_days {
                     return Ok(());

@@ -1,15 +1,15 @@
 //! The storage contract of Company Activity.
 //!
-//! One trait per concern, one implementation of all of them per engine; the
-//! conformance suite holds every engine to the same behaviour. Three rules run
-//! through all of it:
+//! One trait per concern, and one implementation of all of them per engine; the
+//! conformance suite holds every engine to the same behaviour. Three rules apply
+//! throughout:
 //!
 //! - **Order is enforced here.** Every method that changes data on behalf of a
 //!   stage takes a [`Fence`] and checks it inside its own transaction.
-//! - **All or nothing.** A method commits everything it says or nothing,
-//!   wherever it is interrupted; dropping its future rolls back.
-//! - **Again is harmless.** Calling a method again with the same input changes
-//!   zero rows.
+//! - **All or nothing.** A method commits everything or nothing, wherever it is
+//! interrupted; dropping its future rolls back.
+//! - **Repetition is harmless.** Calling a method again with the same input changes no
+//! row.
 
 mod activity;
 mod alerts;
@@ -65,7 +65,7 @@ use std::sync::Arc;
 use domain::{Progress, SourceRow};
 use futures::stream::BoxStream;
 
-/// Everything a storage engine does.
+/// Everything that a storage engine does.
 pub trait Warehouse:
     RunStore
     + AlertOutbox
@@ -87,9 +87,8 @@ pub trait Warehouse:
 /// A shared engine.
 pub type SharedWarehouse = Arc<dyn Warehouse>;
 
-/// Rows of a delivery, in its order, read as they are asked for. An `Err` ends
-/// the load and rolls it back.
+/// Rows of a delivery in order, read on demand. An `Err` ends the load and rolls it back.
 pub type RowStream<'a, T> = BoxStream<'a, std::result::Result<SourceRow<T>, SourceError>>;
 
-/// Where a long method tells how far it has got. Called often: must not block.
+/// Receives the progress of a long method. Called often: must not block.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;

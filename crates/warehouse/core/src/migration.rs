@@ -1,4 +1,4 @@
-//! Bringing a warehouse's schema up to date, and working with one that is newer.
+//! Migrates a warehouse's schema, and works with a newer one.
 
 use crate::{Error, Result};
 
@@ -11,15 +11,15 @@ pub struct MigrationReport {
     pub version: i64,
     /// The newest migration that this program knows.
     pub newest_known: i64,
-    /// The migrations that were applied now, in order: `0002_events`.
+    /// The migrations just applied, in order: `0002_events`.
     pub applied: Vec<String>,
-    /// The migrations that the schema has and this program does not know, in order.
+    /// The schema's migrations that this program does not know, in order.
     pub unknown: Vec<i64>,
 }
 
 impl MigrationReport {
-    /// The report of an engine that found the versions `before` and applies what
-    /// they lack of `known`: versions and descriptions, in order.
+    /// The report of an engine that found the versions `before` and applies the missing
+    /// ones of `known`: versions and descriptions, in order.
     #[must_use]
     pub fn new<'a>(before: &[i64], known: impl IntoIterator<Item = (i64, &'a str)>) -> Self {
         let (mut newest_known, mut applied, mut unknown) = (0, vec![], before.to_vec());
@@ -36,12 +36,12 @@ impl MigrationReport {
         Self { version_before, version, newest_known, applied, unknown }
     }
 
-    /// Whether a newer version has migrated the schema. An engine that asked this
-    /// before it applies anything goes on with [`allow`](Self::allow) if so.
+    /// Whether a newer program has migrated the schema. An engine asks this before it
+    /// applies anything, and if so continues with [`allow`](Self::allow).
     ///
     /// # Errors
-    /// If the schema also lacks migrations that this program knows: they would
-    /// come after ones that were written without them.
+    /// If the schema also lacks migrations that this program knows: they would follow
+    /// others that were written without them.
     pub fn is_newer(&self) -> Result<bool> {
         match (self.unknown.last(), self.applied.first()) {
             (Some(unknown), Some(lacking)) => Err(Error::Precondition(format!(
@@ -52,7 +52,7 @@ impl MigrationReport {
         }
     }
 
-    /// Lets a program work with a newer schema whose mark says that it takes
+    /// Lets this program work with a newer schema that is marked as compatible with
     /// programs from the migration `oldest_known` on.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ mod tests {
     fn a_report_names_what_was_missing() {
         assert_eq!(report(&[]).version_before, None);
         assert_eq!(report(&[]).applied, ["0001_foundation", "0002_daily_events", "0003_ledger"]);
-        // Branches that are merged may bring an older version later.
+        // A merged branch may bring an older version later.
         assert_eq!(report(&[1, 3]).applied, ["0002_daily_events"]);
         assert_eq!((report(&[1, 3]).version_before, report(&[1, 3]).version), (Some(3), 3));
         assert!(report(&[1, 2, 3]).applied.is_empty());

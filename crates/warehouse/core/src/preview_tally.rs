@@ -1,5 +1,5 @@
-//! Adds up a preview chunk by chunk, so that an engine holds no more than one
-//! chunk and the sample.
+//! Adds up a preview chunk by chunk, so that an engine holds only one chunk and the
+//! sample.
 
 use std::{
     cmp,
@@ -11,11 +11,11 @@ use domain::{DateWindow, FactKey, FactRow};
 
 use crate::{CompanyDayChange, DayChanges, PreviewOutcome};
 
-/// How a company-day would change, in the order in which a sample shows them:
-/// what people see change first.
+/// How a company-day would change, in the order of a sample: corrections to visible
+/// values come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {
-    /// Other values.
+    /// Its values differ.
     Changed,
     /// No longer published.
     Gone,
@@ -24,7 +24,7 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    /// The value of a candidate's `change`, or `None` for any other text.
+    /// The value for a candidate's `change`, or `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -66,7 +66,7 @@ pub struct PreviewTally {
 }
 
 impl PreviewTally {
-    /// Nothing yet, of a backfill over `windows`.
+    /// An empty tally of a backfill over `windows`.
     #[must_use]
     pub fn new(windows: &[DateWindow], sample_size: u32) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl PreviewTally {
         }
     }
 
-    /// Counts a chunk's changes of a day.
+    /// Adds a chunk's changes of a day.
     pub fn count(&mut self, day: NaiveDate, of_chunk: ChangeCounts) {
         let counts = self.counts.entry(day).or_default();
         counts.new += of_chunk.new;
@@ -85,7 +85,7 @@ impl PreviewTally {
         counts.gone += of_chunk.gone;
     }
 
-    /// Takes a computed company-day for the sample, if it is among the first.
+    /// Adds a computed company-day to the sample, if it ranks high enough.
     pub fn sample(&mut self, kind: ChangeKind, computed: FactRow) {
         let key = (kind, computed.key.clone());
         let new = (kind != ChangeKind::Gone).then_some(computed);
@@ -95,7 +95,7 @@ impl PreviewTally {
         }
     }
 
-    /// The company-days of the sample that are published and whose row is not known yet.
+    /// The published company-days of the sample whose published row is still missing.
     #[must_use]
     pub fn lacking_old(&self) -> Vec<FactKey> {
         let is_lacking = |((kind, _), change): &(&(ChangeKind, FactKey), &CompanyDayChange)| {
@@ -104,7 +104,7 @@ impl PreviewTally {
         self.sample.iter().filter(is_lacking).map(|((_, key), _)| key.clone()).collect()
     }
 
-    /// Takes the published row of a company-day of the sample.
+    /// Sets the published row of a company-day of the sample.
     pub fn set_old(&mut self, published: FactRow) {
         for kind in [ChangeKind::Changed, ChangeKind::Gone] {
             if let Some(change) = self.sample.get_mut(&(kind, published.key.clone())) {
@@ -114,8 +114,8 @@ impl PreviewTally {
         }
     }
 
-    /// The first and the last day that the backfill asks for or reaches; `None`
-    /// if it does neither.
+    /// The first and the last day that the backfill covers or affects; `None` if there
+    /// are none.
     #[must_use]
     pub fn bounds(&self) -> Option<(NaiveDate, NaiveDate)> {
         let first = self.windows.first().map(DateWindow::start);
@@ -125,8 +125,8 @@ impl PreviewTally {
         Some((first, last.into_iter().chain(reached.1).reduce(cmp::max)?))
     }
 
-    /// The outcome, from how many rows each published day within
-    /// [`bounds`](Self::bounds) has.
+    /// The outcome, given the number of rows of each published day within
+    /// [`bounds`](Self::bounds).
     #[must_use]
     pub fn into_outcome(self, rows_before: &BTreeMap<NaiveDate, u64>, is_outdated: bool) -> PreviewOutcome {
         let asked = self.windows.iter().flat_map(DateWindow::days);

@@ -1,4 +1,4 @@
-//! Rows that were no valid input.
+//! Rows that were not valid input.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,9 +9,9 @@ use crate::Result;
 /// A row in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantinedRow {
-    /// The run that first met the row.
+    /// The run that first read the row.
     pub run_id: Uuid,
-    /// The stage that met it.
+    /// The stage that read it.
     pub stage: String,
     /// The file it came from, relative to its storage root.
     pub origin: String,
@@ -21,12 +21,12 @@ pub struct QuarantinedRow {
     pub reason: String,
     /// The row as the source wrote it.
     pub raw: String,
-    /// When it was put here.
+    /// When it was quarantined.
     pub quarantined_at: DateTime<Utc>,
 }
 
-/// Reads the quarantine. Loads write it in their own transactions; loading a
-/// file again replaces what it put here before.
+/// Reads the quarantine. Loads write it in their own transactions; loading a file again
+/// replaces that file's rows.
 #[async_trait]
 pub trait QuarantineReader: Send + Sync {
     /// The newest `limit` rows, by origin and line; only those of `run_id` if given.

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::RowStream;
 
-/// How many reasons are told of a delivery that is refused.
+/// How many reasons a refusal of a delivery names.
 const TOLD_REASONS: usize = 3;
 
 /// What was read of a delivery.
@@ -18,14 +18,13 @@ const TOLD_REASONS: usize = 3;
 pub struct Received {
     /// Rows read and rejected.
     pub counters: Counters,
-    /// Whether a rejected row may be that of a company which the delivery does
-    /// not name.
+    /// Whether a rejected row may concern a company that the delivery does not name.
     pub may_lack_anyone: bool,
     first_reasons: Vec<String>,
 }
 
 impl Received {
-    /// Takes note of a row.
+    /// Counts a row.
     pub fn note<T>(&mut self, row: &SourceRow<T>) {
         self.counters.rows_read += 1;
         if let Some(rejection) = row.rejection() {
@@ -34,13 +33,13 @@ impl Received {
                 self.first_reasons.push(rejection.told());
             }
         }
-        // What is partly read is known to be somebody's.
+        // A partly readable row names its company.
         if let SourceRow::Rejected(Rejection { concerns: Concerns::Anyone, .. }) = row {
             self.may_lack_anyone = true;
         }
     }
 
-    /// The first reasons, for the end of a sentence.
+    /// The first reasons, phrased for the end of a sentence.
     #[must_use]
     pub fn first_reasons(&self) -> String {
         if self.first_reasons.is_empty() {
@@ -50,29 +49,29 @@ impl Received {
         }
     }
 
-    /// Whether few enough rows are rejected.
+    /// Checks that few enough rows are rejected.
     ///
     /// # Errors
-    /// How many are, and the first reasons.
+    /// How many are rejected, and the first reasons.
     pub fn within(&self, limit: RejectionLimit) -> Result<(), String> {
         let Counters { rows_read, rows_rejected, .. } = self.counters;
         limit.check(rows_read, rows_rejected).map_err(|problem| format!("{problem}{}", self.first_reasons()))
     }
 }
 
-/// What is noted of rows while they are read.
+/// What is counted while rows are read.
 #[derive(Debug, Default)]
 pub struct Notes(Arc<Mutex<Received>>);
 
 impl Notes {
-    /// What was read until now.
+    /// What has been read so far.
     #[must_use]
     pub fn into_received(self) -> Received {
         mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The same rows, each of which is noted as it is read.
+/// The same rows, each counted as it is read.
 #[must_use]
 pub fn noted<'a, T: 'a>(rows: RowStream<'a, T>) -> (RowStream<'a, T>, Notes) {
     let notes = Notes::default();

@@ -1,5 +1,5 @@
-//! Letting go of what is old: published days, abandoned candidates, and the
-//! question which landed files are still needed.
+//! Removes old data: published days and abandoned candidates; and finds out which
+//! landed files are still needed.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ pub struct HistoryStart {
 }
 
 impl HistoryStart {
-    /// Published days and events are kept from `first_kept` on, a month's first
-    /// day: what is stored by the month goes by the month.
+    /// Keeps published days and events from `first_kept` on, the first day of a month,
+    /// because data stored by month is removed by month.
     ///
     /// # Errors
     /// [`Error::Precondition`] for any other day of a month.
@@ -40,56 +40,56 @@ impl HistoryStart {
         self.fact
     }
 
-    /// The first day of staged usage to keep: the first of the month that the
-    /// first kept fact reads, so that every kept day can be computed again.
+    /// The first day of staged usage to keep: the first of the month that the first
+    /// kept fact reads, so that every kept day can be recomputed.
     #[must_use]
     pub const fn usage(self) -> NaiveDate {
         self.usage
     }
 }
 
-/// What was taken back.
+/// What was unpublished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UnpublishedDays {
-    /// Days that were published.
+    /// Number of published days.
     pub days: u64,
-    /// Their rows.
+    /// Number of their rows.
     pub rows: u64,
 }
 
-/// What goes with old days, or would.
+/// What is removed with old days, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ForgottenDays {
-    /// Published days.
+    /// Number of published days.
     pub days: u64,
-    /// Their rows.
+    /// Number of their rows.
     pub rows: u64,
-    /// Days of staged usage.
+    /// Number of days of staged usage.
     pub usage_days: u64,
-    /// Their records.
+    /// Number of their records.
     pub usage_records: u64,
-    /// Single events.
+    /// Number of single events.
     pub events: u64,
-    /// Monthly partitions, of an engine that has some.
+    /// Number of monthly partitions, for an engine that has them.
     pub partitions: u64,
 }
 
-/// What stands in the way of forgetting.
+/// Reasons not to forget days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Obstacles {
-    /// A run that is queued or running, with days that would be forgotten.
+    /// A queued or running run with days that would be forgotten.
     pub active_run: Option<(Uuid, DateWindow)>,
-    /// The run whose candidates, ready to be published, have such days.
+    /// The run whose candidates, ready to be published, include such days.
     pub built_by: Option<Uuid>,
     /// Whether older days are published, but not the first one to keep.
     pub leaves_gap: bool,
 }
 
 impl Obstacles {
-    /// Checks that there are none.
+    /// Checks that there are no obstacles.
     ///
     /// # Errors
-    /// [`Error::Precondition`] that says what to do about the first of them.
+    /// [`Error::Precondition`] that says what to do about the first one.
     pub fn check(&self, start: HistoryStart) -> Result<()> {
         let first_kept = start.fact;
         let problem = if let Some((run_id, window)) = self.active_run {
@@ -103,7 +103,7 @@ impl Obstacles {
                  them: let it publish them or retry it, or wait for the next run, and try again"
             )
         } else if self.leaves_gap {
-            // The schedule heals gaps after the oldest published day, and no others.
+            // The schedule heals only gaps after the oldest published day.
             format!(
                 "days before {first_kept} cannot be forgotten while {first_kept} itself is not published: \
                  nothing would fill that gap; trigger a run up to yesterday, and try again"
@@ -115,22 +115,22 @@ impl Obstacles {
     }
 }
 
-/// Candidates that nobody will publish.
+/// Candidates that will never be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AbandonedCandidates {
     /// The run that built them.
     pub run_id: Uuid,
-    /// How many rows they are.
+    /// Number of rows.
     pub rows: u64,
 }
 
-/// Lets go of what is old. Doing it again changes nothing; a dry run only tells.
+/// Removes old data. Repeating it changes nothing; a dry run only reports.
 #[async_trait]
 pub trait Retention: Send + Sync {
-    /// Takes back the published days of `window`, all at once and as the work of
-    /// the fence's stage, which is then SUCCEEDED: their rows, their ledger, and what
-    /// is dirty of them. What was staged stays, so that a later run can publish
-    /// them again.
+    /// Takes back the published days of `window`, all at once and as the work of the
+    /// fence's stage, which is then SUCCEEDED: removes their rows, their ledger entries
+    /// and their dirty marks. Staged data stays, so that a later run can publish them
+    /// again.
     async fn unpublish_days(
         &self,
         fence: &Fence,
@@ -138,29 +138,29 @@ pub trait Retention: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<UnpublishedDays>;
 
-    /// Forgets, all at once, the published days before `start` with their ledger,
-    /// what is dirty of them, their events, and the usage that no kept day reads.
-    /// From then on it is as if they had never been published: a scheduled run
-    /// does not go back to them, and a run over them fetches and builds them as new.
-    /// The CRM's history and the runs stay.
+    /// Forgets, all at once, the published days before `start` with their ledger
+    /// entries, dirty marks and events, and the usage that no kept day reads. From then
+    /// on it is as if they had never been published: a scheduled run does not go back
+    /// to them, and a run over them fetches and builds them as new. The CRM's history
+    /// and the runs stay.
     ///
     /// # Errors
     /// [`Error::Precondition`] as long as there are [`Obstacles`];
-    /// [`Error::Unavailable`] if others use what would go for too long.
+    /// [`Error::Unavailable`] if others hold the data for too long.
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays>;
 
-    /// Discards the candidates of a run that ended before `ended_before`. A retry
-    /// of it builds them again.
+    /// Discards the candidates of a run that ended before `ended_before`. Retrying the
+    /// run builds them again.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if others use them for too long.
+    /// [`Error::Unavailable`] if others hold them for too long.
     async fn discard_abandoned_candidates(
         &self,
         ended_before: DateTime<Utc>,
         dry_run: bool,
     ) -> Result<Option<AbandonedCandidates>>;
 
-    /// Those of `paths`, below the landing's root, that staged usage was read from.
+    /// The files among `paths`, below the landing's root, that staged usage came from.
     async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>>;
 }
 

@@ -1,4 +1,4 @@
-//! What may become of a run, the same for every engine.
+//! The rules for state changes of a run, the same for every engine.
 
 use domain::{
     Counters, DateWindow, RunState, RunTrigger, StageState,
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{Error, LeaseState, Result, Run, StageFailure};
 
 impl Run {
-    /// What a run ends as, if it may end now.
+    /// The run's final state, if it may end now.
     ///
     /// # Errors
     /// [`Error::Precondition`] if it is not held at `epoch`, or has unfinished stages.
@@ -27,7 +27,7 @@ impl Run {
         Ok(if succeeded { RunState::Succeeded } else { RunState::Failed })
     }
 
-    /// What it means that a lease on the run could not be renewed.
+    /// The lease state after a failed renewal.
     #[must_use]
     pub const fn without_lease(&self) -> LeaseState {
         if self.state.is_terminal() { LeaseState::Ended(self.state) } else { LeaseState::Lost }
@@ -47,7 +47,7 @@ impl Run {
         }
     }
 
-    /// Checks that the run may be retried, as far as it is for the run to say.
+    /// Checks that the run's own state allows a retry.
     ///
     /// # Errors
     /// [`Error::Precondition`] if it is active or has succeeded.
@@ -61,7 +61,7 @@ impl Run {
         )))
     }
 
-    /// Checks that no other run is active over the days of one that is retried.
+    /// Checks that no other run is active over the days of the run to retry.
     ///
     /// # Errors
     /// [`Error::Precondition`] that names the other.
@@ -81,13 +81,13 @@ impl Run {
         self.window.reaching_back(CHURN_DAYS - 1)
     }
 
-    /// The stages of a run that succeeded, but whose results are no longer there:
-    /// usage of some of its [days](Self::usage_days) may have been forgotten, and
-    /// its candidates discarded or overtaken.
+    /// The succeeded stages of a run whose results are gone: usage of some of its
+    /// [days](Self::usage_days) may have been forgotten, and its candidates discarded
+    /// or overtaken.
     #[must_use]
     pub fn lost_stages(&self, has_usage: bool, has_candidates: bool) -> &'static [&'static str] {
-        // A run that takes days back builds nothing, and once they are published the
-        // candidates are gone and nobody waits for them.
+        // A run that takes days back builds nothing; after a publish the candidates are
+        // gone and no longer needed.
         if self.trigger == RunTrigger::Unpublish || self.has_succeeded(STAGE_VALIDATE) {
             return &[];
         }
@@ -102,7 +102,7 @@ impl Run {
         self.stages.iter().any(|found| found.stage == stage && found.state == StageState::Succeeded)
     }
 
-    /// The counters of the stages that have succeeded.
+    /// The counters of the succeeded stages.
     #[must_use]
     pub fn into_finished_stages(self) -> Vec<(String, Counters)> {
         let stages = self.stages.into_iter().filter(|stage| stage.state == StageState::Succeeded);
@@ -111,7 +111,7 @@ impl Run {
 }
 
 impl StageFailure {
-    /// What the stage is after the attempt that failed.
+    /// The stage's state after the failed attempt.
     #[must_use]
     pub const fn state(&self) -> StageState {
         if self.will_retry { StageState::Pending } else { StageState::Failed }
@@ -119,7 +119,7 @@ impl StageFailure {
 }
 
 impl Error {
-    /// Says that candidates do not go with what is staged and published now.
+    /// The error for candidates that do not match what is staged and published now.
     #[must_use]
     pub fn outdated_candidates(run_id: Uuid) -> Self {
         Self::Precondition(format!(

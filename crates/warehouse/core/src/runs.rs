@@ -12,14 +12,14 @@ use crate::{Error, Fence, Horizon, NewAlert, Result};
 /// Which days a new run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowChoice {
-    /// Exactly these.
+    /// Exactly these days.
     Days(DateWindow),
-    /// From the first gap in the published days within the horizon up to
-    /// `through`; just `through` if nothing is published there yet.
+    /// From the first gap in the published days within the horizon up to `through`;
+    /// only `through` if nothing is published there yet.
     Unpublished {
         /// The last day.
         through: NaiveDate,
-        /// How far back gaps are looked for.
+        /// How far back to look for gaps.
         horizon: Horizon,
     },
 }
@@ -27,7 +27,7 @@ pub enum WindowChoice {
 /// A run to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun {
-    /// The id it gets, if it is created.
+    /// Its id, if it is created.
     pub run_id: Uuid,
     /// The pipeline's name.
     pub pipeline: String,
@@ -35,28 +35,28 @@ pub struct NewRun {
     pub window: WindowChoice,
     /// What causes it.
     pub trigger: RunTrigger,
-    /// Create it even if the window has already succeeded.
+    /// Whether to create it even if the window has already succeeded.
     pub force: bool,
-    /// Days of the window of which a person has said that the source's answer is
-    /// right, however little it holds.
+    /// Days of the window whose answer a person has declared right, however little it
+    /// holds.
     pub accept_empty_days: BTreeSet<NaiveDate>,
     /// The stages in the order of the pipeline file.
     pub stages: Vec<NewStage>,
-    /// The W3C traceparent of its trace.
+    /// The W3C traceparent of the run's trace.
     pub traceparent: Option<String>,
     /// When it is created.
     pub created_at: DateTime<Utc>,
 }
 
 impl NewRun {
-    /// Whether a run over the same days that has succeeded makes this one
-    /// needless. Accepted days mean: do it again, and believe them this time.
+    /// Whether a succeeded run over the same days makes this one unnecessary. Accepting
+    /// days means: run again, and accept them this time.
     #[must_use]
     pub fn is_content_with_success(&self) -> bool {
         !self.force && self.accept_empty_days.is_empty()
     }
 
-    /// Checks that the days that are accepted are days of the run.
+    /// Checks that the accepted days are days of the run.
     ///
     /// # Errors
     /// [`Error::Precondition`] that names the first other day.
@@ -70,11 +70,11 @@ impl NewRun {
         }
     }
 
-    /// Whether an active run over the same days does what is asked here.
+    /// Checks that an active run over the same days can stand in for this one.
     ///
     /// # Errors
-    /// [`Error::Precondition`] if it does not accept what this one would: its
-    /// days are fixed, and so is what it believes.
+    /// [`Error::Precondition`] if it does not accept what this one would: its days and
+    /// accepted days are fixed.
     pub fn check_active(&self, active: &Run) -> Result<()> {
         if self.accept_empty_days.is_subset(&active.accept_empty_days) {
             return Ok(());
@@ -95,11 +95,11 @@ pub struct NewStage {
     pub stage: String,
     /// The service that executes it.
     pub service: String,
-    /// The stages it waits for.
+    /// The stages that it waits for.
     pub depends_on: Vec<String>,
 }
 
-/// A run that was asked for.
+/// A requested run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreatedRun {
     /// The run.
@@ -119,10 +119,10 @@ pub struct Run {
     pub window: DateWindow,
     /// What caused it.
     pub trigger: RunTrigger,
-    /// Days of which a person has said that the source's answer is right, however
-    /// little it holds. Kept over retries and takeovers.
+    /// Days whose answer a person has declared right, however little it holds. Kept
+    /// across retries and takeovers.
     pub accept_empty_days: BTreeSet<NaiveDate>,
-    /// Its state.
+    /// The run's state.
     pub state: RunState,
     /// How often the run was taken up.
     pub lease_epoch: i64,
@@ -145,23 +145,23 @@ pub struct RunStage {
     pub stage: String,
     /// The service that executes it.
     pub service: String,
-    /// The stages it waits for.
+    /// The stages that it waits for.
     pub depends_on: Vec<String>,
     /// Its state.
     pub state: StageState,
     /// The newest attempt, from 1; 0 before the first.
     pub attempt: u32,
-    /// Attempts that failed, without those that were interrupted.
+    /// Failed attempts, without interrupted ones.
     pub failures: u32,
     /// When the newest attempt started.
     pub started_at: Option<DateTime<Utc>>,
     /// When the stage ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// What it committed; zero before.
+    /// What it committed; zero before that.
     pub counters: Counters,
-    /// Remarks for people that are no failure.
+    /// Remarks for people, apart from failures.
     pub remarks: Vec<String>,
-    /// The status code's name of the newest failed attempt.
+    /// The newest failed attempt's status code, by name.
     pub error_code: Option<String>,
     /// The message of the newest failed attempt.
     pub error_message: Option<String>,
@@ -172,77 +172,74 @@ pub struct RunStage {
 pub struct StageFailure {
     /// The gRPC status code's name, for example `UNAVAILABLE`.
     pub code: String,
-    /// The message.
+    /// The error message.
     pub message: String,
-    /// Whether the stage goes back to PENDING for another attempt, rather than
-    /// to FAILED.
+    /// Whether the stage returns to PENDING for another attempt, rather than to FAILED.
     pub will_retry: bool,
-    /// Whether the attempt was cut off, rather than failed by itself: it does not
-    /// count among the failures.
+    /// Whether the attempt was interrupted rather than failed by itself: it does not
+    /// count as a failure.
     pub is_interruption: bool,
 }
 
-/// A run that was taken up.
+/// A run taken up by a coordinator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakenUp {
     /// The run.
     pub run: Run,
-    /// Whether somebody executed it before and went away.
+    /// Whether a previous holder executed it before and disappeared.
     pub is_resumed: bool,
-    /// The stages that were RUNNING then, and start over.
+    /// The stages that were RUNNING then and start over.
     pub interrupted: Vec<String>,
 }
 
 /// Whether a lease is still held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseState {
-    /// Renewed.
+    /// The lease was renewed.
     Held,
     /// The run has ended or was cancelled.
     Ended(RunState),
-    /// Somebody else holds the run now.
+    /// Another holder has the run now.
     Lost,
 }
 
-/// Where a page of runs starts: after this run, in the order newest first.
+/// A page of runs starts after this run, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunCursor(pub Uuid);
 
-/// Runs and stages as rows. Ids are UUIDv7, so that they sort by creation.
+/// Runs and stages as rows. Ids are UUIDv7, so they sort by creation.
 #[async_trait]
 pub trait RunStore: Send + Sync {
-    /// Creates a run, or finds the one that makes it needless, in one transaction:
-    /// an active run over the same window; unless forced or told to accept empty
-    /// days, also a succeeded one whose days are still published.
-    /// For [`WindowChoice::Unpublished`] also an active run that ends on
-    /// `through`, and, once `through` is published, the run that published it.
-    /// A run that takes days back never makes one that publishes them needless,
-    /// nor the other way round.
+    /// Creates a run, or finds one that makes it unnecessary, in one transaction: an
+    /// active run over the same window; unless forced or given days to accept, also a
+    /// succeeded one whose days are still published. For [`WindowChoice::Unpublished`]
+    /// also an active run that ends on `through`, and, once `through` is published, the
+    /// run that published it. A run that takes days back never makes one that publishes
+    /// them unnecessary, nor the other way round.
     ///
     /// # Errors
-    /// [`Error::Precondition`](crate::Error::Precondition) if it accepts days that
-    /// are none of the window, or that an active run over it does not accept.
+    /// [`Error::Precondition`](crate::Error::Precondition) if it accepts days outside
+    /// the window, or days that an active run over it does not accept.
     async fn create_run(&self, new: NewRun) -> Result<CreatedRun>;
 
-    /// One run, if there is one by that id.
+    /// One run, if the id exists.
     async fn run(&self, run_id: Uuid) -> Result<Option<Run>>;
 
-    /// Up to `limit` runs, the newest first, only those in `states` unless empty.
+    /// Up to `limit` runs, the newest first, only those in `states` unless it is empty.
     async fn runs(&self, states: &[RunState], after: Option<RunCursor>, limit: u32) -> Result<Vec<Run>>;
 
-    /// The days of `window` that a backfill has to do over, in order: those whose
-    /// newest run of the pipeline over them FAILED or was CANCELLED.
+    /// The days of `window` that a backfill has to redo, in order: those whose newest
+    /// run of the pipeline FAILED or was CANCELLED.
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>>;
 
-    /// What `run` may be compared with: up to `limit` executions of the stage that
-    /// succeeded in earlier runs of its pipeline over as many days, the newest first.
+    /// Executions to compare `run` with: up to `limit` successful ones of the stage in
+    /// earlier runs of its pipeline over as many days, the newest first.
     async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>>;
 
-    /// Takes up a run of the pipeline: first one that is running under a lease
-    /// that has expired or is `holder`'s own, then the oldest queued one; none
-    /// while another run of the pipeline is held by a live lease of somebody
-    /// else. Raises its epoch, and puts stages that an earlier holder left
-    /// RUNNING back to PENDING.
+    /// Takes up a run of the pipeline: first a running one whose lease has expired or
+    /// is `holder`'s own, then the oldest queued one; none while someone else's live
+    /// lease holds another run of the pipeline. Raises the run's epoch, and returns
+    /// stages that an earlier holder left RUNNING to PENDING.
     async fn acquire_run(
         &self,
         pipeline: &str,
@@ -251,27 +248,27 @@ pub trait RunStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<TakenUp>>;
 
-    /// Extends the lease of a run by `ttl` from now on the database's clock.
+    /// Extends the lease of a run by `ttl` from now, on the database's clock.
     async fn renew_lease(&self, run_id: Uuid, epoch: i64, ttl: Duration) -> Result<LeaseState>;
 
-    /// Gives a lease back, so that the run is taken up at once by whoever comes
-    /// next. Harmless if it is no longer held at `epoch`.
+    /// Releases a lease, so that the next coordinator can take the run up at once.
+    /// Harmless if it is no longer held at `epoch`.
     async fn release_lease(&self, run_id: Uuid, epoch: i64) -> Result<()>;
 
     /// Starts the next attempt of a PENDING stage whose dependencies have all
-    /// succeeded, and returns the fence for it.
+    /// succeeded, and returns its fence.
     ///
     /// # Errors
-    /// [`Error::Fenced`](crate::Error::Fenced) if the run is not held at `epoch`
-    /// or the stage may not start.
+    /// [`Error::Fenced`](crate::Error::Fenced) if the run is not held at `epoch` or the
+    /// stage may not start.
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence>;
 
     /// Checks a fence outside any data transaction, for work that must not begin
-    /// without it. What changes data checks it again, in its own transaction.
+    /// without it. Methods that change data check it again, in their own transactions.
     async fn check_fence(&self, fence: &Fence) -> Result<()>;
 
-    /// Commits a RUNNING stage as SUCCEEDED. Services whose work has no last
-    /// data transaction of its own call this at their end.
+    /// Commits a RUNNING stage as SUCCEEDED. Services whose work does not end in a data
+    /// transaction of its own call this at the end.
     async fn complete_stage(
         &self,
         fence: &Fence,
@@ -280,8 +277,8 @@ pub trait RunStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<()>;
 
-    /// Ends a RUNNING attempt as failed; with `alert`, writes it to the outbox
-    /// in the same transaction.
+    /// Ends a RUNNING attempt as failed, and writes `alert`, if any, to the outbox in
+    /// the same transaction.
     async fn fail_stage(
         &self,
         fence: &Fence,
@@ -290,20 +287,20 @@ pub trait RunStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<()>;
 
-    /// Ends a run that is held at `epoch` when no stage is RUNNING: SUCCEEDED
-    /// if every stage is, else FAILED with the PENDING ones SKIPPED.
+    /// Ends a run held at `epoch` when no stage is RUNNING: SUCCEEDED if every stage
+    /// is, else FAILED with the PENDING ones SKIPPED.
     async fn finish_run(&self, run_id: Uuid, epoch: i64, now: DateTime<Utc>) -> Result<RunState>;
 
-    /// Cancels a run that has not ended, with all its unfinished stages; from
-    /// then on its fences are refused. Cancelling a cancelled run is harmless.
+    /// Cancels a run that has not ended, with all its unfinished stages; from then on its
+    /// fences are refused. Cancelling it again is harmless.
     ///
     /// # Errors
     /// [`Error::Precondition`](crate::Error::Precondition) if it has succeeded or failed.
     async fn cancel_run(&self, run_id: Uuid, now: DateTime<Utc>) -> Result<Run>;
 
-    /// Queues a failed or cancelled run again; stages that did not succeed
-    /// start over, succeeded ones stay. If its candidates may be gone, the
-    /// build starts over as well. `traceparent` is where its trace goes on.
+    /// Queues a failed or cancelled run again; stages that did not succeed start over,
+    /// succeeded ones stay. If its candidates may be gone, the build starts over as
+    /// well. Its trace continues at `traceparent`.
     ///
     /// # Errors
     /// [`Error::Precondition`](crate::Error::Precondition) if it is active or has

@@ -13,13 +13,13 @@ use crate::{Fence, Result, RowStream, UsageLimits};
 pub struct UsageDay {
     /// The day.
     pub day: NaiveDate,
-    /// Where its raw records are landed; `None` if there were none.
+    /// Path of its landed raw records; `None` if there were none.
     pub landing_path: Option<String>,
     /// Bytes of the landed file.
     pub bytes: u64,
 }
 
-/// What is known of a day that was fetched before.
+/// The state of a day fetched before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageDayState {
     /// The day.
@@ -39,28 +39,28 @@ pub struct LoadOutcome {
     pub counters: Counters,
 }
 
-/// Staging of product usage, day by day. The product API is the authority for
-/// a day it was asked for.
+/// Staging of product usage, day by day. For each day fetched, the product API is the
+/// authority.
 #[async_trait]
 pub trait UsageStaging: Send + Sync {
-    /// The days of `window` that were fetched before, in order.
+    /// The days of `window` fetched before, in order.
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>>;
 
-    /// Replaces a day's staged usage by what arrived: writes what is new or
-    /// corrected, removes what the API no longer returns, leaves equal records
-    /// alone, and marks dirty the published company-days that read a change.
+    /// Replaces a day's staged usage with what arrived: writes what is new or
+    /// corrected, removes what the API no longer returns, leaves equal records alone,
+    /// and marks dirty the published company-days that read a change.
     ///
-    /// Equal records for one company count as duplicates; of different ones the
-    /// last counts and the others go into quarantine.
+    /// Equal records for one company count as duplicates; of different ones the last is
+    /// used and the others are quarantined.
     ///
-    /// What cannot be read removes nothing. A rejected record of a company that
-    /// the answer does not give otherwise leaves what is staged of the company as
-    /// it is, and one that may be [anyone's](domain::Concerns::Anyone) does so for
-    /// every company that the answer does not name.
+    /// Unreadable input removes nothing. A rejected record of a company without another
+    /// record in the answer leaves the company's staged usage as it is, and one that
+    /// concerns [anyone](domain::Concerns::Anyone) does so for every company that the
+    /// answer does not name.
     ///
     /// # Errors
-    /// [`Error::Refused`](crate::Error::Refused) for an answer that is not
-    /// [believed](crate::ComparedDay::judge). Of a refused answer nothing is
+    /// [`Error::Refused`](crate::Error::Refused) for an
+    /// [implausible](crate::ComparedDay::judge) answer. Nothing of a refused answer is
     /// loaded, but its rejected records are in quarantine.
     async fn load_usage_day(
         &self,

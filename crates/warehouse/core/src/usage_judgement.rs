@@ -1,62 +1,62 @@
-//! Whether what the product API says of a day is believed.
+//! Whether the product API's answer for a day is plausible.
 //!
-//! What reads as silence is often a fault at the source: an empty answer, or one
-//! that lacks what it had yesterday, would make customers look as if they had
-//! left. Such a day is refused until somebody says that it is right.
+//! Apparent silence is often a fault at the source: an empty answer, or one that lacks
+//! what it had yesterday, would make customers look as if they had left. Such a day is
+//! refused until a person accepts it.
 
 use chrono::NaiveDate;
 use domain::{Counters, RejectionLimit};
 
 use crate::{Error, Received, Result};
 
-/// Days before a day that tell whether it is usual for a day to have records.
+/// How many preceding days show whether a day usually has records.
 pub const HABIT_DAYS: u64 = 14;
 
-/// How many of them must be known, each with records, to speak of a habit.
+/// How many of them must be known, each with records, to establish a habit.
 const HABIT_MIN_DAYS: u64 = 7;
 
-/// So many missing records are never too many: in a short day one is a large share.
+/// This many missing records are never too many: in a short day one is a large share.
 const A_HANDFUL: u64 = 5;
 
-/// What an answer of the product API may lack before none of it is believed.
+/// How much an answer of the product API may lack before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct UsageLimits {
     /// How many records may be rejected.
     pub rejections: RejectionLimit,
-    /// The greatest share of a day's known records that a later answer may lack,
-    /// from 0 to 1.
+    /// The largest share of a day's known records, from 0 to 1, that a later answer may
+    /// lack.
     pub max_loss_share: f64,
-    /// Whether the answer counts whatever it lacks, because somebody said so.
+    /// Whether to accept the answer whatever it lacks, because a person said so.
     pub accepts_silence: bool,
 }
 
 impl UsageLimits {
-    /// Whatever arrives is believed.
+    /// Accepts any answer.
     pub const NONE: Self =
         Self { rejections: RejectionLimit::NONE, max_loss_share: 1.0, accepts_silence: true };
 }
 
-/// A day's answer beside what is known.
+/// A day's answer compared with what is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ComparedDay {
-    /// Companies of which the answer holds a readable record.
+    /// Companies with a readable record in the answer.
     pub arrived: u64,
     /// Records staged for the day; `None` if it was never fetched.
     pub known: Option<u64>,
-    /// Those of them that the answer lacks, although it is known whose records
-    /// it holds.
+    /// Known records that the answer lacks, not counting companies that an unreadable
+    /// record may concern.
     pub lost: u64,
-    /// Of the [`HABIT_DAYS`] days before, those that were fetched.
+    /// How many of the [`HABIT_DAYS`] days before were fetched.
     pub days_before: u64,
-    /// Of those, the ones with records.
+    /// How many of those had records.
     pub days_before_with_records: u64,
 }
 
 impl ComparedDay {
-    /// Whether the answer for `day`, of which `received` was read, is believed.
+    /// Whether the answer for `day`, of which `received` was read, is plausible.
     ///
     /// # Errors
-    /// [`Error::Refused`] that says what is missing, and the way out.
+    /// [`Error::Refused`] that says what is missing, and what to do.
     pub fn judge(&self, day: NaiveDate, received: &Received, limits: UsageLimits) -> Result<()> {
         if limits.accepts_silence {
             return Ok(());
@@ -180,7 +180,7 @@ mod tests {
             // Too few days are known, or one of them was empty as well.
             (habit(6, 6), received(0, 0)),
             (habit(14, 13), received(0, 0)),
-            // It was empty before, which somebody accepted.
+            // It was empty before, and a person accepted that.
             (ComparedDay { known: Some(0), ..habit(14, 14) }, received(0, 0)),
             (beside(1, Some(6), 5), received(1, 0)),
             (beside(190, Some(200), 10), received(190, 0)),

@@ -6,7 +6,7 @@ fn day(number: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 2, number).unwrap()
 }
 
-/// The snapshots around the tenth: day, path and companies of each.
+/// The snapshots around the tenth: the day and the number of companies of each.
 fn place(snapshots: &[(u32, u64)]) -> Neighbourhood {
     snapshots.iter().fold(Neighbourhood::default(), |place, (on, companies)| {
         place.with(day(10), Snapshot { on: day(*on), path: "b.csv".to_owned(), companies: *companies })
@@ -33,7 +33,7 @@ fn judged(place: &Neighbourhood, path: &str, companies: u64) -> std::result::Res
 #[test]
 fn a_base_is_compared_with_its_neighbour_in_time() {
     for (snapshots, companies, problem) in [
-        // The first of all is believed.
+        // The very first is accepted.
         (&[][..], 1_000_000, None),
         (&[(1, 4)], 2, None),
         (
@@ -43,7 +43,7 @@ fn a_base_is_compared_with_its_neighbour_in_time() {
                 "1 companies, 75 % fewer than the 4 of the snapshot of 2026-02-01: more than the allowed 50 %;",
             ),
         ),
-        // The nearest one before counts, whatever comes after.
+        // The nearest earlier one decides, whatever comes later.
         (&[(1, 1_000), (20, 10)], 900, None),
         (&[(1, 150), (20, 9_000)], 1_500, None),
         (
@@ -54,7 +54,7 @@ fn a_base_is_compared_with_its_neighbour_in_time() {
             ),
         ),
         (&[(1, 1)], 100, None),
-        // Nothing before: the one after follows it.
+        // None is earlier, so the later one decides.
         (&[(20, 1_000)], 400, None),
         (
             &[(20, 1_000)],
@@ -68,7 +68,7 @@ fn a_base_is_compared_with_its_neighbour_in_time() {
             2_001,
             Some("2001 companies, and the snapshot after it, of 2026-02-20, has 1000, 50 % fewer than it:"),
         ),
-        // What it replaces is nearest.
+        // The replaced snapshot is nearest.
         (
             &[(1, 4), (10, 8)],
             3,

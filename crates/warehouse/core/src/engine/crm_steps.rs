@@ -1,5 +1,5 @@
-//! What an export makes of the companies' history: which statements, in which
-//! order. How each of them is written is an engine's own affair.
+//! How an export changes the companies' history: which statements, in which order. Each
+//! engine writes the statements itself.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -7,99 +7,99 @@ use domain::Counters;
 
 use crate::{CrmExport, Error, Neighbourhood};
 
-/// An export whose rows wait to be taken over, one a company.
+/// An export whose rows are ready to be applied, one per company.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
     /// The export.
     pub export: &'a CrmExport,
-    /// Rows that can be read in full.
+    /// Number of fully readable rows.
     pub accepted: u64,
     /// Whether companies that it does not name stay as they were.
     pub keeps_unnamed: bool,
 }
 
-/// One statement. `day` is that of the snapshot which is written, `previous` and
-/// `next` are the days of its neighbours.
+/// One statement. `day` is the day of the snapshot being written, `previous` and `next`
+/// are those of its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the arguments of the statement")]
 pub enum CrmStep<'a> {
-    /// Empties the table of companies that wait.
+    /// Empties the table of incoming companies.
     ClearIncoming,
-    /// Empties the table of companies that change.
+    /// Empties the table of changed companies.
     ClearChanges,
     /// Adds companies that the export does not name, as they were before.
     KeepUnnamed { previous: Option<NaiveDate> },
-    /// Forgets of which fields nothing could be read.
+    /// Deletes the record of unreadable fields.
     ForgetUnreadable { day: NaiveDate },
-    /// Records of which fields nothing can be read now.
+    /// Records the fields that are now unreadable.
     RecordUnreadable { day: NaiveDate },
-    /// Fills such fields with what they were before.
+    /// Fills unreadable fields with their previous values.
     InheritFields { previous: Option<NaiveDate> },
-    /// Drops companies that cannot be read and were not there before.
+    /// Drops companies that are unreadable and did not exist before.
     DropUnknown { previous: Option<NaiveDate> },
-    /// Compares what waits with the state that held on the day until now.
+    /// Compares the incoming companies with the state that applied on the day until now.
     FindChanges { held_before: Option<NaiveDate> },
-    /// Lets unchanged versions of the snapshot before reach the day.
+    /// Extends unchanged versions of the previous snapshot to the day.
     ExtendUnchangedTo { day: NaiveDate, previous: NaiveDate },
-    /// Lets unchanged versions of the snapshot after begin on the day.
+    /// Makes unchanged versions of the next snapshot begin on the day.
     ExtendUnchangedFrom { day: NaiveDate, next: NaiveDate },
     /// Counts a change to staged data.
     BumpStagingVersion,
-    /// Splits versions that hold on the day and beyond it.
+    /// Splits versions that cover the day and continue after it.
     SplitAfter { day: NaiveDate, next: NaiveDate },
     /// Drops versions that begin on the day.
     DropAt { day: NaiveDate },
-    /// Ends versions that reach the day with the snapshot before it.
+    /// Ends versions that reach the day at the previous snapshot.
     EndBefore { day: NaiveDate, previous: NaiveDate },
-    /// Writes what the snapshot says of changed companies.
+    /// Writes the snapshot's versions of changed companies.
     InsertVersions { day: NaiveDate, next: Option<NaiveDate> },
     /// Joins equal versions that end on `last` and begin on `first`.
     Merge { last: NaiveDate, first: NaiveDate },
-    /// Drops those that were joined to an earlier one.
+    /// Drops versions merged into an earlier one.
     DropMerged { first: NaiveDate },
-    /// Adds the companies to those that are known.
+    /// Adds the companies to the known ones.
     NameCompanies,
-    /// Marks dirty the published days on which a change may be seen.
+    /// Marks dirty the published days on which a change may be visible.
     MarkDirty { day: NaiveDate, is_first: bool },
     /// Records the snapshot.
     RecordSnapshot { day: NaiveDate, path: &'a str, keeps_unnamed: bool },
-    /// Adds companies that an heir does not name, as they are on `before` now.
+    /// Adds companies that an heir does not name, in their present state on `before`.
     MarkUnnamed { day: NaiveDate, before: NaiveDate },
-    /// Puts together what an heir takes from the snapshot before it.
+    /// Collects what an heir takes from the previous snapshot.
     DeriveAgain { day: NaiveDate, before: NaiveDate },
-    /// Keeps of that what has changed.
+    /// Keeps only what has changed.
     FindDerivedChanges { day: NaiveDate },
-    /// Counts the companies of a snapshot again.
+    /// Recounts a snapshot's companies.
     ResizeSnapshot { day: NaiveDate },
 }
 
-/// What waits beside what held until now.
+/// How the incoming companies differ from the state until now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CrmChanges {
-    /// Companies that are new or changed and can be read in full.
+    /// Fully readable companies that are new or changed.
     pub written: u64,
     /// Companies that are gone.
     pub removed: u64,
-    /// All that change anything.
+    /// All companies with any change.
     pub all: u64,
 }
 
-/// The nearest later snapshot that takes something from the one before it.
+/// The nearest later snapshot that takes something from the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heir {
     /// Its day.
     pub effective_on: NaiveDate,
-    /// Whether companies that it does not name are as they were before.
+    /// Whether companies that it does not name stay as they were.
     pub keeps_unnamed: bool,
 }
 
-/// The companies' history within one transaction.
+/// The companies' history, within one transaction.
 #[async_trait]
 pub trait CrmHistory: Send {
-    /// Why a statement failed.
+    /// The error of a statement.
     type Error: From<Error>;
 
-    /// Executes a statement. Returns how many rows it changed.
+    /// Executes a statement. Returns the number of changed rows.
     async fn execute(&mut self, step: CrmStep<'_>) -> Result<u64, Self::Error>;
 
     /// The snapshots around a day.
@@ -112,8 +112,8 @@ pub trait CrmHistory: Send {
     async fn heir(&mut self, day: NaiveDate) -> Result<Option<Heir>, Self::Error>;
 }
 
-/// Makes the state on the export's day what the export says, keeps the versions
-/// in their canonical form, and marks dirty what may have changed.
+/// Applies the export to the state on its day, keeps the versions in canonical form,
+/// and marks dirty what may have changed.
 ///
 /// # Errors
 /// If a statement fails.
@@ -138,7 +138,7 @@ pub async fn take_over<H: CrmHistory>(
     }
     let has_changed = is_new_day || changes.all > 0;
     if has_changed {
-        // Before the published days are looked at: none is added until this commits.
+        // Before looking at the published days: none is added until this commits.
         history.execute(CrmStep::BumpStagingVersion).await?;
     }
     take_over_changes(history, day, previous, next).await?;
@@ -149,8 +149,8 @@ pub async fn take_over<H: CrmHistory>(
     Ok(())
 }
 
-/// Completes what the export says by the snapshot before it, where something
-/// could not be read, and keeps what that was.
+/// Completes unreadable parts of the export from the previous snapshot, and records
+/// which they were.
 async fn inherit<H: CrmHistory>(
     history: &mut H,
     day: NaiveDate,
@@ -168,8 +168,8 @@ async fn inherit<H: CrmHistory>(
     Ok(())
 }
 
-/// Derives the snapshots after `day` again that take something from the one
-/// before them, as far as that has changed. As a rule there is none.
+/// Derives later snapshots again that take something from the one before them, as far
+/// as that has changed. Usually there are none.
 async fn derive_heirs<H: CrmHistory>(history: &mut H, mut day: NaiveDate) -> Result<(), H::Error> {
     while let Some(heir) = history.heir(day).await? {
         let (before, on) = (day, heir.effective_on);
@@ -190,8 +190,8 @@ async fn derive_heirs<H: CrmHistory>(history: &mut H, mut day: NaiveDate) -> Res
     Ok(())
 }
 
-/// Takes the changed companies of a snapshot over into the versions, and marks
-/// dirty the days on which that may be seen.
+/// Applies the changed companies of a snapshot to the versions, and marks dirty the
+/// days on which that may be visible.
 async fn take_over_changes<H: CrmHistory>(
     history: &mut H,
     day: NaiveDate,
@@ -206,7 +206,7 @@ async fn take_over_changes<H: CrmHistory>(
     Ok(())
 }
 
-/// A snapshot on a new day also speaks for the companies it does not change.
+/// A snapshot on a new day also covers the companies that it does not change.
 fn extension(
     day: NaiveDate,
     previous: Option<NaiveDate>,
@@ -215,13 +215,13 @@ fn extension(
     match (previous, next) {
         (Some(previous), Some(_)) => Some(CrmStep::ExtendUnchangedTo { day, previous }),
         (None, Some(next)) => Some(CrmStep::ExtendUnchangedFrom { day, next }),
-        // Behind the newest snapshot versions are open, and reach the new one by themselves.
+        // After the newest snapshot, versions are open and reach the new one by themselves.
         (_, None) => None,
     }
 }
 
-/// Cuts the day out of the versions of changed companies, puts in what the
-/// snapshot says, and joins it to equal neighbours.
+/// Cuts the day out of the versions of changed companies, inserts the snapshot's, and
+/// merges them with equal neighbours.
 fn version_steps(
     day: NaiveDate,
     previous: Option<NaiveDate>,
@@ -232,7 +232,7 @@ fn version_steps(
     steps.push(CrmStep::DropAt { day });
     steps.extend(previous.map(|previous| CrmStep::EndBefore { day, previous }));
     steps.push(CrmStep::InsertVersions { day, next });
-    // Both ends of the day, the later one first: a version may be joined across both.
+    // Both ends of the day, the later one first: a version may be merged across both.
     let seams = [next.map(|next| (day, next)), previous.map(|previous| (previous, day))];
     for (last, first) in seams.into_iter().flatten() {
         steps.extend([CrmStep::Merge { last, first }, CrmStep::DropMerged { first }]);

@@ -25,8 +25,8 @@ pub struct FactRecord {
     pub loaded_at: DateTime<Utc>,
 }
 
-/// The [`FactRecord`] in a row that has more columns: what a query macro returns
-/// has a type without a name. The second argument is when it was loaded.
+/// Takes the [`FactRecord`] out of a row with more columns: a query macro returns an
+/// unnamed type. The second argument is when it was loaded.
 #[macro_export]
 macro_rules! fact_record {
     ($row:expr, $loaded_at:expr) => {
@@ -91,7 +91,7 @@ impl From<PublicationRecord> for Publication {
     }
 }
 
-/// What a [`Fence`](crate::Fence) is compared with.
+/// The stored state that a [`Fence`](crate::Fence) is compared with.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the columns are those of the run and its stage")]
 pub struct FencedStage {

@@ -1,4 +1,4 @@
-//! Which run a trigger leads to: one that is there already, or a new one.
+//! Which run a trigger leads to: an existing or a new one.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -6,19 +6,19 @@ use domain::{DateWindow, RunTrigger};
 
 use crate::{Error, Horizon, NewRun, PublishedFacts, Run, WindowChoice, unpublished_window};
 
-/// What a trigger leads to.
+/// The result of a trigger.
 #[derive(Debug, PartialEq)]
 pub enum RunChoice {
-    /// This run makes a new one needless.
+    /// An existing run that makes a new one unnecessary.
     Found(Run),
     /// A new run over these days.
     Create(DateWindow),
 }
 
-/// What the choice asks the database, all of it within one transaction.
+/// The choice's queries, all within one transaction.
 #[async_trait]
 pub trait RunLookup: Send {
-    /// Why a statement failed.
+    /// The error of a query.
     type Error: From<Error>;
 
     /// The oldest active run of the pipeline that publishes days and ends on `through`.
@@ -28,8 +28,8 @@ pub trait RunLookup: Send {
         through: NaiveDate,
     ) -> Result<Option<Run>, Self::Error>;
 
-    /// The run over exactly `window` that is queued or running, and takes days back
-    /// or publishes them as `trigger` does.
+    /// The queued or running run over exactly `window` that, like `trigger`, either
+    /// takes days back or publishes them.
     async fn active_over(
         &mut self,
         pipeline: &str,
@@ -37,33 +37,33 @@ pub trait RunLookup: Send {
         trigger: RunTrigger,
     ) -> Result<Option<Run>, Self::Error>;
 
-    /// The newest run over exactly `window` that published days which still are.
+    /// The newest run over exactly `window` whose published days are still published.
     async fn succeeded_over(
         &mut self,
         pipeline: &str,
         window: DateWindow,
     ) -> Result<Option<Run>, Self::Error>;
 
-    /// The run that published the day, if it is published.
+    /// The run that published the day, if any.
     async fn publisher_of(&mut self, day: NaiveDate) -> Result<Option<Run>, Self::Error>;
 
-    /// What is known of published days up to `through`.
+    /// The facts about published days up to `through`.
     async fn published_facts(
         &mut self,
         pipeline: &str,
         through: NaiveDate,
     ) -> Result<PublishedFacts, Self::Error>;
 
-    /// The first day after the oldest published one from `from` on that is not
-    /// published; `None` if none is published from there on.
+    /// The first unpublished day after the oldest published one from `from` on; `None`
+    /// if none is published from there on.
     async fn first_unpublished(&mut self, from: NaiveDate) -> Result<Option<NaiveDate>, Self::Error>;
 }
 
 /// Decides between an existing run and a new one, and over which days.
 ///
 /// # Errors
-/// If `new` accepts days that are none of the run, or that an active run does not
-/// accept; and if a question cannot be asked.
+/// If `new` accepts days outside the run, or days that an active run does not accept;
+/// and if a query fails.
 pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<RunChoice, L::Error> {
     let window = match new.window {
         WindowChoice::Days(window) => window,
@@ -101,8 +101,8 @@ async fn first_unpublished<L: RunLookup>(
     }
 }
 
-/// The run over exactly `window` that makes `new` needless: the active one, else
-/// the newest that succeeded. Newer ones that failed hide neither.
+/// The run over exactly `window` that makes `new` unnecessary: the active one, else the
+/// newest that succeeded. Newer failed ones hide neither.
 async fn run_over<L: RunLookup>(
     lookup: &mut L,
     new: &NewRun,
@@ -112,7 +112,7 @@ async fn run_over<L: RunLookup>(
     if let Some(active) = &active {
         new.check_active(active)?;
     }
-    // Days that were taken back are taken back again only if they are published again.
+    // Days taken back are taken back again only after they were published again.
     if active.is_some() || !new.is_content_with_success() || new.trigger == RunTrigger::Unpublish {
         return Ok(active);
     }

@@ -1,4 +1,4 @@
-//! Numbers as engines store them, and what they read back.
+//! Conversions of numbers to and from storage.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use domain::Counters;
 
 use crate::{Error, Fault, Result};
 
-/// A count as it is stored. None of ours comes near the greatest one.
+/// A count for storage. Ours never come near the largest `i64`.
 #[must_use]
 pub fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A duration as it is stored, in milliseconds.
+/// A duration for storage, in milliseconds.
 #[must_use]
 pub fn stored_millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A count as it was read.
+/// A count read from storage.
 ///
 /// # Errors
 /// [`corrupt`] if it is negative.
@@ -26,7 +26,7 @@ pub fn counted(count: i64) -> Result<u64> {
     u64::try_from(count).map_err(|_| corrupt(format!("a count is {count}")))
 }
 
-/// A position in what was asked for, as it was returned.
+/// A returned position in what was requested.
 ///
 /// # Errors
 /// [`corrupt`] if it is negative.
@@ -34,7 +34,7 @@ pub fn position(ordinal: i64) -> Result<usize> {
     usize::try_from(ordinal).map_err(|_| corrupt(format!("a position is {ordinal}")))
 }
 
-/// The counters of a load, if every row that was read is accounted for.
+/// The counters of a load, if they account for every row read.
 ///
 /// # Errors
 /// [`Error::Refused`] if not.
@@ -42,7 +42,7 @@ pub fn balanced(counters: Counters) -> Result<Counters> {
     counters.check_balance().map_err(|error| Error::Refused(error.to_string()))
 }
 
-/// A stored value that no service can have written.
+/// The error for a stored value that no service can have written.
 pub fn corrupt(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::Internal(Fault::new("it holds a value that no service writes", problem))
 }

@@ -13,7 +13,7 @@ fn snapshot(on: u32) -> Snapshot {
     Snapshot { on: day(on), path: "a.csv".into(), companies: 3 }
 }
 
-/// Writes down what it is told, and answers as it was set up.
+/// Records the statements, and returns what it was set up with.
 #[derive(Default)]
 struct Recorded {
     steps: Vec<String>,
@@ -129,7 +129,7 @@ fn what_cannot_be_read_is_inherited_and_heirs_are_derived_until_nothing_changes(
     );
     let bumped = steps.iter().position(|step| step == "BumpStagingVersion").unwrap();
     assert!(bumped < steps.iter().position(|step| step == "MarkDirty").unwrap());
-    // Nothing of the first heir has changed, so the second is not looked at.
+    // Nothing of the first heir has changed, so the second is not examined.
     let derived = ["ClearIncoming", "ClearChanges", "MarkUnnamed", "DeriveAgain", "FindDerivedChanges"];
     assert_eq!(steps[steps.len() - 5..], derived);
     assert_eq!((counters.rows_written, counters.rows_removed, counters.rows_unchanged), (2, 1, 3));

@@ -28,7 +28,7 @@ fn run(number: u128) -> Run {
     }
 }
 
-/// Answers as it was set up.
+/// Returns what it was set up with.
 #[derive(Default)]
 struct Known {
     active_through: Option<Run>,
