@@ -1,5 +1,5 @@
-//! The storage engines behind one door: the contract of `warehouse-core`, and
-//! [`open`] that picks the engine by URL.
+//! The single entry to the storage engines: the contract of `warehouse-core`, and
+//! [`open`], which picks the engine by URL.
 
 mod observed;
 
@@ -14,19 +14,19 @@ use crate::observed::Observed;
 
 /// Opens the warehouse that `url` names and brings its schema up to date.
 ///
-/// `sqlite:///path/to/file` is the embedded engine; the file and its folder are
-/// created as needed. `postgres://user:password@host:5432/database` is the
-/// production engine, and libpq's other forms are, too; `max_connections` in its
-/// query bounds the connections.
+/// `sqlite:///path/to/file` is the embedded engine; the file and its folder are created
+/// as needed. `postgres://user:password@host:5432/database`, also in libpq's other
+/// forms, is the production engine; `max_connections` in its query limits the
+/// connections.
 ///
 /// # Errors
-/// If no engine knows the URL, or the database cannot be opened or migrated.
+/// If no engine supports the URL, or the database cannot be opened or migrated.
 pub async fn open(url: &str) -> Result<SharedWarehouse> {
     let warehouse: SharedWarehouse = match engine_of(url)? {
         Engine::Sqlite => Arc::new(Observed::new(SqliteWarehouse::open(url).await?)),
         Engine::Postgres => Arc::new(Observed::new(PostgresWarehouse::open(url).await?)),
     };
-    // Watching must not keep it open.
+    // Watching must not keep the warehouse open.
     let watched = Arc::downgrade(&warehouse);
     metrics::watch_pool(move || {
         let connections = watched.upgrade().map(|warehouse| warehouse.connections());
@@ -36,11 +36,11 @@ pub async fn open(url: &str) -> Result<SharedWarehouse> {
     Ok(warehouse)
 }
 
-/// Brings the schema of the warehouse that `url` names up to date, as [`open`]
-/// does, and nothing else. Any number of processes may do so at the same time.
+/// Migrates the schema of the warehouse that `url` names, as [`open`] does, and nothing
+/// else. Any number of processes may do so at the same time.
 ///
 /// # Errors
-/// As [`open`].
+/// As for [`open`].
 pub async fn migrate(url: &str) -> Result<MigrationReport> {
     match engine_of(url)? {
         Engine::Sqlite => SqliteWarehouse::migrate(url).await,
@@ -63,14 +63,14 @@ fn engine_of(url: &str) -> Result<Engine> {
         Some(scheme) if scheme.starts_with("postgresql+") || scheme.starts_with("postgres+") => {
             "names a driver of another language: leave out `+` and what follows it"
         }
-        // libpq's other form; a password in it may hold a colon.
+        // libpq's other form; a password in it may contain a colon.
         _ if is_libpq_pairs(url) => return Ok(Engine::Postgres),
         _ => "names no known engine",
     };
     Err(Error::Precondition(format!("the warehouse URL {problem}: use {forms}")))
 }
 
-/// Whether a text begins as `host=... dbname=...` does.
+/// Whether a text begins like `host=... dbname=...`.
 fn is_libpq_pairs(text: &str) -> bool {
     text.split_once('=').is_some_and(|(name, _)| {
         let name = name.trim();

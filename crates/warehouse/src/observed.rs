@@ -1,9 +1,8 @@
-//! A span for every call of an engine that is part of a trace, with the SQL
-//! statements below it. What nobody traces, such as polls, costs nothing.
+//! A span for every engine call inside a trace, with the SQL statements below it. Calls
+//! outside a trace, such as polls, cost nothing.
 //!
-//! What a database says when it fails is told here and nowhere else, to the log
-//! and to the trace: it quotes what is stored. Everybody above is told what kind of
-//! failure it was.
+//! A database's error message goes only to the log and the trace, from here and nowhere
+//! else, because it quotes stored data. Callers only learn the kind of failure.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -60,8 +59,7 @@ impl<W: BacklogReader> Observed<W> {
     }
 }
 
-/// Logs what a database said. What a rule of the contract refuses is told by
-/// whoever asked.
+/// Logs a database's error message. Callers report what a rule of the contract refuses.
 fn log_failure(operation: &'static str, error: &Error) {
     let Some(cause) = error.said() else { return };
     if error.kind().is_transient() {
@@ -79,8 +77,8 @@ impl<W: fmt::Debug> fmt::Debug for Observed<W> {
 
 impl<W: Warehouse> Warehouse for Observed<W> {}
 
-/// Implements the contract by the engine's own methods, each call in a span of its
-/// name. What does more than that is written out, after `also`.
+/// Implements the contract with the engine's own methods, each call in a span of the
+/// same name. Methods that do more follow `also`.
 macro_rules! observe {
     ($($contract:ident {
         $(fn $method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*
