@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Checks every query of the Postgres engine against its schema and writes down
-# what the compiler found (.sqlx/), so that a build needs no database. Run it
-# after changing a query or adding a migration, and commit the result. It starts
-# a cluster of its own and stops it; PG_BIN names the folder of the binaries if
-# they are not where Debian puts them.
+# Checks every query of the Postgres engine against its schema and records the
+# compiler's findings (.sqlx/), so that a build needs no database. Run it after changing
+# a query or adding a migration, and commit the result. It starts its own cluster and
+# stops it; PG_BIN names the folder of the binaries if they are not where Debian puts
+# them.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -20,7 +20,7 @@ as_owner "$bin/initdb" --pgdata "$scratch/data" --username postgres --auth trust
 as_owner "$bin/pg_ctl" --pgdata "$scratch/data" --log "$scratch/log" --wait \
   --options "-c listen_addresses='' -c unix_socket_directories='$scratch' -c fsync=off" start >/dev/null
 
-# The connection's own tables are there for the compiler like all the others.
+# The compiler also needs the connection's own tables.
 {
   cat migrations/*.sql
   sed -e 's/CREATE TEMPORARY/CREATE/' -e 's/ ON COMMIT DELETE ROWS//' sql/*/create_incoming.sql sql/*/create_temporary.sql

@@ -1,4 +1,4 @@
-//! The read side: published data only.
+//! Reads published data only.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -20,9 +20,9 @@ use crate::{
     fault::{Failure, Result},
 };
 
-/// Rows an export reads at a time. It goes from page to page within one
-/// transaction, rather than through one long answer: a reader that goes away
-/// leaves no rest that somebody would have to receive.
+/// Rows an export reads at a time. It pages within one transaction rather than
+/// streaming one long result: if the reader disconnects, no remainder has to be
+/// received.
 const EXPORT_PAGE: u32 = 2_000;
 
 #[async_trait]
@@ -139,7 +139,7 @@ pub(crate) async fn published_row(connection: &mut PgConnection, key: &FactKey) 
 async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32) -> Result<Vec<FactRow>> {
     let (after_company, after_day) = match &query.after {
         Some(key) => (key.company_id.as_str(), key.activity_date),
-        // Sorts before every row: no company's identifier is empty.
+        // Sorts before every row: no company identifier is empty.
         None => ("", NaiveDate::default()),
     };
     let rows = sqlx::query_file_as!(
@@ -155,8 +155,8 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
     rows.fetch_all(connection).await?.into_iter().map(|row| Ok(row.try_into()?)).collect()
 }
 
-/// Sends the newest publication, then all rows page by page until the reader goes
-/// away; one transaction holds the state.
+/// Sends the newest publication, then all rows page by page until the reader
+/// disconnects; one transaction holds the state.
 async fn export(
     mut connection: LongLease,
     mut query: ActivityQuery,
@@ -175,7 +175,7 @@ async fn export(
             }
             transaction
         }
-        // Whoever asked may be gone.
+        // The caller may have disconnected.
         Err(failure) => return drop(begun.send(Err(failure.into()))),
     };
     loop {
@@ -188,7 +188,7 @@ async fn export(
     }
 }
 
-/// An export whose task was ended, which only a process that ends does.
+/// An export whose task was aborted, which happens only when the process exits.
 fn ended() -> Error {
     Error::Unavailable(Fault::plain("the export's task has ended"))
 }

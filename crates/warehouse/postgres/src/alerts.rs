@@ -1,4 +1,4 @@
-//! The coordinator's outbox and the notifier's memory.
+//! The coordinator's outbox and the notifier's record of deliveries.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ impl AlertOutbox for PostgresWarehouse {
             alerts.collect::<Result<Vec<_>>>()
         });
         let mut alerts = rows.await?;
-        // RETURNING promises no order.
+        // RETURNING guarantees no order.
         alerts.sort_by_key(|pending| pending.alert.failed_at);
         Ok(alerts)
     }

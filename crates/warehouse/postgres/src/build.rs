@@ -11,15 +11,15 @@ use warehouse_core::{Error, FactBuilder, Fence, ProgressSink, PublishOutcome, en
 
 use crate::{PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish, runs};
 
-/// Company-days a transaction computes at most, a single day aside: few enough
-/// for progress to be told several times a minute.
+/// The most company-days computed per transaction, unless a single day has more: few
+/// enough to report progress several times a minute.
 const CHUNK_COMPANY_DAYS: u64 = 3_200_000;
 
-/// Days a transaction computes at most. Each chunk also reads the 13 days before
-/// it; beyond a month little is gained.
+/// The most days computed per transaction. Each chunk also reads the 13 days before it;
+/// beyond a month there is little to gain.
 const CHUNK_DAYS: u64 = 31;
 
-/// Chunks that are computed at the same time at most.
+/// The most chunks computed concurrently.
 const CONCURRENT_CHUNKS: u32 = 3;
 
 #[async_trait]
@@ -89,7 +89,7 @@ impl FactBuilder for PostgresWarehouse {
     }
 }
 
-/// Days of a build in the order in which they are computed.
+/// Days of a build, in the order of computation.
 pub(crate) struct BuildDays {
     pub(crate) count: u64,
     pub(crate) chunks: Vec<Chunk>,
@@ -100,25 +100,24 @@ pub(crate) struct BuildDays {
 pub(crate) struct Chunk {
     first: NaiveDate,
     last: NaiveDate,
-    /// Those between, and including, the two that are to be computed.
+    /// How many days to compute between the two, inclusive.
     pub(crate) days: u64,
-    /// Whether they are new: every company is computed. Of published days only
-    /// what is dirty is.
+    /// Whether the days are new, so that every company is computed. Published days
+    /// compute only what is dirty.
     is_new: bool,
 }
 
 impl PostgresWarehouse {
-    /// How many chunks to compute at the same time: of the connections that there
-    /// are, most stay free for others.
+    /// How many chunks to compute concurrently: most connections stay free for others.
     fn concurrent_chunks(&self) -> usize {
         (self.connections.limit() / 3).clamp(1, CONCURRENT_CHUNKS) as usize
     }
 
-    /// Computes a chunk's days in a transaction of their own. Returns how many they are.
+    /// Computes a chunk's days in its own transaction. Returns the number of days.
     async fn build_chunk(&self, fence: &Fence, chunk: Chunk) -> Result<(u64, Counters), Error> {
         self.write(async |connection| {
             fence::check(connection, fence).await?;
-            // Chunks are computed beside each other, but never beside whoever empties the table.
+            // Chunks are computed concurrently, but never while the table is being emptied.
             Lock::Candidates.share(connection).await?;
             let is_own = sqlx::query_file_scalar!("sql/fact/has_build.sql", fence.run_id);
             if !is_own.fetch_one(&mut *connection).await? {
@@ -143,14 +142,14 @@ impl PostgresWarehouse {
     }
 }
 
-/// Discards earlier candidates, and notes the state that these are built from.
+/// Discards earlier candidates, and records the state that these are built from.
 async fn start_build(connection: &mut PgConnection, fence: &Fence, window: DateWindow) -> Result<()> {
     fence::check(connection, fence).await?;
     Lock::Candidates.take(connection).await?;
     connection.execute("TRUNCATE fact_candidates, fact_build_days").await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id).execute(&mut *connection).await?;
     collect_days(connection, window.start(), window.end()).await?;
-    // How much is dirty decides how it is joined, and nobody else may have counted yet.
+    // The amount of dirty data decides the join, and no ANALYZE may have run yet.
     connection.execute("ANALYZE dirty_company_days, fact_build_days").await?;
     fence::hold(connection, fence).await
 }
@@ -165,7 +164,7 @@ pub(crate) async fn collect_days(
     Ok(())
 }
 
-/// The days that were collected, in chunks.
+/// The collected days, in chunks.
 pub(crate) async fn days_to_build(connection: &mut PgConnection) -> Result<BuildDays> {
     let rows = sqlx::query_file!("sql/fact/days_to_build.sql").fetch_all(connection).await?;
     let companies = rows.first().map_or(Ok(1), |row| counted(row.companies))?.max(1);
@@ -175,12 +174,12 @@ pub(crate) async fn days_to_build(connection: &mut PgConnection) -> Result<Build
     Ok(BuildDays { count: chunks.iter().map(|chunk| chunk.days).sum(), chunks })
 }
 
-/// Computes a chunk's days within the caller's transaction. Returns how many
-/// candidates they have.
+/// Computes a chunk's days within the caller's transaction. Returns the number of their
+/// candidates.
 pub(crate) async fn build_candidates(connection: &mut PgConnection, chunk: &Chunk) -> Result<u64> {
     let Chunk { first, last, .. } = *chunk;
     let read_from = first.checked_sub_days(Days::new(CHURN_DAYS - 1)).unwrap_or(NaiveDate::MIN);
-    // A chunk is sorted and joined in memory rather than on disk.
+    // Sorts and joins a chunk in memory rather than on disk.
     connection.execute("SET LOCAL work_mem = '128MB'").await?;
     let built = match chunk {
         Chunk { is_new: false, .. } => {
@@ -196,7 +195,7 @@ pub(crate) async fn build_candidates(connection: &mut PgConnection, chunk: &Chun
     Ok(built?.rows_affected())
 }
 
-/// How many of a chunk's candidates equal what is published: of new days, none.
+/// How many of a chunk's candidates equal the published rows; none for new days.
 async fn count_equal(connection: &mut PgConnection, chunk: &Chunk) -> Result<u64> {
     if chunk.is_new {
         return Ok(0);
@@ -205,8 +204,7 @@ async fn count_equal(connection: &mut PgConnection, chunk: &Chunk) -> Result<u64
     Ok(counted(equal.fetch_one(connection).await?)?)
 }
 
-/// Groups days of one kind, which are in order, so that no group spans more than
-/// `span` calendar days.
+/// Groups ordered days of one kind so that no group spans more than `span` calendar days.
 fn chunks(days: impl Iterator<Item = NaiveDate>, span: u64, is_new: bool) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     for day in days {

@@ -1,4 +1,4 @@
-//! Connecting as libpq does: server by server, with TLS as far as it is asked for.
+//! Connects as libpq does: server by server, with TLS as far as requested.
 
 use std::{
     io::ErrorKind,
@@ -18,14 +18,15 @@ use crate::{
 
 /// How statements run on every connection.
 ///
-/// Plans are made for the days at hand, so that partitions of other days are not
-/// even looked at; compiling each of them would take longer than most run. Notices
-/// of what exists already are no news.
+/// Plans are made for the actual days, so that the partitions of other days are pruned;
+/// compiling each plan would take longer than most statements run. Notices about
+/// existing objects are useless.
 const SETTINGS: &str = "SET client_min_messages = 'error'; SET plan_cache_mode = 'force_custom_plan'; \
                         SET jit = off; SET extra_float_digits = 2";
 
 impl Location {
-    /// Connects to the first server that will do, and says how, for more of the same.
+    /// Connects to the first suitable server, and returns the options for more
+    /// connections.
     pub(crate) async fn connect(&self) -> Result<(PgConnectOptions, PgConnection)> {
         let mut problems = Vec::new();
         for server in &self.servers {
@@ -34,7 +35,7 @@ impl Location {
                 Err(problem) => problems.push((server.name.as_str(), problem)),
             }
         }
-        // Of one server its own error says most.
+        // With a single server, its own error says most.
         if problems.len() > 1 {
             for (server, problem) in &problems {
                 let cause = problem.said();
@@ -90,8 +91,8 @@ impl Location {
         }
     }
 
-    /// Sets how statements run. By statements rather than when connecting: a
-    /// pooler refuses what it does not know there.
+    /// Sets how statements run. By statement rather than at connection start: a pooler
+    /// refuses unknown parameters there.
     pub(crate) async fn prepare(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
         connection.execute(SETTINGS).await?;
         for (name, value) in &self.settings {
@@ -104,7 +105,7 @@ impl Location {
         Ok(())
     }
 
-    /// Whether the server is what the URL asks for.
+    /// Checks that the server has the role that the URL requests.
     async fn check_role(&self, server: &str, connection: &mut PgConnection) -> fault::Result<()> {
         let question = match self.wanted {
             Wanted::Any => return Ok(()),
@@ -127,29 +128,29 @@ impl Location {
     }
 }
 
-/// Why one way to connect did not lead there.
+/// Why one way to connect failed.
 enum Attempt {
-    /// Another one may.
+    /// Another way may succeed.
     OtherWay(sqlx::Error),
     InVain(sqlx::Error),
     TooLong,
 }
 
-/// Whether it failed for TLS, or for the lack of it.
+/// Whether the failure concerns TLS, or its absence.
 fn is_about_tls(way: &PgConnectOptions, problem: &sqlx::Error) -> bool {
     match way.get_ssl_mode() {
-        // Refused by pg_hba.conf, which tells connections with TLS from those without.
+        // Refused by pg_hba.conf, which distinguishes connections with and without TLS.
         PgSslMode::Disable => sqlstate(problem).as_deref() == Some("28000"),
         _ => match problem {
             sqlx::Error::Tls(_) => true,
-            // What rustls says of a certificate or a handshake.
+            // A rustls error about a certificate or a handshake.
             sqlx::Error::Io(cause) => cause.kind() == ErrorKind::InvalidData,
             _ => false,
         },
     }
 }
 
-/// What it means that neither TLS nor plain text led to the server.
+/// The error if neither TLS nor plain text reached the server.
 fn unreadable(problem: sqlx::Error) -> Error {
     if !matches!(problem, sqlx::Error::Tls(_) | sqlx::Error::Io(_)) {
         return failed(problem);
@@ -171,7 +172,7 @@ fn unreadable(problem: sqlx::Error) -> Error {
     ))
 }
 
-/// What rustls says: of certificates and handshakes alone, never of what is stored.
+/// The rustls message: it concerns only certificates and handshakes, never stored data.
 fn tls_reason(problem: &sqlx::Error) -> String {
     match problem {
         sqlx::Error::Tls(cause) => cause.to_string(),
@@ -180,7 +181,7 @@ fn tls_reason(problem: &sqlx::Error) -> String {
     }
 }
 
-/// Said once a process: it connects again and again.
+/// Logged once per process, because it connects again and again.
 fn warn_of_plain_text(server: &str, way: &PgConnectOptions, problem: &sqlx::Error) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if matches!(way.get_ssl_mode(), PgSslMode::Disable) && !SAID.swap(true, Ordering::Relaxed) {
@@ -193,7 +194,7 @@ fn warn_of_plain_text(server: &str, way: &PgConnectOptions, problem: &sqlx::Erro
     }
 }
 
-/// An error without the words that begin every error of the warehouse.
+/// An error without the prefix of all warehouse errors.
 fn brief(problem: &Error) -> String {
     match problem {
         Error::Unavailable(fault) | Error::Internal(fault) => fault.told().to_owned(),
@@ -201,9 +202,9 @@ fn brief(problem: &Error) -> String {
     }
 }
 
-/// Refuses a pooler that hands out a server's connections by the transaction:
-/// loads keep tables, and migrations a lock, on theirs for longer. Two connections
-/// that are open at the same time are then seen on one.
+/// Refuses a pooler that assigns server connections per transaction: loads keep tables,
+/// and migrations a lock, on theirs for longer. Two connections open at the same time
+/// then turn out to share one.
 pub(crate) async fn refuse_transaction_pooling(
     first: &mut PgConnection,
     second: &mut PgConnection,
@@ -220,12 +221,13 @@ pub(crate) async fn refuse_transaction_pooling(
 }
 
 async fn backend(connection: &mut PgConnection) -> fault::Result<i32> {
-    // In the simple protocol, which leaves no prepared statement behind that the other might meet.
+    // In the simple protocol, which leaves no prepared statement for the other connection to trip
+    // over.
     let row = connection.fetch_one("SELECT pg_backend_pid()").await?;
     Ok(sqlx::Row::try_get(&row, 0)?)
 }
 
-/// How many connections the role and the database allow, if they bound them.
+/// How many connections the role and the database allow, if limited.
 pub(crate) async fn allowed_connections(connection: &mut PgConnection) -> fault::Result<Option<u32>> {
     let allowed: Option<i32> = sqlx::query_scalar(
         "SELECT LEAST(NULLIF((SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user AND NOT rolsuper), -1), \
@@ -236,7 +238,7 @@ pub(crate) async fn allowed_connections(connection: &mut PgConnection) -> fault:
     Ok(allowed.and_then(|allowed| u32::try_from(allowed).ok()))
 }
 
-/// Closed with a goodbye, so that the database may be copied or dropped at once.
+/// Closes the connection cleanly, so that the database can be copied or dropped at once.
 pub(crate) async fn close(connection: PgConnection) {
     if let Err(problem) = connection.close().await {
         info!(error = %problem, "a connection did not end well");

@@ -1,11 +1,11 @@
-//! The text of a connection: a URL, or `name=value` pairs, as libpq reads them.
-//! What is wrong is named, never quoted: it may be a password.
+//! The text of a connection: a URL, or `name=value` pairs, as libpq reads them. Errors
+//! name the problem but never quote it: it may be a password.
 
 use percent_encoding::percent_decode_str;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// What is understood.
+/// The supported parameters.
 const KNOWN: [&str; 19] = [
     "application_name",
     "connect_timeout",
@@ -28,7 +28,7 @@ const KNOWN: [&str; 19] = [
     "client_encoding",
 ];
 
-/// What a connection string says.
+/// The parameters of a connection string.
 #[derive(Default)]
 pub(crate) struct Parameters(Vec<(String, String)>);
 
@@ -45,7 +45,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The last value given, as libpq has it; an empty one is none.
+    /// The last value given, as in libpq; an empty one counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().rev().find(|(found, _)| found == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
@@ -59,7 +59,7 @@ impl Parameters {
             .transpose()
     }
 
-    /// The servers in their order; without any, the one that the environment names.
+    /// The servers in order; without any, the one that the environment names.
     pub(crate) fn servers(&self) -> Result<Vec<(Option<String>, Option<u16>)>> {
         let list = |name| self.get(name).map(|list| list.split(',').map(str::trim).collect::<Vec<_>>());
         let hosts = list("host").or_else(|| list("hostaddr")).unwrap_or_else(|| vec![""]);
@@ -129,7 +129,7 @@ impl Parameters {
         Ok(())
     }
 
-    /// `host=db dbname='my base'`: values in quotes, or up to a space.
+    /// Parses `host=db dbname='my base'`: quoted values, or values up to a space.
     fn read_pairs(&mut self, text: &str) -> Result<()> {
         let mut left = text.trim_start();
         while !left.is_empty() {
@@ -161,7 +161,7 @@ impl Parameters {
         if let Some(problem) = unsupported(name, &value) {
             return Err(problem);
         }
-        // What it asks for is so without it.
+        // Settings that are implied need no action.
         if !IMPLIED.iter().any(|(implied, values)| *implied == name && values.contains(&value.as_str())) {
             self.add(name, value);
         }
@@ -169,7 +169,7 @@ impl Parameters {
     }
 }
 
-/// Settings that may be given, since this is how it is.
+/// Settings that are accepted because they describe the actual behaviour.
 const IMPLIED: [(&str, &[&str]); 9] = [
     ("client_encoding", &["", "auto", "UTF8", "utf8", "UTF-8", "utf-8"]),
     ("channel_binding", &["", "disable", "prefer"]),
@@ -182,7 +182,7 @@ const IMPLIED: [(&str, &[&str]); 9] = [
     ("replication", &["", "false", "off", "no", "0"]),
 ];
 
-/// Why a parameter cannot be heeded, and what to do.
+/// Why a parameter is unsupported, and what to do.
 fn unsupported(name: &str, value: &str) -> Option<String> {
     if IMPLIED.iter().any(|(implied, values)| *implied == name && values.contains(&value)) {
         return None;
@@ -213,7 +213,7 @@ fn unsupported(name: &str, value: &str) -> Option<String> {
     Some(format!("has a parameter that is not supported: {name}; {way}"))
 }
 
-/// A parameter's name, unless it looks like something that slipped out of a password.
+/// A parameter's name, unless it looks like a part of a password.
 fn named(name: &str) -> &str {
     let is_name = !name.is_empty()
         && name.len() <= 40
@@ -250,7 +250,7 @@ fn decoded(text: &str) -> Result<String> {
     Ok(decoded.map_err(|_| "is not UTF-8 once its `%` are resolved".to_owned())?.into_owned())
 }
 
-/// The value at the beginning of a text, and what follows.
+/// The value at the start of a text, and the rest.
 fn pair_value(text: &str) -> Result<(String, &str)> {
     let quoted = text.strip_prefix('\'');
     let mut value = String::new();
@@ -270,7 +270,7 @@ fn pair_value(text: &str) -> Result<(String, &str)> {
     }
 }
 
-/// What `options` sets: `-c name=value -cname=value --name=value`.
+/// The settings in `options`: `-c name=value -cname=value --name=value`.
 pub(crate) fn settings(options: &str) -> Result<Vec<(String, String)>> {
     let wrong = || "has options that are not understood: write options=-c%20name=value".to_owned();
     let mut settings = Vec::new();
@@ -291,14 +291,14 @@ pub(crate) fn settings(options: &str) -> Result<Vec<(String, String)>> {
     Ok(settings)
 }
 
-/// The words of `options`, in which a backslash makes the next character one like any other.
+/// The words of `options`, in which a backslash escapes the next character.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
         match character {
             '\\' => words.last_mut().into_iter().for_each(|word| word.extend(characters.next())),
-            // A plus is a space in what web libraries encode.
+            // Web libraries encode a space as a plus.
             ' ' | '\t' | '+' => words.push(String::new()),
             character => words.last_mut().into_iter().for_each(|word| word.push(character)),
         }

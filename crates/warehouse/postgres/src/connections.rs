@@ -1,12 +1,12 @@
 //! The connections that a process may use, and who may hold how many of them.
 //!
-//! sqlx's pool tries to open another one until a minute is over, also while those
-//! that it has lie idle. So whoever waits here looks for these as well, learns why
-//! no more are to be had, and says so.
+//! sqlx's pool keeps trying to open another connection for a minute, even while its
+//! existing ones are idle. So waiters here also poll for idle ones, find out why no
+//! more can be opened, and report it.
 //!
-//! What holds a connection for long (loads, exports, previews) leaves one to what
-//! is short: a lease is renewed while a load runs. Nobody holds one connection and
-//! waits for a second.
+//! Long holders of a connection (loads, exports, previews) leave one to short ones: a
+//! lease is renewed while a load runs. No holder of a connection waits for a second
+//! one.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -36,17 +36,17 @@ use crate::{
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to wait for one that may be held for long: longer than an export whose
-/// reader stalls lasts.
+/// How long to wait for a connection that may be held for long: longer than an export
+/// with a stalled reader lasts.
 const LONG_PATIENCE: Duration = Duration::from_secs(600);
 
-/// How often somebody who waits looks for a connection that has become free.
+/// How often a waiter looks for a free connection.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How often it is asked why no new connection can be opened.
+/// How often to ask why no new connection can be opened.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Exports at a time.
+/// The most concurrent exports.
 const EXPORTS: usize = 8;
 
 /// The connections of a process.
@@ -61,7 +61,7 @@ pub(crate) struct Connections {
     refusal: Arc<Mutex<Refusal>>,
 }
 
-/// Why no new connection could be opened when that was last tried.
+/// Why the last attempt to open a connection failed.
 #[derive(Default)]
 struct Refusal {
     asked: Option<Instant>,
@@ -75,7 +75,7 @@ pub(crate) struct LongLease {
 }
 
 impl LongLease {
-    /// Closes the connection when it is given back.
+    /// Closes the connection instead of returning it.
     pub(crate) fn close_on_drop(&mut self) {
         self.connection.close_on_drop();
     }
@@ -96,7 +96,7 @@ impl DerefMut for LongLease {
 }
 
 impl Connections {
-    /// Connections as `location` says, and no more than the role may have.
+    /// Connects as `location` says, within the role's limit.
     pub(crate) async fn open(location: Location) -> Result<Self> {
         let (options, mut connection) = location.connect().await?;
         let allowed = connect::allowed_connections(&mut connection).await?;
@@ -125,17 +125,17 @@ impl Connections {
         Ok(connections)
     }
 
-    /// How many there may be.
+    /// The most connections allowed.
     pub(crate) const fn limit(&self) -> u32 {
         self.limit
     }
 
-    /// How many there are, and how many of them nobody uses.
+    /// The number of open connections, and of idle ones among them.
     pub(crate) fn open_and_idle(&self) -> (u32, u32) {
         (self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX))
     }
 
-    /// A connection for what is over soon.
+    /// A connection for short use.
     pub(crate) async fn short(&self) -> Result<PoolConnection<Postgres>> {
         let deadline = Instant::now() + self.patience;
         loop {
@@ -179,7 +179,7 @@ impl Connections {
         Ok(LongLease { connection: self.short().await?, _share: share })
     }
 
-    /// A connection that is idle, new, or becomes free until `deadline`.
+    /// A connection that is idle, new, or freed before `deadline`.
     async fn acquire(&self, deadline: Instant) -> sqlx::Result<PoolConnection<Postgres>> {
         let mut asking = std::pin::pin!(self.pool.acquire());
         let mut look = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
@@ -189,7 +189,8 @@ impl Connections {
                 acquired = &mut asking => return acquired,
                 _ = look.tick() => {}
             }
-            // Whoever opens a new one does not see that another has become free.
+            // While opening a new connection, the pool does not notice that another was
+            // freed.
             if let Some(mut idle) = self.pool.try_acquire() {
                 if idle.ping().await.is_ok() {
                     return Ok(idle);
@@ -205,7 +206,7 @@ impl Connections {
         }
     }
 
-    /// Whether what is waited for is a new connection.
+    /// Whether we are waiting for a new connection.
     fn may_open_more(&self) -> bool {
         let (open, idle) = self.open_and_idle();
         idle == 0 && open > 0 && {
@@ -218,7 +219,7 @@ impl Connections {
         }
     }
 
-    /// Asks the server itself why it lets nobody in: the pool keeps that to itself.
+    /// Asks the server itself why it refuses connections: the pool does not say.
     async fn ask_for_the_reason(&self) {
         let options = self.pool.connect_options();
         let asked = tokio::time::timeout(ASK_AGAIN, sqlx::ConnectOptions::connect(&*options)).await;
@@ -253,12 +254,12 @@ impl Connections {
         }
     }
 
-    /// Whether there is more than one server, or way to it, to choose from.
+    /// Whether there is more than one server, or way to it.
     fn can_move(&self) -> bool {
         self.location.servers.iter().map(|server| server.ways.len()).sum::<usize>() > 1
     }
 
-    /// Looks for the server to open new connections to.
+    /// Finds the server for new connections.
     async fn find_server(&self) -> bool {
         match self.location.connect().await {
             Ok((options, connection)) => {
@@ -270,7 +271,7 @@ impl Connections {
         }
     }
 
-    /// Why somebody got no connection.
+    /// Why there was no connection.
     fn unavailable(&self, problem: sqlx::Error) -> Error {
         if !matches!(problem, sqlx::Error::PoolTimedOut) {
             return failed(problem);
@@ -287,7 +288,7 @@ impl Connections {
     }
 }
 
-/// Said once a process: it lasts, and every call would say it.
+/// Logged once per process: the condition lasts, and every call would log it.
 fn warn_of_refusal(reason: &str) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !SAID.swap(true, Ordering::Relaxed) {
@@ -303,13 +304,12 @@ fn pool(connections: u32, location: Arc<Location>) -> PgPoolOptions {
             let location = Arc::clone(&location);
             Box::pin(async move { location.prepare(connection).await })
         })
-        // A cancelled `begin` leaves its transaction open on the pooled
-        // connection; whoever borrowed it next would run inside
-        // (github.com/transact-rs/sqlx/issues/4393).
+        // A cancelled `begin` leaves its transaction open on the pooled connection; the
+        // next borrower would run inside it (github.com/transact-rs/sqlx/issues/4393).
         .after_release(|connection, _| {
             Box::pin(async move {
-                // Where no transaction is open, which is the usual case, this is no
-                // error. A connection on which it fails is not used again.
+                // No error if there is no transaction, which is the usual case. A
+                // connection on which it fails is not reused.
                 Ok(connection.execute("ROLLBACK").await.is_ok())
             })
         })
@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(held.len(), 10);
         assert!(taken.contains("no connection became free within 1s: too many connections"), "{taken}");
         assert!(taken.contains("max_connections in the URLs of all services, now 50 here"), "{taken}");
-        // The others go on with what there is.
+        // The others continue with what there is.
         held.pop();
         connections.short().await.unwrap();
     }

@@ -1,37 +1,36 @@
-//! Rows in the binary format of COPY, which needs no escaping and keeps every
-//! value as it is.
+//! Rows in COPY's binary format, which needs no escaping and preserves every value.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::database::storable;
 
-/// What every delivery starts with: the signature, no flags, no extension.
+/// The start of every COPY: the signature, no flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// Seconds from 1970 to 2000, from where Postgres counts time.
+/// Seconds from 1970 to 2000, Postgres's epoch.
 const EPOCH_2000_SECONDS: i64 = 946_684_800;
 
-/// Days from the year 1 to 2000, as chrono counts them.
+/// Days from the year 1 to 2000, by chrono's count.
 const EPOCH_2000_DAYS: i32 = 730_120;
 
-/// Encoded rows that wait to be sent.
+/// Encoded rows to be sent.
 #[derive(Debug)]
 pub(crate) struct CopyRows {
     bytes: Vec<u8>,
 }
 
 impl CopyRows {
-    /// The beginning of a COPY.
+    /// Starts a COPY.
     pub(crate) fn begin() -> Self {
         Self { bytes: HEADER.to_vec() }
     }
 
-    /// Bytes that wait.
+    /// Number of bytes to send.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Takes what waits.
+    /// Takes the bytes to send.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
     }
@@ -41,7 +40,7 @@ impl CopyRows {
         self.bytes.extend((-1_i16).to_be_bytes());
     }
 
-    /// Begins a row of that many fields, which follow one by one.
+    /// Starts a row with that many fields, which follow one by one.
     pub(crate) fn row(&mut self, fields: i16) -> &mut Self {
         self.bytes.extend(fields.to_be_bytes());
         self
@@ -74,7 +73,7 @@ impl CopyRows {
         }
     }
 
-    /// A point in time; what is finer than microseconds is cut off.
+    /// A point in time, truncated to microseconds.
     pub(crate) fn optional_timestamp(&mut self, value: Option<DateTime<Utc>>) -> &mut Self {
         match value {
             Some(value) => {
@@ -91,7 +90,7 @@ impl CopyRows {
     }
 
     fn field(&mut self, value: &[u8]) -> &mut Self {
-        // No field comes near two gigabytes; one that did would be refused as malformed.
+        // No field comes near two gigabytes; a larger one would be refused as malformed.
         let length = i32::try_from(value.len()).unwrap_or(i32::MAX);
         self.bytes.extend(length.to_be_bytes());
         self.bytes.extend(value);

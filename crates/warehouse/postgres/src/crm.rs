@@ -120,7 +120,7 @@ impl CrmStaging for PostgresWarehouse {
             let mut history = History(connection);
             let place = history.around(export.effective_on).await?;
             if let Err(refused) = place.judge(export, &received, named, limits) {
-                // What is wrong with the rows is told all the same.
+                // The rejected rows are recorded all the same.
                 quarantine::replace(connection, &delivery).await?;
                 fence::hold(connection, fence).await?;
                 return Ok(Err(refused));
@@ -145,8 +145,8 @@ async fn named_companies(connection: &mut PgConnection) -> Result<NamedCompanies
     Ok(NamedCompanies { readable: counted(named.readable)?, all: counted(named.all)? })
 }
 
-/// Leaves one row a company, accounts for the others, and returns how many are
-/// left that can be read in full.
+/// Keeps one row per company, counts the others, and returns how many fully readable
+/// ones remain.
 async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) -> Result<u64> {
     if sqlx::query_file_scalar!("sql/crm/has_repeats.sql").fetch_one(&mut *connection).await? {
         sqlx::query_file!("../sql/crm/drop_unread_rows.sql").execute(&mut *connection).await?;
@@ -154,7 +154,7 @@ async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) 
         let superseded = superseded.execute(&mut *connection).await?.rows_affected();
         let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false);
         let dropped = dropped.execute(&mut *connection).await?.rows_affected();
-        // These are counted as rejected already.
+        // These already count as rejected.
         sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await?;
         counters.rows_rejected += superseded;
         counters.rows_duplicate += dropped - superseded;

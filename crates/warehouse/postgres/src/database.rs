@@ -19,7 +19,7 @@ pub(crate) async fn open(url: &str) -> Result<PostgresWarehouse> {
 }
 
 impl PostgresWarehouse {
-    /// Executes a statement or two, each on its own.
+    /// Executes one or two statements, each on its own.
     pub(crate) async fn once<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
@@ -28,9 +28,9 @@ impl PostgresWarehouse {
         Ok(work(&mut connection).await?)
     }
 
-    /// Does `work` in one transaction, and commits it unless it fails. Each statement
-    /// sees what was committed before it, so what is read after a lock is the truth
-    /// while it is held.
+    /// Runs `work` in one transaction, and commits it unless it fails. Each statement
+    /// sees what was committed before it, so what is read under a lock stays true while
+    /// the lock is held.
     pub(crate) async fn write<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
@@ -41,9 +41,9 @@ impl PostgresWarehouse {
         Ok(done)
     }
 
-    /// Does the `work` of one load as [`write`](Self::write) would, on a connection
-    /// that is closed behind it. A COPY that is cancelled, at whatever moment, leaves a
-    /// connection on which questions and answers no longer match, and nothing can tell.
+    /// Runs the `work` of one load like [`write`](Self::write), on a connection that is
+    /// closed afterwards. A COPY cancelled at any moment leaves a connection whose
+    /// requests and responses no longer match, and this cannot be detected.
     pub(crate) async fn load<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
@@ -56,7 +56,7 @@ impl PostgresWarehouse {
         Ok(done)
     }
 
-    /// Answers a question from one committed state.
+    /// Reads from one committed state.
     pub(crate) async fn read<T>(
         &self,
         question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
@@ -65,8 +65,8 @@ impl PostgresWarehouse {
         Ok(question(&mut transaction).await?)
     }
 
-    /// The same for what is published. Dropping a partition is not undone for
-    /// whoever sees an older state, so nothing may be dropped from its first look on.
+    /// Like [`read`](Self::read), for published data. A dropped partition is gone even
+    /// for readers of an older state, so nothing may be dropped from its first read on.
     pub(crate) async fn read_fact<T>(
         &self,
         question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
@@ -75,7 +75,7 @@ impl PostgresWarehouse {
         Ok(question(&mut transaction).await?)
     }
 
-    /// A connection for as long as somebody reads an export.
+    /// A connection for the duration of an export.
     pub(crate) async fn connect_export(&self) -> Result<LongLease> {
         Ok(self.connections.export().await?)
     }
@@ -86,12 +86,12 @@ impl PostgresWarehouse {
     }
 }
 
-/// A transaction that may write on a connection of one's own.
+/// Begins a transaction that may write, on the caller's connection.
 pub(crate) async fn begin_write(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
     Ok(connection.begin_with(BEGIN_WRITE).await?)
 }
 
-/// A transaction on what is published, on a connection of one's own.
+/// Begins a transaction that reads published data, on the caller's connection.
 pub(crate) async fn begin_read_fact(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
     Ok(connection.begin_with(BEGIN_READ_FACT).await?)
 }
@@ -100,7 +100,7 @@ async fn commit(transaction: Transaction<'_, Postgres>) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-/// A client whose host went away in the middle loses its locks after a while.
+/// A client whose host dies in the middle loses its locks after a while.
 const BEGIN_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2min'";
 
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -108,14 +108,14 @@ const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 const BEGIN_READ_FACT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
                                LOCK TABLE ONLY fact_company_activity IN ACCESS SHARE MODE";
 
-/// Counts a change to staged data, so that candidates built before it are stale,
-/// and keeps publishes out until the caller's transaction ends.
+/// Counts a change to staged data, so that candidates built earlier are outdated, and
+/// blocks publishes until the caller's transaction ends.
 pub(crate) async fn bump_staging_version(connection: &mut PgConnection) -> Result<()> {
     sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1").execute(connection).await?;
     Ok(())
 }
 
-/// Text as Postgres can store it: NUL, which it cannot, becomes the replacement character.
+/// Text that Postgres can store: the replacement character takes the place of NUL.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }

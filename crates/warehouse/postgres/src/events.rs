@@ -74,7 +74,7 @@ impl EventStaging for PostgresWarehouse {
     }
 }
 
-/// Leaves one record an event, and accounts for the others.
+/// Keeps one record per event, and counts the others.
 async fn keep_last_records(connection: &mut PgConnection, counters: &mut Counters) -> Result<()> {
     let superseded = sqlx::query_file!("sql/events/quarantine_superseded.sql");
     let superseded = superseded.execute(&mut *connection).await?.rows_affected();
@@ -84,7 +84,7 @@ async fn keep_last_records(connection: &mut PgConnection, counters: &mut Counter
     Ok(())
 }
 
-/// The first and the last day that a file speaks of.
+/// The first and the last day in a file.
 #[derive(Debug, Clone, Copy)]
 struct Days {
     first: NaiveDate,
@@ -98,7 +98,7 @@ impl Days {
     }
 }
 
-/// Writes what the file has the last word on, and the sums that change with it.
+/// Writes the events that the file decides, and the sums that change with them.
 async fn apply_changes(
     connection: &mut PgConnection,
     file: &EventFile,

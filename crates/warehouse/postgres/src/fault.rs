@@ -1,16 +1,16 @@
-//! What Postgres and sqlx say, in the words of the contract.
+//! Maps errors of Postgres and sqlx to those of the contract.
 
 use std::{borrow::Cow, io::ErrorKind};
 
 use sqlx::postgres::PgDatabaseError;
 use warehouse_core::{Error, Fault, engine::corrupt};
 
-/// Why something failed: what sqlx says or what a rule says, both in the words of
-/// the contract. `?` makes one of either, and at a trait's edge the contract's error.
+/// Why something failed: an error of sqlx or of a rule, as the contract's error. `?`
+/// converts either into it, and it into the contract's error in trait methods.
 #[derive(Debug)]
 pub(crate) struct Failure(Error);
 
-/// The result of what happens inside of the engine.
+/// The result of an operation inside the engine.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl From<Error> for Failure {
@@ -31,7 +31,7 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-/// What sqlx says, in the words of the contract.
+/// Maps an sqlx error to the contract's error.
 pub(crate) fn failed(error: sqlx::Error) -> Error {
     if matches!(error, sqlx::Error::ColumnDecode { .. }) {
         return corrupt(error);
@@ -53,12 +53,12 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
     if is_transient { Error::Unavailable(fault) } else { Error::Internal(fault) }
 }
 
-/// The SQLSTATE of what a server said, if it said something.
+/// The SQLSTATE of a server error, if it is one.
 pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
     error.as_database_error().and_then(|error| error.code())
 }
 
-/// All that a server says, but for the line of its source, which sqlx shows.
+/// The server's whole message, without the line of its source, which sqlx shows.
 fn said(error: &sqlx::Error) -> Option<String> {
     let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
     let mut text = format!("{} (SQLSTATE {})", error.message(), error.code());
@@ -70,7 +70,7 @@ fn said(error: &sqlx::Error) -> Option<String> {
     Some(text)
 }
 
-/// Whether the same transaction may succeed later, by the SQLSTATE of its failure.
+/// Whether the same transaction may succeed later, by its SQLSTATE.
 fn is_transient(code: &str) -> bool {
     // The classes connection exception, transaction rollback (deadlock),
     // insufficient resources and operator intervention (shutdown, cancelled).
@@ -81,7 +81,7 @@ fn is_transient(code: &str) -> bool {
         || code == "25006"
 }
 
-/// What of an error may be told to anybody: nothing that is stored, no statement.
+/// The part of an error that anyone may see: no stored data, no statement.
 fn told(error: &sqlx::Error) -> Option<String> {
     Some(match error {
         sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
@@ -97,7 +97,7 @@ fn told(error: &sqlx::Error) -> Option<String> {
         sqlx::Error::Database(cause) => {
             let code = cause.code()?;
             let words = in_words(&code)?;
-            // A name of the schema, no value.
+            // A name from the schema, not a value.
             let rule = cause
                 .try_downcast_ref::<PgDatabaseError>()
                 .and_then(PgDatabaseError::constraint)

@@ -1,5 +1,5 @@
-//! Streaming a delivery into tables of the connection: memory holds one buffer,
-//! whatever the delivery's size, and nothing is locked however slow its source is.
+//! Streams a delivery into tables of the connection: memory holds one buffer, whatever
+//! the delivery's size, and no lock is held however slow its source is.
 
 use chrono::{DateTime, Utc};
 use domain::{Counters, Rejection, SourceRow};
@@ -9,13 +9,13 @@ use warehouse_core::{Error, Fence, RowStream, engine::stored};
 
 use crate::{copy_rows::CopyRows, fault::Result, quarantine};
 
-/// Bytes a message: enough to forget what a message costs.
+/// Bytes per message: enough to make a message's overhead negligible.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Rejected rows a statement.
+/// Rejected rows per statement.
 const BATCH_REJECTIONS: usize = 1_000;
 
-/// Where a delivery comes from and who loads it: what the quarantine records.
+/// Where a delivery comes from and who loads it, as the quarantine records it.
 pub(crate) struct Delivery<'a> {
     /// The file, relative to its storage root.
     pub(crate) origin: &'a str,
@@ -23,22 +23,22 @@ pub(crate) struct Delivery<'a> {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// The tables that take a delivery.
+/// The tables that receive a delivery.
 pub(crate) trait IncomingTable<T> {
     /// Creates them for the connection.
     const CREATE: &'static str;
 
-    /// Copies rows of known companies into theirs, in the binary format.
+    /// Copies rows of known companies into their table, in the binary format.
     const COPY: &'static str;
 
     /// Encodes an accepted row.
     fn encode(rows: &mut CopyRows, line: i64, row: &T);
 
-    /// Encodes what is staged of a row that goes into quarantine.
+    /// Encodes the part of a quarantined row that is staged.
     fn encode_unreadable(_rows: &mut CopyRows, _row: &SourceRow<T>) {}
 }
 
-/// Reads the whole delivery: what is staged of it into `Table`, rejected rows into
+/// Reads the whole delivery: staged data into `Table`, rejected rows into
 /// `quarantine_incoming`. Returns what was read and rejected.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
@@ -54,7 +54,7 @@ pub(crate) async fn create_tables<T, Table: IncomingTable<T>>(connection: &mut P
     quarantine::create_incoming(connection).await
 }
 
-/// The same as [`read`] into tables that are there.
+/// Like [`read`], into existing tables.
 pub(crate) async fn receive<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
     mut rows: RowStream<'_, T>,
@@ -63,7 +63,7 @@ pub(crate) async fn receive<T, Table: IncomingTable<T>>(
     let mut rejected = Vec::new();
     loop {
         let is_over = copy::<T, Table>(connection, &mut rows, &mut counters, &mut rejected).await?;
-        // Nothing else can be said to the database in the middle of a COPY.
+        // No other statement is possible in the middle of a COPY.
         quarantine::insert_incoming(connection, &mut rejected).await?;
         if is_over {
             return Ok(counters);
@@ -71,8 +71,8 @@ pub(crate) async fn receive<T, Table: IncomingTable<T>>(
     }
 }
 
-/// Copies accepted rows until the delivery is over, which is returned, or enough
-/// rejected ones have come together.
+/// Copies accepted rows until the delivery ends, which is returned, or enough rejected
+/// ones have accumulated.
 async fn copy<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
     rows: &mut RowStream<'_, T>,
@@ -108,7 +108,7 @@ async fn copy<T, Table: IncomingTable<T>>(
     };
     encoded.end();
     copy.send(encoded.take()).await?;
-    // Only this tells that the database has got everything.
+    // Only this confirms that the database has received everything.
     copy.finish().await?;
     Ok(is_over)
 }

@@ -1,19 +1,18 @@
 //! The production engine: Postgres through sqlx.
 //!
-//! Several coordinators and stage services write at the same time. Every
-//! transaction locks what its decisions rest on; these always in this order, which
-//! keeps them from waiting for each other in a circle:
+//! Several coordinators and stage services write at the same time. Every transaction
+//! locks what its decisions rest on, always in this order, so that they never deadlock:
 //!
 //! - control: the pipeline ([locks]), then its runs, then their stages;
-//! - data: what is loaded or built ([locks]), then the row that counts changes
-//!   to staging and publishes, and at the very end the stage ([fence]).
+//! - data: what is loaded or built ([locks]), then the row that counts changes to
+//! staging and publishes, and at the very end the stage ([fence]).
 //!
-//! Deliveries stream by COPY into tables of their connection before any lock is
-//! taken, so a slow source keeps nobody waiting.
+//! Deliveries stream by COPY into tables of their connection before any lock is taken,
+//! so a slow source blocks no one.
 //!
-//! What fits on a line stands where it is executed; every other statement is a file
-//! of `sql/`, or of `../sql/` if all engines share it. All of them are checked
-//! against the schema when this crate is compiled.
+//! Statements that fit on one line are inline; every other one is a file in `sql/`, or
+//! in `../sql/` if all engines share it. All of them are checked against the schema
+//! when this crate is compiled.
 
 mod activity;
 mod alerts;
@@ -58,28 +57,28 @@ pub struct PostgresWarehouse {
 
 impl PostgresWarehouse {
     /// Connects to the database that `url` names
-    /// (`postgres://user:password@host:5432/database`, or what else libpq knows) and
-    /// brings its schema up to date. `max_connections` in the URL's query bounds the
-    /// connections in use at a time; it is 18 without, or what the role may have.
+    /// (`postgres://user:password@host:5432/database`, or another form of libpq) and
+    /// migrates its schema. `max_connections` in the URL's query limits the open
+    /// connections; the default is 18, or what the role may have.
     ///
     /// # Errors
-    /// If the URL is none, or the database cannot be reached or migrated.
+    /// If the URL is invalid, or the database cannot be reached or migrated.
     pub async fn open(url: &str) -> Result<Self> {
         Ok(database::open(url).await?)
     }
 
-    /// Brings the schema up to date and does nothing else. Any number of
-    /// processes may do so at the same time.
+    /// Migrates the schema and does nothing else. Any number of processes may do so at
+    /// the same time.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As for [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport> {
         Ok(migration::migrate(&location::parse(url)?).await?)
     }
 }
 
 impl fmt::Debug for PostgresWarehouse {
-    /// Says nothing of where it is connected to: connect options hold the password.
+    /// Omits where it is connected to: connect options hold the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresWarehouse").finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! What a warehouse URL, or a libpq connection string, says of where the database is.
+//! Where the database is, from a warehouse URL or a libpq connection string.
 
 use std::{path::Path, str::FromStr, time::Duration};
 
@@ -12,23 +12,23 @@ use warehouse_core::{Error, Result};
 
 use crate::connection_string::{Parameters, settings};
 
-/// Connections at a time, unless the URL says otherwise.
+/// The connection limit, unless the URL says otherwise.
 const CONNECTIONS: u32 = 18;
 
-/// How long one server may take to let somebody in, unless the URL says otherwise.
+/// How long connecting to one server may take, unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How a certificate begins.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
-/// What a URL says.
+/// The content of a URL.
 pub(crate) struct Location {
-    /// The servers in the order in which to try them. They hold the password:
-    /// never to be printed.
+    /// The servers in the order in which to try them. They hold the password: never
+    /// print them.
     pub(crate) servers: Vec<Server>,
     pub(crate) wanted: Wanted,
     pub(crate) connect_timeout: Duration,
-    /// What `options` sets, once connected: poolers refuse it when connecting.
+    /// The settings from `options`, applied once connected: poolers refuse them earlier.
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) connections: u32,
 }
@@ -37,21 +37,21 @@ pub(crate) struct Location {
 pub(crate) struct Server {
     /// Its host and port, for people.
     pub(crate) name: String,
-    /// How to connect to it, the first way first.
+    /// How to connect to it, in the order in which to try.
     pub(crate) ways: Vec<PgConnectOptions>,
 }
 
-/// Which servers will do (`target_session_attrs`).
+/// Which servers are suitable (`target_session_attrs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Any,
-    /// One that takes writes.
+    /// One that accepts writes.
     ReadWrite,
-    /// One that is no standby.
+    /// One that is not a standby.
     Primary,
-    /// One that takes no writes, for those who only read.
+    /// One that accepts no writes, for readers.
     ReadOnly,
-    /// One that follows another.
+    /// A standby.
     Standby,
 }
 
@@ -70,7 +70,7 @@ fn located(text: &str) -> std::result::Result<Location, String> {
     };
     let connect_timeout = match number("connect_timeout")? {
         None => CONNECT_TIMEOUT,
-        // As libpq has it: no limit, and less than two seconds is none to speak of.
+        // As in libpq: zero means no limit, and less than two seconds is raised.
         Some(0) => Duration::from_secs(3_600),
         Some(seconds) => Duration::from_secs(u64::from(seconds.max(2))),
     };
@@ -108,7 +108,7 @@ fn server(
     host: Option<String>,
     port: Option<u16>,
 ) -> std::result::Result<Server, String> {
-    // Through a URL, since only that way sqlx looks into the password file.
+    // Through a URL, because only then sqlx reads the password file.
     let invalid = |_| "cannot be read: use postgres://user:password@host:5432/database".to_owned();
     let mut url = Url::parse("postgres:///").map_err(|error| invalid(error.to_string()))?;
     {
@@ -133,11 +133,11 @@ fn server(
                 .or_else(|| parameters.get("fallback_application_name"))
                 .unwrap_or("company-activity"),
         )
-        // Set once connected: pgbouncer lets nobody in who asks for it before.
+        // Set once connected: pgbouncer refuses clients that request it earlier.
         .extra_float_digits(None)
-        // Told for traces, and to those who debug.
+        // Logged for traces, and for debugging.
         .log_statements(LevelFilter::Debug)
-        // Bulk statements take their time; a warning with their whole text says nothing.
+        // Bulk statements are slow; a warning with their whole text is useless.
         .log_slow_statements(LevelFilter::Debug, Duration::MAX);
     let name = match (host, port) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -148,7 +148,7 @@ fn server(
     Ok(Server { name, ways: ways.iter().map(|mode| options.clone().ssl_mode(*mode)).collect() })
 }
 
-/// What a URL says of TLS.
+/// The TLS settings of a URL.
 struct Security<'text> {
     mode: Option<PgSslMode>,
     root_certificate: Option<&'text str>,
@@ -175,11 +175,12 @@ impl<'text> Security<'text> {
             Some(file) if !Path::new(file).is_file() => {
                 return Err(format!("names a file in sslrootcert that does not exist: {file}"));
             }
-            // Without one only well-known authorities would be trusted, in silence.
+            // A file without one would silently mean that only well-known authorities
+            // are trusted.
             Some(file) if !std::fs::read_to_string(file).is_ok_and(|text| text.contains(CERTIFICATE)) => {
                 return Err(format!("names a file in sslrootcert that holds no certificate (PEM): {file}"));
             }
-            // Who names an authority wants it asked.
+            // Naming an authority means that it must be checked.
             Some(_) => match mode {
                 Some(PgSslMode::Require) => mode = Some(PgSslMode::VerifyCa),
                 Some(PgSslMode::VerifyCa | PgSslMode::VerifyFull) => {}
@@ -320,7 +321,7 @@ mod tests {
         is("sslmode=require", &[PgSslMode::Require]);
         is("requiressl=1", &[PgSslMode::Require]);
         is("sslmode=verify-full", &[PgSslMode::VerifyFull]);
-        // Who names an authority wants it asked, as libpq has it.
+        // Naming an authority means that it must be checked, as in libpq.
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), CERTIFICATE).unwrap();
         let query = format!("sslmode=require&sslrootcert={}", file.path().display());

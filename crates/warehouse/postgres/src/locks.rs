@@ -1,14 +1,14 @@
-//! Locks on things that are no rows. They last until the caller's transaction
-//! ends and belong to it alone, so no crash and no connection pooler leaves one behind.
+//! Locks on things other than rows. They belong to the caller's transaction and end
+//! with it, so no crash and no connection pooler leaves one behind.
 
 use sqlx::PgConnection;
 
 use crate::fault::Result;
 
-/// What is locked.
+/// The thing to lock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Lock<'a> {
-    /// Which run of this pipeline is created or taken up.
+    /// Creating and taking up runs of this pipeline.
     Pipeline(&'a str),
     /// Staged usage.
     Usage,
@@ -21,7 +21,7 @@ pub(crate) enum Lock<'a> {
 }
 
 impl Lock<'_> {
-    /// Its two keys.
+    /// The two keys of the lock.
     fn keys(&self) -> (&'static str, &str) {
         match self {
             Self::Pipeline(pipeline) => ("pipeline", pipeline),
@@ -32,7 +32,7 @@ impl Lock<'_> {
         }
     }
 
-    /// Waits for the lock beside nobody who takes it, but beside all who share it.
+    /// Waits for a shared lock: others may share it, but no one may take it.
     pub(crate) async fn share(self, connection: &mut PgConnection) -> Result<()> {
         let (class, name) = self.keys();
         sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtext($1), hashtext($2))", class, name)
@@ -41,7 +41,7 @@ impl Lock<'_> {
         Ok(())
     }
 
-    /// Waits for the lock.
+    /// Waits for an exclusive lock.
     pub(crate) async fn take(self, connection: &mut PgConnection) -> Result<()> {
         let (class, name) = self.keys();
         sqlx::query!("SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))", class, name)

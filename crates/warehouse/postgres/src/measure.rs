@@ -1,4 +1,4 @@
-//! Measuring what publishing the candidates would leave behind.
+//! Measures what publishing the candidates would leave behind.
 
 use domain::audit::{DayMeasurements, Measurements};
 use sqlx::{Executor, PgConnection};
@@ -9,9 +9,9 @@ use warehouse_core::{
 
 use crate::{fault::Result, run_rows};
 
-/// Keeps the candidates until the caller's transaction ends. Emptying a table is
-/// not undone for whoever reads an older state, so this comes before the
-/// transaction's first look at anything.
+/// Keeps the candidates until the caller's transaction ends. An emptied table is empty
+/// even for readers of an older state, so call this before the transaction's first
+/// read.
 pub(crate) async fn keep_candidates(connection: &mut PgConnection) -> Result<()> {
     connection.execute("LOCK TABLE fact_candidates, fact_build_days IN ACCESS SHARE MODE").await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Bringing the schema up to date, and starting on one that is newer.
+//! Migrates the schema, and starts on a newer one.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::{
     location::Location,
 };
 
-/// How often to look whether another process has finished migrating.
+/// How often to check whether another process has finished migrating.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Applies what is missing, over a connection of its own; one process at a time.
+/// Applies missing migrations over its own connection; one process at a time.
 pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
     let (options, mut lock) = location.connect().await?;
     let mut connection = options.connect().await.map_err(needs_two)?;
     location.prepare(&mut connection).await?;
     connect::refuse_transaction_pooling(&mut lock, &mut connection).await?;
-    // Session locks, which sqlx takes by itself, do not pass through every
-    // connection pooler; this one lives in a transaction.
+    // Session locks, which sqlx takes by itself, do not work through every connection
+    // pooler; this lock lives in a transaction.
     let mut holding = lock.begin().await?;
-    // Tried rather than waited for: a waiting statement would hold back whatever
+    // Polled rather than waited for: a waiting statement would block anything that
     // needs all earlier transactions to end, such as building an index concurrently.
     while !try_lock(&mut holding).await? {
         tokio::time::sleep(POLL).await;
@@ -53,7 +53,7 @@ async fn apply(connection: &mut PgConnection, mut migrator: Migrator) -> Result<
         let MigrationReport { version, newest_known, .. } = report;
         info!(version, newest_known, "the warehouse is newer than this program, which can work with it");
     }
-    // Of the migrations that it knows it still checks that nobody has changed them.
+    // sqlx still checks that no known migration has changed.
     migrator.set_ignore_missing(true);
     migrator.run(connection).await?;
     Ok(report)
@@ -68,13 +68,13 @@ impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::Execute(error) => error.into(),
-            // It names migrations and their checksums, nothing that is stored.
+            // It names migrations and their checksums, but quotes no stored data.
             other => Error::Internal(Fault::new(other.to_string(), other)).into(),
         }
     }
 }
 
-/// What it means that there is a first connection and no second one.
+/// The error if a first connection succeeds but a second fails.
 fn needs_two(error: sqlx::Error) -> Error {
     if sqlstate(&error).as_deref() != Some("53300") {
         return failed(error);

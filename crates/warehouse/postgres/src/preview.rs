@@ -24,11 +24,11 @@ use crate::{
     usage::{self, Answer, UsageIncoming},
 };
 
-/// The preview under way.
+/// A preview in progress.
 struct PostgresPreview {
     connection: LongLease,
     windows: Vec<DateWindow>,
-    /// What was staged and published when it began.
+    /// The versions of staged and published data when it began.
     versions: Versions,
 }
 
@@ -65,15 +65,15 @@ impl PostgresPreview {
         let mut connection = warehouse.connect_export().await?;
         // Its temporary tables must not outlive the preview.
         connection.close_on_drop();
-        // A statement that was prepared before would go on using the table it found then.
+        // A statement prepared earlier would go on using the table that it found then.
         connection.clear_cached_statements().await?;
         let versions = Versions::read(&mut connection).await?;
         incoming::create_tables::<_, UsageIncoming>(&mut connection).await?;
         for script in [
             include_str!("../sql/preview/create_temporary.sql"),
             include_str!("../sql/preview/shadow_tables.sql"),
-            // Spares temporary tables alone: a statement that misses its shadow
-            // fails instead of writing.
+            // Exempts only temporary tables: a statement that misses its shadow fails
+            // instead of writing.
             "SET default_transaction_read_only = on",
         ] {
             connection.execute(script).await?;
@@ -116,7 +116,7 @@ impl PostgresPreview {
         let mut report =
             Progress { units_total: count, activity: "computing days".to_owned(), ..Progress::default() };
         for chunk in &chunks {
-            // Its end empties the candidates.
+            // The end of the transaction empties the candidates.
             let mut transaction = begin_write(connection).await?;
             build::build_candidates(&mut transaction, chunk).await?;
             take_chunk(&mut transaction, &mut tally, sample, now).await?;
@@ -128,13 +128,13 @@ impl PostgresPreview {
             Some((first, last)) => rows_of_days(connection, first, last).await?,
             None => BTreeMap::new(),
         };
-        // Last of all, so that it tells of every change since the beginning.
+        // Last, so that it covers every change since the beginning.
         let versions = Versions::read(connection).await?;
         Ok(tally.into_outcome(&rows_before, versions != self.versions))
     }
 }
 
-/// Counts of changes to what is staged and published.
+/// Counts of changes to staged and published data.
 #[derive(Debug, PartialEq, Eq)]
 struct Versions {
     staging: i64,
@@ -155,18 +155,18 @@ async fn begin_build(connection: &mut PgConnection, windows: &[DateWindow]) -> R
     if let (Some(first), Some(last)) = (windows.first(), windows.last()) {
         build::collect_days(connection, first.start(), last.end()).await?;
     }
-    // Days between the windows are not asked for, and stay unpublished if they are.
+    // Days between the windows are not requested; unpublished ones stay so.
     for (from, to) in days_between(windows) {
         sqlx::query_file!("../sql/preview/drop_new_days.sql", from, to).execute(&mut *connection).await?;
     }
-    // Nobody else does it for temporary tables.
+    // Nothing else analyses temporary tables.
     connection
         .execute("ANALYZE usage_differences, known_companies, dirty_company_days, fact_build_days")
         .await?;
     Ok(())
 }
 
-/// Keeps of a chunk's candidates what `tally` does.
+/// Adds a chunk's candidates to `tally`, which keeps what it needs.
 async fn take_chunk(
     connection: &mut PgConnection,
     tally: &mut PreviewTally,

@@ -1,4 +1,4 @@
-//! Publishing candidates, within one transaction of the caller's.
+//! Publishes candidates within the caller's transaction.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::Counters;
@@ -14,15 +14,15 @@ use crate::{
     tally::{LedgerChanges, Tally},
 };
 
-/// Keeps loads and publishes from changing what is staged and published until
-/// the caller's transaction ends.
+/// Blocks changes to staged and published data by loads and publishes until the
+/// caller's transaction ends.
 pub(crate) async fn lock_versions(connection: &mut PgConnection) -> Result<()> {
     sqlx::query!("SELECT id FROM warehouse_versions FOR UPDATE").fetch_one(connection).await?;
     Ok(())
 }
 
-/// Checks that the candidates are this run's, and that neither staging nor what
-/// is published has changed since they were built.
+/// Checks that the candidates are this run's, and that neither staged nor published
+/// data has changed since they were built.
 pub(crate) async fn check_build_is_current(connection: &mut PgConnection, fence: &Fence) -> Result<()> {
     if has_current_build(connection, fence.run_id).await? {
         return Ok(());
@@ -30,12 +30,13 @@ pub(crate) async fn check_build_is_current(connection: &mut PgConnection, fence:
     Err(Error::outdated_candidates(fence.run_id).into())
 }
 
-/// Whether the candidates are the run's, built from what is staged and published now.
+/// Whether the candidates are the run's, built from the present staged and published
+/// data.
 pub(crate) async fn has_current_build(connection: &mut PgConnection, run_id: Uuid) -> Result<bool> {
     Ok(sqlx::query_file_scalar!("../sql/fact/has_current_build.sql", run_id).fetch_one(connection).await?)
 }
 
-/// Makes the candidates the published data.
+/// Turns the candidates into published data.
 pub(crate) async fn publish(
     connection: &mut PgConnection,
     fence: &Fence,
@@ -65,7 +66,7 @@ pub(crate) async fn publish(
     Ok(PublishOutcome { counters, new_days: counted(bounds.new_days)? })
 }
 
-/// Returns how many rows were written and removed.
+/// Writes the changed rows. Returns how many were written and removed.
 async fn write_rows(
     connection: &mut PgConnection,
     tally: &Tally,
@@ -91,10 +92,10 @@ async fn write_rows(
     Ok((written, removed))
 }
 
-/// Writes the rows that are `new`: whole months where they are the first, then the
-/// others one by one. Returns how many they were.
+/// Writes the rows that are `new`: whole months at once where they are the first rows,
+/// then the others one by one. Returns their number.
 async fn insert_new(connection: &mut PgConnection, new: u64, now: DateTime<Utc>) -> Result<u64> {
-    // Rows, and the indexes of a whole month, are sorted in memory as far as that goes.
+    // Rows, and the indexes of a whole month, are sorted in memory if they fit.
     connection.execute("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'").await?;
     let months: Vec<NaiveDate> =
         sqlx::query_file_scalar!("sql/fact/new_months.sql").fetch_all(&mut *connection).await?;

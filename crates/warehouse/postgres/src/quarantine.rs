@@ -1,4 +1,4 @@
-//! The quarantine.
+//! Writes and reads the quarantine.
 
 use async_trait::async_trait;
 use domain::Rejection;
@@ -39,7 +39,7 @@ pub(crate) async fn create_incoming(connection: &mut PgConnection) -> Result<()>
     Ok(())
 }
 
-/// Takes over rejected rows of the delivery.
+/// Adds rejected rows of the delivery.
 pub(crate) async fn insert_incoming(
     connection: &mut PgConnection,
     rejected: &mut Vec<Rejection>,
@@ -61,7 +61,7 @@ pub(crate) async fn insert_incoming(
     Ok(())
 }
 
-/// Makes the quarantine of the delivery's file what the delivery rejected.
+/// Replaces the quarantine of the delivery's file with the delivery's rejected rows.
 pub(crate) async fn replace(connection: &mut PgConnection, delivery: &Delivery<'_>) -> Result<()> {
     let Delivery { origin, fence, now } = delivery;
     sqlx::query_file!("sql/quarantine/delete_gone.sql", origin).execute(&mut *connection).await?;

@@ -1,4 +1,4 @@
-//! Letting go of what is old.
+//! Removes old data.
 
 use std::collections::BTreeSet;
 
@@ -20,12 +20,12 @@ use crate::{
     publish, runs,
 };
 
-/// How long to wait for loads, builds and publishes. Nobody waits behind this
-/// but others of their kind.
+/// How long to wait for loads, builds and publishes. Only others of their kind queue
+/// behind this.
 const PATIENCE_WITH_WRITERS: &str = "SET LOCAL lock_timeout = '30s'";
 
-/// How long to wait for readers: all later ones queue behind this. Longer than
-/// Postgres takes to end an autovacuum that is in the way (`deadlock_timeout`).
+/// How long to wait for readers: all later ones queue behind this. Longer than Postgres
+/// takes to cancel an autovacuum in the way (`deadlock_timeout`).
 const PATIENCE_WITH_READERS: &str = "SET LOCAL lock_timeout = '2s'";
 
 #[async_trait]
@@ -79,13 +79,13 @@ impl Retention for PostgresWarehouse {
     }
 }
 
-/// A partition that goes, as it is written in a statement.
+/// A partition to drop, as written in a statement.
 struct OldPartition {
     parent: String,
     partition: String,
 }
 
-/// What would go.
+/// What would be removed.
 async fn look(
     connection: &mut PgConnection,
     start: HistoryStart,
@@ -117,8 +117,8 @@ async fn obstacles(connection: &mut PgConnection, start: HistoryStart) -> Result
     Ok(Obstacles { active_run, built_by: found.built_by, leaves_gap: found.leaves_gap })
 }
 
-/// Forgets within the caller's transaction. Locks what the work of others rests
-/// on, last of all what many wait for.
+/// Forgets within the caller's transaction. Locks what others' work rests on, and last
+/// what many wait for.
 async fn forget(connection: &mut PgConnection, start: HistoryStart) -> Result<ForgottenDays> {
     connection.execute(PATIENCE_WITH_WRITERS).await?;
     for lock in [Lock::Usage, Lock::Events, Lock::Candidates] {
@@ -127,7 +127,7 @@ async fn forget(connection: &mut PgConnection, start: HistoryStart) -> Result<Fo
     publish::lock_versions(connection).await?;
     let (forgotten, partitions) = look(connection, start).await?;
     connection.execute(PATIENCE_WITH_READERS).await?;
-    // No run comes to life that counts on days which are about to go.
+    // No run may start that relies on days about to be removed.
     connection.execute("LOCK TABLE pipeline_runs IN SHARE MODE").await?;
     obstacles(connection, start).await?.check(start)?;
     drop_partitions(connection, partitions).await?;
@@ -145,7 +145,7 @@ async fn drop_partitions(connection: &mut PgConnection, partitions: Vec<OldParti
     let partitions: Vec<String> = partitions.into_iter().map(|old| old.partition).collect();
     let dropped = format!("DROP TABLE {}", partitions.join(", "));
     for statement in [lock, dropped] {
-        // Names of our tables, and of partitions that the database has quoted.
+        // The names of our tables, and of partitions as quoted by the database.
         connection.execute(AssertSqlSafe(statement)).await?;
     }
     Ok(())
@@ -168,7 +168,7 @@ async fn forget_ledgers(connection: &mut PgConnection, start: HistoryStart) -> R
 /// Takes published days back within the caller's transaction.
 async fn unpublish(connection: &mut PgConnection, window: DateWindow) -> Result<UnpublishedDays> {
     let (first, last) = (window.start(), window.end());
-    // In the order in which forgetting takes them, so that neither waits for the other for ever.
+    // In the same order as forgetting, so that they never deadlock.
     Lock::Candidates.take(connection).await?;
     publish::lock_versions(connection).await?;
     let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
@@ -182,7 +182,7 @@ async fn unpublish(connection: &mut PgConnection, window: DateWindow) -> Result<
         sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await?;
     }
     sqlx::query_file!("sql/retention/clip_dirty.sql", first, last).execute(&mut *connection).await?;
-    // Candidates that were built before compare with what is no longer there.
+    // Candidates built earlier were compared with what is now gone.
     sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
     Ok(UnpublishedDays { days: counted(found.days)?, rows: counted(found.rows)? })
 }
@@ -209,7 +209,7 @@ async fn discard(
     Ok(Some(AbandonedCandidates { run_id, rows: counted(rows)? }))
 }
 
-/// What a wait that was given up means to whoever asked.
+/// What a caller learns when a wait was given up.
 fn told_if_busy(error: Error) -> Error {
     let busy = {
         let Error::Unavailable(fault) = &error else { return error };

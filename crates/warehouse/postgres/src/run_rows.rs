@@ -42,7 +42,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
     Ok(())
 }
 
-/// The run with an id that a query returned, if it returned one.
+/// The run with the id that a query returned, if any.
 pub(crate) async fn find_by(connection: &mut PgConnection, id: Option<Uuid>) -> Result<Option<Run>> {
     match id {
         Some(id) => find(connection, id).await,
@@ -56,8 +56,7 @@ pub(crate) async fn load(connection: &mut PgConnection, run_id: Uuid) -> Result<
     Ok(found.ok_or_else(|| Error::NotFound(format!("run {run_id}")))?)
 }
 
-/// A run that must exist, and that nobody else changes until the caller's
-/// transaction ends.
+/// A run that must exist, locked until the caller's transaction ends.
 pub(crate) async fn load_locked(connection: &mut PgConnection, run_id: Uuid) -> Result<Run> {
     sqlx::query!("SELECT run_id FROM pipeline_runs WHERE run_id = $1 FOR NO KEY UPDATE", run_id)
         .fetch_optional(&mut *connection)
@@ -65,7 +64,7 @@ pub(crate) async fn load_locked(connection: &mut PgConnection, run_id: Uuid) -> 
     load(connection, run_id).await
 }
 
-/// A run with its stages, if there is one by that id.
+/// A run with its stages, if the id exists.
 pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<Option<Run>> {
     let found = sqlx::query_file!("../sql/runs/find.sql", run_id);
     let Some(row) = found.fetch_optional(&mut *connection).await? else { return Ok(None) };

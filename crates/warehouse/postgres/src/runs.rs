@@ -88,7 +88,7 @@ impl RunStore for PostgresWarehouse {
                 i64::from(limit)
             );
             let executions = rows.fetch_all(connection).await?.into_iter().map(|row| {
-                // The clocks of two hosts may disagree.
+                // The clocks of two hosts may differ.
                 let took = (row.ended_at - row.started_at).to_std().unwrap_or_default();
                 Ok(StageExecution { day: row.day, took, rows: counted(row.rows_read)? })
             });
@@ -104,7 +104,7 @@ impl RunStore for PostgresWarehouse {
         ttl: Duration,
         now: DateTime<Utc>,
     ) -> Result<Option<TakenUp>, Error> {
-        // Asked every second: as long as there is nothing to do, nobody is kept waiting.
+        // Polled every second: with nothing to do, it must not block others.
         if self.read(async |reader| acquire_candidate(reader, pipeline, holder).await).await?.is_none() {
             return Ok(None);
         }
@@ -117,8 +117,8 @@ impl RunStore for PostgresWarehouse {
             sqlx::query_file!("sql/runs/take_up.sql", run_id, holder, ttl.as_secs_f64(), now)
                 .execute(&mut *connection)
                 .await?;
-            // Waits for a data transaction that is about to commit; later ones find
-            // the stage no longer RUNNING at their attempt.
+            // Waits for a data transaction that is about to commit; later ones find the
+            // stage no longer RUNNING at their attempt.
             let interrupted = sqlx::query_file_scalar!("../sql/runs/interrupt_stages.sql", run_id)
                 .fetch_all(&mut *connection)
                 .await?;
@@ -170,8 +170,8 @@ impl RunStore for PostgresWarehouse {
     }
 
     async fn check_fence(&self, fence: &Fence) -> Result<(), Error> {
-        // Waits for a transaction of the same stage that is about to commit: after
-        // it the answer may be another one.
+        // Waits for a transaction of the same stage that is about to commit: it may
+        // change the result.
         self.write(async |connection| fence::hold(connection, fence).await).await
     }
 
@@ -271,8 +271,8 @@ async fn acquire_candidate(
     Ok(candidate.fetch_optional(connection).await?)
 }
 
-/// Whether the usage of all days is staged, as far as any is: days may have been
-/// forgotten since the run staged them.
+/// Whether the usage of all days is staged, or nothing is staged at all: days may have
+/// been forgotten since the run staged them.
 async fn has_staged_days(connection: &mut PgConnection, days: DateWindow) -> Result<bool> {
     let staged = sqlx::query_file_scalar!("sql/runs/has_staged_days.sql", days.start(), days.end());
     Ok(staged.fetch_one(connection).await?)
@@ -307,7 +307,7 @@ pub(crate) async fn complete_stage(
     Ok(())
 }
 
-/// Ends a run, and with it the stages that have not ended.
+/// Ends a run, and its unfinished stages.
 async fn end_run(
     connection: &mut PgConnection,
     run_id: Uuid,

@@ -7,34 +7,34 @@ use sqlx::PgConnection;
 
 use crate::fault::Result;
 
-/// What happens to the rows of a day.
+/// How the rows of a day change.
 #[derive(Default)]
 struct DayTally {
     new: i64,
     changed: i64,
     equal: i64,
     gone: i64,
-    /// The exclusive or of the hashes of the rows that come and go.
+    /// The XOR of the hashes of added and removed rows.
     checksum: i64,
 }
 
-/// The same of every day that has candidates.
+/// The changes of every day that has candidates.
 pub(crate) struct Tally(BTreeMap<NaiveDate, DayTally>);
 
-/// What the ledger is told, a day after the other.
+/// The changes to the ledger, one entry per day.
 #[derive(Default)]
 pub(crate) struct LedgerChanges {
-    /// The days in which something changes.
+    /// The days that change.
     pub(crate) days: Vec<NaiveDate>,
-    /// By how many rows.
+    /// The change in the number of rows.
     pub(crate) rows: Vec<i64>,
-    /// Their checksums by what.
+    /// The value to XOR into the checksum.
     pub(crate) checksums: Vec<i64>,
 }
 
 impl Tally {
-    /// Counts the candidates of the build's days, `first` to `last`. Reads the
-    /// rows that they replace, so this comes before anything is written.
+    /// Counts the candidates of the build's days, `first` to `last`. Reads the rows
+    /// that they replace, so call it before anything is written.
     pub(crate) async fn of(connection: &mut PgConnection, first: NaiveDate, last: NaiveDate) -> Result<Self> {
         let rows = sqlx::query_file!("sql/fact/tally_candidates.sql").fetch_all(&mut *connection).await?;
         let days = rows.into_iter().map(|row| {

@@ -80,7 +80,7 @@ impl UsageStaging for PostgresWarehouse {
             Lock::Usage.take(connection).await?;
             let answer = Answer::compare(connection, day.day, &received).await?;
             if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
-                // What is wrong with the records is told all the same.
+                // The rejected records are recorded all the same.
                 quarantine::replace(connection, &delivery).await?;
                 fence::hold(connection, fence).await?;
                 return Ok(Err(refused));
@@ -95,7 +95,7 @@ impl UsageStaging for PostgresWarehouse {
     }
 }
 
-/// Leaves one record a company, and accounts for the others.
+/// Keeps one record per company, and counts the others.
 async fn keep_last_records(
     connection: &mut PgConnection,
     day: NaiveDate,
@@ -113,7 +113,7 @@ async fn keep_last_records(
     Ok(())
 }
 
-/// Leaves one record a company, as a load does that tells nobody of the others.
+/// Keeps one record per company, for loads that do not report the others.
 pub(crate) async fn drop_others(connection: &mut PgConnection) -> Result<()> {
     drop_unread_records(connection).await?;
     drop_superseded(connection).await?;
@@ -125,13 +125,13 @@ async fn drop_unread_records(connection: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Leaves one readable record a company; returns how many others there were.
+/// Keeps one readable record per company; returns the number of others.
 async fn drop_superseded(connection: &mut PgConnection) -> Result<u64> {
     let dropped = sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await?;
     Ok(dropped.rows_affected())
 }
 
-/// A day's answer, one record a company.
+/// A day's answer, one record per company.
 pub(crate) struct Answer {
     pub(crate) compared: ComparedDay,
     /// Companies whose record changes.
@@ -166,7 +166,7 @@ impl Answer {
     }
 }
 
-/// Makes staging what the answer says, and marks dirty what reads a change.
+/// Applies the answer to staging, and marks dirty what reads a change.
 async fn apply_changes(
     connection: &mut PgConnection,
     day: NaiveDate,
@@ -175,7 +175,7 @@ async fn apply_changes(
 ) -> Result<()> {
     if answer.changes > 0 {
         write_changes(connection, day, answer.compared.known.is_none(), counters).await?;
-        // Before the published days are looked at: none is added until this commits.
+        // Before looking at the published days: none is added until this commits.
         bump_staging_version(connection).await?;
         mark_dirty(connection, day).await?;
     }

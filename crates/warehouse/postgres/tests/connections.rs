@@ -1,4 +1,4 @@
-//! Servers that give few connections, lie behind a pooler, or have odd certificates.
+//! Servers with few connections, behind a pooler, or with odd certificates.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use warehouse_conformance::scene::{at, company, day, days, export, publish_run, 
 use warehouse_core::{ActivityQuery, SharedWarehouse};
 use warehouse_postgres::PostgresWarehouse;
 
-/// Less than somebody waits for a connection before giving up: nobody may have waited in vain.
+/// Less than the patience of a waiter: no one may have waited in vain.
 const AT_ONCE: Duration = Duration::from_secs(50);
 
 async fn open(url: &str) -> SharedWarehouse {
@@ -30,7 +30,7 @@ async fn refusal(url: &str) -> String {
     timeout(AT_ONCE, PostgresWarehouse::open(url)).await.unwrap().unwrap_err().to_string()
 }
 
-/// A run over two days, beside questions and exports.
+/// A run over two days, alongside queries and exports.
 async fn work(warehouse: &SharedWarehouse) {
     let usage = [(day(0), vec![("acme", 1, 1), ("bolt", 2, 2)]), (day(1), vec![("acme", 1, 1)])];
     let exports = [(export(day(0), "1"), vec![company("acme", "Acme")])];
@@ -45,7 +45,7 @@ async fn work(warehouse: &SharedWarehouse) {
     timeout(AT_ONCE, working).await.unwrap();
 }
 
-/// A database that belongs to a role with so many connections.
+/// A database whose role has this many connections.
 struct Limited {
     database: Database,
     role: String,
@@ -146,7 +146,7 @@ async fn pgbouncer_in_transaction_mode_is_refused() {
     assert!(problem.contains("pool_mode = session"), "{problem}");
 }
 
-/// A certificate without extensions, which makes it one of version 1, and its key.
+/// A certificate without extensions, and so of version 1, and its key.
 fn certificate_of_version_1() -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let openssl = |arguments: &[&str]| {
@@ -181,7 +181,7 @@ fn with(url: &str, parameter: &str) -> String {
 async fn a_certificate_that_cannot_be_read_matters_only_to_those_who_insist_on_tls() {
     let (certificate, key) = certificate_of_version_1();
     let cluster = Cluster::with_tls(&certificate, &key).unwrap();
-    // The harness connects as sqlx does, which such a certificate stops.
+    // The harness connects with sqlx, which rejects such a certificate.
     let without_tls: Url = with(cluster.url().as_str(), "sslmode=disable").parse().unwrap();
     for parameter in ["max_connections=4", "sslmode=prefer", "sslmode=allow", "sslmode=disable"] {
         let database = Database::create_on(without_tls.clone()).await.unwrap();
@@ -194,7 +194,7 @@ async fn a_certificate_that_cannot_be_read_matters_only_to_those_who_insist_on_t
     assert!(problem.contains("sslmode=disable"), "{problem}");
 }
 
-/// Waits until a standby has a database.
+/// Waits until a standby has received a database.
 async fn arrival_on(url: &str) {
     while PgConnection::connect(url).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;

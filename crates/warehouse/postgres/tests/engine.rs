@@ -1,4 +1,4 @@
-//! What Postgres promises beyond the behaviours of every engine.
+//! What Postgres guarantees beyond the behaviours of every engine.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -254,7 +254,7 @@ async fn loads_of_two_runs_at_once_keep_each_other_whole() {
     assert_eq!(staged.iter().map(|day| day.records).collect::<Vec<_>>(), [500; 4]);
 }
 
-/// Takes the database back to before the ledger had checksums.
+/// Reverts the database to before the ledger had checksums.
 const WITHOUT_CHECKSUMS: &str = "
     ALTER TABLE published_days DROP COLUMN checksum;
     DROP FUNCTION fact_row_hash;

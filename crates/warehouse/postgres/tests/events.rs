@@ -1,4 +1,4 @@
-//! What Postgres promises of events beyond the behaviours of every engine.
+//! What Postgres guarantees for events beyond the behaviours of every engine.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -40,7 +40,7 @@ async fn files_that_are_loaded_at_once_leave_the_sums_of_all_their_events() {
     let names: Vec<String> = (0..400).map(|number| format!("{number:04}")).collect();
     let run = EventRun::begin(&warehouse, 1).await;
     let loads = ["a", "b", "c", "d"].iter().zip(1..).map(|(name, count)| {
-        // Every file has all events of one company, and its own word on those of another.
+        // Every file has all events of one company, and its own version of another's.
         let events: Vec<Told<'_>> = names
             .iter()
             .flat_map(|event| [("acme", 0, event.as_str(), 1), ("bolt", 0, event.as_str(), count)])

@@ -1,5 +1,5 @@
-//! The product's promise on Postgres: after any history the published fact, and
-//! the events, equal the definition's fold.
+//! The product's guarantee on Postgres: after any history the published fact, and the
+//! events, equal the definition's fold.
 
 mod migrated;
 
@@ -16,7 +16,7 @@ const PREVIEWS: u32 = 40;
 /// Histories of several months: each takes several times as long.
 const LONG_HISTORIES: u32 = 30;
 
-/// Fewer: every file is loaded over a connection of its own.
+/// Fewer: every file is loaded over its own connection.
 const EVENT_HISTORIES: u32 = 60;
 
 fn histories() -> Option<u32> {

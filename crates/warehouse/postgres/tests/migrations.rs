@@ -1,4 +1,4 @@
-//! What Postgres makes of databases that other versions have migrated.
+//! How Postgres handles databases that other versions have migrated.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

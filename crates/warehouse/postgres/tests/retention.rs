@@ -1,4 +1,4 @@
-//! How Postgres lets go of what is old: by the partition, beside readers.
+//! How Postgres removes old data: by partition, alongside readers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ use warehouse_conformance::{
 };
 use warehouse_core::{ActivityQuery, Error, HistoryStart, SharedWarehouse};
 
-/// Longer than anything waits here, and much shorter than the reader would stay.
+/// Longer than any wait here, and much shorter than the reader would stay.
 const SOON: Duration = Duration::from_secs(20);
 
 fn start() -> HistoryStart {
@@ -125,7 +125,7 @@ async fn a_run_that_is_just_being_created_keeps_its_days() {
     };
     tokio::time::timeout(SOON, waits_or_is_done).await.unwrap();
     creating.commit().await.unwrap();
-    // Unavailable where this took longer than it waits.
+    // Unavailable if this took longer than it waits.
     let refused = forgetting.await.unwrap().unwrap_err();
     assert!(matches!(refused, Error::Precondition(_) | Error::Unavailable(_)), "{refused:?}");
     assert_eq!(warehouse.usage_days(days(-73, 10)).await.unwrap().len(), 84);

@@ -1,4 +1,4 @@
-//! Fresh warehouses, each on a database of its own that was copied from a migrated one.
+//! Fresh warehouses, each on its own copy of a migrated database.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use warehouse_core::SharedWarehouse;
 use warehouse_postgres::PostgresWarehouse;
 
-/// A fresh warehouse, and what keeps its database.
+/// A fresh warehouse, and the guard of its database.
 pub(crate) async fn open() -> (Database, SharedWarehouse) {
     static TEMPLATE: OnceCell<Database> = OnceCell::const_new();
     let template = TEMPLATE
