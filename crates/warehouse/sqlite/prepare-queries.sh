@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Checks every query of the embedded engine against its schema and writes down
-# what the compiler found (.sqlx/), so that a build needs no database. Run it
-# after changing a query or adding a migration, and commit the result.
+# Checks every query of the embedded engine against its schema and records the
+# compiler's findings (.sqlx/), so that a build needs no database. Run it after changing
+# a query or adding a migration, and commit the result.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-# A connection's own tables are there for the compiler like all the others.
+# The compiler also needs a connection's own tables.
 python3 - "$scratch/schema.sqlite" migrations/*.sql sql/*/create_temporary.sql <<'PYTHON'
 import pathlib, sqlite3, sys
 database, *scripts = sys.argv[1:]

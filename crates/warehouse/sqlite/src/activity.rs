@@ -1,4 +1,4 @@
-//! The read side: published data only.
+//! Reads published data only.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -18,7 +18,7 @@ use crate::{SqliteWarehouse, fault::Result};
 /// Sorts after every company identifier.
 const AFTER_ALL_COMPANIES: &str = "\u{10ffff}";
 
-/// Rows under way between an export's query and its reader.
+/// Rows buffered between an export's query and its reader.
 const EXPORT_BUFFER: usize = 512;
 
 #[async_trait]
@@ -111,8 +111,8 @@ impl ActivityReader for SqliteWarehouse {
 }
 
 impl SqliteWarehouse {
-    /// A transaction for as long as somebody reads an export, and the newest
-    /// publication that it sees.
+    /// A transaction for the duration of an export, and the newest publication that it
+    /// sees.
     async fn begin_export(
         &self,
         window: DateWindow,
@@ -123,7 +123,7 @@ impl SqliteWarehouse {
     }
 }
 
-/// The bounds of a query as the statements take them.
+/// The bounds of a query in the form that the statements take.
 struct Selection {
     window: DateWindow,
     first_company: String,
@@ -172,7 +172,7 @@ async fn select_risks(
     query: &ChurnQuery,
     limit: u32,
 ) -> Result<Vec<ChurnRisk>> {
-    // Sorts before every risk: nothing was active later than the end of time.
+    // Sorts before every risk: no activity is later than this date.
     let (mut after_date, mut after_company) = ("~".to_owned(), String::new());
     if let Some(after) = &query.after {
         after_date = after.last_event_date.map(|date| date.to_string()).unwrap_or_default();
@@ -190,8 +190,8 @@ async fn select_risks(
     risks.collect()
 }
 
-/// The selected rows as they are read. One day is read through the index by
-/// day, a range through the primary key; either way they come out in order.
+/// Streams the selected rows. One day is read through the index by day, a range through
+/// the primary key; either way they come out in order.
 fn rows<'a>(
     connection: &'a mut SqliteConnection,
     selection: &'a Selection,
@@ -228,7 +228,7 @@ fn rows<'a>(
     records.map(|record| Ok(record?.try_into()?)).boxed()
 }
 
-/// Sends all rows until the reader goes away; the transaction holds the state.
+/// Sends all rows until the reader disconnects; the transaction holds the state.
 async fn export(
     mut transaction: Transaction<'static, Sqlite>,
     selection: Selection,

@@ -1,4 +1,4 @@
-//! The coordinator's outbox and the notifier's memory.
+//! The coordinator's outbox and the notifier's record of deliveries.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl AlertOutbox for SqliteWarehouse {
     }
 
     async fn claim_due_alerts(&self, limit: u32, claim: Duration) -> Result<Vec<PendingAlert>, Error> {
-        // Asked every second: as long as nothing is due, no writer is kept waiting.
+        // Polled every second: with nothing due, it must not block a writer.
         if !self.once(has_due_alert).await? {
             return Ok(Vec::new());
         }
@@ -65,7 +65,7 @@ impl AlertOutbox for SqliteWarehouse {
             alerts.collect::<Result<Vec<_>>>()
         });
         let mut alerts = rows.await?;
-        // RETURNING promises no order.
+        // RETURNING guarantees no order.
         alerts.sort_by_key(|pending| pending.alert.failed_at);
         Ok(alerts)
     }

@@ -1,4 +1,4 @@
-//! What waits.
+//! What waits in the warehouse.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl BacklogReader for SqliteWarehouse {
                 dirty_ranges: counted(row.dirty_ranges)?,
                 quarantined_rows: counted(row.quarantined_rows)?,
                 alerts: counted(row.alerts)?,
-                // The clock of whoever failed may be ahead.
+                // The clock of the host that wrote the alert may be ahead.
                 oldest_alert: Duration::try_from_secs_f64(row.oldest_alert_seconds).unwrap_or_default(),
             })
         })

@@ -1,4 +1,4 @@
-//! Building candidates, and measuring them.
+//! Builds candidates, and measures them.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use warehouse_core::{
 
 use crate::{SqliteWarehouse, fault::Result, fence, publish, run_rows, runs};
 
-/// Companies a transaction: few enough that others get to write in between.
+/// Companies per transaction: few enough that others can write in between.
 const CHUNK_COMPANIES: i64 = 1_000;
 
 #[async_trait]
@@ -37,7 +37,7 @@ impl FactBuilder for SqliteWarehouse {
         };
         let mut last_company = String::new();
         loop {
-            // Each chunk in a transaction of its own.
+            // Each chunk in its own transaction.
             let chunk =
                 self.write(async |connection| build_chunk(connection, fence, &last_company).await).await?;
             let Some((company, companies, counters)) = chunk else { break };
@@ -83,7 +83,7 @@ impl FactBuilder for SqliteWarehouse {
     }
 }
 
-/// Discards earlier candidates, and notes the state that these are built from.
+/// Discards earlier candidates, and records the state that these are built from.
 async fn start_build(connection: &mut SqliteConnection, fence: &Fence, window: DateWindow) -> Result<()> {
     fence::check(connection, fence).await?;
     sqlx::query!("DELETE FROM fact_candidates").execute(&mut *connection).await?;
@@ -94,8 +94,8 @@ async fn start_build(connection: &mut SqliteConnection, fence: &Fence, window: D
     collect_days(connection, window.start(), window.end()).await
 }
 
-/// Computes the next companies after `after`. Returns the last of them, how many
-/// they are, and their counts; `None` if none are left.
+/// Computes the next companies after `after`. Returns the last of them, their number,
+/// and their counts; `None` if none are left.
 async fn build_chunk(
     connection: &mut SqliteConnection,
     fence: &Fence,
@@ -125,14 +125,14 @@ pub(crate) async fn collect_days(
     Ok(())
 }
 
-/// How many companies the build has to look at.
+/// How many companies the build has to examine.
 pub(crate) async fn companies_to_build(connection: &mut SqliteConnection) -> Result<u64> {
     let count = sqlx::query_file_scalar!("sql/fact/companies_to_build.sql").fetch_one(connection).await?;
     Ok(counted(count)?)
 }
 
-/// The last of the next companies after `after`, and how many they are; `None`
-/// if none are left.
+/// The last of the next companies after `after`, and their number; `None` if none are
+/// left.
 pub(crate) async fn next_chunk(
     connection: &mut SqliteConnection,
     after: &str,

@@ -1,5 +1,5 @@
-//! The checksums of published days. SQLite has no hash function, so rows are
-//! hashed here, one after the other as they are read.
+//! The checksums of published days. SQLite has no hash function, so rows are hashed
+//! here, one by one as they are read.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use warehouse_core::engine::FactRecord;
 
 use crate::{database::write, fault::Result};
 
-/// By what publishing the candidates changes the checksum of each day. To be asked
-/// before the rows are written: it reads the ones that go.
+/// How publishing the candidates changes the checksum of each day. Call it before the
+/// rows are written: it reads those that go.
 pub(crate) async fn changes_of_publish(
     connection: &mut SqliteConnection,
     now: DateTime<Utc>,
@@ -22,15 +22,14 @@ pub(crate) async fn changes_of_publish(
     Ok(checksums.into_iter().map(|(day, checksum)| (day, checksum.to_stored())).collect())
 }
 
-/// Computes the checksums of days that were published before there were any, each
-/// in a transaction of its own: what is interrupted goes on when the file is opened
-/// the next time.
+/// Computes missing checksums of days published before checksums existed, each in its
+/// own transaction: an interrupted pass continues when the file is next opened.
 pub(crate) async fn fill_missing(writer: &SqlitePool) -> Result<()> {
     while fill_one(writer).await? {}
     Ok(())
 }
 
-/// Whether there was a day to fill in.
+/// Fills in one day; returns whether there was one.
 async fn fill_one(writer: &SqlitePool) -> Result<bool> {
     write(writer, async |connection| {
         let missing = sqlx::query_file_scalar!("sql/fact/day_without_checksum.sql");

@@ -24,8 +24,8 @@ use crate::{
 struct CrmIncoming;
 
 fn encode(line: u64, row: &CrmCompany, unreadable: i32) -> Value {
-    // To the microsecond, as every engine keeps it, and in the spelling that sqlx
-    // gives timestamps it binds, so that equal ones compare equal.
+    // To the microsecond, as in every engine, and in the spelling that sqlx uses for
+    // bound timestamps, so that equal ones compare equal.
     let last_contact_at =
         row.last_contact_at.map(|at| at.trunc_subsecs(6).to_rfc3339_opts(SecondsFormat::AutoSi, false));
     json!([
@@ -122,7 +122,7 @@ impl CrmStaging for SqliteWarehouse {
             let mut history = History(connection);
             let place = history.around(export.effective_on).await?;
             if let Err(refused) = place.judge(export, &received, named, limits) {
-                // What is wrong with the rows is told all the same.
+                // The rejected rows are recorded all the same.
                 end_load(connection, &delivery).await?;
                 return Ok(Err(refused));
             }
@@ -139,8 +139,8 @@ impl CrmStaging for SqliteWarehouse {
     }
 }
 
-/// Leaves one row a company, accounts for the others, and returns how many are
-/// left that can be read in full.
+/// Keeps one row per company, counts the others, and returns how many fully readable
+/// ones remain.
 async fn keep_last_rows(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
@@ -153,7 +153,7 @@ async fn keep_last_rows(
     let superseded = superseded.execute(&mut *connection).await?.rows_affected();
     let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false);
     let dropped = dropped.execute(&mut *connection).await?.rows_affected();
-    // These are counted as rejected already.
+    // These already count as rejected.
     sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await?;
     counters.rows_rejected += superseded;
     counters.rows_duplicate += dropped - superseded;
@@ -187,7 +187,7 @@ async fn record_export(
     end_load(connection, delivery).await
 }
 
-/// Leaves the tables of a load empty, and its rejected rows in quarantine.
+/// Empties the tables of a load, and quarantines its rejected rows.
 async fn end_load(connection: &mut SqliteConnection, delivery: &Delivery<'_>) -> Result<()> {
     quarantine::keep_first_met(connection, delivery.origin).await?;
     let mut history = History(connection);

@@ -1,4 +1,4 @@
-//! The statements of the companies' history.
+//! The statements for the companies' history.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;

@@ -15,14 +15,14 @@ use crate::{
     migration,
 };
 
-/// How long a writer waits for another one. A publish of millions of rows holds
-/// the database for minutes at most.
+/// How long a writer waits for another. A publish of millions of rows holds the
+/// database for a few minutes at most.
 const WRITER_PATIENCE: Duration = Duration::from_secs(600);
 
 const READERS: u32 = 8;
 
-/// Exports at a time. They last as long as their readers like, so they have
-/// connections of their own.
+/// The most concurrent exports. They last as long as their readers like, so they have
+/// their own connections.
 const EXPORTS: u32 = 8;
 
 pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
@@ -38,17 +38,17 @@ pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
 pub(crate) async fn migrate(url: &str) -> Result<MigrationReport> {
     let writer = pool(1).connect_with(connect_options(url).await?).await?;
     let report = migration::migrate(&writer).await?;
-    // The last one to close the file tidies up beside it.
+    // The last connection to close the file removes the files beside it.
     writer.close().await;
     Ok(report)
 }
 
-/// How to connect to the file, whose folder is created as needed.
+/// The connect options for the file; creates its folder as needed.
 async fn connect_options(url: &str) -> Result<SqliteConnectOptions> {
     let options = SqliteConnectOptions::from_str(url).map_err(|_| {
         Error::Precondition(format!("{url:?} is no SQLite URL: use sqlite:///path/to/warehouse.sqlite"))
     })?;
-    // Each connection would have a database of its own, gone with it.
+    // Each connection would have its own database, which would vanish with it.
     let file = options.get_filename().to_string_lossy();
     if url.contains("mode=memory")
         || file.is_empty()
@@ -67,14 +67,14 @@ async fn connect_options(url: &str) -> Result<SqliteConnectOptions> {
     Ok(options
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // In WAL mode NORMAL survives a killed process; FULL also survives a
-        // power cut without losing what was reported as committed.
+        // In WAL mode NORMAL survives a killed process; FULL also survives a power cut
+        // without losing reported commits.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(WRITER_PATIENCE)
-        // Told for traces, and to those who debug.
+        // Logged for traces, and for debugging.
         .log_statements(LevelFilter::Debug)
-        // Bulk statements take their time; a warning with their whole text says nothing.
+        // Bulk statements are slow; a warning with their whole text is useless.
         .log_slow_statements(LevelFilter::Debug, Duration::MAX))
 }
 
@@ -82,11 +82,11 @@ fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(WRITER_PATIENCE)
-        // A cancelled `begin` leaves its transaction open on the pooled
-        // connection; whoever borrowed it next would run inside.
+        // A cancelled `begin` leaves its transaction open on the pooled connection; the
+        // next borrower would run inside it.
         .after_release(|connection, _| {
             Box::pin(async move {
-                // Fails where no transaction is open, which is the usual case.
+                // Fails if there is no transaction, which is the usual case.
                 let _ = connection.execute("ROLLBACK").await;
                 Ok(true)
             })
@@ -94,9 +94,9 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 }
 
 impl SqliteWarehouse {
-    /// Does `work` in one transaction, and commits it unless it fails. The write lock
-    /// is taken at once: a transaction that read first and wrote later could fail in
-    /// the middle.
+    /// Runs `work` in one transaction, and commits it unless it fails. It takes the
+    /// write lock at once: a transaction that reads first and writes later could fail
+    /// in the middle.
     pub(crate) async fn write<T>(
         &self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
@@ -104,7 +104,7 @@ impl SqliteWarehouse {
         Ok(write(&self.writer, work).await?)
     }
 
-    /// Answers a question from one committed state.
+    /// Reads from one committed state.
     pub(crate) async fn read<T>(
         &self,
         question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
@@ -113,7 +113,7 @@ impl SqliteWarehouse {
         Ok(question(&mut transaction).await?)
     }
 
-    /// Answers a question that is a single statement.
+    /// Reads with a single statement.
     pub(crate) async fn once<T>(
         &self,
         question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
@@ -123,7 +123,7 @@ impl SqliteWarehouse {
     }
 }
 
-/// Does `work` in one transaction of the writer's.
+/// Runs `work` in one transaction of the writer.
 pub(crate) async fn write<T>(
     writer: &SqlitePool,
     work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
@@ -134,7 +134,7 @@ pub(crate) async fn write<T>(
     Ok(done)
 }
 
-/// Counts a change to staged data, so that candidates built before it are stale.
+/// Counts a change to staged data, so that candidates built earlier are outdated.
 pub(crate) async fn bump_staging_version(connection: &mut SqliteConnection) -> Result<()> {
     sqlx::query!("UPDATE warehouse_versions SET staging = staging + 1").execute(connection).await?;
     Ok(())

@@ -63,7 +63,7 @@ impl EventStaging for SqliteWarehouse {
     }
 }
 
-/// Leaves one record an event, and accounts for the others.
+/// Keeps one record per event, and counts the others.
 async fn keep_last_records(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
@@ -80,7 +80,7 @@ async fn keep_last_records(
     Ok(())
 }
 
-/// Writes what the file has the last word on, and the sums that change with it.
+/// Writes the events that the file decides, and the sums that change with them.
 async fn apply_changes(
     connection: &mut SqliteConnection,
     file: &EventFile,

@@ -1,13 +1,13 @@
-//! What SQLite and sqlx say, in the words of the contract.
+//! Maps errors of SQLite and sqlx to those of the contract.
 
 use warehouse_core::{Error, Fault, engine::corrupt};
 
-/// Why something failed: what sqlx says or what a rule says, both in the words of
-/// the contract. `?` makes one of either, and at a trait's edge the contract's error.
+/// Why something failed: an error of sqlx or of a rule, as the contract's error. `?`
+/// converts either into it, and it into the contract's error in trait methods.
 #[derive(Debug)]
 pub(crate) struct Failure(Error);
 
-/// The result of what happens inside of the engine.
+/// The result of an operation inside the engine.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl From<Error> for Failure {
@@ -28,7 +28,7 @@ impl From<sqlx::Error> for Failure {
             return Self(corrupt(error));
         }
         let code = match &error {
-            // What is specific about a code is in the upper bits.
+            // The upper bits only refine the code.
             sqlx::Error::Database(cause) => {
                 cause.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff)
             }
@@ -55,7 +55,7 @@ impl From<sqlx::Error> for Failure {
 const SQLITE_BUSY: u32 = 5;
 const SQLITE_LOCKED: u32 = 6;
 
-/// A result code in words that quote nothing that is stored.
+/// A result code in words that quote no stored data.
 fn in_words(code: u32) -> Option<&'static str> {
     Some(match code {
         SQLITE_BUSY | SQLITE_LOCKED => "it is busy: another process writes to its file",

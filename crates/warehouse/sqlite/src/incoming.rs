@@ -1,5 +1,5 @@
-//! Streaming a delivery into the database in batches, within the caller's
-//! transaction: memory holds one batch, whatever the delivery's size.
+//! Streams a delivery into the database in batches, within the caller's transaction:
+//! memory holds one batch, whatever the delivery's size.
 
 use chrono::{DateTime, Utc};
 use domain::{Counters, Rejection, SourceRow};
@@ -10,10 +10,10 @@ use warehouse_core::{Error, Fence, RowStream, engine::stored};
 
 use crate::{fault::Result, quarantine};
 
-/// Rows a statement: enough to forget the cost of a round trip to the database.
+/// Rows per statement: enough to make a round trip's overhead negligible.
 const BATCH_ROWS: usize = 1_000;
 
-/// Where a delivery comes from and who loads it: what the quarantine records.
+/// Where a delivery comes from and who loads it, as the quarantine records it.
 pub(crate) struct Delivery<'a> {
     /// The file, relative to its storage root.
     pub(crate) origin: &'a str,
@@ -21,12 +21,12 @@ pub(crate) struct Delivery<'a> {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// The table that takes a delivery's rows of known companies.
+/// The table that receives a delivery's rows of known companies.
 pub(crate) trait IncomingTable<T> {
     /// One row as the JSON array that the insert statement expects.
     fn encode(line: u64, row: T) -> Value;
 
-    /// What is staged of a row that goes into quarantine, in the same form.
+    /// The part of a quarantined row that is staged, in the same form.
     fn encode_unreadable(_row: &SourceRow<T>) -> Option<Value> {
         None
     }
@@ -35,9 +35,9 @@ pub(crate) trait IncomingTable<T> {
     async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()>;
 }
 
-/// Reads the whole delivery: what is staged of it into `Table`, rejected rows into
-/// quarantine, where they replace what the same origin put there before.
-/// Returns what was read and rejected.
+/// Reads the whole delivery: staged data into `Table`, rejected rows into the
+/// quarantine, where they replace earlier ones of the same origin. Returns what was
+/// read and rejected.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
@@ -47,7 +47,7 @@ pub(crate) async fn read<T, Table: IncomingTable<T>>(
     read_into::<T, Table>(connection, Some(delivery), rows).await
 }
 
-/// Reads what is staged of a delivery alone, on behalf of nobody.
+/// Reads only the staged part of a delivery, without a fence.
 pub(crate) async fn read_staged<T, Table: IncomingTable<T>>(
     connection: &mut SqliteConnection,
     rows: RowStream<'_, T>,

@@ -4,9 +4,9 @@
 //! time, so all writes go through one connection in `BEGIN IMMEDIATE`
 //! transactions; readers see the last committed state without waiting (WAL).
 //!
-//! What fits on a line stands where it is executed; every other statement is a file
-//! of `sql/`, or of `../sql/` if all engines share it. All of them are checked
-//! against the schema when this crate is compiled.
+//! Statements that fit on one line are inline; every other one is a file in `sql/`, or
+//! in `../sql/` if all engines share it. All of them are checked against the schema
+//! when this crate is compiled.
 
 mod activity;
 mod alerts;
@@ -37,29 +37,29 @@ use warehouse_core::{MigrationReport, Result, Warehouse};
 /// The embedded engine.
 #[derive(Debug, Clone)]
 pub struct SqliteWarehouse {
-    /// The one connection that writes.
+    /// The only connection that writes.
     writer: SqlitePool,
     /// Connections that only read.
     readers: SqlitePool,
-    /// Connections that exports and previews hold while they last.
+    /// Connections held by exports and previews while they last.
     exports: SqlitePool,
 }
 
 impl SqliteWarehouse {
-    /// Opens the database file that `url` names (`sqlite:///path/to/file`),
-    /// creates it and its folder as needed, and brings its schema up to date.
+    /// Opens the database file that `url` names (`sqlite:///path/to/file`), creates it
+    /// and its folder as needed, and migrates its schema.
     ///
     /// # Errors
-    /// If the URL is none, or the file cannot be opened or migrated.
+    /// If the URL is invalid, or the file cannot be opened or migrated.
     pub async fn open(url: &str) -> Result<Self> {
         Ok(database::open(url).await?)
     }
 
-    /// Brings the schema up to date and does nothing else. Any number of
-    /// processes may do so at the same time.
+    /// Migrates the schema and does nothing else. Any number of processes may do so at
+    /// the same time.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As for [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport> {
         Ok(database::migrate(url).await?)
     }

@@ -1,4 +1,4 @@
-//! Bringing the schema up to date, and starting on one that is newer.
+//! Migrates the schema, and starts on a newer one.
 
 use sqlx::{
     SqliteConnection, SqlitePool,
@@ -13,10 +13,10 @@ use crate::{
     fault::{Failure, Result},
 };
 
-/// Applies what is missing, all of it or nothing.
+/// Applies all missing migrations, or none.
 pub(crate) async fn migrate(writer: &SqlitePool) -> Result<MigrationReport> {
-    // Two processes would apply the same migrations: the second one waits for the
-    // write lock, and then finds them applied.
+    // Two processes would apply the same migrations: the second waits for the write
+    // lock, and then finds them applied.
     let report = write(writer, async |connection| apply(connection, sqlx::migrate!()).await).await?;
     checksum::fill_missing(writer).await?;
     Ok(report)
@@ -34,7 +34,7 @@ async fn apply(connection: &mut SqliteConnection, mut migrator: Migrator) -> Res
         let MigrationReport { version, newest_known, .. } = report;
         info!(version, newest_known, "the warehouse is newer than this program, which can work with it");
     }
-    // Of the migrations that it knows it still checks that nobody has changed them.
+    // sqlx still checks that no known migration has changed.
     migrator.set_ignore_missing(true);
     migrator.run(connection).await?;
     Ok(report)
@@ -49,7 +49,7 @@ impl From<MigrateError> for Failure {
     fn from(error: MigrateError) -> Self {
         match error {
             MigrateError::Execute(error) => error.into(),
-            // It names migrations and their checksums, nothing that is stored.
+            // It names migrations and their checksums, but quotes no stored data.
             other => Error::Internal(Fault::new(other.to_string(), other)).into(),
         }
     }

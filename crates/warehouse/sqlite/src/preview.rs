@@ -26,16 +26,16 @@ use crate::{
 /// Tables that a day's answer passes through.
 const INCOMING: [&str; 3] = ["usage_incoming", "usage_changes", "dirty_company_days"];
 
-/// Tables that a build reads or writes, besides the dirty company-days. While
-/// answers come in, staged usage is still the warehouse's own: it is what they
-/// are compared with.
+/// Tables that a build reads or writes, besides the dirty company-days. While answers
+/// arrive, staged usage is still the warehouse's own, because they are compared with
+/// it.
 const BUILD: [&str; 4] = ["stg_product_usage", "known_companies", "fact_build_days", "fact_candidates"];
 
-/// The preview under way.
+/// A preview in progress.
 struct SqlitePreview {
     connection: PoolConnection<Sqlite>,
     windows: Vec<DateWindow>,
-    /// What was staged and published when it began.
+    /// The versions of staged and published data when it began.
     versions: Versions,
 }
 
@@ -72,7 +72,7 @@ impl SqlitePreview {
         let mut connection = warehouse.exports.acquire().await?;
         // Its temporary tables must not outlive the preview.
         connection.close_on_drop();
-        // A statement that was prepared before would go on using the table it found then.
+        // A statement prepared earlier would go on using the table that it found then.
         connection.clear_cached_statements().await?;
         let versions = Versions::read(&mut connection).await?;
         shadow(&mut connection, &INCOMING).await?;
@@ -85,7 +85,7 @@ impl SqlitePreview {
         Ok(Self { connection, windows: windows.to_vec(), versions })
     }
 
-    /// Returns whether the answer is believed.
+    /// Returns whether the answer is accepted.
     async fn add(
         &mut self,
         day: NaiveDate,
@@ -93,7 +93,7 @@ impl SqlitePreview {
         rows: RowStream<'_, UsageRecord>,
     ) -> Result<Result<(), Error>> {
         let connection = &mut *self.connection;
-        // Outside the transaction: a slow source would keep the log of changes from being truncated.
+        // Outside the transaction, because a slow source would keep the WAL from being truncated.
         let (rows, notes) = noted(rows);
         incoming::read_staged::<_, UsageIncoming>(connection, rows).await?;
         let received = notes.into_received();
@@ -130,7 +130,7 @@ impl SqlitePreview {
     }
 }
 
-/// Keeps where an answer differs from what is staged, and that its day is known.
+/// Records how an answer differs from staged usage, and that its day is known.
 async fn keep_answer(connection: &mut SqliteConnection, day: NaiveDate, answer: &Answer) -> Result<()> {
     if answer.changes > 0 {
         sqlx::query_file!("sql/preview/keep_differences.sql", day).execute(&mut *connection).await?;
@@ -140,7 +140,7 @@ async fn keep_answer(connection: &mut SqliteConnection, day: NaiveDate, answer: 
     Ok(())
 }
 
-/// Counts of changes to what is staged and published.
+/// Counts of changes to staged and published data.
 #[derive(Debug, PartialEq, Eq)]
 struct Versions {
     staging: i64,
@@ -160,14 +160,14 @@ async fn begin_build(connection: &mut SqliteConnection, windows: &[DateWindow]) 
     sqlx::query_file!("sql/preview/copy_dirty_days.sql").execute(&mut *connection).await?;
     let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(()) };
     build::collect_days(connection, first.start(), last.end()).await?;
-    // Days between the windows are not asked for, and stay unpublished if they are.
+    // Days between the windows are not requested; unpublished ones stay so.
     for (from, to) in days_between(windows) {
         sqlx::query_file!("../sql/preview/drop_new_days.sql", from, to).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// Computes companies chunk by chunk, and keeps of each chunk what `tally` does.
+/// Computes companies chunk by chunk, and adds each chunk to `tally`.
 async fn build_chunks(
     connection: &mut SqliteConnection,
     tally: &mut PreviewTally,
@@ -201,7 +201,7 @@ async fn build_chunks(
     Ok(())
 }
 
-/// Counts a chunk's candidates and drops them, and the usage that they read.
+/// Counts a chunk's candidates, then drops them and the usage that they read.
 async fn take_chunk(
     connection: &mut SqliteConnection,
     tally: &mut PreviewTally,

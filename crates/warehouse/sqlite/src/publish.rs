@@ -1,4 +1,4 @@
-//! Publishing candidates, within one transaction of the caller's.
+//! Publishes candidates within the caller's transaction.
 
 use chrono::{DateTime, Utc};
 use domain::Counters;
@@ -9,8 +9,8 @@ use warehouse_core::{Error, Fence, PublishOutcome, engine::counted};
 
 use crate::{checksum, fault::Result};
 
-/// Checks that the candidates are this run's, and that neither staging nor what
-/// is published has changed since they were built.
+/// Checks that the candidates are this run's, and that neither staged nor published
+/// data has changed since they were built.
 pub(crate) async fn check_build_is_current(connection: &mut SqliteConnection, fence: &Fence) -> Result<()> {
     if has_current_build(connection, fence.run_id).await? {
         return Ok(());
@@ -18,13 +18,14 @@ pub(crate) async fn check_build_is_current(connection: &mut SqliteConnection, fe
     Err(Error::outdated_candidates(fence.run_id).into())
 }
 
-/// Whether the candidates are the run's, built from what is staged and published now.
+/// Whether the candidates are the run's, built from the present staged and published
+/// data.
 pub(crate) async fn has_current_build(connection: &mut SqliteConnection, run_id: Uuid) -> Result<bool> {
     let is_current = sqlx::query_file_scalar!("../sql/fact/has_current_build.sql", run_id.hyphenated());
     Ok(is_current.fetch_one(connection).await?)
 }
 
-/// Makes the candidates the published data.
+/// Turns the candidates into published data.
 pub(crate) async fn publish(
     connection: &mut SqliteConnection,
     fence: &Fence,

@@ -1,4 +1,4 @@
-//! The quarantine.
+//! Writes and reads the quarantine.
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
@@ -30,15 +30,15 @@ impl QuarantineReader for SqliteWarehouse {
     }
 }
 
-/// Empties the quarantine of a file that is loaded again, within the caller's transaction.
+/// Sets aside the quarantined rows of a file being loaded again, within the caller's
+/// transaction.
 pub(crate) async fn set_aside(connection: &mut SqliteConnection, origin: &str) -> Result<()> {
     sqlx::query_file!("sql/quarantine/set_aside.sql", origin).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM quarantine WHERE origin = $1", origin).execute(connection).await?;
     Ok(())
 }
 
-/// Lets the rows that were set aside, and that the file still has, be as they
-/// were: loading it again changes nothing.
+/// Restores rows set aside that the file still has: loading it again changes nothing.
 pub(crate) async fn keep_first_met(connection: &mut SqliteConnection, origin: &str) -> Result<()> {
     sqlx::query_file!("sql/quarantine/keep_first_met.sql", origin).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM quarantine_before").execute(connection).await?;

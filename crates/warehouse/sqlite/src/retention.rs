@@ -1,4 +1,4 @@
-//! Letting go of what is old.
+//! Removes old data.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ impl Retention for SqliteWarehouse {
     }
 }
 
-/// What would go, unless something is in the way.
+/// What would be removed, unless something is in the way.
 async fn look(connection: &mut SqliteConnection, start: HistoryStart) -> Result<ForgottenDays> {
     let counts = sqlx::query_file!("sql/retention/forgotten.sql", start.fact(), start.usage());
     let counts = counts.fetch_one(&mut *connection).await?;
@@ -133,7 +133,7 @@ async fn unpublish(connection: &mut SqliteConnection, window: DateWindow) -> Res
         sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await?;
     }
     sqlx::query_file!("sql/retention/clip_dirty.sql", first, last).execute(&mut *connection).await?;
-    // Candidates that were built before compare with what is no longer there.
+    // Candidates built earlier were compared with what is now gone.
     sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
     Ok(UnpublishedDays { days: counted(found.days)?, rows: counted(found.rows)? })
 }

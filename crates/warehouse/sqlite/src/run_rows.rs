@@ -46,7 +46,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// The run with an id that a query returned, if it returned one.
+/// The run with the id that a query returned, if any.
 pub(crate) async fn find_by(connection: &mut SqliteConnection, id: Option<String>) -> Result<Option<Run>> {
     match id {
         Some(id) => find(connection, parse_id(&id)?).await,
@@ -60,7 +60,7 @@ pub(crate) async fn load(connection: &mut SqliteConnection, run_id: Uuid) -> Res
     Ok(found.ok_or_else(|| Error::NotFound(format!("run {run_id}")))?)
 }
 
-/// A run with its stages, if there is one by that id.
+/// A run with its stages, if the id exists.
 pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Option<Run>> {
     let found = sqlx::query_file!("../sql/runs/find.sql", run_id.hyphenated());
     let Some(row) = found.fetch_optional(&mut *connection).await? else { return Ok(None) };

@@ -85,7 +85,7 @@ impl RunStore for SqliteWarehouse {
                 limit
             );
             let executions = rows.fetch_all(connection).await?.into_iter().map(|row| {
-                // The clocks of two hosts may disagree.
+                // The clocks of two hosts may differ.
                 let took = (row.ended_at - row.started_at).to_std().unwrap_or_default();
                 Ok(StageExecution { day: row.day, took, rows: counted(row.rows_read)? })
             });
@@ -101,7 +101,7 @@ impl RunStore for SqliteWarehouse {
         ttl: Duration,
         now: DateTime<Utc>,
     ) -> Result<Option<TakenUp>, Error> {
-        // Asked every second: as long as there is nothing to do, no writer is kept waiting.
+        // Polled every second: with nothing to do, it must not block a writer.
         if self.read(async |reader| acquire_candidate(reader, pipeline, holder).await).await?.is_none() {
             return Ok(None);
         }
@@ -256,8 +256,8 @@ async fn acquire_candidate(
     Ok(candidate.fetch_optional(connection).await?)
 }
 
-/// Whether the usage of all days is staged, as far as any is: days may have been
-/// forgotten since the run staged them.
+/// Whether the usage of all days is staged, or nothing is staged at all: days may have
+/// been forgotten since the run staged them.
 async fn has_staged_days(connection: &mut SqliteConnection, days: DateWindow) -> Result<bool> {
     let staged = sqlx::query_file_scalar!("sql/runs/has_staged_days.sql", days.start(), days.end());
     Ok(staged.fetch_one(connection).await?)
@@ -292,7 +292,7 @@ pub(crate) async fn complete_stage(
     Ok(())
 }
 
-/// Ends a run, and with it the stages that have not ended.
+/// Ends a run, and its unfinished stages.
 async fn end_run(
     connection: &mut SqliteConnection,
     run_id: Uuid,

@@ -1,15 +1,16 @@
-//! Temporary tables that hide the warehouse's own from one connection, so that
-//! the same statements work on copies.
+//! Temporary tables that hide the warehouse's own from one connection, so that the same
+//! statements work on copies.
 //!
-//! SQLite looks for a table among a connection's temporary ones first. The
-//! connection is opened for reading only, which spares them alone: a statement
-//! that misses its shadow fails instead of writing.
+//! SQLite looks for a table among a connection's temporary ones first. The connection
+//! is read-only, except for temporary tables: a statement that misses its shadow fails
+//! instead of writing.
 
 use sqlx::{AssertSqlSafe, Executor, SqliteConnection};
 
 use crate::fault::Result;
 
-/// Creates an empty temporary table of the same definition in front of each of `tables`.
+/// Creates an empty temporary table with the same definition in front of each of
+/// `tables`.
 pub(crate) async fn shadow(connection: &mut SqliteConnection, tables: &[&str]) -> Result<()> {
     for table in tables {
         let definitions = sqlx::query_file_scalar!("sql/preview/definitions.sql", table);
@@ -20,7 +21,7 @@ pub(crate) async fn shadow(connection: &mut SqliteConnection, tables: &[&str]) -
                 "CREATE INDEX temp.",
                 1,
             );
-            // The database's own words.
+            // The text comes from the database itself.
             connection.execute(AssertSqlSafe(temporary)).await?;
         }
     }

@@ -77,7 +77,7 @@ impl UsageStaging for SqliteWarehouse {
             keep_last_records(connection, &delivery, day.day, &mut counters).await?;
             let answer = Answer::compare(connection, day.day, &received).await?;
             if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
-                // What is wrong with the records is told all the same.
+                // The rejected records are recorded all the same.
                 end_load(connection, &delivery).await?;
                 return Ok(Err(refused));
             }
@@ -89,7 +89,7 @@ impl UsageStaging for SqliteWarehouse {
     }
 }
 
-/// Leaves one record a company, and accounts for the others.
+/// Keeps one record per company, and counts the others.
 async fn keep_last_records(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
@@ -108,7 +108,7 @@ async fn keep_last_records(
     Ok(())
 }
 
-/// Leaves one record a company, as a load does that tells nobody of the others.
+/// Keeps one record per company, for loads that do not report the others.
 pub(crate) async fn drop_others(connection: &mut SqliteConnection) -> Result<()> {
     drop_unread_records(connection).await?;
     drop_superseded(connection).await?;
@@ -120,13 +120,13 @@ async fn drop_unread_records(connection: &mut SqliteConnection) -> Result<()> {
     Ok(())
 }
 
-/// Leaves one readable record a company; returns how many others there were.
+/// Keeps one readable record per company; returns the number of others.
 async fn drop_superseded(connection: &mut SqliteConnection) -> Result<u64> {
     let dropped = sqlx::query_file!("sql/usage/keep_last_records.sql").execute(connection).await?;
     Ok(dropped.rows_affected())
 }
 
-/// A day's answer, one record a company.
+/// A day's answer, one record per company.
 pub(crate) struct Answer {
     pub(crate) compared: ComparedDay,
     /// Companies whose record changes.
@@ -157,7 +157,7 @@ impl Answer {
     }
 }
 
-/// Makes staging what the answer says, and marks dirty what reads a change.
+/// Applies the answer to staging, and marks dirty what reads a change.
 async fn apply_changes(
     connection: &mut SqliteConnection,
     day: NaiveDate,
@@ -202,13 +202,13 @@ async fn record_day(
     end_load(connection, delivery).await
 }
 
-/// Leaves the tables of a load empty, and its rejected records in quarantine.
+/// Empties the tables of a load, and quarantines its rejected records.
 async fn end_load(connection: &mut SqliteConnection, delivery: &Delivery<'_>) -> Result<()> {
     quarantine::keep_first_met(connection, delivery.origin).await?;
     clear_incoming(connection).await
 }
 
-/// Empties the tables that take a delivery.
+/// Empties the tables that receive a delivery.
 pub(crate) async fn clear_incoming(connection: &mut SqliteConnection) -> Result<()> {
     sqlx::query!("DELETE FROM usage_incoming").execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM usage_changes").execute(connection).await?;

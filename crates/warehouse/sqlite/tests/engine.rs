@@ -1,4 +1,4 @@
-//! What the embedded engine promises beyond the behaviours of every engine.
+//! What the embedded engine guarantees beyond the behaviours of every engine.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
 use warehouse_core::{ActivityReader, SharedWarehouse};
 use warehouse_sqlite::SqliteWarehouse;
 
-/// Takes the file back to before the ledger had checksums.
+/// Reverts the file to before the ledger had checksums.
 const WITHOUT_CHECKSUMS: &str = "
     ALTER TABLE published_days DROP COLUMN checksum;
     DELETE FROM _sqlx_migrations WHERE version = 3";

@@ -1,5 +1,5 @@
-//! The product's promise on the embedded engine: after any history the
-//! published fact, and the events, equal the definition's fold.
+//! The product's guarantee on the embedded engine: after any history the published
+//! fact, and the events, equal the definition's fold.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What the embedded engine makes of files that other versions have migrated.
+//! How the embedded engine handles files that other versions have migrated.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use warehouse_conformance::behaviours::migrations::Database;
 use warehouse_core::{MigrationReport, Result, SharedWarehouse};
 use warehouse_sqlite::SqliteWarehouse;
 
-/// A file that is not there yet.
+/// A file that does not exist yet.
 struct File {
     url: String,
     _folder: TempDir,
