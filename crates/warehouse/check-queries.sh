@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that what the compiler found of the queries (.sqlx) is that of the queries
-# as they are, and that no migration has changed that a database may have applied.
+# Checks that the compiler's recorded findings (.sqlx) match the present queries, and
+# that no migration has changed that a database may have applied.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
