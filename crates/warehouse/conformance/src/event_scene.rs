@@ -1,4 +1,4 @@
-//! The words in which behaviours of events are told.
+//! The vocabulary of the behaviours of events.
 
 use std::{collections::BTreeMap, slice, sync::Arc};
 
@@ -15,13 +15,13 @@ use crate::scene::{HeldRun, at, day, days, hold_new_run, id, new_run};
 /// The companies that have events.
 pub const COMPANIES: [&str; 3] = ["007", "acme", "bolt"];
 
-/// Bytes of a file.
+/// The size of a file in bytes.
 pub const FILE_BYTES: u64 = 500;
 
-/// An event as it is told: company, day, event, count.
+/// An event in short: company, day, event, count.
 pub type Told<'a> = (&'a str, i64, &'a str, i64);
 
-/// Sums as they are told: company, day, sum, events.
+/// A sum in short: company, day, sum, events.
 pub type ToldSum<'a> = (&'a str, i64, i64, i64);
 
 /// An event file.
@@ -37,13 +37,13 @@ pub fn event((company_id, offset, event_id, events): Told<'_>) -> EventRecord {
     EventRecord { company_id: id(company_id), date: day(offset), event_id, events }
 }
 
-/// The lines of a file in which no record is bad.
+/// The lines of a file without bad records.
 #[must_use]
 pub fn lines(events: &[Told<'_>]) -> Vec<SourceRow<EventRecord>> {
     (1..).zip(events).map(|(line, told)| SourceRow::Accepted { line, row: event(*told) }).collect()
 }
 
-/// What loading a file counts.
+/// The counters of loading a file.
 #[must_use]
 pub fn loaded(written: u64, unchanged: u64, duplicate: u64) -> Counters {
     Counters {
@@ -56,13 +56,13 @@ pub fn loaded(written: u64, unchanged: u64, duplicate: u64) -> Counters {
     }
 }
 
-/// A run of a pipeline of its own, in its one stage, which copies events.
+/// A run of a separate pipeline, in its only stage, which copies events.
 #[derive(Debug)]
 pub struct EventRun {
     warehouse: SharedWarehouse,
     /// The run.
     pub held: HeldRun,
-    /// Of its stage.
+    /// The fence of its stage.
     pub fence: Fence,
 }
 
@@ -137,7 +137,7 @@ pub async fn sums(warehouse: &SharedWarehouse) -> Vec<(&'static str, DailyEvents
     sums
 }
 
-/// The full `GROUP BY` over stored events, told without an engine.
+/// The full `GROUP BY` over stored events, without an engine.
 #[must_use]
 pub fn grouped(stored: &[StoredEvent]) -> Vec<(&str, DailyEvents)> {
     let mut groups: BTreeMap<(&str, NaiveDate), (i64, i64)> = BTreeMap::new();
@@ -152,8 +152,8 @@ pub fn grouped(stored: &[StoredEvent]) -> Vec<(&str, DailyEvents)> {
         .collect()
 }
 
-/// Checks that exactly these events are stored, each with the path of its file,
-/// and that the sums are theirs.
+/// Checks that exactly these events are stored, each with the path of its file, and
+/// that the sums match them.
 pub async fn assert_stored(warehouse: &SharedWarehouse, expected: &[(Told<'_>, &str)]) {
     let expected: Vec<StoredEvent> = expected
         .iter()

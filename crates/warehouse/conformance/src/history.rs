@@ -1,5 +1,5 @@
-//! The product's promise as a property: after any history the published fact
-//! equals the definition's fold over the accepted inputs.
+//! The product's guarantee as a property: after any history the published fact equals
+//! the definition's fold over the accepted inputs.
 
 mod answers;
 pub mod events;
@@ -36,7 +36,7 @@ use crate::{
 
 const COMPANIES: [&str; 5] = ["007", "acme", "bolt", "ghost", "zed"];
 
-/// Days that a history plays on, from [`day`] 0.
+/// The length of a history in days, from [`day`] 0.
 const SPAN: i64 = 32;
 
 /// One run of a history: what it ingests, and how far it gets.
@@ -72,8 +72,7 @@ fn steps() -> impl Strategy<Value = Step> {
         })
 }
 
-/// Histories that are played at the same time: most of their time is waiting for
-/// the database.
+/// How many histories play concurrently: they mostly wait for the database.
 const WORKERS: u32 = 4;
 
 /// Checks at least `cases` random histories, each on a fresh warehouse. Shrinks a
@@ -107,15 +106,15 @@ fn check<S: Strategy>(cases: u32, strategy: S, test: impl AsyncFn(S::Value) -> R
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// Everything that is accepted and published so far.
+/// Everything accepted and published so far.
 #[derive(Debug, Clone, Default)]
 struct World {
     inputs: Inputs,
-    /// What the file that counts says, for each day on which a snapshot takes effect.
+    /// The content in effect for each day on which a snapshot takes effect.
     contents: BTreeMap<NaiveDate, Vec<SourceRow<CrmCompany>>>,
-    /// The file that counts for each day on which a snapshot takes effect.
+    /// The file in effect for each day on which a snapshot takes effect.
     counting_files: BTreeMap<NaiveDate, String>,
-    /// The content that the file without a date had last, and its day.
+    /// The latest content of the undated file, and its day.
     undated: Option<(String, NaiveDate)>,
     published: BTreeSet<NaiveDate>,
 }
@@ -161,8 +160,8 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, Te
     Ok(world)
 }
 
-/// Loads the accepted inputs into a fresh warehouse at once and publishes
-/// everything in one run: the full rebuild.
+/// Loads the accepted inputs into a fresh warehouse at once and publishes everything in
+/// one run: the full rebuild.
 async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestCaseError> {
     let (Some(first), Some(last)) = (world.published.first(), world.published.last()) else { return Ok(()) };
     let run = hold_run(warehouse, DateWindow::new(*first, *last).unwrap(), at(0)).await;
@@ -186,8 +185,8 @@ async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestC
 }
 
 impl World {
-    /// Gives an export without a date its day, as whoever loads it does; `None` if
-    /// its content is loaded already.
+    /// Gives an undated export its day, as its loader does; `None` if its content is
+    /// already loaded.
     async fn settle_undated(
         &self,
         warehouse: &SharedWarehouse,
@@ -201,7 +200,7 @@ impl World {
         let newest = self.published.last().max(self.contents.keys().next_back()).copied();
         let first_snapshot = self.contents.keys().next().copied();
         prop_assert_eq!(&days, &CrmDays { decided: vec![decided], first_snapshot, newest });
-        // What is seen first now says nothing of days before the newest.
+        // An export first seen now says nothing about days before the newest.
         let first_seen = newest.map_or(window.end(), |newest| newest.max(window.end()));
         let file = export.file(&etag, decided.unwrap_or(first_seen));
         let is_new = !warehouse.new_crm_exports(std::slice::from_ref(&file)).await.unwrap().is_empty();

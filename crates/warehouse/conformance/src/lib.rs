@@ -1,14 +1,14 @@
 //! One suite of behaviours that every storage engine must show.
 //!
 //! An engine's tests call [`suite!`] with a function that opens a fresh, empty
-//! warehouse; every behaviour becomes a test of its own. [`history::hold`] adds
-//! the product's promise: after any history of loads, failures and publishes
-//! the fact equals [`reference`], an independent fold of the definition.
-//! [`history::retention::hold`] forgets days in between,
-//! [`history::events::hold`] does the same for events and their sums, and
-//! [`migrations!`] what programs make of schemas of other versions.
+//! warehouse; every behaviour becomes its own test. [`history::hold`] adds the
+//! product's guarantee: after any history of loads, failures and publishes the fact
+//! equals [`reference`], an independent fold of the definition.
+//! [`history::retention::hold`] forgets days in between, [`history::events::hold`] does
+//! the same for events and their sums, and [`migrations!`] covers schemas of other
+//! versions.
 
-// A suite of tests fails by panicking, like any test.
+// A test suite fails by panicking, like any test.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod behaviours;
@@ -19,8 +19,8 @@ pub mod reference;
 pub mod scene;
 pub mod usage_scene;
 
-/// Makes a test of every behaviour. `$open` is an async function that returns a
-/// guard, dropped at the test's end, and a fresh [`warehouse_core::SharedWarehouse`].
+/// Makes every behaviour a test. `$open` is an async function that returns a guard,
+/// dropped at the test's end, and a fresh [`warehouse_core::SharedWarehouse`].
 #[macro_export]
 macro_rules! suite {
     ($open:path) => {
@@ -223,7 +223,8 @@ macro_rules! suite {
             )*
         }
     };
-    // Behaviours that take the function, since they need a warehouse for each of several histories.
+    // Behaviours that take the function, because they need a warehouse for each of several
+    // histories.
     (@opening $open:path, $area:ident: $($behaviour:ident)*) => {
         mod $area {
             use super::*;
@@ -238,8 +239,8 @@ macro_rules! suite {
     };
 }
 
-/// Makes a test of every behaviour towards schemas that other versions have
-/// migrated. `$create` is an async function that returns an empty
+/// Makes a test of every behaviour for schemas that other versions have migrated.
+/// `$create` is an async function that returns an empty
 /// [`Database`](behaviours::migrations::Database), dropped at the test's end.
 #[macro_export]
 macro_rules! migrations {
@@ -252,7 +253,7 @@ macro_rules! migrations {
             a_schema_of_another_line_is_refused
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
         }
-        // Between them they execute most statements.
+        // Together they execute most statements.
         $crate::migrations! {@added_to $create:
             alerts::a_delivery_is_remembered_per_channel
             runs::a_retried_run_keeps_what_succeeded

@@ -1,4 +1,4 @@
-//! What can be seen of a warehouse from outside, to show that a call changed nothing.
+//! What is visible of a warehouse from outside, to show that a call changed nothing.
 
 use std::{
     collections::BTreeMap,
@@ -16,8 +16,8 @@ use crate::scene::{days, published};
 /// More rows than any behaviour leaves behind.
 const ALL: u32 = 100_000;
 
-/// Everything that readers of a warehouse see, but for its alerts: looking at
-/// those claims them.
+/// Everything that readers of a warehouse see, except its alerts: reading those claims
+/// them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
     /// Published rows.
@@ -30,11 +30,11 @@ pub struct Observed {
     pub runs: Vec<Run>,
     /// Rejected rows.
     pub quarantine: Vec<QuarantinedRow>,
-    /// Days that were fetched.
+    /// Fetched days.
     pub usage_days: Vec<UsageDayState>,
 }
 
-/// Looks at everything.
+/// Reads everything.
 pub async fn observe(warehouse: &SharedWarehouse) -> Observed {
     let ever = days(-400, 400);
     Observed {
@@ -47,8 +47,8 @@ pub async fn observe(warehouse: &SharedWarehouse) -> Observed {
     }
 }
 
-/// What the ledger has to say of the published days of a window, computed from
-/// their rows: how many there are, and their checksum.
+/// The correct ledger entries for the published days of a window, computed from their
+/// rows: how many there are, and their checksum.
 pub async fn ledger_of_rows(
     warehouse: &SharedWarehouse,
     window: DateWindow,
@@ -65,8 +65,8 @@ pub async fn ledger_of_rows(
     days.into_iter().map(|(day, (rows, checksum))| (day, rows, checksum)).collect()
 }
 
-/// Polls `call` at most `polls` times, then drops it as a caller that goes away
-/// would. `None` if it was dropped before its end.
+/// Polls `call` at most `polls` times, then drops it as a disconnecting caller would.
+/// `None` if it was dropped before its end.
 pub async fn interrupted_after<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     let mut left = polls;

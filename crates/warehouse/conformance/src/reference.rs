@@ -1,5 +1,5 @@
-//! The fact's definition as a fold over the accepted inputs, in memory, sharing
-//! nothing with any engine.
+//! The fact's definition as a fold over the accepted inputs, in memory, sharing nothing
+//! with any engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use domain::{CompanyId, Concerns, CrmCompany, FactRow, Rejection, SourceRow, Unr
 /// The accepted inputs.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// The snapshot that counts for each day on which one takes effect.
+    /// The snapshot in effect for each day on which one takes effect.
     pub snapshots: BTreeMap<NaiveDate, Companies>,
     /// Active users and events by company and day.
     pub usage: BTreeMap<(CompanyId, NaiveDate), (i32, i64)>,
@@ -18,8 +18,8 @@ pub struct Inputs {
 /// The companies of a snapshot.
 pub type Companies = BTreeMap<CompanyId, CrmCompany>;
 
-/// The snapshots that the files say, each as the rows of one file: what cannot be
-/// read is what it was in the snapshot before.
+/// The snapshots of the files, each given as its rows: unreadable data is as in the
+/// previous snapshot.
 #[must_use]
 pub fn snapshots_of(
     files: &BTreeMap<NaiveDate, Vec<SourceRow<CrmCompany>>>,
@@ -79,7 +79,7 @@ fn completed(row: &CrmCompany, before: Option<&CrmCompany>) -> CrmCompany {
 /// Active users and events of a day by company.
 pub type DayUsage = BTreeMap<CompanyId, (i32, i64)>;
 
-/// What is known of a day after an answer: of what cannot be read, what it was before.
+/// What is known of a day after an answer: unreadable data stays as it was.
 #[must_use]
 pub fn answered(rows: &[SourceRow<UsageRecord>], before: &DayUsage) -> DayUsage {
     let mut after = DayUsage::new();
@@ -104,14 +104,14 @@ pub fn answered(rows: &[SourceRow<UsageRecord>], before: &DayUsage) -> DayUsage 
     after
 }
 
-/// A row of the fact without `loaded_at`, which is no function of the inputs.
+/// A row of the fact without `loaded_at`, which does not follow from the inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExpectedRow {
     /// The company.
     pub company_id: CompanyId,
     /// The day.
     pub activity_date: NaiveDate,
-    /// The version that describes the company; `None` if the CRM never had it.
+    /// The version that describes the company; `None` if it was never in the CRM.
     pub company: Option<CrmCompany>,
     /// Users of the day.
     pub active_users: i32,
@@ -119,16 +119,16 @@ pub struct ExpectedRow {
     pub events: i64,
     /// Daily users summed over seven calendar days.
     pub active_users_7d: i64,
-    /// No event in fourteen calendar days.
+    /// Whether fourteen calendar days have no event.
     pub is_churn_risk: bool,
-    /// Events by users.
+    /// Events divided by users.
     pub events_per_user: Option<f64>,
     /// Calendar days since the last contact.
     pub days_since_last_contact: Option<i32>,
 }
 
 impl Inputs {
-    /// The rows that the definition calls for on the given days, by company, then day.
+    /// The rows that the definition requires on the given days, by company, then day.
     #[must_use]
     pub fn fact(&self, days: &BTreeSet<NaiveDate>) -> Vec<ExpectedRow> {
         let companies: BTreeSet<&CompanyId> = self
@@ -154,7 +154,7 @@ impl Inputs {
         if !is_member && reaching_back(14).next().is_none() {
             return None;
         }
-        // One without any value looks like one that the CRM never had.
+        // A version without any value looks like a company that was never in the CRM.
         let company = self.version_on(company_id, day).filter(|company| is_described(company)).cloned();
         let (active_users, events) = self.usage.get(&(company_id.clone(), day)).copied().unwrap_or_default();
         let last_contact = company.as_ref().and_then(|company| company.last_contact_at);
@@ -196,8 +196,8 @@ fn is_described(company: &CrmCompany) -> bool {
 }
 
 impl From<&FactRow> for ExpectedRow {
-    /// What an engine published, in the words of the reference. A company
-    /// without any CRM value counts as one the CRM never had.
+    /// A row that an engine published, in the reference's form. A company without any
+    /// CRM value counts as one that was never in the CRM.
     fn from(row: &FactRow) -> Self {
         let described = row.company_name.is_some()
             || row.country.is_some()

@@ -1,4 +1,4 @@
-//! The words in which behaviours are told: days, companies, runs, loads.
+//! The vocabulary of the behaviours: days, companies, runs, loads.
 
 use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use warehouse_core::{
     WindowChoice,
 };
 
-/// Who takes up runs.
+/// The holder that takes up runs.
 pub const HOLDER: &str = "conformance";
 
 /// Long enough that no test outlives it.
@@ -51,7 +51,7 @@ pub fn id(text: &str) -> CompanyId {
     CompanyId::parse(text).unwrap()
 }
 
-/// A company as the CRM has it, told by its name alone.
+/// A company in the CRM with nothing but a name.
 #[must_use]
 pub fn company(company_id: &str, name: &str) -> CrmCompany {
     CrmCompany {
@@ -81,19 +81,19 @@ pub fn records(on: NaiveDate, companies: &[(&str, i32, i64)]) -> Vec<SourceRow<U
         .collect()
 }
 
-/// A row for the quarantine.
+/// A row to quarantine.
 #[must_use]
 pub fn rejected<T>(line: u64, reason: &str, raw: &str) -> SourceRow<T> {
     SourceRow::Rejected(Rejection::new(line, RejectionReason::Malformed(reason.to_owned()), raw))
 }
 
-/// Every day not yet published up to `through`, as far back as anybody looks by default.
+/// Every unpublished day up to `through`, as far back as the default horizon.
 #[must_use]
 pub const fn unpublished(through: NaiveDate) -> WindowChoice {
     WindowChoice::Unpublished { through, horizon: Horizon { history_start: None, max_reach_days: 400 } }
 }
 
-/// A limit under which a handful of rejected rows is too many.
+/// A limit that a handful of rejected rows exceeds.
 #[must_use]
 pub const fn few_rejections() -> RejectionLimit {
     RejectionLimit { max_share: 0.05 }
@@ -131,7 +131,7 @@ pub struct HeldRun {
     pub(crate) warehouse: SharedWarehouse,
     /// The run as it was taken up.
     pub run: Run,
-    /// What the clock says during the run.
+    /// The time during the run.
     pub now: DateTime<Utc>,
 }
 
@@ -140,7 +140,8 @@ pub async fn hold_run(warehouse: &SharedWarehouse, window: DateWindow, now: Date
     hold_run_of(warehouse, DAILY_PIPELINE, window, now).await
 }
 
-/// The same for another pipeline, which does not wait for runs of the daily one.
+/// Like [`hold_run`], for another pipeline, which does not wait for runs of the daily
+/// one.
 pub async fn hold_run_of(
     warehouse: &SharedWarehouse,
     pipeline: &str,
@@ -159,7 +160,7 @@ pub async fn hold_new_run(warehouse: &SharedWarehouse, new: NewRun, now: DateTim
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
 }
 
-/// Takes up a run of the daily pipeline that waits to be taken up.
+/// Takes up a waiting run of the daily pipeline.
 pub async fn take_up(warehouse: &SharedWarehouse, now: DateTime<Utc>) -> HeldRun {
     let run = warehouse.acquire_run(DAILY_PIPELINE, HOLDER, TTL, now).await.unwrap().unwrap().run;
     HeldRun { warehouse: Arc::clone(warehouse), run, now }
@@ -171,7 +172,7 @@ pub fn stage_states(run: &Run) -> Vec<StageState> {
     run.stages.iter().map(|stage| stage.state).collect()
 }
 
-/// A failed attempt, for good or not.
+/// A failed attempt, retryable or permanent.
 #[must_use]
 pub fn failure(will_retry: bool) -> StageFailure {
     StageFailure {
@@ -210,7 +211,7 @@ impl HeldRun {
         self.warehouse.complete_stage(fence, Counters::default(), &[], self.now).await.unwrap();
     }
 
-    /// Loads an export in which no row is bad.
+    /// Loads an export without bad rows.
     pub async fn load_crm(
         &self,
         fence: &Fence,
@@ -221,7 +222,7 @@ impl HeldRun {
         self.load_crm_rows(fence, export, rows.collect()).await
     }
 
-    /// Loads an export row by row; it may shrink as it likes.
+    /// Loads an export row by row; it may shrink without limit.
     pub async fn load_crm_rows(
         &self,
         fence: &Fence,
@@ -266,14 +267,14 @@ impl HeldRun {
         self.warehouse.run(self.run.run_id).await.unwrap().unwrap()
     }
 
-    /// Fails an attempt, for good or not.
+    /// Fails an attempt, retryably or permanently.
     pub async fn fail(&self, fence: &Fence, will_retry: bool) {
         self.warehouse.fail_stage(fence, &failure(will_retry), None, self.now).await.unwrap();
     }
 
-    /// Waits until nothing that a dropped call commits is under way: an engine
-    /// with one writer lets nobody else write before, one with many does not tell
-    /// what holds of a stage that is about to commit.
+    /// Waits until no dropped call is still committing: an engine with one writer
+    /// blocks other writers until then, and one with many does not know the state of a
+    /// stage about to commit.
     pub async fn settle(&self, fence: &Fence) {
         let (run_id, epoch) = (self.run.run_id, self.run.lease_epoch);
         assert_eq!(self.warehouse.renew_lease(run_id, epoch, TTL).await.unwrap(), LeaseState::Held);
@@ -286,14 +287,14 @@ impl HeldRun {
         self.warehouse.finish_run(self.run.run_id, self.run.lease_epoch, self.now).await
     }
 
-    /// Fails the next stage for good, and with it the run.
+    /// Fails the next stage permanently, and with it the run.
     pub async fn fail_at(&self, stage: &str) {
         let fence = self.begin(stage).await;
         self.fail(&fence, false).await;
         assert_eq!(self.finish().await.unwrap(), RunState::Failed);
     }
 
-    /// Gives the run up, as an operator would.
+    /// Cancels the run, as an operator would.
     pub async fn cancel(&self) {
         self.warehouse.cancel_run(self.run.run_id, self.now).await.unwrap();
     }
@@ -313,15 +314,15 @@ pub async fn publish_run(
     run.publish().await
 }
 
-/// Answers for every day that the fact of `window` reads, as the product API gives
-/// them: those of `usage`, and no record on the other days.
+/// The product API's answers for every day that the fact of `window` reads: those of
+/// `usage`, and no records on other days.
 #[must_use]
 pub fn all_days<'a>(window: DateWindow, usage: &[UsageOfDay<'a>]) -> Vec<UsageOfDay<'a>> {
     let told = |day| usage.iter().find(|(on, _)| *on == day).cloned();
     window.reaching_back(CHURN_DAYS - 1).days().map(|day| told(day).unwrap_or((day, vec![]))).collect()
 }
 
-/// An export file named after the day it takes effect.
+/// An export file named after the day on which it takes effect.
 #[must_use]
 pub fn export(effective_on: NaiveDate, etag: &str) -> CrmExport {
     CrmExport {
@@ -353,7 +354,7 @@ pub async fn has_crm_export(warehouse: &SharedWarehouse, export: &CrmExport) -> 
     warehouse.new_crm_exports(slice::from_ref(export)).await.unwrap().is_empty()
 }
 
-/// The checksum of what is published on a day, whatever the ledger says.
+/// The checksum of the rows published on a day, whatever the ledger says.
 pub async fn checksum_of(warehouse: &SharedWarehouse, on: NaiveDate) -> Checksum {
     published(warehouse, DateWindow::day(on)).await.iter().collect()
 }

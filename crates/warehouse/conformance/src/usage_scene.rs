@@ -1,5 +1,5 @@
-//! The words in which usage behaviours are told: answers of the product API, and
-//! what loading them does.
+//! The vocabulary of usage behaviours: answers of the product API, and the effects of
+//! loading them.
 
 use std::fmt::Debug;
 
@@ -16,33 +16,33 @@ use warehouse_core::{
 
 use crate::scene::{HeldRun, at, day, days, few_rejections, hold_run, id, usage_day};
 
-/// Limits under which an answer may lack next to nothing.
+/// Limits under which an answer may lack almost nothing.
 #[must_use]
 pub const fn strict() -> UsageLimits {
     UsageLimits { rejections: few_rejections(), max_loss_share: 0.05, accepts_silence: false }
 }
 
-/// The same of an answer of which somebody said that it is right.
+/// The same limits for an answer that a person has accepted.
 #[must_use]
 pub const fn accepted_silence() -> UsageLimits {
     UsageLimits { accepts_silence: true, ..strict() }
 }
 
-/// A record of which nothing could be read but whose it may be.
+/// A wholly unreadable record that may concern `concerns`.
 #[must_use]
 pub fn unreadable(line: u64, concerns: Concerns) -> SourceRow<UsageRecord> {
     let reason = RejectionReason::Malformed("torn".to_owned());
     SourceRow::Rejected(Rejection::new(line, reason, "torn").concerning(concerns))
 }
 
-/// The same of a record that is known to be a company's.
+/// An unreadable record known to be a company's.
 #[must_use]
 pub fn unreadable_of(line: u64, company_id: &str) -> SourceRow<UsageRecord> {
     unreadable(line, Concerns::Company(id(company_id)))
 }
 
 impl HeldRun {
-    /// Loads a day of usage; whatever the answer lacks is believed.
+    /// Loads a day of usage, accepting whatever the answer lacks.
     pub async fn load_usage(
         &self,
         fence: &Fence,
@@ -52,7 +52,7 @@ impl HeldRun {
         self.load_usage_within(fence, on, UsageLimits::NONE, rows).await
     }
 
-    /// Loads a day of usage if its answer is believed.
+    /// Loads a day of usage if its answer is plausible.
     pub async fn load_usage_within(
         &self,
         fence: &Fence,
@@ -94,7 +94,7 @@ pub async fn publish(run: &HeldRun, fence: &Fence) -> PublishOutcome {
     run.publish().await
 }
 
-/// What loading a day of 1,000 bytes counts.
+/// The counters of loading a day of 1,000 bytes.
 #[must_use]
 pub fn loaded(written: u64, unchanged: u64, removed: u64) -> Counters {
     Counters {
@@ -107,16 +107,16 @@ pub fn loaded(written: u64, unchanged: u64, removed: u64) -> Counters {
     }
 }
 
-/// What is known of a day that `run` fetched last.
+/// The state of a day that `run` fetched last.
 #[must_use]
 pub fn fetched(run: &HeldRun, offset: i64, records: u64) -> UsageDayState {
     UsageDayState { day: day(offset), records, fetched_at: run.now, run_id: run.run.run_id }
 }
 
-/// Checks that an answer was not believed, and returns why.
+/// Checks that an answer was refused, and returns why.
 ///
 /// # Panics
-/// If it was, or if something else went wrong.
+/// If it was accepted, or if something else went wrong.
 #[track_caller]
 pub fn refusal<T: Debug>(outcome: Result<T>) -> String {
     match outcome {

@@ -1,4 +1,4 @@
-//! The read side: pages, exports, roll-ups, churn, freshness.
+//! Reading: pages, exports, roll-ups, churn, freshness.
 
 use domain::{DateWindow, FactKey, FactRow, Publication, run::STAGE_COPY_CRM_CSV};
 use futures::TryStreamExt;
@@ -39,7 +39,7 @@ async fn exported(warehouse: &SharedWarehouse, query: &ActivityQuery) -> Vec<Fac
     warehouse.export_facts(query).await.unwrap().rows.try_collect().await.unwrap()
 }
 
-/// Whatever the page size, the pages are the export: by company, then day.
+/// Whatever the page size, the pages equal the export: by company, then day.
 pub async fn pages_and_export_agree(warehouse: SharedWarehouse) {
     publish_ten_days(&warehouse).await;
     for window in [days(0, 9), days(3, 6), days(4, 4), days(7, 30), days(-5, 0)] {
@@ -63,7 +63,7 @@ pub async fn pages_and_export_agree(warehouse: SharedWarehouse) {
     assert_eq!(published(&warehouse, days(0, 9)).await.len(), 46);
 }
 
-/// A page starts after its key, whether or not there is such a row, or such a day in the window.
+/// A page starts after its key, even if there is no such row, or no such day in the window.
 pub async fn a_page_starts_after_any_key(warehouse: SharedWarehouse) {
     publish_ten_days(&warehouse).await;
     for window in [days(0, 9), days(3, 6), days(5, 5)] {
@@ -80,7 +80,7 @@ pub async fn a_page_starts_after_any_key(warehouse: SharedWarehouse) {
     }
 }
 
-/// Every answer says who published the newest of its days, and when.
+/// Every answer names the newest publication of its days.
 pub async fn an_answer_tells_its_newest_publication(warehouse: SharedWarehouse) {
     publish_ten_days(&warehouse).await;
     let run = hold_run(&warehouse, days(10, 10), at(2)).await;
@@ -105,7 +105,7 @@ pub async fn an_answer_tells_its_newest_publication(warehouse: SharedWarehouse) 
     assert_eq!(newest(days(11, 30)).await, None);
 }
 
-/// A row and who published its day; nothing for a day or a company without one.
+/// A row and the publication of its day; nothing for a day or a company without one.
 pub async fn a_row_is_found_by_its_key(warehouse: SharedWarehouse) {
     publish_ten_days(&warehouse).await;
     let find = async |company_id: &str, on: i64| {
@@ -128,7 +128,7 @@ pub async fn a_row_is_found_by_its_key(warehouse: SharedWarehouse) {
     }
 }
 
-/// An export that began before a publish ends with what was published then.
+/// An export that began before a publish ends with the data published before it.
 pub async fn an_export_sees_one_state_while_a_publish_goes_on(warehouse: SharedWarehouse) {
     // More rows than any stream buffers.
     let companies: Vec<_> = (0..300).map(|number| company(&format!("c{number:03}"), "before")).collect();
@@ -151,7 +151,7 @@ pub async fn an_export_sees_one_state_while_a_publish_goes_on(warehouse: SharedW
     assert!(after.iter().all(|row| row.company_name.is_none() && row.loaded_at == at(2)));
 }
 
-/// Readers that are slow keep nobody waiting, and readers that go away leave nothing behind.
+/// Slow readers block no one, and readers that disconnect leave nothing behind.
 pub async fn open_exports_do_not_keep_others_waiting(warehouse: SharedWarehouse) {
     // More rows than any stream buffers.
     let companies: Vec<_> = (0..300).map(|number| company(&format!("c{number:03}"), "name")).collect();
@@ -171,7 +171,7 @@ pub async fn open_exports_do_not_keep_others_waiting(warehouse: SharedWarehouse)
     }
 }
 
-/// ISO weeks begin on Monday; the periods at both ends count the asked days alone.
+/// ISO weeks begin on Monday; the periods at both ends count only the requested days.
 pub async fn roll_ups_follow_weeks_and_months(warehouse: SharedWarehouse) {
     let acme = vec![company("acme", "Acme")];
     // 2026-01-01 is a Thursday: day 4 is the first Monday, day 31 the first of February.
@@ -215,7 +215,7 @@ pub async fn roll_ups_follow_weeks_and_months(warehouse: SharedWarehouse) {
     assert_eq!(unpublished, (vec![], None));
 }
 
-/// The most recently active first, then by company; those never active last.
+/// The most recently active first, then by company; never active ones last.
 pub async fn churn_risks_come_most_recently_active_first(warehouse: SharedWarehouse) {
     let companies = ["active", "new b", "early", "new a", "late b", "late a", "silent"];
     let crm = (export(day(0), "1"), companies.map(|name| company(name, name)).to_vec());
@@ -256,14 +256,14 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: SharedWareho
         }
         assert_eq!(paged, risks, "in pages of {limit}");
     }
-    // A day of the past knows nothing of what came later.
+    // A day in the past ignores what came later.
     let (past, _) = read(0, None, 100).await;
     assert_eq!(past.len(), 7);
     assert!(past.iter().all(|risk| risk.last_event_date.is_none()));
     assert_eq!(read(21, None, 100).await, (vec![], None));
 }
 
-/// The newest published day, and how many there are, gaps left out.
+/// The newest published day, and the number of published days, not counting gaps.
 pub async fn freshness_tells_the_newest_day(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.freshness().await.unwrap(), None);
     publish_ten_days(&warehouse).await;

@@ -8,7 +8,7 @@ use warehouse_core::{NewAlert, PendingAlert, SharedWarehouse};
 
 use crate::scene::{HeldRun, TTL, alert, at, days, failure, hold_run};
 
-/// Fails the CRM stage of `run` once, to be tried again, with an alert of that time.
+/// Fails the CRM stage of `run` once, with a retry to follow and an alert of that time.
 async fn fail_with_alert(
     warehouse: &SharedWarehouse,
     run: &HeldRun,
@@ -26,8 +26,7 @@ async fn claimed_keys(warehouse: &SharedWarehouse, limit: u32, claim: Duration) 
     claimed.into_iter().map(|pending| pending.alert.alert_key).collect()
 }
 
-/// The failure and its alert are there together; of two that claim at the same
-/// time one gets it.
+/// The failure and its alert appear together; of two concurrent claims one gets it.
 pub async fn an_alert_is_written_with_its_failure_and_claimed_once(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     assert_eq!(warehouse.claim_due_alerts(10, TTL).await.unwrap(), []);
@@ -50,7 +49,7 @@ pub async fn a_failure_that_is_retried_silently_writes_no_alert(warehouse: Share
     assert_eq!(warehouse.claim_due_alerts(10, TTL).await.unwrap(), []);
 }
 
-/// The key stands for the failure: written again it is the alert it was.
+/// The key identifies the failure: written again, the alert stays as it was.
 pub async fn an_alert_with_a_known_key_is_written_once(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let first = fail_with_alert(&warehouse, &run, "key", 1).await;
@@ -59,7 +58,7 @@ pub async fn an_alert_with_a_known_key_is_written_once(warehouse: SharedWarehous
     assert_eq!(claimed, [PendingAlert { alert: first, tries: 0 }]);
 }
 
-/// What fails in place of a stage is told once, however many notice it.
+/// A failure without a stage is reported once, however many notice it.
 pub async fn an_alert_without_a_failed_stage_is_written_once(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let alert = NewAlert {
@@ -74,8 +73,8 @@ pub async fn an_alert_without_a_failed_stage_is_written_once(warehouse: SharedWa
     assert_eq!(claimed, [PendingAlert { alert, tries: 0 }]);
 }
 
-/// The oldest failures are claimed first, as many as were asked for; a claim
-/// that lapsed can be made again.
+/// The oldest failures are claimed first, as many as requested; a lapsed claim can be
+/// made again.
 pub async fn the_oldest_alerts_are_claimed_first(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     for (key, failed_at_hour) in [("second", 2), ("first", 1), ("third", 3)] {
@@ -87,7 +86,7 @@ pub async fn the_oldest_alerts_are_claimed_first(warehouse: SharedWarehouse) {
     assert!(claimed_keys(&warehouse, 2, TTL).await.is_empty());
 }
 
-/// Deferred means due later, with the try counted; settled means never again.
+/// A deferred alert is due later, with the try counted; a settled one is never due again.
 pub async fn a_deferred_alert_comes_back_and_a_settled_one_does_not(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let alert = fail_with_alert(&warehouse, &run, "key", 1).await;

@@ -19,8 +19,8 @@ use crate::{
     usage_scene::{accepted_silence, refusal, strict, unreadable, unreadable_of},
 };
 
-/// Only a day's newest run tells whether it has to be done over: published or
-/// not, and whatever other pipelines do.
+/// Only a day's newest run decides whether the day has to be redone: published or not,
+/// and whatever other pipelines do.
 pub async fn a_day_is_done_over_if_its_newest_run_failed(warehouse: SharedWarehouse) {
     let failed = async || warehouse.failed_days(DAILY_PIPELINE, days(0, 9)).await.unwrap();
     assert_eq!(failed().await, []);
@@ -40,7 +40,7 @@ pub async fn a_day_is_done_over_if_its_newest_run_failed(warehouse: SharedWareho
     assert_eq!(failed().await, [1, 2, 9].map(day));
 }
 
-/// Answers of the product API, and what a backfill over `windows` with them would change.
+/// What a backfill over `windows` with these answers of the product API would change.
 async fn preview(
     warehouse: &SharedWarehouse,
     windows: &[DateWindow],
@@ -65,7 +65,7 @@ fn told(outcome: &PreviewOutcome) -> Vec<(i64, u64, u64, u64)> {
     outcome.days.iter().filter(differs).map(|day| (offset(day.day), day.new, day.changed, day.gone)).collect()
 }
 
-/// Twenty-one days of two companies of the CRM, each active on every day.
+/// Twenty-one days of two companies in the CRM, both active every day.
 async fn two_companies(warehouse: &SharedWarehouse) {
     let exports = [(export(day(0), "1"), vec![company("acme", "Acme"), company("bolt", "Bolt")])];
     let usage: Vec<UsageOfDay<'_>> =
@@ -78,7 +78,7 @@ pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: Share
     two_companies(&warehouse).await;
     let corrected = [(day(3), vec![("acme", 1, 10), ("bolt", 5, 20)])];
     let outcome = preview(&warehouse, &[days(3, 3)], &corrected, 3).await;
-    // Users of seven days; events, and so the churn risk, are as they were.
+    // The users of seven days; events, and so the churn risk, are unchanged.
     assert_eq!(told(&outcome), (3..=9).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
     assert!(outcome.days.iter().all(|day| day.is_published && day.unchanged == 1));
     let users = |row: &Option<FactRow>| {
@@ -102,7 +102,7 @@ pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: Share
     assert_eq!(outcome.days.iter().map(|day| day.unchanged).collect::<Vec<_>>(), [2]);
 }
 
-/// Of several records for a company the last counts, and rejected ones do not.
+/// Of several records for a company the last one counts, and rejected ones do not.
 pub async fn a_preview_reads_answers_as_a_load_does(warehouse: SharedWarehouse) {
     two_companies(&warehouse).await;
     let mut rows = records(day(3), &[("bolt", 9, 9), ("acme", 1, 10), ("bolt", 2, 20)]);
@@ -115,7 +115,7 @@ pub async fn a_preview_reads_answers_as_a_load_does(warehouse: SharedWarehouse) 
     assert_eq!(told(&outcome), []);
 }
 
-/// What could not be read changes nothing, as when it is loaded.
+/// Unreadable input changes nothing, just as in a load.
 pub async fn a_preview_keeps_what_a_load_keeps(warehouse: SharedWarehouse) {
     two_companies(&warehouse).await;
     let mut session = warehouse.begin_preview(&[days(3, 5)]).await.unwrap();
@@ -127,12 +127,12 @@ pub async fn a_preview_keeps_what_a_load_keeps(warehouse: SharedWarehouse) {
     let no_ones = [acme(day(5)), vec![unreadable(9, Concerns::NoOne)]].concat();
     session.add_usage_day(day(5), strict(), rows_of(no_ones)).await.unwrap();
     let outcome = session.finish(9, at(99), Arc::new(|_| ())).await.unwrap();
-    // Of the last day alone bolt's record is gone.
+    // Only bolt's record of the last day is gone.
     assert_eq!(told(&outcome), (5..=11).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
 }
 
-/// An answer that would not be believed is not taken, and leaves nothing behind;
-/// the answers before it are known as if they were loaded.
+/// An implausible answer is refused, and leaves nothing behind; the answers before it
+/// count as if they were loaded.
 pub async fn a_preview_refuses_what_a_load_refuses(warehouse: SharedWarehouse) {
     two_companies(&warehouse).await;
     let mut session = warehouse.begin_preview(&[days(3, 60)]).await.unwrap();
@@ -152,7 +152,7 @@ pub async fn a_preview_refuses_what_a_load_refuses(warehouse: SharedWarehouse) {
     assert!(outcome.days.iter().all(|day| day.changed + day.gone == 0));
 }
 
-/// Whatever a preview does, and wherever it is dropped, readers see what they saw.
+/// Whatever a preview does, and wherever it is dropped, readers see no change.
 pub async fn a_preview_changes_nothing(warehouse: SharedWarehouse) {
     two_companies(&warehouse).await;
     let before = observe(&warehouse).await;
@@ -164,7 +164,7 @@ pub async fn a_preview_changes_nothing(warehouse: SharedWarehouse) {
     dropped.add_usage_day(day(5), UsageLimits::NONE, rows).await.unwrap();
     drop(dropped);
     assert_eq!(observe(&warehouse).await, before);
-    // Nothing is left of the first one for the second to find.
+    // The first one leaves nothing for the second to find.
     assert_eq!(preview(&warehouse, &[days(5, 24)], &answers, 100).await, first);
     assert!(!first.is_outdated);
     // A run that publishes neither what was previewed nor what was dropped.
@@ -172,7 +172,7 @@ pub async fn a_preview_changes_nothing(warehouse: SharedWarehouse) {
     assert_eq!(outcome.counters.rows_written + outcome.counters.rows_removed, 0);
 }
 
-/// What changed since the last publish would be published as well.
+/// Changes since the last publish would be published as well.
 pub async fn a_preview_includes_what_is_dirty_already(warehouse: SharedWarehouse) {
     two_companies(&warehouse).await;
     let failing = hold_run(&warehouse, days(15, 15), at(2)).await;
@@ -182,7 +182,7 @@ pub async fn a_preview_includes_what_is_dirty_already(warehouse: SharedWarehouse
     assert_eq!(told(&outcome), (15..=20).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
 }
 
-/// A gap between two windows is neither asked for nor filled.
+/// A gap between two windows is neither requested nor filled.
 pub async fn a_preview_fills_the_asked_gaps_alone(warehouse: SharedWarehouse) {
     two_companies(&warehouse).await;
     let windows = [days(-3, -2), days(22, 22), days(24, 24)];
@@ -192,7 +192,7 @@ pub async fn a_preview_fills_the_asked_gaps_alone(warehouse: SharedWarehouse) {
     assert!(outcome.sample.iter().all(|change| change.old.is_none() && change.new.is_some()));
 }
 
-/// A preview whose ground has moved says so.
+/// A preview reports that its data has changed meanwhile.
 pub async fn a_preview_notices_what_is_loaded_beside_it(warehouse: SharedWarehouse) {
     two_companies(&warehouse).await;
     let session = warehouse.begin_preview(&[days(0, 20)]).await.unwrap();

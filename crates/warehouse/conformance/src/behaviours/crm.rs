@@ -1,4 +1,4 @@
-//! CRM exports: full states, whatever the order in which they arrive.
+//! CRM exports: full states, whatever their order of arrival.
 
 use domain::{Counters, CrmCompany, RejectionReason, SourceRow, run::STAGE_COPY_CRM_CSV};
 use futures::{StreamExt, stream};
@@ -21,7 +21,7 @@ fn accepted(line: u64, row: CrmCompany) -> SourceRow<CrmCompany> {
     SourceRow::Accepted { line, row }
 }
 
-/// What loading an export of 100 bytes counts.
+/// The counters of loading an export of 100 bytes.
 fn loaded(written: u64, unchanged: u64, removed: u64) -> LoadOutcome {
     LoadOutcome {
         counters: Counters {
@@ -61,8 +61,8 @@ async fn load_within(
     outcome
 }
 
-/// Another path, content or effective day is another export; the same one again
-/// changes nothing.
+/// A different path, content or effective day makes a different export; loading the
+/// same one again changes nothing.
 pub async fn an_export_is_known_by_path_content_and_day(warehouse: SharedWarehouse) {
     let file = export(day(0), "1");
     assert!(!has_crm_export(&warehouse, &file).await);
@@ -84,8 +84,8 @@ pub async fn an_export_is_known_by_path_content_and_day(warehouse: SharedWarehou
     assert_eq!(run.load_crm(&crm, &file, &delivered).await.unwrap(), loaded(0, 2, 0));
 }
 
-/// Columns and membership follow the file's newest content, on exactly the days
-/// for which it speaks.
+/// Columns and membership follow the file's newest content, on exactly the days that it
+/// covers.
 pub async fn a_replaced_export_replaces_what_it_said(warehouse: SharedWarehouse) {
     let before = (export(day(0), "1"), companies(&["acme", "bolt", "zed"]));
     let first = (export(day(5), "1"), vec![company("acme", "Acme"), company("bolt", "bolt")]);
@@ -116,7 +116,7 @@ pub async fn a_replaced_export_replaces_what_it_said(warehouse: SharedWarehouse)
     assert!(touched.iter().all(|row| (row.loaded_at == at(2)) == (5..8).contains(&offset_of(row))));
 }
 
-/// Whoever compares an export with the one before finds that one's copies.
+/// The copies of the previous export can be found, to compare an export with it.
 pub async fn the_copies_of_the_export_before_are_found(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 7), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -132,7 +132,7 @@ pub async fn the_copies_of_the_export_before_are_found(warehouse: SharedWarehous
     assert_eq!(before(6).await, None);
 }
 
-/// The path decides, not who came last.
+/// The path decides, not the order of arrival.
 pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWarehouse) {
     let file = |name: &str, offset, etag: &str| CrmExport {
         path: format!("{name}.csv"),
@@ -165,7 +165,8 @@ pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWare
     assert_eq!(names(&warehouse, "bolt", 0, 7).await, []);
 }
 
-/// No company is no state of a CRM. What was wrong with its rows is told all the same.
+/// A CRM without companies is not a valid state. The rejected rows are recorded all the
+/// same.
 pub async fn an_export_without_companies_is_refused_and_its_rows_are_quarantined(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -184,8 +185,8 @@ pub async fn an_export_without_companies_is_refused_and_its_rows_are_quarantined
     assert!(!has_crm_export(&warehouse, &export(day(0), "1")).await);
 }
 
-/// The limit itself is allowed. The export before is the one before in time,
-/// not in arrival; nothing of a refused one is loaded.
+/// The limit itself is allowed. The previous export is the previous one in time, not in
+/// arrival; nothing of a refused one is loaded.
 pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: SharedWarehouse) {
     let four = companies(&["acme", "bolt", "core", "zed"]);
     let one = vec![company("acme", "shrunk")];
@@ -198,7 +199,7 @@ pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: SharedWar
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
     assert!(!has_crm_export(&warehouse, &export(day(5), "1")).await);
     load_within(&warehouse, &run, &export(day(9), "1"), &companies(&["acme"]), 0.5).await.unwrap();
-    // There is nothing before the first one in time.
+    // The first one in time has no predecessor.
     load_within(&warehouse, &run, &export(day(-3), "1"), &companies(&["acme"]), 0.0).await.unwrap();
 
     run.ingest(&[], &[]).await;
@@ -209,7 +210,7 @@ pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: SharedWar
     assert_eq!(names(&warehouse, "zed", 0, 9).await, named("zed", 0..8));
 }
 
-/// Of several rows for a company the last counts; equal ones are duplicates,
+/// Of several rows for a company the last one counts; equal ones are duplicates,
 /// contradicting ones go into quarantine, where the file's next load replaces them.
 pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
@@ -245,7 +246,7 @@ pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: Share
     assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), []);
 }
 
-/// What is finer is cut off, not rounded to the next day; so it changes nothing.
+/// Finer digits are truncated, not rounded to the next day; so they change nothing.
 pub async fn a_contact_is_kept_to_the_microsecond(warehouse: SharedWarehouse) {
     let contacted = |nanos| CrmCompany {
         last_contact_at: day(1).and_hms_nano_opt(23, 59, 59, nanos).map(|at| at.and_utc()),

@@ -1,4 +1,4 @@
-//! What cannot be read of an export removes nothing that is known.
+//! Unreadable parts of an export remove nothing that is known.
 
 use domain::{
     Concerns, Counters, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
@@ -25,7 +25,7 @@ fn rejection(line: u64, concerns: Concerns) -> Rejection {
     Rejection::new(line, reason, "torn").concerning(concerns)
 }
 
-/// A company whose last contact cannot be read.
+/// A company whose last contact is unreadable.
 fn without_contact(line: u64, company_id: &str, name: &str) -> SourceRow<CrmCompany> {
     SourceRow::Partial {
         row: CrmCompany {
@@ -40,7 +40,7 @@ fn rejected(line: u64, company_id: &str) -> SourceRow<CrmCompany> {
     SourceRow::Rejected(rejection(line, Concerns::Company(id(company_id))))
 }
 
-/// Loads exports, publishes the days up to the twelfth and tells what became of the exports.
+/// Loads exports, publishes the days up to the twelfth and returns the exports' outcomes.
 async fn publish(
     warehouse: &SharedWarehouse,
     hour: i64,
@@ -74,8 +74,8 @@ fn on(days: impl Iterator<Item = i64>, name: &str, has_contact: bool) -> Vec<(i6
     days.map(|day| (day, name.to_owned(), has_contact)).collect()
 }
 
-/// What could be read counts, the rest is as it was in the snapshot before; a
-/// company that was not in it has no value there.
+/// Readable fields count, the others are as in the previous snapshot; a company missing
+/// there has no value for them.
 pub async fn a_field_that_cannot_be_read_stays_as_it_was(warehouse: SharedWarehouse) {
     let first = vec![accepted(2, "acme", "Acme")];
     let second = vec![without_contact(2, "acme", "ACME"), without_contact(3, "bolt", "Bolt")];
@@ -89,8 +89,8 @@ pub async fn a_field_that_cannot_be_read_stays_as_it_was(warehouse: SharedWareho
     assert_eq!(quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3]);
 }
 
-/// A company whose row cannot be read at all is as it was; one that the CRM did
-/// not have before does not come in by that.
+/// A company whose row is wholly unreadable stays as it was; one that was not in the
+/// CRM before does not appear.
 pub async fn a_rejected_row_does_not_remove_its_company(warehouse: SharedWarehouse) {
     let first = vec![accepted(2, "acme", "Acme"), accepted(3, "bolt", "Bolt"), accepted(4, "gone", "Gone")];
     let second = vec![rejected(2, "acme"), accepted(3, "bolt", "Bolt"), rejected(4, "unheard of")];
@@ -110,8 +110,8 @@ pub async fn a_rejected_row_does_not_remove_its_company(warehouse: SharedWarehou
     assert_eq!(told(&warehouse, "unheard of").await, []);
 }
 
-/// A row that may be anyone's keeps all that the export does not name; one that
-/// is no company's, like a footer, keeps nobody.
+/// A row that may concern anyone keeps every company that the export does not name; one
+/// that concerns no company, like a footer, keeps none.
 pub async fn a_row_that_may_be_anyones_removes_nobody(warehouse: SharedWarehouse) {
     let all = || vec![accepted(2, "acme", "Acme"), accepted(3, "bolt", "Bolt")];
     let torn = vec![accepted(2, "acme", "ACME"), SourceRow::Rejected(rejection(3, Concerns::Anyone))];
@@ -126,8 +126,8 @@ pub async fn a_row_that_may_be_anyones_removes_nobody(warehouse: SharedWarehouse
     assert_eq!(told(&warehouse, "bolt").await, on(0..8, "Bolt", true));
 }
 
-/// The snapshot before may come after, or change: what could not be read follows
-/// it, over several snapshots.
+/// The previous snapshot may arrive later, or change: unreadable data follows it,
+/// across several snapshots.
 pub async fn what_cannot_be_read_follows_the_export_before(warehouse: SharedWarehouse) {
     let torn = || SourceRow::Rejected(rejection(9, Concerns::Anyone));
     let last = (export(day(8), "1"), vec![accepted(2, "zed", "Zed"), torn()]);
@@ -149,7 +149,7 @@ pub async fn what_cannot_be_read_follows_the_export_before(warehouse: SharedWare
     assert_eq!(told(&warehouse, "bolt").await, on(4..=12, "Bolt", true));
 }
 
-/// The last row that says anything counts; each row is accounted for once.
+/// The last informative row counts; each row is counted once.
 pub async fn an_unreadable_row_beside_another_of_its_company_is_counted_once(warehouse: SharedWarehouse) {
     let rows = vec![
         rejected(2, "acme"),
@@ -161,7 +161,7 @@ pub async fn an_unreadable_row_beside_another_of_its_company_is_counted_once(war
         accepted(8, "core", "Core"),
     ];
     let counted = publish(&warehouse, 1, vec![(export(day(0), "1"), rows)]).await;
-    // Four that cannot be read, and the row of bolt that a later one contradicts.
+    // Four unreadable ones, and the row of bolt that a later one contradicts.
     let expected =
         Counters { rows_read: 7, rows_written: 2, rows_rejected: 5, bytes_read: 100, ..Counters::default() };
     assert_eq!(counted, [expected]);
@@ -184,8 +184,8 @@ async fn load_within(
     outcome.map(|loaded| loaded.counters)
 }
 
-/// Nothing of it is loaded; its rejected rows are in quarantine, and the first
-/// ones are named.
+/// Nothing of it is loaded; its rejected rows are in quarantine, and the first ones are
+/// named.
 pub async fn an_export_of_which_too_much_is_rejected_is_refused(warehouse: SharedWarehouse) {
     let good = (2..).zip(["acme", "bolt", "core"]).map(|(line, name)| accepted(line, name, name));
     publish(&warehouse, 1, vec![(export(day(0), "1"), good.clone().collect())]).await;
@@ -202,14 +202,14 @@ pub async fn an_export_of_which_too_much_is_rejected_is_refused(warehouse: Share
     assert!(!has_crm_export(&warehouse, &file).await);
     let quarantine = warehouse.quarantined_rows(Some(run.run.run_id), 10).await.unwrap();
     assert_eq!(quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), [10, 11, 12, 13]);
-    // The next content of the file has the last word there, too.
+    // The file's next content replaces the quarantined rows, too.
     load_within(&warehouse, &run, &export(day(5), "2"), vec![accepted(2, "acme", "ACME")], limits)
         .await
         .unwrap();
     assert_eq!(warehouse.quarantined_rows(Some(run.run.run_id), 10).await.unwrap(), []);
 }
 
-/// An export is compared with what it replaces, whatever came before.
+/// An export is compared with the one it replaces, whatever came before.
 pub async fn a_replaced_export_is_compared_with_what_it_replaces(warehouse: SharedWarehouse) {
     let rows = |count: u64| (2..2 + count).map(|line| accepted(line, &format!("c{line}"), "C")).collect();
     publish(&warehouse, 1, vec![(export(day(0), "1"), rows(2)), (export(day(5), "1"), rows(8))]).await;
@@ -224,8 +224,8 @@ pub async fn a_replaced_export_is_compared_with_what_it_replaces(warehouse: Shar
     load_within(&warehouse, &run, &export(day(5), "2"), rows(4), limits).await.unwrap();
 }
 
-/// A content without a date is known by its path and entity tag, the newest one
-/// of a path alone.
+/// The content of an undated export is identified by path and entity tag, and only a
+/// path's newest content counts.
 pub async fn the_day_of_an_undated_export_is_kept_with_its_content(warehouse: SharedWarehouse) {
     let undated = |etag: &str| UndatedExport { path: "companies.csv".to_owned(), etag: etag.to_owned() };
     let asked = [undated("1"), undated("2"), UndatedExport { path: "other.csv".to_owned(), ..undated("1") }];

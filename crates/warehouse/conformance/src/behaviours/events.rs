@@ -20,7 +20,8 @@ fn from(path: &str) -> Vec<(Told<'static>, &str)> {
     DELIVERED.iter().map(|told| (*told, path)).collect()
 }
 
-/// Another path or content is another file; the same one again changes nothing.
+/// A different path or content makes a different file; loading the same one again
+/// changes nothing.
 pub async fn an_event_file_is_known_by_path_and_content(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     assert!(!has_event_file(&warehouse, &file("a.ndjson", "1")).await);
@@ -36,7 +37,7 @@ pub async fn an_event_file_is_known_by_path_and_content(warehouse: SharedWarehou
     assert_stored(&warehouse, &from("a.ndjson")).await;
 }
 
-/// Neither under a later nor under an earlier name does an event count again.
+/// An event does not count again under a later or an earlier name.
 pub async fn an_event_counts_once_however_often_it_is_delivered(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     let expected = [("007", 0, 7, 1), ("acme", 0, 3, 2), ("acme", 1, 4, 1)];
@@ -49,8 +50,8 @@ pub async fn an_event_counts_once_however_often_it_is_delivered(warehouse: Share
     assert_sums(&warehouse, &expected).await;
 }
 
-/// A later file corrects, or takes an event back by a count of zero; an event
-/// that comes late joins its day.
+/// A later file corrects an event, or retracts it with a count of zero; a late event
+/// joins its day.
 pub async fn a_correction_replaces_the_event(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("a.ndjson", "1", &DELIVERED).await;
@@ -70,14 +71,14 @@ pub async fn a_correction_replaces_the_event(warehouse: SharedWarehouse) {
     .await;
     assert_sums(&warehouse, &[("007", 0, 7, 1), ("acme", 0, 21, 2), ("acme", 1, 0, 1), ("bolt", 0, 5, 1)])
         .await;
-    // What the earlier file says by now has no weight any more.
+    // The earlier file's new content is overridden.
     let overruled = [("acme", 0, "b", 3), ("007", 0, "a", 8)];
     assert_eq!(run.accept("a.ndjson", "2", &overruled).await, loaded(1, 0, 1));
     assert_sums(&warehouse, &[("007", 0, 8, 1), ("acme", 0, 21, 2), ("acme", 1, 0, 1), ("bolt", 0, 5, 1)])
         .await;
 }
 
-/// The log only grows: what a file no longer has stays as it was.
+/// The log only grows: events that a file no longer has stay as they were.
 pub async fn a_file_changed_in_place_has_a_new_word_and_takes_nothing_back(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("a.ndjson", "1", &DELIVERED).await;
@@ -117,7 +118,7 @@ pub async fn of_contradicting_records_in_a_file_the_last_counts(warehouse: Share
     }
 }
 
-/// It keeps where it came from; loading its file again replaces it.
+/// It keeps its origin; loading its file again replaces it.
 pub async fn a_rejected_record_is_quarantined_with_its_file(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     let rows = [lines(&[("acme", 0, "a", 1)]), vec![rejected(2, "no date", "{\"x\": 'y'}")]].concat();
@@ -137,7 +138,7 @@ pub async fn a_rejected_record_is_quarantined_with_its_file(warehouse: SharedWar
     assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), []);
 }
 
-/// Nothing happened, and nobody needs to look again.
+/// Nothing happened, so it need not be loaded again.
 pub async fn a_file_without_any_event_is_known(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     assert_eq!(run.accept("a.ndjson", "1", &[]).await, loaded(0, 0, 0));
@@ -145,7 +146,7 @@ pub async fn a_file_without_any_event_is_known(warehouse: SharedWarehouse) {
     assert_stored(&warehouse, &[]).await;
 }
 
-/// The limit itself is kept. A refused file is refused as a whole, by name.
+/// The limit itself is accepted. A refused file is refused as a whole, by name.
 pub async fn the_largest_sums_are_kept_and_larger_ones_refused(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     let half = i64::MAX / 2;
@@ -160,7 +161,7 @@ pub async fn the_largest_sums_are_kept_and_larger_ones_refused(warehouse: Shared
     );
     assert!(!has_event_file(&warehouse, &file("b.ndjson", "1")).await);
     assert_sums(&warehouse, &[("acme", 0, i64::MAX, 3)]).await;
-    // A whole file of the largest counts is no crash either.
+    // Nor does a whole file of the largest counts crash.
     let largest = [("bolt", 0, "a", i64::MAX), ("bolt", 0, "b", i64::MAX), ("bolt", 0, "c", i64::MAX)];
     let refused = run.load(&file("c.ndjson", "1"), lines(&largest)).await;
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
@@ -168,7 +169,7 @@ pub async fn the_largest_sums_are_kept_and_larger_ones_refused(warehouse: Shared
     assert_sums(&warehouse, &[("acme", 0, i64::MAX, 4)]).await;
 }
 
-/// One file may speak of days that are years apart.
+/// One file may contain days that are years apart.
 pub async fn events_of_many_months_find_their_place(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     let told = [("acme", -3_650, "a", 1), ("acme", -1, "a", 2), ("acme", 0, "a", 3), ("acme", 400, "a", 4)];
@@ -183,7 +184,7 @@ async fn load_under(warehouse: &SharedWarehouse, fence: &Fence, file: &EventFile
     warehouse.load_event_file(fence, file, rows, at(2)).await.map(drop)
 }
 
-/// Whoever lost the run, or never had it, writes nothing.
+/// A caller that lost the run, or never had it, writes nothing.
 pub async fn a_stale_fence_loads_no_event(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     let stale = |epoch, attempt| Fence {
@@ -218,8 +219,8 @@ pub async fn an_event_file_that_breaks_off_leaves_nothing_behind(warehouse: Shar
     assert_eq!((counters.rows_written, counters.rows_rejected), (2, 1));
 }
 
-/// A caller that goes away while rows are still coming takes everything back,
-/// and leaves the warehouse free for the next.
+/// A caller that disconnects while rows still arrive rolls everything back, and leaves
+/// the warehouse free for the next.
 pub async fn an_event_load_that_is_dropped_leaves_nothing_behind(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("a.ndjson", "1", &DELIVERED).await;
@@ -235,13 +236,13 @@ pub async fn an_event_load_that_is_dropped_leaves_nothing_behind(warehouse: Shar
     let rows = stream::iter(many).chain(never).boxed();
     let big = file("b.ndjson", "1");
     let load = warehouse.load_event_file(&run.fence, &big, rows, at(2));
-    // The load waits for its next row for ever, so that only the signal ends this.
+    // The load waits for its next row forever, so only the signal ends this.
     future::select(load, all_read).await;
     assert_stored(&warehouse, &from("a.ndjson")).await;
     assert_eq!(run.accept("b.ndjson", "1", &[("acme", 0, "a", 9)]).await, loaded(1, 0, 0));
 }
 
-/// Wherever a caller goes away, a file is loaded whole or not at all.
+/// Wherever the caller disconnects, a file is loaded whole or not at all.
 pub async fn an_interrupted_event_load_is_whole_or_nothing(warehouse: SharedWarehouse) {
     let run = EventRun::begin(&warehouse, 1).await;
     let delivered = file("a.ndjson", "1");
@@ -261,8 +262,8 @@ pub async fn an_interrupted_event_load_is_whole_or_nothing(warehouse: SharedWare
     assert_stored(&warehouse, &from("a.ndjson")).await;
 }
 
-/// The fact does not read events: candidates stay as good as they were, and no
-/// company gets rows for its events alone.
+/// The fact does not read events: candidates stay current, and no company gets rows for
+/// its events alone.
 pub async fn loading_events_does_not_disturb_a_publish(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     run.ingest(&[], &[(day(0), vec![("acme", 1, 1)])]).await;

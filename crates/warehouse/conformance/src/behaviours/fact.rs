@@ -1,4 +1,4 @@
-//! Building the fact: what its rows say, and which of them a change reaches.
+//! Builds of the fact: the content of its rows, and which of them a change affects.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,14 +18,14 @@ use crate::{
     },
 };
 
-/// A silent company in the CRM beside another one, published until day 40.
+/// A silent company in the CRM alongside another, published until day 40.
 async fn publish_silence(warehouse: &SharedWarehouse) {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     let usage: Vec<UsageOfDay<'_>> = vec![(day(10), vec![("acme", 1, 0), ("bolt", 1, 0)])];
     publish_run(warehouse, days(0, 40), at(1), &[(export(day(0), "1"), companies)], &usage).await;
 }
 
-/// The days whose rows of a company were published at that hour.
+/// The days on which a company's rows were published at that hour.
 async fn days_published_at(warehouse: &SharedWarehouse, company_id: &str, hour: i64) -> Vec<i64> {
     let rows = published_of(warehouse, company_id, days(-30, 60)).await;
     rows.iter().filter(|row| row.loaded_at == at(hour)).map(offset_of).collect()
@@ -75,7 +75,7 @@ pub async fn every_column_follows_its_definition(warehouse: SharedWarehouse) {
     }
 }
 
-/// The largest counts that ingestion accepts can be built and published.
+/// The largest accepted counts can be built and published.
 pub async fn the_largest_counts_are_published(warehouse: SharedWarehouse) {
     let most = vec![("acme", i32::MAX, i64::MAX)];
     let usage: Vec<UsageOfDay<'_>> = vec![(day(0), most.clone()), (day(1), most)];
@@ -86,8 +86,8 @@ pub async fn the_largest_counts_are_published(warehouse: SharedWarehouse) {
     assert!(!last.is_churn_risk);
 }
 
-/// A correction on a day reaches the days that read it, that company, and
-/// nothing else: not even the publication of other days.
+/// A correction affects the days that read it, for that company, and nothing else: not
+/// even the publication of other days.
 pub async fn a_correction_reaches_exactly_the_days_that_read_it(warehouse: SharedWarehouse) {
     publish_silence(&warehouse).await;
     let run = hold_run(&warehouse, days(40, 40), at(2)).await;
@@ -119,8 +119,8 @@ async fn publication_of(warehouse: &SharedWarehouse, on: i64) -> Publication {
     warehouse.fact_row(&key).await.unwrap().unwrap().1
 }
 
-/// A correction close to the end reaches the last published day, and the days
-/// that are published later.
+/// A correction close to the end affects the last published day, and days published
+/// later.
 pub async fn a_correction_near_the_end_reaches_later_days_too(warehouse: SharedWarehouse) {
     publish_silence(&warehouse).await;
     publish_run(&warehouse, days(40, 40), at(2), &[], &[(day(35), vec![("acme", 1, 1)])]).await;
@@ -131,7 +131,7 @@ pub async fn a_correction_near_the_end_reaches_later_days_too(warehouse: SharedW
     assert_eq!(safe, (41..=48).collect::<Vec<_>>());
 }
 
-/// What changed and changed back was never different for a reader.
+/// A change that was reverted was never visible to a reader.
 pub async fn publishing_equal_values_leaves_loaded_at_alone(warehouse: SharedWarehouse) {
     publish_silence(&warehouse).await;
     let before = observe(&warehouse).await;
@@ -147,7 +147,7 @@ pub async fn publishing_equal_values_leaves_loaded_at_alone(warehouse: SharedWar
     assert_eq!(publication_of(&warehouse, 10).await.published_at, at(1));
 }
 
-/// What is dirty stays dirty until it is published, and no longer.
+/// Dirty days stay dirty until they are published, and no longer.
 pub async fn dirty_days_survive_a_run_that_fails(warehouse: SharedWarehouse) {
     publish_silence(&warehouse).await;
     let loaded = hold_run(&warehouse, days(40, 40), at(2)).await;
@@ -178,8 +178,8 @@ pub async fn a_day_before_the_first_publish_changes_later_days(warehouse: Shared
     assert!(rows.iter().all(|row| !row.is_churn_risk && row.events == 0));
 }
 
-/// Days that were left out are published later, with all that happened since,
-/// and change nothing around them.
+/// Skipped days are published later, with all changes since, and affect nothing around
+/// them.
 pub async fn a_gap_is_published_later(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 2), at(1), &[], &[(day(1), vec![("acme", 1, 1)])]).await;
     publish_run(&warehouse, days(6, 8), at(2), &[], &[]).await;
@@ -194,7 +194,7 @@ pub async fn a_gap_is_published_later(warehouse: SharedWarehouse) {
     assert_eq!(days_published_at(&warehouse, "acme", 4).await, [3, 4, 5]);
 }
 
-/// How far a build is ends with what it returns.
+/// A build's progress ends at what it returns.
 pub async fn a_build_tells_how_far_it_is(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 2), at(1)).await;
     run.ingest(&[], &[(day(0), vec![("acme", 1, 1), ("bolt", 1, 1)])]).await;
@@ -212,8 +212,8 @@ pub async fn a_build_tells_how_far_it_is(warehouse: SharedWarehouse) {
     assert!(stage.ended_at.is_some_and(|ended| ended >= at(2)), "{stage:?}");
 }
 
-/// Days with a change and days that are new, as they would be; the median of
-/// what was published before them; the stages so far.
+/// Days with a change and new days, as they would be; the median of what was published
+/// before them; the stages so far.
 pub async fn measurements_count_what_would_be_published(warehouse: SharedWarehouse) {
     let nine = || ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"].map(|name| (name, 1, 1)).to_vec();
     let crm = (export(day(0), "1"), vec![company("silent", "Silent")]);
@@ -254,7 +254,7 @@ pub async fn measurements_count_what_would_be_published(warehouse: SharedWarehou
         ],
     };
     assert_eq!(measured, expected);
-    // once left two days, late came to two: both were computed; 22 rows are on new days.
+    // once left two days, late joined two: both were computed; 22 rows are on new days.
     assert_eq!(built, Counters { rows_read: 26, rows_written: 26, ..Counters::default() });
 
     let outcome = warehouse.publish_fact(&fence, days(3, 4), &[], at(2)).await.unwrap();

@@ -1,4 +1,4 @@
-//! The fence that every change of data on behalf of a stage passes.
+//! The fence that protects every change of data on behalf of a stage.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,8 +25,8 @@ fn window() -> DateWindow {
     days(WINDOW_DAYS.0, WINDOW_DAYS.1)
 }
 
-/// Calls everything that changes data for a stage, and shows that each call is
-/// refused and that together they changed nothing.
+/// Calls everything that changes data for a stage, and checks that each call is refused
+/// and that together they change nothing.
 async fn assert_refused(warehouse: &SharedWarehouse, fence: &Fence) {
     let before = observe(warehouse).await;
     let later = at(500);
@@ -74,8 +74,8 @@ async fn attempts(
     ]
 }
 
-/// A run with candidates that change published rows, in the last stage: all
-/// that keeps them from being published is the fence.
+/// A run in its last stage with candidates that change published rows: only the fence
+/// keeps them from being published.
 async fn run_about_to_publish(warehouse: &SharedWarehouse) -> (HeldRun, Fence) {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     publish_run(
@@ -93,8 +93,8 @@ async fn run_about_to_publish(warehouse: &SharedWarehouse) -> (HeldRun, Fence) {
     (run, fence)
 }
 
-/// Another epoch, attempt, stage or run than the one that may write is refused
-/// by every method; the right one then still publishes.
+/// Every method refuses an epoch, attempt, stage or run other than the one that may
+/// write; the right one then still publishes.
 pub async fn a_stale_epoch_or_attempt_changes_nothing(warehouse: SharedWarehouse) {
     let (_, fence) = run_about_to_publish(&warehouse).await;
     for stale in [
@@ -112,8 +112,8 @@ pub async fn a_stale_epoch_or_attempt_changes_nothing(warehouse: SharedWarehouse
     assert_eq!(rows.iter().map(|row| row.events).collect::<Vec<_>>(), [9, 1]);
 }
 
-/// A stage that has not begun, has succeeded, failed or waits for another
-/// attempt writes nothing.
+/// A stage that has not begun, has succeeded, has failed or waits for another attempt
+/// writes nothing.
 pub async fn a_stage_that_is_not_running_changes_nothing(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, window(), at(1)).await;
     let succeeded = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -137,7 +137,7 @@ pub async fn a_stage_that_is_not_running_changes_nothing(warehouse: SharedWareho
     assert_refused(&warehouse, &second).await;
 }
 
-/// What a build or a publish has committed as its stage is not done twice.
+/// A build or publish committed as its stage does not run twice.
 pub async fn a_stage_commits_once(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, window(), at(1)).await;
     run.ingest(&[(export(day(0), "1"), vec![company("acme", "Acme")])], &[]).await;
@@ -151,8 +151,8 @@ pub async fn a_stage_commits_once(warehouse: SharedWarehouse) {
     assert_refused(&warehouse, &validate).await;
 }
 
-/// The holder that lost its lease writes nothing, neither before nor after the
-/// next one has begun the stage again.
+/// A holder that lost its lease writes nothing, neither before nor after the next one
+/// has begun the stage again.
 pub async fn a_holder_that_lost_its_lease_changes_nothing(warehouse: SharedWarehouse) {
     let (run, lost) = run_about_to_publish(&warehouse).await;
     warehouse.renew_lease(run.run.run_id, run.run.lease_epoch, Duration::ZERO).await.unwrap();
@@ -165,8 +165,8 @@ pub async fn a_holder_that_lost_its_lease_changes_nothing(warehouse: SharedWareh
     warehouse.publish_fact(&fence, window(), &[], at(3)).await.unwrap();
 }
 
-/// From its cancellation on a run's fences are refused, also once it is queued
-/// again and taken up again.
+/// A run's fences are refused from its cancellation on, even when it is queued and
+/// taken up again.
 pub async fn a_cancelled_run_accepts_nothing_more(warehouse: SharedWarehouse) {
     let (run, fence) = run_about_to_publish(&warehouse).await;
     run.cancel().await;
@@ -179,7 +179,7 @@ pub async fn a_cancelled_run_accepts_nothing_more(warehouse: SharedWarehouse) {
     assert_eq!(again.publish().await.counters.rows_written, 4);
 }
 
-/// No stage of a run begins that nobody holds, or that somebody else holds.
+/// No stage begins in a run that no one holds, or that someone else holds.
 pub async fn a_stage_begins_only_under_the_lease(warehouse: SharedWarehouse) {
     let begin = |run_id, epoch| warehouse.begin_stage(run_id, epoch, STAGE_COPY_CRM_CSV, at(1));
     let queued = warehouse.create_run(new_run(WindowChoice::Days(window()))).await.unwrap().run;

@@ -1,4 +1,4 @@
-//! The ledger: which days are published, by whom, and what they hold.
+//! The ledger: which days are published, by which run, and their checksums.
 
 use chrono::DateTime;
 use domain::{Checksum, CrmCompany, FactRow, Publication, UnreadableFields};
@@ -9,7 +9,7 @@ use crate::{
     scene::{at, checksum_of, company, day, days, export, hold_run, id, publish_run, published},
 };
 
-/// An entry per published day of the window, in order: by which run, when, and what.
+/// One entry per published day of the window, in order: by which run, when, and what.
 pub async fn the_ledger_tells_every_published_day_in_order(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.published_days(days(-30, 30)).await.unwrap(), []);
     let companies = ["acme", "bolt"].map(|name| company(name, name)).to_vec();
@@ -47,7 +47,7 @@ async fn assert_ledger_fits(warehouse: &SharedWarehouse) {
     assert_eq!(told, ledger_of_rows(warehouse, days(-400, 400)).await);
 }
 
-/// Whatever a row may hold, an engine hashes it as everybody else does.
+/// Every engine hashes any possible row in the same way.
 pub async fn a_checksum_covers_every_value_a_row_may_hold(warehouse: SharedWarehouse) {
     let full = |company_id: &str, name: &str, micros: i64| CrmCompany {
         company_id: id(company_id),
@@ -80,8 +80,8 @@ pub async fn a_checksum_covers_every_value_a_row_may_hold(warehouse: SharedWareh
     assert_ledger_fits(&warehouse).await;
 }
 
-/// The checksums change on the days that a correction reaches, and come back
-/// with the values.
+/// The checksums change on the days that a correction affects, and revert with the
+/// values.
 pub async fn a_correction_changes_the_checksums_of_its_days_alone(warehouse: SharedWarehouse) {
     let companies = ["acme", "bolt"].map(|name| company(name, name)).to_vec();
     let before = [(day(5), vec![("acme", 1, 1), ("bolt", 2, 2)])];
@@ -104,7 +104,7 @@ async fn checksums(warehouse: &SharedWarehouse) -> Vec<Checksum> {
     ledger.iter().map(|entry| entry.checksum).collect()
 }
 
-/// A row that goes leaves the checksum, down to a day without any row.
+/// A removed row leaves the checksum, down to a day without rows.
 pub async fn rows_that_go_leave_the_checksum(warehouse: SharedWarehouse) {
     let usage = |users: &[(&'static str, i32, i64)]| [(day(3), users.to_vec())];
     let both = usage(&[("acme", 1, 1), ("bolt", 1, 1)]);
@@ -119,7 +119,7 @@ pub async fn rows_that_go_leave_the_checksum(warehouse: SharedWarehouse) {
     assert_ledger_fits(&warehouse).await;
 }
 
-/// Publishing equal values changes no entry: neither who, nor when, nor what.
+/// Publishing equal values changes no entry: neither run, nor time, nor checksum.
 pub async fn publishing_equal_values_leaves_the_ledger_alone(warehouse: SharedWarehouse) {
     let exports = || [(export(day(0), "1"), vec![company("acme", "Acme")])];
     let usage = [(day(2), vec![("acme", 1, 5)])];

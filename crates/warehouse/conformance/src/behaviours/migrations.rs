@@ -1,4 +1,4 @@
-//! What a program makes of a schema that other versions have migrated.
+//! How a program handles a schema that other versions have migrated.
 
 use std::future::Future;
 
@@ -7,12 +7,12 @@ use warehouse_core::{Error, MigrationReport, Result, SharedWarehouse};
 
 use crate::scene::{at, company, day, days, export, publish_run, published};
 
-/// An empty database of an engine, to be changed behind the engine's back.
+/// An empty database of an engine, to change behind the engine's back.
 pub trait Database {
-    /// Opens it as a service does when it starts.
+    /// Opens it the way a starting service does.
     fn open(&self) -> impl Future<Output = Result<SharedWarehouse>>;
 
-    /// Brings its schema up to date.
+    /// Migrates its schema.
     fn migrate(&self) -> impl Future<Output = Result<MigrationReport>>;
 
     /// Executes statements that every engine understands.
@@ -22,7 +22,8 @@ pub trait Database {
 /// The version of [`NEXT_MIGRATION`].
 const NEXT: i64 = 9_999;
 
-/// What a later version may do to the schema without raising the mark: it adds.
+/// A change to the schema that a later version may make without raising the mark: it
+/// only adds.
 const NEXT_MIGRATION: &str = r"
     ALTER TABLE pipeline_runs ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE pipeline_run_stages ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
@@ -51,17 +52,17 @@ const NEXT_MIGRATION: &str = r"
     INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
     VALUES (9999, 'of the next version', TRUE, '\x00', 0);";
 
-/// The highest mark that the next version may leave if this one is to work with it.
+/// The highest mark that the next version may set if this one is still to work.
 const HIGHEST_MARK: &str = "
     UPDATE schema_compatibility
     SET oldest_known = (SELECT MAX(version) FROM _sqlx_migrations WHERE version < 9999)";
 
-/// The mark of a version that took away what this one needs.
+/// The mark of a version that removed what this one needs.
 const TOO_HIGH_A_MARK: &str = "
     UPDATE schema_compatibility
     SET oldest_known = (SELECT MAX(version) + 1 FROM _sqlx_migrations WHERE version < 9999)";
 
-/// A warehouse to whose schema the next version has added.
+/// A warehouse whose schema the next version has extended.
 pub async fn added_to(database: &impl Database) -> SharedWarehouse {
     database.migrate().await.unwrap();
     database.execute(NEXT_MIGRATION).await;
@@ -75,8 +76,8 @@ async fn publish(warehouse: &SharedWarehouse, offset: i64, events: i64) {
     publish_run(warehouse, days(offset, offset), at(offset), &[export], &usage).await;
 }
 
-/// A program that runs already goes on over a migration of the next version, and
-/// one of the same version starts behind it.
+/// A running program survives a migration by the next version, and another program of
+/// its version starts after it.
 pub async fn a_schema_that_the_next_version_added_to_is_worked_with(database: impl Database) {
     let running = database.open().await.unwrap();
     publish(&running, 0, 10).await;
@@ -90,7 +91,7 @@ pub async fn a_schema_that_the_next_version_added_to_is_worked_with(database: im
     assert_eq!(published(&started, days(0, 2)).await, rows);
 }
 
-/// Migrating a newer schema applies nothing and tells what is unknown.
+/// Migrating a newer schema applies nothing and reports the unknown migrations.
 pub async fn a_newer_schema_is_told_and_left_alone(database: impl Database) {
     let known = database.migrate().await.unwrap().version;
     database.execute(NEXT_MIGRATION).await;
@@ -106,8 +107,8 @@ pub async fn a_newer_schema_is_told_and_left_alone(database: impl Database) {
     }
 }
 
-/// Any number of programs may start while the next version migrates: each finds
-/// the schema before or after.
+/// Any number of programs may start while the next version migrates: each finds the
+/// schema before or after.
 pub async fn programs_start_while_the_next_version_migrates(database: impl Database) {
     database.migrate().await.unwrap();
     let starting = future::join_all((0..4).map(|_| database.open()));
@@ -136,7 +137,7 @@ pub async fn a_schema_that_took_something_away_is_refused(database: impl Databas
     assert_eq!(database.migrate().await.unwrap().unknown, [NEXT]);
 }
 
-/// A schema that went another way is not mixed with this program's.
+/// A schema with a different lineage is not mixed with this program's.
 pub async fn a_schema_of_another_line_is_refused(database: impl Database) {
     database.migrate().await.unwrap();
     database.execute("DELETE FROM _sqlx_migrations WHERE version = 4").await;
@@ -148,7 +149,7 @@ pub async fn a_schema_of_another_line_is_refused(database: impl Database) {
     }
 }
 
-/// A newer schema is no excuse for known migrations that somebody changed.
+/// A newer schema does not excuse changed known migrations.
 pub async fn a_known_migration_that_was_changed_is_refused_on_a_newer_schema(database: impl Database) {
     database.migrate().await.unwrap();
     database.execute(NEXT_MIGRATION).await;

@@ -1,4 +1,4 @@
-//! Any order of arrival: each order plays on a warehouse of its own.
+//! Any order of arrival: each order plays on its own warehouse.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,7 +58,7 @@ fn usage() -> Vec<UsageOfDay<'static>> {
     ]
 }
 
-/// What the definition calls for, told without an engine.
+/// The rows that the definition requires, without an engine.
 fn expected() -> Vec<ExpectedRow> {
     let mut inputs = Inputs::default();
     for (number, on) in EXPORTS.iter().enumerate() {
@@ -81,7 +81,7 @@ async fn days_of(warehouse: &SharedWarehouse, company_id: &str) -> Vec<i64> {
     published_of(warehouse, company_id, days(SPAN.0, SPAN.1)).await.iter().map(offset_of).collect()
 }
 
-/// Each export arrives in a run of its own, after everything is published.
+/// Each export arrives in its own run, after everything is published.
 pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output = (G, SharedWarehouse)>>(
     open: impl Fn() -> F,
 ) {
@@ -94,9 +94,10 @@ pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output =
         assert_eq!(fact(&warehouse).await, expected(), "{order:?}");
         assert_eq!(days_of(&warehouse, "arrives").await, (10..=25).collect::<Vec<_>>());
         assert_eq!(days_of(&warehouse, "passes by").await, (10..20).collect::<Vec<_>>());
-        // In the CRM until the second export; then thirteen days on from its last usage.
+        // In the CRM until the second export; then thirteen more days after its last
+        // usage.
         assert_eq!(days_of(&warehouse, "leaves").await, (-3..=21).collect::<Vec<_>>());
-        // Away from the CRM from day 10 on, but used on day 12.
+        // Out of the CRM from day 10 on, but used on day 12.
         let back: Vec<i64> = (-3..10).chain(12..=25).collect();
         assert_eq!(days_of(&warehouse, "comes back").await, back);
     }
@@ -138,7 +139,7 @@ pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, Sha
     }
 }
 
-/// Each file in a run of its own: the path decides, not who came last.
+/// Each file in its own run: the path decides, not the order of arrival.
 pub async fn any_order_of_files_leaves_the_same_events<G, F: Future<Output = (G, SharedWarehouse)>>(
     open: impl Fn() -> F,
 ) {

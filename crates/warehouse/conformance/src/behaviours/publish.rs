@@ -28,7 +28,7 @@ async fn publish_week(warehouse: &SharedWarehouse) {
     publish_run(warehouse, week(), at(1), &[(export(day(0), "1"), companies)], &usage).await;
 }
 
-/// A run that has ingested a change of every published row.
+/// A run that has ingested a change to every published row.
 async fn changing_run(warehouse: &SharedWarehouse) -> HeldRun {
     publish_week(warehouse).await;
     let run = hold_run(warehouse, week(), at(2)).await;
@@ -71,8 +71,8 @@ pub async fn candidates_are_invisible_until_published(warehouse: SharedWarehouse
     assert_eq!((newest.run_id, newest.published_at), (run.run.run_id.to_string(), at(2)));
 }
 
-/// Candidates of another run, or from before a load or a publish, are refused;
-/// a retry builds them again.
+/// Candidates of another run, or from before a load or a publish, are refused; a retry
+/// builds them again.
 pub async fn candidates_built_from_an_older_state_are_not_published(warehouse: SharedWarehouse) {
     use StageState::{Pending, Succeeded};
     let run = changing_run(&warehouse).await;
@@ -97,8 +97,8 @@ pub async fn candidates_built_from_an_older_state_are_not_published(warehouse: S
     assert_eq!(again.reload().await.state, domain::RunState::Succeeded);
 }
 
-/// Another run's build alone takes the candidates away; the publish that
-/// follows it is that run's.
+/// A build by another run is enough to replace the candidates; the next publish is that
+/// run's.
 pub async fn candidates_belong_to_the_run_that_built_last(warehouse: SharedWarehouse) {
     let run = changing_run(&warehouse).await;
     run.build().await;
@@ -124,8 +124,8 @@ pub async fn a_published_run_is_not_built_again(warehouse: SharedWarehouse) {
     assert_eq!(again.finish().await.unwrap(), domain::RunState::Succeeded);
 }
 
-/// Wherever the caller of a publish goes away, readers see one state, and the
-/// next call finds the warehouse free.
+/// Wherever the caller of a publish disconnects, readers see one state, and the next
+/// call finds the warehouse free.
 pub async fn an_interrupted_publish_is_whole_or_nothing(warehouse: SharedWarehouse) {
     let run = changing_run(&warehouse).await;
     run.build().await;
@@ -149,7 +149,7 @@ pub async fn an_interrupted_publish_is_whole_or_nothing(warehouse: SharedWarehou
     assert_eq!(again.counters, Counters::default());
 }
 
-/// Wherever a build ends, the next attempt makes it whole.
+/// Wherever a build stops, the next attempt completes it.
 pub async fn an_interrupted_build_starts_over(warehouse: SharedWarehouse) {
     let mut run = changing_run(&warehouse).await;
     for polls in 1.. {

@@ -1,4 +1,4 @@
-//! Letting go of what is old, and what stays true of the rest.
+//! Removes old data, and checks the rest.
 
 use std::collections::BTreeSet;
 
@@ -21,12 +21,12 @@ use crate::{
     },
 };
 
-/// History is kept from the year's first day on: [`day`] 0.
+/// History is kept from the first day of the year on: [`day`] 0.
 fn start() -> HistoryStart {
     HistoryStart::new(day(0)).unwrap()
 }
 
-/// Usage on every day from `from` to `to`, none like another.
+/// Usage on every day from `from` to `to`, each day different.
 fn daily(from: i64, to: i64) -> Vec<UsageOfDay<'static>> {
     let numbers = |on: i64| (i32::try_from(on.rem_euclid(5)).unwrap(), on.rem_euclid(7));
     (from..=to)
@@ -37,7 +37,7 @@ fn daily(from: i64, to: i64) -> Vec<UsageOfDay<'static>> {
         .collect()
 }
 
-/// Three months of two companies, up to [`day`] 20, and what went into them.
+/// Three months of two companies, up to [`day`] 20, and their inputs.
 async fn three_months(warehouse: &SharedWarehouse) -> Inputs {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     let usage = daily(-88, 20);
@@ -74,7 +74,7 @@ async fn forget(warehouse: &SharedWarehouse) -> ForgottenDays {
     warehouse.forget_days_before(start(), false).await.unwrap()
 }
 
-/// What a refusal says; it has changed nothing.
+/// The message of a refusal, which has changed nothing.
 async fn refusal(warehouse: &SharedWarehouse) -> String {
     let before = observe(warehouse).await;
     for dry_run in [true, false] {
@@ -85,8 +85,8 @@ async fn refusal(warehouse: &SharedWarehouse) -> String {
     warehouse.forget_days_before(start(), false).await.unwrap_err().to_string()
 }
 
-/// The days go with their ledger, and the usage that no kept day reads; a dry run
-/// says so before, and there is nothing left to forget afterwards.
+/// Days are removed with their ledger entries and the usage that no kept day reads; a
+/// dry run reports this beforehand, and afterwards nothing is left to forget.
 pub async fn forgotten_days_are_as_if_never_published(warehouse: SharedWarehouse) {
     let inputs = three_months(&warehouse).await;
     let before = observe(&warehouse).await;
@@ -98,7 +98,7 @@ pub async fn forgotten_days_are_as_if_never_published(warehouse: SharedWarehouse
     let expected = ForgottenDays {
         days: 75,
         rows: 150,
-        // From October to November; December is read by January.
+        // October and November; January reads December.
         usage_days: 57,
         usage_records: 114,
         events: 0,
@@ -118,8 +118,8 @@ pub async fn forgotten_days_are_as_if_never_published(warehouse: SharedWarehouse
     }
 }
 
-/// The next day and a late record in the oldest kept days, or shortly before
-/// them, give the same fact as if nothing had been forgotten.
+/// The next day and a late record in or shortly before the oldest kept days give the
+/// same fact as if nothing had been forgotten.
 pub async fn kept_days_are_computed_as_before(warehouse: SharedWarehouse) {
     let mut inputs = three_months(&warehouse).await;
     forget(&warehouse).await;
@@ -139,8 +139,8 @@ pub async fn kept_days_are_computed_as_before(warehouse: SharedWarehouse) {
     assert_eq!((again.counters.rows_written, again.new_days), (0, 0));
 }
 
-/// The run that published a forgotten day makes no new one needless, and the day
-/// is built from what is fetched again; kept days stay as they are.
+/// The run that published a forgotten day does not make a new one unnecessary, and the
+/// day is built from newly fetched data; kept days stay as they are.
 pub async fn a_forgotten_day_is_run_and_built_as_new(warehouse: SharedWarehouse) {
     let mut inputs = three_months(&warehouse).await;
     let silent = [(day(-60), vec![("acme", 1, 1)])];
@@ -165,7 +165,7 @@ pub async fn a_forgotten_day_is_run_and_built_as_new(warehouse: SharedWarehouse)
     assert!(!warehouse.create_run(asked).await.unwrap().created, "it is published again");
 }
 
-/// What is dirty of forgotten days goes; what is dirty of kept ones stays.
+/// Dirty marks of forgotten days are removed; those of kept days stay.
 pub async fn dirty_days_are_forgotten_up_to_the_first_kept_one(warehouse: SharedWarehouse) {
     let mut inputs = three_months(&warehouse).await;
     let corrections =
@@ -175,13 +175,13 @@ pub async fn dirty_days_are_forgotten_up_to_the_first_kept_one(warehouse: Shared
     failing.cancel().await;
     accept(&mut inputs, &corrections);
     forget(&warehouse).await;
-    // Of both companies of two corrections; those of the first one are gone.
+    // Two corrections for both companies each; those of the first one are gone.
     assert_eq!(warehouse.backlog().await.unwrap().dirty_ranges, 4);
     publish_run(&warehouse, days(20, 20), at(3), &[], &[]).await;
     assert_published(&warehouse, &inputs, 0, 20).await;
 }
 
-/// Whatever still needs the days is named, and keeps them.
+/// Anything that still needs the days is named, and keeps them.
 pub async fn days_that_somebody_needs_are_not_forgotten(warehouse: SharedWarehouse) {
     three_months(&warehouse).await;
     let queued = warehouse.create_run(new_run(WindowChoice::Days(days(-1, 3)))).await.unwrap().run;
@@ -200,7 +200,7 @@ pub async fn days_that_somebody_needs_are_not_forgotten(warehouse: SharedWarehou
     assert_eq!(forget(&warehouse).await.days, 75);
 }
 
-/// Candidates of kept days are published as if nothing had happened beside them.
+/// Candidates of kept days are published as if nothing had happened.
 pub async fn candidates_of_kept_days_outlive_the_forgotten(warehouse: SharedWarehouse) {
     let mut inputs = three_months(&warehouse).await;
     let run = hold_run(&warehouse, days(21, 21), at(2)).await;
@@ -213,7 +213,7 @@ pub async fn candidates_of_kept_days_outlive_the_forgotten(warehouse: SharedWare
     assert_published(&warehouse, &inputs, 0, 21).await;
 }
 
-/// A first kept day that is not published would be a gap that no schedule fills.
+/// If the first kept day were unpublished, no schedule would fill the gap.
 pub async fn a_gap_at_the_first_kept_day_is_filled_before(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(-20, -2), at(1), &[], &daily(-33, -2)).await;
     let told = refusal(&warehouse).await;
@@ -222,12 +222,12 @@ pub async fn a_gap_at_the_first_kept_day_is_filled_before(warehouse: SharedWareh
     assert_eq!(forget(&warehouse).await.days, 20);
 }
 
-/// Wherever the caller goes away, the days are all there or all gone.
+/// Wherever the caller disconnects, the days are all there or all gone.
 pub async fn an_interrupted_forgetting_is_whole_or_nothing(warehouse: SharedWarehouse) {
     let inputs = three_months(&warehouse).await;
     for polls in 1.. {
         let outcome = interrupted_after(polls, warehouse.forget_days_before(start(), false)).await;
-        // Waits for what a dropped call left to be done.
+        // Waits for a dropped call to finish its cleanup.
         let asked = new_run(WindowChoice::Days(days(20, 20)));
         let run = warehouse.create_run(NewRun { force: true, ..asked }).await.unwrap().run;
         warehouse.cancel_run(run.run_id, at(5)).await.unwrap();
@@ -244,7 +244,7 @@ pub async fn an_interrupted_forgetting_is_whole_or_nothing(warehouse: SharedWare
     assert_eq!(forget(&warehouse).await, ForgottenDays::default());
 }
 
-/// Events go with their days, and their file is not taken for new.
+/// Events are removed with their days, and their file does not count as new.
 pub async fn events_are_forgotten_with_their_days(warehouse: SharedWarehouse) {
     let told: [Told<'_>; 3] = [("acme", -1, "a", 5), ("acme", 0, "a", 7), ("bolt", -40, "b", 1)];
     let run = EventRun::begin(&warehouse, 1).await;
@@ -257,7 +257,7 @@ pub async fn events_are_forgotten_with_their_days(warehouse: SharedWarehouse) {
     assert_stored(&warehouse, &[(told[1], "events.ndjson"), (("acme", 1, "b", 2), "more.ndjson")]).await;
 }
 
-/// A retried run does not count on usage that is gone.
+/// A retried run does not rely on usage that is gone.
 pub async fn a_retried_run_stages_again_what_was_forgotten(warehouse: SharedWarehouse) {
     use StageState::{Pending, Succeeded};
     three_months(&warehouse).await;
@@ -278,8 +278,7 @@ pub async fn a_retried_run_stages_again_what_was_forgotten(warehouse: SharedWare
     assert_eq!(again.publish().await.new_days, 3);
 }
 
-/// Candidates outlive their run until somebody discards them, and are built again
-/// by a retry.
+/// Candidates outlive their run until they are discarded, and a retry builds them again.
 pub async fn candidates_of_an_ended_run_are_discarded(warehouse: SharedWarehouse) {
     let discard =
         async |before, dry_run| warehouse.discard_abandoned_candidates(at(before), dry_run).await.unwrap();
@@ -319,7 +318,7 @@ fn unpublish_run(window: DateWindow) -> NewRun {
     NewRun { trigger: RunTrigger::Unpublish, stages: vec![stage], ..new_run(WindowChoice::Days(window)) }
 }
 
-/// Takes the days of `window` back in a run of its own.
+/// Takes the days of `window` back in its own run.
 async fn unpublish(warehouse: &SharedWarehouse, window: DateWindow) -> UnpublishedDays {
     let run = hold_new_run(warehouse, unpublish_run(window), at(2)).await;
     let fence = run.begin(STAGE_UNPUBLISH).await;
@@ -331,8 +330,8 @@ async fn unpublish(warehouse: &SharedWarehouse, window: DateWindow) -> Unpublish
     unpublished
 }
 
-/// Days that are taken back are gone for readers, and published again by the run
-/// that asks for them, which finds them as they were.
+/// Days taken back disappear for readers; a run that requests them publishes them
+/// again, unchanged.
 pub async fn days_that_were_taken_back_are_published_again(warehouse: SharedWarehouse) {
     let window = days(0, 3);
     let companies = [company("acme", "Acme"), company("beta", "Beta")];
@@ -356,7 +355,7 @@ pub async fn days_that_were_taken_back_are_published_again(warehouse: SharedWare
     assert_eq!(rows(&after), rows(&before));
 }
 
-/// Also once nothing at all is published any more.
+/// Even when nothing at all is published any more.
 pub async fn the_only_day_that_was_taken_back_is_published_again(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     unpublish(&warehouse, days(-5, 5)).await;
@@ -365,7 +364,7 @@ pub async fn the_only_day_that_was_taken_back_is_published_again(warehouse: Shar
     assert!(again.created);
 }
 
-/// Who does not hold the run takes nothing back.
+/// A caller that does not hold the run takes nothing back.
 pub async fn a_stale_fence_takes_no_day_back(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 1), at(1), &[], &[]).await;
     let run = hold_new_run(&warehouse, unpublish_run(days(0, 1)), at(2)).await;
@@ -376,7 +375,8 @@ pub async fn a_stale_fence_takes_no_day_back(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.published_days(days(0, 1)).await.unwrap().len(), 2);
 }
 
-/// A run that takes days back is none that publishes them, nor the other way round.
+/// A run that takes days back does not stand in for one that publishes them, nor the
+/// other way round.
 pub async fn taking_back_and_publishing_wait_for_each_other(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     let back = warehouse.create_run(unpublish_run(days(0, 0))).await.unwrap();
@@ -387,12 +387,12 @@ pub async fn taking_back_and_publishing_wait_for_each_other(warehouse: SharedWar
     assert!(warehouse.create_run(forced).await.unwrap().created);
 }
 
-/// A correction reaches the days on either side of those that were taken back.
+/// A correction affects the days on either side of those taken back.
 pub async fn what_is_dirty_beside_days_that_were_taken_back_stays_dirty(warehouse: SharedWarehouse) {
     let acme = [company("acme", "Acme")];
     let exports = [(export(day(0), "e1"), acme.to_vec())];
     publish_run(&warehouse, days(0, 9), at(1), &exports, &[]).await;
-    // The usage of day 2 changes what is published from there on.
+    // The usage of day 2 changes what is published from then on.
     let run = hold_run(&warehouse, days(0, 9), at(2)).await;
     run.ingest(&[], &[(day(2), vec![("acme", 7, 70)])]).await;
     warehouse.cancel_run(run.run.run_id, at(2)).await.unwrap();

@@ -28,8 +28,8 @@ async fn acquire(warehouse: &SharedWarehouse, holder: &str, ttl: Duration) -> Op
     warehouse.acquire_run(DAILY_PIPELINE, holder, ttl, at(1)).await.unwrap().map(|taken| taken.run)
 }
 
-/// The oldest waiting run goes to whoever comes first; nobody else gets any run
-/// of the pipeline while that one's lease lives.
+/// The first caller gets the oldest waiting run; no one else gets any run of the
+/// pipeline while its lease lives.
 pub async fn a_run_is_taken_up_by_one_holder_at_a_time(warehouse: SharedWarehouse) {
     let (oldest, next) = (queue(&warehouse, 0).await, queue(&warehouse, 1).await);
     let (a, b) = futures::join!(acquire(&warehouse, "a", TTL), acquire(&warehouse, "b", TTL));
@@ -48,7 +48,7 @@ pub async fn a_run_is_taken_up_by_one_holder_at_a_time(warehouse: SharedWarehous
     assert_eq!(acquire(&warehouse, "c", TTL).await, None);
 }
 
-/// A pipeline's lease says nothing about another pipeline.
+/// A pipeline's lease does not affect another pipeline.
 pub async fn pipelines_do_not_wait_for_each_other(warehouse: SharedWarehouse) {
     let daily = hold_run(&warehouse, days(0, 0), at(1)).await;
     let other = hold_run_of(&warehouse, "pl_other", days(0, 0), at(1)).await;
@@ -56,8 +56,8 @@ pub async fn pipelines_do_not_wait_for_each_other(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.acquire_run("pl_unknown", "a", TTL, at(1)).await.unwrap(), None);
 }
 
-/// A run that somebody left behind is taken up before any queued one. The stage
-/// that was under way waits for its next attempt, which is no failure.
+/// An abandoned run is taken up before any queued one. Its interrupted stage waits for
+/// its next attempt, without a failure.
 pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: SharedWarehouse) {
     let oldest = queue(&warehouse, 0).await;
     queue(&warehouse, 1).await;
@@ -77,7 +77,7 @@ pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: SharedWar
     assert_eq!((next.attempt, next.epoch), (2, 2));
 }
 
-/// Renewing keeps others away, for as long as the run lasts.
+/// Renewals keep others away as long as the run lasts.
 pub async fn a_lease_is_held_until_the_run_ends(warehouse: SharedWarehouse) {
     let run_id = queue(&warehouse, 0).await;
     assert_eq!(warehouse.renew_lease(run_id, 0, TTL).await.unwrap(), LeaseState::Lost);
@@ -93,7 +93,7 @@ pub async fn a_lease_is_held_until_the_run_ends(warehouse: SharedWarehouse) {
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
 }
 
-/// A stage begins once, when all it depends on has succeeded.
+/// A stage begins once, when all its dependencies have succeeded.
 pub async fn a_stage_waits_for_what_it_depends_on(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let refused = async |stage: &str| {
@@ -122,7 +122,7 @@ pub async fn a_stage_waits_for_what_it_depends_on(warehouse: SharedWarehouse) {
     run.begin(STAGE_VALIDATE).await;
 }
 
-/// Rows that do not balance are not committed; balanced ones are, with remarks.
+/// Unbalanced rows are not committed; balanced ones are, with remarks.
 pub async fn a_stage_that_lost_rows_is_not_committed(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -149,8 +149,8 @@ pub async fn a_stage_that_lost_rows_is_not_committed(warehouse: SharedWarehouse)
     assert_eq!(stage.remarks, remarks);
 }
 
-/// An attempt that will be retried leaves its stage waiting; one for good ends
-/// the run when nothing runs any more, and what waited is skipped.
+/// A retryable failure leaves its stage waiting; a permanent one ends the run when
+/// nothing is running any more, and skips what waited.
 pub async fn a_failed_stage_fails_the_run_and_skips_the_rest(warehouse: SharedWarehouse) {
     use StageState::{Failed, Skipped, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
@@ -175,7 +175,7 @@ pub async fn a_failed_stage_fails_the_run_and_skips_the_rest(warehouse: SharedWa
     assert_eq!(failed.error_message.as_deref(), Some("the source is gone"));
 }
 
-/// All stages succeeded: so has the run, and it can be ended no other way.
+/// When all stages have succeeded, so has the run, and it cannot end in any other way.
 pub async fn a_run_succeeds_with_its_last_stage(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     let run = warehouse.runs(&[], None, 1).await.unwrap().swap_remove(0);
@@ -192,7 +192,7 @@ pub async fn a_run_succeeds_with_its_last_stage(warehouse: SharedWarehouse) {
     assert_eq!(observe(&warehouse).await, before);
 }
 
-/// A cancelled run ends with the stages that had not, at once and only once.
+/// A cancelled run ends at once, and only once, with its unfinished stages.
 pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: SharedWarehouse) {
     use StageState::{Cancelled, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
@@ -216,7 +216,7 @@ pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: SharedWare
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
 }
 
-/// A retried run goes on at its first unfinished stage, after all that waits.
+/// A retried run continues at its first unfinished stage, after all waiting runs.
 pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
     use StageState::{Pending, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
@@ -243,7 +243,7 @@ pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
     assert!(matches!(unknown, Err(Error::NotFound(_))), "{unknown:?}");
 }
 
-/// One run of a window at a time, however it came to be queued.
+/// One run per window at a time, however it was queued.
 pub async fn a_run_is_not_retried_beside_an_active_one(warehouse: SharedWarehouse) {
     let first = hold_run(&warehouse, days(0, 0), at(1)).await;
     first.cancel().await;
@@ -282,8 +282,8 @@ pub async fn runs_are_listed_newest_first_in_pages(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.run(Uuid::now_v7()).await.unwrap(), None);
 }
 
-/// What a stage took before is told of runs of the same pipeline over as many
-/// days, where the stage succeeded, the newest first.
+/// A stage's earlier executions come from runs of the same pipeline over as many days,
+/// where the stage succeeded, the newest first.
 pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(warehouse: SharedWarehouse) {
     let execute = async |run: HeldRun, hours, rows_read| {
         let fence = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -315,8 +315,8 @@ pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(wareh
     assert_eq!(recent(STAGE_BUILD_FACT, 10).await, []);
 }
 
-/// A lease that is given back is there for the next holder at once; one that somebody
-/// else holds by now is not touched.
+/// The next holder gets a released lease at once; releasing does not affect one that
+/// someone else now holds.
 pub async fn a_lease_that_is_given_back_is_taken_up_at_once(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -332,7 +332,7 @@ pub async fn a_lease_that_is_given_back_is_taken_up_at_once(warehouse: SharedWar
     assert!(acquire("third").await.is_none(), "the lease of an older epoch is nobody's to give");
 }
 
-/// An attempt that was cut off says nothing about the stage.
+/// An interrupted attempt says nothing about the stage.
 pub async fn an_attempt_that_was_cut_off_is_no_failure(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;

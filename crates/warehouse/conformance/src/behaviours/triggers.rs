@@ -1,4 +1,4 @@
-//! Which run a trigger gets: a new one, or the one that makes it needless.
+//! Which run a trigger gets: a new one, or one that makes it unnecessary.
 
 use domain::{DateWindow, RunState, RunTrigger, StageState, run::STAGE_COPY_CRM_CSV};
 use futures::future::join_all;
@@ -35,7 +35,7 @@ fn found(run: Run) -> CreatedRun {
     CreatedRun { run, created: false }
 }
 
-/// What was asked for is what is stored, with nothing done yet.
+/// The stored run is as requested, with nothing done yet.
 pub async fn a_new_run_is_queued_with_its_stages(warehouse: SharedWarehouse) {
     let new = new_run(WindowChoice::Days(days(0, 2)));
     let CreatedRun { run, created } = warehouse.create_run(new.clone()).await.unwrap();
@@ -72,8 +72,8 @@ pub async fn a_new_run_is_queued_with_its_stages(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.run(new.run_id).await.unwrap(), Some(expected));
 }
 
-/// Queued, running or succeeded: the window's run is found. Another window, or
-/// another pipeline, is another run.
+/// A queued, running or succeeded run over the window is found. Another window, or
+/// another pipeline, gets another run.
 pub async fn a_window_is_run_once_however_often_it_is_triggered(warehouse: SharedWarehouse) {
     let window = WindowChoice::Days(days(0, 2));
     let queued = trigger(&warehouse, window).await;
@@ -102,7 +102,7 @@ pub async fn triggers_at_the_same_time_create_one_run(warehouse: SharedWarehouse
     assert_eq!(warehouse.runs(&[], None, 10).await.unwrap().len(), 1);
 }
 
-/// Forced, a succeeded window gets another run, which is then the one to find.
+/// Forcing gives a succeeded window another run, which is then the one found.
 pub async fn a_forced_trigger_runs_a_succeeded_window_again(warehouse: SharedWarehouse) {
     let first = publish_nothing(&warehouse, days(0, 2)).await;
     let again = force(&warehouse, WindowChoice::Days(days(0, 2))).await;
@@ -111,7 +111,7 @@ pub async fn a_forced_trigger_runs_a_succeeded_window_again(warehouse: SharedWar
     assert_eq!(trigger(&warehouse, WindowChoice::Days(days(0, 2))).await, found(again.run));
 }
 
-/// What did not succeed makes nothing needless.
+/// A run that did not succeed makes none unnecessary.
 pub async fn a_failed_or_cancelled_window_is_run_again(warehouse: SharedWarehouse) {
     let failed = fail_run(&warehouse, days(0, 2)).await;
     let second = trigger(&warehouse, WindowChoice::Days(days(0, 2))).await;
@@ -121,8 +121,8 @@ pub async fn a_failed_or_cancelled_window_is_run_again(warehouse: SharedWarehous
     assert!(trigger(&warehouse, WindowChoice::Days(days(0, 2))).await.created);
 }
 
-/// A window has one active run also when an old one was queued again after a
-/// newer one had failed.
+/// A window has one active run even if an old one was queued again after a newer one
+/// failed.
 pub async fn an_active_run_is_found_behind_newer_failed_ones(warehouse: SharedWarehouse) {
     let old = fail_run(&warehouse, days(0, 2)).await;
     fail_run(&warehouse, days(0, 2)).await;
@@ -140,7 +140,7 @@ pub async fn a_succeeded_run_is_found_behind_newer_failed_ones(warehouse: Shared
     assert_eq!(trigger(&warehouse, WindowChoice::Days(days(0, 2))).await, found(succeeded));
 }
 
-/// Missed days heal by themselves, once, and what is published stays as it is.
+/// Missed days heal by themselves, once, and published days stay as they are.
 pub async fn the_schedule_covers_every_day_since_the_first_gap(warehouse: SharedWarehouse) {
     let through = |offset| unpublished(day(offset));
     let first = trigger(&warehouse, through(5)).await;
@@ -185,7 +185,7 @@ pub async fn the_schedule_waits_for_an_active_run_that_ends_on_its_day(warehouse
     assert_eq!((later.created, later.run.window), (true, days(1, 5)));
 }
 
-/// Forced, a published day is run again, alone.
+/// Forcing runs a published day again, alone.
 pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: SharedWarehouse) {
     let published = publish_nothing(&warehouse, days(0, 3)).await;
     let forced = force(&warehouse, unpublished(day(3))).await;
@@ -196,7 +196,7 @@ pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: SharedWareh
     assert_eq!(trigger(&warehouse, through).await, found(published));
 }
 
-/// One day published by a typing error in its year is nothing to go on from.
+/// A day published through a typo in its year does not count as a start.
 pub async fn a_stray_day_does_not_widen_the_schedule(warehouse: SharedWarehouse) {
     publish_nothing(&warehouse, days(-7000, -7000)).await;
     let alone = trigger(&warehouse, unpublished(day(2))).await;
@@ -206,8 +206,8 @@ pub async fn a_stray_day_does_not_widen_the_schedule(warehouse: SharedWarehouse)
     assert_eq!(trigger(&warehouse, unpublished(day(3))).await.run.window, days(2, 3));
 }
 
-/// Gaps before a configured start of history stay as they are; those of a backfill
-/// that succeeded are healed, however old it is.
+/// Gaps before a configured start of history stay; those of a successful backfill are
+/// healed, however old it is.
 pub async fn the_horizon_of_the_schedule_can_be_moved(warehouse: SharedWarehouse) {
     publish_nothing(&warehouse, days(-600, -600)).await;
     publish_nothing(&warehouse, days(0, 1)).await;
@@ -235,7 +235,7 @@ pub async fn the_horizon_of_the_schedule_can_be_moved(warehouse: SharedWarehouse
     assert_eq!(cancelled(since(None)).await, days(-599, 2));
 }
 
-/// Accepted days are kept with the run, and mean: do it again for them.
+/// Accepted days are stored with the run, and mean that it runs again for them.
 pub async fn accepted_days_are_kept_and_run_again(warehouse: SharedWarehouse) {
     publish_nothing(&warehouse, days(0, 1)).await;
     let accepting = |accepted: &[i64]| NewRun {

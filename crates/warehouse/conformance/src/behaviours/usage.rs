@@ -10,7 +10,7 @@ use crate::{
     usage_scene::{fetched, fetching_run, loaded, publish, refusal, strict},
 };
 
-/// Nothing is written, computed or published anew.
+/// Nothing is written, computed or published again.
 pub async fn a_redelivered_day_changes_nothing(warehouse: SharedWarehouse) {
     let delivered = [("acme", 2, 8), ("bolt", 0, 0)];
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), delivered.to_vec())]).await;
@@ -25,7 +25,7 @@ pub async fn a_redelivered_day_changes_nothing(warehouse: SharedWarehouse) {
     assert_eq!(after.usage_days, [fetched(&run, 0, 2)]);
 }
 
-/// The API is the authority for a day: corrected, new and gone records follow it.
+/// The API is the authority for a day: corrected, new and removed records follow it.
 pub async fn a_record_that_is_gone_at_the_source_is_removed(warehouse: SharedWarehouse) {
     let delivered = vec![("acme", 2, 8), ("bolt", 1, 1), ("core", 5, 5)];
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(1), delivered)]).await;
@@ -43,8 +43,8 @@ pub async fn a_record_that_is_gone_at_the_source_is_removed(warehouse: SharedWar
     assert_eq!(zed.iter().map(offset_of).collect::<Vec<_>>(), [1, 2, 3]);
 }
 
-/// An answer without any valid record for a day that had some is not believed; what
-/// it rejected is in quarantine.
+/// An answer without a valid record for a day that had some is refused; its rejected
+/// records are in quarantine.
 pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), vec![("acme", 2, 8)])]).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -59,8 +59,8 @@ pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: SharedWarehou
     assert_eq!(publish(&run, &fence).await.counters, Counters::default());
 }
 
-/// A day on which nothing happened is known as fetched, however often it is
-/// asked for, and takes records that come late.
+/// A day on which nothing happened counts as fetched, however often it is requested,
+/// and accepts late records.
 pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: SharedWarehouse) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let empty = UsageDay { day: day(2), landing_path: None, bytes: 0 };
@@ -78,8 +78,7 @@ pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: SharedWarehous
     assert_eq!(warehouse.usage_days(days(3, 9)).await.unwrap(), []);
 }
 
-/// A rejected record keeps where it came from and what it said; loading its
-/// file again replaces it.
+/// A rejected record keeps its origin and its text; loading its file again replaces it.
 pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: SharedWarehouse) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let rows = [records(day(0), &[("acme", 1, 1)]), vec![rejected(2, "no date", "{\"x\": 'y'}")]].concat();
@@ -111,7 +110,7 @@ pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: Share
     assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), expected[1..]);
 }
 
-/// Of several records for a company the last counts; equal ones are duplicates,
+/// Of several records for a company the last one counts; equal ones are duplicates,
 /// contradicting ones go into quarantine.
 pub async fn contradicting_records_go_into_quarantine_but_the_last(warehouse: SharedWarehouse) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
@@ -132,7 +131,7 @@ pub async fn contradicting_records_go_into_quarantine_but_the_last(warehouse: Sh
     assert_eq!(told, [(2, 2), (3, 3)]);
 }
 
-/// A row that a later run meets again stays in quarantine as the first one put it there.
+/// A row that a later run reads again stays in quarantine as the first run put it there.
 pub async fn a_rejected_row_keeps_the_run_that_first_met_it(warehouse: SharedWarehouse) {
     let rows = || {
         let contradicting = records(day(0), &[("acme", 1, 1), ("acme", 2, 2)]);
@@ -173,8 +172,8 @@ pub async fn a_source_that_breaks_off_leaves_nothing_behind(warehouse: SharedWar
     assert_eq!(publish(&run, &fence).await.counters.rows_written, 8);
 }
 
-/// A caller that goes away while rows are still coming takes everything back,
-/// and leaves the warehouse free for the next.
+/// A caller that disconnects while rows still arrive rolls everything back, and leaves
+/// the warehouse free for the next.
 pub async fn a_load_that_is_dropped_leaves_nothing_behind(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), vec![("acme", 2, 8)])]).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -188,14 +187,14 @@ pub async fn a_load_that_is_dropped_leaves_nothing_behind(warehouse: SharedWareh
     let rows = stream::iter(many).chain(never).boxed();
     let day_0 = usage_day(day(0));
     let load = warehouse.load_usage_day(&fence, &day_0, UsageLimits::NONE, rows, at(2));
-    // The load waits for its next row for ever, so that only the signal ends this.
+    // The load waits for its next row forever, so only the signal ends this.
     future::select(load, all_read).await;
     assert_eq!(observe(&warehouse).await, before);
     let outcome = run.load_usage(&fence, day(0), records(day(0), &[("acme", 2, 9)])).await.unwrap();
     assert_eq!(outcome.counters, loaded(1, 0, 0));
 }
 
-/// Wherever a caller goes away, a day is loaded whole or not at all.
+/// Wherever the caller disconnects, a day is loaded whole or not at all.
 pub async fn an_interrupted_load_is_whole_or_nothing(warehouse: SharedWarehouse) {
     let delivered = [("acme", 2, 8), ("bolt", 1, 1)];
     let (run, fence) = fetching_run(&warehouse, 1).await;

@@ -1,5 +1,5 @@
-//! What an answer of the product API lacks removes nothing that is known, unless
-//! it is believed to be gone.
+//! What an answer of the product API lacks removes nothing that is known, unless the
+//! loss is accepted.
 
 use std::ops::Range;
 
@@ -14,12 +14,12 @@ use crate::{
     },
 };
 
-/// Of `readable` records loaded and `rejected` ones beside them.
+/// The counters of loaded `readable` records with `rejected` ones beside them.
 fn beside(rejected: u64, readable: Counters) -> Counters {
     Counters { rows_read: readable.rows_read + rejected, rows_rejected: rejected, ..readable }
 }
 
-/// The users and events published of companies on a day.
+/// The published users and events of companies on a day.
 async fn told(warehouse: &SharedWarehouse, offset: i64) -> Vec<(String, i32, i64)> {
     let rows = published(warehouse, days(offset, offset)).await;
     rows.into_iter()
@@ -37,7 +37,7 @@ async fn three_companies(warehouse: &SharedWarehouse) {
     publish_run(warehouse, days(0, 3), at(1), &[], &[(day(0), known)]).await;
 }
 
-/// What was staged of the company stays, and the others follow the answer.
+/// The company's staged usage stays, and the others follow the answer.
 pub async fn an_unreadable_record_leaves_what_is_known(warehouse: SharedWarehouse) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -51,7 +51,7 @@ pub async fn an_unreadable_record_leaves_what_is_known(warehouse: SharedWarehous
     assert_eq!(told(&warehouse, 0).await, [of("acme", 3, 9), of("bolt", 1, 1)]);
 }
 
-/// A company does not come in by a record of which nothing could be read.
+/// A wholly unreadable record does not add its company.
 pub async fn a_new_company_that_cannot_be_read_stays_unknown(warehouse: SharedWarehouse) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let rows = || [records(day(0), &[("acme", 1, 1)]), vec![unreadable_of(2, "unheard of")]].concat();
@@ -64,8 +64,8 @@ pub async fn a_new_company_that_cannot_be_read_stays_unknown(warehouse: SharedWa
     assert_eq!(published_of(&warehouse, "unheard of", days(0, 3)).await, []);
 }
 
-/// A record that may be anyone's keeps all that the answer does not name; one
-/// that is no company's keeps nobody.
+/// A record that may concern anyone keeps every company that the answer does not name;
+/// one that concerns no company keeps none.
 pub async fn a_record_that_may_be_anyones_removes_nobody(warehouse: SharedWarehouse) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -78,7 +78,7 @@ pub async fn a_record_that_may_be_anyones_removes_nobody(warehouse: SharedWareho
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 1)]);
 }
 
-/// The last record that says anything counts; each is accounted for once.
+/// The last informative record counts; each is counted once.
 pub async fn a_readable_record_beside_an_unreadable_one_counts(warehouse: SharedWarehouse) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -88,7 +88,7 @@ pub async fn a_readable_record_beside_an_unreadable_one_counts(warehouse: Shared
     rows.extend([unreadable_of(11, "bolt"), unreadable_of(12, "core"), unreadable_of(13, "core")]);
     rows.extend([unreadable_of(14, "zed"), unreadable_of(15, "zed")]);
     let counters = run.load_usage(&fence, day(0), rows).await.unwrap().counters;
-    // Six that cannot be read, and the record of bolt that a later one contradicts.
+    // Six unreadable ones, and the record of bolt that a later one contradicts.
     let expected = Counters { rows_read: 11, rows_rejected: 7, rows_duplicate: 1, ..loaded(2, 1, 0) };
     assert_eq!(counters, expected);
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 3)]);
@@ -101,8 +101,8 @@ fn without_quarantine(observed: Observed) -> Observed {
     Observed { quarantine: vec![], ..observed }
 }
 
-/// Nothing of it is loaded; its rejected records are in quarantine, and the first
-/// ones are named.
+/// Nothing of it is loaded; its rejected records are in quarantine, and the first ones
+/// are named.
 pub async fn an_answer_of_which_too_much_is_rejected_is_refused(warehouse: SharedWarehouse) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -118,7 +118,7 @@ pub async fn an_answer_of_which_too_much_is_rejected_is_refused(warehouse: Share
     assert_eq!(told, [1, 10, 11, 12, 13].map(|line| (line, run.run.run_id)));
     assert_eq!(without_quarantine(after), without_quarantine(before));
 
-    // The next answer for the day has the last word there, too.
+    // The next answer for the day replaces the quarantined records, too.
     let rows = records(day(0), &[("acme", 2, 8), ("bolt", 1, 1), ("core", 5, 5)]);
     let counters = run.load_usage_within(&fence, day(0), strict(), rows).await.unwrap().counters;
     assert_eq!(counters, loaded(0, 3, 0));
@@ -126,7 +126,7 @@ pub async fn an_answer_of_which_too_much_is_rejected_is_refused(warehouse: Share
     assert_eq!(publish(&run, &fence).await.counters, Counters::default());
 }
 
-/// An answer of which no record can be read says nothing, however short it is.
+/// An answer without a readable record is meaningless, however short it is.
 pub async fn an_answer_without_a_readable_record_is_refused(warehouse: SharedWarehouse) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let rows = || vec![unreadable_of(1, "acme"), unreadable(2, Concerns::NoOne)];
@@ -139,7 +139,7 @@ pub async fn an_answer_without_a_readable_record_is_refused(warehouse: SharedWar
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 0)]);
 }
 
-/// A known day is emptied only if somebody says so.
+/// A known day is emptied only if a person accepts it.
 pub async fn an_accepted_empty_answer_empties_a_known_day(warehouse: SharedWarehouse) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -150,17 +150,17 @@ pub async fn an_accepted_empty_answer_empties_a_known_day(warehouse: SharedWareh
     let counters = run.load_usage_within(&fence, day(0), accepted_silence(), vec![]).await.unwrap().counters;
     assert_eq!(counters, loaded(0, 0, 3));
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 0)]);
-    // It is known as empty now.
+    // The day is now known as empty.
     let counters = run.load_usage_within(&fence, day(0), strict(), vec![]).await.unwrap().counters;
     assert_eq!(counters, loaded(0, 0, 0));
 }
 
-/// Days that each have a record, from one offset to another.
+/// Days with one record each, from one offset to another.
 fn full(offsets: Range<i64>) -> Vec<UsageOfDay<'static>> {
     offsets.map(|on| (day(on), vec![("acme", 1, 1)])).collect()
 }
 
-/// After a week of days with records a day without any is not taken for quiet.
+/// After a week of days with records, an empty day does not count as quiet.
 pub async fn an_empty_answer_after_a_week_of_usage_is_refused(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &full(0..7)).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -170,7 +170,7 @@ pub async fn an_empty_answer_after_a_week_of_usage_is_refused(warehouse: SharedW
         assert!(problem.contains("each of the 7 days known before it"), "{problem}");
     }
     assert_eq!(observe(&warehouse).await, before);
-    // Six of the days are near enough, which is no habit.
+    // Six of the days are near enough, which does not make a habit.
     run.load_usage_within(&fence, day(15), strict(), vec![]).await.unwrap();
     run.load_usage_within(&fence, day(7), accepted_silence(), vec![]).await.unwrap();
     // One quiet day breaks the habit.
@@ -179,7 +179,7 @@ pub async fn an_empty_answer_after_a_week_of_usage_is_refused(warehouse: SharedW
     assert_eq!(known, [7, 8, 15].map(|on| fetched(&run, on, 0)));
 }
 
-/// Companies up to the hundredth, named by their number.
+/// Companies up to the hundredth, named by number.
 fn numbered(from: usize) -> Vec<String> {
     (from..100).map(|number| format!("c{number:02}")).collect()
 }
@@ -188,8 +188,7 @@ fn of_each(companies: &[String]) -> Vec<(&str, i32, i64)> {
     companies.iter().map(|company_id| (company_id.as_str(), 1, 1)).collect()
 }
 
-/// A day that lost much is refused, unless somebody says that it is right; a few
-/// records may go.
+/// A day that lost much is refused, unless a person accepts it; a few records may go.
 pub async fn a_day_that_lost_too_much_is_refused(warehouse: SharedWarehouse) {
     let all = numbered(0);
     let (run, fence) = fetching_run(&warehouse, 1).await;
@@ -200,7 +199,7 @@ pub async fn a_day_that_lost_too_much_is_refused(warehouse: SharedWarehouse) {
     assert!(problem.contains("lacks 6 of 100 records"), "{problem}");
     assert_eq!(observe(&warehouse).await, before);
 
-    // What cannot be read is not lost, nor is anything if that may be anyone's.
+    // Unreadable records are not lost, and if one may concern anyone, none is.
     let unread = [answer(6), vec![unreadable_of(200, "c05")]].concat();
     let counters = run.load_usage_within(&fence, day(0), strict(), unread).await.unwrap().counters;
     assert_eq!(counters, beside(1, loaded(0, 94, 5)));
@@ -216,7 +215,7 @@ pub async fn a_day_that_lost_too_much_is_refused(warehouse: SharedWarehouse) {
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 50)]);
 }
 
-/// The same answer once more writes, removes and publishes nothing.
+/// Loading the same answer again writes, removes and publishes nothing.
 pub async fn an_unreadable_answer_loaded_again_changes_nothing(warehouse: SharedWarehouse) {
     three_companies(&warehouse).await;
     let rows = || {

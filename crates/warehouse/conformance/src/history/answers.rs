@@ -1,4 +1,4 @@
-//! Answers of the product API in a history, some of whose records cannot be read.
+//! Answers of the product API in a history, with some unreadable records.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,12 @@ use crate::{
 pub(super) struct Answer {
     pub(super) on: i64,
     companies: Vec<Option<Told>>,
-    /// Behind the companies: a record that may be anyone's, and one that is no one's.
+    /// After the companies: a record that may concern anyone, or one that concerns no
+    /// one.
     torn: Option<bool>,
 }
 
-/// How a company is told.
+/// How a company appears.
 #[derive(Debug, Clone, Copy)]
 enum Told {
     Numbers(i32, i64),

@@ -1,6 +1,6 @@
-//! The promise for events as a property: after any history of event files
-//! `fact_events` equals the definition's fold, and `agg_company_daily_events`
-//! the full `GROUP BY`.
+//! The guarantee for events as a property: after any history of event files
+//! `fact_events` equals the definition's fold, and `agg_company_daily_events` the full
+//! `GROUP BY`.
 
 use std::{collections::BTreeMap, future::Future};
 
@@ -19,7 +19,7 @@ use crate::{
 
 const EVENT_IDS: [&str; 3] = ["a", "b", "c"];
 
-/// Days on which events happen: around the turn of a month, and far away.
+/// Days with events: around the turn of a month, and far away.
 const DAYS: [i64; 4] = [-1, 0, 1, 400];
 
 const FILES: usize = 4;
@@ -27,7 +27,7 @@ const FILES: usize = 4;
 /// One delivery of a history.
 #[derive(Debug, Clone)]
 struct Step {
-    /// Which file: a later one has the last word.
+    /// Which file: the later path wins.
     file: usize,
     content: Content,
     ending: Ending,
@@ -37,11 +37,11 @@ struct Step {
 enum Content {
     /// Records, and `None` for those that are rejected.
     New(Vec<Option<Record>>),
-    /// What an earlier step delivered, under whichever name.
+    /// The content of an earlier step, under any name.
     Again(Index),
 }
 
-/// Company, day and event by their place in the lists above, and the count.
+/// Company, day and event as indices into the lists above, and the count.
 type Record = (usize, usize, usize, i64);
 
 #[derive(Debug, Clone, Copy)]
@@ -109,8 +109,7 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<(), TestC
     Ok(())
 }
 
-/// Delivers a file in the way that the history wants; returns what was counted if
-/// the load came to its end.
+/// Delivers a file the way the history says; returns the counters if the load finished.
 async fn deliver(
     warehouse: &SharedWarehouse,
     run: &EventRun,
@@ -150,15 +149,15 @@ fn told((company, on, event_id, events): Record) -> Told<'static> {
     (company, *on, event_id, events)
 }
 
-/// The definition: what each file last said of each event.
+/// The definition: each file's latest record of each event.
 #[derive(Debug, Default)]
 struct LastWord {
     said: BTreeMap<(&'static str, i64, &'static str), BTreeMap<String, i64>>,
 }
 
 impl LastWord {
-    /// Takes what a file says now; returns how many events are new or count
-    /// otherwise than before.
+    /// Takes a file's present content; returns how many events are new or have a
+    /// different count.
     fn take(&mut self, path: &str, records: &[Option<Record>]) -> u64 {
         let before = self.counts();
         for (company, on, event_id, events) in records.iter().flatten().map(|record| told(*record)) {
@@ -172,8 +171,7 @@ impl LastWord {
         self.said.iter().filter_map(|(event, files)| Some((*event, *files.last_key_value()?.1))).collect()
     }
 
-    /// The events that ought to be stored: of the files that speak of one, the
-    /// last has the last word.
+    /// The events that should be stored: of the files with an event, the last one wins.
     fn events(&self) -> Vec<StoredEvent> {
         self.said
             .iter()

@@ -1,4 +1,4 @@
-//! Exports of a history, some of whose rows cannot be read.
+//! Exports of a history, with some unreadable rows.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields};
@@ -8,25 +8,26 @@ use warehouse_core::CrmExport;
 use super::{COMPANIES, SPAN};
 use crate::scene::{at, day, id};
 
-/// A delivered export: full state of some companies on a day, as far as it can be read.
+/// A delivered export: the full state of some companies on a day, as far as it is
+/// readable.
 #[derive(Debug, Clone)]
 pub(super) struct Export {
     dating: Dating,
     companies: Vec<Option<Row>>,
-    /// Behind the companies: a row that may be anyone's, and one that is no one's.
+    /// After the companies: a row that may concern anyone, or one that concerns no one.
     torn: Option<bool>,
 }
 
-/// What says on which day an export takes effect.
+/// What determines the day on which an export takes effect.
 #[derive(Debug, Clone, Copy)]
 enum Dating {
-    /// Its name, which is that of one of two files for this day.
+    /// Its name, one of two files for this day.
     Name { on: i64, file: u8 },
     /// The first run that sees its content.
     FirstSeen,
 }
 
-/// How a company is told.
+/// How a company appears.
 #[derive(Debug, Clone)]
 struct Row {
     name: u8,
@@ -43,7 +44,7 @@ enum Readable {
 
 fn readable() -> impl Strategy<Value = Readable> {
     let without = any::<(bool, bool, bool)>().prop_map(|(name, country, last_contact_at)| {
-        // A row with nothing amiss would be an accepted one.
+        // A row without defects would be accepted.
         let industry_tag = !(name || country || last_contact_at);
         Readable::Without(UnreadableFields { name, country, industry_tag, last_contact_at })
     });
@@ -58,8 +59,7 @@ pub(super) fn exports() -> impl Strategy<Value = Export> {
         .prop_map(|(on, file, companies, torn)| Export { dating: Dating::Name { on, file }, companies, torn })
 }
 
-/// The one file without a date, which is overwritten with few contents, so that
-/// some come again.
+/// The one undated file, overwritten with few different contents, so that some recur.
 pub(super) fn undated_exports() -> impl Strategy<Value = Export> {
     (0..3_u8).prop_map(|content| {
         let row = |at: u8| {
@@ -74,7 +74,7 @@ pub(super) fn undated_exports() -> impl Strategy<Value = Export> {
 }
 
 impl Export {
-    /// The day that its name says.
+    /// The day in its name.
     pub(super) fn dated(&self) -> Option<NaiveDate> {
         match self.dating {
             Dating::Name { on, .. } => Some(day(on)),
@@ -93,12 +93,12 @@ impl Export {
         CrmExport { path: self.path(), etag: etag.to_owned(), effective_on, bytes: 1, archive_path: None }
     }
 
-    /// An entity tag that is the same for the same content.
+    /// An entity tag that is equal for equal content.
     pub(super) fn content_tag(&self) -> String {
         format!("{:?}", self.companies)
     }
 
-    /// Whether the export says anything of any company.
+    /// Whether the export contains anything about any company.
     pub(super) fn has_companies(&self) -> bool {
         self.companies.iter().flatten().any(|row| !matches!(row.readable, Readable::Nothing))
     }

@@ -1,5 +1,5 @@
-//! A preview's promise as a property: after any history it tells what the
-//! backfill then does, row by row.
+//! A preview's guarantee as a property: after any history it reports what the backfill
+//! then does, row by row.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ use crate::{
     usage_scene::strict,
 };
 
-/// What a backfill asks for, and what the product API answers.
+/// The request of a backfill, and the product API's answers.
 #[derive(Debug, Clone)]
 struct Backfill {
     windows: Vec<DateWindow>,
@@ -101,7 +101,7 @@ async fn preview(warehouse: &SharedWarehouse, backfill: &Backfill) -> Previewed 
     Previewed { outcome, refused }
 }
 
-/// Runs the backfill, the answers spread over its runs in order. Returns the days whose
+/// Runs the backfill, with its runs taking the answers in order. Returns the days whose
 /// answers were refused.
 async fn run(warehouse: &SharedWarehouse, backfill: &Backfill) -> Vec<i64> {
     let mut refused = Vec::new();
@@ -139,7 +139,7 @@ impl State {
         Self { rows: rows.collect(), days: ledger.iter().map(|entry| entry.activity_date).collect() }
     }
 
-    /// What a preview has to tell of a backfill that led from this state to `after`.
+    /// The correct preview of a backfill that led from this state to `after`.
     fn difference(&self, after: &Self, backfill: &Backfill) -> PreviewOutcome {
         let keys: BTreeSet<&FactKey> = self.rows.keys().chain(after.rows.keys()).collect();
         let asked = backfill.windows.iter().flat_map(DateWindow::days);
@@ -183,7 +183,7 @@ impl State {
     }
 }
 
-/// A row without `loaded_at`, which tells when it was published and not what.
+/// A row without `loaded_at`, which says when it was published, not what.
 fn values(row: &FactRow) -> FactRow {
     FactRow { loaded_at: DateTime::UNIX_EPOCH, ..row.clone() }
 }

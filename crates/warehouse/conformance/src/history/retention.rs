@@ -1,6 +1,6 @@
-//! The promise with a past that is forgotten: whatever goes, what is kept and
-//! what comes after equals the fold over all inputs ever, and days that were
-//! forgotten are built as new.
+//! The guarantee with a forgotten past: whatever is removed, what is kept and what
+//! comes later equals the fold over all inputs ever, and forgotten days are built as
+//! new.
 
 use std::{collections::BTreeSet, future::Future};
 
@@ -16,7 +16,7 @@ use warehouse_core::{Error, HistoryStart, SharedWarehouse};
 use super::{COMPANIES, Export, Reaches, World, answers::numbers, check, exports, side_by_side};
 use crate::scene::{HeldRun, at, day, days, hold_run, id, records};
 
-/// The months before which days are forgotten, by their first day.
+/// The months before which days are forgotten, by first day.
 const MONTHS: [i64; 2] = [-31, 0];
 
 /// One run of a history, and what is forgotten after it.
@@ -29,8 +29,8 @@ struct Step {
     forgets: Option<usize>,
 }
 
-/// What the product API says of a day from now on, by company. All of it can be read:
-/// it is the answer also for a day that was forgotten, of which nothing is known.
+/// The product API's data for a day from now on, by company. All of it is readable: it
+/// is also the answer for a forgotten day, of which nothing is known.
 #[derive(Debug, Clone)]
 struct Correction {
     on: i64,
@@ -84,7 +84,7 @@ pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl 
 
 async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<(), TestCaseError> {
     let mut world = World::default();
-    // Whether a run built candidates that it did not publish.
+    // Whether a run built candidates without publishing them.
     let mut has_candidates = false;
     for (number, step) in (1_i64..).zip(history) {
         let run = hold_run(warehouse, step.window, at(number)).await;
@@ -127,8 +127,7 @@ async fn copy_crm(run: &HeldRun, step: &Step, number: i64, world: &mut World) {
     run.complete(&crm).await;
 }
 
-/// Loads what was corrected, and every day that the window's fact reads and that
-/// is not staged.
+/// Loads corrections, and every unstaged day that the window's fact reads.
 async fn call_api(warehouse: &SharedWarehouse, run: &HeldRun, step: &Step, world: &mut World) {
     let api = run.begin(STAGE_CALL_PRODUCT_API).await;
     let mut due = BTreeSet::new();
@@ -153,7 +152,7 @@ async fn call_api(warehouse: &SharedWarehouse, run: &HeldRun, step: &Step, world
     run.complete(&api).await;
 }
 
-/// Forgets what may be forgotten; what may not is refused.
+/// Forgets what may be forgotten; anything else is refused.
 async fn forget(
     warehouse: &SharedWarehouse,
     first_kept: NaiveDate,
