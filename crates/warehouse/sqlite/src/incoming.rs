@@ -47,7 +47,7 @@ pub(crate) async fn read<T, Table: IncomingTable<T>>(
     read_into::<T, Table>(connection, Some(delivery), rows).await
 }
 
-/// Reads only the staged part of a delivery, without a fence.
+/// Reads only the staged part of a delivery, on behalf of no stage.
 pub(crate) async fn read_staged<T, Table: IncomingTable<T>>(
     connection: &mut SqliteConnection,
     rows: RowStream<'_, T>,

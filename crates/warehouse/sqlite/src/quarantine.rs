@@ -38,7 +38,8 @@ pub(crate) async fn set_aside(connection: &mut SqliteConnection, origin: &str) -
     Ok(())
 }
 
-/// Restores rows set aside that the file still has: loading it again changes nothing.
+/// Restores the first run and time of set-aside rows that the file still has: loading it
+/// again changes nothing.
 pub(crate) async fn keep_first_met(connection: &mut SqliteConnection, origin: &str) -> Result<()> {
     sqlx::query_file!("sql/quarantine/keep_first_met.sql", origin).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM quarantine_before").execute(connection).await?;
