@@ -56,7 +56,7 @@ pub enum Error {
     NotFound {
         /// The storage.
         root: String,
-        /// What was asked for.
+        /// The requested path.
         path: String,
         /// What the store said.
         source: Source,
@@ -66,7 +66,7 @@ pub enum Error {
     Denied {
         /// The storage.
         root: String,
-        /// What was asked for.
+        /// The requested path.
         path: String,
         /// What the store said.
         source: Source,
@@ -76,7 +76,7 @@ pub enum Error {
     NotAccepted {
         /// The storage.
         root: String,
-        /// What was asked for.
+        /// The requested path.
         path: String,
         /// What the store said.
         source: Source,
@@ -96,7 +96,7 @@ pub enum Error {
     TimedOut {
         /// The storage.
         root: String,
-        /// What was asked for.
+        /// The requested path.
         path: String,
         /// What happened.
         source: Source,
@@ -106,7 +106,7 @@ pub enum Error {
     Unavailable {
         /// The storage.
         root: String,
-        /// What was asked for.
+        /// The requested path.
         path: String,
         /// What happened.
         source: Source,
@@ -116,7 +116,7 @@ pub enum Error {
     FileSystem {
         /// The storage.
         root: String,
-        /// What was asked for.
+        /// The requested path.
         path: String,
         /// What happened.
         source: Source,

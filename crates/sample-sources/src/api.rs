@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `start_date`, `end_date` | the first and the last day, `YYYY-MM-DD`, both required |
 //! | `page` | page number, from 1; default 1 |
-//! | `page_size` | records a page; default [`DEFAULT_PAGE_SIZE`] |
+//! | `page_size` | records per page; default [`DEFAULT_PAGE_SIZE`] |
 //!
 //! The response is `{"data": [...]}` with the records ordered by day and `company_id`; a
 //! page after the last is empty. Errors are `{"error": {"code": ..., "message": ...}}`.

@@ -4,7 +4,7 @@
 //! - [`World`] generates companies and their activity from one seed.
 //! - [`UsageBook`] holds the records that the API serves.
 //! - [`serve_api`] serves a book over HTTP, with [`Faults`] on request and a
-//! [`RequestLog`].
+//!   [`RequestLog`].
 
 mod api;
 mod company_name;

@@ -7,9 +7,9 @@
 //! - **Order is enforced here.** Every method that changes data on behalf of a
 //!   stage takes a [`Fence`] and checks it inside its own transaction.
 //! - **All or nothing.** A method commits everything or nothing, wherever it is
-//! interrupted; dropping its future rolls back.
+//!   interrupted; dropping its future rolls back.
 //! - **Repetition is harmless.** Calling a method again with the same input changes no
-//! row.
+//!   row.
 
 mod activity;
 mod alerts;

@@ -5,7 +5,7 @@
 //!
 //! - control: the pipeline ([locks]), then its runs, then their stages;
 //! - data: what is loaded or built ([locks]), then the row that counts changes to
-//! staging and publishes, and at the very end the stage ([fence]).
+//!   staging and publishes, and at the very end the stage ([fence]).
 //!
 //! Deliveries stream by COPY into tables of their connection before any lock is taken,
 //! so a slow source blocks no one.
