@@ -82,7 +82,7 @@ states! {
         Failed = "FAILED",
         /// Not executed, because a stage that it depends on failed.
         Skipped = "SKIPPED",
-        /// The run was cancelled before it ended.
+        /// The run was cancelled before the stage ended.
         Cancelled = "CANCELLED",
     }
 }
