@@ -153,7 +153,7 @@ proptest! {
         prop_assert_eq!(&parse(&chunks), &whole);
         let single: Vec<&[u8]> = file.chunks(1).collect();
         prop_assert_eq!(&parse(&single), &whole);
-        // Identifiers are always normalized, whatever the bytes.
+        // Identifiers always come out settled, whatever the bytes.
         for row in whole.into_iter().flat_map(|(rows, _)| rows) {
             if let SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } = row {
                 let id = row.company_id.as_str();
