@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test of the workspace, then those of the Helm chart, and closes with how many
-# there were: cargo prints one result per crate, and the last one is rarely the one that
-# matters.
+# Runs every test of the workspace, then those of the Helm chart, and ends with
+# their number: cargo prints one result per crate, and the last one is rarely
+# the one that matters.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Upgrades the suite from an earlier revision to this work tree in the middle of runs, and
-# rolls it back. The argument names the revision; without one it is the newest release
-# before this commit. Its programs are built once and kept below the target folder.
+# Upgrades the suite from an earlier revision to this work tree in the middle of
+# runs, and rolls it back. The argument names the revision; the default is the
+# newest release before this commit. Its programs are built once and kept in the
+# target folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,9 +20,9 @@ if [ ! -d "$programs" ]; then
   source=$cache/source
   remove_source() { git worktree remove --force "$source"; }
   trap remove_source EXIT
-  [ ! -e "$source" ] || remove_source # left over from a build that was killed
+  [ ! -e "$source" ] || remove_source # left by a killed build
   git worktree add --force --detach "$source" "$commit" >/dev/null
-  # Nobody debugs these programs or builds them a second time.
+  # Nobody debugs these programs or builds them again.
   (cd "$source" && CARGO_TARGET_DIR=$cache/build CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=false \
     cargo build --locked --workspace --bins)
   mkdir -p "$programs.partial"

@@ -21,7 +21,7 @@ import grpc
 from programs import IMAGE_ENVIRONMENT, IN_IMAGE, hand_over, program
 from rendered import Objects, containers
 
-# Far beyond what anything takes: a machine may be busy with other tests.
+# Far longer than needed: the machine may be busy with other tests.
 PATIENCE_SECONDS = 120
 
 
@@ -81,7 +81,7 @@ class Pod:
 
 
 def get(url: str) -> int:
-    # Nothing here may go through a proxy of the developer's.
+    # Nothing here may go through the developer's proxy.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         return opener.open(url, timeout=5).status

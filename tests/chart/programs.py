@@ -23,7 +23,7 @@ BINARIES = Path(
 def program(name: str) -> list[str]:
     """What starts a program, to be followed by its arguments."""
     if IMAGE_ROOT:
-        # By its path, for environments here are a pod's alone.
+        # By its path, because environments here contain only a pod's variables.
         chroot = shutil.which("chroot")
         return [chroot, f"--userspec={USER}:{USER}", f"--groups={USER}", IMAGE_ROOT, str(IN_IMAGE / name)]
     return [str(BINARIES / name)]

@@ -12,11 +12,11 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm/company-activity"
 HERE = Path(__file__).parent
 
-# Value sets by name: the files that are given to Helm, in their order.
+# Value sets by name: the files passed to Helm, in order.
 VALUE_SETS = {"default": [], "ha": [CHART / "values-ha.yaml"]} | {
     file.stem: [file] for file in sorted((HERE / "values").glob("*.yaml"))
 }
-# The table of services that the chart ranges over.
+# The table of services that the chart iterates over.
 SERVICES = yaml.safe_load((CHART / "files/services.yaml").read_text())
 RELEASE = "release"
 NAMESPACE = "activity"
@@ -30,7 +30,7 @@ def tool_folder(script: str) -> Path:
 
 
 def helm(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess:
-    # Helm looks into its user's folders, which must not change what is tested.
+    # Helm reads its user's folders, which must not affect the test.
     environment = {"PATH": os.environ["PATH"], "HELM_CONFIG_HOME": "/nonexistent", "HELM_CACHE_HOME": "/nonexistent"}
     command = [tool_folder("helm.sh") / "bin/helm", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)

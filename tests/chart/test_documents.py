@@ -92,7 +92,7 @@ def test_a_rollback_names_its_revision():
 def test_a_test_gets_the_time_of_a_run():
     for (words,) in [one.values for one in told("helm", "test")]:
         assert words[words.index("--timeout") + 1] == "1h"
-        # Helm 3 looks for the logs of pods that it has removed just before.
+        # Helm 3 looks for the logs of pods that it has just removed.
         assert "--logs" not in words
     assert yaml.safe_load((CHART / "values.yaml").read_text())["tests"]["activeDeadlineSeconds"] == 3600
 

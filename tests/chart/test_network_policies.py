@@ -8,7 +8,7 @@ from test_objects import ADMIN, GRPC, labels_of, selects
 
 WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
 PORTS = {"grpc": GRPC, "admin": ADMIN}
-# What reaches which port outside of the release, besides names.
+# The traffic that crosses the release's boundary, by port, besides name lookups.
 OUTSIDE = {
     **{row["name"]: {5432, 443} if row.get("storage") else {5432} for row in SERVICES},
     "migration": {5432},
@@ -43,7 +43,8 @@ def admits(rule, direction, pod, port):
     if port not in [PORTS.get(one["port"], one["port"]) for one in rule["ports"]]:
         return False
     peers = rule.get(direction)
-    # Pods of a release are in one namespace, so a peer that names namespaces is somebody else.
+    # All pods of a release are in one namespace, so a peer with a namespace
+    # selector is outside the release.
     return peers is None or any(
         "podSelector" in peer
         and "namespaceSelector" not in peer

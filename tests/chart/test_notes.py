@@ -10,7 +10,7 @@ from programs import program
 from rendered import CHART, NAMESPACE, RELEASE, VALUE_SETS, files, helm, objects
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
-# Helm shows notes only where a cluster answers; a template can show them anywhere.
+# Helm shows notes only if a cluster answers; a template can show them anywhere.
 TELLING = """
 apiVersion: v1
 kind: ConfigMap

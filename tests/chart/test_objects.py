@@ -138,7 +138,7 @@ def test_what_a_hook_needs_is_there_before_it(value_set):
     for test in ("test", "test-query"):
         assert weights["test", "ServiceAccount", test] < weights["test", "Pod", "test"]
     assert weights["test", "Pod", "test"] < weights["test", "Pod", "test-query"], "it reads what was triggered"
-    # A hook comes before the release's own objects, so it must not need any of them.
+    # A hook runs before the release's own objects exist, so it must not need any of them.
     pod = rendered.pods()["migration"]
     assert "volumes" not in pod["spec"]
     assert pod["spec"]["serviceAccountName"].endswith("-migration")
@@ -189,7 +189,7 @@ def test_hooks_leave_nothing_behind(value_set):
         if one["kind"] == "Pod":
             assert logs == {"hook-succeeded", "hook-failed"}
     (migration,) = rendered.of("Job").values()
-    # A log dies with its pod, and a Job removes a pod that restarts when it gives up.
+    # A log dies with its pod, and a Job that gives up removes a pod that restarts.
     assert migration["spec"]["template"]["spec"]["restartPolicy"] == "Never"
     assert migration["spec"]["ttlSecondsAfterFinished"] == 24 * 3600
 

@@ -115,7 +115,7 @@ def closed(schema):
         return schema
     changed = {key: closed(part) for key, part in schema.items()}
     if isinstance(changed.get("pattern"), str):
-        # Go takes flags anywhere, Python at the start.
+        # Go allows flags anywhere, Python only at the start.
         changed["pattern"] = changed["pattern"].replace("^(?i)", "(?i)^")
     if changed.get("type") == "object" and schema.get("properties") and "metadata" not in schema["properties"]:
         changed.setdefault("additionalProperties", False)
@@ -126,7 +126,7 @@ def closed(schema):
 def test_names_are_unique_and_fit(value_set):
     named = [(one["kind"], one["metadata"]["name"]) for one in objects(value_set).all]
     assert len(named) == len(set(named))
-    # A CronJob's Jobs append eleven characters to its name, and a name has 63 at most.
+    # A CronJob's Jobs append eleven characters to its name, and a name has at most 63.
     assert all(len(name) <= 52 for _, name in named), named
 
 

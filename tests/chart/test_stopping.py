@@ -8,7 +8,7 @@ STOPPED = "serviceDefaults.replicas=0,trigger.suspend=true,maintenance.suspend=t
 
 
 def stopped(value_set):
-    # The only service with replicas of its own in any value set.
+    # The only service with its own replicas in any value set.
     own = ",services.ingest-events.replicas=0" if value_set == "events" else ""
     return parse(template(*files(value_set), "--set", STOPPED + own))
 

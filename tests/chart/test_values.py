@@ -8,7 +8,7 @@ from rendered import CHART, files, helm, template
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
-# A setting as Helm takes it, and what its refusal must name.
+# A setting as passed to Helm, and what its refusal must name.
 WRONG = {
     "an unknown key": ("imaeg.tag=1", "additional properties 'imaeg' not allowed"),
     "an unknown key inside": ("image.tagg=1", "at '/image': additional properties 'tagg' not allowed"),
@@ -124,7 +124,7 @@ def test_the_release_may_be_part_of_another_chart():
     assert told.returncode == 0, told.stderr
 
 
-# What Kubernetes alone defines, what Helm gives to subcharts, and maps of anybody's names.
+# What only Kubernetes defines, what Helm passes to subcharts, and maps with arbitrary names.
 OPEN = {"/global", "/$defs/affinity/nodeAffinity", "/$defs/affinity/podAffinity", "/$defs/affinity/podAntiAffinity"}
 
 
@@ -152,7 +152,8 @@ def parts(schema, path=""):
 
 def test_the_schema_knows_exactly_the_values_that_there_are():
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    # A service's own keys are those of serviceDefaults, which are compared; audits name only what differs.
+    # A service's own keys are those of serviceDefaults, which are compared;
+    # audits list only differences.
     skipped = ("/services/", "/audits/", "/global")
     told = {path for path, part in parts(resolved(SCHEMA)) if not path.startswith(("/$defs", *skipped)) and path}
     missing = [

@@ -17,7 +17,7 @@ import kubernetes_validate
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# The oldest version that the chart supports, and the newest whose schemas there are.
+# The oldest version that the chart supports, and the newest with available schemas.
 KUBERNETES = ("1.30", kubernetes_validate.latest_version())
 
 
@@ -84,7 +84,7 @@ def place(file: str, resource: str) -> str:
     file = Path(file).stem
     if file == "Dockerfile":
         return file
-    # Kind, namespace, name, and for pods of a template their labels; names have no dots.
+    # Kind, namespace, name, and for pods of a template their labels; names contain no dots.
     kind, _, name = resource.split(".")[:3]
     return f"{file}/{kind}/{name}"
 
@@ -120,5 +120,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as failed:
-        # It has told why itself.
+        # It has already printed the reason.
         sys.exit(f"{failed.cmd[0]} failed")

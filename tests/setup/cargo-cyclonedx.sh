@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs cargo-cyclonedx, unless it is there, and prints the folder that holds
+# Installs cargo-cyclonedx if it is missing, and prints the folder that holds
 # `bin/cargo-cyclonedx`.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -7,7 +7,7 @@ source "$here/install-once.sh"
 version=0.5.9
 
 install() {
-  # Unoptimised, for the build is what takes its time here, not the listing.
+  # Unoptimised, because here the build takes the time, not the listing.
   cargo install --locked --debug --config profile.dev.debug=false --root "$1" cargo-cyclonedx --version "$version"
 }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs cargo-deny, unless it is there, and prints the folder that holds `bin/cargo-deny`.
+# Installs cargo-deny if it is missing, and prints the folder that holds `bin/cargo-deny`.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"
 version=0.20.2
 
 install() {
-  # Unoptimised, for the build is what takes its time here, not the check.
+  # Unoptimised, because here the build takes the time, not the check.
   cargo install --locked --debug --config profile.dev.debug=false --root "$1" cargo-deny --version "$version"
 }
 

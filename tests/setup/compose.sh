@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the reader of compose files that Docker's own command is made of, unless it is
-# there, and prints the folder that holds `bin/compose-go`. Needs Go 1.24 or newer.
+# Builds the compose file parser that Docker itself uses, if it is missing, and
+# prints the folder that holds `bin/compose-go`. Needs Go 1.24 or newer.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds Helm and helm-docs from their Go modules, unless they are there, and prints the
-# folder that holds `bin/helm` and `bin/helm-docs`. Needs Go 1.26 or newer, and some
-# minutes the first time.
+# Builds Helm and helm-docs from their Go modules if they are missing, and
+# prints the folder that holds `bin/helm` and `bin/helm-docs`. Needs Go 1.26 or
+# newer, and some minutes the first time.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds Jaeger 2 from its Go module, unless it is there, and prints the folder that
-# holds `bin/jaeger`. `go install` refuses the module, because its go.mod replaces a
-# dependency, so it is built in the folder that it is downloaded to. Needs Go 1.25
-# or newer, and some minutes the first time.
+# Builds Jaeger 2 from its Go module if it is missing, and prints the folder
+# that holds `bin/jaeger`. `go install` refuses the module because its go.mod
+# replaces a dependency, so it is built in its download folder. Needs Go 1.25 or
+# newer, and some minutes the first time.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"
-# The newest version that the module proxy has; its command `jaeger` is Jaeger 2.
+# The newest version on the module proxy; its command `jaeger` is Jaeger 2.
 version=v1.76.0
 
 install() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds kustomize from its Go module, unless it is there, and prints the folder that
-# holds `bin/kustomize`. Needs Go 1.24 or newer.
+# Builds kustomize from its Go module if it is missing, and prints the folder
+# that holds `bin/kustomize`. Needs Go 1.24 or newer.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"

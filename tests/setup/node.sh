@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs the Node tools that the tests need (buf, Azurite), unless they are there, and
-# prints the folder that holds `node_modules`.
+# Installs the Node tools that the tests need (buf, Azurite) if they are
+# missing, and prints the folder that holds `node_modules`.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"
 
 install() {
   cp "$here/node/package.json" "$here/node/package-lock.json" "$here/node/.npmrc" "$1"
-  # Nothing here needs install scripts, and they are code from elsewhere.
+  # Nothing here needs install scripts, which would run third-party code.
   npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund
 }
 

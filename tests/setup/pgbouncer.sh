@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs Debian's pgbouncer, which tests put in front of Postgres, unless it is there,
-# and prints the program's path. Needs root where it is missing.
+# Installs Debian's pgbouncer, which tests put in front of Postgres, if it is
+# missing, and prints the program's path. Needs root to install.
 set -euo pipefail
 
 if [[ -n "${PGBOUNCER:-}" ]]; then
@@ -14,7 +14,7 @@ if [[ ! -x /usr/sbin/pgbouncer ]]; then
   fi
   policy=/usr/sbin/policy-rc.d
   if [[ ! -e "$policy" ]]; then
-    # The package would start a pooler for the machine, which is not wanted.
+    # The package would start an unwanted pooler on the machine.
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
     trap 'rm -f "$policy"' EXIT

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs checkov and what validates manifests into an environment of their own, unless
-# they are there, and prints its folder. It is apart from the tests' environment because
-# it is large (about 400 MB) and pins many packages that nothing else needs.
+# Installs checkov and the validator of manifests into a separate environment if
+# they are missing, and prints its folder. It is separate from the tests'
+# environment because it is large (about 400 MB) and pins many packages that
+# nothing else needs.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Postgres server binaries that the tests start private clusters from,
-# unless they are there, and prints their folder. Needs root where they are missing.
+# Installs the Postgres server binaries with which tests start private clusters,
+# if they are missing, and prints their folder. Needs root to install.
 set -euo pipefail
 
 newest() { ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -1; }
@@ -17,7 +17,7 @@ if [[ -z "$(newest)" ]]; then
   {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update
-    # The cluster that the package would make and start is not wanted.
+    # The package would create and start an unwanted cluster.
     mkdir -p /etc/postgresql-common/createcluster.d
     echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/no-main-cluster.conf
     apt-get install --yes --no-install-recommends postgresql

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Takes the definitions of Prometheus' operator, whose schemas the chart's objects must
-# satisfy, from its Go module, unless they are there, and prints the folder that holds them.
+# Takes the resource definitions of the Prometheus operator, whose schemas the
+# chart's objects must satisfy, from its Go module if they are missing, and
+# prints the folder that holds them.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"
-# The newest version that the module proxy has.
+# The newest version on the module proxy.
 version=v0.85.0
 
 install() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs Debian's Prometheus, whose `prometheus` and `promtool` the tests run, unless
-# it is there, and prints their folder. Needs root where it is missing.
+# Installs Debian's Prometheus, whose `prometheus` and `promtool` the tests run,
+# if it is missing, and prints their folder. Needs root to install.
 set -euo pipefail
 
 folder=/usr/bin
@@ -15,7 +15,7 @@ if [[ ! -x "$folder/promtool" || ! -x "$folder/prometheus" ]]; then
   fi
   policy=/usr/sbin/policy-rc.d
   if [[ ! -e "$policy" ]]; then
-    # The package would start a server for the machine, which is not wanted.
+    # The package would start an unwanted server on the machine.
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
     trap 'rm -f "$policy"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Python packages that the tests need into an environment of their own,
-# unless they are there, and prints its folder.
+# Installs the Python packages that the tests need into a separate environment
+# if they are missing, and prints its folder.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"

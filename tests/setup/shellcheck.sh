@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs shellcheck, unless it is there, and prints its path. Needs root where it is missing.
+# Installs shellcheck if it is missing, and prints its path. Needs root to install.
 set -euo pipefail
 
 if ! command -v shellcheck >/dev/null; then

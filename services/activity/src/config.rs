@@ -1,4 +1,4 @@
-//! What the service can be told.
+//! Settings of the service.
 
 use std::time::Duration;
 

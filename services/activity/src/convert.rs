@@ -1,4 +1,4 @@
-//! From the domain to messages.
+//! Converts domain values to messages.
 
 use chrono::NaiveDate;
 use domain::Publication;
@@ -8,7 +8,7 @@ use proto::activity::v1::{
 use runtime::message::{fact_row_to_proto, timestamp_to_proto};
 use warehouse::{ChurnRisk, Freshness, RollUp};
 
-/// Who published a day.
+/// Converts who published a day, and when.
 pub(crate) fn publication(publication: Publication) -> PublicationProto {
     PublicationProto {
         activity_date: publication.activity_date.to_string(),
@@ -18,7 +18,7 @@ pub(crate) fn publication(publication: Publication) -> PublicationProto {
     }
 }
 
-/// One period of a company.
+/// Converts one period of a company.
 pub(crate) fn roll_up(roll_up: RollUp) -> CompanyActivityRollUp {
     CompanyActivityRollUp {
         period_start: roll_up.period_start.to_string(),
@@ -30,7 +30,7 @@ pub(crate) fn roll_up(roll_up: RollUp) -> CompanyActivityRollUp {
     }
 }
 
-/// A company at risk.
+/// Converts a company at risk.
 pub(crate) fn churn_risk(risk: ChurnRisk) -> ChurnRiskProto {
     ChurnRiskProto {
         activity: Some(fact_row_to_proto(risk.row)),
@@ -38,8 +38,8 @@ pub(crate) fn churn_risk(risk: ChurnRisk) -> ChurnRiskProto {
     }
 }
 
-/// What is published, seen from `yesterday`. Days published ahead of it, as a
-/// run over today does, are not behind.
+/// Converts what is published, as of `yesterday`. Days published ahead of it,
+/// as by a run over today, do not count as behind.
 pub(crate) fn freshness(freshness: Option<Freshness>, yesterday: NaiveDate) -> GetFreshnessResponse {
     let Some(Freshness { newest, oldest, published_days }) = freshness else {
         return GetFreshnessResponse::default();
@@ -53,7 +53,7 @@ pub(crate) fn freshness(freshness: Option<Freshness>, yesterday: NaiveDate) -> G
     }
 }
 
-/// A count of days in the contract's width, which holds some five million years.
+/// A count of days in the contract's `int32`, which covers some five million years.
 fn day_count(days: i64) -> i32 {
     i32::try_from(days).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a question, and what the caller is told of it.
+//! What can go wrong with a request, and what the caller learns about it.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use runtime::{FieldViolations, status, undisclosed};
 use tonic::Status;
 use tracing::error;
 
-/// Why a question has no answer.
+/// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The question makes no sense.
+    /// The request is invalid.
     #[error(transparent)]
     InvalidRequest(#[from] FieldViolations),
-    /// There is no newest day yet.
+    /// No day is published yet.
     #[error("nothing is published yet: the pipeline has to succeed once before there is a newest day")]
     NothingPublished,
     /// The fact has no such row.
@@ -22,10 +22,10 @@ pub(crate) enum Error {
         .0.company_id.as_str(), .0.activity_date
     )]
     NoSuchRow(FactKey),
-    /// The drain has run out of time.
+    /// The drain timed out.
     #[error("the service is stopping: ask again")]
     Stopping,
-    /// Nobody read on.
+    /// The reader stalled.
     #[error(
         "the export was ended: its reader took nothing for {}; export fewer days at a time, read faster, \
          or raise --export-stall-timeout",
@@ -37,18 +37,18 @@ pub(crate) enum Error {
     Warehouse(#[from] warehouse::Error),
 }
 
-/// The result of a question.
+/// The result of answering a request.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub(crate) const fn kind(&self) -> FailureKind {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
             Self::NothingPublished | Self::NoSuchRow(_) => FailureKind::NotFound,
             Self::Stalled(_) => FailureKind::TimedOut,
             Self::Stopping | Self::Warehouse(warehouse::Error::Unavailable(_)) => FailureKind::Unavailable,
-            // A read breaks no rule of the warehouse: whatever else it says is a defect.
+            // Reads break no rule of the warehouse, so any other error is a defect.
             Self::Warehouse(_) => FailureKind::Internal,
         }
     }
@@ -59,7 +59,7 @@ impl From<Error> for Status {
         let kind = error.kind();
         match error {
             Error::InvalidRequest(violations) => violations.into(),
-            // It says what kind of failure it was; the cause was logged where it was met.
+            // The message names the kind of failure; the cause was logged where it occurred.
             Error::Warehouse(warehouse::Error::Unavailable(_) | warehouse::Error::Internal(_)) => {
                 status(kind, error.to_string(), None)
             }

@@ -1,4 +1,4 @@
-//! An export as a stream of batches.
+//! Streams an export in batches.
 
 use std::time::Duration;
 
@@ -15,25 +15,26 @@ use warehouse::Export;
 
 use crate::error::{Error, Result};
 
-/// Rows in one message: some 100 KB, half of gRPC's limit at the widest, and the most that is held at a time.
+/// Rows in one message: some 100 KB, half of gRPC's limit at the widest, and
+/// the most held in memory at a time.
 const BATCH_ROWS: usize = 500;
 
 /// Rows for one message.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Batch {
-    /// The rows in order.
+    /// The rows, in order.
     pub(crate) rows: Vec<FactRow>,
-    /// The newest publication among the asked days, with the first batch only.
+    /// The newest publication among the requested days; only in the first batch.
     pub(crate) publication: Option<Publication>,
 }
 
-/// The batches of an export, at least one. Rows are read as the receiver takes
-/// them.
+/// The batches of an export, at least one. Rows are read as the receiver takes them.
 ///
-/// Nobody asks a stream whose receiver does not read, so it could not notice by
-/// itself: a task of its own reads the warehouse. When no batch was taken for
-/// `stall_timeout`, or at `hard_stop`, it lets go of the warehouse, and the stream
-/// ends with an error, so that nobody takes the part that was sent for all there is.
+/// Nobody polls a stream whose receiver has stalled, so the stream cannot
+/// detect that itself: a separate task reads the warehouse. If no batch is
+/// taken for `stall_timeout`, or at `hard_stop`, the task releases the
+/// warehouse and the stream ends with an error, so that nobody mistakes the
+/// part sent for the whole.
 pub(crate) fn batches(
     export: Export,
     stall_timeout: Duration,
@@ -49,7 +50,7 @@ pub(crate) fn batches(
     ReceiverStream::new(batches).map(Ok).chain(ending)
 }
 
-/// Reads an export to its end, or for as long as somebody takes its batches.
+/// Reads an export to its end, or until the receiver is gone.
 async fn read(
     export: Export,
     batches: mpsc::Sender<Batch>,
@@ -63,7 +64,7 @@ async fn read(
         let rows = tokio::select! {
             biased;
             () = hard_stop.cancelled() => return Err(Error::Stopping),
-            // Dropping the call drops this, too; until then nobody may be left to send to.
+            // Dropping the call also drops this; until then the receiver may already be gone.
             () = batches.closed() => return Ok(()),
             rows = chunks.try_next() => rows?,
         };
@@ -136,7 +137,7 @@ mod tests {
         batches(export, PATIENCE, CancellationToken::new()).collect().await
     }
 
-    /// Rows without end, and whether they are still held.
+    /// Endless rows, and a handle that shows whether they are still held.
     fn endless() -> (Export, std::sync::Weak<()>) {
         let held = std::sync::Arc::new(());
         let watch = std::sync::Arc::downgrade(&held);
@@ -158,7 +159,7 @@ mod tests {
         assert!(held.upgrade().is_some(), "it gave up early");
         tokio::time::sleep(limit).await;
         assert!(held.upgrade().is_none(), "it holds on");
-        // What was ready comes first; the end is no end of the rows.
+        // Batches that were ready come first; the rows do not end there.
         assert!(batches.next().await.is_some_and(|batch| batch.is_ok()));
         assert!(matches!(batches.next().await, Some(Err(Error::Stalled(after))) if after == limit));
         assert!(batches.next().await.is_none());

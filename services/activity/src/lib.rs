@@ -1,16 +1,16 @@
 //! The read side: company activity over gRPC, from published data only.
 //!
-//! What the contract leaves open is decided like this:
+//! Where the contract leaves a choice, the service decides:
 //!
 //! - An empty day means the newest published day. While nothing is published,
 //!   a single row is `NOT_FOUND`, and lists, exports and churn risks are empty.
-//! - A page token remembers the days that its first page stood for, so that a
-//!   publish in between moves no page to other days. It belongs to the call and
-//!   the fields it was handed out for; only `page_size` may change.
+//! - A page token records the days its first page covered, so that a publish in
+//!   between does not move later pages to other days. It is valid only for the
+//!   call and the fields it was issued for; only `page_size` may change.
 //! - An export always sends at least one message, so that the publication
 //!   reaches the caller even when there are no rows.
-//! - An export whose reader takes nothing for a while ends with `DEADLINE_EXCEEDED`:
-//!   it would otherwise keep its connection from others.
+//! - An export whose reader stalls ends with `DEADLINE_EXCEEDED`: otherwise it
+//!   would keep its connection from others.
 
 mod config;
 mod convert;
@@ -30,7 +30,7 @@ use warehouse::SharedWarehouse;
 
 use crate::{queries::Queries, service::ActivityService};
 
-/// Starts the service on its own: opens the warehouse it is told.
+/// Starts the stand-alone service and opens its warehouse.
 ///
 /// # Errors
 /// If the warehouse cannot be opened.
@@ -40,7 +40,7 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     Ok(assemble(&args.options, warehouse, &context))
 }
 
-/// The service over a warehouse that is already open.
+/// Assembles the service over a warehouse that is already open.
 #[must_use]
 pub fn assemble(options: &Options, warehouse: SharedWarehouse, context: &Context) -> Service {
     let queries = Queries::new(warehouse, context.clock.clone());

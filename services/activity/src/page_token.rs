@@ -1,9 +1,9 @@
-//! Opaque page tokens: where a page starts, bound to the question it continues.
+//! Opaque page tokens: where a page starts, bound to the request it continues.
 //!
 //! A token is the base64url text of a digest and a position. The digest covers
 //! the call, the fields that choose the rows, and the position, so that a token
-//! that was cut, altered or moved to another question is refused instead of
-//! answering something nobody asked. It grants nothing, hence needs no key.
+//! that was cut, altered or used with another request is rejected instead of
+//! answering the wrong question. It grants no access, so it needs no key.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Datelike, NaiveDate};
@@ -12,29 +12,29 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use warehouse::ChurnCursor;
 
-/// Raised when the meaning of positions changes, so that older tokens are refused.
+/// Raised when the meaning of positions changes, so that older tokens are rejected.
 const VERSION: u8 = 1;
 
-/// Enough of SHA-256 to notice any accident.
+/// Enough of SHA-256 to detect any accidental change.
 const DIGEST_BYTES: usize = 16;
 
-/// A token that does not continue this question.
+/// A token that does not continue this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "does not continue this request: pass next_page_token of the page before, with all other fields as they were"
 )]
 pub(crate) struct InvalidPageToken;
 
-/// Hands out and takes back the tokens of one question.
+/// Seals and opens the tokens of one request.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenScope(Sha256);
 
 impl TokenScope {
-    /// The tokens of `call` with these values of the fields that choose its rows.
+    /// The scope of `call` with these values of the fields that choose its rows.
     pub(crate) fn new(call: &str, fields: &[&str]) -> Self {
         let mut digest = Sha256::new_with_prefix([VERSION]);
         for part in std::iter::once(&call).chain(fields) {
-            // With its length before it no text can run into its neighbour.
+            // The length prefix keeps adjacent values apart.
             digest.update(part.len().to_le_bytes());
             digest.update(part);
         }
@@ -49,7 +49,7 @@ impl TokenScope {
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// Where the page of a token starts.
+    /// The position that a token holds.
     pub(crate) fn open<P: Position>(&self, token: &str) -> Result<P, InvalidPageToken> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidPageToken)?;
         let (digest, position) = bytes.split_at_checked(DIGEST_BYTES).ok_or(InvalidPageToken)?;
@@ -66,27 +66,27 @@ impl TokenScope {
 
 /// Where a page starts.
 pub(crate) trait Position: Sized {
-    /// The position as bytes.
+    /// Encodes the position.
     fn to_bytes(&self) -> Vec<u8>;
-    /// The position of these bytes, if they are one.
+    /// Decodes a position; `None` if the bytes are not one.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
 /// Where a page of rows starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowPosition {
-    /// The days that the first page stood for.
+    /// The days the first page covers.
     pub(crate) window: DateWindow,
-    /// The last row of the page before.
+    /// The last row of the previous page.
     pub(crate) after: FactKey,
 }
 
 /// Where a page of churn risks starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ChurnPosition {
-    /// The day that the first page stood for.
+    /// The day the first page covers.
     pub(crate) day: NaiveDate,
-    /// The last risk of the page before.
+    /// The last risk of the previous page.
     pub(crate) after: ChurnCursor,
 }
 

@@ -1,4 +1,4 @@
-//! Asks the warehouse what requests ask for.
+//! Queries the warehouse for what requests ask.
 
 use std::sync::Arc;
 
@@ -16,24 +16,24 @@ use crate::{
     request::{AskedDays, ChurnRequest, ExportRequest, RollUpRequest, RowRequest, RowsRequest},
 };
 
-/// A page of an answer.
+/// One page of an answer.
 pub(crate) struct Page<T, P> {
-    /// The items in order.
+    /// The items, in order.
     pub(crate) items: Vec<T>,
-    /// Where the next page starts, unless this is the last.
+    /// Where the next page starts; `None` on the last page.
     pub(crate) next: Option<P>,
-    /// The newest publication among the asked days.
+    /// The newest publication among the requested days.
     pub(crate) publication: Option<Publication>,
 }
 
 impl<T, P> Page<T, P> {
-    /// The answer while there is no newest day.
+    /// The answer while no day is published.
     const fn of_nothing() -> Self {
         Self { items: Vec::new(), next: None, publication: None }
     }
 
-    /// A page of `items` that were read with one more than `size`, so that it is
-    /// known whether there is another page.
+    /// A page cut from `items`, which were read with one more than `size` to
+    /// learn whether another page follows.
     fn cut(
         mut items: Vec<T>,
         size: u32,
@@ -48,7 +48,7 @@ impl<T, P> Page<T, P> {
     }
 }
 
-/// The questions that the service answers.
+/// The queries that the service answers.
 pub(crate) struct Queries {
     warehouse: SharedWarehouse,
     clock: Arc<dyn Clock>,
@@ -87,7 +87,7 @@ impl Queries {
         Ok(self.warehouse.export_facts(&query).await?)
     }
 
-    /// A company's periods.
+    /// A company's weeks or months.
     pub(crate) async fn roll_up(
         &self,
         request: &RollUpRequest,
@@ -116,12 +116,12 @@ impl Queries {
         Ok(Page::cut(risks, request.page_size, publication, position))
     }
 
-    /// What is published, and the day from which its age counts.
+    /// What is published, and the day from which its age is counted.
     pub(crate) async fn freshness(&self) -> Result<(Option<Freshness>, NaiveDate)> {
         Ok((self.warehouse.freshness().await?, self.clock.yesterday()))
     }
 
-    /// The asked days; `None` if they hang on a newest day that there is not.
+    /// The requested days; `None` if they depend on a newest day and none is published.
     async fn window(&self, days: AskedDays) -> Result<Option<DateWindow>> {
         if let AskedDays::Exactly(window) = days {
             return Ok(Some(window));

@@ -1,4 +1,4 @@
-//! What a request asks for, checked.
+//! Validated requests.
 
 use chrono::NaiveDate;
 use domain::{
@@ -14,11 +14,10 @@ use warehouse::{ChurnCursor, Period};
 
 use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
 
-/// The size of a page for which none is asked.
+/// The page size if none is requested.
 const DEFAULT_PAGE_SIZE: u32 = 100;
 
-/// The largest page: below gRPC's limit of 4 MiB even if every row is as wide
-/// as it may be.
+/// The largest page: below gRPC's limit of 4 MiB even if every row has its maximum width.
 const MAX_PAGE_SIZE: u32 = 1_000;
 
 type Checked<T> = Result<T, FieldViolations>;
@@ -26,18 +25,18 @@ type Checked<T> = Result<T, FieldViolations>;
 /// The days of a request; an open end is the newest published day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AskedDays {
-    /// These.
+    /// These days.
     Exactly(DateWindow),
     /// From this day through the newest.
     From(NaiveDate),
     /// From the newest day through this one: at most that one day.
     Through(NaiveDate),
-    /// The newest.
+    /// The newest day.
     Newest,
 }
 
 impl AskedDays {
-    /// The days, once the newest published one is known.
+    /// The days, given the newest published one.
     pub(crate) fn resolve(self, newest: NaiveDate) -> Checked<DateWindow> {
         match self {
             Self::Exactly(window) => Ok(window),
@@ -201,8 +200,8 @@ impl TryFrom<ListChurnRisksRequest> for ChurnRequest {
     }
 }
 
-/// `Some(None)` for an empty field, else what `parse` makes of it: `None` once
-/// it has told what is wrong.
+/// `Some(None)` for an empty field, else what `parse` returns: `None` once it
+/// has recorded what is wrong.
 fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
     if text.is_empty() { Some(None) } else { parse(text).map(Some) }
 }

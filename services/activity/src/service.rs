@@ -1,4 +1,4 @@
-//! The gRPC face: from messages to questions, and from answers to messages.
+//! The gRPC layer: converts messages to queries, and answers to messages.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::{
     request::{ChurnRequest, ExportRequest, RollUpRequest, RowRequest, RowsRequest},
 };
 
-/// Answers `CompanyActivityService`.
+/// Serves `CompanyActivityService`.
 pub(crate) struct ActivityService {
     queries: Queries,
     export_stall_timeout: Duration,

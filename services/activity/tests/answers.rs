@@ -1,4 +1,4 @@
-//! What callers are told, over real gRPC and a real warehouse.
+//! What callers receive, over real gRPC and a real warehouse.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -28,7 +28,7 @@ const OPTIONS: activity::Options = activity::Options { export_stall_timeout: Dur
 /// A day, and the users and events of the companies that were active on it.
 type UsageOfDay = (NaiveDate, Vec<(&'static str, i32, i64)>);
 
-/// The service over a warehouse of its own.
+/// The service over its own warehouse.
 struct Suite {
     client: CompanyActivityServiceClient<Channel>,
     warehouse: SharedWarehouse,
@@ -53,7 +53,7 @@ impl Suite {
 
     /// Days 0 to `NEWEST` are published: `acme` is busy every day, `globex` was
     /// until day 3, `initech` never was, and `shadow`, which the CRM never had,
-    /// was on day 5 alone.
+    /// only on day 5.
     async fn published() -> Self {
         let suite = Self::empty().await;
         let crm = vec![company("acme", "Acme"), company("globex", "Globex"), company("initech", "Initech")];
@@ -116,8 +116,8 @@ fn all_days(page_size: i32) -> ListCompanyActivityRequest {
 async fn pages_and_export_hold_the_same_rows_by_company_then_day() {
     let suite = Suite::published().await;
     let every_day = 0..=NEWEST;
-    // Unknown to the CRM, `shadow` appears with its usage and fades out when no
-    // day reads it any more.
+    // Unknown to the CRM, `shadow` appears with its usage and fades out once no
+    // day's window includes it.
     let expected: Vec<(String, String)> = [
         ("acme", every_day.clone()),
         ("globex", every_day.clone()),
@@ -291,7 +291,7 @@ async fn freshness_counts_the_days_since_the_newest_on_the_given_clock() {
     let answer = suite.client.clone().get_freshness(GetFreshnessRequest {}).await.unwrap().into_inner();
     assert_eq!(answer.newest.unwrap().activity_date, text(NEWEST));
     assert_eq!((answer.oldest_date, answer.published_days), (text(0), NEWEST + 1));
-    // The clock says day 24, so day 23 is the newest that is over.
+    // The clock says day 24, so day 23 is the newest complete day.
     assert_eq!(answer.days_behind, 3);
 }
 

@@ -1,4 +1,4 @@
-//! Readers that open an export and take nothing, over real connections.
+//! Readers that open an export and then stall, over real connections.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,13 +22,13 @@ const COMPANIES: usize = 1_000;
 const DAYS: i64 = 20;
 const ROWS: usize = COMPANIES * DAYS as usize;
 
-/// As many as there are connections for exports.
+/// As many as the connections for exports.
 const READERS: usize = 8;
 
-/// A deadline for what must not hang, not a bound on speed.
+/// A deadline for what must not hang, not a performance bound.
 const IN_TIME: Duration = Duration::from_secs(120);
 
-/// The window of a reader: a fraction of one message.
+/// A reader's flow-control window: a fraction of one message.
 const WINDOW: u32 = 65_535;
 
 struct Suite {
@@ -49,7 +49,7 @@ impl Suite {
         let options = activity::Options { export_stall_timeout };
         let service = activity::assemble(&options, Arc::clone(&warehouse), &context);
         let (listening, address) = oneshot::channel();
-        // A drain that waited for calls in flight would not end in time.
+        // A drain that waited for calls in flight would exceed the test's deadline.
         let server = ServerOptions { drain_timeout: IN_TIME * 10, ..ServerOptions::default() };
         let serving = tokio::spawn(serve(service, server, context.clone(), |address| {
             listening.send(address).unwrap();
@@ -64,7 +64,7 @@ impl Suite {
         }
     }
 
-    /// A client on a connection of its own.
+    /// A client on its own connection.
     async fn client(&self) -> CompanyActivityServiceClient<tonic::transport::Channel> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
         let channel = endpoint
@@ -85,7 +85,7 @@ impl Suite {
         self.client().await.export_company_activity(request).await.unwrap().into_inner()
     }
 
-    /// Exports whose readers took one message.
+    /// Exports whose readers each took one message.
     async fn stalled_exports(&self) -> Vec<Streaming<ExportCompanyActivityResponse>> {
         join_all((0..READERS).map(async |_| {
             let mut export = self.export().await;

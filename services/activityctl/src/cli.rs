@@ -1,4 +1,4 @@
-//! The command line's grammar.
+//! The command-line grammar.
 
 use clap::{Parser, Subcommand};
 
@@ -150,7 +150,7 @@ mod tests {
         for flag in standalone.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg.get_env()))) {
             let (name, variable) = flag;
             let expected = match name {
-                // The standard's own name, which operators of collectors set for all programs.
+                // The standard name, which operators of collectors set for all programs.
                 "otlp-endpoint" => "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
                 name => name.replace('-', "_").to_uppercase(),
             };

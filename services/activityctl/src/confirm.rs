@@ -1,4 +1,4 @@
-//! Asking a person before something that is easily meant otherwise.
+//! Asks for confirmation before something that is easily started by mistake.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -15,10 +15,10 @@ pub struct ConfirmArgs {
     pub yes: bool,
 }
 
-/// What became of a question.
+/// The outcome of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Yes, by a person or by --yes.
+    /// Yes, from the user or from --yes.
     Yes,
     /// No.
     No,

@@ -17,7 +17,7 @@ use crate::{
     output::notice,
 };
 
-/// The first wait for a server, and the longest.
+/// The first and the longest wait between attempts to reach a server.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -49,12 +49,12 @@ pub struct ServerArgs {
     pub connect_timeout: Option<Duration>,
 }
 
-/// Who waits for the connection, unless told how long.
+/// Who waits for the connection, if no wait is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// A job, whose pod may be there before the network lets it through.
+    /// A job, whose pod may start before the network lets it through.
     Job,
-    /// A person who looks something up.
+    /// A person looking something up.
     Person,
 }
 
@@ -67,7 +67,7 @@ impl Patience {
     }
 }
 
-/// The URL of a server.
+/// A gRPC server's URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerUrl(String);
 
@@ -84,7 +84,7 @@ impl FromStr for ServerUrl {
     }
 }
 
-/// A server, connected to when first called.
+/// A server, connected to on the first call.
 #[derive(Debug, Clone)]
 pub struct Connection {
     server: String,
@@ -95,17 +95,18 @@ impl Connection {
     /// Prepares the connection.
     ///
     /// # Errors
-    /// If the URL cannot be one of a gRPC server.
+    /// If the URL cannot be that of a gRPC server.
     pub fn new(args: &ServerArgs) -> Result<Self, Error> {
         let ServerUrl(server) = args.server.clone();
         let channel = runtime::channel::connect(&server)?;
         Ok(Self { server, channel })
     }
 
-    /// Connects, and waits for a server that refuses or cannot be found yet. Says so.
+    /// Connects, waiting for a server that refuses connections or cannot be
+    /// found yet, and prints that it waits.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] if it stays so.
+    /// [`Error::Unreachable`] if that does not change in time.
     pub async fn open(args: &ServerArgs, patience: Patience) -> Result<Self, Error> {
         let connection = Self::new(args)?;
         let timeout = args.connect_timeout.unwrap_or_else(|| patience.default_timeout());
@@ -131,7 +132,7 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Whether a connection can be had now, to an address that is looked up now.
+    /// Connects once, to a freshly resolved address; the error is the reason it failed.
     async fn try_connect(&self, give_up_at: Instant) -> Result<(), String> {
         let left = give_up_at.saturating_duration_since(Instant::now()).max(FIRST_PAUSE);
         let limit = left.min(Duration::from_secs(5));
@@ -142,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// Wraps a channel that already leads to a server.
+    /// Wraps an existing channel to `server`.
     #[must_use]
     pub fn through(server: impl Into<String>, channel: Channel) -> Self {
         Self { server: server.into(), channel }
@@ -154,19 +155,19 @@ impl Connection {
         &self.server
     }
 
-    /// The coordinator.
+    /// A client of the coordinator.
     #[must_use]
     pub fn pipeline(&self) -> PipelineServiceClient<Channel> {
         PipelineServiceClient::new(self.channel.clone())
     }
 
-    /// The read side.
+    /// A client of the read side.
     #[must_use]
     pub fn activity(&self) -> CompanyActivityServiceClient<Channel> {
         CompanyActivityServiceClient::new(self.channel.clone())
     }
 
-    /// What a failed call means for the person who asked.
+    /// What a failed call means to the user.
     #[must_use]
     pub fn failure(&self, status: Status) -> Error {
         if is_transport_failure(&status) {
@@ -221,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unreachable_server_is_named_with_what_to_do() {
-        // Port 1 of the loopback address is reserved and never listened on.
+        // Port 1 of the loopback address is reserved, and nothing listens on it.
         let server = "127.0.0.1:1".parse().unwrap();
         let connection = Connection::new(&ServerArgs { server, connect_timeout: None }).unwrap();
         let request = proto::activity::v1::GetFreshnessRequest {};

@@ -1,5 +1,5 @@
-//! How far a command has got that goes from day to day: a bar on a terminal, a
-//! line per month elsewhere. All of it goes to standard error.
+//! Progress of a command that goes from day to day: a bar on a terminal, a line
+//! per month elsewhere. All of it goes to standard error.
 
 use chrono::{Datelike, NaiveDate};
 use domain::DateWindow;
@@ -9,16 +9,16 @@ use crate::output::{has_interactive_stderr, notice};
 
 const DAYS: &str = "  {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}";
 
-/// Shows how far it has got.
+/// Shows progress over the days of a window.
 #[derive(Debug)]
 pub struct DayProgress {
     window: DateWindow,
-    /// Nothing elsewhere than on a terminal.
+    /// `None` unless standard error is a terminal.
     bar: Option<ProgressBar>,
 }
 
 impl DayProgress {
-    /// Starts with nothing done of `window`.
+    /// Starts with none of `window` done.
     #[must_use]
     pub fn for_stderr(window: DateWindow) -> Self {
         let bar = has_interactive_stderr().then(|| {
@@ -28,7 +28,7 @@ impl DayProgress {
         Self { window, bar }
     }
 
-    /// `day` is done, and `outcome` is how it stands so far.
+    /// Records that `day` is done; `outcome` is the result so far.
     pub fn show(&self, day: NaiveDate, outcome: &str) {
         match &self.bar {
             Some(bar) => {
@@ -40,7 +40,7 @@ impl DayProgress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! Days and windows as the command line takes them.
+//! Days and windows on the command line.
 
 use chrono::NaiveDate;
 use clap::Args;
@@ -9,7 +9,7 @@ use crate::error::Error;
 /// Parses a day for clap.
 ///
 /// # Errors
-/// If the text is no day.
+/// If the text is not a day.
 pub fn parse_day(text: &str) -> Result<NaiveDate, String> {
     domain::date_window::parse_day(text).ok_or_else(|| "write a calendar day as YYYY-MM-DD".to_owned())
 }
@@ -32,7 +32,7 @@ pub struct DayRangeArgs {
 }
 
 impl DayRangeArgs {
-    /// The days, if any were given.
+    /// The given days, if any.
     ///
     /// # Errors
     /// If they are in the wrong order.

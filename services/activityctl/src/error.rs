@@ -1,4 +1,4 @@
-//! Why a command failed, in words for the person at the keyboard.
+//! Why a command failed, in words for the user.
 
 use std::{
     fmt,
@@ -11,18 +11,18 @@ use tonic_types::StatusExt;
 
 /// Exit code of a command that failed.
 const FAILURE: u8 = 1;
-/// Exit code of a command line that makes no sense, the same as clap's.
+/// Exit code of an invalid command line, the same as clap's.
 const USAGE: u8 = 2;
-/// Exit code of a run that was waited for and did not succeed.
+/// Exit code when a run was waited for and did not succeed.
 const RUN_UNSUCCESSFUL: u8 = 3;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The arguments make no sense together.
+    /// The arguments are invalid together.
     #[error("{0}")]
     Usage(String),
-    /// There is no answer from the server.
+    /// The server does not answer.
     #[error(
         "cannot reach {server}: {problem}; is the server running and let through there, or is --server \
          (ACTIVITY_SERVER) wrong?"
@@ -30,7 +30,7 @@ pub enum Error {
     Unreachable {
         /// The server's URL.
         server: String,
-        /// What the connection said.
+        /// What the connection reported.
         problem: String,
     },
     /// The server answered with an error.
@@ -42,7 +42,7 @@ pub enum Error {
     /// A run that was waited for did not succeed.
     #[error("{0}")]
     RunUnsuccessful(String),
-    /// Published rows are not what their publish left behind.
+    /// Published rows differ from the ledger.
     #[error(
         "{differing} of {days} days differ from the ledger: something other than a publish changed them, \
          so restore them from a backup"
@@ -50,7 +50,7 @@ pub enum Error {
     Differs {
         /// Days that differ.
         differing: usize,
-        /// Days that were looked at.
+        /// Days that were checked.
         days: usize,
     },
     /// A run could not work with the sources as they are.
@@ -59,15 +59,14 @@ pub enum Error {
     /// The result could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    /// Something on this machine failed: a folder, a port, a service inside
-    /// this process.
+    /// Something on this machine failed: a folder, a port, a service in this process.
     #[error("{0:#}")]
     Local(#[from] anyhow::Error),
 }
 
 impl Error {
     /// The process's exit code. A reader that has seen enough (`| head`) closes
-    /// the pipe, which is no failure.
+    /// the pipe, which is not a failure.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -87,7 +86,7 @@ impl Error {
 
 impl From<csv::Error> for Error {
     fn from(error: csv::Error) -> Self {
-        // Converting it as a whole would hide the kind: a closed pipe is no failure.
+        // Converting the error as a whole would hide its kind: a closed pipe is not a failure.
         Self::Output(match error.into_kind() {
             csv::ErrorKind::Io(error) => error,
             other => io::Error::other(format!("{other:?}")),
@@ -101,14 +100,13 @@ impl From<serde_json::Error> for Error {
     }
 }
 
-/// Whether the same call may work later with nothing changed.
+/// Whether the same call may work later, unchanged.
 #[must_use]
 pub fn is_passing(status: &Status) -> bool {
     is_transport_failure(status) || status.code() == Code::Unavailable
 }
 
-/// The innermost cause of an error: the layers above only say that a transport
-/// failed.
+/// The innermost cause of an error: the outer layers only say that a transport failed.
 #[must_use]
 pub fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
@@ -118,14 +116,14 @@ pub fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// An error status with the fields it complains about, a line each.
+/// An error status with the fields it rejects, one per line.
 struct Refusal<'a>(&'a Status);
 
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let details = self.0.get_error_details();
         let message = match (self.0.message(), self.0.code()) {
-            // Nobody there knows the method, so nobody words the refusal.
+            // The server lacks the method, so it cannot word the refusal.
             ("", Code::Unimplemented) => "the server does not serve this call; is --server wrong?",
             (message, _) => message,
         };
@@ -135,7 +133,7 @@ impl fmt::Display for Refusal<'_> {
         }
         for violation in details.bad_request().map(|bad| &bad.field_violations).into_iter().flatten() {
             let text = format!("{}: {}", violation.field, violation.description);
-            // Some servers say it all in the message, too.
+            // Some servers repeat all of it in the message.
             if !self.0.message().contains(&text) {
                 write!(f, "\n  {text}")?;
             }

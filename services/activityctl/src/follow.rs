@@ -35,7 +35,7 @@ pub struct FollowArgs {
 /// Shows a run's progress until it has ended.
 ///
 /// # Errors
-/// If the run did not succeed, the server refused, or stayed away too long.
+/// If the run did not succeed, the server refused or was away too long.
 pub async fn follow_to_success(
     connection: &Connection,
     run_id: &str,
@@ -47,7 +47,7 @@ pub async fn follow_to_success(
     Ok(run)
 }
 
-/// The waits between tries to reach a server that went away.
+/// The waits between attempts to reach a server that went away.
 pub fn reconnect_delays(args: &FollowArgs) -> impl Iterator<Item = Duration> + use<> {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
@@ -90,8 +90,7 @@ async fn follow(
     }
 }
 
-/// One stream of a run's changes: the ended run, or `None` if the stream ended
-/// before the run did.
+/// Reads one stream of a run's changes: the ended run, or `None` if the stream ended first.
 async fn watch(
     connection: &Connection,
     run_id: &str,

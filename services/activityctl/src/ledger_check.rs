@@ -1,4 +1,4 @@
-//! What the ledger says of published days, and what is there.
+//! Compares the ledger's record of published days with their rows.
 
 use chrono::NaiveDate;
 use domain::Checksum;
@@ -6,19 +6,19 @@ use domain::Checksum;
 /// What a day holds: its rows, and their checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Content {
-    /// How many rows.
+    /// The number of rows.
     pub rows: i64,
-    /// What they hold.
+    /// The checksum over them.
     pub checksum: Checksum,
 }
 
-/// A day that is not what its publish left behind.
+/// A day that differs from the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Difference {
     /// The day.
     pub day: NaiveDate,
-    /// What the ledger says; `None` if it has no such day.
+    /// The ledger's record; `None` if it has no such day.
     pub ledger: Option<Content>,
-    /// What is there.
+    /// What the day holds.
     pub found: Content,
 }

@@ -31,8 +31,8 @@ use error::Error;
 use output::{Output, notice};
 use progress::RunProgress;
 
-/// Runs the command of the process's arguments. The exit code says whether it
-/// went well; `activityctl --help` lists them.
+/// Runs the command in the process's arguments, as `activityctl --help` lists
+/// them. The exit code says whether it succeeded.
 #[must_use]
 pub fn run() -> ExitCode {
     match execute(Cli::parse().command) {
@@ -77,8 +77,9 @@ fn execute(command: Command) -> Result<(), Error> {
     }
 }
 
-/// Runs a command to its end. A signal simply ends the process: whatever it asked
-/// for goes on at the server, and what it did not commit never happened.
+/// Runs a command to its end. A signal simply ends the process: what it
+/// requested continues on the server, and what it did not commit never
+/// happened.
 fn to_completion(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work)

@@ -1,4 +1,4 @@
-//! The one door to standard output and standard error.
+//! The only access to standard output and standard error.
 
 use std::{
     fmt::Display,
@@ -9,11 +9,11 @@ use comfy_table::Table;
 
 use crate::error::Error;
 
-/// Why an answer is empty that need not be: silence would read as "nobody".
+/// Explains an empty answer: silence would read as "nobody".
 pub const NOT_PUBLISHED: &str =
     "no day that was asked for is published; `activityctl freshness` tells which days are";
 
-/// Columns of what is no terminal.
+/// Columns to use when the output is not a terminal.
 const WIDTH: usize = 100;
 
 /// Where results go.
@@ -24,7 +24,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Standard output; in colours if it is a terminal and `NO_COLOR` is not set.
+    /// Standard output; in colour if it is a terminal and `NO_COLOR` is not set.
     #[must_use]
     pub fn stdout() -> Self {
         let stdout = io::stdout();
@@ -33,19 +33,19 @@ impl Output {
         Self { styled, width: terminal.unwrap_or(WIDTH), writer: Box::new(BufWriter::new(stdout)) }
     }
 
-    /// A writer without colours.
+    /// A writer without colour.
     #[must_use]
     pub fn plain(writer: impl Write + Send + 'static) -> Self {
         Self { styled: false, width: WIDTH, writer: Box::new(writer) }
     }
 
-    /// How many columns there are to draw on: those of the terminal if it is one.
+    /// The columns available: those of the terminal if it is one.
     #[must_use]
     pub const fn width(&self) -> usize {
         self.width
     }
 
-    /// Writes a line that can be read at once.
+    /// Writes and flushes a line.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -70,7 +70,7 @@ impl Output {
         &mut *self.writer
     }
 
-    /// Hands over what is still buffered.
+    /// Writes out what is still buffered.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -85,13 +85,12 @@ impl std::fmt::Debug for Output {
     }
 }
 
-/// Tells people something that is no result, on standard error. That nobody
-/// can read it is no reason to stop.
+/// Prints a notice that is not a result to standard error. A failure to print it is ignored.
 pub fn notice(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Whether text on standard error may be in colours.
+/// Whether text on standard error may be in colour.
 #[must_use]
 pub fn has_coloured_stderr() -> bool {
     runtime::has_colours(&io::stderr())
@@ -104,13 +103,13 @@ pub fn has_interactive_stderr() -> bool {
 }
 
 /// Text from a source with its control characters made visible, so that a
-/// company's name cannot steer the terminal.
+/// company's name cannot control the terminal.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// Output that a test reads.
+/// Captured output for a test to read.
 #[cfg(test)]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Captured(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);

@@ -1,5 +1,5 @@
-//! How a run's progress is shown while somebody waits: bars on a terminal,
-//! plain lines elsewhere. All of it goes to standard error.
+//! Progress of a run while somebody waits: bars on a terminal, plain lines
+//! elsewhere. All of it goes to standard error.
 
 use std::{
     collections::HashMap,
@@ -45,7 +45,7 @@ impl RunProgress {
         }
     }
 
-    /// Where log lines go, so that they do not tear the bars.
+    /// Where log lines go, so that they do not break the bars.
     #[must_use]
     pub fn log_writer(&self) -> LogWriter {
         match self {
@@ -54,14 +54,13 @@ impl RunProgress {
         }
     }
 
-    /// Tells something besides the stages.
+    /// Prints something other than the stages.
     pub fn note(&self, text: impl fmt::Display) {
-        // That nobody can read it is no reason to stop.
+        // A failure to print it is ignored.
         let _ = writeln!(self.log_writer(), "{text}");
     }
 
-    /// Shows a run as it is now. A run that was not seen before starts afresh
-    /// below the others.
+    /// Shows a run's current state. A new run starts afresh below the others.
     pub fn show(&mut self, run: &Run) {
         match self {
             Self::Bars(bars) => bars.show(run),
@@ -125,7 +124,7 @@ struct StageBar {
 impl StageBar {
     /// Adds the bar of a stage below all others.
     fn below(area: &MultiProgress, stage: &RunStage) -> Self {
-        // A bar draws itself as soon as it is added, so it is styled before.
+        // A bar draws itself as soon as it is added, so it is styled first.
         let bar = ProgressBar::no_length()
             .with_finish(ProgressFinish::Abandon)
             .with_style(style(PENDING))
@@ -144,7 +143,7 @@ impl StageBar {
                 }
                 self.show_running(&stage.progress.clone().unwrap_or_default());
             }
-            // Whatever has ended stays as it is.
+            // An ended stage keeps its line.
             _ if !has_changed => {}
             StageState::Succeeded => self.end(SUCCEEDED, format!("✔ {}", outcome(stage))),
             StageState::Failed => self.end(UNSUCCESSFUL, format!("✘ {}", outcome(stage))),
@@ -188,7 +187,7 @@ pub struct StageLines {
 }
 
 impl StageLines {
-    /// The lines that are new since the run was last seen.
+    /// The new lines since the last call.
     fn changes(&mut self, run: &Run) -> Vec<String> {
         let mut lines = Vec::new();
         for stage in &run.stages {
@@ -206,7 +205,7 @@ impl StageLines {
     }
 }
 
-/// What there is to say of a stage in one line.
+/// A stage's outcome in one line.
 fn outcome(stage: &RunStage) -> String {
     let word = stage_state(stage.state).to_lowercase();
     let problem = || format!("{} ({})", printable(&stage.error_message), stage.error_code);

@@ -1,4 +1,4 @@
-//! Days far from everything published: refused by the server unless they are meant.
+//! Days far from everything published: the server refuses them unless they are intended.
 
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -8,10 +8,10 @@ use crate::{
     error::Error,
 };
 
-/// The field of a request that the server complains about then.
+/// The request field that the server then rejects.
 const FIELD: &str = "beyond_reach";
 
-/// Whether a refusal says that days are far, and what it says.
+/// The refusal's text if it says that days are far.
 #[must_use]
 pub fn far_days(status: &Status) -> Option<String> {
     let violations = status.get_details_bad_request()?.field_violations;
@@ -19,10 +19,10 @@ pub fn far_days(status: &Status) -> Option<String> {
     Some(violation.description)
 }
 
-/// Whether far days are meant: forced, and confirmed where there is somebody to ask.
+/// Whether far days are intended: forced, and confirmed if there is somebody to ask.
 ///
 /// # Errors
-/// If the person says no.
+/// If the user says no.
 pub fn are_meant(refusal: &Status, force: bool, confirm: ConfirmArgs) -> Result<bool, Error> {
     let Some(problem) = far_days(refusal).filter(|_| force) else { return Ok(false) };
     let told = problem.split(';').next().unwrap_or(&problem);

@@ -4,7 +4,7 @@ use proto::pipeline::v1::{Run, RunStage, RunState, StageState};
 
 use crate::{error::Error, output::printable};
 
-/// Whether a run has ended, one way or another.
+/// Whether a run has ended, successfully or not.
 #[must_use]
 pub fn has_ended(run: &Run) -> bool {
     match run.state() {
@@ -16,12 +16,12 @@ pub fn has_ended(run: &Run) -> bool {
 /// Whether an ended run succeeded.
 ///
 /// # Errors
-/// [`Error::RunUnsuccessful`] with what went wrong and how to go on.
+/// [`Error::RunUnsuccessful`] with what went wrong and how to continue.
 pub fn success(run: &Run) -> Result<(), Error> {
     if run.state == RunState::Succeeded as i32 { Ok(()) } else { Err(Error::RunUnsuccessful(verdict(run))) }
 }
 
-/// What became of a run that did not succeed, and how to go on.
+/// How a run failed, and how to continue.
 fn verdict(run: &Run) -> String {
     let run_id = &run.run_id;
     let go_on = format!("once that is mended, continue it with `activityctl retry {run_id} --wait`");

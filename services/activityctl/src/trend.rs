@@ -1,4 +1,4 @@
-//! What stages took from day to day, and whether that grows faster than their data.
+//! How long stages took from day to day, and whether that grows faster than their data.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -11,49 +11,48 @@ use proto::pipeline::v1::{Run, RunStage, StageState};
 
 use crate::format::value::elapsed;
 
-/// A stage and its executions that succeeded.
+/// A stage and its successful executions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StageTrend {
     /// The stage's name.
     pub stage: String,
-    /// One a business date, in their order.
+    /// One per business date, in order.
     pub executions: Vec<Execution>,
-    /// What they say together.
+    /// What they show together.
     pub judgement: Judgement,
 }
 
-/// What a stage did for a business date.
+/// One execution of a stage, for one business date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Execution {
-    /// The run.
+    /// The run's id.
     pub run_id: String,
     /// The run's last day.
     pub business_date: NaiveDate,
-    /// How many days the run covers.
+    /// The number of days the run covers.
     pub days: u64,
-    /// How long the attempt took that succeeded.
+    /// How long the successful attempt took.
     pub took: Duration,
     /// Rows it read.
     pub rows_read: u64,
     /// Bytes it read.
     pub bytes_read: u64,
-    /// Whether the run covers as many days as most do. What the others take
-    /// says nothing about the trend.
+    /// Whether the run covers as many days as most do. Others say nothing about the trend.
     pub is_judged: bool,
 }
 
 /// Whether a stage takes longer and longer for the same data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Judgement {
-    /// So many executions are too few to tell.
+    /// Too few executions to tell; this many.
     TooFew(usize),
-    /// It takes what its data explains.
+    /// Its data explains how long it takes.
     Steady,
     /// It grows faster than its data.
     Grows(Growth),
 }
 
-/// The trends of all stages in `runs`, which are the newest first, over the
+/// The trends of all stages in `runs`, which must be newest first, over the
 /// business dates from `from` on. Of several runs of a date the first counts: a
 /// later one finds most of its data unchanged.
 #[must_use]
@@ -112,13 +111,13 @@ fn judged(stage: &str, mut executions: Vec<Execution>) -> StageTrend {
     StageTrend { stage: stage.to_owned(), executions, judgement }
 }
 
-/// How many days most runs cover; of equally frequent lengths the shortest.
+/// How many days most runs cover; of equally frequent lengths, the shortest.
 fn usual_days(executions: &[Execution]) -> Option<u64> {
     let mut frequency: BTreeMap<u64, usize> = BTreeMap::new();
     for execution in executions {
         *frequency.entry(execution.days).or_default() += 1;
     }
-    // The last of equal ones is the one that max_by_key returns.
+    // `max_by_key` returns the last of equal elements.
     frequency.into_iter().rev().max_by_key(|(_, count)| *count).map(|(days, _)| days)
 }
 
@@ -137,8 +136,8 @@ impl fmt::Display for Judgement {
 }
 
 impl StageTrend {
-    /// The run before the stage began to grow and the one with which it began:
-    /// what to compare. `None` if it does not grow.
+    /// The run before the stage began to grow and the run in which it began,
+    /// for comparison. `None` if it does not grow.
     #[must_use]
     pub fn turn(&self) -> Option<(&Execution, &Execution)> {
         let Judgement::Grows(Growth { since, .. }) = self.judgement else { return None };
@@ -161,7 +160,7 @@ pub(crate) mod tests {
         text.parse().unwrap()
     }
 
-    /// A run over days of February 2026 whose one stage took that many seconds.
+    /// A run over days of February 2026 whose one stage took this many seconds.
     pub(crate) fn run(first: u32, last: u32, seconds: i64, rows_read: u64) -> Run {
         let counters = StageCounters { rows_read, bytes_read: rows_read * 100, ..Default::default() };
         let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
@@ -182,7 +181,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Runs of one day each, the newest first: ten as usual, then ever longer ones.
+    /// Runs of one day each, newest first: ten as usual, then ever longer ones.
     pub(crate) fn creeping() -> Vec<Run> {
         (1..=20).rev().map(|day| run(day, day, 3 + 2 * (i64::from(day) - 10).max(0), 1_000)).collect()
     }

@@ -1,4 +1,4 @@
-//! Waiting for runs, across interruptions of their server.
+//! Waiting for runs across interruptions of their server.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -29,7 +29,7 @@ use tonic::{Request, Response, Status, async_trait, service::Routes};
 
 type Messages<T> = Pin<Box<dyn futures::Stream<Item = Result<T, Status>> + Send>>;
 
-/// What each call of `WatchRun` or `Backfill` streams, one after the other.
+/// What each call of `WatchRun` or `Backfill` streams, in order.
 struct Scripted {
     streams: Mutex<VecDeque<Vec<Result<RunState, Status>>>>,
 }

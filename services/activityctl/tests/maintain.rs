@@ -34,7 +34,7 @@ use warehouse_conformance::{
     },
 };
 
-/// Two months back history begins with [`day`] 0.
+/// History begins two months earlier, at [`day`] 0.
 const NOW: &str = "2026-03-15T03:00:00Z";
 
 fn now() -> DateTime<Utc> {
@@ -91,7 +91,7 @@ async fn partitions(database: &Database) -> Vec<String> {
     names
 }
 
-/// Usage of two companies on every day, none like another.
+/// Usage of two companies on every day, each day different.
 fn daily(from: i64, to: i64) -> Vec<UsageOfDay<'static>> {
     let number = |on: i64, below: i64| on.rem_euclid(below);
     (from..=to)
@@ -150,7 +150,7 @@ async fn two_months_are_kept_and_go_on_as_if_nothing_had_been_forgotten() {
     verify::execute(&args, &mut Output::plain(verified.clone())).await.unwrap();
     assert_eq!(verified.lines(), ["72 days verified"]);
 
-    // The next night brings yesterday, and late records of the oldest kept month.
+    // The next night brings yesterday, and late records for the oldest kept month.
     let new = [daily(72, 72), vec![(day(0), vec![("acme", 9, 9)]), (day(-3), vec![("bolt", 9, 9)])]].concat();
     accept(&mut inputs, &new);
     let scheduled = new_run(unpublished(day(72)));
@@ -185,7 +185,7 @@ async fn a_task_that_fails_is_told_and_the_others_are_done() {
     );
 }
 
-/// A run that is active over days that would be forgotten.
+/// An active run over days that would be deleted.
 async fn need_old_days(warehouse: &SharedWarehouse) {
     let new = NewRun { pipeline: "pl_other".to_owned(), ..new_run(WindowChoice::Days(days(-40, -40))) };
     warehouse.create_run(new).await.unwrap();
@@ -194,7 +194,7 @@ async fn need_old_days(warehouse: &SharedWarehouse) {
     staging.cancel().await;
 }
 
-/// Files that a warehouse refers to, and others.
+/// Files, some of which a warehouse references.
 struct Landing {
     folder: TempDir,
     url: String,
@@ -271,7 +271,7 @@ async fn leftovers_go_once_they_are_old_and_nothing_else_does() {
         landing.place(&format!("crm/daily/{HASH}.csv"));
         landing.place("product_usage/notes.json");
         landing.place("product_usage/notes.json#1");
-        // Of an export that was refused, or that another one has replaced.
+        // From an export that was refused, or that another one has replaced.
         landing.place(&copy("a.csv", &HASH.replace('0', "e")));
         landing.place_at(&landed(9), now() + TimeDelta::days(6));
         landing.files()
@@ -303,11 +303,11 @@ async fn leftovers_go_once_they_are_old_and_nothing_else_does() {
 #[tokio::test]
 async fn landed_days_of_old_months_go_although_they_were_loaded() {
     let landing = Landing::create().await;
-    // Landed anew a moment ago, and about to be loaded again.
+    // Landed again a moment ago, and about to be reloaded.
     landing.place_at(&landed(1), now() + TimeDelta::days(19));
     landing.place(&landed(40));
     let told = landing.maintained(20, &["--keep-landed-months", "2"]).await;
-    // In April: what is older than February, and the day of February that was never loaded.
+    // In April: files from before February, and the day of February that was never loaded.
     let expected = [
         "removed 2 files (10 B) of landed days before 2026-02-01",
         "removed 1 file (5 B) of landed days that nothing refers to",

@@ -1,4 +1,4 @@
-//! Commands that alerts tell people to run are commands that there are.
+//! Commands that alerts tell people to run exist.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -18,7 +18,7 @@ fn alert(cause: AlertCause, run_id: &str) -> Alert {
     }
 }
 
-/// What stands between backticks.
+/// The text between backticks.
 fn commands(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }

@@ -1,4 +1,4 @@
-//! What `activityctl sources check` tells of good and bad sources.
+//! What `activityctl sources check` reports about good and bad sources.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -42,7 +42,7 @@ impl Write for Captured {
     }
 }
 
-/// A folder of exports, a product API, and the context whose end stops it.
+/// A folder of exports, a product API, and the context whose shutdown stops it.
 struct Sources {
     folder: TempDir,
     api: String,

@@ -1,4 +1,4 @@
-//! Every service in one process, over sources of the sample world.
+//! All services in one process, over sources of the sample world.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

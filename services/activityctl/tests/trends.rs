@@ -66,7 +66,7 @@ impl Kept {
         NewRun { created_at, force: true, ..new_run(WindowChoice::Days(days(offset, offset))) }
     }
 
-    /// Keeps a run whose CRM stage took that many seconds for a thousand rows.
+    /// Stores a run whose CRM stage took this many seconds for a thousand rows.
     async fn keep(&self, offset: i64, seconds: i64) {
         let new = Self::run_of(offset);
         let started_at = new.created_at;
@@ -79,7 +79,7 @@ impl Kept {
         run.cancel().await;
     }
 
-    /// Keeps a run that was cancelled before it began.
+    /// Stores a run that was cancelled before it began.
     async fn keep_cancelled(&self, offset: i64) {
         let run = self.warehouse.create_run(Self::run_of(offset)).await.unwrap().run;
         self.warehouse.cancel_run(run.run_id, run.created_at).await.unwrap();
@@ -132,7 +132,7 @@ async fn runs_are_looked_at_page_by_page_until_they_are_too_old() {
     for offset in [0, 8, 9] {
         kept.keep(offset, 3).await;
     }
-    // As many as the coordinator puts on one page.
+    // As many as the coordinator puts on a page.
     for _ in 0..200 {
         kept.keep_cancelled(10).await;
     }

@@ -1,4 +1,4 @@
-//! From the outbox to the notifier, at least once and under a stable key.
+//! Delivers alerts from the outbox to the notifier, at least once and under a stable key.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,37 +17,36 @@ use warehouse::{NewAlert, PendingAlert, Run, SharedWarehouse};
 
 use crate::{TraceLink, pipeline::FailureAlert, run_trace::RunTrace};
 
-/// How often the outbox is looked into without being told: what another replica
-/// wrote, what was put back, and claims that lapsed.
+/// How often the outbox is checked without a notification: for what another
+/// replica wrote, deferred alerts, and expired claims.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Delivers alerts for as long as the process lives.
+/// Delivers alerts while the process lives.
 pub(crate) struct AlertDelivery {
     pub(crate) policy: FailureAlert,
     /// Without one, alerts go to the log only.
     pub(crate) notifier: Option<Channel>,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Where the trace of a failed run is opened.
+    /// Links a failed run to its trace.
     pub(crate) trace_link: Option<TraceLink>,
-    /// Told when an alert is in the outbox.
+    /// Notified when an alert is in the outbox.
     pub(crate) alert_written: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) hard_stop: CancellationToken,
 }
 
-/// What became of one delivery.
+/// The outcome of one delivery.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// Every channel has taken it or will never take it; these refused.
+    /// Every channel has accepted the alert or never will; these refused.
     Settled { refusals: Vec<String> },
-    /// Something passing is in the way, for so long if it says.
+    /// A temporary problem, with the wait it asks for, if any.
     Deferred { problem: String, retry_after: Option<Duration> },
 }
 
 impl AlertDelivery {
-    /// Delivers alerts until the process begins to shut down. What is left then
-    /// stays in the outbox.
+    /// Delivers alerts until shutdown begins. Undelivered ones stay in the outbox.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         tokio::select! {
             () = self.hard_stop.cancelled() => {}
@@ -73,7 +72,7 @@ impl AlertDelivery {
 
     /// Delivers one alert; returns whether there was one.
     async fn deliver_next(&self) -> warehouse::Result<bool> {
-        // A claim outlives the delivery, so that nobody delivers beside us.
+        // The claim outlives the delivery, so that no other replica delivers at the same time.
         let claim = self.policy.timeout * 2;
         let due = self.warehouse.claim_due_alerts(1, claim).await?;
         let Some(pending) = due.into_iter().next() else { return Ok(false) };
@@ -153,7 +152,7 @@ impl AlertDelivery {
     }
 }
 
-/// Says loudly in the log what people would have been told.
+/// Logs as an error what people would have received.
 fn log_undeliverable(alert: &NewAlert, reason: &str) {
     let NewAlert {
         alert_key,
@@ -179,7 +178,7 @@ fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
             .filter(move |delivery| delivery.state() == wanted)
             .map(|delivery| format!("{}: {}", delivery.channel().as_str_name(), delivery.error_message))
     };
-    // A state that a newer notifier knows arrives as unspecified: ask again.
+    // A state from a newer notifier arrives as unspecified: ask again.
     let passing: Vec<String> =
         told(DeliveryState::Retryable).chain(told(DeliveryState::Unspecified)).collect();
     if !passing.is_empty() {
@@ -198,7 +197,7 @@ fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
         pipeline: alert.pipeline.clone(),
         stage: alert.stage.clone(),
         error_message: alert.error_message.clone(),
-        // Of a day that no run covers, there is none to name.
+        // A day that no run covers has no run to name.
         run_id: if alert.run_id.is_nil() { String::new() } else { alert.run_id.to_string() },
         business_date: alert.business_date.to_string(),
         fail_time: Some(timestamp_to_proto(alert.failed_at)),

@@ -1,4 +1,4 @@
-//! The attempts of one stage, until one succeeds or none can.
+//! Attempts a stage until one succeeds or none can.
 
 use std::time::Duration;
 
@@ -18,15 +18,15 @@ use crate::{
     stage_call::{self, AttemptFailure},
 };
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 enum Attempted {
     /// The stage is committed.
     Succeeded,
-    /// It failed, and there is no other attempt.
+    /// It failed, and no attempt follows.
     Failed,
     /// It failed; another attempt follows after this wait.
     RetryAfter(Duration),
-    /// It was cut off, which does not count; another attempt follows.
+    /// It was cut off, which does not count as a failure; another attempt follows.
     Interrupted,
 }
 
@@ -38,8 +38,7 @@ struct Interruptions {
 }
 
 impl Interruptions {
-    /// Whether one more does not count. A service that dies of the stage itself
-    /// must not be called for ever.
+    /// Whether one more is free. A service that dies of the stage itself must not be called forever.
     fn are_free_for(&self, patience: Duration) -> bool {
         self.first.is_none_or(|first| first.elapsed() < patience)
     }
@@ -53,13 +52,13 @@ impl Interruptions {
 }
 
 impl RunExecutor {
-    /// Tries a stage until it succeeds, fails for good, or the process begins to
-    /// shut down between two attempts; the store then says which.
+    /// Attempts a stage until it succeeds or fails for good, or until shutdown
+    /// begins between two attempts; the store then shows which.
     pub(crate) async fn run_stage(&self, run: &Run, stage: RunStage) -> Result<(), Error> {
         let mut failures = stage.failures;
         let mut interruptions = Interruptions::default();
         while !self.shutdown.is_cancelled() {
-            // No attempt begins before there is somebody to make it.
+            // No attempt begins before the service is reachable.
             let connected = tokio::select! {
                 connected = self.connect(run, &stage) => connected,
                 () = self.shutdown.cancelled() => return Ok(()),
@@ -96,8 +95,8 @@ impl RunExecutor {
     }
 
     #[allow(clippy::too_many_arguments, reason = "what one attempt knows of the ones before it")]
-    /// One attempt from its call to its record, in the store and in the trace. An
-    /// attempt that is dropped halfway leaves both to whoever takes over.
+    /// One attempt, from its call to its record in the store and the trace. An
+    /// attempt dropped halfway leaves both to the next holder.
     async fn attempt(
         &self,
         run: &Run,
@@ -148,7 +147,7 @@ impl RunExecutor {
         tell_attempt(run, fence, (started_at, ended_at), Ok(counters), slow);
     }
 
-    /// A connection to the stage's service, waited for and shown while it is.
+    /// Connects to the stage's service; while it waits, the run shows that.
     async fn connect(&self, run: &Run, stage: &RunStage) -> Result<Channel, AttemptFailure> {
         let (run_id, service) = (run.run_id, stage.service.as_str());
         let Some(found) = self.services.get(service) else {
@@ -189,8 +188,8 @@ impl RunExecutor {
         stage_call::execute(channel, service, stage_call::request(run, fence), timeout, on_progress).await
     }
 
-    /// Believes a success only once the store has it: what depends on the stage
-    /// reads its data, not its words.
+    /// Trusts a success only once the store has it: dependent stages read the
+    /// stage's data, not its answer.
     async fn confirm(
         &self,
         fence: &Fence,
@@ -229,9 +228,9 @@ impl RunExecutor {
         Ok(committed.map(|stage| stage.counters))
     }
 
-    /// Records a failed attempt, with the alert if it is final. Returns what the
-    /// stage had committed after all: a connection can break after the last
-    /// transaction and before its answer, and only the store can tell.
+    /// Records a failed attempt, with the alert if it is final. Returns what
+    /// the stage committed after all: a connection can break between the last
+    /// transaction and its answer, and only the store can tell.
     async fn record_failure(
         &self,
         run: &Run,
@@ -288,8 +287,8 @@ fn tell_attempt(
     }
 }
 
-/// What log lines of the attempt say of it. No span of the trace: the attempt's
-/// is recorded once it has ended.
+/// The attempt's fields on log lines. This is not a span of the trace: the
+/// attempt's own span is recorded once it has ended.
 fn log_span(run: &Run, fence: &Fence, span: &SpanIdentity) -> tracing::Span {
     info_span!(
         target: LOG_ONLY,

@@ -1,4 +1,4 @@
-//! Runs the pipeline over past days, chunk after chunk.
+//! Runs the pipeline over past days, chunk by chunk.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     watch::RunWatch,
 };
 
-/// A backfill after a change of one of its runs.
+/// A backfill's state after one of its runs changed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BackfillUpdate {
     /// The run that changed; `None` if there is nothing to run.
@@ -27,8 +27,8 @@ pub(crate) struct BackfillUpdate {
     pub(crate) next_day: Option<NaiveDate>,
 }
 
-/// A backfill that goes on as it is asked for its next update. Whoever stops
-/// asking stops it after the run that is under way.
+/// A backfill that advances when asked for its next update. If nobody asks, it
+/// stops after the run in progress.
 pub(crate) struct Backfill {
     runs: Arc<Runs>,
     chunks: VecDeque<Chunk>,
@@ -39,7 +39,7 @@ pub(crate) struct Backfill {
 }
 
 impl Backfill {
-    /// The backfill that `plan` says.
+    /// Creates the backfill for `plan`.
     pub(crate) fn new(runs: Arc<Runs>, plan: BackfillPlan) -> Self {
         Self {
             runs,
@@ -54,7 +54,7 @@ impl Backfill {
     /// The next change, or `None` once every chunk has succeeded.
     ///
     /// # Errors
-    /// [`Error::BackfillStopped`] after a run ended otherwise.
+    /// [`Error::BackfillStopped`] after a run ended without success.
     pub(crate) async fn next(&mut self) -> Result<Option<BackfillUpdate>, Error> {
         loop {
             let Some((window, watch)) = &mut self.current else {

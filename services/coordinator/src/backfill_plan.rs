@@ -1,16 +1,16 @@
-//! Which days a backfill runs, and in which pieces.
+//! Which days a backfill runs, and in which chunks.
 
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use domain::DateWindow;
 
-/// What a backfill runs.
+/// The runs of a backfill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BackfillPlan {
-    /// Its runs in order: contiguous days, the oldest first.
+    /// Its runs in order: each covers contiguous days, oldest first.
     pub(crate) chunks: Vec<Chunk>,
-    /// The days that were asked for, run or not.
+    /// The requested days, run or not.
     pub(crate) days_total: u64,
 }
 
@@ -19,16 +19,16 @@ pub(crate) struct BackfillPlan {
 pub(crate) struct Chunk {
     /// The days.
     pub(crate) window: DateWindow,
-    /// Whether to run them even if a run over just them has succeeded.
+    /// Whether to run them even if a run over the same days has succeeded.
     pub(crate) is_rerun: bool,
 }
 
 /// Why a day is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// Because it was asked for.
+    /// It was requested.
     All,
-    /// Because it is not published, or its newest run failed.
+    /// It is not published, or its newest run failed.
     Open {
         /// The days that are published.
         published: BTreeSet<NaiveDate>,
@@ -38,8 +38,8 @@ pub(crate) enum Selection {
 }
 
 impl BackfillPlan {
-    /// The selected days of `window` in pieces of at most `chunk_days`. A day
-    /// that is not selected ends a piece.
+    /// The selected days of `window` in chunks of at most `chunk_days`. A day
+    /// that is not selected ends a chunk.
     pub(crate) fn new(window: DateWindow, chunk_days: u64, selection: &Selection) -> Self {
         let mut chunks: Vec<Chunk> = Vec::new();
         for day in window.days().filter(|day| selection.includes(*day)) {
@@ -70,7 +70,7 @@ impl Selection {
     }
 
     /// A day that failed after it was published may have a succeeded run over
-    /// just the same days, which would make a new one look needless.
+    /// the same days, which would make a new one look unnecessary.
     fn reruns(&self, day: NaiveDate) -> bool {
         match self {
             Self::All => true,
@@ -79,7 +79,7 @@ impl Selection {
     }
 }
 
-/// `window` with the day after it, unless `day` is another or there is no room.
+/// `window` extended by `day`, unless `day` is not the next or the chunk is full.
 fn extended(window: DateWindow, day: NaiveDate, chunk_days: u64) -> Option<DateWindow> {
     let is_next = window.end().succ_opt() == Some(day);
     (is_next && window.len_days() < chunk_days).then(|| DateWindow::new(window.start(), day).ok())?

@@ -12,7 +12,7 @@ use crate::{
     pipeline::{DAILY_PIPELINE_YAML, Pipeline},
 };
 
-/// Enough for a year that ends late, too little for a mistyped decade.
+/// Enough for a year and some delay, too little for a mistyped decade.
 const DEFAULT_MAX_REACH_DAYS: u64 = 400;
 
 /// The shortest lease that can be renewed in time.
@@ -94,7 +94,7 @@ pub struct Args {
     pub notifier_url: Option<String>,
 }
 
-/// Where a service executes stages.
+/// The address of a service that executes stages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageEndpoint {
     /// The service's name in the pipeline file.
@@ -116,23 +116,23 @@ impl FromStr for StageEndpoint {
     }
 }
 
-/// Whom the coordinator talks to.
+/// The channels to other services.
 #[derive(Debug, Clone, Default)]
 pub struct Connections {
     /// The services that execute stages, by their name in the pipeline file.
     pub stages: HashMap<String, Channel>,
-    /// The URLs of those that are reached over the network, where a connection is
-    /// made anew for every attempt; the others are inside this process.
+    /// The URLs of services reached over the network, which get a new
+    /// connection for every attempt; the others are in this process.
     pub stage_urls: HashMap<String, String>,
     /// The notifier; without one, alerts go to the log only.
     pub notifier: Option<Channel>,
 }
 
 impl Args {
-    /// Channels to everyone named. They connect when first used.
+    /// Channels to all named services. They connect on first use.
     ///
     /// # Errors
-    /// If a URL is none, or a service is named twice.
+    /// If a URL is invalid, or a service is named twice.
     pub fn connections(&self) -> anyhow::Result<Connections> {
         let mut stages = HashMap::new();
         let mut stage_urls = HashMap::new();
@@ -157,7 +157,7 @@ impl Options {
     /// The pipeline of the file, or the built-in one.
     ///
     /// # Errors
-    /// If the file cannot be read or is not usable.
+    /// If the file cannot be read or is invalid.
     pub fn pipeline(&self) -> anyhow::Result<Pipeline> {
         let Some(file) = &self.pipeline_file else {
             return Ok(Pipeline::parse(DAILY_PIPELINE_YAML)?);
@@ -176,7 +176,7 @@ impl Options {
         Ok(self.lease_ttl)
     }
 
-    /// Who holds the leases: a name, and the id of this start, which nobody else has.
+    /// The holder of leases: a name plus the id of this start, which is unique.
     pub(crate) fn holder(&self, start_id: &str) -> String {
         let host = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
         match self.holder.clone().or_else(host) {

@@ -1,4 +1,4 @@
-//! Between the contract's messages and the coordinator's words.
+//! Converts between the contract's messages and the coordinator's types.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ fn run_stage(stage: &RunStage, view: &RunView) -> RunStageProto {
     }
 }
 
-/// Live while the stage runs, what it committed afterwards, nothing otherwise.
+/// Live progress while the stage runs, then what it committed, otherwise none.
 fn stage_progress(stage: &RunStage, live: Option<&Progress>) -> Option<StageProgress> {
     if stage.state == StageState::Succeeded {
         let committed = Progress { counters: stage.counters, ..Progress::default() };
@@ -79,7 +79,7 @@ pub(crate) fn backfill_response(update: &BackfillUpdate) -> BackfillResponse {
     }
 }
 
-/// A backfill of which nothing has run yet.
+/// A backfill before its first run.
 pub(crate) fn planned_backfill(plan: &BackfillPlan) -> BackfillResponse {
     BackfillResponse {
         run: None,
@@ -95,13 +95,13 @@ fn day_count(days: u64) -> u32 {
     u32::try_from(days).unwrap_or(u32::MAX)
 }
 
-/// The run that a request names.
+/// Parses the run id of a request.
 pub(crate) fn run_id(text: &str) -> Result<Uuid, FieldViolations> {
     Uuid::try_parse(text)
         .map_err(|error| FieldViolations::of("run_id", format!("{text:?} is no run id: {error}")))
 }
 
-/// Checks that a request means the one pipeline that there is.
+/// Checks that a request names the only pipeline.
 pub(crate) fn check_pipeline(asked: &str, known: &str) -> Result<(), FieldViolations> {
     if asked.is_empty() || asked == known {
         return Ok(());
@@ -109,7 +109,7 @@ pub(crate) fn check_pipeline(asked: &str, known: &str) -> Result<(), FieldViolat
     Err(FieldViolations::of("pipeline", format!("{asked:?} is unknown; this coordinator runs {known:?}")))
 }
 
-/// The days of a request, none of which may be still going on.
+/// The days of a request, all of which must be over.
 pub(crate) fn window(asked: &DateWindowProto, yesterday: NaiveDate) -> Result<DateWindow, FieldViolations> {
     let window = window_from_proto(asked).map_err(|problem| FieldViolations::of("window", problem))?;
     if window.end() > yesterday {
@@ -128,8 +128,7 @@ pub(crate) fn required_window(
     window(asked, yesterday)
 }
 
-/// The days that a request accepts as they are answered, each of them a day of `window`
-/// where that is known.
+/// The days whose answers a request accepts as they are, each a day of `window` if that is known.
 pub(crate) fn accepted_days(
     asked: &[String],
     window: Option<DateWindow>,
@@ -160,7 +159,7 @@ pub(crate) fn page_size(asked: i32) -> Result<u32, FieldViolations> {
         .ok_or_else(|| FieldViolations::of("page_size", format!("{asked} is negative")))
 }
 
-/// The states that a request filters by.
+/// The states to filter by.
 pub(crate) fn run_states(asked: &[i32]) -> Result<Vec<RunState>, FieldViolations> {
     let state = |number: &i32| {
         let problem = || FieldViolations::of("states", format!("{number} is no state of a run"));
@@ -169,18 +168,18 @@ pub(crate) fn run_states(asked: &[i32]) -> Result<Vec<RunState>, FieldViolations
     asked.iter().map(state).collect()
 }
 
-/// The token that asks for the page after a run; opaque to callers.
+/// The token for the page after a run; opaque to callers.
 pub(crate) fn page_token(cursor: RunCursor) -> String {
     cursor.0.simple().to_string()
 }
 
-/// Where the page of a token starts; `None` for the first page.
+/// Where a token's page starts; `None` for the first page.
 pub(crate) fn page_cursor(token: &str) -> Result<Option<RunCursor>, FieldViolations> {
     if token.is_empty() {
         return Ok(None);
     }
     match Uuid::try_parse(token) {
-        // Other spellings of a UUID were never handed out.
+        // Other spellings of a UUID were never issued.
         Ok(run_id) if page_token(RunCursor(run_id)) == token => Ok(Some(RunCursor(run_id))),
         _ => Err(FieldViolations::of(
             "page_token",

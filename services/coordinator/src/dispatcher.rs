@@ -1,4 +1,4 @@
-//! Takes up runs whose turn it is, one after the other.
+//! Takes up runs in turn, one after the other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,22 +7,22 @@ use tracing::{info, warn};
 
 use crate::executor::{Execution, RunExecutor};
 
-/// The longest that a run of another replica, or one whose lease has expired,
-/// goes unnoticed.
+/// The longest time before this process notices a run of another replica, or
+/// one whose lease has expired.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// Takes up runs for as long as the process lives.
+/// Takes up runs while the process lives.
 pub(crate) struct Dispatcher {
     pub(crate) executor: RunExecutor,
-    /// Whose leases these are.
+    /// The holder of the leases.
     pub(crate) holder: String,
-    /// Told when a run was created or queued again.
+    /// Notified when a run is created or queued again.
     pub(crate) run_queued: Arc<Notify>,
 }
 
 impl Dispatcher {
-    /// Executes runs until the process begins to shut down. The lease of a run that
-    /// is then interrupted is given back, so that the next coordinator goes on at once.
+    /// Executes runs until shutdown begins. The lease of an interrupted run is
+    /// released, so that the next coordinator continues at once.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let tick = LONGEST_TICK.min(self.executor.lease_ttl / 3);
         while !self.executor.shutdown.is_cancelled() {
@@ -38,8 +38,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Returns whether a run was brought to its end, so that the next one may
-    /// follow at once. Everything else is a reason to pause first.
+    /// Returns whether a run ended, so that the next one may follow at once. In
+    /// all other cases the caller pauses first.
     async fn execute_next(&self) -> bool {
         let RunExecutor { warehouse, pipeline, clock, lease_ttl, .. } = &self.executor;
         let acquired = warehouse.acquire_run(&pipeline.name, &self.holder, *lease_ttl, clock.now()).await;

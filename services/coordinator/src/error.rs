@@ -1,20 +1,20 @@
-//! What can go wrong in the coordinator, and what callers are told of it.
+//! What can go wrong in the coordinator, and what callers learn about it.
 
 use domain::{DateWindow, FailureKind, RunState};
 use runtime::FieldViolations;
 use tonic::Status;
 use uuid::Uuid;
 
-/// What can go wrong in the coordinator.
+/// Errors of the coordinator.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A request makes no sense.
+    /// A request is invalid.
     #[error(transparent)]
     InvalidRequest(#[from] FieldViolations),
     /// There is no such run.
     #[error("there is no run {0}; list the runs to see which there are")]
     RunNotFound(Uuid),
-    /// A run of a backfill ended without success.
+    /// A run of a backfill did not succeed.
     #[error(
         "the backfill stopped at {window}: run {run_id} is {state}{reason}; days before it are done. \
          Once the cause is gone, retry that run, or start the backfill again: it continues at its first open \
@@ -27,19 +27,19 @@ pub enum Error {
         window: DateWindow,
         /// How it ended.
         state: RunState,
-        /// Which stage failed with what, if one did; starts with a separator.
+        /// Which stage failed and why, if one did; starts with a separator.
         reason: String,
     },
-    /// There is nothing to take back.
+    /// None of the days is published, so there is nothing to unpublish.
     #[error("no day of {0} is published: there is nothing to take back")]
     NothingPublished(DateWindow),
-    /// Nobody can take days back.
+    /// No service can unpublish days.
     #[error("the pipeline has no stage {0}, whose service takes published days back")]
     NoPublisher(&'static str),
-    /// Nobody can preview a backfill.
+    /// No service can preview a backfill.
     #[error("the pipeline has no stage {0}, whose service tells what a backfill would change")]
     NoPreview(&'static str),
-    /// The process is about to end.
+    /// The process is shutting down.
     #[error("the coordinator is shutting down; ask again")]
     ShuttingDown,
     /// Storage failed.
@@ -48,7 +48,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of failure.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {

@@ -1,8 +1,8 @@
-//! Executes one run: every stage as soon as what it waits for has succeeded.
+//! Executes one run: every stage as soon as its dependencies have succeeded.
 //!
-//! Nothing that matters is kept in memory. Whoever holds the run's lease reads
-//! the store and goes on from there, so a restart, a takeover and a normal start
-//! are the same thing.
+//! Nothing that matters is kept in memory. The holder of the run's lease reads
+//! the store and continues from there, so a restart, a takeover and a normal
+//! start are the same.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -31,9 +31,9 @@ use crate::{
 pub(crate) enum Execution {
     /// The run has ended, here or by a cancellation.
     Ended(RunState),
-    /// Somebody else may hold the run now.
+    /// Another process may hold the run now.
     LeaseLost,
-    /// The process is about to end; the run goes on after the restart.
+    /// The process is shutting down; the run continues after the restart.
     Interrupted,
 }
 
@@ -47,28 +47,27 @@ pub(crate) struct RunExecutor {
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) board: ProgressBoard,
-    /// Told when an alert is in the outbox.
+    /// Notified when an alert is in the outbox.
     pub(crate) alert_written: Arc<Notify>,
     pub(crate) lease_ttl: Duration,
-    /// Cancelled: start nothing new.
+    /// Cancelled when nothing new may start.
     pub(crate) shutdown: CancellationToken,
-    /// Cancelled: stop what runs.
+    /// Cancelled when running work must stop.
     pub(crate) hard_stop: CancellationToken,
 }
 
 impl RunExecutor {
     /// Executes a run that was just acquired until it has ended, its lease is
-    /// gone or the process must stop. Dropping the future, like every early
+    /// lost or the process must stop. Dropping the future, like every early
     /// end, closes the streams of running stages, which cancels them.
     ///
     /// # Errors
-    /// If storage failed for longer than a short while.
+    /// If storage fails for longer than a moment.
     pub(crate) async fn execute(&self, taken: &TakenUp) -> Result<Execution, Error> {
         let run = &taken.run;
         self.tell_interruption(taken);
         let execution = tokio::select! {
-            // First, so that a stage that is cancelled by the same stop does not
-            // count as failed.
+            // First, so that a stage cancelled by the same stop does not count as failed.
             biased;
             () = self.hard_stop.cancelled() => Ok(Execution::Interrupted),
             execution = self.advance(run) => execution,
@@ -87,7 +86,7 @@ impl RunExecutor {
         }
     }
 
-    /// Records what an earlier holder left behind.
+    /// Records the attempts that an earlier holder left unfinished.
     fn tell_interruption(&self, taken: &TakenUp) {
         if taken.is_resumed {
             metrics::LEASE_TAKEOVERS.counter().add(1, &[]);
@@ -99,8 +98,8 @@ impl RunExecutor {
         }
     }
 
-    /// Records a run that has ended. Telemetry must not fail a run: if the store
-    /// cannot tell how it ended, the trace stays without its first span.
+    /// Records a run that has ended. Telemetry must not fail a run: if the
+    /// store cannot return the run, its trace lacks the first span.
     async fn tell_end(&self, run_id: Uuid, state: RunState) {
         let outcome = KeyValue::new("outcome", state.as_str().to_ascii_lowercase());
         metrics::RUNS.counter().add(1, &[outcome]);
@@ -149,8 +148,9 @@ impl RunExecutor {
         Ok(Execution::Ended(state))
     }
 
-    /// Renews the lease until it is gone. Looks early when this process changed
-    /// the run, so that a cancellation asked for here takes effect at once.
+    /// Renews the lease until it is lost. Checks early when this process
+    /// changed the run, so that a cancellation requested here takes effect at
+    /// once.
     async fn keep_lease(&self, run_id: Uuid, epoch: i64) -> Execution {
         let mut live = self.board.subscribe(run_id);
         let mut held_until = Instant::now() + self.lease_ttl;
@@ -179,7 +179,7 @@ impl RunExecutor {
     }
 }
 
-/// The stages that may start: pending, and everything they wait for succeeded.
+/// The stages that may start: pending, with all dependencies succeeded.
 fn ready_stages(run: &Run) -> Vec<&RunStage> {
     let succeeded: HashSet<&str> = run
         .stages
@@ -194,8 +194,7 @@ fn ready_stages(run: &Run) -> Vec<&RunStage> {
         .collect()
 }
 
-/// Calls storage again while it is away for a moment, which must not cost the
-/// work of a running stage.
+/// Retries storage through a short outage, which must not cost the work of a running stage.
 pub(crate) async fn retried<T, F>(call: impl FnMut() -> F) -> warehouse::Result<T>
 where
     F: Future<Output = warehouse::Result<T>>,

@@ -1,4 +1,4 @@
-//! What the coordinator tells those who watch: freshness and backlog.
+//! Metrics for monitoring: freshness and backlog.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use warehouse::SharedWarehouse;
 
 use crate::pipeline::Pipeline;
 
-/// How often the store is asked; a scrape in between gets the last answer.
+/// How often the store is queried; a scrape in between gets the last values.
 const INTERVAL: Duration = Duration::from_secs(15);
 
 /// Keeps the gauges up to date.
@@ -26,7 +26,7 @@ pub(crate) struct Gauges {
 impl Gauges {
     /// Runs until the process begins to shut down.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        // A counter that is not there yet could not be seen to grow.
+        // The first increment of a counter that did not exist before would not show as growth.
         for outcome in ["succeeded", "failed", "cancelled"] {
             metrics::RUNS.counter().add(0, &[KeyValue::new("outcome", outcome)]);
         }
@@ -40,7 +40,7 @@ impl Gauges {
                 () = self.shutdown.cancelled() => return Ok(()),
                 _ = ticks.tick() => {}
             }
-            // The next tick asks again; who watches sees that the values stand still.
+            // The next tick tries again; in the meantime monitoring sees that the values stand still.
             if let Err(error) = self.record().await {
                 debug!(%error, "the gauges could not be read");
             }

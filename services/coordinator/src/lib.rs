@@ -1,9 +1,8 @@
 //! Durable runs of the pipeline: order, leases, retries, alert outbox.
 //!
-//! The store has the truth. Callers create and cancel runs there;
-//! the dispatcher takes up the one whose turn it is by its lease, the executor
-//! starts every stage whose turn it is and records what became of it, and the
-//! outbox tells people of failures.
+//! The store is the source of truth. Callers create and cancel runs there; the
+//! dispatcher leases the next run, the executor starts every stage that is
+//! ready and records its outcome, and the outbox alerts people of failures.
 
 mod alerts;
 mod attempts;
@@ -54,10 +53,10 @@ use crate::{
     watchdog::Watchdog,
 };
 
-/// Starts the coordinator as a process of its own.
+/// Starts the stand-alone coordinator.
 ///
 /// # Errors
-/// If an endpoint is no URL, the warehouse cannot be opened, or as [`assemble`].
+/// If an endpoint is not a URL, the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let connections = args.connections()?;
     let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
@@ -67,7 +66,7 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 /// The coordinator over given connections and storage.
 ///
 /// # Errors
-/// If the pipeline file is not usable, names a service without a connection, or
+/// If the pipeline file is invalid, names a service without a connection, or
 /// the lease is too short.
 pub fn assemble(
     options: Options,

@@ -1,4 +1,4 @@
-//! The definition of the pipeline: stages, their order, their patience.
+//! The definition of the pipeline: stages, their order, timeouts and retries.
 
 mod definition;
 mod order;
@@ -9,19 +9,19 @@ pub use definition::PipelineError;
 
 use crate::retry::{Backoff, RetryPolicy};
 
-/// The pipeline file that is built in.
+/// The built-in pipeline file.
 pub const DAILY_PIPELINE_YAML: &str = include_str!("../pipeline.yaml");
 
-/// The only service that alerts can go through.
+/// The only service that can deliver alerts.
 pub const NOTIFIER_SERVICE: &str = "notifier";
 
-/// A checked pipeline: its stages have distinct names, wait only for each
-/// other, and never in a circle.
+/// A validated pipeline: its stages have distinct names, depend only on each
+/// other, and form no cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pipeline {
     /// The pipeline's name.
     pub name: String,
-    /// The stages in the order of the file; never empty.
+    /// The stages in file order; never empty.
     pub stages: Vec<Stage>,
     /// What happens when a stage has failed for good.
     pub on_failure: FailureAlert,
@@ -34,13 +34,13 @@ pub struct Stage {
     pub name: String,
     /// The service that executes it.
     pub service: String,
-    /// The stages that must have succeeded first.
+    /// The stages that must succeed first.
     pub depends_on: Vec<String>,
-    /// What its attempts may cost.
+    /// The timeout and retries of its attempts.
     pub limits: StageLimits,
 }
 
-/// What the attempts of a stage may cost.
+/// The timeout and retries of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StageLimits {
     /// How long one attempt may take.
@@ -49,14 +49,14 @@ pub struct StageLimits {
     pub retry: RetryPolicy,
 }
 
-/// How people are told of a failure.
+/// How people are alerted of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureAlert {
     /// The name of the alert's activity.
     pub name: String,
     /// How long one delivery may take.
     pub timeout: Duration,
-    /// The waits between deliveries; they never end before one succeeds.
+    /// The waits between deliveries; retries go on until one succeeds.
     pub backoff: Backoff,
 }
 
@@ -73,17 +73,17 @@ impl Default for StageLimits {
 }
 
 impl Pipeline {
-    /// Reads and checks a pipeline file.
+    /// Parses and validates a pipeline file.
     ///
     /// # Errors
-    /// What is wrong with it, at which stage.
+    /// What is wrong with it, and at which stage.
     pub fn parse(yaml: &str) -> Result<Self, PipelineError> {
         let pipeline = definition::parse(yaml)?;
         order::check(&pipeline.stages)?;
         Ok(pipeline)
     }
 
-    /// Checks that there is an endpoint for the service of every stage.
+    /// Checks that the service of every stage has an endpoint.
     ///
     /// # Errors
     /// The first stage whose service is unknown.
@@ -103,8 +103,8 @@ impl Pipeline {
         }
     }
 
-    /// The limits of a stage. A run that was created under another pipeline
-    /// file may have stages that this one lacks: they get the defaults.
+    /// The limits of a stage. A run created under another pipeline file may
+    /// have stages that this one lacks: they get the defaults.
     #[must_use]
     pub fn limits(&self, stage: &str) -> StageLimits {
         self.stages.iter().find(|known| known.name == stage).map(|known| known.limits).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The dry run of a backfill: asks the service that fetches from the product API.
+//! The dry run of a backfill: calls the service that fetches from the product API.
 
 use futures::{Stream, stream};
 use proto::reconciliation::v1::{
@@ -10,7 +10,7 @@ use tonic::{Status, Streaming};
 
 use crate::{Error, backfill_plan::BackfillPlan, stage_call::connection_failure};
 
-/// Who previews backfills.
+/// Previews backfills.
 #[derive(Debug, Clone)]
 pub(crate) struct Previewer {
     pub(crate) service: String,
@@ -19,7 +19,7 @@ pub(crate) struct Previewer {
 }
 
 impl Previewer {
-    /// What running `plan` would change, as the service tells it.
+    /// Streams what running `plan` would change, as the service reports it.
     ///
     /// # Errors
     /// As the service answers; the stream also fails when the process shuts down.
@@ -48,7 +48,7 @@ impl Previewer {
         }
     }
 
-    /// The service's own answer, or what became of the connection to it.
+    /// The service's own answer, or the failure of the connection to it.
     fn failure(&self, status: Status) -> Status {
         connection_failure(&self.service, &status).map_or(status, Status::unavailable)
     }

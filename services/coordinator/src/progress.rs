@@ -1,6 +1,6 @@
-//! What is going on in this process right now: the progress of running stages,
-//! and word of every change. Nothing here needs to survive; the store has what
-//! counts.
+//! In-memory state of this process: the progress of running stages, and
+//! notifications of every change. None of it needs to survive; the store is
+//! authoritative.
 
 use std::{
     collections::HashMap,
@@ -15,30 +15,30 @@ use warehouse::Run;
 
 use crate::TraceLink;
 
-/// What this process knows of a run beyond the store.
+/// What this process knows of a run besides the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LiveRun {
-    /// Raised whenever this process changed the run in the store.
+    /// Incremented whenever this process changes the run in the store.
     pub(crate) version: u64,
     /// The newest progress of running stages, by stage.
     pub(crate) progress: HashMap<String, Progress>,
-    /// Since when pending stages wait for their service, by stage.
+    /// The start of the wait for their service, per pending stage.
     pub(crate) waiting: HashMap<String, DateTime<Utc>>,
 }
 
-/// A run as the store has it, with the live progress of its running stages.
+/// A run as stored, with the live progress of its running stages.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RunView {
     pub(crate) run: Run,
     pub(crate) progress: HashMap<String, Progress>,
-    /// Since when pending stages wait for their service.
+    /// The start of the wait for their service, per pending stage.
     pub(crate) waiting: HashMap<String, DateTime<Utc>>,
-    /// Where a person opens its trace.
+    /// The URL of its trace.
     pub(crate) trace_url: Option<String>,
 }
 
 impl RunView {
-    /// Keeps the progress of stages that are still running according to the store.
+    /// Combines both; keeps progress only of stages that the store shows as running.
     pub(crate) fn new(run: Run, live: &LiveRun, trace_link: Option<&TraceLink>) -> Self {
         let progress = run
             .stages
@@ -66,7 +66,7 @@ impl ProgressBoard {
         });
     }
 
-    /// A stage cannot begin before its service is there.
+    /// Records that a stage waits for its service.
     pub(crate) fn wait(&self, run_id: Uuid, stage: &str, since: DateTime<Utc>) {
         self.modify(run_id, |live| {
             live.version += 1;
@@ -74,7 +74,7 @@ impl ProgressBoard {
         });
     }
 
-    /// The service is there, or is not waited for any longer.
+    /// Records that the wait is over, whether or not the service is there.
     pub(crate) fn end_wait(&self, run_id: Uuid, stage: &str) {
         if self.live(run_id).waiting.contains_key(stage) {
             self.modify(run_id, |live| {
@@ -84,8 +84,8 @@ impl ProgressBoard {
         }
     }
 
-    /// Tells watchers that this process changed the run in the store. Progress
-    /// of `stage`, if it is about one, belongs to an attempt that is over.
+    /// Notifies watchers that this process changed the run in the store. If the
+    /// change is about `stage`, its progress belongs to a finished attempt.
     pub(crate) fn changed(&self, run_id: Uuid, stage: Option<&str>) {
         self.modify(run_id, |live| {
             live.version += 1;
@@ -110,7 +110,7 @@ impl ProgressBoard {
         self.lock().get(&run_id).map(|sender| sender.borrow().clone()).unwrap_or_default()
     }
 
-    /// Listens to a run, which need not be executed here, or yet.
+    /// Subscribes to a run, whether or not it is executed here yet.
     pub(crate) fn subscribe(&self, run_id: Uuid) -> watch::Receiver<LiveRun> {
         let mut runs = self.lock();
         self.forget_unwatched(&mut runs);
@@ -121,7 +121,7 @@ impl ProgressBoard {
         self.lock().entry(run_id).or_default().send_modify(modify);
     }
 
-    /// Without this, runs that somebody once watched would stay for ever.
+    /// Without this, runs that were once watched would stay forever.
     fn forget_unwatched(&self, runs: &mut HashMap<Uuid, watch::Sender<LiveRun>>) {
         runs.retain(|_, sender| {
             sender.receiver_count() > 0

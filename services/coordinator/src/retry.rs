@@ -1,11 +1,11 @@
-//! When a failed attempt is tried again: functions of the failure and the policy.
+//! When to retry a failed attempt, as functions of the failure and the policy.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use runtime::patient_wait;
 
-/// Doublings after which no wait grows any more: more than there are between a
+/// Doublings after which no wait grows any further: more than lie between a
 /// nanosecond and the longest duration.
 const MOST_DOUBLINGS: usize = 96;
 
@@ -19,12 +19,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The wait after the `failures`-th failure, from 1: it doubles each time up
-    /// to the cap, and jitter takes up to half of it away, so that what failed
-    /// together does not return together.
+    /// The wait after the `failures`-th failure, from 1: it doubles each time
+    /// up to the cap, and jitter takes off up to half, so that what failed
+    /// together does not retry together.
     #[must_use]
     pub fn delay(&self, failures: u32) -> Duration {
-        // Its jitter adds up to as much again, so it starts from the halves.
+        // Its jitter adds up to as much again, so start from half the values.
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.initial / 2)
             .with_max_delay(self.max / 2)
@@ -39,16 +39,16 @@ impl Backoff {
 /// How often a stage is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts in all, at least 1. Interrupted ones do not count.
+    /// Total attempts, at least 1. Interrupted ones do not count.
     pub max_attempts: u32,
     /// The waits between them.
     pub backoff: Backoff,
 }
 
 impl RetryPolicy {
-    /// How long to wait before the next attempt after the `failures`-th failed
-    /// one; `None` if the failure is final. A source that asks for patience
-    /// (`retry_after`) gets it up to `longest_wait`.
+    /// The wait after the `failures`-th failed attempt; `None` if the failure
+    /// is final. If a source asks for a wait (`retry_after`), it gets it, up to
+    /// `longest_wait`.
     #[must_use]
     pub fn next_attempt_after(
         &self,

@@ -1,8 +1,8 @@
 //! The trace of a run, which outlives the coordinators that execute it.
 //!
-//! The run's first span is stored with the run, and every attempt's span follows
-//! from it: so a coordinator that takes over goes on in the same trace, records
-//! the attempt that was interrupted, and links its own to it.
+//! The run's first span is stored with the run, and every attempt's span
+//! derives from it: so a coordinator that takes over continues the same trace,
+//! records the interrupted attempt, and links its own to it.
 
 use chrono::{DateTime, Utc};
 use domain::{Counters, RunState, trend::SlowExecution};
@@ -21,18 +21,18 @@ pub(crate) fn traceparent_of(run_id: Uuid) -> String {
 }
 
 /// The traceparent for the next execution of a run that has ended: the same
-/// trace, another span, below its first one.
+/// trace, with a new span below the first.
 pub(crate) fn traceparent_of_retry(run: &Run) -> Option<String> {
     let ended = SpanIdentity::parse(run.traceparent.as_deref()?)?;
     Some(ended.sibling(&format!("retry after epoch {}", run.lease_epoch)).to_string())
 }
 
-/// The first span of a run. Only its trace differs from call to call.
+/// The first span of a run. Only its trace id differs from call to call.
 fn first_span(run_id: Uuid) -> SpanIdentity {
     SpanIdentity::new_trace_of(&run_id.to_string())
 }
 
-/// What is told about a run of which nothing is known but its store.
+/// Records the trace of a run, from the store alone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RunTrace<'a> {
     run: &'a Run,
@@ -48,12 +48,12 @@ pub(crate) struct EndedAttempt<'a> {
     pub(crate) ended_at: DateTime<Utc>,
     /// What it committed, or the status code's name and the message.
     pub(crate) outcome: Result<Counters, (&'a str, &'a str)>,
-    /// Whether it took much longer than it usually does.
+    /// Set if it took much longer than usual.
     pub(crate) slow: Option<SlowExecution>,
 }
 
 impl<'a> RunTrace<'a> {
-    /// The trace that the run's traceparent names; `None` if it has none.
+    /// The trace that the run's traceparent names; `None` without one.
     pub(crate) fn of(run: &'a Run) -> Option<Self> {
         let span = SpanIdentity::parse(run.traceparent.as_deref()?)?;
         Some(Self { run, span })
@@ -64,7 +64,7 @@ impl<'a> RunTrace<'a> {
         self.span.sibling(&format!("{}/{stage}/{attempt}", self.run.run_id))
     }
 
-    /// Does `work` right below the run.
+    /// Runs `work` as a direct child of the run.
     pub(crate) fn below<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         self.span.around(work)
     }
@@ -102,7 +102,7 @@ impl<'a> RunTrace<'a> {
         .record();
     }
 
-    /// Records the attempt of a stage whose coordinator went away.
+    /// Records the attempt of a stage whose coordinator disappeared.
     pub(crate) fn record_interrupted(&self, stage: &RunStage, now: DateTime<Utc>) {
         self.record_attempt(&EndedAttempt {
             stage: &stage.stage,
@@ -114,7 +114,7 @@ impl<'a> RunTrace<'a> {
         });
     }
 
-    /// Records the run, which has ended.
+    /// Records a run that has ended.
     pub(crate) fn record_run(&self) {
         let Run { run_id, pipeline, window, trigger, state, created_at, started_at, ended_at, .. } = self.run;
         let first = self.span.with_span_of(&first_span(*run_id));

@@ -1,4 +1,4 @@
-//! What can be done with runs: create, look, follow, cancel, continue.
+//! Operations on runs: create, read, watch, cancel, retry.
 
 use std::{
     collections::BTreeSet,
@@ -36,27 +36,26 @@ pub(crate) struct Runs {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: RunIds,
     pub(crate) board: ProgressBoard,
-    /// Where a person opens the trace of a run.
+    /// Links a run to its trace.
     pub(crate) trace_link: Option<TraceLink>,
-    /// Told when a run was created or queued again.
+    /// Notified when a run is created or queued again.
     pub(crate) run_queued: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
-    /// Who previews backfills; none if no stage calls the product API.
+    /// Previews backfills; `None` if no stage calls the product API.
     pub(crate) previewer: Option<Previewer>,
-    /// How far back the schedule heals gaps, and how far days that people name may
-    /// be from what is published.
+    /// How far back the schedule heals gaps, and how far requested days may lie from what is published.
     pub(crate) horizon: Horizon,
 }
 
 /// A page of runs.
 pub(crate) struct RunPage {
     pub(crate) runs: Vec<RunView>,
-    /// Where the next page starts, if there is one.
+    /// Where the next page starts; `None` on the last page.
     pub(crate) next: Option<RunCursor>,
 }
 
 impl Runs {
-    /// Creates a run over `window`, or finds the one that makes it needless.
+    /// Creates a run over `window`, or finds the one that makes it unnecessary.
     /// Without a window: every day not yet published, up to yesterday.
     pub(crate) async fn trigger(
         &self,
@@ -76,7 +75,7 @@ impl Runs {
         Ok((self.view(run), created))
     }
 
-    /// Creates a run that takes the published days of `window` back.
+    /// Creates a run that unpublishes the published days of `window`.
     pub(crate) async fn unpublish(&self, window: DateWindow) -> Result<(RunView, bool), Error> {
         if self.warehouse.published_days(window).await?.is_empty() {
             return Err(Error::NothingPublished(window));
@@ -93,8 +92,8 @@ impl Runs {
         Ok((self.view(run), created))
     }
 
-    /// Checks that days that somebody named are not far from everything published,
-    /// unless they are meant to be.
+    /// Checks that requested days are not far from everything published, unless
+    /// they are intended to be.
     pub(crate) async fn check_reach(&self, window: DateWindow, is_meant: bool) -> Result<(), Error> {
         let published = self.warehouse.freshness().await?;
         let reach = Reach {
@@ -150,14 +149,14 @@ impl Runs {
         Ok(self.view(run))
     }
 
-    /// Up to `limit` runs, the newest first.
+    /// Up to `limit` runs, newest first.
     pub(crate) async fn list(
         &self,
         states: &[RunState],
         after: Option<RunCursor>,
         limit: u32,
     ) -> Result<RunPage, Error> {
-        // One more than asked for tells whether there is another page.
+        // One more than requested, to learn whether another page follows.
         let mut runs = self.warehouse.runs(states, after, limit.saturating_add(1)).await?;
         let has_more = runs.len() > limit as usize;
         runs.truncate(limit as usize);
@@ -187,8 +186,8 @@ impl Runs {
         Ok(self.view(run))
     }
 
-    /// What a backfill of `window` has to run: without `force` only the days that
-    /// are not published or whose newest run failed.
+    /// Plans a backfill of `window`: without `force`, only the days that are
+    /// not published or whose newest run failed.
     pub(crate) async fn plan_backfill(
         &self,
         window: DateWindow,
@@ -226,8 +225,7 @@ fn new_stages(pipeline: &Pipeline) -> Vec<NewStage> {
         .collect()
 }
 
-/// Makes the ids of runs: UUIDv7, which sort by creation even within one
-/// millisecond.
+/// Generates run ids: UUIDv7, which sort by creation even within one millisecond.
 #[derive(Debug, Default)]
 pub(crate) struct RunIds(Mutex<ContextV7>);
 

@@ -1,4 +1,4 @@
-//! `PipelineService`: from messages to runs and back, nothing else.
+//! `PipelineService`: converts messages to operations on runs and back, nothing else.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{Error, backfill::Backfill, backfill_plan::BackfillPlan, convert, run
 
 type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Answers callers about runs.
+/// Serves `PipelineService`.
 pub(crate) struct PipelineApi {
     pub(crate) runs: Arc<Runs>,
 }
@@ -51,7 +51,7 @@ impl PipelineService for PipelineApi {
     ) -> Result<Response<UnpublishDaysResponse>, Status> {
         let UnpublishDaysRequest { pipeline, window } = request.into_inner();
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
-        // Whatever was published can be taken back, however it came about.
+        // Any published day can be unpublished, however it was published.
         let window = convert::required_window(window.as_ref(), NaiveDate::MAX)?;
         let (view, created) = self.runs.unpublish(window).await?;
         Ok(Response::new(UnpublishDaysResponse { run: Some(convert::run(&view)), created }))
@@ -81,7 +81,7 @@ impl PipelineService for PipelineApi {
         request: Request<WatchRunRequest>,
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let run_id = convert::run_id(&request.into_inner().run_id)?;
-        // Told before the stream begins, so that an unknown run is an error of the call.
+        // Checked before the stream begins, so that an unknown run fails the call itself.
         self.runs.get(run_id).await?;
         let views = stream::try_unfold(self.runs.watch(run_id), async |mut watch| {
             let view = watch.next().await?;

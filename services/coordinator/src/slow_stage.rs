@@ -1,4 +1,4 @@
-//! Whether a stage that has succeeded took much longer than it usually does.
+//! Whether a stage that succeeded took much longer than usual.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::executor::RunExecutor;
 /// How many earlier executions a stage is compared with: two weeks of daily runs.
 const RECENT: u32 = 14;
 
-/// How long the run may be kept waiting for a judgement that it does not need.
+/// How long a run may wait for a judgement that it can do without.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl RunExecutor {
-    /// Compares what a stage took with what it took in recent runs, and tells
-    /// whoever watches if it was slow. That it cannot be told changes nothing.
+    /// Compares a stage's time with that of recent runs, and logs and counts it
+    /// if it was slow. A failure to judge has no effect.
     pub(crate) async fn judge(
         &self,
         run: &Run,
@@ -29,7 +29,7 @@ impl RunExecutor {
         took: Duration,
         counters: Counters,
     ) -> Option<SlowExecution> {
-        // Most stages are quick, and none of them is worth a question.
+        // Most stages are quick, and not worth a query.
         if took <= NEGLIGIBLE {
             return None;
         }

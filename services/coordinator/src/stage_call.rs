@@ -1,4 +1,4 @@
-//! One call of a stage service, from the request to its one result.
+//! One call of a stage service, from the request to its single result.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::{Fence, Run};
 
-/// How long a service that has told its result may take to end the stream.
+/// How long a service may take to end the stream after its result.
 const STATUS_WAIT: Duration = Duration::from_secs(1);
 
 /// Why an attempt did not succeed.
@@ -25,19 +25,19 @@ const STATUS_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct AttemptFailure {
     /// The status code.
     pub(crate) code: Code,
-    /// What was wrong, for people.
+    /// What went wrong, for people.
     pub(crate) message: String,
-    /// Whether another attempt may succeed with nothing changed.
+    /// Whether another attempt may succeed with nothing else changed.
     pub(crate) is_transient: bool,
-    /// Whether the attempt was cut off: its connection broke, or the service went
-    /// away. It says nothing about the stage.
+    /// Whether the attempt was cut off: its connection broke, or the service
+    /// went away. It says nothing about the stage.
     pub(crate) is_interruption: bool,
-    /// How long the service asked to wait.
+    /// The wait that the service asked for.
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl AttemptFailure {
-    /// A failure that no retry can cure.
+    /// A failure that a retry cannot fix.
     pub(crate) const fn lasting(code: Code, message: String) -> Self {
         Self { code, message, is_transient: false, is_interruption: false, retry_after: None }
     }
@@ -56,8 +56,8 @@ impl AttemptFailure {
         }
     }
 
-    /// What a status means. It is never this side that cancels and then looks at the
-    /// answer: where a call was cancelled, the connection or the service went away.
+    /// Interprets a status. This side never cancels and then reads the answer:
+    /// if a call was cancelled, the connection or the service went away.
     fn from_status(service: &str, status: &Status) -> Self {
         if let Some(message) = connection_failure(service, status) {
             return Self::interrupted(message);
@@ -70,7 +70,7 @@ impl AttemptFailure {
     }
 }
 
-/// What became of the connection to `service`; `None` for an answer of the service itself.
+/// The failure of the connection to `service`; `None` if the service itself answered.
 pub(crate) fn connection_failure(service: &str, status: &Status) -> Option<String> {
     let failed = || format!("the connection to {service} failed: {}", message_with_causes(status));
     is_transport_failure(status).then(failed)
@@ -92,7 +92,7 @@ pub(crate) fn request(run: &Run, fence: &Fence) -> ExecuteStageRequest {
 ///
 /// # Errors
 /// If the service failed, went away, took longer than `timeout` or ended
-/// without a result. It may have committed nevertheless: ask the store.
+/// without a result. It may still have committed: ask the store.
 pub(crate) async fn execute(
     channel: Channel,
     service: &str,
@@ -127,12 +127,13 @@ async fn stream(
         match update {
             Some(Update::Progress(progress)) => on_progress(progress_from_proto(progress)),
             Some(Update::Result(result)) => {
-                // A stream that is dropped before its status counts as cancelled, on both ends.
-                // Whatever the status is: the result is told, and the store confirms it.
+                // Dropping a stream before its status counts as cancellation on
+                // both ends. The status itself does not matter: the result has
+                // arrived, and the store confirms it.
                 let _ = tokio::time::timeout(STATUS_WAIT, messages.message()).await;
                 return Ok(Some(result.counters.as_ref().map(counters_from_proto).unwrap_or_default()));
             }
-            // A kind of update that a newer service knows.
+            // A kind of update from a newer service.
             None => {}
         }
     }

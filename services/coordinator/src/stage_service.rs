@@ -9,26 +9,26 @@ use tokio::time::Instant;
 /// How to reach a service that executes stages.
 #[derive(Debug, Clone)]
 pub(crate) enum StageService {
-    /// Inside this process: it is there for as long as the process is.
+    /// Inside this process, for as long as the process lives.
     InProcess(Channel),
     /// Over the network, at this URL.
     Remote(String),
 }
 
-/// There was no connection to be had for so long.
+/// The service could not be reached in time.
 #[derive(Debug)]
 pub(crate) struct Unreachable {
-    /// What the last try said.
+    /// The problem that the last attempt reported.
     pub(crate) problem: String,
 }
 
 impl StageService {
-    /// A connection made for one attempt. Each try looks the address up anew: that
-    /// of a service that was replaced is another one. `on_wait` is told once, if
-    /// the first try fails.
+    /// Connects for one attempt. Each try resolves the address anew: a replaced
+    /// service has another one. `on_wait` is called once, if the first try
+    /// fails.
     ///
     /// # Errors
-    /// If there was none within `patience`.
+    /// If no connection is made within `patience`.
     pub(crate) async fn connect(
         &self,
         patience: Duration,
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_service_that_stays_away_is_given_up_after_the_time_that_was_given() {
-        // Port 1 of the loopback address is reserved and never listened on.
+        // Port 1 of the loopback address is reserved, and nothing listens on it.
         let service = StageService::Remote("http://127.0.0.1:1".to_owned());
         let waits = AtomicU32::new(0);
         let count = |_: &str| {

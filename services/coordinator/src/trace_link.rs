@@ -1,19 +1,19 @@
-//! Where a person opens the trace of a run.
+//! Links to the trace of a run.
 
 use std::str::FromStr;
 
 use telemetry::trace_context::SpanIdentity;
 use warehouse::Run;
 
-/// What stands for the trace's identifier.
+/// The placeholder for the trace's identifier.
 const PLACEHOLDER: &str = "{trace_id}";
 
-/// The address of a trace, with `{trace_id}` where its identifier belongs.
+/// The URL of a trace, with `{trace_id}` in place of its identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceLink(String);
 
 impl TraceLink {
-    /// The link to the trace of a run; `None` if it has none.
+    /// The link to a run's trace; `None` if the run has none.
     pub(crate) fn of(&self, run: &Run) -> Option<String> {
         let identity = SpanIdentity::parse(run.traceparent.as_deref()?)?;
         Some(self.0.replace(PLACEHOLDER, &identity.trace_id()))

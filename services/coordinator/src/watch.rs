@@ -1,4 +1,4 @@
-//! Follows a run until it has ended, whoever executes it.
+//! Watches a run until it has ended, whichever replica executes it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 /// How long a change by another replica may go unnoticed.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The states of a run, one after the other.
+/// The successive states of a run.
 pub(crate) struct RunWatch {
     run_id: Uuid,
     warehouse: SharedWarehouse,
@@ -39,10 +39,10 @@ impl RunWatch {
         Self { run_id, warehouse, live, trace_link, shutdown, read: None, told: None }
     }
 
-    /// The run at first, then after every change; `None` once its end was told.
+    /// The run at first, then after every change; `None` after its end was returned.
     ///
     /// # Errors
-    /// If there is no such run, storage fails, or the process shuts down.
+    /// If the run does not exist, storage fails, or the process shuts down.
     pub(crate) async fn next(&mut self) -> Result<Option<RunView>, Error> {
         if self.told.as_ref().is_some_and(|told| told.run.state.is_terminal()) {
             return Ok(None);
@@ -57,12 +57,12 @@ impl RunWatch {
         }
     }
 
-    /// The run as it was last told, if it was.
+    /// The run as last returned, if it was.
     pub(crate) fn last(&self) -> Option<&Run> {
         self.told.as_ref().map(|told| &told.run)
     }
 
-    /// Progress comes often and needs no look into the store.
+    /// Progress changes often and needs no read from the store.
     async fn look(&mut self) -> Result<RunView, Error> {
         let live = self.live.borrow_and_update().clone();
         let run = match &self.read {
@@ -83,7 +83,7 @@ impl RunWatch {
                 self.read = None;
                 Ok(())
             }
-            // The board keeps what is watched, so there is always somebody to hear.
+            // The board keeps watched runs, so the sender always exists.
             Ok(()) = self.live.changed() => Ok(()),
         }
     }

@@ -1,5 +1,5 @@
-//! Tells people of a day that is not published in time, however that came about:
-//! nobody triggered it, its run is late, or its run failed and stayed so.
+//! Alerts people when a day is not published in time, whatever the cause: it
+//! was never triggered, its run is late, or its run failed and was not retried.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,29 +15,29 @@ use warehouse::{AlertCause, NewAlert, Run, SharedWarehouse};
 
 use crate::pipeline::Pipeline;
 
-/// How often to look: nobody minds a minute on top of a deadline of hours.
+/// How often to check: a minute does not matter on top of a deadline of hours.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many of the newest runs are looked through for the one over the day.
+/// How many of the newest runs are searched for the one over the day.
 const NEWEST_RUNS: u32 = 100;
 
-/// What the alert names in place of a stage.
+/// What the alert names instead of a stage.
 const STAGE: &str = "publish_deadline";
 
-/// Looks after the deadline for as long as the process lives.
+/// Checks the deadline while the process lives.
 pub(crate) struct Watchdog {
-    /// The time of day, in UTC, by which the day before is to be published.
+    /// The time of day, in UTC, by which the previous day must be published.
     pub(crate) deadline: NaiveTime,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Told when an alert is in the outbox.
+    /// Notified when an alert is in the outbox.
     pub(crate) alert_written: Arc<Notify>,
     pub(crate) shutdown: CancellationToken,
 }
 
 impl Watchdog {
-    /// Runs until the process begins to shut down.
+    /// Runs until shutdown begins.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let mut ticks = tokio::time::interval(INTERVAL);
         loop {
@@ -60,7 +60,7 @@ impl Watchdog {
         let runs = self.warehouse.runs(&[], None, NEWEST_RUNS).await?;
         let is_new = self.warehouse.freshness().await?.is_none();
         if is_new && runs.iter().all(|run| !run.state.is_terminal()) {
-            // Installed, but not yet used, or its first run is under way.
+            // Installed but not used yet, or its first run is in progress.
             return Ok(());
         }
         let run = runs.into_iter().find(|run| {
@@ -69,7 +69,7 @@ impl Watchdog {
                 && run.window.contains(day)
         });
         let alert = self.alert(day, run.as_ref(), now);
-        // The key is the day's: who looks again, or is another replica, writes nothing.
+        // The key is per day: a second check, or another replica, writes nothing.
         if self.warehouse.write_alert(&alert).await? {
             warn!(%day, problem = alert.error_message, "the publish deadline is missed");
             self.alert_written.notify_one();
@@ -95,7 +95,7 @@ impl Watchdog {
     }
 }
 
-/// The newest day that is to be published by now.
+/// The newest day that must be published by now.
 fn newest_due(now: DateTime<Utc>, deadline: NaiveTime) -> Option<NaiveDate> {
     let before_today = if now.time() >= deadline { 1 } else { 2 };
     now.date_naive().checked_sub_days(Days::new(before_today))
@@ -105,7 +105,7 @@ const fn cause_of(run: &Run) -> AlertCause {
     if run.state.is_terminal() { AlertCause::DeadlineRunFailed } else { AlertCause::DeadlineRunActive }
 }
 
-/// How far the day's newest run has got.
+/// How far the day's newest run got.
 fn so_far(run: &Run) -> String {
     let unfinished = run.stages.iter().filter(|stage| !stage.state.is_terminal());
     let failed = run.stages.iter().filter(|stage| stage.error_message.is_some());
@@ -134,7 +134,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The days that people are told of by whoever looks at that time.
+    /// The days that a check at this time alerts people of.
     async fn told(warehouse: &SharedWarehouse, now: &str) -> Vec<NaiveDate> {
         let watchdog = Watchdog {
             deadline: NINE,
@@ -154,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
         let warehouse = warehouse::open(&url).await.unwrap();
-        // Nothing has ever run: nothing is missed.
+        // Nothing has ever run, so nothing is missed.
         assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, []);
         publish_run(&warehouse, DateWindow::day(day("2026-02-13")), at(1), &[], &[]).await;
         for in_time in ["2026-02-14T10:00:00Z", "2026-02-15T08:59:59Z"] {

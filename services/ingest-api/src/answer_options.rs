@@ -38,7 +38,7 @@ pub struct AnswerOptions {
 }
 
 impl AnswerOptions {
-    /// What an answer may lack; `accepts_silence` if somebody said that it counts as it is.
+    /// What an answer may lack; `accepts_silence` if somebody accepted it as it is.
     pub(crate) const fn limits(&self, accepts_silence: bool) -> UsageLimits {
         UsageLimits {
             rejections: RejectionLimit { max_share: self.product_api_max_rejected_share },
@@ -59,8 +59,8 @@ impl AnswerOptions {
 /// How records are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reading {
-    /// What they call their fields.
+    /// The names of their fields.
     pub(crate) names: FieldNames,
-    /// Whether a day counts of which every record has another form than promised.
+    /// Whether to accept a day whose every record has another form than promised.
     pub(crate) believes_other_forms: bool,
 }

@@ -1,4 +1,4 @@
-//! One request to the product API, and what its answer means.
+//! Makes one request to the product API and interprets its answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,13 +25,13 @@ use crate::{
     retry::RetryPolicy,
 };
 
-/// How long setting up a connection may take, within the request's own limit.
+/// How long connecting may take, within the request's own limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest part of a broken answer that is quoted, in bytes.
+/// The longest excerpt of a broken answer in an error, in bytes.
 const EXCERPT_BYTES: usize = 80;
 
-/// The client that all requests share.
+/// The client for all requests.
 ///
 /// # Errors
 /// If TLS cannot be set up.
@@ -41,14 +41,14 @@ pub fn http_client(timeout: Duration) -> anyhow::Result<Client> {
         .timeout(timeout)
         .connect_timeout(timeout.min(CONNECT_TIMEOUT))
         // A redirect could carry the token to another host, and a proxy from
-        // the environment could read along.
+        // the environment could read it.
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .build()
         .context("cannot set up the HTTP client")
 }
 
-/// The product API as it is configured.
+/// The configured product API.
 #[derive(Clone)]
 pub(crate) struct ProductApi {
     client: Client,
@@ -69,10 +69,10 @@ impl ProductApi {
     /// Takes the options that concern the product API.
     ///
     /// # Errors
-    /// If its URL is missing or no HTTP URL, or the timeout is zero.
+    /// If its URL is missing or not an HTTP URL, or the timeout is zero.
     pub(crate) fn new(options: &Options, client: Client, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let url = options.product_api_url.as_deref().context("--product-api-url is missing")?;
-        // The URL is not repeated: it may hold a secret.
+        // The error does not repeat the URL: it may hold a secret.
         ensure!(
             !options.product_api_timeout.is_zero(),
             "--product-api-timeout is zero, which no answer could meet; write for example 30s"
@@ -107,7 +107,7 @@ impl ProductApi {
         Arc::clone(&self.reading)
     }
 
-    /// Reads the token, so that a rotated one counts from the next session on.
+    /// Reads the token, so that a rotated one takes effect with the next session.
     ///
     /// # Errors
     /// If the token cannot be read or sent.
@@ -117,7 +117,7 @@ impl ProductApi {
     }
 }
 
-/// The product API under one token, for one call of this service.
+/// The product API with one token, for one call of this service.
 #[derive(Clone)]
 pub(crate) struct Session {
     api: ProductApi,
@@ -126,7 +126,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// What bounds the pages of a day.
+    /// The limits on a day's pages.
     pub(crate) fn limits(&self) -> PagingLimits {
         PagingLimits {
             page_size: usize::try_from(self.api.page_size).unwrap_or(usize::MAX),
@@ -140,17 +140,17 @@ impl Session {
         self.api.reading()
     }
 
-    /// What the call tells of its days and requests.
+    /// The call's spans for days and requests.
     pub(crate) fn spans(&self) -> Arc<CallSpans> {
         Arc::clone(&self.spans)
     }
 
-    /// What it tells of the requests for a day.
+    /// The spans of the requests for a day.
     pub(crate) fn requests_for(&self, day: NaiveDate) -> DayRequests {
         DayRequests::new(self.spans(), day)
     }
 
-    /// Fetches one page, again and again if a failure is transient.
+    /// Fetches one page, retrying transient failures.
     ///
     /// # Errors
     /// [`Error::GaveUp`], or the first failure that is not transient.
@@ -257,8 +257,8 @@ impl Session {
     }
 }
 
-/// Whether an answer says that the list has ended before this page: one without a
-/// body, or one that knows no such page.
+/// Whether an answer says that the list ended before this page: it has no body,
+/// or the page is unknown.
 fn is_past_the_end(at: PageRef, status: StatusCode) -> bool {
     match status {
         StatusCode::NO_CONTENT => true,
@@ -267,7 +267,7 @@ fn is_past_the_end(at: PageRef, status: StatusCode) -> bool {
     }
 }
 
-/// What is left of this header is an encoding that the client does not undo.
+/// If this header is still there, it names an encoding that the client does not decode.
 fn check_encoding(at: PageRef, response: &Response) -> Result<(), Error> {
     let Some(encoding) = response.headers().get(CONTENT_ENCODING) else { return Ok(()) };
     match encoding.to_str().unwrap_or("an unreadable name").trim() {
@@ -276,7 +276,7 @@ fn check_encoding(at: PageRef, response: &Response) -> Result<(), Error> {
     }
 }
 
-/// The JSON of a body, without the byte order mark that some servers put before it.
+/// The JSON of a body, without the byte order mark that some servers put in front.
 fn text_of(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -309,13 +309,13 @@ fn no_page(at: PageRef, body: &[u8], why: NoPage, bearer: Option<&Bearer>) -> Er
         NoPage::Failed(_) if repeats_token => Error::SaysItFailed { at, told: HIDDEN.to_owned() },
         NoPage::Failed(told) => {
             let shown = told.get(..told.floor_char_boundary(EXCERPT_BYTES)).unwrap_or_default();
-            // It is JSON, whose quotes may stay.
+            // It is JSON, so its quotes may stay.
             Error::SaysItFailed { at, told: shown.escape_debug().to_string().replace("\\\"", "\"") }
         }
     }
 }
 
-/// Encodings that show in the first bytes, where a server does not name them.
+/// Recognizes encodings by their first bytes, in case the server does not name them.
 fn encoding_by_magic(body: &[u8]) -> Option<&'static str> {
     match body {
         [0x1f, 0x8b, ..] => Some("gzip without the header Content-Encoding"),
@@ -325,14 +325,14 @@ fn encoding_by_magic(body: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What `serde_json` complains about; it may quote a value of any length.
+/// The complaint of `serde_json` without its position; it may quote a value of any length.
 fn problem_without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
     problem.get(..problem.floor_char_boundary(EXCERPT_BYTES)).unwrap_or_default().escape_debug().to_string()
 }
 
-/// What stands around a position, line and column counting from 1.
+/// The text around a position, with line and column counted from 1.
 fn excerpt(body: &[u8], line: usize, column: usize) -> String {
     let line_start: usize =
         body.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();

@@ -1,4 +1,4 @@
-//! The token for the product API, read again when the server no longer takes it.
+//! The token for the product API, read again when the server rejects it.
 
 use std::{
     path::PathBuf,
@@ -10,7 +10,7 @@ use runtime::{Secret, read_secret};
 
 use crate::error::Error;
 
-/// Where the token comes from.
+/// The source of the token.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenSource {
     /// The token itself.
@@ -26,7 +26,7 @@ impl TokenSource {
     }
 }
 
-/// A token, ready to be sent.
+/// A token, ready to send.
 pub(crate) struct Bearer {
     token: Secret,
     header: HeaderValue,
@@ -40,19 +40,19 @@ impl Bearer {
         Ok(Self { token, header })
     }
 
-    /// The value of the header `Authorization`.
+    /// The value of the `Authorization` header.
     pub(crate) fn header(&self) -> HeaderValue {
         self.header.clone()
     }
 
-    /// Whether a text repeats the token.
+    /// Whether `text` contains the token.
     pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         let token = self.token.expose().as_bytes();
         text.windows(token.len()).any(|window| window == token)
     }
 }
 
-/// The token of one call of this service, shared by the days that it works on.
+/// The token of one call of this service, shared by the days it works on.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     source: TokenSource,
@@ -69,19 +69,19 @@ impl Credentials {
         Ok(Self { source, current: Arc::new(Mutex::new(current)) })
     }
 
-    /// The token to send; `None` if the product API wants none.
+    /// The token to send; `None` if the product API needs none.
     pub(crate) fn current(&self) -> Option<Arc<Bearer>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the token again after the server refused `refused`. Gives back the
-    /// one to try next; `None` if there is no other.
+    /// Reads the token again after the server rejected `refused`. Returns the
+    /// next one to try; `None` if there is no other.
     ///
     /// # Errors
     /// If it cannot be read or sent.
     pub(crate) fn renew(&self, refused: &Arc<Bearer>) -> Result<Option<Arc<Bearer>>, Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another day's request may have met the same refusal first.
+        // A request for another day may have been rejected first.
         if current.as_ref().is_none_or(|current| Arc::ptr_eq(current, refused)) {
             *current = self.source.read()?;
         }
@@ -106,7 +106,7 @@ mod tests {
         let refused = credentials.current().unwrap();
         let second = credentials.renew(&refused).unwrap().unwrap();
         assert_eq!(second.header(), "Bearer t2");
-        // A request that was under way with the first one.
+        // A request in flight with the first one.
         std::fs::write(&file, "t3").unwrap();
         assert_eq!(credentials.renew(&refused).unwrap().unwrap().header(), "Bearer t2");
         assert_eq!(credentials.renew(&second).unwrap().unwrap().header(), "Bearer t3");

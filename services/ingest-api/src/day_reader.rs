@@ -1,4 +1,4 @@
-//! A day's records as rows for staging.
+//! Turns a day's records into rows for staging.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use crate::{
     record::{ReadRecord, parse_record},
 };
 
-/// The longest record that is read, in bytes; a longer one is rejected.
+/// The longest record accepted, in bytes; a longer one is rejected.
 pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
-/// The longest part of a record that is shown in an error, in bytes.
+/// The longest excerpt of a record in an error, in bytes.
 const EXCERPT_BYTES: usize = 200;
 
-/// Reads the records of a day one by one, and knows in the end whether any of them
-/// has the promised form.
+/// Reads the records of a day one by one, and finally checks whether any of
+/// them has the promised form.
 #[derive(Debug)]
 pub(crate) struct DayReader {
     day: NaiveDate,
     reading: Arc<Reading>,
     rows: u64,
-    /// Records of the promised form.
+    /// Records in the promised form.
     plain: u64,
-    /// The first record that is exact in another form.
+    /// The first record with exact values in another form.
     first_other: Option<String>,
 }
 
@@ -37,12 +37,12 @@ impl DayReader {
         Self { day, reading, rows: 0, plain: 0, first_other: None }
     }
 
-    /// Records that were read, valid or not.
+    /// Records read, valid or not.
     pub(crate) const fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// A line of the landed file as a row.
+    /// Converts a line of the landed file to a row.
     pub(crate) fn line(&mut self, line: NumberedLine) -> SourceRow<UsageRecord> {
         match line.into_text() {
             Ok(text) => self.record(&text),
@@ -53,12 +53,12 @@ impl DayReader {
         }
     }
 
-    /// A record as a row.
+    /// Converts a record to a row.
     pub(crate) fn record(&mut self, text: &str) -> SourceRow<UsageRecord> {
         self.rows += 1;
         let line = self.rows;
         if text.len() > MAX_RECORD_BYTES {
-            // Read back from the landing it would not be taken either.
+            // Reading it back from the landing would reject it as well.
             let reason = RejectionReason::Malformed(format!("longer than {MAX_RECORD_BYTES} bytes"));
             return SourceRow::Rejected(Rejection::new(line, reason, ""));
         }
@@ -76,11 +76,11 @@ impl DayReader {
         }
     }
 
-    /// All records are read.
+    /// Call after the last record.
     ///
     /// # Errors
-    /// If some could be read, but none has the promised form: what is of another
-    /// form altogether may mean something else as well.
+    /// If some records could be read, but none has the promised form: if all
+    /// are in another form, they may also mean something else.
     pub(crate) fn finish(self) -> Result<(), SourceError> {
         match self.first_other {
             Some(first) if self.plain == 0 && !self.reading.believes_other_forms => {

@@ -1,4 +1,4 @@
-//! Spans of days, as many as a trace can show; then one for all further days.
+//! One span per day, up to what a trace can show; then one for all further days.
 
 use std::sync::{
     OnceLock,
@@ -11,10 +11,10 @@ use tracing::{Instrument, Span, field::Empty};
 
 use crate::error::Error;
 
-/// Days of one call that have a span each.
+/// Days per call that get their own span.
 pub(crate) const MAX_DAY_SPANS: u32 = 400;
 
-/// The spans of what one call does to days.
+/// The spans of one call's work on days.
 #[derive(Debug)]
 pub(crate) struct DaySpans {
     operation: &'static str,
@@ -27,7 +27,7 @@ impl DaySpans {
         Self { operation, days: AtomicU32::new(0), further_days: OnceLock::new() }
     }
 
-    /// The span to do a day's work in.
+    /// The span for a day's work.
     pub(crate) fn of(&self, day: NaiveDate) -> Span {
         if self.days.fetch_add(1, Ordering::Relaxed) < MAX_DAY_SPANS {
             return self.of_one(day);
@@ -43,7 +43,7 @@ impl DaySpans {
         )
     }
 
-    /// Without rows: those of single days would replace each other.
+    /// Without row counts: those of single days would overwrite each other.
     fn of_further_days(&self, first: NaiveDate) -> Span {
         failable_span!(
             "further days",
@@ -63,7 +63,7 @@ impl Drop for DaySpans {
     }
 }
 
-/// Does a day's work in its span, and tells if it fails.
+/// Runs a day's work in its span, and records its failure.
 pub(crate) async fn observe<T>(span: Span, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let outcome = work.instrument(span.clone()).await;
     if let Err(error) = &outcome {

@@ -1,4 +1,4 @@
-//! What can go wrong in this service.
+//! Errors of this service.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tonic::Status;
 
 use crate::page::PageRef;
 
-/// What can go wrong in this service. No message holds the token or the
-/// product API's URL, which may grant something.
+/// What can go wrong in this service. No message contains the token or the
+/// product API's URL, which may grant access.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The token cannot be read.
@@ -22,7 +22,7 @@ pub enum Error {
         "the product API's token holds characters that no HTTP header can carry; check how it was stored"
     )]
     UnusableToken,
-    /// The product API refused our credentials.
+    /// The product API rejected our credentials.
     #[error(
         "{at}: the product API refused the token ({status}); check --product-api-token or \
          --product-api-token-file, and whether the token has expired"
@@ -33,7 +33,7 @@ pub enum Error {
         /// 401 or 403.
         status: StatusCode,
     },
-    /// The product API refused the request for good.
+    /// The product API rejected the request for good.
     #[error(
         "{at}: the product API answered {status}, which trying again will not change; check --product-api-url \
          (redirects are not followed) and --page-size; if it knows no days before one, name that with \
@@ -45,14 +45,14 @@ pub enum Error {
         /// Neither success, nor 401, 403, 408, 429 or 5xx.
         status: StatusCode,
     },
-    /// The product API asks for patience.
+    /// The product API asks us to wait.
     #[error("{at}: the product API is throttling ({status})")]
     Throttled {
         /// Which page.
         at: PageRef,
         /// 429.
         status: StatusCode,
-        /// How long it asks to wait, if it says so.
+        /// How long to wait, if the answer says so.
         retry_after: Option<Duration>,
     },
     /// The product API failed.
@@ -62,7 +62,7 @@ pub enum Error {
         at: PageRef,
         /// 408 or 5xx.
         status: StatusCode,
-        /// How long it asks to wait, if it says so.
+        /// How long to wait, if the answer says so.
         retry_after: Option<Duration>,
     },
     /// The connection failed or was lost.
@@ -70,15 +70,15 @@ pub enum Error {
     Connection {
         /// Which page.
         at: PageRef,
-        /// What happened, from the outside in.
+        /// The causes, outermost first.
         cause: String,
     },
-    /// The answer ended too early.
+    /// The answer was cut off.
     #[error("{at}: the product API's answer breaks off after {received} bytes")]
     BrokenOff {
         /// Which page.
         at: PageRef,
-        /// Bytes that came.
+        /// Bytes received.
         received: usize,
     },
     /// The answer took too long.
@@ -86,10 +86,10 @@ pub enum Error {
     TimedOut {
         /// Which page.
         at: PageRef,
-        /// How long it had.
+        /// The time limit.
         limit: Duration,
     },
-    /// The answer is not what the contract says.
+    /// The answer does not follow the contract.
     #[error(
         "{at}: the product API's answer is not of the form {{\"data\": [...]}}: {problem} at line {line} \
          column {column}: {excerpt}"
@@ -103,18 +103,18 @@ pub enum Error {
         line: usize,
         /// The column, from 1.
         column: usize,
-        /// What stands there.
+        /// The text at that position.
         excerpt: String,
     },
-    /// The answer says that the request failed, whatever its status.
+    /// The answer reports a failure, whatever its status.
     #[error("{at}: the product API answered 200, but says that it failed: {told}")]
     SaysItFailed {
         /// Which page.
         at: PageRef,
-        /// What it says.
+        /// The failure it reports.
         told: String,
     },
-    /// The answer is encoded in a way that we cannot undo.
+    /// The answer has an encoding that we cannot decode.
     #[error(
         "{at}: the product API's answer is encoded as {encoding}; it must be UTF-8 JSON, plain or with \
          Content-Encoding gzip or deflate"
@@ -125,17 +125,17 @@ pub enum Error {
         /// The encoding.
         encoding: String,
     },
-    /// The day ended before what the answers said of it.
+    /// The day ended before the end that the answers announced.
     #[error(
         "{at}: the product API said {said}, and {came} came; if what it says of its lists is wrong, do not \
          believe it: --product-api-fields total=,total_pages=,more="
     )]
     FewerThanSaid {
-        /// The last page that was asked for.
+        /// The last page requested.
         at: PageRef,
-        /// What it said.
+        /// What the answers announced.
         said: String,
-        /// Records that came.
+        /// Records received.
         came: u64,
     },
     /// Every record of a day has numbers or dates in another form.
@@ -147,12 +147,12 @@ pub enum Error {
     OtherForms {
         /// The day.
         day: NaiveDate,
-        /// How many records it has.
+        /// The number of records.
         records: u64,
-        /// One of them.
+        /// The first of them.
         first: String,
     },
-    /// The answer is absurdly large.
+    /// The answer is far too large.
     #[error(
         "{at}: the product API's answer is larger than {limit} bytes; ask for a smaller --page-size or raise \
          --product-api-max-page-bytes"
@@ -160,7 +160,7 @@ pub enum Error {
     PageTooLarge {
         /// Which page.
         at: PageRef,
-        /// How large it may be.
+        /// The most bytes allowed.
         limit: usize,
     },
     /// The server does not page.
@@ -173,20 +173,20 @@ pub enum Error {
         /// The second of the two pages.
         at: PageRef,
     },
-    /// The server pages for ever.
+    /// The server pages endlessly.
     #[error(
         "{at}: the product API has still more pages; if that many are right raise --product-api-max-pages"
     )]
     EndlessPaging {
-        /// The last page that was taken.
+        /// The last page accepted.
         at: PageRef,
     },
     /// Every attempt failed.
     #[error("{last} (gave up after {attempts} attempts)")]
     GaveUp {
-        /// How many.
+        /// The number of attempts.
         attempts: u32,
-        /// How the last one failed.
+        /// The last attempt's error.
         last: Box<Error>,
     },
     /// Object storage failed.
@@ -194,28 +194,28 @@ pub enum Error {
     Landing {
         /// The day to land.
         day: NaiveDate,
-        /// Why.
+        /// The storage error.
         source: landing::Error,
     },
     /// The warehouse failed or refused.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
-    /// Rows got lost or were counted twice.
+    /// Rows were lost or counted twice.
     #[error(transparent)]
     Imbalance(#[from] Imbalance),
-    /// A defect of ours.
+    /// A defect in this service.
     #[error("fetching {day} ended abnormally; this is a defect, see the log")]
     Abnormal {
         /// The day to fetch.
         day: NaiveDate,
     },
-    /// A reconciliation was asked for that makes no sense.
+    /// A reconciliation request is invalid.
     #[error(transparent)]
     InvalidRequest(#[from] FieldViolations),
 }
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
@@ -244,15 +244,15 @@ impl Error {
         }
     }
 
-    /// Whether the same request may well succeed next time. An answer that says it
-    /// failed is asked for again, but it is an answer: it does not keep a stage
-    /// waiting as a server does that is away.
+    /// Whether the same request may succeed next time. An answer that reports a
+    /// failure is requested again, but it is an answer: unlike a server that is
+    /// away, it does not keep a stage waiting.
     pub(crate) fn is_worth_another_request(&self) -> bool {
         matches!(self, Self::SaysItFailed { .. }) || self.kind().is_transient()
     }
 
-    /// The status of an answer that says the product API knows nothing of the day
-    /// that was asked for, as it does of days before its memory.
+    /// The status of an answer that says the product API knows nothing of the
+    /// requested day, as for days before its history.
     pub(crate) fn as_unknown_day(&self) -> Option<StatusCode> {
         match self {
             Self::RequestRefused { at: PageRef { page: 1, .. }, status } => matches!(
@@ -301,7 +301,7 @@ mod tests {
 
     use super::*;
 
-    /// Every variant, the code it becomes, and what its message must tell.
+    /// Every variant, the code it becomes, and what its message must contain.
     fn variants() -> Vec<(Error, Code, &'static str)> {
         let day = parse_day("2026-01-05").unwrap();
         let at = PageRef { day, page: 3 };

@@ -1,5 +1,4 @@
-//! Days fetched side by side without landing them: each a few pages ahead of
-//! whoever reads it.
+//! Fetches days concurrently without landing them, each a few pages ahead of its reader.
 
 use std::sync::Arc;
 
@@ -16,25 +15,25 @@ use crate::{
     progress::ProgressMeter,
 };
 
-/// Pages of a day that wait to be read.
+/// Pages of a day buffered for the reader.
 const PAGES_AHEAD: usize = 8;
 
 type Fetched = Result<Option<Page>, Error>;
 
-/// A day that is being fetched; dropping it ends that.
+/// A day being fetched; dropping it cancels the fetch.
 pub(crate) struct FetchedDay {
     /// The day.
     pub(crate) day: NaiveDate,
-    /// Its pages; `None` after the last. Without that the fetch ended abnormally.
+    /// Its pages; `None` marks the last. If the channel closes without it, the fetch ended abnormally.
     pages: mpsc::Receiver<Fetched>,
-    /// What came of the pages, but was not read yet.
+    /// The first message, received but not read yet.
     first: Option<Fetched>,
     reading: Arc<Reading>,
     meter: Arc<ProgressMeter>,
     _task: AbortOnDropHandle<()>,
 }
 
-/// Fetches days in their order, `concurrency` of them at the same time.
+/// Fetches days in order, `concurrency` of them at the same time.
 pub(crate) fn fetch_days(
     days: Vec<NaiveDate>,
     session: Session,
@@ -67,7 +66,7 @@ impl FetchedDay {
         Self { day, pages: waiting, first: None, reading, meter, _task: task }
     }
 
-    /// Waits for the first page. Says whether the product API knows the day.
+    /// Waits for the first page. Returns whether the product API knows the day.
     pub(crate) async fn is_known(&mut self) -> bool {
         let first = self.next().await;
         let is_known = !matches!(&first, Err(error) if error.as_unknown_day().is_some());
@@ -82,7 +81,7 @@ impl FetchedDay {
         }
     }
 
-    /// The day's records as rows for staging. They fail where a page cannot be had.
+    /// The day's records as rows for staging. They fail if a page cannot be fetched.
     pub(crate) fn into_rows(self) -> RowStream<'static, UsageRecord> {
         let reader = DayReader::new(self.day, Arc::clone(&self.reading));
         let pages = stream::try_unfold((self, reader), |(mut this, mut reader)| async move {

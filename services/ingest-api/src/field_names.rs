@@ -1,40 +1,40 @@
-//! What the product API calls what we read.
+//! The product API's names for the fields that we read.
 
 use std::{fmt, str::FromStr};
 
-/// What an answer and its records call what we read. A name may be a path into
+/// The names that an answer and its records use. A name may be a path into
 /// nested objects, such as `account.id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldNames {
-    /// The list of records; [`WHOLE_ANSWER`] if the answer is nothing but the list.
+    /// The list of records; [`WHOLE_ANSWER`] if the answer is just the list.
     pub(crate) data: String,
-    /// The company.
+    /// The company's identifier.
     pub(crate) company_id: String,
     /// The day.
     pub(crate) date: String,
-    /// Users active on it.
+    /// Users active on that day.
     pub(crate) active_users: String,
-    /// Events on it.
+    /// Events on that day.
     pub(crate) events: String,
-    /// How many records the day has, over all pages.
+    /// The total number of records of the day, over all pages.
     pub(crate) total: SignName,
-    /// How many pages.
+    /// The number of pages.
     pub(crate) total_pages: SignName,
     /// Whether more pages follow, or which.
     pub(crate) more: SignName,
 }
 
-/// The name of the list where an answer is nothing but the list.
+/// The name of the list if an answer is just the list.
 pub(crate) const WHOLE_ANSWER: &str = ".";
 
 /// Where an answer says how long its list is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SignName {
-    /// Wherever such answers usually do.
+    /// In any of the usual places.
     Usual,
-    /// At this path alone.
+    /// Only at this path.
     At(String),
-    /// It is not believed.
+    /// It is ignored.
     Ignored,
 }
 
@@ -89,16 +89,16 @@ impl Ours {
     }
 }
 
-/// Why a text names no field.
+/// Why a text is not a field name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFieldName {
-    /// No `=`.
+    /// It has no `=`.
     #[error("{0:?} is not of the form OURS=THEIRS, such as company_id=account.id")]
     Form(String),
-    /// Nothing of ours has the name.
+    /// No field of ours has this name.
     #[error("{0:?} is no field of ours; there are {ours}", ours = OursList)]
     Unknown(String),
-    /// What must be read has no name.
+    /// A required field has an empty name.
     #[error("{0}= names nothing; leave it out, or give the name that the product API uses")]
     Empty(&'static str),
 }
@@ -130,7 +130,7 @@ impl FromStr for FieldName {
 }
 
 impl FieldNames {
-    /// The names as they are configured; of several for one field the last counts.
+    /// The configured names; if a field has several, the last wins.
     pub(crate) fn new(configured: &[FieldName]) -> Self {
         let mut names = Self::default();
         for FieldName { ours, theirs } in configured {

@@ -1,4 +1,4 @@
-//! What would be understood of a day's first page, without loading it.
+//! Inspects a day's first page without loading it.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -15,43 +15,43 @@ use crate::{
     record::{ReadRecord, UnreadableRecord, parse_record},
 };
 
-/// How many records and reasons are shown.
+/// How many records and reasons to show.
 const SHOWN_RECORDS: usize = 3;
 
-/// What is understood of a day's first page.
+/// What was understood of a day's first page.
 #[derive(Debug, Serialize)]
 pub struct ApiInspection {
     /// The day.
     pub day: NaiveDate,
-    /// How many records were asked for.
+    /// The number of records requested.
     pub page_size: u32,
-    /// How many came.
+    /// The number of records received.
     pub records: usize,
-    /// How many of them are no usage.
+    /// How many of them are not valid usage.
     pub rejected: usize,
     /// The first records.
     pub sample: Vec<SampleUsage>,
-    /// How many have numbers or dates in another form than promised, though exact.
+    /// How many have exact numbers or dates in another form than promised.
     pub in_other_forms: usize,
-    /// Why a run would not believe such an answer.
+    /// Why a run would not believe the answer.
     pub problem: Option<String>,
-    /// The first reasons why records are no usage.
+    /// The first reasons why records are not valid usage.
     pub reasons: Vec<String>,
-    /// The companies that were read.
+    /// The companies in the valid records.
     #[serde(skip)]
     pub company_ids: BTreeSet<String>,
 }
 
-/// A record as it was read.
+/// A record as parsed.
 #[derive(Debug, Serialize)]
 pub struct SampleUsage {
     /// The company.
     pub company_id: String,
-    /// The day.
+    /// The record's day.
     pub date: NaiveDate,
-    /// Users active on it.
+    /// Users active on that day.
     pub active_users: i32,
-    /// Events on it.
+    /// Events on that day.
     pub events: i64,
 }
 
@@ -66,10 +66,10 @@ impl From<&UsageRecord> for SampleUsage {
     }
 }
 
-/// Asks the product API once for the first page of `day`.
+/// Requests the first page of `day` from the product API once.
 ///
 /// # Errors
-/// If it cannot be asked, or its answer is no page.
+/// If the request fails, or its answer is not a page.
 pub async fn inspect(
     options: &Options,
     clock: Arc<dyn Clock>,

@@ -1,4 +1,4 @@
-//! JSON objects whose members are looked up by configured names.
+//! JSON objects with members looked up by configured names.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use serde_json::value::RawValue;
 /// Separates the names of nested members.
 const NESTING: char = '.';
 
-/// An object's members, none of which is read yet.
+/// An object's members, not parsed yet.
 #[derive(Debug)]
 pub(crate) struct Object<'a>(Vec<(String, &'a RawValue)>);
 
-/// A member that occurs twice, so that nobody knows which one is meant.
+/// A member that occurs twice, so that its value is ambiguous.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Repeated(pub(crate) String);
 
 impl<'a> Object<'a> {
-    /// Reads an object; `None` for any other JSON.
+    /// Parses an object; `None` for any other JSON.
     pub(crate) fn of(value: &'a RawValue) -> Option<Self> {
         serde_json::from_str(value.get()).ok()
     }
@@ -38,8 +38,8 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The member at a path such as `account.id`: one that has this very name, or
-    /// one in a nested object.
+    /// The member at a path such as `account.id`: one with exactly this name,
+    /// or one in a nested object.
     ///
     /// # Errors
     /// If a part of the path occurs twice.
@@ -52,7 +52,7 @@ impl<'a> Object<'a> {
         nested.map_or(Ok(None), |nested| nested.at(inner))
     }
 
-    /// The names of the members, in their order.
+    /// The names of the members, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }

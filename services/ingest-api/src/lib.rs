@@ -1,8 +1,8 @@
 //! `act_call_product_api`: pages through the product API day by day, lands the
 //! raw records as NDJSON, and loads them into `stg_product_usage`.
 //!
-//! Also reconciles published numbers with the product API, and tells what a
-//! backfill would change, because all of it speaks to the API under the same rules.
+//! Also reconciles published numbers with the product API, and previews
+//! backfills, because all of it calls the API under the same rules.
 
 mod answer_options;
 mod api;
@@ -55,7 +55,7 @@ use crate::{
     stage::ProductApiStage,
 };
 
-/// Starts the service as a process of its own.
+/// Starts the stand-alone service.
 ///
 /// # Errors
 /// If the warehouse cannot be opened, or as [`assemble`].
@@ -64,10 +64,10 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     assemble(args.options, args.history, warehouse, &context)
 }
 
-/// Puts the service together over an open warehouse.
+/// Assembles the service over an open warehouse.
 ///
 /// # Errors
-/// If a location is missing or makes no sense.
+/// If a location is missing or invalid.
 pub fn assemble(
     options: Options,
     history: HistoryOptions,

@@ -1,4 +1,4 @@
-//! One page of the product API, turned into landable lines.
+//! One page of the product API, split into lines for landing.
 
 use std::{
     fmt,
@@ -15,21 +15,21 @@ use crate::{
     page_signs::PageSigns,
 };
 
-/// What would end a line within a record.
+/// Characters that would end a line within a record.
 const LINE_BREAKS: [char; 2] = ['\n', '\r'];
 
-/// Members under which an answer says that it failed in spite of its status.
+/// Members in which an answer reports a failure despite its status.
 const FAILURES: [&str; 2] = ["errors", "error"];
 
-/// How many of an answer's members are named where its list is missing.
+/// How many members of an answer to name if its list is missing.
 const MAX_SHOWN_MEMBERS: usize = 8;
 
-/// Which page of which day.
+/// Identifies a page of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRef {
-    /// The day asked for.
+    /// The requested day.
     pub day: NaiveDate,
-    /// The page, from 1.
+    /// The page number, from 1.
     pub page: u32,
 }
 
@@ -44,25 +44,26 @@ impl fmt::Display for PageRef {
 pub(crate) struct Page {
     /// How many records the page holds, valid or not.
     pub(crate) records: usize,
-    /// The records verbatim, one a line, each line ended by a newline.
+    /// The records verbatim, one per line, each ended by a newline.
     pub(crate) ndjson: Arc<str>,
-    /// The hashes of the records' companies, in ascending order: whatever else a
-    /// server stamps on its records, and in whatever order, tells no pages apart.
+    /// The hashes of the records' companies, in ascending order: whatever else
+    /// a server stamps on its records, and in whatever order, does not tell
+    /// pages apart.
     pub(crate) keys: Arc<[u64]>,
-    /// What the answer says of the list.
+    /// What the answer says about its list.
     pub(crate) signs: PageSigns,
     /// The size of the answer's body.
     pub(crate) body_bytes: u64,
 }
 
-/// Why an answer is no page.
+/// Why an answer is not a page.
 #[derive(Debug)]
 pub(crate) enum NoPage {
-    /// It is no JSON.
+    /// It is not JSON.
     Json(serde_json::Error),
-    /// It is JSON of another form.
+    /// It is JSON in another form.
     Form(String),
-    /// It says that the request failed; what it says of it.
+    /// It reports a failure; the text of that report.
     Failed(String),
 }
 
@@ -79,7 +80,7 @@ impl From<Repeated> for NoPage {
 }
 
 impl Page {
-    /// A page without records, from an answer without a body.
+    /// A page without records, for an answer without a body.
     pub(crate) fn empty() -> Self {
         Self {
             records: 0,
@@ -90,10 +91,10 @@ impl Page {
         }
     }
 
-    /// Takes an answer's body apart.
+    /// Parses an answer's body.
     ///
     /// # Errors
-    /// If it holds no list of records, or says that it failed.
+    /// If it holds no list of records, or reports a failure.
     pub(crate) fn parse(body: &[u8], names: &FieldNames) -> Result<Self, NoPage> {
         let answer: &RawValue = serde_json::from_slice(body)?;
         let (records, signs) = if names.data == WHOLE_ANSWER {
@@ -106,7 +107,7 @@ impl Page {
                 return Err(NoPage::Failed(failure.get().to_owned()));
             }
             let data = answer.at(&names.data)?.ok_or_else(|| NoPage::Form(no_list(&answer, names)))?;
-            // What `null` stands for in languages whose lists may be nothing.
+            // Some languages write an empty list as `null`.
             let records = if data.get() == "null" { Some(Vec::new()) } else { list_of(data) };
             let records = records.ok_or_else(|| NoPage::Form(format!("`{}` is no list", names.data)))?;
             let signs = PageSigns::of_body(&answer, records.len(), names)?;
@@ -154,7 +155,7 @@ fn no_list(answer: &Object<'_>, names: &FieldNames) -> String {
     )
 }
 
-/// What an answer says of its failure, in the forms that JSON APIs commonly use.
+/// The failure that an answer reports, in the forms that JSON APIs commonly use.
 fn failure_of<'a>(answer: &Object<'a>) -> Result<Option<&'a RawValue>, Repeated> {
     for name in FAILURES {
         let nothing = ["null", "[]", "{}", "\"\"", "false", "0"];
@@ -177,8 +178,7 @@ fn failure_of<'a>(answer: &Object<'a>) -> Result<Option<&'a RawValue>, Repeated>
 fn ndjson_of(records: &[&RawValue], capacity: usize) -> Arc<str> {
     let mut ndjson = String::with_capacity(capacity);
     for record in records {
-        // JSON strings cannot hold raw line breaks, so that these are mere
-        // white space between tokens.
+        // JSON strings cannot hold raw line breaks, so these are just white space between tokens.
         for part in record.get().split_inclusive(LINE_BREAKS) {
             match part.strip_suffix(LINE_BREAKS) {
                 Some(part) => ndjson.extend([part, " "]),

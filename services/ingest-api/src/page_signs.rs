@@ -1,8 +1,8 @@
-//! What an answer says of the list that its page belongs to: how long it is, and
+//! What an answer says about the list its page belongs to: its length, and
 //! whether more pages follow.
 //!
-//! The contract has no such fields; where an answer has them, they are heeded.
-//! They are looked for under the names that paged APIs commonly use, unless the
+//! The contract has no such fields; answers that have them are believed. They
+//! are looked up under the names that paged APIs commonly use, unless the
 //! configuration names them.
 
 use reqwest::header::{HeaderMap, LINK};
@@ -14,7 +14,7 @@ use crate::{
     json_object::{Object, Repeated},
 };
 
-/// Objects that such fields commonly lie in, besides the answer itself.
+/// Objects that commonly contain such fields, besides the answer itself.
 const CONTAINERS: [&str; 7] = ["meta", "pagination", "paging", "page_info", "pageInfo", "links", "_links"];
 
 /// The number of records over all pages.
@@ -29,13 +29,13 @@ const TOTALS: [&str; 8] = [
     "totalElements",
 ];
 
-/// Either that number or the page's own.
+/// Either that number or the number on this page.
 const COUNT: &str = "count";
 
 /// The number of pages.
 const TOTAL_PAGES: [&str; 2] = ["total_pages", "totalPages"];
 
-/// Whether there are more pages, or which one is next.
+/// Whether more pages follow, or which one is next.
 const MORE: [&str; 12] = [
     "has_more",
     "hasMore",
@@ -54,22 +54,22 @@ const MORE: [&str; 12] = [
 /// Whether this page is the last.
 const LAST: [&str; 3] = ["is_last", "isLast", "last"];
 
-/// What an answer says of its list.
+/// What an answer says about its list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PageSigns {
-    /// Records over all pages.
+    /// The number of records over all pages.
     pub(crate) total: Option<u64>,
-    /// How many pages there are.
+    /// The number of pages.
     pub(crate) total_pages: Option<u64>,
     /// Whether more pages follow.
     pub(crate) more: Option<bool>,
 }
 
 impl PageSigns {
-    /// What the answer's body says; `records` are on its page.
+    /// Reads the signs in an answer's body, whose page has `records` records.
     ///
     /// # Errors
-    /// If it says something twice.
+    /// If a field occurs twice.
     pub(crate) fn of_body(answer: &Object<'_>, records: usize, names: &FieldNames) -> Result<Self, Repeated> {
         let places = places(answer)?;
         let mut signs = Self {
@@ -79,7 +79,7 @@ impl PageSigns {
         };
         if names.total == SignName::Usual && signs.total.is_none() {
             let count = find(answer, &places, &SignName::Usual, &[COUNT], number)?;
-            // As many as are here says nothing: it may be the page's own number.
+            // A count equal to this page's records may be just the page's own.
             signs.total = count.filter(|count| *count != records as u64);
         }
         if names.more == SignName::Usual && signs.more.is_none() {
@@ -89,7 +89,7 @@ impl PageSigns {
         Ok(signs)
     }
 
-    /// Adds what the answer's `Link` header says (RFC 8288).
+    /// Adds the answer's `Link` header (RFC 8288).
     pub(crate) fn with_link(mut self, headers: &HeaderMap, names: &FieldNames) -> Self {
         if names.more != SignName::Usual || self.more == Some(true) {
             return self;
@@ -103,7 +103,7 @@ impl PageSigns {
         self
     }
 
-    /// Whether pages follow the page of this number, as far as the answer says.
+    /// Whether pages follow this page number, as far as the answer says.
     pub(crate) fn says_more_after(&self, page: u32) -> Option<bool> {
         let by_pages = self.total_pages.map(|pages| u64::from(page) < pages);
         match (self.more, by_pages) {
@@ -122,7 +122,7 @@ fn is_next(link: &str) -> bool {
     })
 }
 
-/// The answer's containers that are there.
+/// The containers present in the answer.
 fn places<'a>(answer: &Object<'a>) -> Result<Vec<Object<'a>>, Repeated> {
     let mut places = Vec::new();
     for name in CONTAINERS {
@@ -131,7 +131,7 @@ fn places<'a>(answer: &Object<'a>) -> Result<Vec<Object<'a>>, Repeated> {
     Ok(places)
 }
 
-/// The first value that can be read under one of the names.
+/// The first readable value under one of the names.
 fn find<T>(
     answer: &Object<'_>,
     places: &[Object<'_>],
@@ -172,8 +172,8 @@ fn flag(value: &RawValue) -> Option<bool> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// Whether a value such as `true`, `2`, `"https://..."` or `{"href": ...}` leads to
-/// another page; `null`, `""`, `0` and `{}` do not.
+/// Whether a value such as `true`, `2`, `"https://..."` or `{"href": ...}`
+/// leads to another page; `null`, `""`, `0` and `{}` do not.
 fn leads_on(value: &RawValue) -> Option<bool> {
     match serde_json::from_str(value.get()).ok()? {
         Value::Null => Some(false),

@@ -1,4 +1,4 @@
-//! The pages of a day: which to ask for next, and when they are complete.
+//! The pages of a day: which to request next, and when the day is complete.
 
 use std::sync::Arc;
 
@@ -12,14 +12,13 @@ use crate::{
     paging_limits::PagingLimits,
 };
 
-/// How often pages may say that there are more and hold nothing.
+/// How many empty pages may announce more.
 const PATIENCE_WITH_EMPTY_PAGES: u32 = 3;
 
-/// How often the same company may come again where each page has one record.
+/// How often the same company may repeat if each page has one record.
 const PATIENCE_WITH_EQUAL_RECORDS: u32 = 3;
 
-/// The pages of a day in order, each fetched when it is asked for. Holds two
-/// pages at most.
+/// The pages of a day in order, each fetched on demand. Holds at most two pages.
 pub(crate) fn pages(
     session: &Session,
     day: NaiveDate,
@@ -36,28 +35,27 @@ pub(crate) fn pages(
     })
 }
 
-/// Decides from the pages so far whether there are more.
+/// Decides from the pages so far whether more follow.
 ///
-/// What an answer says of its list counts. Where it says nothing, a page that is
-/// shorter than a full one is the last.
+/// What an answer says about its list decides. If it says nothing, a page that
+/// is not full is the last.
 #[derive(Debug)]
 struct Paging {
-    /// The page to ask for; `None` once all are here.
+    /// The page to request; `None` once all have arrived.
     next: Option<PageRef>,
     limits: PagingLimits,
-    /// How many records make a full page: as many as were asked for, unless the
-    /// first page shows that the server gives fewer.
+    /// The records in a full page: as many as requested, unless the first page
+    /// shows that the server sends fewer.
     full_page: usize,
-    /// Records that came.
+    /// Records received so far.
     came: u64,
-    /// Records that the day has, as the last page that spoke of it said.
+    /// The day's number of records, as last announced.
     total: Option<u64>,
-    /// The companies of the page before.
+    /// The companies of the previous page.
     previous: Arc<[u64]>,
-    /// A short page that said more would follow, while nothing has.
+    /// A short page that announced more, while none has come.
     promised_by: Option<PageRef>,
-    /// A page that was the one before once more, which a server may give for
-    /// every page past its last.
+    /// A repeat of the previous page, which a server may send for every page past its last.
     repeated: Option<PageRef>,
     empty_pages: u32,
     equal_records: u32,
@@ -79,11 +77,10 @@ impl Paging {
         }
     }
 
-    /// Takes note of a page, and gives it back unless it is one that came before.
+    /// Records a page, and returns it unless it is a repeat.
     fn take(&mut self, at: PageRef, page: Page) -> Result<Option<Page>, Error> {
         if self.is_repeat(at, &page)? {
-            // A server that is stuck gives other pages after it; one that has no
-            // more gives this one for ever.
+            // A stuck server sends other pages after a repeat; one that has no more repeats it forever.
             if self.repeated.replace(at).is_some() {
                 return self.end(at).map(|()| None);
             }
@@ -102,8 +99,8 @@ impl Paging {
         Ok(Some(page))
     }
 
-    /// Whether a page is the one before. A second page that is the first once more
-    /// comes from a server that does not page.
+    /// Whether a page repeats the previous one. If the second page repeats the
+    /// first, the server does not page.
     fn is_repeat(&mut self, at: PageRef, page: &Page) -> Result<bool, Error> {
         if page.records == 0 || page.keys != self.previous {
             self.equal_records = 0;
@@ -111,7 +108,7 @@ impl Paging {
         }
         self.equal_records += 1;
         if self.limits.page_size == 1 && self.equal_records < PATIENCE_WITH_EQUAL_RECORDS {
-            // Neighbours of one company are repeats of a record, not of a page.
+            // Neighbours with the same single company repeat a record, not a page.
             return Ok(false);
         }
         if at.page == 2 || self.limits.page_size == 1 {
@@ -130,7 +127,7 @@ impl Paging {
         if page.records > 0 {
             self.previous = Arc::clone(&page.keys);
             self.empty_pages = 0;
-            // Of a full page many servers merely guess.
+            // After a full page, many servers merely guess whether more follow.
             let is_short = page.records < self.limits.page_size;
             self.promised_by = (is_short && says_more == Some(true)).then_some(at);
         } else {
@@ -156,14 +153,14 @@ impl Paging {
         }
     }
 
-    /// Whether as many records are here as the day has. On a full first page the
+    /// Whether all of the day's records have arrived. On a full first page the
     /// number may be the page's own.
     fn is_total_met(&self, page: &Page) -> bool {
         let is_of_the_day = self.came > page.records as u64 || page.records < self.limits.page_size;
         is_of_the_day && self.total == Some(self.came)
     }
 
-    /// The day is complete, unless the answers said otherwise.
+    /// Completes the day, unless the answers announced something else.
     fn end(&mut self, at: PageRef) -> Result<(), Error> {
         self.next = None;
         let came = self.came;
@@ -171,7 +168,7 @@ impl Paging {
             (Some(total), _) if total > came => {
                 Err(Error::FewerThanSaid { at, said: format!("that the day has {total} records"), came })
             }
-            // As many as it said are here, whatever else it says.
+            // The announced total has arrived, whatever else was announced.
             (Some(total), _) if total == came => Ok(()),
             (_, Some(page)) => Err(Error::FewerThanSaid {
                 at,

@@ -1,12 +1,12 @@
-//! What bounds the pages of a day.
+//! Limits on a day's pages.
 
-/// What bounds the pages of a day.
+/// Limits on the pages of a day.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PagingLimits {
-    /// Records that are asked for per page.
+    /// Records to request per page.
     pub(crate) page_size: usize,
-    /// The most pages of a day.
+    /// The most pages per day.
     pub(crate) max_pages: u32,
-    /// Whether there is but one page, which holds everything.
+    /// Whether the only page holds everything.
     pub(crate) is_unpaged: bool,
 }

@@ -1,22 +1,22 @@
-//! Which days a run asks the product API for.
+//! Which days a run requests from the product API.
 
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use domain::{DateWindow, usage::CHURN_DAYS};
 
-/// Which days before a run's window are fetched, too.
+/// Which days before a run's window to fetch as well.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FetchPlan {
-    /// Days before a window that are fetched again.
+    /// Days before a window to fetch again.
     pub(crate) repoll_days: u64,
     /// The first day of history: nothing earlier is fetched.
     pub(crate) history_start: Option<NaiveDate>,
 }
 
 impl FetchPlan {
-    /// How far back [`days_to_fetch`](Self::days_to_fetch) looks: the days of which
-    /// it must be known whether they were fetched.
+    /// How far back [`days_to_fetch`](Self::days_to_fetch) looks: the days for
+    /// which it needs to know whether they were fetched.
     pub(crate) fn lookback(&self, window: DateWindow) -> DateWindow {
         window.reaching_back(self.repoll_days.max(CHURN_DAYS - 1))
     }
@@ -24,12 +24,13 @@ impl FetchPlan {
     /// The days to fetch for a run over `window`, in order:
     ///
     /// - every day of the window;
-    /// - the `repoll_days` days before it that were fetched before, because their
-    ///   data may have come late. They count from the window's start rather than its
-    ///   end, so that each day gets its polls also when runs were missed;
+    /// - the `repoll_days` days before it that were already fetched, because
+    ///   their data may have come late. They count from the window's start
+    ///   rather than its end, so that each day gets its polls even when runs
+    ///   were missed;
     /// - the days that the window's first fact reads and that were never fetched.
     ///
-    /// Days before the window end where history begins.
+    /// Days before the start of history are left out.
     pub(crate) fn days_to_fetch(&self, window: DateWindow, fetched: &BTreeSet<NaiveDate>) -> Vec<NaiveDate> {
         let repolled = window.reaching_back(self.repoll_days);
         let read_by_the_fact = window.reaching_back(CHURN_DAYS - 1);

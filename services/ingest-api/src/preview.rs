@@ -1,4 +1,4 @@
-//! What a backfill would change, from a fresh fetch of the product API.
+//! Previews what a backfill would change, from a fresh fetch of the product API.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -22,12 +22,12 @@ use crate::{
 /// The most company-days in a sample.
 pub(crate) const MAX_SAMPLE: u32 = 1000;
 
-/// Which backfill to preview.
+/// The backfill to preview.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Preview {
     /// Its days, in order, without overlap.
     pub(crate) windows: Vec<DateWindow>,
-    /// At most this many company-days in the sample.
+    /// The most company-days in the sample.
     pub(crate) sample: u32,
 }
 
@@ -36,11 +36,11 @@ pub(crate) struct Preview {
 pub(crate) enum Step {
     /// How far it has got.
     Progress(Progress),
-    /// What it found; the last step.
+    /// The result; the last step.
     Done {
         /// What would change.
         outcome: PreviewOutcome,
-        /// Records of the product API that are no valid usage.
+        /// Records of the product API that are not valid usage.
         rejected: u64,
     },
 }
@@ -51,16 +51,16 @@ pub(crate) struct Previewer {
     pub(crate) api: ProductApi,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Days that are fetched at the same time.
+    /// Days to fetch at the same time.
     pub(crate) concurrency: usize,
-    /// Which days are fetched, too.
+    /// Which other days to fetch.
     pub(crate) plan: FetchPlan,
     /// What a day's answer may lack.
     pub(crate) limits: UsageLimits,
 }
 
 impl Previewer {
-    /// The steps of a preview. Dropping the stream ends it.
+    /// The steps of a preview. Dropping the stream cancels it.
     ///
     /// # Errors
     /// If the token cannot be read; the stream fails if a source or the
@@ -71,7 +71,7 @@ impl Previewer {
     ) -> Result<impl Stream<Item = Result<Step, Error>> + Send + use<>, Error> {
         let session = self.api.session()?;
         let (steps, received) = mpsc::channel(1);
-        // A task of its own: what is fetched goes on however slowly the caller reads.
+        // A separate task, so that fetching continues however slowly the caller reads.
         let task = AbortOnDropHandle::new(tokio::spawn(self.run(session, asked, steps).in_current_span()));
         Ok(stream::unfold((received, task), |(mut received, task)| async move {
             Some((received.recv().await?, (received, task)))
@@ -91,7 +91,7 @@ impl Previewer {
             }
         };
         let (last, ()) = tokio::join!(work, forward);
-        // Nobody may be there any more to hear it.
+        // The receiver may be gone.
         let _ = steps.send(last).await;
     }
 
@@ -121,7 +121,7 @@ impl Previewer {
         Ok(Step::Done { outcome, rejected: meter.counters().rows_rejected })
     }
 
-    /// The days that the backfill's runs are going to fetch, in order.
+    /// The days that the backfill's runs will fetch, in order.
     async fn days(&self, windows: &[DateWindow]) -> Result<Vec<NaiveDate>, Error> {
         let mut days = BTreeSet::new();
         for window in windows {

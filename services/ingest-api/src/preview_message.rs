@@ -1,4 +1,4 @@
-//! Previews as messages, and back.
+//! Converts previews to messages, and requests to previews.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ use crate::{
     preview::{MAX_SAMPLE, Preview, Step},
 };
 
-/// What a preview never looks at.
+/// What a preview never covers.
 const CRM_REMARK: &str = "CRM exports that are not loaded yet are not part of the preview: the backfill loads \
                           them first, and what they change comes on top";
 
-/// What is asked for.
+/// The requested preview.
 ///
 /// # Errors
-/// What is wrong with it, by field.
+/// What is wrong with the request, by field.
 pub(crate) fn parse(request: &PreviewRequest) -> Result<Preview, Error> {
     let mut violations = FieldViolations::default();
     let windows: Vec<DateWindow> = request

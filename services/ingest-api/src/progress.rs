@@ -1,4 +1,4 @@
-//! How far the stage has got, told by days that are fetched side by side.
+//! The stage's progress, reported by days that are fetched concurrently.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use runtime::stage::ProgressSink;
 
 use crate::page::PageRef;
 
-/// Adds up what the stage did, and tells it onward at every step.
+/// Adds up the stage's work, and reports it at every step.
 pub(crate) struct ProgressMeter {
     progress: Mutex<Progress>,
     sink: ProgressSink,
@@ -24,7 +24,7 @@ impl ProgressMeter {
         Self { progress: Mutex::new(progress), sink }
     }
 
-    /// A page is here.
+    /// Counts a fetched page.
     pub(crate) fn page_fetched(&self, at: PageRef, bytes: u64) {
         self.step(|progress| {
             progress.counters.bytes_read += bytes;
@@ -32,8 +32,7 @@ impl ProgressMeter {
         });
     }
 
-    /// A day is staged. The bytes count where they come from the source, not
-    /// where they are read back.
+    /// Counts a staged day. Bytes are counted as they come from the source, not as they are read back.
     pub(crate) fn day_loaded(&self, day: NaiveDate, loaded: Counters) {
         self.step(|progress| {
             progress.counters += Counters { bytes_read: 0, ..loaded };
@@ -42,7 +41,7 @@ impl ProgressMeter {
         });
     }
 
-    /// The product API knows nothing of a day.
+    /// Reports a day that the product API does not know.
     pub(crate) fn day_unknown(&self, day: NaiveDate) {
         self.step(|progress| {
             progress.units_done += 1;
@@ -50,7 +49,7 @@ impl ProgressMeter {
         });
     }
 
-    /// Records are compared with what is staged.
+    /// Counts records compared with what is staged.
     pub(crate) fn rows_compared(&self, read: u64, rejected: u64) {
         self.step(|progress| {
             progress.counters.rows_read += read;
@@ -58,7 +57,7 @@ impl ProgressMeter {
         });
     }
 
-    /// All records of a day are compared.
+    /// Reports a day whose records are all compared.
     pub(crate) fn day_compared(&self, day: NaiveDate) {
         self.step(|progress| {
             progress.units_done += 1;
@@ -74,7 +73,7 @@ impl ProgressMeter {
     fn step(&self, change: impl FnOnce(&mut Progress)) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut progress);
-        // Told under the lock, so that no older state overtakes a newer one.
+        // Reported under the lock, so that an older state never overtakes a newer one.
         (self.sink)(progress.clone());
     }
 }

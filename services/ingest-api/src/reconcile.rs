@@ -1,4 +1,4 @@
-//! Published numbers against a fresh fetch from the product API.
+//! Compares published numbers with a fresh fetch from the product API.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use crate::{
     record::{ReadRecord, parse_record},
 };
 
-/// The most days one reconciliation may cover.
+/// The most days per reconciliation.
 pub(crate) const MAX_RECONCILED_DAYS: u64 = 31;
 
 /// What to compare.
@@ -25,11 +25,11 @@ pub(crate) const MAX_RECONCILED_DAYS: u64 = 31;
 pub(crate) struct Reconciliation {
     /// Only these companies; all if empty.
     pub(crate) companies: BTreeSet<CompanyId>,
-    /// The days.
+    /// The days to compare.
     pub(crate) window: DateWindow,
 }
 
-/// What a reconciliation finds.
+/// One result of a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// A company-day whose numbers differ.
@@ -43,29 +43,29 @@ pub(crate) enum Finding {
 pub(crate) struct Mismatch {
     /// The company-day.
     pub(crate) key: FactKey,
-    /// What is published; `None` if the day has no such row.
+    /// The published numbers; `None` if the day has no such row.
     pub(crate) published: Option<Numbers>,
-    /// What the source says; `None` if it has no such record.
+    /// The source's numbers; `None` if it has no such record.
     pub(crate) source: Option<Numbers>,
 }
 
 /// A company's usage on a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Numbers {
-    /// Users active on the day.
+    /// Users active on that day.
     pub(crate) active_users: i32,
-    /// Events of the day.
+    /// Events on that day.
     pub(crate) events: i64,
 }
 
-/// Counts of a reconciliation.
+/// Totals of a reconciliation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
-    /// Company-days that are published or that the source has.
+    /// Company-days that are published or in the source.
     pub(crate) compared: u64,
-    /// Those that differ.
+    /// Company-days that differ.
     pub(crate) mismatches: u64,
-    /// Records of the source that are no valid usage.
+    /// Records of the source that are not valid usage.
     pub(crate) invalid_records: u64,
 }
 
@@ -77,8 +77,8 @@ pub(crate) struct Reconciler {
 }
 
 impl Reconciler {
-    /// Every difference, day by day, then the summary. Holds the numbers of one
-    /// day at a time: memory grows with the companies of a day, not with days.
+    /// Every difference, day by day, then the summary. Holds one day's numbers
+    /// at a time: memory grows with the companies per day, not with the days.
     ///
     /// # Errors
     /// If the token cannot be read; the stream fails if a source cannot be read.
@@ -127,7 +127,7 @@ impl Reconciler {
     }
 }
 
-/// The comparison of a day, under way.
+/// The comparison of a day, in progress.
 struct Comparison<'a> {
     day: NaiveDate,
     summary: &'a mut Summary,
@@ -137,7 +137,7 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn compare(&mut self, company_id: CompanyId, published: Option<Numbers>, source: Option<Numbers>) {
         self.summary.compared += 1;
-        // The fact is dense: its zeros also stand for a record that does not exist.
+        // The fact is dense: its zeros also stand for missing records.
         let is_equal = published == source || (published == Some(Numbers::default()) && source.is_none());
         if !is_equal {
             self.summary.mismatches += 1;
@@ -152,7 +152,7 @@ impl Reconciliation {
         self.companies.is_empty() || self.companies.contains(company_id)
     }
 
-    /// The published rows to read: of one company only if it is just one.
+    /// The published rows to read: those of one company only if exactly one is requested.
     fn published_rows(&self, day: NaiveDate) -> ActivityQuery {
         let mut companies = self.companies.iter();
         let company_id = match (companies.next(), companies.next()) {
@@ -163,8 +163,7 @@ impl Reconciliation {
     }
 }
 
-/// The source's numbers of a day; of several records for a company the last
-/// counts, as it does in staging.
+/// The source's numbers for a day; of several records for a company the last wins, as in staging.
 async fn fetch_numbers(
     session: &Session,
     asked: &Reconciliation,

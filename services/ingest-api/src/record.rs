@@ -1,4 +1,4 @@
-//! One record of the product API, checked field by field.
+//! Parses and checks one record of the product API, field by field.
 
 use domain::{
     CompanyId, Concerns, DateWindow, Rejection, RejectionReason, UsageRecord, date_window::parse_day,
@@ -11,25 +11,24 @@ use crate::{
     json_object::{Object, Repeated},
 };
 
-/// How many of a record's fields are named where one is missing.
+/// How many fields of a record to name if one is missing.
 const MAX_SHOWN_FIELDS: usize = 8;
 
 /// A record that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadRecord {
-    /// What it says.
+    /// The record's usage.
     pub(crate) usage: UsageRecord,
-    /// Whether its numbers and its date have the promised form, not one that
-    /// merely is exact.
+    /// Whether its numbers and its date have the promised form, not just another exact one.
     pub(crate) is_plain: bool,
 }
 
-/// A record that could not.
+/// A record that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UnreadableRecord {
-    /// Why.
+    /// The reason.
     pub(crate) reason: RejectionReason,
-    /// Whose it is.
+    /// The company-day it concerns, as far as known.
     pub(crate) concerns: Concerns,
 }
 
@@ -38,16 +37,16 @@ impl UnreadableRecord {
         Self { reason, concerns: Concerns::Anyone }
     }
 
-    /// The record as a row for the quarantine.
+    /// Converts it to a row for the quarantine.
     pub(crate) fn into_rejection(self, line: u64, raw: &str) -> Rejection {
         Rejection::new(line, self.reason, raw).concerning(self.concerns)
     }
 }
 
-/// Reads one record and checks it against the days that were asked for.
+/// Parses one record and checks it against the requested days.
 ///
 /// # Errors
-/// The reason to quarantine it, and whose it is.
+/// The reason to quarantine it, and what it concerns.
 pub(crate) fn parse_record(
     line: &str,
     names: &FieldNames,
@@ -90,7 +89,7 @@ fn read_usage(
     Ok(ReadRecord { usage, is_plain })
 }
 
-/// A field under the source's name for it.
+/// A field, under the source's name for it.
 fn field<'a>(
     ours: &'static str,
     record: &Object<'a>,

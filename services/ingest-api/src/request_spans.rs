@@ -1,5 +1,5 @@
-//! Spans of requests, as many as a trace can show; then one for all further
-//! requests of a day, which sums them up.
+//! One span per request, up to what a trace can show; then one per day that
+//! sums up its further requests.
 
 use std::{
     sync::{
@@ -21,19 +21,18 @@ use crate::{
     page::{Page, PageRef},
 };
 
-/// Requests of one call that have a span each.
+/// Requests per call that get their own span.
 pub(crate) const MAX_REQUEST_SPANS: u32 = 100;
 
-/// What one call tells of its days and requests: made for the call, shared by
-/// the days that it works on side by side.
+/// The spans of one call's days and requests, shared by the days it works on concurrently.
 #[derive(Debug)]
 pub(crate) struct CallSpans {
-    /// Fetching and landing days.
+    /// Spans of fetching and landing days.
     pub(crate) land: DaySpans,
-    /// Loading them.
+    /// Spans of loading days.
     pub(crate) load: DaySpans,
     requests: AtomicU32,
-    /// Days whose further requests have a span of their own.
+    /// Days that got a span for their further requests.
     summed_days: AtomicU32,
     further_days: OnceLock<Arc<SummedRequests>>,
 }
@@ -72,7 +71,7 @@ impl DayRequests {
         Self { call, day, summed: OnceLock::new() }
     }
 
-    /// A request begins, one that was made `resend_count` times before.
+    /// Begins a request that was sent `resend_count` times before.
     pub(crate) fn begin(&self, endpoint: &Url, at: PageRef, resend_count: u32) -> Exchange {
         let told = if self.call.requests.fetch_add(1, Ordering::Relaxed) < MAX_REQUEST_SPANS {
             Told::Alone(span_of(endpoint, at, resend_count))
@@ -82,8 +81,8 @@ impl DayRequests {
         Exchange { at, resend_count, began: Instant::now(), status: None, told }
     }
 
-    /// A page cannot be had, however often it is asked for. Single requests have
-    /// said so themselves.
+    /// Records that a page could not be fetched, after all attempts. Each
+    /// request has recorded its own failure.
     pub(crate) fn gave_up(&self, error: &Error) {
         if let Some(summed) = self.summed.get() {
             spans::record_failure_of(&summed.span, error.kind(), error);
@@ -91,7 +90,7 @@ impl DayRequests {
     }
 }
 
-/// The product API's URL may grant something, so that only its host is told.
+/// The product API's URL may grant access, so only its host is recorded.
 fn span_of(endpoint: &Url, at: PageRef, resend_count: u32) -> Span {
     failable_span!(
         "request",
@@ -125,21 +124,21 @@ enum Told {
 }
 
 impl Exchange {
-    /// What to make the request in.
+    /// The span to send the request in.
     pub(crate) fn span(&self) -> Span {
         match &self.told {
             Told::Alone(span) => span.clone(),
-            // Many at a time do not share a place for their events.
+            // Concurrent requests cannot share a span for their events.
             Told::Summed(_) => Span::none(),
         }
     }
 
-    /// There is an answer.
+    /// Records that an answer came.
     pub(crate) const fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
-    /// The answer is read, or there is none.
+    /// Records the answer, or that none came.
     pub(crate) fn end(self, outcome: &Result<Page, Error>, requests: &HttpRequests) {
         let took = self.began.elapsed();
         requests.record(took, self.status.map(|status| status.as_u16()));
@@ -165,7 +164,7 @@ impl Exchange {
     }
 }
 
-/// Requests that are told together, until the last of them is dropped.
+/// Requests recorded together, until the last of them is dropped.
 #[derive(Debug)]
 struct SummedRequests {
     span: Span,
@@ -182,7 +181,7 @@ struct Sums {
 }
 
 impl SummedRequests {
-    /// Of one day, or of many.
+    /// For one day, or for many.
     fn begin(day: Option<NaiveDate>, endpoint: &Url) -> Self {
         let span = failable_span!(
             "requests",

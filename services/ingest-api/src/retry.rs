@@ -1,4 +1,4 @@
-//! Trying again with backoff.
+//! Retries with backoff.
 
 use std::{future::Future, time::Duration};
 
@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::{config::Options, error::Error};
 
-/// How often a page is tried, and how long is waited in between.
+/// How often to try a page, and how long to wait in between.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryPolicy {
     max_attempts: u32,
@@ -30,8 +30,7 @@ impl RetryPolicy {
     /// Makes a call until it succeeds, fails for good, or the attempts are used up.
     ///
     /// # Errors
-    /// [`Error::GaveUp`] after the last attempt; at once an error that is not
-    /// transient.
+    /// [`Error::GaveUp`] after the last attempt; any error that is not transient at once.
     pub(crate) async fn run<T, F>(&self, call: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,

@@ -1,4 +1,4 @@
-//! `ReconciliationService`: converts between the contract and what it asks for.
+//! `ReconciliationService`: converts between messages and the operations behind them.
 
 use std::{collections::BTreeSet, pin::Pin};
 
@@ -20,7 +20,7 @@ use crate::{
     reconcile::{Finding, MAX_RECONCILED_DAYS, Mismatch, Numbers, Reconciler, Reconciliation, Summary},
 };
 
-/// The gRPC face of the reconciler and the previewer.
+/// The gRPC layer of the reconciler and the previewer.
 pub(crate) struct ReconciliationHost {
     pub(crate) reconciler: Reconciler,
     pub(crate) previewer: Previewer,

@@ -33,11 +33,11 @@ pub(crate) struct ProductApiStage {
     pub(crate) storage: Storage,
     pub(crate) warehouse: SharedWarehouse,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Days that are fetched at the same time.
+    /// Days to fetch at the same time.
     pub(crate) concurrency: usize,
-    /// Which days before a window are fetched, too.
+    /// Which days before a window to fetch as well.
     pub(crate) plan: FetchPlan,
-    /// When an answer is believed.
+    /// When to believe an answer.
     pub(crate) answers: AnswerOptions,
 }
 
@@ -53,12 +53,13 @@ impl StageExecutor for ProductApiStage {
 }
 
 impl ProductApiStage {
-    /// Days are fetched side by side and loaded one after the other, in order.
-    /// What was loaded before a failure stays, and the next attempt goes on after it.
+    /// Fetches days concurrently and loads them one after the other, in order.
+    /// Days loaded before a failure stay, and the next attempt continues after
+    /// them.
     async fn ingest(&self, call: &StageCall, sink: ProgressSink) -> Result<StageOutcome, Error> {
         let fence = &call.fence;
-        // Landing is no data transaction: without this a call out of order would
-        // replace landed files before the first load turns it away.
+        // Landing is not a data transaction: without this check, a call out of
+        // order would replace landed files before its first load is rejected.
         self.warehouse.check_fence(fence).await?;
         let session = self.api.session()?;
         let days = self.days(fence, call.window).await?;
@@ -100,9 +101,9 @@ impl ProductApiStage {
         Ok(StageDays { already_loaded: loaded.len(), to_fetch })
     }
 
-    /// Lands days in their order, a few ahead of the one that is asked for. Each
-    /// has a task of its own, so that no request times out while a load holds
-    /// the stage; dropping the stream ends them.
+    /// Lands days in order, a few ahead of the one requested. Each has its own
+    /// task, so that no request times out while a load holds the stage;
+    /// dropping the stream cancels them.
     fn land_days(
         &self,
         days: Vec<NaiveDate>,
@@ -119,7 +120,7 @@ impl ProductApiStage {
                     match land(&storage, &session, day, &meter).await {
                         Ok(landed) => Ok(FetchedDay::Landed(landed)),
                         Err(error) => match error.as_unknown_day() {
-                            // The fact of the window reads such a day, but it can do without.
+                            // The window's fact reads such a day, but can do without it.
                             Some(status) if !window.contains(day) => Ok(FetchedDay::Unknown { day, status }),
                             _ => Err(error),
                         },
@@ -143,9 +144,9 @@ impl ProductApiStage {
 
 /// The days of a stage.
 struct StageDays {
-    /// Those that are still to be fetched, in order.
+    /// The days still to fetch, in order.
     to_fetch: Vec<NaiveDate>,
-    /// How many others an earlier attempt of the run loaded.
+    /// How many other days an earlier attempt of the run loaded.
     already_loaded: usize,
 }
 
@@ -161,18 +162,18 @@ impl StageDays {
     }
 }
 
-/// What came of fetching a day.
+/// The outcome of fetching a day.
 enum FetchedDay {
     /// Its records, if any, are landed.
     Landed(LandedDay),
-    /// The product API knows nothing of it.
+    /// The product API does not know it.
     Unknown { day: NaiveDate, status: StatusCode },
 }
 
-/// Days before the window of which the product API knows nothing.
+/// Days before the window that the product API does not know.
 #[derive(Default)]
 struct UnknownDays {
-    /// The first and the last of them, how many, and what the last answer was.
+    /// The first and last of them, how many there are, and the last answer's status.
     found: Option<(NaiveDate, NaiveDate, u32, StatusCode)>,
 }
 
@@ -192,7 +193,7 @@ impl UnknownDays {
     }
 }
 
-/// What people should know about a day that is no failure.
+/// A remark for people on a day that did not fail.
 fn remark(landed: &LandedDay, counters: &Counters) -> Option<String> {
     let LandedDay { day, records, .. } = landed;
     if *records == 0 {

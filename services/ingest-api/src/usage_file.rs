@@ -1,5 +1,4 @@
-//! A day's raw records in the landing: written as they are fetched, read back
-//! to be loaded.
+//! A day's raw records in the landing: written while fetching, read back for loading.
 
 use std::{pin::pin, sync::Arc};
 
@@ -19,19 +18,19 @@ use crate::{
     progress::ProgressMeter,
 };
 
-/// What fetching a day left in the landing.
+/// The result of landing a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LandedDay {
     /// The day.
     pub(crate) day: NaiveDate,
-    /// Its file; `None` if there was no record, and so nothing was uploaded.
+    /// Its file; `None` if it has no records, so that nothing was uploaded.
     pub(crate) file: Option<FileInfo>,
     /// Records in the file, valid or not.
     pub(crate) records: u64,
 }
 
 impl LandedDay {
-    /// The delivery as staging knows it.
+    /// The delivery, as staging records it.
     pub(crate) fn delivery(&self) -> UsageDay {
         UsageDay {
             day: self.day,
@@ -41,14 +40,14 @@ impl LandedDay {
     }
 }
 
-/// Where days are landed, relative to the landing's root.
+/// The folder of landed days, relative to the landing's root.
 pub const LANDED_FOLDER: &str = "product_usage/";
 
 fn landing_path(day: NaiveDate) -> String {
     format!("{LANDED_FOLDER}{day}/usage_{day}.json")
 }
 
-/// The day whose records a file of the landing holds; `None` for any other file.
+/// The day whose records a landed file holds; `None` for any other file.
 #[must_use]
 pub fn landed_day(path: &str) -> Option<NaiveDate> {
     let day = parse_day(path.strip_prefix(LANDED_FOLDER)?.split_once('/')?.0)?;
@@ -56,10 +55,11 @@ pub fn landed_day(path: &str) -> Option<NaiveDate> {
 }
 
 /// Fetches a day page by page and lands its records verbatim. The file appears
-/// once the last page is here; a failure before leaves the landing as it was.
+/// once the last page has arrived; an earlier failure leaves the landing as it
+/// was.
 ///
 /// # Errors
-/// If a page cannot be had or the storage does not take it.
+/// If a page cannot be fetched or the storage rejects it.
 pub(crate) async fn land(
     storage: &Storage,
     session: &Session,
@@ -86,9 +86,9 @@ pub(crate) async fn land(
     Ok(LandedDay { day, file, records })
 }
 
-/// Reads a landed day back as rows for staging. The rows fail if the file is
-/// no longer the one that was landed, does not hold as many records, or holds none
-/// of the promised form.
+/// Reads a landed day back as rows for staging. The rows fail if the file is no
+/// longer the landed one, has another number of records, or has none in the
+/// promised form.
 ///
 /// # Errors
 /// If the file cannot be read.

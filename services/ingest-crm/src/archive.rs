@@ -1,5 +1,5 @@
-//! The immutable copies of CRM exports. The CRM overwrites its files, so without
-//! them nobody could tell later what was loaded, or load it again.
+//! Immutable copies of CRM exports. The CRM overwrites its files, so without
+//! copies nobody could later see what was loaded, or load it again.
 
 use anyhow::ensure;
 use bytes::Bytes;
@@ -7,13 +7,13 @@ use futures::{Stream, TryStreamExt};
 use landing::{Error, FileInfo, Storage};
 use sha2::{Digest, Sha256};
 
-/// Where copies are kept, relative to the archive's root.
+/// The folder of copies, relative to the archive's root.
 pub const ARCHIVE_FOLDER: &str = "crm/archive/";
 
 /// Bytes of the hash that names a copy.
 const NAME_BYTES: usize = 16;
 
-/// Keeps a copy of every export, under its path and content.
+/// Keeps a copy of every export, named by its path and content.
 #[derive(Debug)]
 pub(crate) struct Archive {
     storage: Storage,
@@ -23,7 +23,7 @@ impl Archive {
     /// An archive in `storage`, of exports in `sources`.
     ///
     /// # Errors
-    /// If its copies would be taken for exports.
+    /// If its copies would count as exports.
     pub(crate) fn new(storage: Storage, sources: &Storage) -> anyhow::Result<Self> {
         let copies = format!("{}{ARCHIVE_FOLDER}", folder(&storage));
         ensure!(
@@ -34,12 +34,12 @@ impl Archive {
         Ok(Self { storage })
     }
 
-    /// Copies a file, read as `chunks`, unless there is a copy of this content
-    /// already. The copy appears whole or not at all, and is never overwritten.
+    /// Copies a file, read as `chunks`, unless this content already has a copy.
+    /// The copy appears whole or not at all, and is never overwritten.
     ///
     /// # Errors
-    /// If the file cannot be read to its end as it was listed, or the copy cannot
-    /// be written.
+    /// If the file changed since it was listed, cannot be read to its end, or
+    /// the copy cannot be written.
     pub(crate) async fn keep(
         &self,
         file: &FileInfo,
@@ -56,7 +56,7 @@ impl Archive {
         copy.finish_if_absent().await
     }
 
-    /// A copy that an earlier run made; `None` if it is not there.
+    /// A copy from an earlier run; `None` if it is missing.
     ///
     /// # Errors
     /// If the storage fails.
@@ -64,7 +64,7 @@ impl Archive {
         self.storage.info(path).await
     }
 
-    /// Reads a copy, in chunks as they are asked for.
+    /// Reads a copy in chunks, on demand.
     ///
     /// # Errors
     /// If the storage fails.
@@ -76,14 +76,14 @@ impl Archive {
     }
 }
 
-/// Another entity tag is another content, but it may hold anything; its hash is a
-/// name in every store.
+/// A different entity tag means different content, but it may hold any
+/// characters; its hash is a valid name in every store.
 fn copy_path(file: &FileInfo) -> String {
     let content = hex::encode(&Sha256::digest(&file.etag)[..NAME_BYTES]);
     format!("{ARCHIVE_FOLDER}{}/{content}.csv", file.path)
 }
 
-/// Whether a file of the archive's storage is a copy of an export.
+/// Whether a file in the archive's storage is a copy of an export.
 #[must_use]
 pub fn is_archived_copy(path: &str) -> bool {
     let name = path.strip_prefix(ARCHIVE_FOLDER).and_then(|copy| copy.strip_suffix(".csv"));

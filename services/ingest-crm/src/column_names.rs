@@ -1,4 +1,4 @@
-//! Under which headings exports have the columns that are wanted.
+//! The headings under which exports hold the wanted columns.
 
 use std::str::FromStr;
 
@@ -18,7 +18,7 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    /// In the order in which they are told.
+    /// In the order in which messages list them.
     pub(crate) const ALL: [Self; 5] =
         [Self::CompanyId, Self::Name, Self::Country, Self::IndustryTag, Self::LastContactAt];
 
@@ -33,7 +33,7 @@ impl Column {
         }
     }
 
-    /// The headings that stand for it without being told to.
+    /// The headings that stand for it without configuration.
     const fn own_headings(self) -> &'static [&'static str] {
         match self {
             Self::CompanyId => &["company_id"],
@@ -61,17 +61,16 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// The presets that know headings.
+    /// The presets with headings.
     pub(crate) const KNOWN: [Self; 4] = [Self::Hubspot, Self::Salesforce, Self::Dynamics, Self::Pipedrive];
 
-    /// What it is called in options.
+    /// Its name in options.
     pub(crate) fn option(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 }
 
-/// Headings for some of the columns, as they are configured; an empty one says that
-/// exports do not have the column.
+/// The configured headings of some columns; an empty one means that exports do not have the column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnsOption(Vec<(Column, String)>);
 
@@ -114,7 +113,7 @@ fn column_named(name: &str) -> Result<Column, String> {
     })
 }
 
-/// The heading that a text begins with, and what stands behind the comma.
+/// The heading at the start of a text, and what follows the comma.
 fn heading(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let (heading, behind) = text.split_once(',').unwrap_or((text, ""));
@@ -146,16 +145,16 @@ pub(crate) struct ColumnNames {
     preset: Preset,
 }
 
-/// Where a column is.
+/// The position of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Field number, from 0.
     At(usize),
-    /// There is none, and it was not asked for by configuration.
+    /// The column is missing, and not configured.
     Absent,
-    /// There is none, though it is configured.
+    /// The column is missing, though configured.
     Missing,
-    /// Two fields go by its name.
+    /// Two fields have its name.
     Twice(usize, usize),
 }
 
@@ -164,12 +163,12 @@ impl ColumnNames {
         Self { mapping, preset }
     }
 
-    /// Whether it is configured that exports do not have a column.
+    /// Whether the configuration says that exports do not have a column.
     pub(crate) fn is_given_up(&self, column: Column) -> bool {
         self.configured(column) == Some("")
     }
 
-    /// The heading that is configured for a column.
+    /// The configured heading of a column.
     pub(crate) fn configured(&self, column: Column) -> Option<&str> {
         let ColumnsOption(mapping) = &self.mapping;
         mapping.iter().find(|(mapped, _)| *mapped == column).map(|(_, heading)| heading.as_str())
@@ -179,7 +178,7 @@ impl ColumnNames {
         self.preset
     }
 
-    /// Where the headings have a column.
+    /// The position of a column among the headings.
     pub(crate) fn place(&self, column: Column, headings: &[String]) -> Place {
         if self.is_given_up(column) {
             return Place::Absent;
@@ -187,7 +186,7 @@ impl ColumnNames {
         if let Some(heading) = self.configured(column) {
             return find(heading, headings).unwrap_or(Place::Missing);
         }
-        // Of a preset's headings the first counts: exports may have several of them.
+        // The first of a preset's headings wins: exports may have several of them.
         if let Some(place) = self.preset.headings(column).iter().find_map(|heading| find(heading, headings)) {
             return place;
         }
@@ -201,7 +200,7 @@ impl ColumnNames {
         }
     }
 
-    /// How many columns the headings have; the company's identifier counts most.
+    /// Scores how many columns the headings have; the company's identifier weighs most.
     pub(crate) fn rate(&self, headings: &[String]) -> usize {
         let has = |column| matches!(self.place(column, headings), Place::At(_) | Place::Twice(..));
         Column::ALL
@@ -212,7 +211,7 @@ impl ColumnNames {
     }
 }
 
-/// Where a heading is among others: spelled alike, or else alike but for `_`.
+/// Finds a heading among others: spelled identically, or else identical except for `_`.
 fn find(wanted: &str, headings: &[String]) -> Option<Place> {
     [canonical as fn(&str) -> String, without_underscores].iter().find_map(|spelled| {
         let wanted = spelled(wanted);
@@ -222,7 +221,7 @@ fn find(wanted: &str, headings: &[String]) -> Option<Place> {
     })
 }
 
-/// A heading without case, surrounding and repeated space.
+/// A heading in one case, without surrounding or repeated spaces.
 pub(crate) fn canonical(heading: &str) -> String {
     settled(heading).to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -276,7 +275,7 @@ mod tests {
         for heading in ["company_id", " Company_ID ", "COMPANY ID", "company  id", "\u{feff}company_id"] {
             assert_eq!(names.place(Column::CompanyId, &headings(&["x", heading])), Place::At(1), "{heading}");
         }
-        // Spelled to the letter is better than alike.
+        // An exact spelling wins over a similar one.
         assert_eq!(names.place(Column::CompanyId, &headings(&["Company ID", "company_id"])), Place::At(1));
         assert_eq!(
             names.place(Column::CompanyId, &headings(&["Company ID", "x", "company id"])),

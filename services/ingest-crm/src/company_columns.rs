@@ -1,4 +1,4 @@
-//! From CSV records to companies.
+//! Converts CSV records to companies.
 
 use domain::{
     CompanyId, Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
@@ -15,11 +15,10 @@ use crate::{
     missing_column::missing_column,
 };
 
-/// How much of a bad value is shown to people, in characters.
+/// How much of a bad value to show, in characters.
 const SHOWN_CHARS: usize = 64;
 
-/// Where a file's header puts what we want of a company. Other columns are
-/// ignored.
+/// The positions of a company's columns in a file. Other columns are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CompanyColumns {
     headings: Vec<String>,
@@ -28,15 +27,15 @@ pub(crate) struct CompanyColumns {
     country: Option<usize>,
     industry_tag: Option<usize>,
     last_contact_at: Option<usize>,
-    /// What stands where there is no value.
+    /// The values that mean no value.
     nulls: Vec<String>,
 }
 
 impl CompanyColumns {
-    /// Reads a header, in whichever order, case and spacing.
+    /// Reads a header, whatever its order, case and spacing.
     ///
     /// # Errors
-    /// If a column is missing that must be there, or one that is read is there twice.
+    /// If a required column is missing, or a wanted one occurs twice.
     pub(crate) fn of(header: &Record, format: &CsvFormat) -> Result<Self, InvalidFile> {
         let names = &format.columns;
         let headings: Vec<String> =
@@ -64,7 +63,7 @@ impl CompanyColumns {
         })
     }
 
-    /// Where a column is, from 0.
+    /// The position of a column, from 0.
     pub(crate) const fn place(&self, column: Column) -> Option<usize> {
         match column {
             Column::CompanyId => Some(self.company_id),
@@ -75,18 +74,17 @@ impl CompanyColumns {
         }
     }
 
-    /// The headings as the file has them.
+    /// The headings as in the file.
     pub(crate) fn headings(&self) -> &[String] {
         &self.headings
     }
 
-    /// The columns that the file does not have.
+    /// The columns that the file lacks.
     pub(crate) fn missing(&self) -> impl Iterator<Item = &'static str> {
         Column::ALL.into_iter().filter(|column| self.place(*column).is_none()).map(Column::name)
     }
 
-    /// Whether fields look like those of a company, as opposed to the inside of a
-    /// broken record.
+    /// Whether fields look like a company's, as opposed to the inside of a broken record.
     pub(crate) fn are_plausible(&self, fields: &[Field]) -> bool {
         fields.get(self.company_id).is_some_and(|id| {
             id.is_readable
@@ -96,28 +94,27 @@ impl CompanyColumns {
         })
     }
 
-    /// Whether a record may be what is written below the rows. Such records count
-    /// as companies where more rows follow.
+    /// Whether a record may be a footer. Such records count as companies if more rows follow.
     pub(crate) fn may_be_footer(&self, record: &Record, follows_blank_line: bool) -> bool {
         let cells = cells(record);
         let mut filled = cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
         let (Some((at, only)), None) = (filled.next(), filled.next()) else { return false };
         let is_short = record.fields.len() < self.headings.len();
         let has_id = record.fields.get(self.company_id).is_some_and(|id| CompanyId::parse(&id.text).is_ok());
-        // A mere name is that of a company that lost its identifier.
+        // A name alone is a company that lost its identifier.
         let says_nothing = !has_id && Some(at) != self.name;
         record.fault.is_none()
             && (says_nothing || footer::is_closing(only) || (is_short && follows_blank_line))
     }
 
-    /// What a record is that is written below the rows.
+    /// The row for a record that turned out to be a footer.
     pub(crate) fn footer<T>(record: &Record) -> SourceRow<T> {
         nobodys(record, "is what the file writes below its rows, and no company")
     }
 
-    /// Whether a record has fields behind those of the header, with nothing in them.
-    /// That is harmless where all records end so; otherwise an earlier value has a
-    /// delimiter, and everything behind it stands in the wrong column.
+    /// Whether a record has empty fields beyond those of the header. That is
+    /// harmless if all records end so; otherwise an earlier value contains a
+    /// delimiter, and everything after it is in the wrong column.
     pub(crate) fn has_empty_surplus(&self, record: &Record) -> bool {
         let columns = self.headings.len();
         record.fault.is_none()
@@ -125,16 +122,16 @@ impl CompanyColumns {
             && record.fields.iter().skip(columns).all(Field::is_empty)
     }
 
-    /// How many fields the file's records have, if this one shows it.
+    /// The usual number of fields in the file's records, if this one shows it.
     pub(crate) fn usual_fields(&self, record: &Record) -> Option<usize> {
         let fields = record.fields.len();
         let shows = record.fault.is_none() && fields == self.headings.len() || self.has_empty_surplus(record);
         shows.then_some(fields)
     }
 
-    /// The company of a record, or why it is none, or which parts of it are none.
-    /// `usual_fields` is how many fields the file's records have that have more than
-    /// the header.
+    /// The company of a record, or why it is not one, or which parts of it are
+    /// unusable. `usual_fields` is the usual number of fields in the file's
+    /// records if they have more than the header.
     pub(crate) fn row(&self, record: &Record, encoding: Found, usual_fields: usize) -> SourceRow<CrmCompany> {
         if let Some(fault) = record.fault {
             return self.unreadable(record, RejectionReason::Malformed(fault.to_string()));
@@ -181,8 +178,8 @@ impl CompanyColumns {
         CompanyId::parse(&field.text).map_err(RejectionReason::CompanyId)
     }
 
-    /// The company's fields, each for itself: what cannot be read of one says nothing
-    /// of the others. Fields that are missing at the end are empty.
+    /// The company's fields, each on its own: an unreadable field says nothing
+    /// about the others. Missing fields at the end are empty.
     fn company(&self, company_id: CompanyId, record: &Record, encoding: Found) -> SourceRow<CrmCompany> {
         let mut problems = Vec::new();
         let mut read = |column: Column| match self.text(column, record, encoding) {
@@ -222,7 +219,7 @@ impl CompanyColumns {
         }
     }
 
-    /// The text of a field, if there is any.
+    /// The text of a field, if any.
     fn text(&self, column: Column, record: &Record, encoding: Found) -> Result<Option<String>, String> {
         let Some(field) = self.place(column).and_then(|at| record.fields.get(at)) else { return Ok(None) };
         if !field.is_readable {
@@ -236,10 +233,10 @@ impl CompanyColumns {
         Ok((!is_null).then(|| text.into_owned()))
     }
 
-    /// A record of which nothing can be trusted, except its identifier if that was
-    /// complete before anything went wrong.
+    /// A record in which nothing can be trusted, except its identifier if that
+    /// was complete before the fault.
     fn unreadable(&self, record: &Record, reason: RejectionReason) -> SourceRow<CrmCompany> {
-        // Where a delimiter is too many is not known, so only the first field is safe.
+        // The position of a surplus delimiter is unknown, so only the first field is safe.
         let is_before_fault = record.fault.is_some() || self.company_id == 0;
         let id = record.fields.get(self.company_id).filter(|id| is_before_fault && id.is_readable);
         match id.and_then(|id| CompanyId::parse(&id.text).ok()) {
@@ -248,7 +245,7 @@ impl CompanyColumns {
         }
     }
 
-    /// A company of which nothing else can be read.
+    /// A company with nothing else readable.
     fn unknown_but(
         &self,
         company_id: CompanyId,
@@ -277,8 +274,8 @@ impl CompanyColumns {
         record.fault.is_none() && record.fields.len() < self.headings.len()
     }
 
-    /// Where a record without its last fields has the date that those would have: then
-    /// it is not they that are missing, but something before.
+    /// Finds the date of missing last fields at another position: then the
+    /// missing field is an earlier one.
     fn shifted_date(&self, record: &Record) -> Option<Column> {
         let contact = self.last_contact_at?;
         if !self.is_short(record) || record.fields.len() > contact {
@@ -290,9 +287,10 @@ impl CompanyColumns {
         })
     }
 
-    /// Whether two lines are one row, which a line break without quotes tears apart.
-    /// That they make one is not enough: rows may lack their last cells. But a date
-    /// that stands where names stand, and stands right in the row of both, is.
+    /// Whether an unquoted line break splits one row into two lines. That they
+    /// add up to a row does not prove it: rows may lack their last cells. A
+    /// date in the position of a name does, if it is in the right position in
+    /// the joined row.
     pub(crate) fn are_torn_apart(&self, first: &Record, second: &Record) -> bool {
         let follows = second.fault.is_none() && second.line == first.last_line + 1;
         let makes_one = first.fields.len() + second.fields.len() == self.headings.len() + 1;
@@ -304,10 +302,10 @@ impl CompanyColumns {
             && !is_timestamp(second.fields.get(contact))
     }
 
-    /// What becomes of such two lines.
+    /// The rows for two such lines.
     pub(crate) fn torn_rows(&self, first: &Record, second: &Record) -> [SourceRow<CrmCompany>; 2] {
         let problem = format!("goes on in line {}: put values with a line break in quotes", second.line);
-        // The field that is torn is the last of the first line.
+        // The split field is the last of the first line.
         let sound = first.fields.len().saturating_sub(1);
         let id = first.fields.get(self.company_id).filter(|id| self.company_id < sound && id.is_readable);
         let concerns =
@@ -337,7 +335,7 @@ impl CompanyColumns {
     }
 }
 
-/// What stands in the fields of a record, as far as it is visible.
+/// The visible text in the fields of a record.
 fn cells(record: &Record) -> Vec<&str> {
     record.fields.iter().map(|field| if field.is_empty() { "" } else { field.text.trim() }).collect()
 }
@@ -355,7 +353,7 @@ fn partial(record: &Record, row: CrmCompany, reason: RejectionReason) -> SourceR
     }
 }
 
-/// One reason that names every field.
+/// A single reason that names every field.
 fn reason(mut problems: Vec<(Column, String)>) -> Option<RejectionReason> {
     if problems.len() < 2 {
         return problems
@@ -367,7 +365,7 @@ fn reason(mut problems: Vec<(Column, String)>) -> Option<RejectionReason> {
     Some(RejectionReason::Malformed(all.join("; ")))
 }
 
-/// A text cut so that people can take it in.
+/// A text shortened for display.
 pub(crate) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),

@@ -1,4 +1,4 @@
-//! Companies from the bytes of a CRM export.
+//! Parses companies from the bytes of a CRM export.
 
 use std::collections::VecDeque;
 
@@ -12,22 +12,22 @@ use crate::{
     invalid_file::InvalidFile,
 };
 
-/// How many records at the end may be what is written below the rows.
+/// How many records at the end may be a footer.
 const MAX_FOOTERS: usize = 20;
 
-/// Companies from the bytes of an export.
+/// Parses companies from the bytes of an export.
 pub(crate) struct CompanyParser {
     format: CsvFormat,
     reader: RecordReader,
     /// Known once the header has been read.
     columns: Option<CompanyColumns>,
-    /// Records that may be what is written below the rows: that shows at the end.
+    /// Records that may be a footer; the end of the file decides.
     held: VecDeque<Record>,
-    /// A record with too few or too many fields: the next one shows what it is.
+    /// A record with too few or too many fields; the next record decides what it is.
     odd: Option<Record>,
-    /// How many fields records have, if more than the header; known once it shows.
+    /// The usual number of fields per record, if more than the header; set once a record shows it.
     usual_fields: Option<usize>,
-    /// The line on which the record before ended.
+    /// The last line of the previous record.
     last_line: u64,
 }
 
@@ -44,7 +44,7 @@ impl CompanyParser {
         }
     }
 
-    /// Takes the next bytes and gives the rows that they complete.
+    /// Takes the next bytes and returns the rows they complete.
     ///
     /// # Errors
     /// If the file must be refused.
@@ -53,7 +53,7 @@ impl CompanyParser {
         self.take_rows()
     }
 
-    /// Ends the file and gives its last rows.
+    /// Ends the file and returns its last rows.
     ///
     /// # Errors
     /// If the file must be refused.
@@ -69,22 +69,22 @@ impl CompanyParser {
         Ok(rows)
     }
 
-    /// Where the columns are, once the header has been read.
+    /// The positions of the columns, once the header has been read.
     pub(crate) const fn columns(&self) -> Option<&CompanyColumns> {
         self.columns.as_ref()
     }
 
-    /// What the file is written in, as far as it has been read.
+    /// The file's encoding, as detected so far.
     pub(crate) const fn encoding(&self) -> Found {
         self.reader.encoding()
     }
 
-    /// What separates its fields, once that is known.
+    /// The field delimiter, once known.
     pub(crate) const fn delimiter(&self) -> Option<u8> {
         self.reader.delimiter()
     }
 
-    /// What people should know of how the file was understood.
+    /// Notes for people on how the file was read.
     pub(crate) fn notes(&self) -> Vec<String> {
         let encoding = (self.encoding() == Found::Windows1252).then(|| {
             "it is no UTF-8 and plainly Windows-1252, so it is read as that; --crm-encoding names another"
@@ -128,7 +128,7 @@ impl CompanyParser {
             let row = |record: &Record| columns.row(record, encoding, usual_fields);
             if columns.may_be_footer(&record, follows_blank_line) {
                 self.held.push_back(record);
-                // More than that is a list of something.
+                // A longer list is not a footer.
                 if self.held.len() > MAX_FOOTERS {
                     rows.extend(self.held.pop_front().map(|record| row(&record)));
                 }

@@ -1,4 +1,4 @@
-//! A CRM export as a stream of companies.
+//! Streams the companies of a CRM export.
 
 use std::vec;
 
@@ -10,18 +10,17 @@ use warehouse::{RowStream, SourceError};
 
 use crate::{company_parser::CompanyParser, csv_format::CsvFormat};
 
-/// The companies of an export, read as they are asked for. `report` is told
-/// after every chunk what has been read so far.
+/// The companies of an export, read on demand. `report` is called after every
+/// chunk with the progress so far.
 ///
-/// A file that must be refused ends in an error of kind
-/// [`FailureKind::InvalidInput`].
+/// A file that must be refused ends in an error of kind [`FailureKind::InvalidInput`].
 pub(crate) fn company_rows<'a>(
     chunks: BoxStream<'a, Result<Bytes, landing::Error>>,
     format: &CsvFormat,
     report: impl Fn(Counters) + Send + 'a,
 ) -> RowStream<'a, CrmCompany> {
     let reading = Reading {
-        // The end of the file is a chunk of its own kind.
+        // The end of the file is a chunk of its own.
         chunks: chunks.map_ok(Some).chain(stream::once(async { Ok(None) })).boxed(),
         parser: CompanyParser::new(format),
         report,
@@ -42,7 +41,7 @@ struct Reading<'a, R> {
 }
 
 impl<R: Fn(Counters)> Reading<'_, R> {
-    /// The rows of the next chunk; `None` behind the last.
+    /// The rows of the next chunk; `None` after the last.
     async fn next(&mut self) -> Result<Option<vec::IntoIter<SourceRow<CrmCompany>>>, SourceError> {
         let chunk = match self.chunks.try_next().await {
             Ok(None) => return Ok(None),

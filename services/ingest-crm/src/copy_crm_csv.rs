@@ -1,4 +1,4 @@
-//! The stage `act_copy_crm_csv`: every new CRM export into staging.
+//! The stage `act_copy_crm_csv`: loads every new CRM export into staging.
 
 use std::sync::OnceLock;
 
@@ -39,8 +39,9 @@ impl FileLoader for CopyCrmCsv {
         suffix: ".csv",
         singular: "CRM export",
         plural: "CRM exports",
-        // Not even the very first run fails for it: usage cannot be fetched again
-        // later, and companies are filled in on all published days once an export arrives.
+        // Even the first run succeeds without an export: usage cannot be
+        // fetched again later, and companies are filled in on all published
+        // days once an export arrives.
         without_any: "companies stay as they are known so far",
         max_bytes_flag: "--crm-max-file-bytes",
         may_be_empty: false,
@@ -63,7 +64,7 @@ impl FileLoader for CopyCrmCsv {
 
     async fn load(&self, delivery: Delivery<'_, CrmExport>) -> warehouse::Result<Outcome> {
         let Delivery { unit, storage, report, fence, now, .. } = delivery;
-        // Not even a copy is made on behalf of somebody who may not load it.
+        // A caller that may not load an export does not even copy it.
         self.warehouse.check_fence(fence).await?;
         let mut parts = Vec::with_capacity(unit.files.len());
         for file in &unit.files {
@@ -97,12 +98,12 @@ impl FileLoader for CopyCrmCsv {
     }
 }
 
-/// What an export's header says beside that of the export before.
+/// The result of comparing an export's header with the previous one.
 #[derive(Debug, Default)]
 struct ComparedHeader {
-    /// Why it is refused.
+    /// Why the export is refused.
     lost: Option<String>,
-    /// Columns that nobody has met yet.
+    /// New columns.
     new: Option<String>,
 }
 
@@ -125,8 +126,8 @@ impl CopyCrmCsv {
     }
 }
 
-/// Notes the first row of which nobody knows whose it is: because of it a company
-/// that the export does not name stays in the CRM.
+/// Notes the first row whose company is unclear: because of it, a company that the
+/// export does not name stays in the CRM.
 fn note_unnamed(row: &SourceRow<CrmCompany>, first: &OnceLock<String>) {
     if let SourceRow::Rejected(rejection @ Rejection { concerns: Concerns::Anyone, .. }) = row {
         first.get_or_init(|| rejection.told());
@@ -137,8 +138,8 @@ fn source_failed(error: landing::Error) -> warehouse::Error {
     SourceError { kind: error.kind(), message: error.to_string() }.into()
 }
 
-/// The CRM may have overwritten a refused file by the time that somebody looks
-/// at it; its copy is still the one that was refused.
+/// The CRM may have overwritten a refused file before somebody looks at it; its
+/// copy is still the refused content.
 fn naming_the_copy(error: warehouse::Error, export: &CrmExport) -> warehouse::Error {
     let copies = export.archive_path.as_deref().unwrap_or_default();
     let kept = match copies.replace('\n', ", ") {

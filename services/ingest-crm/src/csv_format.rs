@@ -1,4 +1,4 @@
-//! How the text of CRM exports is to be read: what can be configured of it.
+//! How to read the text of CRM exports, as far as it is configurable.
 
 use clap::Args as ClapArgs;
 use encoding_rs::Encoding;
@@ -9,7 +9,7 @@ use crate::{
     quoting::Quoting,
 };
 
-/// How long a record may be. Anything longer is a quote that nobody closed.
+/// The longest record. Anything longer is an unclosed quote.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 
 /// How the text of exports is read.
@@ -52,28 +52,28 @@ pub struct CsvOptions {
     pub crm_null: Vec<String>,
 }
 
-/// An encoding that is named, or to be found out.
+/// A configured encoding, or one to detect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CsvEncoding(pub(crate) Option<&'static Encoding>);
 
-/// A delimiter that is named, or to be found out.
+/// A configured delimiter, or one to detect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CsvDelimiter(pub(crate) Option<u8>);
 
-/// What MySQL and Postgres write for NULL.
+/// How MySQL and Postgres write NULL.
 const DATABASE_NULL: &str = "\\N";
 
-/// How exports are read, ready for use.
+/// The format of exports, resolved from the options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CsvFormat {
     pub(crate) records: RecordFormat,
     pub(crate) columns: ColumnNames,
-    /// What stands where there is no value.
+    /// The values that mean no value.
     pub(crate) nulls: Vec<String>,
 }
 
 impl CsvOptions {
-    /// What the options come to.
+    /// The format that the options describe.
     pub(crate) fn format(&self) -> CsvFormat {
         CsvFormat {
             records: RecordFormat {
@@ -89,7 +89,7 @@ impl CsvOptions {
 }
 
 impl Default for CsvFormat {
-    /// Everything is found out, and columns go by their own names.
+    /// Detects everything, and expects columns under their own names.
     fn default() -> Self {
         CsvOptions {
             crm_encoding: CsvEncoding(None),

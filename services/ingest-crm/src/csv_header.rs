@@ -1,22 +1,22 @@
-//! The beginning of CSV text: blank lines, a line `sep=;`, the header's delimiter.
+//! The start of CSV text: blank lines, a line `sep=;`, the header's delimiter.
 
 use crate::csv_scan::{Dialect, Escape, Fields, scan};
 
-/// In the order of preference if the header line fits several.
+/// In order of preference if several fit the header line.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// What stands before the header, and what the header is split by.
+/// The header's position and delimiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Beginning {
-    /// Where the header begins.
+    /// Where the header starts.
     pub(crate) header: usize,
     pub(crate) delimiter: u8,
 }
 
-/// Looks for the header in the first bytes of a text. `is_last` says that no more
-/// will come; until then there may not be enough of them, which is `None`.
+/// Finds the header in the first bytes of a text. `is_last` means that no more
+/// bytes follow; until then the result is `None` while there are too few.
 ///
-/// `rate` says how well a row of headings is understood.
+/// `rate` scores how well a row of headings is understood.
 pub(crate) fn find_header(
     text: &[u8],
     is_last: bool,
@@ -28,7 +28,7 @@ pub(crate) fn find_header(
     loop {
         let rest = text.get(header..).unwrap_or_default();
         let Some(len) = rest.iter().position(|byte| is_line_break(*byte)) else {
-            // The line goes on.
+            // The line is incomplete.
             if !is_last {
                 return None;
             }
@@ -54,13 +54,13 @@ pub(crate) fn find_header(
     Some(Beginning { header, delimiter: sniff(header_line(rest).unwrap_or(rest), rate) })
 }
 
-/// What a first line such as `sep=;` announces; Excel writes and heeds it.
+/// The delimiter in a first line such as `sep=;`, which Excel writes and reads.
 fn separator(line: &[u8]) -> Option<u8> {
     let line = line.trim_ascii();
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     match line {
         [name @ .., b'=', separator] if name.eq_ignore_ascii_case(b"sep") => Some(*separator),
-        // The tab of `sep=` and a tab was trimmed.
+        // Trimming removed the tab after `sep=`.
         [name @ .., b'='] if name.eq_ignore_ascii_case(b"sep") => Some(b'\t'),
         _ => None,
     }
@@ -76,19 +76,19 @@ fn header_line(text: &[u8]) -> Option<&[u8]> {
     text.get(..end?)
 }
 
-/// The delimiter that makes headings of the line which are understood best, or else
-/// the one that splits it most.
+/// The delimiter that yields the best-understood headings, or else the one that
+/// splits the line most.
 fn sniff(line: &[u8], rate: impl Fn(&[String]) -> usize) -> u8 {
     let fit = |delimiter: u8| {
         let mut fields = Fields::default();
         let dialect = Dialect { delimiter, escape: Escape::Doubled };
-        // Whatever is wrong with the line will be told by who reads it.
+        // The reader of the line reports what is wrong with it.
         let _ = scan(line, dialect, true, &mut fields);
         let headings: Vec<String> =
             fields.iter().map(|heading| String::from_utf8_lossy(heading).into_owned()).collect();
         (rate(&headings), headings.len())
     };
-    // `max_by_key` takes the last of equals.
+    // `max_by_key` returns the last of equal elements.
     DELIMITERS.into_iter().rev().max_by_key(|delimiter| fit(*delimiter)).unwrap_or(b',')
 }
 
@@ -96,7 +96,7 @@ pub(crate) const fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Whether nothing stands in a line, or nothing but delimiters.
+/// Whether a line is empty except for delimiters.
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| byte.is_ascii_whitespace() || DELIMITERS.contains(byte) || *byte == b'"')
 }

@@ -1,10 +1,10 @@
-//! CSV records from chunks of bytes, in bounded memory.
+//! Reads CSV records from chunks of bytes, in bounded memory.
 //!
-//! Nothing vanishes: every line that is not blank is in one record, or inside the
-//! quotes of one. A record that is broken is given up with its *first* line alone,
-//! because a quote that is not closed makes the rest of the file look like its own.
-//! What follows is read anew line by line, and only believed once a line is a whole
-//! record that looks like the others.
+//! Nothing is lost: every line that is not blank is in one record, or inside
+//! the quotes of one. A broken record is given up with its *first* line alone,
+//! because an unclosed quote makes the rest of the file look like part of it.
+//! What follows is read again line by line, and only trusted once a line is a
+//! whole record that looks like the others.
 
 use std::collections::BTreeSet;
 
@@ -23,13 +23,13 @@ mod record;
 
 pub(crate) use record::{Fault, Field, Record};
 
-/// Unfinished records shorter than this are tried again with every chunk.
+/// Unfinished records shorter than this are retried with every chunk.
 const RETRIED_BYTES: usize = 64 * 1024;
 
-/// With fewer columns the lines of a text look like rows by accident.
+/// With fewer columns, lines of free text look like rows by accident.
 const FEW_COLUMNS: usize = 4;
 
-/// What the reader has to know of the format.
+/// The parts of the format that the reader needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RecordFormat {
     pub(crate) encoding: Option<&'static encoding_rs::Encoding>,
@@ -38,25 +38,25 @@ pub(crate) struct RecordFormat {
     pub(crate) max_record_bytes: usize,
 }
 
-/// Takes a file in chunks and gives its records, the header first. Where the
-/// chunks end makes no difference.
+/// Takes a file in chunks and returns its records, header first. Chunk
+/// boundaries make no difference.
 pub(crate) struct RecordReader {
     format: RecordFormat,
     decoder: TextDecoder,
-    /// Text that is not given out yet, from `at` on.
+    /// Text not returned yet, from `at` on.
     pending: Vec<u8>,
     at: usize,
-    /// With how much text an unfinished record is tried again.
+    /// The amount of text at which an unfinished record is retried.
     retry_with: usize,
     is_last: bool,
     lines: LineCounter,
     delimiter: Option<u8>,
-    /// How many fields the header has.
+    /// The number of fields in the header.
     columns: Option<usize>,
-    /// How many fields the records have that were sound.
+    /// The numbers of fields in sound records.
     counts: BTreeSet<usize>,
     doubt: Option<Doubt>,
-    /// An overlong line has been given up, and its rest is passed over.
+    /// Set while the rest of an overlong line, already given up, is skipped.
     is_skipping: bool,
     fields: Fields,
     other_fields: Fields,
@@ -65,24 +65,24 @@ pub(crate) struct RecordReader {
 /// Lines that may be the inside of a broken record.
 #[derive(Debug, Clone, Copy)]
 struct Doubt {
-    /// Where the broken record begins.
+    /// The first line of the broken record.
     broken: u64,
-    /// The last line that it may reach to.
+    /// The last line that it may extend to.
     until: u64,
 }
 
-/// A record as it was scanned.
+/// A scanned record.
 struct Sound {
     end: usize,
     is_backslash: bool,
 }
 
 enum Verdict {
-    /// A record without fault.
+    /// A record without a fault.
     Sound(Sound),
-    /// A record that is given up, and the last line that it may reach to.
+    /// A record that is given up, and the last line that it may extend to.
     Broken(Fault, u64),
-    /// More text is needed to tell.
+    /// More text is needed to decide.
     Wait,
 }
 
@@ -119,21 +119,21 @@ impl RecordReader {
         self.is_last = true;
     }
 
-    /// What the file has been found to be written in, so far.
+    /// The file's encoding, as detected so far.
     pub(crate) const fn encoding(&self) -> Found {
         self.decoder.found()
     }
 
-    /// What separates the fields, once that is known.
+    /// The field delimiter, once known.
     pub(crate) const fn delimiter(&self) -> Option<u8> {
         self.delimiter
     }
 
-    /// The header, once there is enough of the file. `rate` says how well headings
-    /// are understood, which tells the delimiter.
+    /// The header, once enough of the file has arrived. `rate` scores how well
+    /// headings are understood, which decides the delimiter.
     ///
     /// # Errors
-    /// If what is there is no header.
+    /// If the text so far is not a header.
     pub(crate) fn header(
         &mut self,
         rate: impl Fn(&[String]) -> usize,
@@ -168,9 +168,9 @@ impl RecordReader {
         }
     }
 
-    /// The next record, as far as the file is there. `is_plausible` says whether
-    /// fields look like those of a company; it decides where to go on behind a
-    /// broken record.
+    /// The next record, if it has arrived. `is_plausible` says whether fields
+    /// look like a company's; it decides where to continue after a broken
+    /// record.
     pub(crate) fn next(&mut self, is_plausible: impl Fn(&[Field]) -> bool) -> Option<Record> {
         loop {
             if self.is_skipping && !self.skip_line() {
@@ -230,7 +230,7 @@ impl RecordReader {
         self.pending.get(self.at..).unwrap_or_default()
     }
 
-    /// Goes on behind the next `bytes`.
+    /// Moves past the next `bytes`.
     fn advance(&mut self, bytes: usize) {
         let passed = self.pending.get(self.at..self.at + bytes).unwrap_or_default();
         self.lines.advance(passed);
@@ -245,7 +245,7 @@ impl RecordReader {
         }
     }
 
-    /// Passes over the rest of an overlong line; whether its end was found.
+    /// Skips the rest of an overlong line; returns whether its end was found.
     fn skip_line(&mut self) -> bool {
         let end = self.rest().iter().position(|byte| is_line_break(*byte));
         self.advance(end.unwrap_or_else(|| self.rest().len()));
@@ -253,7 +253,7 @@ impl RecordReader {
         !self.is_skipping
     }
 
-    /// Scans the record that is next and judges it by itself.
+    /// Scans the next record and judges it on its own.
     fn judge(&mut self) -> Verdict {
         let delimiter = self.delimiter.unwrap_or(b',');
         let max = self.format.max_record_bytes;
@@ -284,11 +284,11 @@ impl RecordReader {
                 return Verdict::Sound(Sound { end, is_backslash: false });
             }
         }
-        // What follows may still end it well.
+        // More text may still complete it.
         if matches!(scanned, Scanned::Unfinished { .. }) && !is_enough {
             return Verdict::Wait;
         }
-        // Something is wrong with it, unless its quotes are escaped by backslashes.
+        // The record is faulty, unless backslashes escape its quotes.
         if self.format.quoting == Quoting::Auto {
             let dialect = Dialect { delimiter, escape: Escape::Backslash };
             match scan(window, dialect, is_last, &mut self.other_fields) {
@@ -319,7 +319,7 @@ impl RecordReader {
             Scanned::Record { end, fault: Some(fault) } => {
                 Verdict::Broken(behind_quote(fault), last_line_of(end))
             }
-            // A stray field is a matter of the row; several lines are one of the quotes.
+            // A stray field concerns only its row; several lines mean a problem with quotes.
             Scanned::Record { end, fault: None } if end <= first_line => {
                 Verdict::Sound(Sound { end, is_backslash: false })
             }
@@ -337,8 +337,8 @@ impl RecordReader {
         }
     }
 
-    /// Whether every line of a record would be a row by itself: then two quotes that
-    /// have nothing to do with each other have made one of several.
+    /// Whether every line of a record would be a row by itself: then two
+    /// unrelated quotes have joined several rows.
     fn has_rows_inside(&self, record: &[u8]) -> bool {
         let Some(columns) = self.columns.filter(|columns| *columns >= FEW_COLUMNS) else { return false };
         let delimiters = |line: &[u8]| line.iter().filter(|byte| Some(**byte) == self.delimiter).count();
@@ -351,7 +351,7 @@ impl RecordReader {
         fields.iter().map(|bytes| Field::of(bytes, self.decoder.found())).collect()
     }
 
-    /// Gives out the record that was just judged.
+    /// Returns the record that was just judged.
     fn take(&mut self, sound: &Sound) -> Record {
         let line = self.lines.current();
         let fields = self.decoded(sound.is_backslash);
@@ -360,8 +360,8 @@ impl RecordReader {
         Record { line, last_line: self.lines.current(), fields, raw, fault: None }
     }
 
-    /// Gives out the first line of the record that was just judged, with those
-    /// fields that were complete before anything went wrong.
+    /// Returns the first line of the record that was just judged, with the
+    /// fields that were complete before the fault.
     fn give_up(&mut self, fault: Fault) -> Record {
         let line = self.lines.current();
         let max = self.format.max_record_bytes;
@@ -376,11 +376,11 @@ impl RecordReader {
         Record { line, last_line: line, fields, raw, fault: Some(fault) }
     }
 
-    /// The next `bytes` as text for people.
+    /// The next `bytes` as text for display.
     fn raw(&self, bytes: usize) -> String {
-        // Enough that a character cut in two at the end is cut off later.
+        // Some extra bytes, so that a character split at the end is cut off later.
         let shown = self.rest().get(..bytes.min(MAX_RAW_BYTES + 4)).unwrap_or_default();
-        // No database takes a NUL as text.
+        // Databases accept no NUL in text.
         String::from_utf8_lossy(shown.trim_ascii_end()).replace('\0', "\u{fffd}")
     }
 }

@@ -1,49 +1,49 @@
-//! One record of CSV text.
+//! Scans one record of CSV text.
 //!
-//! csv-core and the csv crate never fail: text behind a closing quote becomes part
-//! of the field, and a quote that nobody closes swallows the rest of the file, rows
-//! and all. A crate that is strict could only refuse the file. So this small scanner
-//! says where a record ends *and* what is wrong with it, and the reader decides what
-//! can be saved. The tests hold it to the csv crate for what is well formed.
+//! csv-core and the csv crate never fail: text after a closing quote becomes
+//! part of the field, and an unclosed quote swallows the rest of the file, rows
+//! and all. A strict crate could only refuse the file. So this small scanner
+//! reports where a record ends *and* what is wrong with it, and the reader
+//! decides what to keep. The tests compare it with the csv crate on well-formed
+//! text.
 
-/// How far behind a fault the end of the record is looked for. A file may be broken in
-/// every line, and each is looked at.
+/// How far after a fault to look for the record's end. A file may be broken in
+/// every line, and each is checked.
 const MAX_BYTES_AFTER_FAULT: usize = 4 * 1024;
 
-/// How a quote is written inside quotes.
+/// How a quote is escaped inside quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Escape {
     /// `""`
     Doubled,
-    /// `\"`, beside `""`
+    /// `\"`, in addition to `""`
     Backslash,
 }
 
-/// How fields are told apart.
+/// How fields are separated and quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
     pub(crate) escape: Escape,
 }
 
-/// What begins at the beginning of some bytes.
+/// What some bytes start with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scanned {
-    /// A record that ends before this offset, where a line break or the end is.
+    /// A record that ends before this offset, which is a line break or the end.
     Record { end: usize, fault: Option<TextAfterQuote> },
-    /// More bytes are needed. Inside quotes that field number `open` has opened, or
-    /// in none.
+    /// More bytes are needed, inside quotes that field number `open` has opened, or outside any.
     Unfinished { open: Option<usize>, fault: Option<TextAfterQuote> },
-    /// Where the record ends cannot be told: too much follows its fault.
+    /// The record's end cannot be determined: too much follows its fault.
     Lost { fault: TextAfterQuote },
 }
 
-/// Text behind a closing quote, where only a delimiter or a line break may stand.
+/// Text after a closing quote, where only a delimiter or a line break may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TextAfterQuote {
     /// The field, from 0.
     pub(crate) field: usize,
-    /// Where the text is.
+    /// The offset of the text.
     pub(crate) at: usize,
 }
 
@@ -60,7 +60,7 @@ impl Fields {
         self.ends.len()
     }
 
-    /// Whether a quote was written as `\"`.
+    /// Whether a quote was escaped as `\"`.
     pub(crate) const fn has_backslash_quote(&self) -> bool {
         self.has_backslash_quote
     }
@@ -77,11 +77,11 @@ impl Fields {
     }
 }
 
-/// Reads the record that `bytes` begin with into `fields`. `is_last` says that
+/// Reads the record at the start of `bytes` into `fields`. `is_last` means that
 /// nothing follows them.
 ///
-/// Behind a fault the rest of the field is taken as it stands, to find where the
-/// record ends if nothing else is wrong with it.
+/// After a fault, the rest of the field is taken verbatim, to find the record's
+/// end if nothing else is wrong with it.
 pub(crate) fn scan(bytes: &[u8], dialect: Dialect, is_last: bool, fields: &mut Fields) -> Scanned {
     fields.clear();
     let mut scan = Scan { bytes, dialect, is_last, is_cut: false, at: 0, fields, fault: None };
@@ -102,14 +102,14 @@ struct Scan<'a> {
     bytes: &'a [u8],
     dialect: Dialect,
     is_last: bool,
-    /// Bytes that are there are not looked at.
+    /// Some of the bytes are not read.
     is_cut: bool,
     at: usize,
     fields: &'a mut Fields,
     fault: Option<TextAfterQuote>,
 }
 
-/// A field of which more bytes are needed, inside quotes of the field `open`.
+/// A field that needs more bytes, inside quotes of the field `open`.
 #[derive(Debug, Clone, Copy)]
 struct Unfinished {
     open: Option<usize>,
@@ -129,7 +129,7 @@ impl Scan<'_> {
             Some(b'"') => {
                 self.at = quote + 1;
                 self.quoted()?;
-                // Blanks around the quotes are no text.
+                // Blanks around quotes are not part of the text.
                 self.at = self.blanks_from(self.at);
                 match self.bytes.get(self.at) {
                     None if self.is_last => Ok(Ended::Record),
@@ -158,7 +158,7 @@ impl Scan<'_> {
         }
     }
 
-    /// What it means that the bytes have gone out.
+    /// The result when the bytes run out.
     const fn gone_out(&self, Unfinished { open }: Unfinished) -> Scanned {
         match self.fault {
             Some(fault) if self.is_cut || self.is_last => Scanned::Lost { fault },
@@ -190,7 +190,7 @@ impl Scan<'_> {
         Ok(self.ended())
     }
 
-    /// Reads up to behind the closing quote.
+    /// Reads past the closing quote.
     fn quoted(&mut self) -> Result<(), Unfinished> {
         let unfinished = Unfinished { open: Some(self.fields.len()) };
         loop {

@@ -1,4 +1,4 @@
-//! From which day on a CRM export counts.
+//! From which day a CRM export takes effect.
 
 mod calendar;
 mod day_in_path;
@@ -9,47 +9,47 @@ use regex::Regex;
 use calendar::{NoSuchDay, calendar_day};
 use day_in_path::day_in_path;
 
-/// From which day on an export counts.
+/// The day from which an export takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EffectiveDay {
-    /// From this one.
+    /// This day.
     Dated(NaiveDate),
-    /// Nothing says so: from the day on which its content is first seen.
+    /// No day is given: the day on which its content is first seen.
     Undated,
 }
 
-/// Why a pattern for dates cannot be used.
+/// Why a date pattern is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum InvalidDatePattern {
-    /// It is no regular expression.
+    /// It is not a regular expression.
     #[error("{0}")]
     Regex(#[from] regex::Error),
-    /// A part of the date is missing.
+    /// It lacks a part of the date.
     #[error("there is no group (?<{0}>...); name the groups year, month and day")]
     MissingGroup(&'static str),
 }
 
-/// Where dates are in the paths of exports: a regular expression with the groups
+/// Finds dates in the paths of exports: a regular expression with the groups
 /// `year`, `month` and `day`.
 #[derive(Debug, Clone)]
 pub(crate) struct DatePattern(Regex);
 
-/// What says on which day an export counts.
+/// What determines the day of an export.
 #[derive(Debug, Clone)]
 pub(crate) enum DaySource {
-    /// The last date in its path, in any of the usual spellings.
+    /// The last date in its path, in any of the common spellings.
     Path,
-    /// The last date in its path that looks like this.
+    /// The last date in its path that matches this pattern.
     Pattern(DatePattern),
-    /// The UTC day on which the file was last written.
+    /// The UTC day of its last modification.
     Modified,
 }
 
 impl DaySource {
-    /// The day of a file, moved by `offset_days` unless nothing says it.
+    /// The day of a file, shifted by `offset_days`, if it has one.
     ///
     /// # Errors
-    /// If what stands in place of a date is none.
+    /// If the text in place of a date is not one.
     pub(crate) fn day_of(
         &self,
         path: &str,
@@ -70,10 +70,10 @@ impl DaySource {
 }
 
 impl DatePattern {
-    /// Takes a regular expression.
+    /// Parses a regular expression.
     ///
     /// # Errors
-    /// If it is none, or has not all groups.
+    /// If it is not one, or lacks a group.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidDatePattern> {
         let regex = Regex::new(text)?;
         for group in ["year", "month", "day"] {
@@ -96,8 +96,8 @@ impl DatePattern {
     }
 }
 
-/// The day on which an export without a date takes effect if it is first seen in
-/// a run over days up to `business_date`. What is seen now says nothing of days
+/// The day on which an undated export takes effect if it is first seen in a run
+/// over days up to `business_date`. What is seen now says nothing about days
 /// before the `newest` one that is published or has a snapshot.
 #[must_use]
 pub(crate) fn first_seen_day(business_date: NaiveDate, newest: Option<NaiveDate>) -> NaiveDate {

@@ -1,33 +1,33 @@
-//! How the text of an export is encoded, and its text as UTF-8.
+//! Detects the encoding of an export, and decodes it to UTF-8.
 //!
-//! Whatever a file is written in, the CSV reader gets UTF-8, in which a byte that
-//! means nothing is [`SPOILED`]: it spoils the field that it is in, and no other.
-//! Decoding comes first because in some encodings a delimiter's byte is half of a
-//! character.
+//! Whatever a file's encoding, the CSV reader receives UTF-8, in which a byte
+//! without a meaning is [`SPOILED`]: it spoils only the field that contains it.
+//! Decoding comes first because in some encodings a delimiter's byte is half of
+//! a character.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-/// Stands for what cannot be decoded; no UTF-8 text has this byte.
+/// Replaces what cannot be decoded; UTF-8 text never contains this byte.
 pub(crate) const SPOILED: u8 = 0xff;
 
-/// How many bytes are looked at to tell an encoding, from the first that is no ASCII.
+/// How many bytes to sample to detect an encoding, from the first that is not ASCII.
 const SAMPLE_BYTES: usize = 64 * 1024;
 
-/// How many bytes tell a byte order mark, or UTF-16 without one.
+/// How many bytes to check for a byte order mark, or for UTF-16 without one.
 const MARK_BYTES: usize = 4;
 
-/// What a file was found to be written in.
+/// The encoding of a file, as detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing but ASCII so far.
+    /// Only ASCII so far.
     Ascii,
-    /// Told by the configuration, or by a byte order mark.
+    /// Given by the configuration or a byte order mark.
     Told(&'static Encoding),
-    /// UTF-8, because some of its characters are, or because nothing else is plain.
-    /// In that case this is what it may be instead.
+    /// UTF-8, because some of its characters are, or because nothing else is
+    /// clear. In the latter case, `perhaps` is the possible alternative.
     Utf8 { perhaps: Option<&'static Encoding> },
-    /// Plainly Windows-1252, what Windows programs of western Europe write.
+    /// Clearly Windows-1252, which Windows programs of western Europe write.
     Windows1252,
 }
 
@@ -41,8 +41,9 @@ impl Found {
         }
     }
 
-    /// Whether a field that was decoded can be believed. In a file that was taken
-    /// for Windows-1252, text that also is UTF-8 shows that parts of it are not.
+    /// Whether a decoded field can be trusted. In a file detected as
+    /// Windows-1252, text that is also valid UTF-8 shows that some parts are
+    /// not Windows-1252.
     pub(crate) fn trusts(self, text: &str) -> bool {
         if self != Self::Windows1252 || text.is_ascii() {
             return true;
@@ -51,7 +52,7 @@ impl Found {
         lossy || str::from_utf8(&bytes).is_err()
     }
 
-    /// What to do about bytes that cannot be decoded, for the end of a sentence.
+    /// How to handle bytes that cannot be decoded, for the end of a sentence.
     pub(crate) fn way_out(self) -> String {
         match self {
             Self::Utf8 { perhaps: Some(other) } => format!(
@@ -70,7 +71,7 @@ impl Found {
     }
 }
 
-/// Makes UTF-8 of a file that comes in chunks. Where they end makes no difference.
+/// Decodes a file to UTF-8 in chunks. Chunk boundaries make no difference.
 pub(crate) struct TextDecoder {
     configured: Option<&'static Encoding>,
     found: Found,
@@ -78,29 +79,28 @@ pub(crate) struct TextDecoder {
 }
 
 enum State {
-    /// The first bytes, which may be a mark.
+    /// The first bytes, which may be a byte order mark.
     Beginning(Vec<u8>),
-    /// Nothing but ASCII so far.
+    /// Only ASCII so far.
     Ascii,
-    /// From the first byte that is no ASCII.
+    /// From the first byte that is not ASCII.
     Sampling(Vec<u8>),
     Utf8,
     Decoding(Box<Decoder>),
 }
 
 impl TextDecoder {
-    /// Of a file in this encoding, or in one that is to be found out. A byte order
-    /// mark knows better in any case.
+    /// For a file in this encoding, or in one to detect. A byte order mark always takes precedence.
     pub(crate) const fn new(configured: Option<&'static Encoding>) -> Self {
         Self { configured, found: Found::Ascii, state: State::Beginning(Vec::new()) }
     }
 
-    /// What the file has been found to be written in, so far.
+    /// The file's encoding, as detected so far.
     pub(crate) const fn found(&self) -> Found {
         self.found
     }
 
-    /// Takes the next bytes and appends what they mean.
+    /// Decodes the next bytes and appends the result.
     pub(crate) fn push(&mut self, bytes: &[u8], text: &mut Vec<u8>) {
         match &mut self.state {
             State::Beginning(beginning) => {
@@ -171,7 +171,7 @@ impl TextDecoder {
     }
 }
 
-/// UTF-16 without a byte order mark, told by the zeros of its first two characters.
+/// UTF-16 without a byte order mark, detected by the zeros of its first two characters.
 fn without_mark(beginning: &[u8]) -> Option<&'static Encoding> {
     match beginning.get(..MARK_BYTES)? {
         [first, 0, second, 0] if *first != 0 && *second != 0 => Some(UTF_16LE),
@@ -180,10 +180,10 @@ fn without_mark(beginning: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Judges a file by a sample. One character of UTF-8 makes it UTF-8: hardly any
-/// other text has one by accident. It is Windows-1252 only if nothing speaks against
-/// it, because Polish or Czech text in Windows-1250 reads as Windows-1252, too, only
-/// wrongly.
+/// Detects a file's encoding from a sample. One UTF-8 character makes it UTF-8:
+/// other text hardly ever has one by accident. It is Windows-1252 only if
+/// nothing contradicts it, because Polish or Czech text in Windows-1250 also
+/// reads as Windows-1252, only wrongly.
 fn judge(sample: &[u8]) -> Found {
     if sample.utf8_chunks().any(|chunk| !chunk.valid().is_ascii()) {
         return Found::Utf8 { perhaps: None };
@@ -197,8 +197,8 @@ fn judge(sample: &[u8]) -> Found {
     Found::Utf8 { perhaps: Some(guess).filter(|guess| *guess != WINDOWS_1252) }
 }
 
-/// Whether every byte is a letter or a sign of western Europe, and each sign stands
-/// where such signs stand: a `£` or `³` in the middle of a word is another letter of
+/// Whether every byte is a letter or a sign of western Europe, and each sign is
+/// in a usual place: a `£` or `³` in the middle of a word is a letter in
 /// another encoding.
 fn is_plain_windows_1252(sample: &[u8]) -> bool {
     let text = WINDOWS_1252.decode_without_bom_handling(sample).0;
@@ -224,7 +224,7 @@ fn is_plain_windows_1252(sample: &[u8]) -> bool {
     true
 }
 
-/// Appends the text of `bytes`; what has none becomes [`SPOILED`].
+/// Appends the decoded text of `bytes`; what cannot be decoded becomes [`SPOILED`].
 fn decode(decoder: &mut Decoder, mut bytes: &[u8], is_last: bool, text: &mut Vec<u8>) {
     loop {
         let room = decoder.max_utf8_buffer_length_without_replacement(bytes.len()).unwrap_or(bytes.len());
@@ -246,7 +246,7 @@ fn decode(decoder: &mut Decoder, mut bytes: &[u8], is_last: bool, text: &mut Vec
     }
 }
 
-/// Encodings of one byte a character give C1 controls for what they do not define.
+/// Single-byte encodings decode undefined bytes to C1 controls.
 fn spoil_controls(text: &mut Vec<u8>, from: usize) {
     let is_control = |pair: &[u8]| matches!(pair, [0xc2, 0x80..=0x9f]);
     if !text.get(from..).unwrap_or_default().windows(2).any(is_control) {

@@ -1,4 +1,4 @@
-//! The rows of an export, which may lie in several files.
+//! The rows of an export, which may consist of several files.
 
 use std::sync::{
     Arc, Mutex,
@@ -13,7 +13,7 @@ use warehouse::{RowStream, SourceError};
 
 use crate::{archive::Archive, company_rows::company_rows, csv_format::CsvFormat, lines::LineCounter};
 
-/// As much of a file as its first line may take to be compared with that of others.
+/// How much of a file's first line is compared with that of other files.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 type Chunks = BoxStream<'static, Result<Bytes, landing::Error>>;
@@ -25,23 +25,22 @@ pub(crate) struct Part {
     pub(crate) copy: FileInfo,
 }
 
-/// What has been read of the parts so far.
+/// The state of reading the parts.
 struct Reading<'a> {
     archive: &'a Archive,
     format: &'a CsvFormat,
     report: Box<dyn Fn(Counters) + Send + Sync + 'a>,
     read: Mutex<Vec<Counters>>,
-    /// Lines of the parts before the one that is read.
+    /// Lines of the parts before the current one.
     lines_before: AtomicU64,
-    /// The first part, and its first line.
+    /// The first part and its first line.
     header: Mutex<Option<(String, Bytes)>>,
 }
 
-/// The companies of an export, part by part, as they are asked for. `report` is
-/// told what has been read of all of them.
+/// The companies of an export, part by part, on demand. `report` is called with
+/// the progress over all parts.
 ///
-/// The lines of several parts are numbered through, as if they were one file;
-/// a rejected row says in which part it is.
+/// Line numbers continue across the parts, as in one file; a rejected row names its part.
 pub(crate) fn export_rows<'a>(
     archive: &'a Archive,
     parts: Vec<Part>,
@@ -111,7 +110,7 @@ impl<'a> Reading<'a> {
         (self.report)(all);
     }
 
-    /// Parts of one export have one header; otherwise they are none.
+    /// Parts of one export have the same header; otherwise they do not belong together.
     fn check_header(&self, part: &Part, head: &Bytes) -> Result<(), SourceError> {
         let Ok(mut first) = self.header.lock() else { return Ok(()) };
         match &*first {
@@ -145,7 +144,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The beginning of a file with its first line, and the whole file.
+/// The first line of a file, and the whole file.
 async fn head_of(mut chunks: Chunks) -> Result<(Bytes, Chunks), SourceError> {
     let mut begun = BytesMut::new();
     while begun.len() < MAX_HEADER_BYTES && !begun.iter().any(|byte| is_line_break(*byte)) {
@@ -167,7 +166,7 @@ fn is_line_break(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// What is no text at all, by the bytes with which it begins.
+/// A binary format, recognized by its first bytes.
 fn known_format(head: &[u8]) -> Option<&'static str> {
     let formats: [(&[u8], &str); 8] = [
         (b"\x1f\x8b", "a gzip file"),
@@ -191,7 +190,7 @@ fn shown(header: &[u8]) -> String {
     text.trim_start_matches('\u{feff}').chars().take(200).collect()
 }
 
-/// A row of a part, as a row of the whole.
+/// Converts a part's row to a row of the whole export.
 fn numbered_through(row: SourceRow<CrmCompany>, before: u64, path: &str) -> SourceRow<CrmCompany> {
     let rejection = |rejection: Rejection| Rejection {
         line: before + rejection.line,

@@ -1,5 +1,4 @@
-//! What the service can be told of which files are exports, of which days, and
-//! when one is not believed.
+//! Settings for which files are exports, of which days, and when to refuse one.
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};

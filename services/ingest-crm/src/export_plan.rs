@@ -1,4 +1,4 @@
-//! Which files are an export, and from which day on each counts.
+//! Which files form an export, and from which day each takes effect.
 
 use std::collections::BTreeMap;
 
@@ -17,18 +17,18 @@ const NAMED_FILES: usize = 5;
 const WITHOUT_DATE: &str = "--crm-date-pattern finds dates of another spelling, --crm-date-from modified takes \
                             the day on which the file was last written";
 
-/// What becomes of several files of one day.
+/// How to treat several files of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SameDay {
     /// None of them is loaded.
     Refuse,
-    /// The one whose path sorts last is loaded.
+    /// Only the one whose path sorts last is loaded.
     Last,
-    /// They are the parts of one export.
+    /// They are parts of one export.
     Parts,
 }
 
-/// Files of one export before it is known from when on it counts.
+/// Files of one export whose effective day is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Group {
     day: EffectiveDay,
@@ -43,7 +43,7 @@ pub(crate) struct Exports {
 }
 
 impl Exports {
-    /// Puts the files of a folder, sorted by path, together to exports.
+    /// Groups the files of a folder, sorted by path, into exports.
     pub(crate) fn of(
         files: Vec<FileInfo>,
         day_source: &DaySource,
@@ -51,7 +51,7 @@ impl Exports {
         same_day: SameDay,
     ) -> Self {
         let mut exports = Self { groups: vec![], refused: vec![] };
-        // Where the group of a day is, where several files make one.
+        // The position of a day's group, if several files form one export.
         let mut places: BTreeMap<Option<NaiveDate>, usize> = BTreeMap::new();
         for file in files {
             let day = match day_source.day_of(&file.path, file.modified, offset_days) {
@@ -83,13 +83,13 @@ impl Exports {
         exports
     }
 
-    /// The exports whose day the warehouse has to be asked for.
+    /// The exports whose day only the warehouse knows.
     pub(crate) fn undated(&self) -> Vec<UndatedExport> {
         let undated = self.groups.iter().filter(|group| group.day == EffectiveDay::Undated);
         undated.map(|group| UndatedExport { path: group.path(), etag: group.etag() }).collect()
     }
 
-    /// Gives every export its day.
+    /// Sets the day of every export.
     pub(crate) fn settle(self, days: &CrmDays, window: DateWindow) -> Settled {
         let mut decided = days.decided.iter();
         let first_seen = first_seen_day(window.end(), days.newest);
@@ -116,13 +116,13 @@ impl Exports {
 }
 
 impl Group {
-    /// The path of the last part: a part that comes later replaces what the others
-    /// said, and one that is gone does not.
+    /// The path of the last part: a part that arrives later replaces what the
+    /// others said, and a missing one does not.
     fn path(&self) -> String {
         self.files.last().map(|file| file.path.clone()).unwrap_or_default()
     }
 
-    /// Another part, or another content of one, is another export.
+    /// Another part, or a part with other content, makes another export.
     fn etag(&self) -> String {
         match self.files.as_slice() {
             [file] => file.etag.clone(),
@@ -153,7 +153,7 @@ impl Settled {
         self.units.iter().map(|(unit, _)| unit.about.clone()).collect()
     }
 
-    /// What to do, where `new` are the positions of the exports that are not loaded.
+    /// The plan; `new` are the positions of the exports that are not loaded.
     pub(crate) fn plan(
         self,
         new: &[usize],
@@ -238,7 +238,7 @@ fn undated_remark(undated: &[String], on: NaiveDate, first: Option<NaiveDate>) -
     ))
 }
 
-/// The definition of the fact has days before the first snapshot show that one.
+/// By the fact's definition, days before the first snapshot show that one.
 fn before_the_first_remark(first: NaiveDate, window: DateWindow) -> Option<String> {
     (window.start() < first).then(|| {
         format!(

@@ -1,7 +1,7 @@
-//! What stands among the rows of an export and is no company: sums, counts, rules,
-//! and what report generators write below.
+//! Rows of an export that are not companies: sums, counts, rules, and the
+//! footers of report generators.
 
-/// Words that people count rows by.
+/// Words for rows in counts.
 const ROW_WORDS: [&str; 18] = [
     "row",
     "rows",
@@ -23,7 +23,7 @@ const ROW_WORDS: [&str; 18] = [
     "datensätze",
 ];
 
-/// Words that a sum begins with.
+/// Words that start a sum.
 const SUM_WORDS: [&str; 11] = [
     "total",
     "totals",
@@ -38,7 +38,7 @@ const SUM_WORDS: [&str; 11] = [
     "number of rows",
 ];
 
-/// Beginnings of what reports write below their rows.
+/// Words that start a footer.
 const CLOSING_WORDS: [&str; 14] = [
     "end",
     "eof",
@@ -56,8 +56,9 @@ const CLOSING_WORDS: [&str; 14] = [
     "page ",
 ];
 
-/// Whether the cells of a row are a sum, a count of rows or a rule, wherever it
-/// stands: these look like no identifier. Cells beside the words may hold numbers.
+/// Whether the cells of a row are a sum, a count of rows or a rule, in any
+/// position: these do not look like identifiers. Cells beside the words may
+/// hold numbers.
 pub(crate) fn is_summary(cells: &[&str]) -> bool {
     let mut filled = cells.iter().copied().filter(|cell| !cell.is_empty());
     let Some(first) = filled.next() else { return false };
@@ -72,7 +73,7 @@ pub(crate) fn is_summary(cells: &[&str]) -> bool {
         || has_numbers && is_bare_sum(&text)
 }
 
-/// Whether a single cell at the end of a file is what a report writes there.
+/// Whether a single cell at the end of a file is part of a report's footer.
 pub(crate) fn is_closing(cell: &str) -> bool {
     let text = cell.to_lowercase();
     CLOSING_WORDS.iter().any(|word| {
@@ -86,7 +87,7 @@ pub(crate) fn is_closing(cell: &str) -> bool {
 fn is_count(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let (Some(number), Some(word)) = (words.next(), words.next()) else { return false };
-    // `(s)` lost its last bracket above.
+    // Trimming above removed the last bracket of `(s)`.
     let word = word.trim_end_matches("(s").trim_end_matches(',');
     is_number(number) && ROW_WORDS.contains(&word)
 }

@@ -1,7 +1,7 @@
-//! An export's header beside that of the export before.
+//! Compares an export's header with that of the previous export.
 //!
-//! A column that was there and is gone has most likely another heading now. Read
-//! as if there were none, it would empty the field of every company.
+//! A column that disappeared most likely has another heading now. Reading the
+//! file without it would empty the field of every company.
 
 use futures::TryStreamExt;
 use landing::FileInfo;
@@ -16,14 +16,13 @@ use crate::{
     missing_column::lost_column,
 };
 
-/// How much of a file its header may take.
+/// How long a header may be, in bytes.
 const MAX_HEADER_BYTES: usize = 1024 * 1024;
 
-/// How many new columns are named.
+/// How many new columns to name.
 const NAMED_HEADINGS: usize = 10;
 
-/// The columns of a copy. `None` if it cannot be read, or has no header that can:
-/// whoever loads it will say so.
+/// The columns of a copy. `None` if the copy or its header cannot be read: loading it reports that.
 pub(crate) async fn columns_of(
     archive: &Archive,
     copy: &FileInfo,
@@ -40,12 +39,12 @@ pub(crate) async fn columns_of(
             return Ok(Some(columns.clone()));
         }
     }
-    // The header may be the file's only line.
+    // The header may be the only line of the file.
     let ends_well = parser.finish().is_ok();
     Ok(parser.columns().filter(|_| ends_well).cloned())
 }
 
-/// The same of a copy that an earlier run made, which somebody may have moved.
+/// The same for a copy from an earlier run, which may have been moved.
 pub(crate) async fn columns_of_earlier(
     archive: &Archive,
     path: &str,
@@ -63,7 +62,7 @@ pub(crate) async fn columns_of_earlier(
     })
 }
 
-/// Why an export is refused that lacks a column which the one before had.
+/// Why an export is refused if it lacks a column that the previous one had.
 pub(crate) fn lost(before: &CompanyColumns, now: &CompanyColumns, names: &ColumnNames) -> Option<String> {
     let column = Column::ALL.into_iter().find(|column| {
         before.place(*column).is_some() && now.place(*column).is_none() && !names.is_given_up(*column)
@@ -72,7 +71,7 @@ pub(crate) fn lost(before: &CompanyColumns, now: &CompanyColumns, names: &Column
     Some(lost_column(column, heading.map_or(column.name(), String::as_str), names, now.headings()))
 }
 
-/// The columns that nobody reads and that the export before did not have.
+/// The columns that nobody reads and that the previous export did not have.
 pub(crate) fn new_columns(before: &CompanyColumns, now: &CompanyColumns) -> Option<String> {
     let known: Vec<String> = before.headings().iter().map(|heading| canonical(heading)).collect();
     let is_read = |at: usize| Column::ALL.into_iter().any(|column| now.place(column) == Some(at));

@@ -1,4 +1,4 @@
-//! What would be understood of the newest CRM export, without loading it.
+//! Inspects the newest CRM export without loading it.
 
 use std::collections::BTreeSet;
 
@@ -15,71 +15,71 @@ use crate::{
     encoding::Found,
 };
 
-/// How much of an export is read.
+/// How much of an export to read, in bytes.
 const INSPECTED_BYTES: u64 = 1024 * 1024;
 
-/// How many companies and reasons are shown.
+/// How many companies and reasons to show.
 const SHOWN_ROWS: usize = 3;
 
-/// The CRM's exports, and what is understood of the newest.
+/// The CRM's exports, and how the newest was understood.
 #[derive(Debug, Serialize)]
 pub struct CrmInspection {
-    /// Where they are.
+    /// Their location.
     pub location: String,
-    /// How many there are.
+    /// The number of exports.
     pub exports: usize,
-    /// The newest.
+    /// The newest export, if any.
     pub newest: Option<InspectedExport>,
 }
 
-/// What is understood of an export.
+/// How an export was understood.
 #[derive(Debug, Serialize)]
 pub struct InspectedExport {
     /// Its path.
     pub path: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Whether all of it was read.
     pub is_whole: bool,
-    /// The day from which it counts, if its name says so.
+    /// The day from which it takes effect, if its name says so.
     pub effective_on: Option<NaiveDate>,
-    /// What it is written in.
+    /// Its encoding.
     pub encoding: &'static str,
-    /// What separates its fields.
+    /// Its field delimiter, if known.
     pub delimiter: Option<char>,
-    /// Which heading each column has.
+    /// The heading of each column.
     pub columns: Vec<InspectedColumn>,
-    /// Headings that are not read.
+    /// Headings that are ignored.
     pub ignored: Vec<String>,
-    /// How many rows were read.
+    /// The number of rows read.
     pub rows: usize,
-    /// How many of them have fields that cannot be read.
+    /// How many of them have unreadable fields.
     pub partial: usize,
-    /// How many of them are no company.
+    /// How many of them are not companies.
     pub rejected: usize,
     /// The first companies.
     pub sample: Vec<SampleCompany>,
-    /// The first reasons why rows are not or not wholly read.
+    /// The first reasons why rows were rejected or only partly read.
     pub reasons: Vec<String>,
-    /// What people should know, and which setting changes it.
+    /// Notes for people, with the setting that changes each.
     pub notes: Vec<String>,
-    /// Why nothing of it could be loaded.
+    /// Why none of it could be loaded.
     pub problem: Option<String>,
-    /// The companies that were read.
+    /// The companies in its rows.
     #[serde(skip)]
     pub company_ids: BTreeSet<String>,
 }
 
-/// A column, and the heading that it was found under.
+/// A column and the heading it was found under.
 #[derive(Debug, Serialize)]
 pub struct InspectedColumn {
     /// Its name.
     pub column: &'static str,
-    /// Its heading; `None` if there is no such column.
+    /// Its heading; `None` if the export lacks the column.
     pub heading: Option<String>,
 }
 
-/// A company as it was read.
+/// A company as parsed.
 #[derive(Debug, Serialize)]
 pub struct SampleCompany {
     /// The identifier.
@@ -94,10 +94,10 @@ pub struct SampleCompany {
     pub last_contact_at: Option<DateTime<Utc>>,
 }
 
-/// Reads the beginning of the newest export as the options say, and nothing else.
+/// Reads only the start of the newest export, with these options.
 ///
 /// # Errors
-/// If it is not known where exports are, or they cannot be read.
+/// If the location of exports is not set, or they cannot be read.
 pub async fn inspect(options: &Options) -> anyhow::Result<CrmInspection> {
     let url = options
         .crm_url
@@ -115,7 +115,7 @@ pub async fn inspect(options: &Options) -> anyhow::Result<CrmInspection> {
     Ok(CrmInspection { location: storage.to_string(), exports: files.len(), newest })
 }
 
-/// The day from which a file counts, if it does not depend on the run.
+/// The day from which a file takes effect, if that does not depend on the run.
 fn dated(file: &FileInfo, options: &Options) -> Option<NaiveDate> {
     let source = options.exports.day_source().ok()?;
     match source.day_of(&file.path, file.modified, options.crm_effective_offset_days) {
@@ -225,7 +225,7 @@ impl InspectedExport {
         }
     }
 
-    /// Says what a run would not get along with.
+    /// Reports what a run would refuse.
     fn judge(&mut self, encoding: Found) {
         if self.effective_on.is_none() {
             self.notes.push(

@@ -5,10 +5,10 @@ use crate::csv_records::Fault;
 /// A problem that makes every row of a file doubtful, so that none is loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidFile {
-    /// Nothing but blank lines.
+    /// Only blank lines.
     #[error("the file is empty; expected a header line with company_id")]
     NoHeader,
-    /// The header is broken itself.
+    /// The header itself is broken.
     #[error("line {line}: the header {fault}")]
     Header {
         /// Its line.
@@ -16,19 +16,19 @@ pub(crate) enum InvalidFile {
         /// What is wrong with it.
         fault: Fault,
     },
-    /// The header lacks a column that nothing works without, or that is configured.
+    /// The header lacks a required or configured column.
     #[error("line {line}: there is no column {wanted}, only {found}; {way_out}")]
     MissingColumn {
         /// The header's line.
         line: u64,
-        /// The column, or the heading that it is configured to have.
+        /// The column, or its configured heading.
         wanted: String,
-        /// The headings that there are.
+        /// The headings found.
         found: String,
         /// Which setting would help.
         way_out: String,
     },
-    /// Two columns go by one name, so that nobody knows which counts.
+    /// Two columns have one name, so it is unclear which is meant.
     #[error(
         "line {line}, columns {first} and {second}: both are the {name}; remove or rename one, \
          or name the right one with --crm-columns"
@@ -36,7 +36,7 @@ pub(crate) enum InvalidFile {
     DuplicateColumn {
         /// The header's line.
         line: u64,
-        /// What both give.
+        /// The name of both.
         name: &'static str,
         /// The first column, from 1.
         first: usize,

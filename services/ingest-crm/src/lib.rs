@@ -1,18 +1,18 @@
 //! `act_copy_crm_csv`: the CRM's CSV exports to `stg_crm_companies`.
 //!
 //! Every `*.csv` below the CRM's folder is a full state of the CRM that takes
-//! effect on the day in its path, or without one on the day on which its content
-//! is first seen. Files are streamed, so memory does not grow with them.
+//! effect on the day in its path, or if it has none, on the day its content is
+//! first seen. Files are streamed, so memory does not grow with them.
 //!
-//! - A bad *row* goes into quarantine; the file is loaded without it. Of a row with
-//!   bad fields the others are known.
+//! - A bad *row* is quarantined; the file is loaded without it. If only some
+//!   fields of a row are bad, the others are loaded.
 //! - A bad *file*, one whose every row is doubtful, is refused as a whole. The
 //!   other files are loaded, then the stage fails and names each bad file, line
 //!   and reason.
-//! - The CRM overwrites its files. So each is first copied, whole, to where nobody
-//!   changes it, and loaded from the copy.
-//! - A file whose content is already loaded is not read again. If there is no
-//!   new file, or none at all, the stage succeeds with a remark.
+//! - The CRM overwrites its files. So each is first copied whole to a place
+//!   where nothing changes it, and loaded from the copy.
+//! - A file whose content is already loaded is not read again. Without a new
+//!   file, or any file, the stage succeeds with a remark.
 
 mod archive;
 mod column_names;

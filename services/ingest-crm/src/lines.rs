@@ -1,7 +1,6 @@
-//! Physical line numbers, counted over chunks.
+//! Counts physical lines across chunks.
 
-/// Counts lines as an editor does: LF, CRLF and a lone CR each end one, also
-/// inside quotes.
+/// Counts lines as an editor does: LF, CRLF and a lone CR each end one, even inside quotes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineCounter {
     current: u64,
@@ -13,7 +12,7 @@ impl LineCounter {
         Self { current: 1, after_cr: false }
     }
 
-    /// The line that the next byte is on, from 1.
+    /// The line of the next byte, from 1.
     pub(crate) const fn current(self) -> u64 {
         self.current
     }

@@ -1,4 +1,4 @@
-//! The service `ingest-crm` as a process of its own.
+//! The service `ingest-crm` as a stand-alone process.
 
 use std::process::ExitCode;
 

@@ -1,18 +1,18 @@
-//! What to say of a header that lacks a column.
+//! The messages for a header that lacks a column.
 
 use crate::{
     column_names::{Column, ColumnNames, ColumnsOption, Preset, canonical},
     invalid_file::InvalidFile,
 };
 
-/// How alike a heading must be to be taken for a slip, from 0 to 1.
+/// The similarity from which a heading counts as a misspelling, from 0 to 1.
 const ALIKE: f64 = 0.8;
 
-/// How many headings are named, and how long one may be in characters.
+/// How many headings to name, and how long one may be in characters.
 const NAMED_HEADINGS: usize = 20;
 const NAMED_CHARS: usize = 40;
 
-/// The refusal of a header without a column, with the setting that would mend it.
+/// The refusal of a header without a column, with the setting that would fix it.
 pub(crate) fn missing_column(
     line: u64,
     column: Column,
@@ -31,7 +31,7 @@ pub(crate) fn missing_column(
     }
 }
 
-/// The refusal of an export that lacks a column which the one before had as `heading`.
+/// The refusal of an export that lacks a column, which the previous one had as `heading`.
 pub(crate) fn lost_column(column: Column, heading: &str, names: &ColumnNames, headings: &[String]) -> String {
     let name = column.name();
     format!(
@@ -42,7 +42,7 @@ pub(crate) fn lost_column(column: Column, heading: &str, names: &ColumnNames, he
     )
 }
 
-/// Headings for people, in the words of the file.
+/// Headings for people, spelled as in the file.
 fn listed(headings: &[String]) -> String {
     let named: Vec<String> = headings
         .iter()
@@ -56,7 +56,7 @@ fn listed(headings: &[String]) -> String {
     }
 }
 
-/// The setting under which the column would be found.
+/// The setting that would find the column.
 fn way_out(column: Column, names: &ColumnNames, headings: &[String]) -> String {
     let name = column.name();
     let wanted = names.configured(column).unwrap_or(name);
@@ -74,7 +74,7 @@ fn way_out(column: Column, names: &ColumnNames, headings: &[String]) -> String {
     }
 }
 
-/// The preset under which the headings have most columns, and this one.
+/// The preset that finds the most columns in the headings, including this one.
 fn fitting_preset(column: Column, names: &ColumnNames, headings: &[String]) -> Option<Preset> {
     let own = ColumnNames::new(ColumnsOption::default(), names.preset()).rate(headings);
     let rate = |preset: Preset| {
@@ -82,9 +82,9 @@ fn fitting_preset(column: Column, names: &ColumnNames, headings: &[String]) -> O
         let has_column = matches!(names.place(column, headings), crate::column_names::Place::At(_));
         if has_column { names.rate(headings) } else { 0 }
     };
-    // Two columns beside the identifier, or it may be any table with a column `ID`.
+    // Two columns besides the identifier, or it could be any table with a column `ID`.
     let enough = Column::ALL.len() + 2;
-    // `max_by_key` takes the last of equals.
+    // `max_by_key` returns the last of equal elements.
     let best = Preset::KNOWN.into_iter().rev().max_by_key(|preset| rate(*preset))?;
     Some(best).filter(|best| rate(*best) >= enough && rate(*best) > own)
 }
@@ -103,7 +103,7 @@ fn closest<'a>(wanted: &str, headings: &'a [String]) -> Option<&'a str> {
         .filter(|heading| !heading.is_empty())
         .map(|heading| (alike(heading), heading))
         .max_by(|(first, _), (second, _)| first.total_cmp(second))?;
-    // Whatever the spelling, a heading `id` among others is the best guess.
+    // However it is spelled, a heading `id` is the best guess.
     let id = || {
         headings.iter().find(|heading| {
             wanted == "company_id" && matches!(plain(heading).as_str(), "id" | "customerid" | "accountid")
@@ -116,7 +116,7 @@ fn closest<'a>(wanted: &str, headings: &'a [String]) -> Option<&'a str> {
         .map(String::as_str)
 }
 
-/// Letters and digits alone.
+/// Only the letters and digits.
 fn plain(heading: &str) -> String {
     canonical(heading).chars().filter(|c| c.is_alphanumeric()).collect()
 }

@@ -1,4 +1,4 @@
-//! How exports write a quote inside quotes.
+//! How exports escape a quote inside quotes.
 
 use clap::ValueEnum;
 

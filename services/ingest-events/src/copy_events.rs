@@ -1,4 +1,4 @@
-//! The stage `act_copy_events`: every new event file into the warehouse.
+//! The stage `act_copy_events`: loads every new event file into the warehouse.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! One record of an event file, checked field by field.
+//! Parses and checks one record of an event file, field by field.
 
 use chrono::NaiveDate;
 use domain::{EventRecord, RejectionReason};
@@ -6,7 +6,7 @@ use landing::json_record::{identifier, integer, parse, present, text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// A record's fields, untyped, so that each wrong one is named in the reason.
+/// A record's untyped fields, so that the reason can name each wrong one.
 #[derive(Deserialize)]
 struct RawRecord<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -19,7 +19,7 @@ struct RawRecord<'a> {
     events: Option<&'a RawValue>,
 }
 
-/// Reads one line; `latest` is the last day on which there may be events.
+/// Parses one line; `latest` is the last day that may have events.
 ///
 /// # Errors
 /// The reason to quarantine it.

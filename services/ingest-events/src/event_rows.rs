@@ -1,4 +1,4 @@
-//! An event file as a stream of events.
+//! Streams the events of an event file.
 
 use bytes::Bytes;
 use chrono::NaiveDate;
@@ -9,17 +9,16 @@ use warehouse::{RowStream, SourceError};
 
 use crate::event_record::parse_event;
 
-/// How long a line may be; a longer one is rejected.
+/// The longest line, in bytes; a longer one is rejected.
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The events of a file, read as they are asked for; `latest` is the last day that
-/// they may have. Empty lines are no records. `report` is told now and then what
-/// has been read so far.
+/// The events of a file, read on demand; `latest` is the last day they may
+/// have. Empty lines are skipped. `report` is called now and then with the
+/// progress so far.
 ///
-/// A file that must be refused ends in an error of kind
-/// [`FailureKind::InvalidInput`].
+/// A file that must be refused ends in an error of kind [`FailureKind::InvalidInput`].
 pub(crate) fn event_rows<'a>(
     chunks: BoxStream<'a, Result<Bytes, landing::Error>>,
     latest: NaiveDate,
@@ -43,12 +42,12 @@ struct Reading<'a, R> {
     latest: NaiveDate,
     report: R,
     read: Counters,
-    /// For people, if there is nothing else in the file.
+    /// For people, if the file has nothing else.
     first_rejection: Option<String>,
 }
 
 impl<R: Fn(Counters)> Reading<'_, R> {
-    /// The next row; `None` behind the last.
+    /// The next row; `None` after the last.
     async fn next(&mut self) -> Result<Option<SourceRow<EventRecord>>, SourceError> {
         loop {
             let line = self
@@ -79,7 +78,7 @@ impl<R: Fn(Counters)> Reading<'_, R> {
         row
     }
 
-    /// Refuses what is something else than a file of events.
+    /// Refuses a file that does not contain events.
     fn end(&self) -> Result<(), SourceError> {
         let Counters { rows_read, rows_rejected, .. } = self.read;
         match &self.first_rejection {

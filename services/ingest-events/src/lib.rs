@@ -5,7 +5,7 @@
 //! `*.ndjson` below the events' folder is read once, line by line, so memory does
 //! not grow with it.
 //!
-//! - A bad *record* goes into quarantine; the file is loaded without it.
+//! - A bad *record* is quarantined; the file is loaded without it.
 //! - A bad *file*, one without a single valid record, is refused as a whole. The
 //!   other files are loaded, then the stage fails and names each bad file.
 //! - A file whose content is already loaded is not read again.

@@ -1,4 +1,4 @@
-//! The service `ingest-events` as a process of its own.
+//! The service `ingest-events` as a stand-alone process.
 
 use std::process::ExitCode;
 

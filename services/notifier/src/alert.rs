@@ -1,4 +1,4 @@
-//! The failure that people should know of.
+//! A failure that people should know about.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use proto::notifier::v1::{Alert as AlertProto, NotifyRequest};
@@ -9,13 +9,13 @@ use runtime::{
 use url::Url;
 use warehouse::AlertCause;
 
-/// A failure that people should know of. Only what identifies it is required:
-/// a missing or odd detail must not keep an alert from people.
+/// A failure that people should know about. Only its identifying fields are
+/// required: a missing or odd detail must not hold up an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alert {
-    /// Identifies the failure, the same each time it is told.
+    /// Identifies the failure, the same in every repetition.
     pub(crate) alert_key: String,
-    /// What it tells of; decides how it is worded.
+    /// What the alert is about; determines its wording.
     pub(crate) cause: AlertCause,
     /// The pipeline's name.
     pub(crate) pipeline: String,
@@ -47,7 +47,7 @@ impl Alert {
         }
     }
 
-    /// The word for the cause that the plain webhook and the log are told.
+    /// The name of the cause, for the plain webhook and the log.
     pub(crate) const fn cause_word(&self) -> &'static str {
         match self.cause {
             AlertCause::StageFailed => "stage_failed",
@@ -57,9 +57,9 @@ impl Alert {
         }
     }
 
-    /// The details that there are, with a label each.
+    /// The available details, each with a label.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
-        // A missed deadline has no stage, no attempt and no code of an error.
+        // A missed deadline has no stage, attempt or error code.
         let is_stage = self.cause == AlertCause::StageFailed;
         let of_stage = |detail: Option<String>| detail.filter(|_| is_stage);
         let details = [
@@ -79,7 +79,7 @@ impl Alert {
         self.failed_at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }
 
-    /// What to do about it.
+    /// The recommended next step.
     pub(crate) fn next_step(&self) -> String {
         match (self.cause, &self.run_id) {
             (AlertCause::StageFailed, Some(run)) => format!(
@@ -112,10 +112,10 @@ impl Alert {
     }
 }
 
-/// What people are told to do about an alert.
+/// The next step that people are advised to take.
 ///
 /// # Errors
-/// If the alert does not say what identifies it.
+/// If the alert lacks an identifying field.
 pub fn next_step_of(alert: AlertProto) -> Result<String, FieldViolations> {
     Alert::try_from(NotifyRequest { alert: Some(alert) }).map(|alert| alert.next_step())
 }
@@ -186,7 +186,7 @@ pub(crate) mod tests {
         parsed(alert_proto()).unwrap()
     }
 
-    /// An alert that says nothing beyond what it has to.
+    /// An alert with only its required fields.
     pub(crate) fn bare_alert() -> Alert {
         let AlertProto { alert_key, pipeline, stage, .. } = alert_proto();
         parsed(AlertProto { alert_key, pipeline, stage, ..AlertProto::default() }).unwrap()

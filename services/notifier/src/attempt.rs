@@ -1,5 +1,5 @@
-//! What traces and metrics say of one request to a webhook. Never its URL: that
-//! is a secret, its host included.
+//! What traces and metrics record about one request to a webhook. Never its
+//! URL: that is secret, including its host.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// A request begins.
+    /// Begins a request.
     pub(crate) fn begin(channel: Channel) -> Self {
         let span = failable_span!(
             "attempt",
@@ -32,17 +32,17 @@ impl Attempt {
         Self { channel, span, began: Instant::now(), status: None }
     }
 
-    /// What to make the request in.
+    /// The span to send the request in.
     pub(crate) fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// There is an answer.
+    /// Records that an answer came.
     pub(crate) const fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
-    /// The answer is read, or there is none.
+    /// Records the answer, or that none came.
     pub(crate) fn end(self, outcome: &Result<(), SendError>) {
         let status = self.status.map(|status| status.as_u16());
         HttpRequests::new("POST", self.channel.as_str()).record(self.began.elapsed(), status);

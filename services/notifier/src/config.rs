@@ -1,4 +1,4 @@
-//! Where alerts go.
+//! Where alerts are sent.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -68,35 +68,35 @@ pub struct Args {
     pub warehouse: WarehouseArgs,
 }
 
-/// Why the options are unusable. Never holds a secret.
+/// Why the options are unusable. Never contains a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A secret's file is unreadable or empty.
     #[error("--{option}-file: {problem}")]
     Secret {
-        /// The option without its dashes.
+        /// The option, without its dashes.
         option: &'static str,
         /// What is wrong with the file.
         problem: SecretError,
     },
-    /// A webhook's URL is none.
+    /// A webhook's URL is invalid.
     #[error("--{option}: {problem}")]
     Url {
-        /// The option without its dashes.
+        /// The option, without its dashes.
         option: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         problem: InvalidWebhookUrl,
     },
-    /// A signing key that signs nothing.
+    /// A signing key without a webhook to sign for.
     #[error("--webhook-secret signs what --webhook-url receives, but there is no --webhook-url")]
     SecretWithoutWebhook,
-    /// A signing key that HMAC does not take.
+    /// A signing key that HMAC rejects.
     #[error("--webhook-secret is no usable key: {0}")]
     Key(InvalidLength),
 }
 
 impl Options {
-    /// The channels that are configured.
+    /// The configured channels.
     pub(crate) fn endpoints(&self) -> Result<Vec<Endpoint>, ConfigError> {
         let slack = webhook_url(
             "slack-webhook-url",

@@ -1,4 +1,4 @@
-//! Delivers alerts to every channel, once.
+//! Delivers alerts to every channel once.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
     sender::Sender,
 };
 
-/// What became of an alert on one channel.
+/// The outcome of an alert on one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
     /// The channel.
@@ -54,8 +54,8 @@ impl Notifier {
             log_undeliverable(alert);
             return Ok(Vec::new());
         }
-        // Held until deliveries are recorded: whoever asks at the same time
-        // then finds the record instead of sending again.
+        // Held until the deliveries are recorded: a concurrent request for the
+        // same alert then finds the record instead of sending again.
         let _in_delivery = self.in_delivery.lock(&alert.alert_key).await;
         let delivered = self.warehouse.delivered_channels(&alert.alert_key).await?;
         let deliveries = self.endpoints.iter().map(|endpoint| async {
@@ -87,8 +87,7 @@ impl Notifier {
         outcome
     }
 
-    /// People have been told: that the record failed must not make the caller
-    /// tell them again.
+    /// The alert has been delivered: a failure to record that must not make the caller send it again.
     async fn record(&self, channel: Channel, alert: &Alert) {
         let recorded =
             self.warehouse.record_delivery(&alert.alert_key, channel.as_str(), self.clock.now()).await;

@@ -1,4 +1,4 @@
-//! The channels that alerts go to.
+//! The channels for alerts.
 
 use std::fmt;
 
@@ -20,8 +20,7 @@ pub(crate) enum Channel {
 }
 
 impl Channel {
-    /// The name under which deliveries are recorded. Changing one makes alerts
-    /// be told again.
+    /// The name under which deliveries are recorded. Renaming one repeats alerts.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Slack => "slack",
@@ -30,7 +29,7 @@ impl Channel {
         }
     }
 
-    /// What the contract calls it.
+    /// The channel in the contract.
     pub(crate) const fn to_proto(self) -> ChannelProto {
         match self {
             Self::Slack => ChannelProto::Slack,
@@ -39,7 +38,7 @@ impl Channel {
         }
     }
 
-    /// What the channel expects to be posted, as JSON.
+    /// The JSON payload that the channel expects.
     pub(crate) fn payload(self, alert: &Alert) -> serde_json::Value {
         match self {
             Self::Slack => payload::slack::message(alert),
@@ -55,28 +54,28 @@ impl fmt::Display for Channel {
     }
 }
 
-/// A channel and the address it listens on.
+/// A channel and its address.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     /// The channel.
     pub(crate) channel: Channel,
     /// Where to post.
     pub(crate) url: WebhookUrl,
-    /// Signs what is posted.
+    /// Signs the payload, if set.
     pub(crate) signing_key: Option<SigningKey>,
 }
 
-/// A webhook's URL. Whoever knows it may post there, so it is never printed.
+/// A webhook's URL. Knowing it is enough to post there, so it is never printed.
 #[derive(Debug)]
 pub(crate) struct WebhookUrl(Hidden<Url>);
 
-/// Why a text is no webhook's URL, without the text.
+/// Why a text is not a webhook's URL, without the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWebhookUrl {
     /// It does not parse.
     #[error("is no URL: {0}")]
     Malformed(url::ParseError),
-    /// It is something else than a web address.
+    /// It is not a web address.
     #[error("has to begin with https:// or http://")]
     Scheme,
 }
@@ -84,7 +83,7 @@ pub enum InvalidWebhookUrl {
 impl WebhookUrl {
     pub(crate) fn parse(secret: &Secret) -> Result<Self, InvalidWebhookUrl> {
         let url = Url::parse(secret.expose()).map_err(InvalidWebhookUrl::Malformed)?;
-        // Such a URL always has a host: without one it does not parse.
+        // Such a URL always has a host: it does not parse without one.
         if matches!(url.scheme(), "https" | "http") {
             Ok(Self(Hidden::new(url)))
         } else {

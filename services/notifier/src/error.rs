@@ -1,5 +1,5 @@
-//! What can go wrong with a notification as a whole, and what the caller is
-//! told of it. What goes wrong on one channel is part of the answer instead.
+//! Errors of a notification as a whole, and what the caller learns about them.
+//! Errors on a single channel are part of the answer instead.
 
 use domain::FailureKind;
 use runtime::{FieldViolations, status, undisclosed};
@@ -10,10 +10,10 @@ use tracing::error;
 /// Why there is no answer about any channel.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The request makes no sense.
+    /// The request is invalid.
     #[error(transparent)]
     InvalidRequest(#[from] FieldViolations),
-    /// It cannot be told what was delivered before.
+    /// Earlier deliveries cannot be read.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
     /// The delivery ended early.
@@ -25,7 +25,7 @@ pub(crate) enum Error {
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub(crate) const fn kind(&self) -> FailureKind {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
@@ -35,14 +35,14 @@ impl Error {
     }
 }
 
-/// The boundary: what is not the caller's doing is logged here, once, and not
-/// told to callers.
+/// The boundary: errors that are not the caller's fault are logged here, once,
+/// and hidden from callers.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let kind = error.kind();
         let answer = match error {
             Error::InvalidRequest(violations) => return violations.into(),
-            // Told in words that quote nothing; the cause is logged where it was met.
+            // The message quotes nothing; the cause was logged where it occurred.
             Error::Warehouse(warehouse::Error::Unavailable(_) | warehouse::Error::Internal(_)) => {
                 status(kind, error.to_string(), None)
             }

@@ -1,4 +1,4 @@
-//! One lock per key, for as long as somebody wants it.
+//! One lock per key, for as long as it is in use.
 
 use std::{
     collections::HashMap,
@@ -7,14 +7,12 @@ use std::{
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// Locks by key. A lock that nobody holds or waits for takes no memory beyond
-/// the next call.
+/// Locks by key. A lock that is neither held nor waited for is freed by the next call.
 #[derive(Debug, Default)]
 pub(crate) struct KeyLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 impl KeyLocks {
-    /// Waits until nobody else holds the key's lock, and holds it until the
-    /// guard is dropped.
+    /// Waits for the key's lock, and holds it until the guard is dropped.
     pub(crate) async fn lock(&self, key: &str) -> OwnedMutexGuard<()> {
         self.of(key).lock_owned().await
     }

@@ -1,12 +1,12 @@
-//! `act_send_failure_alert`: tells people that a stage failed, over Slack,
+//! `act_send_failure_alert`: alerts people that a stage failed, over Slack,
 //! Teams and a plain webhook.
 //!
 //! An alert is delivered once per `alert_key` and channel: what a channel has
-//! accepted is recorded in the warehouse, and asking again delivers only what
-//! is missing. If the process dies between a channel's answer and its record,
-//! or an answer is lost, that channel hears of the alert once more. Each channel is
-//! tried once for each request: the coordinator's outbox alone retries, and is given
-//! how long a channel asks to wait.
+//! accepted is recorded in the warehouse, and a repeated request delivers only
+//! what is missing. If the process dies between a channel's answer and its
+//! record, or an answer is lost, that channel receives the alert again. Each
+//! request tries each channel once: only the coordinator's outbox retries, and
+//! it learns how long a channel asks to wait.
 //!
 //! # The webhook's contract
 //!
@@ -30,18 +30,18 @@
 //! }
 //! ```
 //!
-//! Every field is always there. `type`, `alert_key`, `cause`, `pipeline`, `stage`,
-//! `error_message` and `next_step` are strings; the others are `null` where the
-//! alert does not say. `cause` is `stage_failed`, `deadline_without_run`,
-//! `deadline_run_active` or `deadline_run_failed`. Fields may be added; a change of meaning gets a new
-//! `type`. A receiver recognizes a repetition by `alert_key`. Any 2xx answer
-//! accepts the alert; the coordinator has it sent again after 429 and 5xx; anything else
-//! refuses it.
+//! Every field is always present. `type`, `alert_key`, `cause`, `pipeline`,
+//! `stage`, `error_message` and `next_step` are strings; the others are `null`
+//! if the alert lacks them. `cause` is `stage_failed`, `deadline_without_run`,
+//! `deadline_run_active` or `deadline_run_failed`. Fields may be added; a
+//! change of meaning gets a new `type`. A receiver recognizes repetitions by
+//! `alert_key`. Any 2xx answer accepts the alert; after 429 and 5xx the
+//! coordinator has it sent again; any other answer refuses it.
 //!
-//! With `--webhook-secret` each request carries
-//! `X-Company-Activity-Signature: t=<unix seconds>,v1=<hex>`, where `v1` is the
-//! HMAC-SHA256 of `<unix seconds>.<body>` under the secret. A receiver computes
-//! it over the raw body, compares in constant time, and refuses old times.
+//! With `--webhook-secret` each request carries `X-Company-Activity-Signature:
+//! t=<unix seconds>,v1=<hex>`, where `v1` is the HMAC-SHA256 of `<unix
+//! seconds>.<body>` under the secret. A receiver computes it over the raw body,
+//! compares in constant time, and rejects old times.
 
 mod alert;
 mod attempt;
@@ -69,20 +69,20 @@ use warehouse::SharedWarehouse;
 
 use crate::{delivery::Notifier, sender::Sender, service::NotifierGrpc};
 
-/// Starts the service on its own: opens the warehouse it is told.
+/// Starts the stand-alone service and opens its warehouse.
 ///
 /// # Errors
-/// If the options make no sense or the warehouse cannot be opened.
+/// If the options are invalid or the warehouse cannot be opened.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse =
         warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open --warehouse-url")?;
     assemble(&args.options, warehouse, &context)
 }
 
-/// The service over a warehouse that is already open.
+/// Assembles the service over a warehouse that is already open.
 ///
 /// # Errors
-/// If a webhook's URL or secret is unusable. Never tells what it is.
+/// If a webhook's URL or secret is unusable. The error never contains either.
 pub fn assemble(options: &Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
     let endpoints = options.endpoints()?;
     let sender = Sender::new(options, context)?;

@@ -5,32 +5,32 @@ use std::time::Duration;
 use domain::FailureKind;
 use reqwest::StatusCode;
 
-/// Why a channel did not accept a message. Never holds its URL.
+/// Why a channel did not accept a message. Never contains its URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SendError {
-    /// There was no answer in time.
+    /// No answer came in time.
     #[error("gave no answer within {0:?}")]
     TimedOut(Duration),
     /// The connection failed.
     #[error("could not be reached: {0}")]
     Unreachable(String),
-    /// It asks for patience or has trouble of its own: 429 or 5xx.
+    /// It asks to wait or has failed itself: 429 or 5xx.
     #[error("answered {status}")]
     Overloaded {
-        /// The answer.
+        /// The answer's status.
         status: StatusCode,
-        /// How long it asks to wait.
+        /// How long it asks to wait, if it says so.
         retry_after: Option<Duration>,
     },
-    /// It will not have this message.
+    /// It rejects this message.
     #[error("refused with {status}{}", .reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
     Refused {
-        /// The answer.
+        /// The answer's status.
         status: StatusCode,
-        /// Its error word, for example Slack's `no_service`.
+        /// Its error code, for example Slack's `no_service`.
         reason: Option<String>,
     },
-    /// This service stops before the message got through.
+    /// This service stopped before the message was delivered.
     #[error("was not reached before the notifier had to stop")]
     Stopping,
 }
@@ -44,7 +44,7 @@ impl SendError {
         }
     }
 
-    /// Its kind as traces tell it: the answer's status, or what kept it from coming.
+    /// Its kind for traces: the answer's status, or why none came.
     pub(crate) fn error_type(&self) -> &str {
         match self {
             Self::TimedOut(_) => FailureKind::TimedOut.name(),

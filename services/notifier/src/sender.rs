@@ -1,4 +1,4 @@
-//! Posts to webhooks, once: whoever asked decides whether and when to ask again.
+//! Posts to webhooks once: the caller decides whether and when to retry.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use url::Url;
 
 use crate::{attempt::Attempt, config::Options, endpoint::Endpoint, send_error::SendError, signature};
 
-/// What is read of a refusal: enough to tell an error word from anything longer.
+/// How much of a refusal to read: enough to tell an error code from longer text.
 const MAX_ANSWER_BYTES: usize = 256;
 
-/// The longest error word that is passed on.
+/// The longest error code to pass on.
 const MAX_REASON_BYTES: usize = 64;
 
 /// Posts to webhooks.
@@ -33,9 +33,9 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// A sender with an HTTP client of its own. The client follows no redirect,
-    /// since that would hand alerts to whoever answers, and heeds no proxy from
-    /// the environment, which nobody configured for this.
+    /// A sender with its own HTTP client. The client follows no redirects,
+    /// which would hand alerts to whoever answers, and ignores proxies from the
+    /// environment, which nobody configured for this.
     pub(crate) fn new(options: &Options, context: &Context) -> anyhow::Result<Self> {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
@@ -98,8 +98,8 @@ impl Sender {
     }
 }
 
-/// The error word of a refusal. Anything else is not passed on: an error page
-/// likes to quote the path that was asked for, and that is the secret.
+/// The error code of a refusal. Nothing else is passed on: error pages often
+/// quote the requested path, which is the secret.
 async fn reason(mut response: Response, url: &Url) -> Option<String> {
     let mut answer = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {

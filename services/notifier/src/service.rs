@@ -1,4 +1,4 @@
-//! The gRPC face: from messages to alerts, and from deliveries to messages.
+//! The gRPC layer: converts messages to alerts, and deliveries to messages.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::{
     error::Error,
 };
 
-/// Answers `NotifierService`.
+/// Serves `NotifierService`.
 pub(crate) struct NotifierGrpc {
     notifier: Arc<Notifier>,
     deliveries: TaskTracker,
 }
 
 impl NotifierGrpc {
-    /// Every delivery is a task of `deliveries`.
+    /// Runs every delivery as a task of `deliveries`.
     pub(crate) const fn new(notifier: Arc<Notifier>, deliveries: TaskTracker) -> Self {
         Self { notifier, deliveries }
     }
@@ -34,8 +34,8 @@ impl NotifierService for NotifierGrpc {
     async fn notify(&self, request: Request<NotifyRequest>) -> Result<Response<NotifyResponse>, Status> {
         let alert = Alert::try_from(request.into_inner())?;
         let notifier = Arc::clone(&self.notifier);
-        // In a task of its own: a caller that gives up must not come between a
-        // channel's answer and its record.
+        // In a separate task: a caller that gives up must not interrupt between
+        // a channel's answer and its record.
         let delivery = async move { notifier.deliver(&alert).await }.in_current_span();
         let deliveries = self.deliveries.spawn(delivery).await.map_err(Error::from)??;
         Ok(Response::new(NotifyResponse {

@@ -1,4 +1,4 @@
-//! Signs what the plain webhook receives.
+//! Signs requests to the plain webhook.
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac, digest::InvalidLength};
@@ -13,13 +13,13 @@ pub(crate) const HEADER: &str = "x-company-activity-signature";
 pub(crate) struct SigningKey(Hidden<Hmac<Sha256>>);
 
 impl SigningKey {
-    /// A key. HMAC takes any length, so this does not fail in practice.
+    /// Creates a key. HMAC takes any length, so this does not fail in practice.
     pub(crate) fn new(secret: &Secret) -> Result<Self, InvalidLength> {
         Hmac::new_from_slice(secret.expose().as_bytes()).map(Hidden::new).map(Self)
     }
 
     /// The header's value: the time, and the signature over time and body. The
-    /// time is signed too, so that a receiver can refuse what is replayed later.
+    /// time is signed too, so that a receiver can reject replays.
     pub(crate) fn sign(&self, body: &[u8], now: DateTime<Utc>) -> String {
         let time = now.timestamp();
         let mut mac = self.0.expose().clone();

@@ -1,4 +1,4 @@
-//! What people are told, over real HTTP and a real warehouse.
+//! What people receive, over real HTTP and a real warehouse.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

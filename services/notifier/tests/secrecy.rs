@@ -1,5 +1,4 @@
-//! What is logged while alerts are delivered. A process of its own, since a
-//! process has one log.
+//! What is logged while alerts are delivered. A separate process, since a process has only one log.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use proto::notifier::v1::DeliveryState::{Delivered, Refused, Retryable};
 use support::{Answer, Notifier, SECRET_PATH, Webhook, alert, states};
 
-/// What was logged.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -1,5 +1,5 @@
-//! What a collector and metrics are told of deliveries. A process of its own,
-//! since a process has one telemetry.
+//! What a collector and metrics receive about deliveries. A separate process,
+//! since a process has only one telemetry.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -35,7 +35,7 @@ async fn every_request_to_a_webhook_is_told_without_its_url() {
     ])
     .await;
 
-    // As the outbox does: it asks again while a channel may still take the alert.
+    // Like the outbox: sends again while a channel may still accept the alert.
     let telling = info_span!("telling");
     for outcomes in [[Retryable, Retryable, Refused], [Delivered, Retryable, Refused]] {
         let told = notifier.notify(alert("a")).instrument(telling.clone()).await;

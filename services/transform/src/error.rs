@@ -9,9 +9,9 @@ pub enum Error {
     /// Storage failed or refused.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
-    /// Audits refuse the publish; what is published stays as it is. A retry
-    /// judges what the run has already loaded, so it does not notice a source
-    /// that was mended since.
+    /// Audits block the publish; published data stays as it is. A retry judges
+    /// what the run has already loaded, so it does not notice a source that was
+    /// fixed since.
     #[error(
         "nothing was published, because {} found: {}. A retry judges the same data again: \
          once a source is mended, run the days anew",
@@ -21,7 +21,7 @@ pub enum Error {
     Blocked(Vec<Finding>),
 }
 
-/// Findings that an error message lists; it says how many more there are.
+/// How many findings an error message lists; it also says how many more there are.
 const LISTED_FINDINGS: usize = 5;
 
 fn count(findings: &[Finding]) -> String {
@@ -41,7 +41,7 @@ fn list(findings: &[Finding]) -> String {
 }
 
 impl Error {
-    /// What kind of failure it is.
+    /// The kind of failure.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {

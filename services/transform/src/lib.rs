@@ -17,7 +17,7 @@ pub use policy::read_policy;
 
 use crate::stage::FactStages;
 
-/// Starts the service as a process of its own.
+/// Starts the stand-alone service.
 ///
 /// # Errors
 /// If the warehouse cannot be opened, or as [`assemble`].
@@ -26,10 +26,10 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     assemble(args.options, warehouse, &context)
 }
 
-/// Puts the service together over an open warehouse.
+/// Assembles the service over an open warehouse.
 ///
 /// # Errors
-/// If the audit file cannot be read or makes no sense.
+/// If the audit file cannot be read or is invalid.
 pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
     let policy = read_policy(options.audit_file.as_deref())?;
     let stages = FactStages { warehouse, policy, clock: Arc::clone(&context.clock) };

@@ -1,4 +1,4 @@
-//! The transform service as a process of its own.
+//! The transform service as a stand-alone process.
 
 use std::process::ExitCode;
 

@@ -1,11 +1,11 @@
-//! The audit policy as a file.
+//! Reads the audit policy from a file.
 
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
 use domain::audit::AuditPolicy;
 
-/// Reads the audit policy from a YAML file, or takes the default without one.
+/// Reads the audit policy from a YAML file, or returns the default if there is none.
 ///
 /// # Errors
 /// If the file cannot be read, has an unknown key, or a threshold out of range.

@@ -73,8 +73,8 @@ impl FactStages {
     }
 }
 
-/// Every finding is told, in the log and as an event of the stage's span: the
-/// stage's own message lists only the first of those that block.
+/// Reports every finding, in the log and as an event of the stage's span: the
+/// stage's own message lists only the first few that block.
 fn tell(Finding { audit, blocks, message }: &Finding) {
     if *blocks {
         error!(audit, finding = message, "an audit blocks the publish");

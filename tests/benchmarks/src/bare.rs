@@ -1,5 +1,6 @@
-//! The bare side: the same rows into tables that have the shape and the primary
-//! key, and nothing else. No fence, no comparison, no dirty set, no audit, no ledger.
+//! The baseline: the same rows into tables with the shape and the primary key,
+//! and nothing else. No fence, no comparison, no dirty set, no audit, no
+//! ledger.
 
 use std::{path::Path, time::Duration};
 
@@ -56,8 +57,7 @@ impl CopyInto {
     }
 }
 
-/// Tables for the fact: one that is as plain as it gets, and one with the
-/// engine's monthly partitions.
+/// Tables for the fact: one as plain as possible, and one with the engine's monthly partitions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BareFact {
     Plain,
@@ -72,7 +72,7 @@ impl BareFact {
         }
     }
 
-    /// Creates the table with everything that is published so far.
+    /// Creates the table with everything published so far.
     pub(crate) async fn create(self, database: &Database, last_day: NaiveDate) -> Result<()> {
         let name = self.name();
         let partitions = match self {
@@ -96,13 +96,13 @@ impl BareFact {
         psql(database, &script).await.map(|_| ())
     }
 
-    /// Inserts a new day, computed by one statement from what the engine staged.
+    /// Inserts a new day, computed by one statement from the engine's staged rows.
     pub(crate) async fn insert_day(self, database: &Database, day: NaiveDate) -> Result<Duration> {
         let select = include_str!("../sql/day_of_fact.sql").replace(":day", &format!("DATE '{day}'"));
         timed(database, &format!("INSERT INTO {} {select};", self.name())).await
     }
 
-    /// How many rows of a day differ from those that the engine published.
+    /// The number of a day's rows that differ from the published ones.
     pub(crate) async fn differences(self, database: &Database, day: NaiveDate) -> Result<i64> {
         let columns = "company_id, company_name, country, industry_tag, last_contact_at, active_users, events, \
                        \"7d_active_users\", is_churn_risk, events_per_user, days_since_last_contact";
@@ -118,7 +118,7 @@ impl BareFact {
     }
 }
 
-/// The seed's statement over everything that is staged up to `last_day`.
+/// Runs the seed's statement over everything staged up to `last_day`.
 pub(crate) async fn create_as_in_seed(database: &Database) -> Result<Duration> {
     let took =
         timed(database, &format!("CREATE TABLE seed_fact AS {};", include_str!("../sql/seed.sql"))).await?;
@@ -126,12 +126,12 @@ pub(crate) async fn create_as_in_seed(database: &Database) -> Result<Duration> {
     Ok(took)
 }
 
-/// Drops what earlier cases left, so that it does not compete for memory.
+/// Drops tables left by earlier cases, so that they do not compete for memory.
 pub(crate) async fn drop_tables(database: &Database, tables: &str) -> Result<()> {
     psql(database, &format!("DROP TABLE {tables};\n")).await.map(|_| ())
 }
 
-/// Writes out what others left in memory, so that neither side pays for it.
+/// Flushes what earlier cases left in memory, so that neither side pays for it.
 pub(crate) async fn checkpoint(database: &Database) -> Result<()> {
     psql(database, "CHECKPOINT;\n").await.map(|_| ())
 }

@@ -1,5 +1,5 @@
-//! The sources: drawn from one seed, written to files, read back as a load
-//! reads them. Both sides of a comparison read the same rows.
+//! The sources: generated from one seed, written to files, and parsed as in a
+//! load. Both sides of a comparison read the same rows.
 
 use std::{
     fs::File,
@@ -18,7 +18,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde::Deserialize;
 use warehouse::{RowStream, SourceError};
 
-/// The share of companies that have a record of a day.
+/// The share of companies with a record on a day.
 const USAGE_SHARE: f64 = 0.85;
 
 /// The share of companies that the next day's export changes.
@@ -36,9 +36,9 @@ pub(crate) struct Sources {
     folder: PathBuf,
 }
 
-/// A day's usage in the form that each side loads.
+/// A day's usage in each side's format.
 pub(crate) struct UsageFiles {
-    /// As the product API's records are landed.
+    /// As landed from the product API.
     pub(crate) ndjson: PathBuf,
     /// The same rows for `\copy`.
     pub(crate) csv: PathBuf,
@@ -49,7 +49,7 @@ pub(crate) fn day(offset: u32) -> NaiveDate {
     FIRST_DAY.checked_add_days(Days::new(u64::from(offset))).unwrap_or(NaiveDate::MAX)
 }
 
-/// The days from one offset to before another.
+/// The days from one offset up to, but excluding, another.
 pub(crate) fn window(from: u32, until: u32) -> Result<DateWindow> {
     Ok(DateWindow::new(day(from), day(until.saturating_sub(1)))?)
 }
@@ -59,7 +59,7 @@ impl Sources {
         Self { companies, folder: folder.to_owned() }
     }
 
-    /// Writes an export of all companies. In the `next` one some have changed.
+    /// Writes an export of all companies. In the `next` one, some have changed.
     pub(crate) fn write_crm(&self, next: bool) -> Result<PathBuf> {
         let path = self.folder.join(if next { "crm_next.csv" } else { "crm.csv" });
         let mut file = BufWriter::new(File::create(&path)?);
@@ -83,8 +83,8 @@ impl Sources {
         Ok(path)
     }
 
-    /// Writes a day's usage for both sides. With `late`, the first company that
-    /// has no record of the day gets one.
+    /// Writes a day's usage for both sides. With `late`, the first company
+    /// without a record of the day gets one.
     pub(crate) fn write_usage(&self, offset: u32, mut late: bool) -> Result<UsageFiles> {
         let on = day(offset);
         let files = UsageFiles {
@@ -94,7 +94,7 @@ impl Sources {
         let mut ndjson = BufWriter::new(File::create(&files.ndjson)?);
         let mut csv = BufWriter::new(File::create(&files.csv)?);
         writeln!(csv, "company_id,date,active_users,events")?;
-        // Drawn for every company, so that a day's records are the same however often it is written.
+        // Drawn for every company, so that a day's records are the same each time they are written.
         let mut random = StdRng::seed_from_u64(1_000 + u64::from(offset));
         for index in 0..self.companies {
             let is_active = random.random_bool(USAGE_SHARE);
@@ -116,7 +116,7 @@ impl Sources {
 }
 
 impl UsageFiles {
-    /// Makes room: files are small beside the database, but there are many.
+    /// Frees disk space: files are small compared with the database, but there are many.
     pub(crate) fn remove(self) -> Result<()> {
         std::fs::remove_file(self.ndjson)?;
         std::fs::remove_file(self.csv)?;
@@ -128,7 +128,7 @@ fn company_id(index: u32) -> String {
     format!("company-{index:07}")
 }
 
-/// The rows of an export, parsed as they are asked for.
+/// The rows of an export, parsed on demand.
 pub(crate) fn crm_rows(path: &Path) -> Result<RowStream<'static, CrmCompany>> {
     #[derive(Deserialize)]
     struct Row {
@@ -159,7 +159,7 @@ pub(crate) fn crm_rows(path: &Path) -> Result<RowStream<'static, CrmCompany>> {
     Ok(stream::iter(rows).boxed())
 }
 
-/// The records of a landed day, parsed as they are asked for.
+/// The records of a landed day, parsed on demand.
 pub(crate) fn usage_rows(path: &Path, on: NaiveDate) -> Result<RowStream<'static, UsageRecord>> {
     #[derive(Deserialize)]
     struct Record<'a> {

@@ -1,5 +1,5 @@
-//! The embedded engine: the same cases, compared with its own new day. There is
-//! no server beside it to copy into.
+//! The embedded engine: the same cases, compared with its own new day. It has
+//! no server to copy into.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! What happens to a warehouse, in either engine: days pass, records come late,
-//! things are delivered twice.
+//! The life of a warehouse in either engine: days pass, records come late, deliveries repeat.
 
 use anyhow::{Result, ensure};
 
@@ -9,17 +8,17 @@ use crate::{
     progress::Narrator,
 };
 
-/// Days that a run publishes while the history grows.
+/// Days per run while the history grows.
 const HISTORY_RUN_DAYS: usize = 30;
 
-/// How far back a record comes that is late: all days that read it are published.
+/// How many days late a record is: all days that read it are published.
 const LATE_DAYS: u32 = 13;
 
 pub(crate) struct Journey<'a> {
     pub(crate) narrator: &'a Narrator,
     pub(crate) pipeline: Pipeline,
     pub(crate) sources: Sources,
-    /// The first day that is not yet published.
+    /// The first day not published yet.
     pub(crate) next_day: u32,
 }
 
@@ -42,8 +41,8 @@ impl<'a> Journey<'a> {
         Ok(published)
     }
 
-    /// Loads an old day with one record more, and publishes what that changes.
-    /// Each `repetition` takes another day.
+    /// Loads an old day with one more record, and publishes the resulting
+    /// changes. Each `repetition` uses another day.
     pub(crate) async fn publish_late_record(&mut self, repetition: u32) -> Result<(Load, Publish)> {
         let newest = self.next_day - 1;
         let offset = newest - LATE_DAYS - repetition;
@@ -57,8 +56,8 @@ impl<'a> Journey<'a> {
         Ok((load, published))
     }
 
-    /// Delivers both exports and the newest day once more, and publishes: returns
-    /// how many rows all of that writes and removes.
+    /// Delivers both exports and the newest day again, and publishes: returns
+    /// how many rows that writes and removes in total.
     pub(crate) async fn deliver_again(&mut self) -> Result<u64> {
         self.narrator.say("e: delivering the same again");
         let newest = self.next_day - 1;
@@ -75,7 +74,7 @@ impl<'a> Journey<'a> {
         Ok(deliveries.iter().map(|counters| counters.rows_written + counters.rows_removed).sum())
     }
 
-    /// Loads and publishes further days until there are as many.
+    /// Loads and publishes further days until the history has this many.
     pub(crate) async fn grow_history(&mut self, days: u32) -> Result<()> {
         let offsets: Vec<u32> = (self.next_day..days).collect();
         let bar = self.narrator.steps("g: growing the history", days.saturating_sub(self.next_day));

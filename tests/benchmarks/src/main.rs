@@ -1,6 +1,6 @@
-//! Measures the storage engines: what a load, a new day, a late record and a
-//! rebuild cost, beside the bare SQL that does no more than write the rows.
-//! `make bench-warehouse` runs it.
+//! Measures the storage engines: the cost of a load, a new day, a late record
+//! and a rebuild, compared with bare SQL that only writes the rows. `make
+//! bench-warehouse` runs it.
 
 mod bare;
 mod data;

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-/// The median, which one disturbed repetition does not move; of an even number,
-/// the upper one.
+/// The median, which a single disturbed repetition does not move; of an even number, the upper one.
 pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// How many times as long `time` is as `other`.
+/// `time` as a multiple of `other`.
 pub(crate) fn ratio(time: Duration, other: Duration) -> f64 {
     time.as_secs_f64() / other.as_secs_f64()
 }

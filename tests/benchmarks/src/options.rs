@@ -1,4 +1,4 @@
-//! What to measure, and how large.
+//! What to measure, and at which size.
 
 use clap::Parser;
 use url::Url;

@@ -1,4 +1,4 @@
-//! Driving an engine as the services do: runs, stages, loads, build, audit, publish.
+//! Drives an engine as the services do: runs, stages, loads, build, audit, publish.
 
 use std::{
     fmt,
@@ -18,19 +18,19 @@ use warehouse_conformance::scene::{HeldRun, at, hold_run};
 
 use crate::data::{crm_rows, usage_rows};
 
-/// An engine, and what its clock says.
+/// An engine and its clock.
 pub(crate) struct Pipeline {
     warehouse: SharedWarehouse,
     now: DateTime<Utc>,
 }
 
-/// A load that was measured.
+/// The measurement of a load.
 pub(crate) struct Load {
     pub(crate) took: Duration,
     pub(crate) counters: Counters,
 }
 
-/// A way from the dirty set to what is published that was measured.
+/// The measurements from the dirty set to the published rows.
 #[derive(Debug)]
 pub(crate) struct Publish {
     pub(crate) build: Duration,
@@ -59,7 +59,7 @@ impl fmt::Display for Publish {
     }
 }
 
-/// A run whose ingest stages are under way.
+/// A run whose ingest stages are in progress.
 pub(crate) struct Ingest<'a> {
     pipeline: &'a Pipeline,
     run: HeldRun,
@@ -115,12 +115,12 @@ impl Ingest<'_> {
         Ok(Load { took: began.elapsed(), counters: outcome.counters })
     }
 
-    /// Gives the run up; what it loaded stays.
+    /// Abandons the run; what it loaded stays.
     pub(crate) async fn abandon(self) {
         self.run.cancel().await;
     }
 
-    /// Completes the ingest; then builds, measures and publishes.
+    /// Completes the ingest, then builds, audits and publishes, with measurements.
     pub(crate) async fn publish(self) -> Result<Publish> {
         let Self { pipeline, run, crm, usage } = self;
         run.complete(&crm).await;

@@ -1,4 +1,4 @@
-//! The Postgres engine beside bare statements on the same server.
+//! The Postgres engine, compared with bare statements on the same server.
 
 use std::{path::Path, time::Duration};
 
@@ -27,7 +27,7 @@ pub(crate) async fn measure(options: &Options, narrator: &Narrator, report: &mut
     bench.measure(section).await
 }
 
-/// A: the export, new to the warehouse each time; returns the last of the warehouses.
+/// A: the export, loaded into a new warehouse each time; returns the last warehouse.
 async fn load_crm<'a>(
     options: &'a Options,
     narrator: &'a Narrator,
@@ -63,7 +63,7 @@ async fn load_crm<'a>(
     Ok(Bench { options, database, journey })
 }
 
-/// What happens to a warehouse, and the database that the bare side shares with it.
+/// A warehouse, and the database that the bare side shares with it.
 struct Bench<'a> {
     options: &'a Options,
     database: Database,
@@ -83,8 +83,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// B and f: all days, each by both sides in turn; then everything is built
-    /// and published from nothing.
+    /// B and f: all days, by both sides in turn; then everything is built and published from scratch.
     async fn load_history_and_rebuild(&mut self, section: &mut Section) -> Result<()> {
         let (days, narrator, database) = (self.options.days, self.journey.narrator, &self.database);
         CopyInto::Usage.recreate(database).await?;
@@ -157,7 +156,7 @@ impl Bench<'_> {
         Ok(ours)
     }
 
-    /// D: records that come late.
+    /// D: late records.
     async fn publish_late_records(&mut self, section: &mut Section, new_day: Duration) -> Result<()> {
         self.journey.narrator.say("d: publishing one late record");
         let (mut loads, mut ours, mut written) = (Vec::new(), Vec::new(), 0);
@@ -174,7 +173,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// G: the history grows, then come new days again.
+    /// G: the history grows, then new days follow again.
     async fn publish_after_long_history(&mut self, section: &mut Section, new_day: Duration) -> Result<()> {
         self.journey.grow_history(self.options.history_days).await?;
         self.journey.narrator.say("g: publishing new days");

@@ -1,10 +1,10 @@
-//! Telling on stderr what is going on, since a run takes its time.
+//! Reports progress on stderr, since a run takes its time.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a bar moves although nothing happened.
+/// How often a bar moves even if nothing happened.
 const TICK: Duration = Duration::from_millis(200);
 
 pub(crate) struct Narrator {
@@ -16,14 +16,14 @@ impl Narrator {
         Self { began: Instant::now() }
     }
 
-    /// Says what begins now.
+    /// Reports what begins now.
     #[allow(clippy::print_stderr, reason = "progress of a benchmark")]
     pub(crate) fn say(&self, what: &str) {
         eprintln!("{:>7.1} s  {what}", self.began.elapsed().as_secs_f64());
     }
 
-    /// Says what begins now, and shows how many of its `units` are done. The bar
-    /// shows on a terminal only, and goes with its last handle.
+    /// Reports what begins now, and how many of its `units` are done. The bar
+    /// shows only on a terminal, and disappears with its last handle.
     pub(crate) fn steps(&self, what: &str, units: u32) -> ProgressBar {
         self.say(what);
         let bar = ProgressBar::new(u64::from(units));

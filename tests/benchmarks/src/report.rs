@@ -12,7 +12,7 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// Columns that hold figures.
 const FIGURES: std::ops::RangeInclusive<usize> = 2..=5;
 
-/// What was measured, in the order of measuring.
+/// The measurements, in order.
 #[derive(Default)]
 pub(crate) struct Report {
     sections: Vec<Section>,
@@ -24,14 +24,14 @@ pub(crate) struct Section {
     notes: Vec<String>,
 }
 
-/// What a figure has to stay within.
+/// The target for a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Aim {
-    /// A ratio of at most that.
+    /// A ratio of at most this.
     AtMost(f64),
-    /// A ratio below that.
+    /// A ratio below this.
     Below(f64),
-    /// None: told for comparison.
+    /// None: only for comparison.
     Untold,
 }
 
@@ -77,7 +77,7 @@ impl Report {
 }
 
 impl Section {
-    /// A time beside what it is compared with.
+    /// Adds a time and its baseline.
     pub(crate) fn compare(&mut self, case: &str, what: &str, ours: Duration, other: Duration, aim: Aim) {
         let figure = ratio(ours, other);
         self.rows.push([
@@ -91,19 +91,19 @@ impl Section {
         ]);
     }
 
-    /// A time that is compared with nothing.
+    /// Adds a time without a baseline.
     pub(crate) fn time(&mut self, case: &str, what: &str, ours: Duration) {
         self.rows.push([case, what, &seconds(ours), "", "", "", ""].map(str::to_owned));
     }
 
-    /// A count that must be exactly so.
+    /// Adds a count that must match exactly.
     pub(crate) fn count(&mut self, case: &str, what: &str, count: u64, aim: u64) {
         let verdict = if count == aim { "met" } else { "MISSED" };
         self.rows
             .push([case, what, &count.to_string(), "", "", &format!("= {aim}"), verdict].map(str::to_owned));
     }
 
-    /// What a figure does not tell by itself.
+    /// Adds a note on what a figure does not show by itself.
     pub(crate) fn note(&mut self, note: String) {
         self.notes.push(note);
     }

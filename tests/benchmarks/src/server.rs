@@ -1,4 +1,4 @@
-//! The Postgres server that both sides run on, and its own client.
+//! The Postgres server of both sides, and its own client.
 
 use std::{io::Write as _, process::Stdio, time::Duration};
 
@@ -8,16 +8,16 @@ use url::Url;
 
 use crate::options::Options;
 
-/// What a server of a production's size has, fsync and full-page writes included:
+/// Settings of a production-size server, including fsync and full-page writes:
 /// memory for the tables, room for checkpoints.
 const SERVER_OPTIONS: &str = "-c shared_buffers=1GB -c effective_cache_size=4GB -c max_wal_size=4GB \
                               -c checkpoint_timeout=15min -c max_connections=50";
 
-/// What bare statements run with: not less than the engine takes for its own.
+/// Settings for bare statements: no less than the engine uses for its own.
 pub(crate) const BARE_SETTINGS: &str =
     "SET work_mem = '256MB'; SET maintenance_work_mem = '256MB'; SET jit = off;";
 
-/// A server, ended with this value if it was started for it.
+/// A server, which ends with this value if it was started for it.
 pub(crate) struct Server {
     url: Url,
     _cluster: Option<Cluster>,
@@ -37,8 +37,8 @@ impl Server {
     }
 }
 
-/// Runs statements through psql and returns how long each of them took, as psql
-/// itself measures it: without its start and its connecting.
+/// Runs statements through psql and returns the time that psql measured for
+/// each, without its start and connection.
 pub(crate) async fn psql(database: &Database, script: &str) -> Result<Vec<Duration>> {
     let (program, url, script) = (test_postgres::binaries()?.join("psql"), database.url(), script.to_owned());
     tokio::task::spawn_blocking(move || {
@@ -59,7 +59,7 @@ pub(crate) async fn psql(database: &Database, script: &str) -> Result<Vec<Durati
     .await?
 }
 
-/// What `\timing on` printed.
+/// The times that `\timing on` printed.
 fn times(output: &str) -> Vec<Duration> {
     output
         .lines()

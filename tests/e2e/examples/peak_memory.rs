@@ -1,6 +1,6 @@
-//! Measures the peak memory of the suite in one process while it publishes a
-//! backfill, and the same for twice as many days: rows stream, so it must not
-//! grow with them. `make bench-memory` runs it on optimised binaries.
+//! Measures the peak memory of the one-process suite while it publishes a
+//! backfill, and again for twice as many days: rows stream, so it must not grow
+//! with them. `make bench-memory` runs it on optimised binaries.
 
 use std::{fs, time::Instant};
 
@@ -55,7 +55,7 @@ async fn measure(days: u32) -> Result<Measurement> {
     Ok(Measurement { days, peak_kib })
 }
 
-/// Waits as long as it takes.
+/// Waits without a deadline.
 async fn ended(suite: &Suite, run_id: String) -> Result<Run> {
     let mut changes = suite.pipeline()?.watch_run(WatchRunRequest { run_id }).await?.into_inner();
     while let Some(change) = changes.message().await? {
@@ -74,7 +74,7 @@ fn stage_line(run: &Run, name: &str) -> Result<String> {
     Ok(format!("{name}: {rows} rows in {} s", end.seconds - start.seconds))
 }
 
-/// The most memory that a process ever had resident, in KiB.
+/// The peak resident memory of a process, in KiB.
 fn peak_kib(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;

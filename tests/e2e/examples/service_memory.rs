@@ -1,6 +1,6 @@
-//! Measures what each service holds in memory, before, during and after a run over
-//! one day, each a process of its own on Postgres: what a cluster has to give them.
-//! `make bench-service-memory` runs it on optimised binaries.
+//! Measures the memory of each service before, during and after a run over one
+//! day, each as a separate process on Postgres: this is what a cluster must
+//! provide. `make bench-service-memory` runs it on optimised binaries.
 
 use std::{collections::BTreeMap, env, fs, time::Duration};
 
@@ -15,17 +15,17 @@ use proto::pipeline::v1::RunState;
 use sample_sources::{World, WorldOptions};
 use test_postgres::Database;
 
-/// Days of the sources: the run reads one, and the thirteen before it.
+/// Days of the sources: the run reads one day and the thirteen before it.
 const DAYS: u32 = 14;
 
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What a process has resident, in KiB.
+/// The resident memory of a process, in KiB.
 #[derive(Debug, Clone, Copy, Default)]
 struct Resident {
-    /// All, with the pages of its program.
+    /// All of it, including the pages of its program.
     all: u64,
-    /// What it allocated.
+    /// The memory it allocated.
     allocated: u64,
 }
 

@@ -1,8 +1,8 @@
-//! Measures what tracing costs: the time that the suite in one process takes for a new
-//! day, with a collector and without. Two suites over the same sources publish the same
-//! days in turns, and from day to day they change places, so that neither the order nor
-//! the one or the other process tips the scales. `make bench-tracing` runs it on
-//! optimised binaries.
+//! Measures the cost of tracing: the time that the one-process suite takes for
+//! a new day, with a collector and without. Two suites over the same sources
+//! publish the same days in turn, and swap places from day to day, so that
+//! neither the order nor a single process tips the scales. `make bench-tracing`
+//! runs it on optimised binaries.
 
 use std::time::{Duration, Instant};
 
@@ -19,13 +19,13 @@ use test_telemetry::Receiver;
 
 const COMPANIES: usize = 20_000;
 
-/// Days published before anything is measured: more than the window that a day reads.
+/// Days published before measuring starts: more than the window that a day reads.
 const HISTORY: u32 = 20;
 
-/// Days that are measured. An odd number has a middle.
+/// Days to measure. An odd number has a middle.
 const PAIRS: u32 = 21;
 
-/// The most that tracing may cost: the median of how much longer a day takes with it.
+/// The most that tracing may cost: the median ratio of a day's time with tracing to that without.
 const AIM: f64 = 1.03;
 
 #[derive(Default)]
@@ -52,7 +52,7 @@ async fn main() -> Result<()> {
 
     let mut times = Measured::default();
     for (turn, day) in measured.iter().enumerate() {
-        // All four combinations of place and order, over and over.
+        // Cycles through all four combinations of place and order.
         let (traced_one, traced_first) = (turn % 2, turn / 2 % 2 == 0);
         for is_traced in [traced_first, !traced_first] {
             let suite = &mut suites[if is_traced { traced_one } else { 1 - traced_one }];
@@ -61,7 +61,7 @@ async fn main() -> Result<()> {
             suite.sources.put_world(&world, day.succ_opt().context("the calendar ends")?)?;
             let time = publish(suite, *day).await?;
             if is_traced { &mut times.traced } else { &mut times.plain }.push(time);
-            // What is not sent yet is sent at the end; whoever is killed loses it.
+            // Pending telemetry is sent at shutdown; a killed process loses it.
             suite.process(ACTIVITYCTL)?.terminate().await?;
         }
         let newest = |times: &[Duration]| times.last().map_or(0.0, Duration::as_secs_f64);
@@ -71,7 +71,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// A suite that has published the history.
+/// Starts a suite and publishes the history.
 async fn with_history(world: &World, history: &[NaiveDate]) -> Result<Suite> {
     let suite = Suite::standalone().await?;
     let (first, last) = (history.first().context("no days")?, history.last().context("no days")?);
@@ -80,7 +80,7 @@ async fn with_history(world: &World, history: &[NaiveDate]) -> Result<Suite> {
     Ok(suite)
 }
 
-/// Publishes one day; returns how long it took.
+/// Publishes one day; returns the time it took.
 async fn publish(suite: &Suite, day: NaiveDate) -> Result<Duration> {
     let began = Instant::now();
     let run = suite.run_to_end(DateWindow::day(day), false).await?;
@@ -91,7 +91,7 @@ async fn publish(suite: &Suite, day: NaiveDate) -> Result<Duration> {
 fn report(times: &Measured, spans: usize) {
     let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
     let (traced, plain) = (seconds(&times.traced), seconds(&times.plain));
-    // Of the two runs over one day: a machine that is busier at noon is so for both.
+    // Compares the two runs over the same day: a machine that is busier at noon is busier for both.
     let ratio = median(traced.iter().zip(&plain).map(|(traced, plain)| traced / plain).collect());
     say(&format!("{} spans a run", spans / times.traced.len().max(1)));
     let (traced, plain) = (median(traced), median(plain));

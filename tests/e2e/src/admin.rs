@@ -1,10 +1,10 @@
-//! The admin port of a process, as Kubernetes, Prometheus and operators use it.
+//! The admin port of a process, as used by Kubernetes, Prometheus and operators.
 
 use std::net::SocketAddr;
 
 use anyhow::Result;
 
-/// Where a process serves probes, metrics and its log filter.
+/// The port on which a process serves probes, metrics and its log filter.
 #[derive(Debug, Clone)]
 pub struct Admin {
     address: SocketAddr,
@@ -15,7 +15,7 @@ impl Admin {
     /// The admin port at `address`.
     ///
     /// # Errors
-    /// Never in practice: the client has no options that could be wrong.
+    /// Never in practice: the client has no options that could be invalid.
     pub fn at(address: SocketAddr) -> Result<Self> {
         Ok(Self { address, client: reqwest::Client::builder().no_proxy().build()? })
     }
@@ -26,26 +26,26 @@ impl Admin {
         self.address
     }
 
-    /// What a probe is answered: the status code.
+    /// The status code of a probe.
     ///
     /// # Errors
-    /// If nobody answers.
+    /// If there is no answer.
     pub async fn probe(&self, path: &str) -> Result<u16> {
         Ok(self.client.get(self.url(path)).send().await?.status().as_u16())
     }
 
-    /// The metrics as Prometheus reads them.
+    /// The metrics, as Prometheus scrapes them.
     ///
     /// # Errors
-    /// If nobody answers.
+    /// If there is no answer.
     pub async fn metrics(&self) -> Result<String> {
         Ok(self.client.get(self.url("/metrics")).send().await?.error_for_status()?.text().await?)
     }
 
-    /// Logs by another filter from now on.
+    /// Changes the log filter.
     ///
     /// # Errors
-    /// If it is refused.
+    /// If the filter is refused.
     pub async fn set_log(&self, filter: &'static str) -> Result<()> {
         self.client.put(self.url("/log")).body(filter).send().await?.error_for_status()?;
         Ok(())

@@ -1,4 +1,4 @@
-//! The people who are alerted: an HTTP endpoint that takes webhooks.
+//! The receivers of alerts: an HTTP endpoint for webhooks.
 
 use std::{
     net::SocketAddr,
@@ -28,13 +28,13 @@ pub struct Delivery {
     pub path: String,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body as it was sent.
+    /// Its raw body.
     pub body: Bytes,
-    /// Its body as JSON; null if it is none.
+    /// Its body as JSON; null if it is not JSON.
     pub json: Value,
 }
 
-/// Takes webhooks on any path and remembers them.
+/// Accepts webhooks on any path and records them.
 #[derive(Debug)]
 pub struct AlertReceiver {
     address: SocketAddr,
@@ -78,7 +78,7 @@ impl AlertReceiver {
         self.state.refusals.store(count, Ordering::SeqCst);
     }
 
-    /// What was accepted on a path so far.
+    /// The calls accepted on a path so far.
     #[must_use]
     pub fn accepted(&self, path: &str) -> Vec<Delivery> {
         on_path(&self.state.accepted.borrow(), path)

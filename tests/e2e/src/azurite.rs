@@ -1,4 +1,4 @@
-//! Azurite: Azure Blob Storage's emulator.
+//! Azurite, the emulator of Azure Blob Storage.
 
 use std::{net::SocketAddr, process::Stdio};
 
@@ -16,11 +16,11 @@ use tokio::{
 
 use crate::{in_time, tools};
 
-/// The account and key that every Azurite has; they are no secret.
+/// The account and key of every Azurite; they are not secret.
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-/// A running Azurite with storage of its own.
+/// A running Azurite with its own storage.
 #[derive(Debug)]
 pub struct Azurite {
     address: SocketAddr,
@@ -29,7 +29,7 @@ pub struct Azurite {
 }
 
 impl Azurite {
-    /// Installs Azurite unless it is there, and starts one.
+    /// Installs Azurite if it is missing, and starts one.
     ///
     /// # Errors
     /// If it cannot be installed or does not start.
@@ -50,7 +50,7 @@ impl Azurite {
             .arg(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            // Not ours: Node makes it non-blocking, on which the test runner's own output breaks off.
+            // Not inherited: Node makes it non-blocking, which breaks off the test runner's own output.
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
@@ -65,12 +65,12 @@ impl Azurite {
             bail!("Azurite ended before it listened")
         })
         .await??;
-        // Read on, lest it blocks on a full pipe.
+        // Keep reading, so that it never blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { address, _child: child, _folder: folder })
     }
 
-    /// What a service needs to know to reach it.
+    /// The connection string for services.
     #[must_use]
     pub fn connection_string(&self) -> String {
         format!(
@@ -79,10 +79,10 @@ impl Azurite {
         )
     }
 
-    /// Makes a container and opens it.
+    /// Creates and opens a container.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub async fn create_container(&self, name: &str) -> Result<MicrosoftAzure> {
         let url = format!("{}/{name}?restype=container", self.endpoint());
         let mut request = Request::put(&url).header(CONTENT_LENGTH, 0).body(HttpRequestBody::empty())?;

@@ -12,22 +12,22 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::workspace_root;
 
-/// Names a folder with the programs of the previous build.
+/// Names the folder with the binaries of the previous build.
 const PREVIOUS_FOLDER: &str = "E2E_PREVIOUS_BIN_DIR";
 
-/// Which build of the programs.
+/// A build of the binaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Build {
-    /// This work tree's.
+    /// The build of this work tree.
     #[default]
     Current,
-    /// The one that an upgrade replaces: `E2E_PREVIOUS_BIN_DIR` names the folder
-    /// where its programs are. Without, it is this work tree's, too.
+    /// The build that an upgrade replaces, in the folder that
+    /// `E2E_PREVIOUS_BIN_DIR` names. If that is unset, this work tree's build.
     Previous,
 }
 
 impl Build {
-    /// The path of a program of this build.
+    /// The path of a binary of this build.
     ///
     /// # Errors
     /// As [`binary`].
@@ -39,12 +39,12 @@ impl Build {
     }
 }
 
-/// The path of a binary of the workspace. The first call builds all of them,
-/// which does nothing after a `make build`; `E2E_BIN_DIR` names a folder that
-/// has them already.
+/// The path of a workspace binary. The first call builds all of them, which
+/// does nothing after `make build`; `E2E_BIN_DIR` names a folder of existing
+/// ones.
 ///
 /// # Errors
-/// If they cannot be built or there is none by that name.
+/// If they cannot be built or none has this name.
 pub fn binary(name: &str) -> Result<PathBuf> {
     static BUILT: OnceLock<Result<BTreeMap<String, PathBuf>, String>> = OnceLock::new();
     if let Some(folder) = env::var_os("E2E_BIN_DIR") {
@@ -59,8 +59,8 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 fn build() -> Result<BTreeMap<String, PathBuf>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        // With the tests, as `cargo test` builds them: without, some dependencies would have other
-        // features and be built a second time.
+        // Includes the tests, as `cargo test` does: otherwise some dependencies
+        // would have other features and be built a second time.
         .args(["build", "--workspace", "--bins", "--tests", "--message-format=json-render-diagnostics"])
         .current_dir(workspace_root())
         .stderr(Stdio::inherit())

@@ -1,4 +1,4 @@
-//! The command line as a person runs it.
+//! Runs the command line as a person does.
 
 use std::process::Stdio;
 
@@ -7,14 +7,14 @@ use tokio::process::Command;
 
 use crate::{binaries::Build, in_time};
 
-/// What a command left behind.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Outcome {
     /// The exit code.
     pub code: i32,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -22,14 +22,14 @@ impl Outcome {
     /// The standard output of a command that must have succeeded.
     ///
     /// # Errors
-    /// If it has not. The error shows what it wrote.
+    /// If it has not. The error shows its output.
     pub fn success(self) -> Result<String> {
         ensure!(self.code == 0, "exit code {}\n{}\n{}", self.code, self.stdout, self.stderr);
         Ok(self.stdout)
     }
 }
 
-/// Runs any binary of the workspace to its end.
+/// Runs any workspace binary to its end.
 ///
 /// # Errors
 /// If it cannot be started or takes too long.

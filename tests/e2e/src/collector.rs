@@ -1,30 +1,30 @@
-//! Where the suite under test sends its traces.
+//! The collector that receives the suite's traces.
 
 use std::io::Write as _;
 
 use anyhow::Result;
 use test_telemetry::{Jaeger, Receiver, Trace, jaeger};
 
-/// A collector that can be asked for what it was sent.
+/// A collector whose traces can be queried.
 #[derive(Debug)]
 pub enum Collector {
-    /// One in the test's own process.
+    /// A collector in the test's own process.
     InProcess(Receiver),
     /// A real Jaeger.
     Jaeger(Box<Jaeger>),
 }
 
 impl Collector {
-    /// One in the test's own process, which is always to be had.
+    /// A collector in the test's own process, which is always available.
     ///
     /// # Errors
-    /// If no port can be had.
+    /// If no port is free.
     pub async fn in_process() -> Result<Self> {
         Ok(Self::InProcess(Receiver::start().await?))
     }
 
-    /// A real Jaeger, which the first call installs. `None`, and said so whatever the
-    /// test runner shows, if this machine cannot build it.
+    /// A real Jaeger, installed by the first call. `None` if this machine
+    /// cannot build it, with a message that the test runner always shows.
     ///
     /// # Errors
     /// If it does not start.
@@ -32,7 +32,7 @@ impl Collector {
         match tokio::task::spawn_blocking(jaeger::install).await? {
             Ok(installed) => Ok(Some(Self::Jaeger(Box::new(Jaeger::start(&installed).await?)))),
             Err(problem) => {
-                // Past the test runner, which keeps to itself what a passing test prints.
+                // Bypasses the test runner, which hides the output of passing tests.
                 writeln!(
                     std::io::stderr(),
                     "\n!!!! NOT TESTED with a real Jaeger, for the in-process collector alone: {problem:#}\n"
@@ -42,7 +42,7 @@ impl Collector {
         }
     }
 
-    /// What `--otlp-endpoint` has to be.
+    /// The value for `--otlp-endpoint`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         match self {
@@ -54,7 +54,7 @@ impl Collector {
     /// Waits until a trace is as `wanted`, and returns it.
     ///
     /// # Errors
-    /// If it does not come in time; says what there is.
+    /// If it does not arrive in time; the error shows what did.
     pub async fn trace(&self, trace_id: &str, wanted: impl Fn(&Trace) -> bool) -> Result<Trace> {
         match self {
             Self::InProcess(receiver) => receiver.trace(trace_id, wanted).await,

@@ -1,4 +1,4 @@
-//! The dashboards that are shipped, as Grafana would use them.
+//! The shipped dashboards, as Grafana would use them.
 
 use std::{fs, path::PathBuf};
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::workspace_root;
 
-/// The folder of what Prometheus and Grafana are given.
+/// The folder with the files for Prometheus and Grafana.
 #[must_use]
 pub fn chart() -> PathBuf {
     workspace_root().join("helm/company-activity")
 }
 
-/// A query of a panel.
+/// A panel's query.
 #[derive(Debug)]
 pub struct Query {
     /// The panel's title.
@@ -23,7 +23,7 @@ pub struct Query {
     pub text: String,
 }
 
-/// The queries of every dashboard for Prometheus, over the newest minute.
+/// The queries of every Prometheus dashboard, over the last minute.
 ///
 /// # Errors
 /// If a dashboard cannot be read.
@@ -32,7 +32,7 @@ pub fn prometheus_queries() -> Result<Vec<Query>> {
     queries("prometheus", "expr", over_a_minute)
 }
 
-/// The queries of every dashboard for Postgres, over a window of days.
+/// The queries of every Postgres dashboard, over a window of days.
 ///
 /// # Errors
 /// If a dashboard cannot be read.

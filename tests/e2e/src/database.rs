@@ -1,4 +1,4 @@
-//! The warehouse's database, past every service: what it holds, and what may happen to it.
+//! Direct access to the warehouse's database, bypassing every service.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use sqlx::{
 
 use crate::suite::Suite;
 
-/// How long to wait for whoever writes to SQLite.
+/// How long to wait for another writer of SQLite.
 const WRITER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The database under a suite.
 #[derive(Debug)]
 pub enum Database {
-    /// A file.
+    /// A SQLite file.
     Sqlite(SqlitePool),
-    /// A server's.
+    /// A database on a Postgres server.
     Postgres(PgPool),
 }
 
-/// While it lasts nobody builds candidates. On SQLite, which has one writer,
-/// nobody writes at all.
+/// While this value lives, nothing can build candidates. On SQLite, which
+/// allows one writer, nothing can write at all.
 #[derive(Debug)]
 pub enum HeldBuilds {
-    /// By the write lock.
+    /// Holds the write lock.
     Sqlite(Transaction<'static, Sqlite>),
-    /// By a lock on the candidates.
+    /// Holds a lock on the candidates.
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -47,7 +47,7 @@ impl Suite {
 }
 
 impl Database {
-    /// What a query for one column of text returns.
+    /// The results of a query for one text column.
     ///
     /// # Errors
     /// If it fails.
@@ -73,7 +73,7 @@ impl Database {
         .context(context)
     }
 
-    /// The names of all tables, a partitioned one being one.
+    /// The names of all tables, a partitioned one counting once.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -88,29 +88,29 @@ impl Database {
         self.texts(query.to_owned()).await
     }
 
-    /// The state of a run, whoever may be alive to tell.
+    /// The stored state of a run, without any service.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no such run.
     pub async fn run_state(&self, run_id: &str) -> Result<String> {
         let query = format!("SELECT state FROM pipeline_runs WHERE run_id = '{run_id}'");
         self.texts(query).await?.pop().with_context(|| format!("there is no run {run_id}"))
     }
 
-    /// The state of a run's stage.
+    /// The stored state of a run's stage.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no such stage.
     pub async fn stage_state(&self, run_id: &str, stage: &str) -> Result<String> {
         let query =
             format!("SELECT state FROM pipeline_run_stages WHERE run_id = '{run_id}' AND stage = '{stage}'");
         self.texts(query).await?.pop().with_context(|| format!("run {run_id} has no stage {stage}"))
     }
 
-    /// Keeps everybody from building candidates.
+    /// Blocks all builds of candidates.
     ///
     /// # Errors
-    /// If the lock cannot be had.
+    /// If the lock is not available.
     pub async fn hold_builds(&self) -> Result<HeldBuilds> {
         Ok(match self {
             Self::Sqlite(pool) => HeldBuilds::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
@@ -122,8 +122,8 @@ impl Database {
         })
     }
 
-    /// Migrates as a later version may, this one's programs still at work: one
-    /// more column in every table, and one more table.
+    /// Migrates as a later version may, while this version's programs are
+    /// running: adds a column to every table, and a table.
     ///
     /// # Errors
     /// If a statement fails.
@@ -144,7 +144,7 @@ impl Database {
 }
 
 impl HeldBuilds {
-    /// Lets them build again.
+    /// Unblocks builds.
     ///
     /// # Errors
     /// If the database is away.

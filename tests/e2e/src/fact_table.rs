@@ -1,12 +1,11 @@
-//! `fact_company_activity` as the command line prints it, and how two of them
-//! differ.
+//! `fact_company_activity` as printed by the command line, and the differences between two of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, Utc};
 
-/// The column that says when a row was published: the one that may differ.
+/// The column with a row's publication time: the only one that may differ.
 pub const LOADED_AT: &str = "loaded_at";
 
 const NUMBERS: [&str; 5] =
@@ -29,8 +28,7 @@ enum Cell {
     Text(String),
 }
 
-/// How far ratios may be apart, relative to their size: the worked cases give
-/// them to eight decimals.
+/// The maximum relative difference of ratios: the worked cases give them to eight decimals.
 const TOLERANCE: f64 = 1e-8;
 
 impl PartialEq for Cell {
@@ -48,10 +46,10 @@ impl PartialEq for Cell {
 }
 
 impl FactTable {
-    /// Reads CSV with a header.
+    /// Parses CSV with a header.
     ///
     /// # Errors
-    /// If it is none, or a company and day occur twice.
+    /// If it is not CSV, or a company and day occur twice.
     pub fn parse(csv: &str) -> Result<Self> {
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let header = reader.headers()?.clone();
@@ -65,10 +63,10 @@ impl FactTable {
         Ok(table)
     }
 
-    /// Reads one JSON object a line.
+    /// Parses one JSON object per line.
     ///
     /// # Errors
-    /// If one is none, or a company and day occur twice.
+    /// If a line is not one, or a company and day occur twice.
     pub fn parse_json(lines: &str) -> Result<Self> {
         let mut table = Self { rows: BTreeMap::new() };
         for line in lines.lines() {
@@ -96,20 +94,19 @@ impl FactTable {
         Ok(())
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Whether it has no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Checks that both tables hold the same rows with the same values, but for
-    /// [`LOADED_AT`].
+    /// Checks that both tables hold the same rows with the same values, except for [`LOADED_AT`].
     ///
     /// # Errors
     /// Every missing, surplus and differing row.

@@ -1,9 +1,9 @@
-//! The harness of the end-to-end tests: the suite's real processes, the sources
-//! they read, the people they alert, and the table that must come out.
+//! The harness of the end-to-end tests: the suite's real processes, their
+//! sources, the receivers of alerts, and the expected table.
 //!
-//! Every test starts processes of its own on free ports and in a folder of its
-//! own, so tests run at the same time. Nothing sleeps: what takes time is
-//! waited for, with a deadline.
+//! Every test starts its own processes on free ports and in its own folder, so
+//! tests run concurrently. Nothing sleeps: tests wait for events, with a
+//! deadline.
 
 pub mod admin;
 pub mod alerts;
@@ -30,8 +30,8 @@ pub mod vectors;
 
 use std::{path::PathBuf, time::Duration};
 
-/// How long anything may take before a test gives up. Far beyond what it takes,
-/// for a machine may be busy with other tests.
+/// How long a test waits for anything. Far longer than needed, because the
+/// machine may be busy with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The root of the work tree.
@@ -40,7 +40,7 @@ pub fn workspace_root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Waits for `future`, but not for ever.
+/// Waits for `future`, but not forever.
 ///
 /// # Errors
 /// If it takes longer than [`PATIENCE`].
@@ -50,13 +50,13 @@ pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> anyhow::
         .map_err(|_| anyhow::anyhow!("{what} took longer than {PATIENCE:?}"))
 }
 
-/// How often to look at what nobody tells of its own accord.
+/// How often to poll for what does not notify.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Looks again and again until `look` finds something.
+/// Polls until `look` finds something.
 ///
 /// # Errors
-/// If looking fails, or it takes longer than [`PATIENCE`].
+/// If `look` fails, or it takes longer than [`PATIENCE`].
 pub async fn found<T>(
     what: &str,
     mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,

@@ -34,7 +34,7 @@ impl Suite {
         self.trigger_and_wait(window, &[]).await
     }
 
-    /// Triggers a run over days that may be published already.
+    /// Triggers a run over days that may already be published.
     ///
     /// # Errors
     /// If it does not succeed.
@@ -63,7 +63,7 @@ impl Suite {
         Ok(self.pipeline()?.trigger_run(request).await?.into_inner())
     }
 
-    /// Triggers a run over `window` and waits until it has ended, well or not.
+    /// Triggers a run over `window` and waits until it has ended, successfully or not.
     ///
     /// # Errors
     /// If the coordinator refuses or it takes too long.
@@ -72,10 +72,10 @@ impl Suite {
         self.watch_until(&triggered.run_id, has_ended).await
     }
 
-    /// Waits until a run is as `condition` wants it.
+    /// Waits until a run satisfies `condition`.
     ///
     /// # Errors
-    /// If it ends before, or takes too long.
+    /// If it ends first, or takes too long.
     pub async fn watch_until(&self, run_id: &str, condition: impl Fn(&Run) -> bool) -> Result<Run> {
         let request = WatchRunRequest { run_id: run_id.to_owned() };
         let mut changes = self.pipeline()?.watch_run(request).await?.into_inner();
@@ -91,10 +91,10 @@ impl Suite {
         .await?
     }
 
-    /// The present state of a run.
+    /// The current state of a run.
     ///
     /// # Errors
-    /// If there is none by that id.
+    /// If no run has this id.
     pub async fn run(&self, run_id: &str) -> Result<Run> {
         let request = GetRunRequest { run_id: run_id.to_owned() };
         self.pipeline()?.get_run(request).await?.into_inner().run.context("the answer has no run")
@@ -118,10 +118,10 @@ impl Suite {
         FactTable::parse(&self.fact_csv(window).await?)
     }
 
-    /// The warehouse itself, to read what no service tells.
+    /// The warehouse itself, to read what no service returns.
     ///
     /// # Errors
-    /// If there is none yet.
+    /// If it does not exist yet.
     pub async fn warehouse(&self) -> Result<SqlitePool> {
         let file = self.warehouse_file();
         ensure!(file.exists(), "there is no {}", file.display());

@@ -1,4 +1,4 @@
-//! One process under test.
+//! A process under test.
 
 use std::{
     ffi::OsStr,
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{admin::Admin, binaries::Build, in_time};
 
-/// A free port of this machine alone.
+/// A free port, reachable from this machine only.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A running server process of the suite. Dropping it kills it and prints its
@@ -37,7 +37,7 @@ impl Process {
     /// connections.
     ///
     /// # Errors
-    /// If it ends before, or takes too long. The error shows its log.
+    /// If it ends first, or takes too long. The error shows its log.
     pub async fn start<A: AsRef<OsStr>>(
         build: Build,
         name: &str,
@@ -50,11 +50,10 @@ impl Process {
         Ok(process)
     }
 
-    /// Starts a binary as a server on `listen` and waits no longer than until it
-    /// answers on its admin port.
+    /// Starts a binary as a server on `listen` and waits only until its admin port answers.
     ///
     /// # Errors
-    /// If it ends before, or takes too long. The error shows its log.
+    /// If it ends first, or takes too long. The error shows its log.
     pub async fn begin<A: AsRef<OsStr>>(
         name: &str,
         listen: SocketAddr,
@@ -74,10 +73,10 @@ impl Process {
         let mut command = Command::new(build.binary(name)?);
         command.args(arguments).args(["--listen", &listen.to_string(), "--log-format", "json"]);
         command.args(["--admin-listen", &ANY_PORT.to_string()]);
-        // A setting of the developer's shell must not change what is tested.
+        // Settings in the developer's shell must not affect the test.
         command.env_clear().envs(environment.iter().cloned());
         let (log, child) = Log::of(&mut command)?;
-        // Owned from here on, so that it is killed whatever happens next.
+        // Owned from here on, so that it is always killed.
         let mut process = Self { name: name.to_owned(), child, address: listen, admin: ANY_PORT, log };
         let told = process.log.address(|addresses| addresses.admin);
         process.admin = in_time(&format!("the admin port of {name}"), told).await??;
@@ -87,7 +86,7 @@ impl Process {
     /// Waits until it accepts connections.
     ///
     /// # Errors
-    /// If it ends before, or takes too long. The error shows its log.
+    /// If it ends first, or takes too long. The error shows its log.
     pub async fn wait_until_it_listens(&mut self) -> Result<()> {
         let told = self.log.address(|addresses| addresses.grpc);
         self.address = in_time(&format!("the start of {}", self.name), told).await??;
@@ -97,24 +96,24 @@ impl Process {
     /// Its probes, metrics and log filter.
     ///
     /// # Errors
-    /// Never in practice: the client has no options that could be wrong.
+    /// Never in practice: the client has no options that could be invalid.
     pub fn admin(&self) -> Result<Admin> {
         Admin::at(self.admin)
     }
 
-    /// Where it serves gRPC.
+    /// The address of its gRPC server.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it serves gRPC, as a URL.
+    /// The URL of its gRPC server.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Everything it wrote so far.
+    /// Its output so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
@@ -128,10 +127,10 @@ impl Process {
         self.child.id().with_context(|| format!("{} has ended", self.name))
     }
 
-    /// Kills it without warning (SIGKILL) and waits until it is gone.
+    /// Kills it without warning (SIGKILL) and waits until it has ended.
     ///
     /// # Errors
-    /// If it had ended before.
+    /// If it has already ended.
     pub async fn kill(&mut self) -> Result<()> {
         self.id()?;
         Ok(self.child.kill().await?)
@@ -140,23 +139,23 @@ impl Process {
     /// Asks it to end (SIGTERM).
     ///
     /// # Errors
-    /// If it had ended before.
+    /// If it has already ended.
     pub fn ask_to_end(&self) -> Result<()> {
         self.signal(Signal::TERM)
     }
 
-    /// Stops it where it is (SIGSTOP): what is sent to it waits.
+    /// Pauses it (SIGSTOP): what is sent to it waits.
     ///
     /// # Errors
-    /// If it had ended before.
+    /// If it has already ended.
     pub fn pause(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
-    /// Lets it go on after a pause (SIGCONT). Does nothing to one that runs.
+    /// Resumes it after a pause (SIGCONT). Does nothing if it is running.
     ///
     /// # Errors
-    /// If it had ended before.
+    /// If it has already ended.
     pub fn resume(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
@@ -169,7 +168,7 @@ impl Process {
     /// Asks it to end (SIGTERM) and waits until it has.
     ///
     /// # Errors
-    /// If it had ended before, or takes too long.
+    /// If it has already ended, or takes too long.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
         self.ask_to_end()?;
         self.ended().await
@@ -187,22 +186,22 @@ impl Process {
 impl Drop for Process {
     #[allow(clippy::print_stdout, reason = "the test runner shows it if the test failed")]
     fn drop(&mut self) {
-        // Fails only if it has ended.
+        // Fails only if it has already ended.
         let _ = self.child.start_kill();
         self.log.finish();
         println!("==== log of {} ====\n{}", self.name, self.log());
     }
 }
 
-/// Where a process says that it can be reached.
+/// The addresses that a process reports.
 #[derive(Debug, Clone, Copy, Default)]
 struct Addresses {
     grpc: Option<SocketAddr>,
     admin: Option<SocketAddr>,
 }
 
-/// What a process writes to its standard output and error, read by a thread of
-/// its own so that the process never waits for the test.
+/// The standard output and error of a process, read by a separate thread so
+/// that the process never waits for the test.
 #[derive(Debug)]
 struct Log {
     lines: Arc<Mutex<Vec<String>>>,
@@ -211,7 +210,7 @@ struct Log {
 }
 
 impl Log {
-    /// Spawns the command with its output going into a log.
+    /// Spawns the command with its output captured in a log.
     fn of(command: &mut Command) -> Result<(Self, Child)> {
         let (reader, writer) = std::io::pipe()?;
         command
@@ -220,7 +219,7 @@ impl Log {
             .stderr(writer)
             .kill_on_drop(true);
         let child = command.spawn().context("cannot start a process")?;
-        // The command owns the pipe's other end, and the log ends only when all are closed.
+        // The command holds the other end of the pipe, and the log ends only once all ends are closed.
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let (found, addresses) = watch::channel(Addresses::default());
         let lines = Arc::default();
@@ -231,7 +230,7 @@ impl Log {
         Ok((Self { lines, addresses, reader: Some(thread) }, child))
     }
 
-    /// Waits for the line that tells an address.
+    /// Waits for the log line with an address.
     async fn address(&mut self, which: impl Fn(&Addresses) -> Option<SocketAddr>) -> Result<SocketAddr> {
         let told = self.addresses.wait_for(|addresses| which(addresses).is_some()).await;
         match told.ok().and_then(|addresses| which(&addresses)) {
@@ -244,10 +243,10 @@ impl Log {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
-    /// Waits for the last line: the process must be about to end.
+    /// Waits for the last line; the process must be about to end.
     fn finish(&mut self) {
         if let Some(reader) = self.reader.take() {
-            // It only reads lines, so it cannot have panicked.
+            // The thread only reads lines, so it cannot have panicked.
             let _ = reader.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Debian's Prometheus: the server, and the tool that checks what it is given.
+//! Debian's Prometheus: the server, and `promtool`, which checks its input.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use crate::{admin::Admin, found, in_time, tools};
 /// Runs promtool, with `input` as its standard input.
 ///
 /// # Errors
-/// If it finds something wrong, which is in the error.
+/// If it finds a problem; the error contains it.
 pub async fn promtool(arguments: &[&str], input: &str) -> Result<()> {
     let mut child = Command::new(tools::prometheus()?.join("promtool"))
         .args(arguments)
@@ -41,7 +41,7 @@ pub async fn promtool(arguments: &[&str], input: &str) -> Result<()> {
     Ok(())
 }
 
-/// A rule as the server has it.
+/// A rule, as reported by the server.
 #[derive(Debug)]
 pub struct Rule {
     /// The alert's name.
@@ -54,7 +54,7 @@ pub struct Rule {
     pub state: String,
 }
 
-/// A running server that scrapes every second. It ends when it is dropped.
+/// A running server that scrapes every second. Dropping it ends it.
 #[derive(Debug)]
 pub struct Prometheus {
     url: String,
@@ -94,11 +94,11 @@ impl Prometheus {
             bail!("Prometheus ended before it listened:\n{}", log.join("\n"))
         })
         .await??;
-        // Read on, lest it blocks on a full pipe.
+        // Keep reading, so that it never blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let client = reqwest::Client::builder().no_proxy().build()?;
         let server = Self { url, client, _child: child, _folder: folder };
-        // It listens before it can answer.
+        // It listens before it is ready to answer.
         found("the readiness of Prometheus", async || {
             let answer = server.client.get(format!("{}/-/ready", server.url)).send().await?;
             Ok(answer.status().is_success().then_some(()))
@@ -107,7 +107,7 @@ impl Prometheus {
         Ok(server)
     }
 
-    /// The series that a query results in now; none if it has no result.
+    /// The current result series of a query; empty if there are none.
     ///
     /// # Errors
     /// If the server refuses it.
@@ -120,7 +120,7 @@ impl Prometheus {
     /// The rules.
     ///
     /// # Errors
-    /// If the server does not answer as it should.
+    /// If the server's answer is not as expected.
     pub async fn rules(&self) -> Result<Vec<Rule>> {
         let answer = self.get("/api/v1/rules", &[]).await?;
         let groups = answer["groups"].as_array().context("the answer has no groups")?;
@@ -144,7 +144,7 @@ impl Prometheus {
     }
 }
 
-/// JSON, which is YAML.
+/// The configuration as JSON, which is also YAML.
 fn configuration(services: &[Admin], rules: &Path) -> Result<String> {
     let targets: Vec<String> = services.iter().map(|service| service.address().to_string()).collect();
     Ok(serde_json::to_string(&json!({

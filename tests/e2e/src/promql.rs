@@ -1,12 +1,12 @@
-//! What a query of Prometheus asks for.
+//! The metrics in a Prometheus query.
 
 use std::collections::BTreeSet;
 
-/// Words of the language itself, which stand where a metric's name may.
+/// Keywords of the language, which appear in the same places as metric names.
 const KEYWORDS: [&str; 11] =
     ["and", "bool", "by", "group_left", "group_right", "ignoring", "offset", "on", "or", "unless", "without"];
 
-/// Operators that may have their labels between their name and their argument.
+/// Operators that may have labels between their name and their argument.
 const AGGREGATIONS: [&str; 7] = ["avg", "bottomk", "count", "max", "min", "sum", "topk"];
 
 /// The names of the metrics in an expression.

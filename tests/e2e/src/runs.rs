@@ -1,4 +1,4 @@
-//! What a test asks of a run.
+//! Queries on a run.
 
 use anyhow::{Context as _, Result};
 use domain::run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
@@ -7,10 +7,10 @@ use proto::{
     stage::v1::StageCounters,
 };
 
-/// The stages of the daily pipeline in their order.
+/// The stages of the daily pipeline, in order.
 pub const STAGES: [&str; 4] = [STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API, STAGE_BUILD_FACT, STAGE_VALIDATE];
 
-/// What `--trace-url` has to be for [`trace_id`].
+/// The value for `--trace-url` that [`trace_id`] needs.
 pub const TRACE_URL: &str = "http://jaeger.example:16686/trace/{trace_id}";
 
 /// The trace that a run links to.
@@ -23,7 +23,7 @@ pub fn trace_id(run: &Run) -> Result<String> {
     Ok(id.with_context(|| format!("the run links to {:?}", run.trace_url))?.to_owned())
 }
 
-/// The stage of that name.
+/// The stage with this name.
 ///
 /// # Errors
 /// If the run has none.
@@ -40,22 +40,22 @@ pub fn stage_states(run: &Run) -> Vec<StageState> {
     run.stages.iter().map(RunStage::state).collect()
 }
 
-/// Whether a stage is in that state.
+/// Whether a stage is in this state.
 #[must_use]
 pub fn is_in(run: &Run, name: &str, state: StageState) -> bool {
     stage(run, name).is_ok_and(|stage| stage.state() == state)
 }
 
-/// Whether an attempt of the stage has begun.
+/// Whether an attempt of the stage has started.
 #[must_use]
 pub fn has_begun(run: &Run, name: &str) -> bool {
     stage(run, name).is_ok_and(|stage| stage.attempt > 0)
 }
 
-/// What the stage has counted.
+/// The counters of a stage.
 ///
 /// # Errors
-/// If it has counted nothing yet.
+/// If it has no counters yet.
 pub fn counters(run: &Run, name: &str) -> Result<StageCounters> {
     let progress = stage(run, name)?.progress.as_ref();
     progress.and_then(|progress| progress.counters).with_context(|| format!("{name} has no counters"))

@@ -1,4 +1,4 @@
-//! The services of the suite, as the chart's table has them.
+//! The services of the suite, from the chart's table.
 
 use std::sync::LazyLock;
 
@@ -24,19 +24,19 @@ fn names(wanted: impl Fn(&Row) -> bool) -> Vec<&'static str> {
     ROWS.iter().filter(|row| wanted(row)).map(|row| row.name.as_str()).collect()
 }
 
-/// Every service.
+/// All services.
 #[must_use]
 pub fn all() -> Vec<&'static str> {
     names(|_| true)
 }
 
-/// The services that a suite always has.
+/// The services that every suite has.
 #[must_use]
 pub fn always() -> Vec<&'static str> {
     names(|row| row.optional.is_none())
 }
 
-/// Whether a service executes stages, so that the coordinator calls it.
+/// Whether a service executes stages, and so is called by the coordinator.
 #[must_use]
 pub fn has_stages(name: &str) -> bool {
     ROWS.iter().any(|row| row.name == name && row.stages)

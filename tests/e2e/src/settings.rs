@@ -1,19 +1,19 @@
-//! How the suite under test is set up.
+//! The settings of the suite under test.
 
 use std::collections::BTreeMap;
 
 use crate::binaries::Build;
 
-/// How the suite is spread over processes.
+/// How the suite is split into processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// `activityctl standalone`.
     Standalone,
-    /// Each service a process, on one warehouse.
+    /// One process per service, all on one warehouse.
     Separate,
 }
 
-/// Flags and environment beyond what every test needs.
+/// Flags and environment variables in addition to the common ones.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     flags: BTreeMap<&'static str, Vec<String>>,
@@ -24,59 +24,59 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Stores in the warehouse at `url` instead of a SQLite file.
+    /// Uses the warehouse at `url` instead of a SQLite file.
     #[must_use]
     pub fn warehouse(mut self, url: String) -> Self {
         self.warehouse_url = Some(url);
         self
     }
 
-    /// Copies events, too.
+    /// Also copies events.
     #[must_use]
     pub const fn with_events(mut self) -> Self {
         self.has_events = true;
         self
     }
 
-    /// Starts processes of that build from now on.
+    /// Starts processes from this build from now on.
     #[must_use]
     pub const fn build(mut self, build: Build) -> Self {
         self.build = build;
         self
     }
 
-    /// Adds a flag of one service; `standalone` takes the flags of all.
+    /// Adds a flag for one service; `standalone` takes the flags of all.
     #[must_use]
     pub fn flag(mut self, service: &'static str, flag: &str, value: &str) -> Self {
         self.flags.entry(service).or_default().extend([flag.to_owned(), value.to_owned()]);
         self
     }
 
-    /// Adds an environment variable of every process.
+    /// Adds an environment variable for every process.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sends traces and metrics of every process to the collector at `endpoint`, and
-    /// traces soon, for a test waits for them.
+    /// Sends traces and metrics of every process to the collector at
+    /// `endpoint`, traces with a short delay because a test waits for them.
     #[must_use]
     pub fn telemetry(self, endpoint: &str) -> Self {
         self.variable("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).variable("OTEL_BSP_SCHEDULE_DELAY", "100")
     }
 
-    /// Whether a flag was added.
+    /// Whether this flag was added.
     pub(crate) fn has(&self, service: &str, flag: &str) -> bool {
         self.flags.get(service).is_some_and(|flags| flags.iter().any(|given| given == flag))
     }
 
-    /// The flags of one service.
+    /// The flags for one service.
     pub(crate) fn flags(&self, service: &str) -> Vec<String> {
         self.flags.get(service).cloned().unwrap_or_default()
     }
 
-    /// The warehouse to use instead of a SQLite file.
+    /// The warehouse to use instead of a SQLite file, if set.
     pub(crate) fn warehouse_url(&self) -> Option<&str> {
         self.warehouse_url.as_deref()
     }
@@ -86,12 +86,12 @@ impl Settings {
         self.has_events
     }
 
-    /// The build of the processes.
+    /// The build to start processes from.
     pub(crate) const fn build_to_start(&self) -> Build {
         self.build
     }
 
-    /// The environment of every process.
+    /// The environment variables of every process.
     pub(crate) fn environment(&self) -> &[(String, String)] {
         &self.environment
     }

@@ -1,5 +1,6 @@
-//! The sources of the suite under test: a folder of CRM exports, a product API and
-//! a folder of event files, all of which a test may change while the suite runs.
+//! The sources of the suite under test: a folder of CRM exports, a product API
+//! and a folder of event files. A test may change all of them while the suite
+//! runs.
 
 use std::{
     fs,
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 
-/// The bearer token of the product API. Must never be seen in a log.
+/// The bearer token of the product API. It must never appear in a log.
 pub const API_TOKEN: &str = "e2e-secret-token-4f1c";
 
 /// The sources of one test.
@@ -24,21 +25,21 @@ pub struct Sources {
     crm: PathBuf,
     events: PathBuf,
     address: SocketAddr,
-    /// What the product API answers.
+    /// The records of the product API.
     pub book: UsageBook,
-    /// What goes wrong with its answers.
+    /// The faults of its answers.
     pub faults: Faults,
-    /// What it was asked.
+    /// The requests it received.
     pub requests: RequestLog,
     _serving: DropGuard,
 }
 
 impl Sources {
-    /// Starts a product API without records, and makes folders without exports and
-    /// events below `folder`.
+    /// Starts a product API without records, and creates empty folders for
+    /// exports and events below `folder`.
     ///
     /// # Errors
-    /// If there is no free port or the folder cannot be made.
+    /// If no port is free or a folder cannot be created.
     pub async fn start(folder: &Path) -> Result<Self> {
         let crm = folder.join("crm/daily");
         let events = folder.join("events");
@@ -80,7 +81,7 @@ impl Sources {
         format!("http://{}{PRODUCT_USAGE_PATH}", self.address)
     }
 
-    /// Delivers a CRM export, or replaces one, whole.
+    /// Atomically writes or replaces a CRM export.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -88,7 +89,7 @@ impl Sources {
         put(&self.crm, name, content)
     }
 
-    /// Delivers a file of events, or replaces one, whole.
+    /// Atomically writes or replaces an event file.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -96,14 +97,14 @@ impl Sources {
         put(&self.events, name, content)
     }
 
-    /// Delivers what the sources of an invented world know on the morning of `as_of`.
+    /// Delivers what an invented world's sources know on the morning of `as_of`.
     ///
     /// # Errors
     /// If it cannot be delivered.
     pub fn put_world(&self, world: &World, as_of: NaiveDate) -> Result<()> {
         for day in world.days().take_while(|day| *day < as_of) {
             let export = world.crm_export(day);
-            // Written again it would be another file, to be loaded again.
+            // Rewriting it would make it another file, which is loaded again.
             if fs::read(self.crm.join(&export.file_name)).ok().as_deref() != Some(export.csv.as_ref()) {
                 self.put_export(&export.file_name, export.csv)?;
             }
@@ -111,7 +112,7 @@ impl Sources {
         Ok(world.fill(&self.book, as_of)?)
     }
 
-    /// Lets the product API know one more record, given as JSON.
+    /// Adds one record, given as JSON, to the product API.
     ///
     /// # Errors
     /// If it has no `date`.
@@ -121,11 +122,10 @@ impl Sources {
         self.add_usage_on(day, record)
     }
 
-    /// Lets the product API answer with one more record when asked for `day`,
-    /// whatever the record says.
+    /// Adds one record to the product API's answers for `day`, whatever the record contains.
     ///
     /// # Errors
-    /// If the record is no JSON object.
+    /// If the record is not a JSON object.
     pub fn add_usage_on(&self, day: NaiveDate, record: &str) -> Result<()> {
         let mut records = self.book.records(day);
         records.push(record.to_owned());
@@ -133,7 +133,7 @@ impl Sources {
     }
 }
 
-/// Lets a file appear in a folder at once.
+/// Makes a file appear in a folder atomically.
 fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
     let partial = folder.with_file_name(name);
     fs::write(&partial, content)?;

@@ -1,4 +1,4 @@
-//! An analyst who reads the published table with plain SQL.
+//! An analyst who queries the published table with plain SQL.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,21 +10,21 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::in_time;
 
-/// What one statement says of a day: its entry in the ledger, and its rows.
+/// What one statement reads of a day: its ledger entry and its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayAsRead {
-    /// When the ledger says that it was published.
+    /// The time of its publication, from the ledger.
     pub published_at: DateTime<Utc>,
-    /// What the ledger says it holds: rows and their checksum.
+    /// The number of rows and their checksum, from the ledger.
     pub ledger: (i64, Checksum),
-    /// What it holds.
+    /// The number of rows found, and their checksum.
     pub rows: (i64, Checksum),
 }
 
-/// Days as one statement reads them.
+/// Days read by one statement.
 pub type DaysAsRead = BTreeMap<NaiveDate, DayAsRead>;
 
-/// A connection to Postgres in the role of readers.
+/// A connection to Postgres in the readers' role.
 #[derive(Debug)]
 pub struct SqlReader(PgConnection);
 
@@ -32,7 +32,7 @@ impl SqlReader {
     /// Connects to the database at `url`.
     ///
     /// # Errors
-    /// If that is impossible.
+    /// If that fails.
     pub async fn connect(url: &str) -> Result<Self> {
         let mut connection = url.parse::<PgConnectOptions>()?.connect().await?;
         connection.execute("SET ROLE activity_reader").await?;
@@ -65,7 +65,7 @@ impl SqlReader {
         Ok(rows.into_iter().map(day).collect())
     }
 
-    /// How many rows a query answers.
+    /// The number of rows that a query returns.
     ///
     /// # Errors
     /// If the database refuses it.
@@ -73,7 +73,7 @@ impl SqlReader {
         Ok(sqlx::query(AssertSqlSafe(query)).fetch_all(&mut self.0).await?.len())
     }
 
-    /// Goes away in good order.
+    /// Closes the connection gracefully.
     ///
     /// # Errors
     /// If the database is away.
@@ -82,7 +82,7 @@ impl SqlReader {
     }
 }
 
-/// Reads over and over, in the background.
+/// Reads repeatedly in the background.
 #[derive(Debug)]
 pub struct Watch {
     end: Arc<Notify>,
@@ -90,7 +90,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to read; returns what the first look showed.
+    /// Starts reading; returns the first result.
     ///
     /// # Errors
     /// If it fails.
@@ -107,7 +107,7 @@ impl Watch {
                     () = ended.notified() => break,
                     days = reader.read(window) => days?,
                 };
-                // What did not change tells nothing new.
+                // An unchanged result adds nothing.
                 if seen.last() != Some(&days) {
                     seen.push(days);
                 }
@@ -117,11 +117,10 @@ impl Watch {
         Ok((first, Self { end, reads }))
     }
 
-    /// Ends, and returns what the looks showed, the first one included, but for those
-    /// that showed what the one before did.
+    /// Stops reading, and returns all results from the first on, without consecutive repeats.
     ///
     /// # Errors
-    /// If one of them failed.
+    /// If a read failed.
     pub async fn end(self) -> Result<Vec<DaysAsRead>> {
         self.end.notify_one();
         in_time("a look", self.reads).await??

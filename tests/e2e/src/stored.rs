@@ -1,4 +1,4 @@
-//! Everything that a suite keeps, to show that something changed nothing.
+//! Everything that a suite stores, to show that something changed nothing.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -16,7 +16,7 @@ pub struct Stored {
 }
 
 impl Suite {
-    /// Looks at everything that is stored.
+    /// Reads everything that is stored.
     ///
     /// # Errors
     /// If it cannot be read.

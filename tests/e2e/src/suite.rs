@@ -1,4 +1,4 @@
-//! The suite as a whole: in one process, or each service in its own.
+//! The whole suite: in one process, or with one process per service.
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf};
 
@@ -20,13 +20,13 @@ use crate::{
     workspace_root,
 };
 
-/// The command line's binary, which is also the suite in one process.
+/// The command line's binary, which also runs the suite in one process.
 pub const ACTIVITYCTL: &str = "activityctl";
 
-/// A running suite with sources and storage of its own.
+/// A running suite with its own sources and storage.
 #[derive(Debug)]
 pub struct Suite {
-    /// What it reads.
+    /// Its sources.
     pub sources: Sources,
     layout: Layout,
     settings: Settings,
@@ -48,7 +48,7 @@ impl Suite {
         match layout {
             Layout::Standalone => suite.spawn(ACTIVITYCTL, ANY_PORT).await?,
             Layout::Separate => {
-                // The coordinator comes last: it is told where the others listen.
+                // The coordinator comes last: it needs the addresses of the others.
                 for service in suite.services() {
                     if service != "coordinator" {
                         suite.spawn(service, ANY_PORT).await?;
@@ -68,7 +68,7 @@ impl Suite {
         Self::start(Layout::Standalone, Settings::default()).await
     }
 
-    /// Starts a suite with a process for each service.
+    /// Starts a suite with one process per service.
     ///
     /// # Errors
     /// If a process does not start.
@@ -76,8 +76,7 @@ impl Suite {
         Self::start(Layout::Separate, Settings::default()).await
     }
 
-    /// Starts a service again, or the whole suite if it is one process, at the
-    /// address where it was before.
+    /// Restarts a service, or the whole suite if it is one process, at its previous address.
     ///
     /// # Errors
     /// If it does not start.
@@ -88,7 +87,7 @@ impl Suite {
         self.spawn(self.host_of(service), address).await
     }
 
-    /// The same with other settings.
+    /// Restarts it with other settings.
     ///
     /// # Errors
     /// If it does not start.
@@ -114,7 +113,7 @@ impl Suite {
         self.running(service)?.admin()
     }
 
-    /// What a service wrote so far.
+    /// The output of a service so far.
     ///
     /// # Errors
     /// If it was never started.
@@ -127,13 +126,13 @@ impl Suite {
         self.processes.get(host).with_context(|| format!("{host} was never started"))
     }
 
-    /// What all processes wrote so far.
+    /// The output of all processes so far.
     #[must_use]
     pub fn logs(&self) -> String {
         self.processes.values().map(Process::log).collect()
     }
 
-    /// The services that this suite has.
+    /// The services of this suite.
     pub fn services(&self) -> impl Iterator<Item = &'static str> + use<> {
         let services = if self.settings.has_events() { services::all() } else { services::always() };
         services.into_iter()
@@ -184,7 +183,7 @@ impl Suite {
         Ok(arguments)
     }
 
-    /// What one service is told, whether it is a process of its own or not.
+    /// The flags of one service, in its own process or not.
     fn own_arguments(&self, service: &'static str) -> Result<Vec<String>> {
         let mut arguments = self.settings.flags(service);
         let mut default = |flag: &str, value: String| {
@@ -227,14 +226,14 @@ impl Suite {
         self.folder.path().join("landing")
     }
 
-    /// Where the suite stores.
+    /// The URL of the suite's warehouse.
     #[must_use]
     pub fn warehouse_url(&self) -> String {
         let embedded = || format!("sqlite://{}", self.warehouse_file().display());
         self.settings.warehouse_url().map_or_else(embedded, str::to_owned)
     }
 
-    /// Where a service serves gRPC.
+    /// The address of a service's gRPC server.
     ///
     /// # Errors
     /// If it was never started.
@@ -242,7 +241,7 @@ impl Suite {
         Ok(self.running(service)?.address())
     }
 
-    /// The same as a URL.
+    /// The URL of a service's gRPC server.
     ///
     /// # Errors
     /// If it was never started.
@@ -270,7 +269,7 @@ impl Suite {
         Ok(CompanyActivityServiceClient::new(self.channel("activity")?))
     }
 
-    /// A client of a service that executes stages, past the coordinator.
+    /// A client of a service that executes stages, bypassing the coordinator.
     ///
     /// # Errors
     /// If it was never started.
@@ -278,8 +277,8 @@ impl Suite {
         Ok(StageServiceClient::new(self.channel(service)?))
     }
 
-    /// The shipped pipeline with waits that are no waste of a test's time: before
-    /// retries, and for the alert of a coordinator that died over it.
+    /// The shipped pipeline with waits that do not slow down tests: before
+    /// retries, and for the alert of a coordinator that died while sending it.
     fn impatient_pipeline(&self) -> Result<String> {
         let shipped = if self.settings.has_events() {
             "docs/pipelines/with-events.yaml"

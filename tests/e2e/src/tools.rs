@@ -1,4 +1,4 @@
-//! What the tests need beyond Rust, installed by the scripts in `tests/setup`.
+//! Tools that the tests need beyond Rust, installed by the scripts in `tests/setup`.
 
 use std::{
     path::PathBuf,
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::workspace_root;
 
-/// The folder of the Node tools, which the first call installs unless it is there.
+/// The folder of the Node tools, which the first call installs if they are missing.
 ///
 /// # Errors
 /// If they cannot be installed.
@@ -19,7 +19,7 @@ pub fn node() -> Result<PathBuf> {
     installed(&FOLDER, "node.sh")
 }
 
-/// The folder of the Python environment, which the first call installs unless it is there.
+/// The folder of the Python environment, which the first call installs if it is missing.
 ///
 /// # Errors
 /// If it cannot be installed.
@@ -28,8 +28,7 @@ pub fn python() -> Result<PathBuf> {
     installed(&FOLDER, "python.sh")
 }
 
-/// The folder of Prometheus and its promtool, which the first call installs unless
-/// they are there.
+/// The folder of Prometheus and promtool, which the first call installs if they are missing.
 ///
 /// # Errors
 /// If they cannot be installed.

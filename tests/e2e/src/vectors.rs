@@ -1,5 +1,5 @@
-//! The worked cases in `tests/vectors`: sources, and the table that any history
-//! of runs over them must end in.
+//! The worked cases in `tests/vectors`: sources, and the table that every
+//! history of runs over them must produce.
 
 use std::{fs, path::PathBuf};
 
@@ -13,17 +13,17 @@ use crate::{fact_table::FactTable, sources::Sources, workspace_root};
 pub struct Vector {
     /// The days to publish.
     pub window: DateWindow,
-    /// The CRM exports: file name and content.
+    /// The CRM exports, as file name and content.
     pub exports: Vec<(String, String)>,
     /// The records of the product API, one JSON object each.
     pub usage: Vec<String>,
-    /// What must come out.
+    /// The expected fact.
     pub expected: FactTable,
 }
 
 impl Vector {
-    /// Days without usage: rolling sums over calendar days, companies the CRM
-    /// does not know, and companies that are silent.
+    /// Days without usage: rolling sums over calendar days, companies unknown
+    /// to the CRM, and silent companies.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -31,7 +31,7 @@ impl Vector {
         Self::load("gaps", "2026-01-01", "2026-01-24")
     }
 
-    /// Several CRM exports: companies come, go and change.
+    /// Several CRM exports: companies appear, disappear and change.
     ///
     /// # Errors
     /// If it cannot be read.

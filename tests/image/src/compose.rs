@@ -1,4 +1,4 @@
-//! The compose file, as Docker's own reader understands it.
+//! The compose file, as parsed by Docker's own library.
 
 use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::workspace_root;
 
-/// The image that holds the programs, whatever its tag.
+/// The image that holds the programs, without its tag.
 pub const IMAGE: &str = "ghcr.io/company-activity/company-activity:";
 
-/// A compose file's containers by name.
+/// The containers of a compose file, by name.
 #[derive(Debug)]
 pub struct Compose(BTreeMap<String, Value>);
 
@@ -18,7 +18,7 @@ impl Compose {
     /// Reads docker/compose.yaml with every profile.
     ///
     /// # Errors
-    /// If the reader cannot be installed, or refuses the file.
+    /// If the parser cannot be installed, or rejects the file.
     pub fn read() -> Result<Self> {
         let installed = Command::new(workspace_root().join("tests/setup/compose.sh")).output()?;
         ensure!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
@@ -39,13 +39,13 @@ impl Compose {
         self.0.iter().map(|(name, service)| (name.as_str(), service))
     }
 
-    /// The containers of our image.
+    /// The containers that run our image.
     pub fn ours(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.all().filter(|(_, service)| service["image"].as_str().is_some_and(|it| it.starts_with(IMAGE)))
     }
 }
 
-/// What a container runs.
+/// The command line of a container.
 #[must_use]
 pub fn line(service: &Value) -> Vec<String> {
     let words = |key: &str| service[key].as_array().into_iter().flatten();

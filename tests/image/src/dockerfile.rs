@@ -1,18 +1,18 @@
-//! The Dockerfile, read as far as the tests ask.
+//! Parses the Dockerfile as far as the tests need.
 
 use anyhow::{Context as _, Result};
 
-/// A Dockerfile's instructions.
+/// The instructions of a Dockerfile.
 #[derive(Debug)]
 pub struct Dockerfile {
     instructions: Vec<(String, String)>,
 }
 
 impl Dockerfile {
-    /// Reads a Dockerfile: comments go, continued lines become one.
+    /// Parses a Dockerfile: drops comments and joins continued lines.
     ///
     /// # Errors
-    /// If a line is no instruction.
+    /// If a line is not an instruction.
     pub fn parse(text: &str) -> Result<Self> {
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let joined = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
@@ -23,18 +23,18 @@ impl Dockerfile {
         Ok(Self { instructions: instructions.collect::<Result<_>>()? })
     }
 
-    /// The arguments of all instructions of a name.
+    /// The arguments of all instructions with this name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         named(&self.instructions, name)
     }
 
-    /// The same in the last stage, which is what the image is.
+    /// The same for the last stage, which becomes the image.
     pub fn in_image(&self, name: &str) -> impl Iterator<Item = &str> {
         let begin = self.instructions.iter().rposition(|(name, _)| name == "FROM").unwrap_or_default();
         named(&self.instructions[begin..], name)
     }
 
-    /// What an `ARG` is unless told otherwise.
+    /// The default of an `ARG`.
     ///
     /// # Errors
     /// If there is no such argument, or it has no default.

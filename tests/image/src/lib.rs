@@ -1,4 +1,4 @@
-//! What the tests of the image read: the Dockerfile, the compose file, the
+//! Inputs for the tests of the image: the Dockerfile, the compose file, the
 //! manifests, and the command lines of the programs.
 
 pub mod compose;

@@ -8,7 +8,7 @@ use runtime::RuntimeArgs;
 
 use crate::workspace_root;
 
-/// Every program's grammar by its name.
+/// Every program's grammar, by program name.
 #[must_use]
 pub fn programs() -> BTreeMap<&'static str, Command> {
     BTreeMap::from([
@@ -23,15 +23,15 @@ pub fn programs() -> BTreeMap<&'static str, Command> {
     ])
 }
 
-/// As `runtime::main` puts it together.
+/// Assembled as in `runtime::main`.
 fn service<A: Args>(name: &'static str) -> Command {
     A::augment_args(RuntimeArgs::augment_args(Command::new(name)))
 }
 
-/// The names of the binaries that the workspace's services have.
+/// The names of the binaries of the workspace's services.
 ///
 /// # Errors
-/// If cargo does not tell.
+/// If cargo fails.
 pub fn binaries_of_services() -> Result<Vec<String>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Process::new(cargo)
@@ -48,12 +48,12 @@ pub fn binaries_of_services() -> Result<Vec<String>> {
     Ok(binaries.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect())
 }
 
-/// Parses what a container is started with as its program would: `line` is the
-/// program with its arguments, the environment is turned into flags.
+/// Parses a container's start as its program would: `line` is the program with
+/// its arguments, and the environment becomes flags.
 ///
 /// # Errors
-/// If the program is unknown, or would refuse to start: because it does not know
-/// a variable, for example, or cannot parse a value.
+/// If the program is unknown, or would refuse to start: for example because it
+/// does not know a variable, or cannot parse a value.
 pub fn check_start(line: &[String], environment: &[(String, String)]) -> Result<()> {
     let (program, arguments) = line.split_first().context("the container has no command")?;
     let known = programs();
@@ -78,7 +78,7 @@ pub fn check_start(line: &[String], environment: &[(String, String)]) -> Result<
     }
 }
 
-/// What object storage reads by itself.
+/// Whether object storage reads this variable itself.
 fn is_azures(name: &str) -> bool {
     name.starts_with("AZURE_")
 }

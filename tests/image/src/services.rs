@@ -1,4 +1,4 @@
-//! The table of services, which the chart ranges over.
+//! The table of services that the chart iterates over.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use crate::read;
 /// A row of the table.
 #[derive(Debug, Deserialize)]
 pub struct Row {
-    /// The program.
+    /// The name of the program.
     pub name: String,
     /// Whether it executes stages.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Private clusters.
+//! Private Postgres clusters.
 
 use std::{
     env,
@@ -13,30 +13,29 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use url::Url;
 
-/// Names the folder of the Postgres binaries if they are not where Debian puts them.
+/// Names the folder of the Postgres binaries if they are not in Debian's place.
 const BINARIES_VARIABLE: &str = "PG_BIN";
 
-/// Where Debian puts them, one folder per version.
+/// Debian's folder for them, with one folder per version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Tests never need what they wrote after a crash of the server, and many of
-/// them connect at the same time.
+/// Tests never need their data after a server crash, and many of them connect at the same time.
 const TEST_OPTIONS: &str =
     "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400";
 
-/// Ends the cluster once nobody holds the other end of its input any more: the
-/// test process has ended, in whatever way.
+/// Ends the cluster once the other end of its input is closed: the test process
+/// has ended, in whatever way.
 const WATCH: &str = r#"cat >/dev/null; "$1" --pgdata "$2/data" --mode immediate stop; rm -rf "$2""#;
 
 /// The cluster's superuser.
 const OWNER: &str = "postgres";
 
-/// A private cluster in a folder of its own; both are gone once this value is
-/// dropped or the process has ended.
+/// A private cluster in its own folder; both are removed when this value is
+/// dropped or the process ends.
 #[derive(Debug)]
 pub struct Cluster {
     url: Url,
-    /// Holds the watcher's input open.
+    /// Keeps the watcher's input open.
     _watcher: Child,
 }
 
@@ -44,12 +43,12 @@ impl Cluster {
     /// Starts a cluster with the given server options (`-c name=value ...`).
     ///
     /// # Errors
-    /// If there are no Postgres binaries, saying how to get them, or it does not start.
+    /// If there are no Postgres binaries (the error says how to get them), or it does not start.
     pub fn start(options: &str) -> Result<Self> {
         start(options)
     }
 
-    /// Starts a hot standby of this cluster, which follows it.
+    /// Starts a hot standby of this cluster.
     ///
     /// # Errors
     /// If this one cannot be copied, or the standby does not start.
@@ -64,7 +63,7 @@ impl Cluster {
         serve(&binaries, &folder, watcher, "")
     }
 
-    /// Starts a cluster that takes TLS on a port of this host, with the given
+    /// Starts a cluster that accepts TLS on a port of this host, with the given
     /// certificate and key (PEM). Its URL names `localhost`.
     ///
     /// # Errors
@@ -75,7 +74,7 @@ impl Cluster {
         for (name, content) in [("server.crt", certificate), ("server.key", key)] {
             let path = folder.join("data").join(name);
             fs::write(&path, content)?;
-            // A key that others may read is not used.
+            // Postgres refuses a key that others may read.
             fs::set_permissions(&path, Permissions::from_mode(0o600))?;
             if is_root() {
                 run(Command::new("chown").arg(OWNER).arg(&path))?;
@@ -88,14 +87,14 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Where its superuser connects to it.
+    /// The superuser's URL for the cluster.
     #[must_use]
     pub fn url(&self) -> Url {
         self.url.clone()
     }
 }
 
-/// The URL of the cluster that a test process shares, which the first call starts.
+/// The URL of the cluster that a test process shares, started by the first call.
 pub(crate) fn shared_url() -> Result<Url> {
     static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
     match CLUSTER.get_or_init(|| start(TEST_OPTIONS).map_err(|error| format!("{error:#}"))) {
@@ -110,7 +109,7 @@ fn start(options: &str) -> Result<Cluster> {
     serve(&binaries, &folder, watcher, options)
 }
 
-/// Makes an empty cluster in `folder`.
+/// Initializes an empty cluster in `folder`.
 fn initialize(binaries: &Path, folder: &Path) -> Result<()> {
     run(as_owner(&binaries.join("initdb"))
         .args([
@@ -128,10 +127,10 @@ fn initialize(binaries: &Path, folder: &Path) -> Result<()> {
         .arg(folder.join("data")))
 }
 
-/// The binaries, and a folder for a cluster with its watcher.
+/// The binaries, and a folder for a cluster, with its watcher.
 fn prepare() -> Result<(PathBuf, PathBuf, Child)> {
     let binaries = binaries()?;
-    // Its watcher removes the folder.
+    // The watcher removes the folder.
     let folder = tempfile::Builder::new().prefix("test-postgres-").tempdir()?.keep();
     let watcher = watch(&binaries, &folder)?;
     if is_root() {
@@ -163,7 +162,7 @@ fn watch(binaries: &Path, folder: &Path) -> Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // What interrupts the tests from the keyboard must not end the watcher before its work.
+        // A keyboard interrupt of the tests must not end the watcher before it has done its work.
         .process_group(0)
         .spawn()
         .context("cannot start the cluster's watcher")
@@ -172,7 +171,7 @@ fn watch(binaries: &Path, folder: &Path) -> Result<Child> {
 /// The folder of the Postgres binaries.
 ///
 /// # Errors
-/// If there are none, saying how to get them.
+/// If there are none; the error says how to get them.
 pub fn binaries() -> Result<PathBuf> {
     if let Some(folder) = env::var_os(BINARIES_VARIABLE) {
         return Ok(folder.into());
@@ -193,19 +192,19 @@ pub fn binaries() -> Result<PathBuf> {
     }
 }
 
-/// A command as the user that owns the cluster: Postgres refuses to run as root.
+/// A command run as the cluster's owner: Postgres refuses to run as root.
 pub(crate) fn as_owner(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
     command.args(["--reuid", OWNER, "--regid", OWNER, "--clear-groups"]).arg(program);
-    // The folder that tests run in may be closed to that user.
+    // The owner may have no access to the folder that tests run in.
     command.current_dir("/");
     command
 }
 
-/// Lets that user have a folder and what is in it.
+/// Gives the owner a folder and its contents.
 pub(crate) fn give_to_owner(folder: &Path) -> Result<()> {
     if is_root() {
         run(Command::new("chown").arg("--recursive").arg(OWNER).arg(folder))?;
@@ -219,7 +218,7 @@ fn is_root() -> bool {
 
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    // The server inherits nothing that would keep somebody waiting for its output.
+    // The server inherits no handle that would keep anyone waiting for its output.
     let status = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,4 +1,4 @@
-//! Databases that last as long as a test.
+//! Databases that live as long as a test.
 
 use std::{env, thread};
 
@@ -12,7 +12,7 @@ use crate::cluster;
 /// Names a server to use instead of a private cluster.
 const SERVER_VARIABLE: &str = "TEST_POSTGRES_URL";
 
-/// A database of its own, dropped with this value.
+/// A separate database, dropped with this value.
 #[derive(Debug)]
 pub struct Database {
     server: Url,
@@ -23,35 +23,34 @@ impl Database {
     /// Creates an empty database.
     ///
     /// # Errors
-    /// If there is no Postgres to create it on, saying how to get one.
+    /// If there is no Postgres to create it on; the error says how to get one.
     pub async fn create() -> Result<Self> {
         let server = match env::var(SERVER_VARIABLE) {
             Ok(url) => Url::parse(&url).with_context(|| format!("{SERVER_VARIABLE} is no URL"))?,
-            // Starting a cluster takes a second, which other tasks need not wait for.
+            // Starting a cluster takes a second, which must not block other tasks.
             Err(_) => tokio::task::spawn_blocking(cluster::shared_url).await??,
         };
         Self::create_on(server).await
     }
 
-    /// Creates an empty database on a server of one's own.
+    /// Creates an empty database on the given server.
     ///
     /// # Errors
     /// If the server is away, or does not let its user create databases.
     pub async fn create_on(server: Url) -> Result<Self> {
-        // Without the template that administrators may have added things to.
+        // Not from the default template, to which administrators may have added objects.
         Self::from_template(server, "template0").await
     }
 
-    /// Creates a database that holds what this one does. Nobody may be connected
-    /// to this one meanwhile.
+    /// Creates a copy of this database. Nobody may be connected to this one meanwhile.
     ///
     /// # Errors
-    /// If somebody is, or the server is away.
+    /// If somebody is connected, or the server is away.
     pub async fn copy(&self) -> Result<Self> {
         Self::from_template(self.server.clone(), &self.name).await
     }
 
-    /// Where to connect to it.
+    /// The URL of the database.
     #[must_use]
     pub fn url(&self) -> String {
         let mut url = self.server.clone();
@@ -70,8 +69,8 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let (server, statement) = (self.server.clone(), format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        // On a thread of its own, for a test's runtime cannot wait here. A database
-        // that stays behind harms nobody.
+        // On a separate thread, because a test's runtime cannot wait here. A
+        // database left behind does no harm.
         let dropped = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(administrate(&server, statement))

@@ -7,9 +7,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! They live on the server that `TEST_POSTGRES_URL` names (its user must be
-//! allowed to create databases), else on a private cluster that the first of them
-//! starts and that ends with the test process, however that ends.
+//! They live on the server in `TEST_POSTGRES_URL` (its user must be allowed to
+//! create databases), else on a private cluster that the first of them starts
+//! and that ends with the test process, however that ends.
 
 mod cluster;
 mod database;

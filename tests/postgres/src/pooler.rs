@@ -15,12 +15,12 @@ use url::Url;
 
 use crate::cluster;
 
-/// Names the program if it is not where Debian puts it.
+/// Names the program if it is not in Debian's place.
 const PROGRAM_VARIABLE: &str = "PGBOUNCER";
 
 const DEBIAN: &str = "/usr/sbin/pgbouncer";
 
-/// A pgbouncer as its package configures it, but for where it listens and the mode.
+/// A pgbouncer with its package's configuration, except for its address and mode.
 #[derive(Debug)]
 pub struct Pooler {
     port: u16,
@@ -29,14 +29,14 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Where the program is; `None` if there is none.
+    /// The path of the program; `None` if it is missing.
     #[must_use]
     pub fn program() -> Option<PathBuf> {
         let program = env::var_os(PROGRAM_VARIABLE).map_or_else(|| PathBuf::from(DEBIAN), PathBuf::from);
         program.exists().then_some(program)
     }
 
-    /// Starts one before the server of `database`, in the given mode (`session`, `transaction`).
+    /// Starts one in front of the server of `database`, in the given mode (`session`, `transaction`).
     ///
     /// # Errors
     /// If there is no pgbouncer, or it does not start.
@@ -68,7 +68,7 @@ impl Pooler {
             .context("cannot start pgbouncer")?;
         let mut log = BufReader::new(process.stderr.take().context("pgbouncer has no log")?);
         let pooler = Self { port, process, _folder: folder };
-        // Its log ends with it, and says once that it takes connections.
+        // Its log ends with it, and has a line once it accepts connections.
         let mut said = String::new();
         while !said.contains("process up") {
             if log.read_line(&mut said)? == 0 {
@@ -79,10 +79,10 @@ impl Pooler {
         Ok(pooler)
     }
 
-    /// Where to connect to `database` through it.
+    /// The URL of `database` through the pooler.
     ///
     /// # Errors
-    /// If `database` is no URL.
+    /// If `database` is not a URL.
     pub fn url_of(&self, database: &str) -> Result<String> {
         let mut url = Url::parse(database)?;
         url.set_query(None);

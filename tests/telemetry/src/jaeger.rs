@@ -1,4 +1,4 @@
-//! A real Jaeger, and what its query API tells.
+//! A real Jaeger, and its query API.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -18,10 +18,10 @@ use crate::trace::{Span, Trace, cause_in};
 /// How long Jaeger may take to start, and traces to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often to look.
+/// How often to poll.
 const POLL: Duration = Duration::from_millis(200);
 
-/// A running Jaeger that keeps traces in memory. It ends when it is dropped.
+/// A running Jaeger that keeps traces in memory. Dropping it ends it.
 #[derive(Debug)]
 pub struct Jaeger {
     otlp: SocketAddr,
@@ -32,7 +32,7 @@ pub struct Jaeger {
 }
 
 impl Jaeger {
-    /// Starts the `jaeger` in that folder's `bin`.
+    /// Starts the `jaeger` in the `bin` of `installed`.
     ///
     /// # Errors
     /// If it does not start.
@@ -58,7 +58,7 @@ impl Jaeger {
         Ok(jaeger)
     }
 
-    /// What `--otlp-endpoint` has to be.
+    /// The value for `--otlp-endpoint`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.otlp)
@@ -67,7 +67,7 @@ impl Jaeger {
     /// Waits until a trace is as `wanted`, and returns it.
     ///
     /// # Errors
-    /// If it does not come in time; says what there is.
+    /// If it does not arrive in time; the error shows what did.
     pub async fn trace(&self, trace_id: &str, wanted: impl Fn(&Trace) -> bool) -> Result<Trace> {
         let mut newest = Trace::among(&[], trace_id);
         let arrived = tokio::time::timeout(PATIENCE, async {
@@ -90,7 +90,7 @@ impl Jaeger {
         anyhow::bail!("Jaeger's trace is not as expected after {PATIENCE:?}:\n{newest}")
     }
 
-    /// The trace as far as it has arrived; `None` if nothing of it has.
+    /// The spans of the trace that have arrived; `None` if there are none.
     async fn ask(&self, trace_id: &str) -> Result<Option<Trace>> {
         let url = format!("http://{}/api/traces/{trace_id}", self.query);
         let response = self.client.get(url).send().await?;
@@ -119,10 +119,10 @@ impl Jaeger {
     }
 }
 
-/// Where Jaeger is installed, which the first call does.
+/// The folder of Jaeger, which the first call installs.
 ///
 /// # Errors
-/// If it cannot be built; says why.
+/// If it cannot be built; the error says why.
 pub fn install() -> Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../setup/jaeger.sh");
     let output = std::process::Command::new(&script).stdin(Stdio::null()).output()?;
@@ -131,7 +131,7 @@ pub fn install() -> Result<PathBuf> {
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }
 
-/// Ports that nobody listens on. Jaeger cannot be asked which ones it chose itself.
+/// Free ports. Jaeger cannot be asked which ones it chose itself.
 fn free_ports() -> Result<[SocketAddr; 3]> {
     let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let held = [listen()?, listen()?, listen()?];

@@ -1,9 +1,9 @@
 //! Collectors for the tests, of traces and of [`Metrics`].
 //!
-//! [`Receiver`] takes traces over OTLP inside the test process and keeps them,
-//! [`Recorder`] keeps those of the process without a collector, [`Jaeger`] is the
-//! real one; a [`Trace`] is asked for whole, so that a test says
-//! which tree it expects of either.
+//! [`Receiver`] receives traces over OTLP inside the test process and keeps
+//! them, [`Recorder`] keeps those of the process without a collector, and
+//! [`Jaeger`] is the real one; a [`Trace`] is returned whole, so that a test
+//! states the tree it expects from any of them.
 
 pub mod jaeger;
 mod metrics;

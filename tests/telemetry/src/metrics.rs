@@ -1,18 +1,17 @@
-//! What a process counted.
+//! Metrics of the test process.
 
 use anyhow::Context as _;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::Registry;
 
-/// Keeps what this process counts from now on, for all its tests together.
+/// Records all metrics of this process from now on, for all its tests together.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
 }
 
 impl Metrics {
-    /// Takes the place of what counted before. Instruments that exist already do
-    /// not follow.
+    /// Replaces the previous meter provider. Existing instruments stay with the old one.
     ///
     /// # Errors
     /// If the exporter cannot be set up.
@@ -28,8 +27,8 @@ impl Metrics {
         Ok(Self { registry })
     }
 
-    /// A counter's value, or how many values a histogram holds, for exactly these
-    /// labels; 0 if there is no such series.
+    /// A counter's value, or the number of values in a histogram, for exactly
+    /// these labels; 0 if there is no such series.
     #[must_use]
     pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let families = self.registry.gather();
@@ -41,7 +40,7 @@ impl Metrics {
                 its.len() == labels.len()
                     && its.iter().all(|label| labels.contains(&(label.name(), label.value())))
             })
-            // Counters of a test are small whole numbers.
+            // Test counters are small whole numbers.
             .map(|series| series.get_counter().get_value() as u64 + series.get_histogram().get_sample_count())
             .sum()
     }

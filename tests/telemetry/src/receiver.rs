@@ -1,4 +1,4 @@
-//! An OTLP collector that keeps what it is sent.
+//! An OTLP collector that keeps what it receives.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::trace::{Span, Trace, spans_of};
 /// How long a test waits for spans: several of the exporters' intervals.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A collector on a loopback port of its own. It ends when it is dropped.
+/// A collector on its own loopback port. Dropping it ends it.
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
@@ -28,14 +28,14 @@ impl Receiver {
     /// Starts listening.
     ///
     /// # Errors
-    /// If no port can be had.
+    /// If no port is free.
     pub async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (kept, spans) = watch::channel(Vec::new());
         let service = TraceServiceServer::new(Collector { kept });
         let server = tokio::spawn(async move {
-            // Ends with the test; a test that misses its spans says so itself.
+            // Ends with the test; a test that misses spans reports that itself.
             let _ = Server::builder()
                 .add_service(service)
                 .serve_with_incoming(TcpListenerStream::new(listener))
@@ -44,13 +44,13 @@ impl Receiver {
         Ok(Self { address, spans, server })
     }
 
-    /// What `--otlp-endpoint` has to be.
+    /// The value for `--otlp-endpoint`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The spans so far.
+    /// The spans received so far.
     #[must_use]
     pub fn spans(&self) -> Vec<Span> {
         self.spans.borrow().clone()
@@ -59,7 +59,7 @@ impl Receiver {
     /// Waits until a trace is as `wanted`, and returns it.
     ///
     /// # Errors
-    /// If it does not come in time; says what there is.
+    /// If it does not arrive in time; the error shows what did.
     pub async fn trace(&self, trace_id: &str, wanted: impl Fn(&Trace) -> bool) -> anyhow::Result<Trace> {
         let mut spans = self.spans.clone();
         let complete = spans.wait_for(|spans| wanted(&Trace::among(spans, trace_id)));
@@ -72,7 +72,7 @@ impl Receiver {
     /// Waits for a span, and returns it.
     ///
     /// # Errors
-    /// If it does not come in time.
+    /// If it does not arrive in time.
     pub async fn span(&self, wanted: impl Fn(&Span) -> bool) -> anyhow::Result<Span> {
         let mut spans = self.spans.clone();
         let arrived = tokio::time::timeout(PATIENCE, spans.wait_for(|spans| spans.iter().any(&wanted)));

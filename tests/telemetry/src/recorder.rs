@@ -1,4 +1,4 @@
-//! Spans of a piece of work, kept in memory.
+//! Keeps the spans of a piece of work in memory.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -21,24 +21,23 @@ use tracing_subscriber::{Layer, layer::SubscriberExt};
 
 use crate::trace::{Span, Trace, cause_in};
 
-/// How long a span may be held by those that have just done something for it.
+/// How long a span may still be held by code that has just finished.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Keeps the spans of this process, of all its tests together: each looks at a
-/// trace of its own.
+/// Keeps the spans of this process, for all its tests: each looks at its own trace.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     kept: Kept,
 }
 
-/// The one of this process: spans also end on threads that no test has started.
+/// One per process: spans also end on threads that no test has started.
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
 impl Recorder {
-    /// Starts recording, unless another test has done so.
+    /// Starts recording, unless another test already has.
     ///
     /// # Errors
-    /// If spans of this process go elsewhere.
+    /// If this process already sends its spans elsewhere.
     pub fn start() -> anyhow::Result<Self> {
         let mut installed = Ok(());
         let recorder = RECORDER.get_or_init(|| {
@@ -56,13 +55,13 @@ impl Recorder {
         self.kept.0.borrow().clone()
     }
 
-    /// Does `work` below a span `test`, and returns the spans of that trace once
-    /// all of them have ended. Without the span `test` if they do not.
+    /// Runs `work` in a span `test`, and returns the spans of its trace once
+    /// all of them have ended. If they do not, the span `test` is missing.
     pub async fn trace<T>(&self, work: impl Future<Output = T>) -> (T, Trace) {
         let span = info_span!("test");
         let context = span.context().span().span_context().clone();
         let outcome = work.instrument(span).await;
-        // A span ends after those below it, so this one is the last.
+        // A span ends after its children, so this one is the last.
         let first = context.span_id().to_string();
         let mut spans = self.kept.0.subscribe();
         let ended = spans.wait_for(|spans| spans.iter().any(|span| span.span_id == first));

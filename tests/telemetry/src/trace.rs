@@ -1,4 +1,4 @@
-//! Spans as tests look at them.
+//! Spans in a form for assertions.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,14 +8,14 @@ use opentelemetry_proto::tonic::{
     trace::v1::{span::SpanKind, status::StatusCode},
 };
 
-/// A span that has ended.
+/// A finished span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// Its trace, in hexadecimal digits.
     pub trace_id: String,
     /// Its identifier in the trace.
     pub span_id: String,
-    /// The span it is part of; empty for the first one.
+    /// The parent span; empty for the first one.
     pub parent_id: String,
     /// The service that recorded it.
     pub service: String,
@@ -23,15 +23,15 @@ pub struct Span {
     pub name: String,
     /// `internal`, `client`, `server` and so on.
     pub kind: String,
-    /// When it began and ended, in nanoseconds since 1970.
+    /// Its start and end, in nanoseconds since 1970.
     pub times: (u64, u64),
     /// Its attributes as text.
     pub attributes: BTreeMap<String, String>,
-    /// What went wrong, if its status is an error.
+    /// The error message, if its status is an error.
     pub error: Option<String>,
     /// The names of its events.
     pub events: Vec<String>,
-    /// What those of its events say that tell of an exception.
+    /// The exception messages in its events.
     pub causes: Vec<String>,
     /// The spans it is linked to.
     pub links: Vec<String>,
@@ -44,38 +44,38 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The spans of one trace, in the order in which they began.
+    /// The spans of one trace, in order of their start.
     pub(crate) fn among(spans: &[Span], trace_id: &str) -> Self {
         let mut spans: Vec<Span> = spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect();
         spans.sort_by_key(|span| span.times);
         Self { spans }
     }
 
-    /// All spans, in the order in which they began.
+    /// All spans, in order of their start.
     #[must_use]
     pub fn spans(&self) -> &[Span] {
         &self.spans
     }
 
-    /// The spans of that name.
+    /// The spans with this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Vec<&Span> {
         self.spans.iter().filter(|span| span.name == name).collect()
     }
 
-    /// The spans that have no parent in the trace.
+    /// The spans without a parent in the trace.
     #[must_use]
     pub fn roots(&self) -> Vec<&Span> {
         self.spans.iter().filter(|span| self.by_id(&span.parent_id).is_none()).collect()
     }
 
-    /// The spans right below another.
+    /// The direct children of a span.
     #[must_use]
     pub fn children(&self, parent: &Span) -> Vec<&Span> {
         self.spans.iter().filter(|span| span.parent_id == parent.span_id).collect()
     }
 
-    /// The names from the first span down to one.
+    /// The names from the root span down to this one.
     #[must_use]
     pub fn path<'a>(&'a self, span: &'a Span) -> Vec<&'a str> {
         let mut path = self.by_id(&span.parent_id).map_or_else(Vec::new, |parent| self.path(parent));
@@ -95,13 +95,13 @@ impl Trace {
 }
 
 impl fmt::Display for Trace {
-    /// The tree, a line a span.
+    /// The tree, one span per line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.roots().into_iter().try_for_each(|root| self.write(f, root, 0))
     }
 }
 
-/// The spans of a request.
+/// The spans in a request.
 pub(crate) fn spans_of(request: ExportTraceServiceRequest) -> Vec<Span> {
     let mut spans = Vec::new();
     for resource in request.resource_spans {
@@ -136,7 +136,7 @@ pub(crate) fn spans_of(request: ExportTraceServiceRequest) -> Vec<Span> {
     spans
 }
 
-/// What an event says of an exception, if it is one.
+/// The exception message of an event, if it has one.
 pub(crate) fn cause_in(attributes: impl IntoIterator<Item = (String, String)>) -> Option<String> {
     attributes.into_iter().find(|(key, _)| key == "exception.message").map(|(_, message)| message)
 }

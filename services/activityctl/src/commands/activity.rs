@@ -12,7 +12,7 @@ use crate::{
     output::{NOT_PUBLISHED, Output, notice},
 };
 
-/// Rows that a table shows unless told otherwise.
+/// Rows that a table shows by default.
 const TABLE_ROWS: u64 = 50;
 
 const EXAMPLES: &str = "\
@@ -93,7 +93,7 @@ struct ListArgs {
     format: RowFormat,
 }
 
-/// Gets one row or lists many.
+/// Prints one row or lists many.
 ///
 /// # Errors
 /// If the server refuses or the rows cannot be written.
@@ -164,18 +164,18 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
 /// The first rows of a range.
 #[derive(Debug)]
 pub struct FirstRows {
-    /// The rows.
+    /// The rows, in order.
     pub rows: Vec<CompanyActivity>,
-    /// What else was told.
+    /// The rest of the export's answer.
     pub exported: Exported,
 }
 
-/// What an export tells beside its rows.
+/// What an export reports besides its rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Exported {
-    /// Whether there are more rows.
+    /// Whether more rows follow.
     pub more: bool,
-    /// Whether any of the asked days is published.
+    /// Whether any of the requested days is published.
     pub is_published: bool,
 }
 
@@ -197,7 +197,7 @@ pub async fn rows(
     Ok(FirstRows { rows, exported })
 }
 
-/// Hands up to `limit` rows to `write` as they arrive.
+/// Passes up to `limit` rows to `write` as they arrive.
 async fn export(
     connection: &Connection,
     request: ExportCompanyActivityRequest,

@@ -104,12 +104,10 @@ pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Err
     run(&connection, request, &args.follow, args.confirm, output).await
 }
 
-/// Asks for a backfill and waits for its end. One that does not get there tells
-/// how to continue it.
+/// Requests a backfill and waits for its end. If it does not get there, prints how to continue it.
 ///
 /// # Errors
-/// If the server refuses, the stream breaks, the wait is interrupted or a run
-/// does not succeed.
+/// If the server refuses, the stream breaks, the wait is interrupted or a run does not succeed.
 pub async fn run(
     connection: &Connection,
     request: BackfillRequest,
@@ -126,13 +124,13 @@ pub async fn run(
     outcome
 }
 
-/// What a backfill has done so far.
+/// The state of a backfill.
 struct Backfill {
     progress: RunProgress,
-    /// One entry per run in its newest state.
+    /// Each run once, in its newest state.
     runs: Vec<Run>,
     days: (u32, u32),
-    /// Days done before the connection was lost, where only the rest was asked for again.
+    /// Days done before the connection was lost, if only the rest was requested again.
     done_before: u32,
     /// The first day that is not done; empty once all are.
     next_date: String,
@@ -179,7 +177,7 @@ impl Backfill {
             }
         };
         output.table(table::runs(&self.runs))?;
-        // First of all, because a run without success also ends the stream in an error.
+        // First, because a failed run also ends the stream with an error.
         self.runs.iter().filter(|run| has_ended(run)).try_for_each(success)?;
         outcome?;
         if !self.runs.iter().all(has_ended) {
@@ -189,8 +187,8 @@ impl Backfill {
         output.line(format_args!("{done} of {total} days done"))
     }
 
-    /// Asks for the rest of the backfill once the server is back: the run that is under
-    /// way is found again, because it is over the same days.
+    /// Requests the rest of the backfill once the server is back. It covers the
+    /// days of the run in progress, so the server finds that run again.
     async fn reconnect(
         &mut self,
         asked: &BackfillRequest,
@@ -203,7 +201,7 @@ impl Backfill {
         if let (true, Some(window)) = (asked.force && !self.next_date.is_empty(), rest.window.as_mut()) {
             window.start_date.clone_from(&self.next_date);
         }
-        // Without force the same days are asked for, and come out as done by themselves.
+        // Without force the same days are requested, and those already done count as done.
         self.done_before = if asked.force { self.days.0 } else { 0 };
         let mut delays = reconnect_delays(follow);
         let mut status = lost;
@@ -232,8 +230,9 @@ impl Backfill {
         self.runs.push(run);
     }
 
-    /// The command that continues the backfill; `None` if nothing is left to do.
-    /// Without force the same days come out as done by themselves.
+    /// The command that continues the backfill; `None` if nothing is left to
+    /// do. Without force it names the same days, and those already done count
+    /// as done.
     fn continuation(&self, asked: &BackfillRequest, connection: &Connection) -> Option<String> {
         let DateWindowProto { start_date, end_date } = asked.window.as_ref()?;
         if self.next_date.is_empty() {

@@ -18,7 +18,7 @@ use crate::{
 
 const UNITS: &str = "  {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}";
 
-/// Asks what a backfill would change, and prints it.
+/// Requests a preview of a backfill and prints it.
 ///
 /// # Errors
 /// If the server refuses, the stream breaks or the result cannot be written.
@@ -41,7 +41,7 @@ pub async fn run(
             Some(Update::Progress(step)) => progress.show(&step),
             Some(Update::Change(change)) => sample.push(change),
             Some(Update::Summary(outcome)) => summary = Some(outcome),
-            // A kind of update that a newer server knows, or no day to run.
+            // A kind of update from a newer server, or no day to run.
             None => {}
         }
     }
@@ -90,8 +90,8 @@ fn print(
     Ok(())
 }
 
-/// How far something has got that is done in units: a bar on a terminal, a line
-/// at the beginning and the end of each phase elsewhere.
+/// Progress of work counted in units: a bar on a terminal, elsewhere a line at
+/// the start and end of each phase.
 #[derive(Debug)]
 struct UnitProgress {
     bar: Option<ProgressBar>,
@@ -117,7 +117,7 @@ impl UnitProgress {
         }
     }
 
-    /// The line that is new since the last step.
+    /// The new line since the last step, if any.
     fn changes(&mut self, step: &StageProgress) -> Option<String> {
         let now = Some((step.units_total, step.units_done == step.units_total));
         let is_new = self.told != now;

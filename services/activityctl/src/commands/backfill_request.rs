@@ -1,15 +1,15 @@
-//! Asking a server for a backfill.
+//! Requests a backfill from a server.
 
 use proto::pipeline::v1::{BackfillRequest, BackfillResponse};
 use tonic::Streaming;
 
 use crate::{confirm::ConfirmArgs, connect::Connection, error::Error, reach::are_meant};
 
-/// Asks for a backfill, and once more if its days are far, but meant. Returns what was
-/// asked in the end.
+/// Requests a backfill, and repeats the request if its days are far but
+/// intended. Returns the final request.
 ///
 /// # Errors
-/// If the server refuses, or the person does.
+/// If the server or the user refuses.
 pub(super) async fn ask(
     connection: &Connection,
     request: BackfillRequest,

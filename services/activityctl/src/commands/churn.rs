@@ -12,7 +12,7 @@ use crate::{
     output::{NOT_PUBLISHED, Output, notice},
 };
 
-/// The most risks that the server puts on a page.
+/// The most risks per page that the server allows.
 const MAX_PAGE: u32 = 1000;
 
 const EXAMPLES: &str = "\

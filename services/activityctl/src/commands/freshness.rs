@@ -27,7 +27,7 @@ pub struct FreshnessArgs {
     server: ServerArgs,
 }
 
-/// Tells the freshness.
+/// Prints the freshness.
 ///
 /// # Errors
 /// If the server refuses.

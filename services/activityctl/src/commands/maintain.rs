@@ -15,7 +15,7 @@ use crate::{
     output::Output,
 };
 
-/// Longer than a stage may take: younger files may be about to be loaded.
+/// Longer than any stage may take: younger files may be about to be loaded.
 const MIN_LEFTOVER_AGE: Duration = Duration::from_hours(24);
 
 const EXAMPLES: &str = "\
@@ -96,7 +96,7 @@ impl MaintainArgs {
     }
 }
 
-/// Does what the arguments say, as of now.
+/// Runs the requested maintenance, as of now.
 ///
 /// # Errors
 /// As [`maintain`].
@@ -104,7 +104,7 @@ pub async fn execute(args: &MaintainArgs, output: &mut Output) -> Result<(), Err
     maintain(args, SystemClock.now(), output).await
 }
 
-/// Does what the arguments say, as of `now`.
+/// Runs the requested maintenance, as of `now`.
 ///
 /// # Errors
 /// If a location cannot be used, or a task fails.

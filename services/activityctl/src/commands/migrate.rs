@@ -17,7 +17,7 @@ Examples:
   activityctl migrate --warehouse-url postgres://owner:password@db:5432/activity
   activityctl migrate --warehouse-url sqlite:///var/lib/activity/warehouse.sqlite";
 
-/// What the commands that work on a warehouse themselves say of it.
+/// Help text on the warehouse, shared by the commands that open one themselves.
 pub(super) const WAREHOUSE_HELP: &str =
     "The warehouse: sqlite:///path/to/file, or postgres://user:password@host:5432/database";
 
@@ -29,7 +29,7 @@ pub struct MigrateArgs {
     warehouse: WarehouseArgs,
 }
 
-/// Brings the schema up to date and tells what that took.
+/// Brings the schema up to date and prints what that took.
 ///
 /// # Errors
 /// If the warehouse cannot be reached or migrated.

@@ -43,7 +43,7 @@ pub struct RetryArgs {
 /// Continues a run.
 ///
 /// # Errors
-/// If the server refuses, or the run that was waited for did not succeed.
+/// If the server refuses, or the run it waited for did not succeed.
 pub async fn execute(args: &RetryArgs, output: &mut Output) -> Result<(), Error> {
     let connection = Connection::open(&args.server, Patience::Job).await?;
     let request = RetryRunRequest { run_id: args.run_id.clone() };

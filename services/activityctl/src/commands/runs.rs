@@ -18,10 +18,10 @@ use crate::{
     output::{Output, printable},
 };
 
-/// The most runs that the server puts on a page.
+/// The most runs per page that the server allows.
 const MAX_PAGE: i32 = 200;
 
-/// A coordinator looks for runs every second: less than two is no queue.
+/// A coordinator looks for runs every second: less than two seconds is no queue.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
@@ -149,8 +149,8 @@ async fn runs(connection: &Connection, args: &RunsArgs) -> Result<Vec<Run>, Erro
     newest(connection, states, usize::try_from(args.limit).unwrap_or(usize::MAX), |_| true).await
 }
 
-/// The newest runs, of any state if `states` is empty, up to the first that is
-/// not `wanted`, and `limit` at most.
+/// The newest runs, at most `limit`, in any state if `states` is empty, up to
+/// the first that is not `wanted`.
 pub(super) async fn newest(
     connection: &Connection,
     states: Vec<i32>,
@@ -217,13 +217,13 @@ fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error
     Ok(())
 }
 
-/// How long other runs kept this one waiting, if it was worth a word.
+/// How long other runs kept this one waiting, if that is worth mentioning.
 fn queued_for(run: &Run) -> Option<Duration> {
     let queued = elapsed(run.create_time.as_ref(), run.start_time.as_ref())?;
     (queued >= WORTH_A_WORD).then_some(queued)
 }
 
-/// Where the run's trace is opened, else its identifier.
+/// The link to the run's trace, else the trace's identifier.
 fn trace(run: &Run) -> Option<String> {
     if !run.trace_url.is_empty() {
         return Some(run.trace_url.clone());

@@ -70,7 +70,7 @@ pub struct CheckArgs {
     ingest_api: ingest_api::Options,
 }
 
-/// Both sources, each as it was understood, or why it was not.
+/// Both sources, each with its inspection or the reason there is none.
 #[derive(Debug, Serialize)]
 struct Report {
     crm: Source<CrmInspection>,
@@ -95,7 +95,7 @@ impl<T> Source<T> {
     }
 }
 
-/// Looks at the sources, as of now.
+/// Inspects the sources, as of now.
 ///
 /// # Errors
 /// As [`check`].
@@ -104,7 +104,7 @@ pub async fn execute(args: &SourcesArgs, output: &mut Output) -> Result<(), Erro
     check(args, Arc::new(SystemClock), output).await
 }
 
-/// Looks at the sources, by this clock.
+/// Inspects the sources, as of `clock`'s time.
 ///
 /// # Errors
 /// If a run could not work with them, or the output cannot be written.
@@ -152,8 +152,7 @@ fn api_problems(api: &ApiInspection) -> Vec<String> {
     api.problem.iter().cloned().collect()
 }
 
-/// A remark if the sources do not know one company in common, which is how a wrong
-/// column for the identifier shows.
+/// A remark if the sources share no company, which points to a wrong identifier column.
 fn strangers(crm: &Source<CrmInspection>, api: &Source<ApiInspection>) -> Option<String> {
     let export = crm.inspection.as_ref()?.newest.as_ref()?;
     let api = api.inspection.as_ref()?;

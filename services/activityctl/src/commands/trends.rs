@@ -67,10 +67,10 @@ pub async fn execute(args: &TrendsArgs, output: &mut Output) -> Result<(), Error
     show(&connection, args, SystemClock.now(), output).await
 }
 
-/// Shows the trends of the runs of a server, as of `now`.
+/// Shows the trends of a server's runs, as of `now`.
 ///
 /// # Errors
-/// If the server refuses, or no run has the stage that is asked for.
+/// If the server refuses, or no run has the requested stage.
 pub async fn show(
     connection: &Connection,
     args: &TrendsArgs,
@@ -79,7 +79,7 @@ pub async fn show(
 ) -> Result<(), Error> {
     let today = now.date_naive();
     let from = today.checked_sub_days(Days::new(args.days.into())).unwrap_or(NaiveDate::MIN);
-    // No run is older than its days, so all that count are among these.
+    // No run is older than its days, so every run that counts is among these.
     let is_recent =
         |run: &Run| instant(run.create_time.as_ref()).is_none_or(|created| created.date_naive() >= from);
     let runs = newest(connection, Vec::new(), usize::MAX, is_recent).await?;
@@ -100,7 +100,7 @@ pub async fn show(
     Ok(())
 }
 
-/// The trends that are asked for.
+/// The requested trends.
 fn chosen(found: Vec<StageTrend>, args: &TrendsArgs) -> Result<Vec<StageTrend>, Error> {
     let Some(stage) = &args.stage else { return Ok(found) };
     let names: Vec<String> = found.iter().map(|trend| printable(&trend.stage)).collect();

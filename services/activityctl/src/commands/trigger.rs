@@ -72,7 +72,7 @@ pub struct TriggerArgs {
 /// Triggers a run.
 ///
 /// # Errors
-/// If the server refuses, or the run that was waited for did not succeed.
+/// If the server refuses, or the run it waited for did not succeed.
 pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Error> {
     let window = args.days.window()?;
     let connection = Connection::open(&args.server, Patience::Job).await?;

@@ -44,10 +44,10 @@ pub struct UnpublishArgs {
     server: ServerArgs,
 }
 
-/// Takes days back and waits for it.
+/// Unpublishes days and waits for the run's end.
 ///
 /// # Errors
-/// If it is not confirmed, the server refuses, or the run does not succeed.
+/// If the user does not confirm, the server refuses, or the run does not succeed.
 pub async fn execute(args: &UnpublishArgs, output: &mut Output) -> Result<(), Error> {
     let Some(window) = args.days.window()? else {
         return Err(Error::Usage("say which days: --date D, or --from D --to D".to_owned()));

@@ -81,7 +81,7 @@ async fn verify(warehouse: &SharedWarehouse, window: DateWindow, output: &mut Ou
     Err(Error::Differs { differing: differences.len(), days: window.days().count() })
 }
 
-/// What the ledger says of a day and what is there, from one consistent state.
+/// What the ledger records of a day and what the day holds, from one consistent snapshot.
 async fn contents(
     warehouse: &SharedWarehouse,
     day: NaiveDate,
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::output::Captured;
 
-    /// Three days of two companies.
+    /// Publishes three days of two companies.
     async fn publish(folder: &Path) -> String {
         let url = format!("sqlite://{}/warehouse.sqlite", folder.display());
         let warehouse = warehouse::open(&url).await.unwrap();

@@ -39,13 +39,13 @@ pub struct WatchArgs {
 /// If the server refuses or the run did not succeed.
 pub async fn execute(args: &WatchArgs, output: &mut Output) -> Result<(), Error> {
     let connection = Connection::open(&args.server, Patience::Job).await?;
-    // Says at once that there is no such run or server; following keeps trying.
+    // Fails at once if the run or the server is missing; following would keep trying.
     let request = GetRunRequest { run_id: args.run_id.clone() };
     connection.pipeline().get_run(request).await.map_err(|status| connection.failure(status))?;
     wait(&connection, &args.run_id, &args.follow, output).await
 }
 
-/// Waits until a run has ended, shows its progress, and then its stages.
+/// Waits until a run has ended and shows its progress, then its stages.
 ///
 /// # Errors
 /// If the server refuses or the run did not succeed.

@@ -85,8 +85,7 @@ pub async fn run(
     report::print_hints(args.data_dir.as_deref(), timeline.days, &mut output)
 }
 
-/// The process that `args` ask for, whose log lines keep out of the way of the
-/// progress bars.
+/// The process for `args`; its log lines do not disturb the progress bars.
 #[must_use]
 pub fn process(args: &DemoArgs, progress: &RunProgress, context: &Context) -> Process {
     let writer = progress.log_writer();
@@ -138,14 +137,14 @@ fn world(args: &DemoArgs, timeline: &Timeline) -> anyhow::Result<WorldOptions> {
     })
 }
 
-/// Which days the demo is about.
+/// The days of the demo.
 #[derive(Debug)]
 struct Timeline {
-    /// What the first run covers.
+    /// The days of the first run.
     history: DateWindow,
-    /// What the second run covers.
+    /// The day of the second run.
     next_day: NaiveDate,
-    /// All of them.
+    /// The days of both runs.
     days: DateWindow,
 }
 
@@ -161,7 +160,7 @@ impl Timeline {
         })
     }
 
-    /// The morning on which the next day is over.
+    /// The morning after the next day ends.
     fn morning_after(&self) -> NaiveDate {
         self.next_day.succ_opt().unwrap_or(self.next_day)
     }

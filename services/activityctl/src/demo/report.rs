@@ -1,4 +1,4 @@
-//! What the demo shows at its end.
+//! The demo's closing report.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use crate::{
 /// Rows of the fact, and churn risks, to show.
 const SHOWN: u32 = 5;
 
-/// What the two runs did, stage by stage.
+/// Prints what the two runs did, stage by stage.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -34,7 +34,7 @@ pub(super) fn print_stages(history: &Run, next_day: &Run, output: &mut Output) -
     Ok(())
 }
 
-/// What is published now.
+/// Prints what is published now.
 ///
 /// # Errors
 /// If the server refuses or it cannot be written.
@@ -77,7 +77,7 @@ fn rows_written(run: &Run, stage: &str) -> u64 {
     counters.map_or(0, |counters| counters.rows_written)
 }
 
-/// What to try next; `kept` is the data folder if it stays.
+/// Prints what to try next; `kept` is the data folder, if it is kept.
 ///
 /// # Errors
 /// If it cannot be written.
@@ -148,7 +148,7 @@ mod tests {
             for line in lines {
                 let words = line.split([' ', '&']).filter(|word| !word.is_empty());
                 let command: Vec<&str> = words.take_while(|word| *word != ">").collect();
-                // What follows a wide gap explains the command.
+                // Text after a wide gap explains the command.
                 let command = match line.split_once("    ") {
                     Some((command, _)) => command.split(' ').collect(),
                     None => command,

@@ -17,10 +17,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The file with the records that the API serves, for `sample-api`.
+/// The file of records that the API serves, for `sample-api`.
 pub(super) const USAGE_FILE: &str = "usage.ndjson";
 
-/// Sample sources that know what is known on some morning.
+/// Sample sources with the knowledge of a given morning.
 #[derive(Debug)]
 pub(super) struct SampleSources {
     world: Arc<World>,
@@ -32,11 +32,10 @@ pub(super) struct SampleSources {
 }
 
 impl SampleSources {
-    /// Generates a world, and serves its API until `shutdown`. It knows nothing
-    /// yet. Files go below `root`.
+    /// Generates a world below `root` and serves its API, empty at first, until `shutdown`.
     ///
     /// # Errors
-    /// If no port can be had.
+    /// If no port is free.
     pub(super) async fn start(
         options: WorldOptions,
         root: &Path,
@@ -56,12 +55,12 @@ impl SampleSources {
         format!("http://{}{PRODUCT_USAGE_PATH}", self.address)
     }
 
-    /// Lets the sources know what is known on the morning of `as_of`: an export
-    /// for each day before it, and usage with the late records and corrections
-    /// that have arrived by then. Returns how many usage records there are.
+    /// Brings the sources to the morning of `as_of`: an export for each day
+    /// before it, and usage with the late records and corrections that have
+    /// arrived by then. Returns the number of usage records.
     ///
     /// # Errors
-    /// If a file cannot be written, or it is interrupted by the shutdown.
+    /// If a file cannot be written, or the shutdown interrupts it.
     pub(super) async fn advance_to(&self, as_of: NaiveDate) -> anyhow::Result<usize> {
         let (world, book, root) = (Arc::clone(&self.world), self.book.clone(), self.root.clone());
         let shutdown = self.shutdown.clone();
@@ -89,7 +88,7 @@ impl SampleSources {
     }
 }
 
-/// An export that is there already stays untouched, as a CRM would leave it.
+/// An existing export stays untouched, as a CRM would leave it.
 fn write_export_if_new(world: &World, day: NaiveDate, folder: &Path) -> anyhow::Result<()> {
     let export = world.crm_export(day);
     let path = folder.join(export.file_name);

@@ -24,16 +24,16 @@ use crate::{
     standalone::{self, DataFolder, SuiteOptions},
 };
 
-/// Where the demo's files are; locked like any data folder.
+/// The folder of the demo's files; locked like any data folder.
 #[derive(Debug)]
 pub(super) struct DemoFolder {
     folder: DataFolder,
-    /// Removed with everything in it when dropped.
+    /// Removed with its contents on drop.
     _temporary: Option<TempDir>,
 }
 
 impl DemoFolder {
-    /// A new or empty folder that stays, or a temporary one.
+    /// A new or empty folder that is kept, or a temporary one.
     pub(super) fn open(data_dir: Option<&Path>) -> anyhow::Result<Self> {
         let Some(data_dir) = data_dir else {
             let temporary =
@@ -77,7 +77,7 @@ impl DemoSystem {
         let response = self.connection.pipeline().trigger_run(request).await;
         let run = response.map_err(|status| self.connection.failure(status))?.into_inner().run;
         let run = run.ok_or(Error::Contract("has no run"))?;
-        // The server is this process: what does not answer now never will.
+        // The server is this process: if it does not answer now, it never will.
         let follow = FollowArgs { reconnect_for: Duration::from_secs(1) };
         tokio::select! {
             outcome = follow_to_success(&self.connection, &run.run_id, &follow, progress) => outcome,
@@ -93,8 +93,7 @@ impl DemoSystem {
     }
 }
 
-/// The services' defaults, whatever the environment says: it is meant for
-/// services that do real work.
+/// The services' defaults, ignoring the environment, which is meant for services that do real work.
 fn suite_options(product_api_url: String) -> anyhow::Result<SuiteOptions> {
     let command = SuiteOptions::augment_args(Command::new("demo").no_binary_name(true))
         .mut_args(|arg| arg.env(Resettable::<OsStr>::Reset));

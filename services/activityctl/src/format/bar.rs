@@ -1,10 +1,9 @@
-//! Bars of block characters.
+//! Bars made of block characters.
 
-/// What a column holds that is filled by so many eighths.
+/// A column filled by this many eighths.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// A bar over a share of `width` columns, to an eighth of a column. What is more
-/// than nothing can be seen.
+/// A bar over a share of `width` columns, to an eighth of a column. Anything above zero is visible.
 #[must_use]
 pub fn bar(share: f64, width: usize) -> String {
     let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
@@ -12,19 +11,18 @@ pub fn bar(share: f64, width: usize) -> String {
     "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }
 
-/// Where something lies between the two ends of a chart, as shares of it.
+/// An interval on a chart, each point as a share of the chart's length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
-    /// From when it was waited for.
+    /// Where the wait for it begins.
     pub waited_from: f64,
-    /// Where it begins.
+    /// Where it starts.
     pub from: f64,
     /// Where it ends.
     pub to: f64,
 }
 
-/// A line of a chart, `width` columns: dots while it was waited for, then a bar
-/// of a column at least.
+/// A line of a chart, `width` columns wide: dots while waiting, then a bar of at least one column.
 #[must_use]
 pub fn interval(interval: Interval, width: usize) -> String {
     let Some(last) = width.checked_sub(1) else { return String::new() };

@@ -7,8 +7,8 @@ use proto::activity::v1::CompanyActivity;
 
 use crate::{error::Error, format::value::rfc3339};
 
-/// Writes rows as CSV with a header: the fact's 13 columns in their order, an
-/// empty field for NULL, RFC 3339 times in UTC.
+/// Writes rows as CSV with a header: the fact's 13 columns in order, NULL as an
+/// empty field, times in RFC 3339 and UTC.
 pub struct CsvRows<W: Write> {
     writer: ::csv::Writer<W>,
 }
@@ -32,7 +32,7 @@ impl<W: Write> CsvRows<W> {
         Ok(self.writer.write_record(fields(row))?)
     }
 
-    /// Hands over what is still buffered.
+    /// Writes out what is still buffered.
     ///
     /// # Errors
     /// If it cannot be written.

@@ -1,5 +1,5 @@
-//! Answers as JSON, one object a line. Fields are named as in the fact and the
-//! contracts; what is unset is null.
+//! Answers as JSON, one object per line. Fields are named as in the fact and
+//! the contracts; unset fields are null.
 
 use std::io::Write;
 
@@ -62,7 +62,7 @@ impl<'a> From<&'a CompanyActivity> for ActivityJson<'a> {
     }
 }
 
-/// A row of the fact with who published it.
+/// A row of the fact, with who published it.
 #[derive(Debug, Serialize)]
 pub struct PublishedActivityJson<'a> {
     #[serde(flatten)]
@@ -71,7 +71,7 @@ pub struct PublishedActivityJson<'a> {
 }
 
 impl<'a> PublishedActivityJson<'a> {
-    /// Of an answer's two parts.
+    /// Combines an answer's two parts.
     #[must_use]
     pub fn new(activity: &'a CompanyActivity, publication: Option<&'a Publication>) -> Self {
         Self { activity: activity.into(), publication: publication.map(Into::into) }
@@ -98,7 +98,7 @@ impl<'a> From<&'a Publication> for PublicationJson<'a> {
     }
 }
 
-/// A company at risk: its row, and the last day it did anything.
+/// A company at risk: its row, and its last active day.
 #[derive(Debug, Serialize)]
 pub struct ChurnRiskJson<'a> {
     #[serde(flatten)]
@@ -107,7 +107,7 @@ pub struct ChurnRiskJson<'a> {
 }
 
 impl<'a> ChurnRiskJson<'a> {
-    /// Of an answer's entry; `None` if it has no row.
+    /// Converts an entry of an answer; `None` if it has no row.
     #[must_use]
     pub fn new(risk: &'a ChurnRisk) -> Option<Self> {
         Some(Self {

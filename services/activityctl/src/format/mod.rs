@@ -1,4 +1,4 @@
-//! How answers look: tables for people, CSV and JSON for programs.
+//! The formats of answers: tables for people, CSV and JSON for programs.
 
 pub mod bar;
 pub mod csv;

@@ -11,7 +11,7 @@ use crate::{
     format::{csv::fields, json::ActivityJson},
 };
 
-/// Columns that tell which row it is, at the front of [`COLUMNS`].
+/// The leading columns of [`COLUMNS`] that identify a row.
 const KEY_COLUMNS: usize = 2;
 
 /// A value that would change.
@@ -23,14 +23,13 @@ pub struct ValueChange {
     pub activity_date: String,
     /// The fact's column.
     pub column: &'static str,
-    /// What is published; empty for NULL, and if the row is not published.
+    /// The published value; empty for NULL, and if the row is not published.
     pub old: String,
-    /// What would be published; empty for NULL, and if the row would be gone.
+    /// The value that would be published; empty for NULL, and if the row would be gone.
     pub new: String,
 }
 
-/// The values of a company-day that would change. When it would be published is
-/// none of them.
+/// The values of a company-day that would change, except its publication time.
 #[must_use]
 pub fn value_changes(change: &CompanyDayChange) -> Vec<ValueChange> {
     let Some(key) = change.old_row.as_ref().or(change.new_row.as_ref()) else { return Vec::new() };

@@ -26,7 +26,7 @@ use crate::{
     ledger_check::{Content, Difference},
 };
 
-/// Rows of the fact, the most telling columns.
+/// Rows of the fact, with the most telling columns.
 #[must_use]
 pub fn activities<'a>(rows: impl IntoIterator<Item = &'a CompanyActivity>) -> Table {
     let mut table = with_header([
@@ -58,7 +58,7 @@ pub fn activities<'a>(rows: impl IntoIterator<Item = &'a CompanyActivity>) -> Ta
     table
 }
 
-/// One row of the fact, a line per column, and who published it.
+/// One row of the fact, one line per column, and who published it.
 #[must_use]
 pub fn activity(row: &CompanyActivity, publication: Option<&Publication>) -> Table {
     let mut table = Table::new();
@@ -128,7 +128,7 @@ pub fn churn_risks<'a>(risks: impl IntoIterator<Item = &'a ChurnRisk>) -> Table 
     table
 }
 
-/// Runs, a line each.
+/// Runs, one line each.
 #[must_use]
 pub fn runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Table {
     let mut table = with_header(["RUN", "DAYS", "TRIGGER", "STATE", "STAGES", "CREATED", "DURATION"]);
@@ -147,8 +147,7 @@ pub fn runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Table {
     unbroken(table)
 }
 
-/// The stages of a run with their counters; counters that are zero throughout
-/// have no column.
+/// The stages of a run with their counters; counters that are zero for all stages get no column.
 #[must_use]
 pub fn stages(run: &Run) -> Table {
     let counters: Vec<StageCounters> = run.stages.iter().map(counters).collect();
@@ -204,7 +203,7 @@ pub fn freshness(freshness: &GetFreshnessResponse) -> Table {
     arranged(table)
 }
 
-/// Days that are not what their publish left behind.
+/// Days that differ from the ledger.
 #[must_use]
 pub fn differences<'a>(differences: impl IntoIterator<Item = &'a Difference>) -> Table {
     let mut table = with_header(["DAY", "LEDGER ROWS", "ROWS", "LEDGER CHECKSUM", "CHECKSUM"]);
@@ -221,7 +220,7 @@ pub fn differences<'a>(differences: impl IntoIterator<Item = &'a Difference>) ->
     unbroken(table)
 }
 
-/// A run's days as people write them.
+/// A run's days, formatted for people.
 #[must_use]
 pub fn window(window: Option<&DateWindow>) -> String {
     match window {

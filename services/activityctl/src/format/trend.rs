@@ -22,7 +22,7 @@ pub enum TrendFormat {
     Csv,
 }
 
-/// A stage with its executions.
+/// A stage and its executions.
 #[derive(Debug, Serialize)]
 pub struct TrendJson<'a> {
     stage: &'a str,

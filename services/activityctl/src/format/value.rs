@@ -1,4 +1,4 @@
-//! Single values of the contracts as text.
+//! Single contract values as text.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use proto::pipeline::v1::{RunState, RunTrigger, StageState};
 use runtime::message::timestamp_from_proto;
 
-/// The point in time of a message; `None` if unset or beyond the calendar.
+/// The time of a message; `None` if unset or outside the calendar.
 #[must_use]
 pub fn instant(timestamp: Option<&prost_types::Timestamp>) -> Option<DateTime<Utc>> {
     timestamp.and_then(timestamp_from_proto)
 }
 
-/// RFC 3339 in UTC, with as much of the fraction as there is.
+/// RFC 3339 in UTC, with the fraction that the time has.
 #[must_use]
 pub fn rfc3339(timestamp: Option<&prost_types::Timestamp>) -> Option<String> {
     instant(timestamp).map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
@@ -24,7 +24,7 @@ pub fn to_the_second(timestamp: Option<&prost_types::Timestamp>) -> String {
     instant(timestamp).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
 }
 
-/// The time between two points; `None` unless both are set, in this order.
+/// The time from one point to the next; `None` unless both are set and in this order.
 #[must_use]
 pub fn elapsed(
     start: Option<&prost_types::Timestamp>,
@@ -33,7 +33,7 @@ pub fn elapsed(
     (instant(end)? - instant(start)?).to_std().ok()
 }
 
-/// A duration for people: `850 ms`, `12.3 s`, `4 min 07 s`, `2 h 05 min`.
+/// A human-readable duration: `850 ms`, `12.3 s`, `4 min 07 s`, `2 h 05 min`.
 #[must_use]
 pub fn human_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -45,26 +45,26 @@ pub fn human_duration(duration: Duration) -> String {
     }
 }
 
-/// The word for a run's state, as in `SUCCEEDED`.
+/// The name of a run's state, such as `SUCCEEDED`.
 #[must_use]
 pub fn run_state(state: i32) -> &'static str {
     word(RunState::try_from(state).ok().map(|state| state.as_str_name()), "RUN_STATE_")
 }
 
-/// The word for a stage's state, as in `SKIPPED`.
+/// The name of a stage's state, such as `SKIPPED`.
 #[must_use]
 pub fn stage_state(state: i32) -> &'static str {
     word(StageState::try_from(state).ok().map(|state| state.as_str_name()), "STAGE_STATE_")
 }
 
-/// The word for what caused a run, as in `SCHEDULED`.
+/// The name of what caused a run, such as `SCHEDULED`.
 #[must_use]
 pub fn run_trigger(trigger: i32) -> &'static str {
     word(RunTrigger::try_from(trigger).ok().map(|trigger| trigger.as_str_name()), "RUN_TRIGGER_")
 }
 
 fn word(name: Option<&'static str>, prefix: &str) -> &'static str {
-    // A newer server may know states that this client does not.
+    // A newer server may send states that this client does not know.
     name.and_then(|name| name.strip_prefix(prefix)).unwrap_or("UNKNOWN")
 }
 

@@ -1,12 +1,11 @@
-//! Removing files that the suite itself wrote.
+//! Removes files that the suite itself wrote.
 //!
-//! An ingest lands a file and then loads it, so a file that nothing refers to may
-//! be one that is about to be loaded. What makes removing it safe is its age: it
-//! was written longer ago than any stage may take. The rest is for a file that is
-//! written again, or loaded after all, while this goes on: whether something refers
-//! to it is asked again right before, and one that was replaced stays. Should both
-//! happen in the same moment, the load finds its file gone, and its stage is tried
-//! again.
+//! An ingest lands a file and then loads it, so an unreferenced file may be
+//! about to be loaded. Its age makes removal safe: it was written longer ago
+//! than any stage may take. The other checks cover a file that is rewritten, or
+//! loaded after all, in the meantime: references are checked again right before
+//! removal, and a file that was replaced stays. If both happen in the same
+//! moment, the load finds its file gone and its stage is retried.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -19,19 +18,19 @@ use warehouse::SharedWarehouse;
 use super::progress::FileProgress;
 use crate::output::notice;
 
-/// Files that are asked about and removed at a time.
+/// Files checked and removed at a time.
 const CHUNK: usize = 200;
 
-/// Removals at the same time.
+/// Concurrent removals.
 const CONCURRENT: usize = 8;
 
-/// Files of one kind, below one folder.
+/// Files of one kind below one folder.
 pub(crate) struct Files<'a> {
     pub(crate) storage: &'a Storage,
     pub(crate) folder: &'static str,
-    /// Whether the suite itself names files like this: no other one is touched.
+    /// Whether the suite itself names files like this; no others are touched.
     pub(crate) is_ours: fn(&str) -> bool,
-    /// Younger ones stay, whatever else is true of them.
+    /// Younger files always stay.
     pub(crate) written_before: DateTime<Utc>,
     pub(crate) dry_run: bool,
 }
@@ -58,7 +57,7 @@ impl fmt::Display for Removed {
 }
 
 impl Files<'_> {
-    /// Removes files by their path.
+    /// Removes the files whose path `is_due` selects.
     pub(crate) async fn remove_if(&self, is_due: impl Fn(&str) -> bool) -> anyhow::Result<Removed> {
         let mut due = self.ours().await?;
         due.retain(|file| self.is_old(file) && is_due(&file.path));
@@ -77,7 +76,7 @@ impl Files<'_> {
             let used = in_use(warehouse, chunk).await?;
             unused.extend(chunk.iter().filter(|file| !used.contains(&file.path)).cloned());
         }
-        // Every file would be a leftover to a warehouse that is another one, or empty.
+        // If every file looks like a leftover, the warehouse is the wrong one, or empty.
         if !ours.is_empty() && unused.len() == ours.len() {
             notice(format_args!(
                 "left alone: the warehouse knows none of the {} files of {} in {}; is it the one that they \
@@ -99,7 +98,7 @@ impl Files<'_> {
         Ok(removed)
     }
 
-    /// Removes what writes that were killed have left.
+    /// Removes what killed writes left behind.
     pub(crate) async fn remove_temporaries(&self) -> anyhow::Result<Removed> {
         let mut removed = Removed::default();
         for temporary in self.storage.temporaries(self.folder).await? {

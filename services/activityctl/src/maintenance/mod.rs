@@ -1,4 +1,4 @@
-//! Letting go of what is old: what `activityctl maintain` does, task by task.
+//! Deletes old data: what `activityctl maintain` does, task by task.
 
 mod files;
 mod progress;
@@ -18,16 +18,16 @@ use crate::{
 };
 use files::{Files, Removed};
 
-/// What is to go.
+/// What to delete.
 #[derive(Debug)]
 pub struct Plan {
-    /// Published days and events before this day; `None` keeps all.
+    /// Published days and events before this day go; `None` keeps all.
     pub first_kept_day: Option<NaiveDate>,
-    /// Landed usage of days before this one; `None` keeps all.
+    /// Landed usage of days before this one goes; `None` keeps all.
     pub first_landed_day: Option<NaiveDate>,
-    /// Leftovers of before this point in time.
+    /// Leftovers older than this go.
     pub leftovers_before: DateTime<Utc>,
-    /// Only tell.
+    /// Only report.
     pub dry_run: bool,
 }
 
@@ -38,18 +38,17 @@ pub fn first_day_kept(now: DateTime<Utc>, months: u32) -> Option<NaiveDate> {
     (months > 0).then(|| this_month.checked_sub_months(Months::new(months)))?
 }
 
-/// The point in time before which leftovers go.
+/// The time before which leftovers go.
 ///
 /// # Errors
-/// If that is beyond the calendar.
+/// If that is outside the calendar.
 pub fn leftovers_before(now: DateTime<Utc>, age: Duration) -> Result<DateTime<Utc>, Error> {
     let age = chrono::TimeDelta::from_std(age).ok();
     age.and_then(|age| now.checked_sub_signed(age))
         .ok_or_else(|| Error::Usage("--leftovers-after is longer than the calendar".to_owned()))
 }
 
-/// Does the tasks one after the other, tells what each did, and goes on if one
-/// fails.
+/// Runs the tasks one after the other, reports what each did, and continues if one fails.
 pub struct Maintenance<'a> {
     warehouse: &'a SharedWarehouse,
     plan: &'a Plan,
@@ -60,12 +59,12 @@ pub struct Maintenance<'a> {
 }
 
 impl<'a> Maintenance<'a> {
-    /// Nothing done yet.
+    /// Prepares the tasks of `plan`.
     pub const fn new(warehouse: &'a SharedWarehouse, plan: &'a Plan, output: &'a mut Output) -> Self {
         Self { warehouse, plan, output, has_told: false, tasks: 0, failed: 0 }
     }
 
-    /// What the warehouse holds: candidates, then days.
+    /// Clears the warehouse: candidates, then days.
     ///
     /// # Errors
     /// If the output cannot be written.
@@ -79,7 +78,7 @@ impl<'a> Maintenance<'a> {
         Ok(())
     }
 
-    /// Landed product usage: of old days, then what nothing refers to.
+    /// Clears landed product usage: old days, then unreferenced files.
     ///
     /// # Errors
     /// If the output cannot be written.
@@ -101,8 +100,9 @@ impl<'a> Maintenance<'a> {
         self.clear_temporaries(&files, "landed days").await
     }
 
-    /// What killed writes left beside the copies of CRM exports. The copies are what
-    /// the CRM said, which it overwrites: they stay, whatever became of their load.
+    /// Clears what killed writes left beside the copies of CRM exports. The
+    /// copies stay, loaded or not: they record what the CRM said, which it
+    /// overwrites.
     ///
     /// # Errors
     /// If the output cannot be written.
@@ -117,7 +117,7 @@ impl<'a> Maintenance<'a> {
         self.clear_temporaries(&files, "copies of CRM exports").await
     }
 
-    /// Ends it: says so if there was nothing to do.
+    /// Ends the maintenance; says so if there was nothing to do.
     ///
     /// # Errors
     /// If a task has failed, or the output cannot be written.

@@ -1,5 +1,5 @@
-//! How far going through files has got: a bar on a terminal, a line now and then
-//! elsewhere. All of it goes to standard error.
+//! Progress through files: a bar on a terminal, an occasional line elsewhere.
+//! All of it goes to standard error.
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
@@ -7,15 +7,15 @@ use crate::output::{has_interactive_stderr, notice};
 
 const FILES: &str = "  {bar:24.cyan} {pos:>7}/{len:<7} files {elapsed:>5}";
 
-/// Files between two lines.
+/// Files between two progress lines.
 const LINE: usize = 1_000;
 
-/// Shows how far it has got; a bar goes with the value.
+/// Shows progress; dropping it removes the bar.
 #[derive(Debug)]
 pub(super) struct FileProgress {
     total: usize,
     done: usize,
-    /// Nothing elsewhere than on a terminal.
+    /// `None` unless standard error is a terminal.
     bar: Option<ProgressBar>,
 }
 
@@ -28,7 +28,7 @@ impl FileProgress {
         Self { total, done: 0, bar }
     }
 
-    /// One more file is done.
+    /// Counts one more file as done.
     pub(super) fn advance(&mut self) {
         self.done += 1;
         let done = self.done;

@@ -1,4 +1,4 @@
-//! The folder where a standalone process keeps everything.
+//! The folder in which a standalone process keeps everything.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -10,11 +10,11 @@ use url::Url;
 
 const LOCK_FILE: &str = "standalone.lock";
 
-/// A data folder, held by this process alone for as long as the value lives.
+/// A data folder, held exclusively by this process while the value lives.
 #[derive(Debug)]
 pub struct DataFolder {
     root: PathBuf,
-    /// The operating system gives the lock back with the file, also after a crash.
+    /// The operating system releases the lock with the file, even after a crash.
     _lock: File,
 }
 
@@ -46,17 +46,17 @@ impl DataFolder {
         &self.root
     }
 
-    /// The embedded warehouse's URL.
+    /// The URL of the embedded warehouse.
     ///
     /// # Errors
     /// Never in practice: the root is absolute.
     pub fn warehouse_url(&self) -> anyhow::Result<String> {
-        // The path of a file URL is escaped as the engine expects it.
+        // `from_file_path` escapes the path as the engine expects it.
         let file = Url::from_file_path(self.root.join("warehouse.sqlite"));
         Ok(format!("sqlite://{}", file.map_err(|()| self.no_url())?.path()))
     }
 
-    /// The URL of a folder in it.
+    /// The URL of a subfolder.
     ///
     /// # Errors
     /// Never in practice: the root is absolute.

@@ -1,4 +1,4 @@
-//! Events: the source that a suite may have or not.
+//! Events: the optional source of a suite.
 
 use anyhow::bail;
 use coordinator::pipeline::Pipeline;
@@ -7,10 +7,10 @@ use runtime::{Context, Service};
 use tracing::warn;
 use warehouse::SharedWarehouse;
 
-/// The service that copies events, if it is known where they are.
+/// The service that copies events, if their location is set.
 ///
 /// # Errors
-/// If it is not and the pipeline needs it, or the location cannot be used.
+/// If it is not set and the pipeline needs it, or the location cannot be used.
 pub(super) fn assemble(
     options: ingest_events::Options,
     pipeline: &Pipeline,

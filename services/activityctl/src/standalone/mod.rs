@@ -55,7 +55,7 @@ pub struct StandaloneArgs {
 /// Serves everything until the context shuts down.
 ///
 /// # Errors
-/// If the data folder is in use, a service cannot be put together or fails.
+/// If the data folder is in use, a service cannot be assembled or fails.
 pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
     if args.suite.ingest_api.product_api_url.is_none() {
         return Err(Error::Usage(
@@ -74,7 +74,7 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
     Ok(start_and_serve(assemble(suite, &context), options, context.clone()).await?)
 }
 
-/// The process that `args` ask for.
+/// The process for `args`.
 #[must_use]
 pub fn process(args: &StandaloneArgs, context: &Context) -> Process {
     Process {

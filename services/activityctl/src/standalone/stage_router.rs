@@ -10,7 +10,7 @@ use runtime::{Channel, FieldViolations};
 use tonic::{Extensions, Request, Response, Status, Streaming, async_trait};
 
 /// Forwards each call to the service that executes its stage. Several services
-/// answer to the one name `StageService`, and a port can serve that name once.
+/// implement `StageService`, and a port can serve that name only once.
 #[derive(Debug, Clone, Default)]
 pub struct StageRouter {
     executors: BTreeMap<&'static str, StageServiceClient<Channel>>,
@@ -37,15 +37,15 @@ impl StageRouter {
 impl StageService for StageRouter {
     type ExecuteStageStream = Streaming<ExecuteStageResponse>;
 
-    /// The answer is the executor's own stream: dropping it closes the stream
-    /// behind it, which cancels the stage.
+    /// The answer is the executor's own stream: dropping it closes that stream,
+    /// which cancels the stage.
     async fn execute_stage(
         &self,
         request: Request<ExecuteStageRequest>,
     ) -> Result<Response<Self::ExecuteStageStream>, Status> {
         let mut executor = self.executor(&request.get_ref().stage)?;
         // The metadata carries the caller's deadline and trace; extensions
-        // belong to the connection the call came in on.
+        // belong to the incoming connection.
         let (metadata, _, message) = request.into_parts();
         executor.execute_stage(Request::from_parts(metadata, Extensions::default(), message)).await
     }

@@ -1,4 +1,4 @@
-//! Wires every service into one, over in-process channels.
+//! Wires all services into one over in-process channels.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -56,22 +56,23 @@ pub struct SuiteOptions {
     pub activity: activity::Options,
 }
 
-/// Adds to a flag's help what it is when it is not given.
+/// Adds the default to a flag's help.
 fn default_help(arg: Arg, default: &str) -> Arg {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     arg.help(format!("{help} [default: {default}]"))
 }
 
 impl SuiteOptions {
-    /// Fills in what lives in the data folder unless told otherwise.
+    /// Puts everything not set otherwise into the data folder.
     ///
     /// # Errors
     /// Never in practice: the folder's path is absolute.
     pub fn with_defaults_in(mut self, folder: &DataFolder) -> anyhow::Result<Self> {
         if self.warehouse_url.is_none() {
             self.warehouse_url = Some(folder.warehouse_url()?);
-            // The lock on the folder keeps every other coordinator away, so that a run
-            // that was interrupted goes on at once instead of after its lease.
+            // The lock on the folder excludes every other coordinator, so an
+            // interrupted run continues at once instead of after its lease
+            // expires.
             self.coordinator.holder.get_or_insert_with(|| "standalone".to_owned());
             self.coordinator.is_only_coordinator = true;
         }
@@ -88,11 +89,10 @@ impl SuiteOptions {
     }
 }
 
-/// Puts all services together over one warehouse. What one service asks of
-/// another goes over gRPC through memory.
+/// Assembles all services over one warehouse. They call each other over in-memory gRPC.
 ///
 /// # Errors
-/// If the warehouse cannot be opened or a service cannot be put together.
+/// If the warehouse cannot be opened or a service cannot be assembled.
 pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Result<Service> {
     let url = options.warehouse_url.as_deref().context("--warehouse-url is missing")?;
     let warehouse = warehouse::open(url).await.context("cannot open the warehouse")?;
@@ -129,15 +129,14 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     Ok(suite)
 }
 
-/// Adds a service to the suite, but for its `StageService`, which the router
-/// stands for.
+/// Adds a service to the suite, except its `StageService`, which the router replaces.
 fn add(suite: &mut Service, service: Service) {
     let of_its_own = |grpc: &GrpcRoutes| grpc.name != stage_service_server::SERVICE_NAME;
     suite.grpc.extend(service.grpc.into_iter().filter(of_its_own));
     suite.background.extend(service.background);
 }
 
-/// The servers inside the process.
+/// The in-process servers.
 #[derive(Debug, Default)]
 struct InProcess {
     stop: CancellationToken,
@@ -145,7 +144,7 @@ struct InProcess {
 }
 
 impl InProcess {
-    /// Serves all that `service` does over gRPC, and returns a channel to it.
+    /// Serves all gRPC services of `service`, and returns a channel to them.
     fn serve(&mut self, service: &Service) -> anyhow::Result<Channel> {
         let routes = GrpcRoutes::merge(&service.grpc);
         let (channel, task) = runtime::channel::in_process(service.name, routes, self.stop.clone())?;
@@ -153,8 +152,8 @@ impl InProcess {
         Ok(channel)
     }
 
-    /// Adds the servers to the service that calls them. They stop once all its
-    /// own background tasks have ended, so that it finds them there until then.
+    /// Adds the servers to the service that calls them. They stop only after
+    /// its background tasks have ended, so those never lose their servers.
     fn outliving(self, mut caller: Service) -> Service {
         let stop_with_the_last = Arc::new(self.stop.drop_guard());
         for task in &mut caller.background {

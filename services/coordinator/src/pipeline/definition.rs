@@ -1,4 +1,4 @@
-//! The pipeline file as people write it, and its meaning.
+//! The format of the pipeline file, and its meaning.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ const MAX_NAME_CHARS: usize = 100;
 /// What is wrong with a pipeline file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PipelineError {
-    /// It is no YAML of the right shape.
+    /// It is not YAML of the right shape.
     #[error("{0}")]
     Yaml(String),
-    /// There is nothing to run.
+    /// It has no stages.
     #[error("stages: a pipeline needs at least one stage")]
     NoStages,
-    /// A name is empty, overlong or has other characters than it may.
+    /// A name is empty, too long or has characters that are not allowed.
     #[error(
         "{field}: {name:?} is no name: use 1 to {MAX_NAME_CHARS} letters, digits, underscores and hyphens"
     )]
@@ -35,29 +35,29 @@ pub enum PipelineError {
         /// The name.
         stage: String,
     },
-    /// A stage waits for something that is no stage.
+    /// A stage depends on an unknown stage.
     #[error("stage {stage}: depends_on names {dependency:?}, which is no stage of this pipeline")]
     UnknownDependency {
         /// The stage.
         stage: String,
-        /// What it waits for.
+        /// The unknown dependency.
         dependency: String,
     },
-    /// A stage waits for another one twice.
+    /// A stage names a dependency twice.
     #[error("stage {stage}: depends_on names {dependency:?} twice")]
     DuplicateDependency {
         /// The stage.
         stage: String,
-        /// What it waits for.
+        /// The repeated dependency.
         dependency: String,
     },
-    /// Stages wait for each other.
+    /// Stages depend on each other in a cycle.
     #[error("stages wait for each other in a circle: {cycle}")]
     Cycle {
-        /// The stages, each waiting for the next.
+        /// The stages, each depending on the next.
         cycle: String,
     },
-    /// Nobody executes the stage.
+    /// The service of a stage has no endpoint.
     #[error("stage {stage}: there is no endpoint for the service {service:?}; known are {known}")]
     UnknownService {
         /// The stage.
@@ -67,7 +67,7 @@ pub enum PipelineError {
         /// The services that have an endpoint.
         known: String,
     },
-    /// A limit makes no sense.
+    /// A limit is invalid.
     #[error("stage {stage}: {problem}")]
     InvalidLimit {
         /// The stage, or the alert's activity.
@@ -75,7 +75,7 @@ pub enum PipelineError {
         /// What is wrong.
         problem: &'static str,
     },
-    /// Alerts cannot go through that service.
+    /// The service cannot deliver alerts.
     #[error("on_failure: the service {service:?} takes no alerts; use {NOTIFIER_SERVICE:?}")]
     UnknownAlertService {
         /// The service.
@@ -134,7 +134,7 @@ struct AlertRetryDefinition {
     max_backoff: Option<Duration>,
 }
 
-/// A duration as people write it: `30m`, `2s`, `1h 30m`.
+/// A human-readable duration: `30m`, `2s`, `1h 30m`.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     match humantime::parse_duration(&text) {
@@ -143,7 +143,7 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
     }
 }
 
-/// Reads a pipeline file and checks everything but the order of its stages.
+/// Parses a pipeline file and checks everything except the order of its stages.
 pub(super) fn parse(yaml: &str) -> Result<Pipeline, PipelineError> {
     let definition: PipelineDefinition =
         serde_saphyr::from_str(yaml).map_err(|error| PipelineError::Yaml(error.to_string()))?;

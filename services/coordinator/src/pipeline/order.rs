@@ -1,11 +1,10 @@
-//! The order of stages: who waits for whom, and that nobody waits for ever.
+//! The order of stages: their dependencies, and that those form no cycle.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{PipelineError, Stage};
 
-/// Checks that stages have distinct names, wait only for each other, once each,
-/// and never in a circle.
+/// Checks that stages have distinct names, depend only on each other, once each, and form no cycle.
 pub(super) fn check(stages: &[Stage]) -> Result<(), PipelineError> {
     let mut names = HashSet::new();
     if let Some(twice) = stages.iter().find(|stage| !names.insert(stage.name.as_str())) {
@@ -34,8 +33,8 @@ fn check_dependencies(stage: &Stage, names: &HashSet<&str>) -> Result<(), Pipeli
     Ok(())
 }
 
-/// A circle of stages that wait for each other, its first stage repeated at the
-/// end; `None` if there is none.
+/// A cycle of stages that depend on each other, with its first stage repeated
+/// at the end; `None` if there is none.
 fn find_cycle(stages: &[Stage]) -> Option<Vec<&str>> {
     let mut waiting: HashMap<&str, &Stage> =
         stages.iter().map(|stage| (stage.name.as_str(), stage)).collect();
@@ -55,7 +54,7 @@ fn find_cycle(stages: &[Stage]) -> Option<Vec<&str>> {
             waiting.remove(stage.name.as_str());
         }
     }
-    // Every stage left waits for another one left, so walking on must come around.
+    // Every remaining stage depends on another remaining one, so following them leads into a cycle.
     let mut path: Vec<&str> = Vec::new();
     let mut current = stages.iter().find(|stage| waiting.contains_key(stage.name.as_str()))?;
     loop {

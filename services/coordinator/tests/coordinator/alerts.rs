@@ -1,4 +1,4 @@
-//! Failures reach people, once.
+//! Failures reach people once.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -149,9 +149,9 @@ async fn fail_as_a_coordinator_that_dies(suite: &Suite, run_id: Uuid) {
     suite.warehouse.fail_stage(&fence, &failure, Some(&alert), now()).await.unwrap();
 }
 
-/// Waits until nothing in the outbox is due, and checks that this is not only
-/// because a delivery is under way. Deferred alerts are due at once in these
-/// tests, and claims of no duration leave alerts to the coordinator.
+/// Waits until nothing in the outbox is due, and checks that this is not just
+/// because a delivery is in progress. In these tests deferred alerts are due at
+/// once, and claims of zero duration leave alerts to the coordinator.
 async fn assert_settled(suite: &Suite, coordinator: Coordinator) {
     let due = async || suite.warehouse.claim_due_alerts(10, Duration::ZERO).await.unwrap();
     let mut polls = tokio::time::interval(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! What callers of `PipelineService` are promised.
+//! What `PipelineService` promises its callers.
 
 use std::sync::Arc;
 

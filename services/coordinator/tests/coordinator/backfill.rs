@@ -1,4 +1,4 @@
-//! Backfills go chunk by chunk and stop at the first that fails.
+//! Backfills run chunk by chunk and stop at the first failure.
 
 use domain::{
     FailureKind,
@@ -12,7 +12,7 @@ use crate::{
     suite::{Coordinator, Suite, window},
 };
 
-/// Every update of a backfill, and how it ended.
+/// All updates of a backfill, and how it ended.
 async fn backfill(coordinator: &Coordinator, force: bool) -> (Vec<BackfillResponse>, Result<(), Status>) {
     let request = BackfillRequest {
         window: Some(window("2026-02-01", "2026-02-05")),
@@ -84,7 +84,7 @@ async fn a_day_whose_newest_run_failed_is_run_again_without_force() {
     let coordinator = suite.start("coordinator-0");
     backfill(&coordinator, false).await.1.unwrap();
     suite.script.plan(STAGE_CALL_PRODUCT_API, [Step::Fail(FailureKind::Unauthenticated, "token expired")]);
-    // The third chunk just succeeded over the same day: that must not hide the failure.
+    // The third chunk just succeeded over the same day; that must not hide the failure.
     let day = window("2026-02-05", "2026-02-05");
     let request = TriggerRunRequest { window: Some(day), force: true, ..TriggerRunRequest::default() };
     let run = coordinator.client.clone().trigger_run(request).await.unwrap().into_inner().run.unwrap();
@@ -105,7 +105,7 @@ async fn a_dry_run_whose_service_cannot_preview_says_so_and_runs_nothing() {
         dry_run: true,
         ..BackfillRequest::default()
     };
-    // The scripted service executes stages and nothing else.
+    // The scripted service only executes stages.
     let status = coordinator.client.clone().backfill(request).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
     assert!(suite.script.calls(STAGE_CALL_PRODUCT_API).is_empty());

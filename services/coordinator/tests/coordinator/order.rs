@@ -1,4 +1,4 @@
-//! Who waits for whom.
+//! Which stage waits for which.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 #[tokio::test]
 async fn the_ingests_overlap_and_everything_else_waits() {
     let suite = Suite::new().await;
-    // Neither ingest gets past this unless the other one runs at the same time.
+    // Neither ingest passes this barrier unless the other runs at the same time.
     let both = Arc::new(Barrier::new(2));
     suite.script.plan(STAGE_COPY_CRM_CSV, [Step::Meet(Arc::clone(&both))]);
     suite.script.plan(STAGE_CALL_PRODUCT_API, [Step::Meet(both)]);

@@ -1,4 +1,4 @@
-//! Runs survive whatever happens to the coordinator.
+//! Runs survive failures of the coordinator.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -90,7 +90,7 @@ async fn a_live_lease_outlasts_its_duration_by_renewal() {
     assert_eq!(run.lease_epoch, 1);
 }
 
-/// Waits until a lease of that duration, taken now by somebody who died, has
+/// Waits until a lease of this duration, taken now by a dead holder, has
 /// expired on the database's clock.
 async fn outlast_a_lease(suite: &Suite, lease: Duration) {
     let new = NewRun {

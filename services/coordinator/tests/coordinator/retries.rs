@@ -1,4 +1,4 @@
-//! What is tried again, what is not, and what a caller can do about it.
+//! What is retried, what is not, and what a caller can do about it.
 
 use domain::{
     FailureKind,
@@ -112,7 +112,7 @@ async fn a_cancelled_run_stops_at_once_and_its_fences_are_refused() {
     let call = suite.script.called(STAGE_COPY_CRM_CSV, 1).await;
     let request = CancelRunRequest { run_id: run.run_id.clone() };
     coordinator.client.clone().cancel_run(request).await.unwrap();
-    // Long before the lease is renewed the next time.
+    // Long before the next renewal of the lease.
     suite.script.cancelled(STAGE_COPY_CRM_CSV).await;
     let run = coordinator.ended(&run.run_id).await;
     assert_eq!(run.state(), RunState::Cancelled);

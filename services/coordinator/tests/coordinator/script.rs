@@ -1,4 +1,4 @@
-//! Stage services and a notifier that do what a test tells them.
+//! Scripted stage services and a scripted notifier.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,24 +24,24 @@ use warehouse::SharedWarehouse;
 
 use crate::suite::{ScriptedClock, in_time};
 
-/// What one execution of a stage does. Without one, it commits.
+/// What one execution of a stage does. Without a step, it commits.
 #[derive(Clone)]
 pub(crate) enum Step {
-    /// Fails without having committed.
+    /// Fails without committing.
     Fail(FailureKind, &'static str),
-    /// Never ends by itself.
+    /// Never ends on its own.
     Hang,
-    /// Commits once others have come as far, too.
+    /// Commits once others have reached the barrier.
     Meet(Arc<Barrier>),
-    /// Reports progress, then commits once it is told to.
+    /// Reports progress, then commits when notified.
     Await(Arc<Notify>),
-    /// Commits, then breaks before it can say so.
+    /// Commits, then breaks before it can answer.
     CommitAndBreak,
-    /// Says that it has committed, and has not.
+    /// Claims to have committed, but has not.
     Lie,
 }
 
-/// What stages shall do, and what they were asked.
+/// The script of the stages, and the calls they received.
 #[derive(Default)]
 pub(crate) struct Script {
     steps: Mutex<HashMap<&'static str, VecDeque<Step>>>,
@@ -55,7 +55,7 @@ impl Script {
         self.steps.lock().unwrap().entry(stage).or_default().extend(steps);
     }
 
-    /// The stages that were executed so far, in the order of their start.
+    /// The stages executed so far, in the order they started.
     pub(crate) fn executed(&self) -> Vec<String> {
         self.calls.borrow().iter().map(|call| call.fence.stage.clone()).collect()
     }
@@ -70,7 +70,7 @@ impl Script {
         nth(&self.calls, stage, count).await
     }
 
-    /// Waits until an execution of a stage was dropped before its end.
+    /// Waits until an execution of a stage is dropped before its end.
     pub(crate) async fn cancelled(&self, stage: &str) -> StageCall {
         nth(&self.cancelled, stage, 1).await
     }
@@ -100,7 +100,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Executes stages by the script.
+/// Executes stages according to the script.
 pub(crate) struct ScriptedStages {
     pub(crate) script: Arc<Script>,
     pub(crate) warehouse: SharedWarehouse,
@@ -167,7 +167,7 @@ impl StageExecutor for ScriptedStages {
     }
 }
 
-/// Takes alerts, and answers with the planned states, then with DELIVERED.
+/// Accepts alerts, and answers with the planned states, then with DELIVERED.
 #[derive(Clone, Default)]
 pub(crate) struct ScriptedNotifier {
     pub(crate) answers: Arc<Mutex<VecDeque<Result<DeliveryState, Status>>>>,
@@ -181,7 +181,7 @@ impl ScriptedNotifier {
         in_time(alerts.wait_for(|alerts| alerts.len() >= count)).await.unwrap().clone()
     }
 
-    /// Waits for the alert of a key. Others may be told before it, also twice.
+    /// Waits for the alert with this key. Others may arrive before it, some twice.
     pub(crate) async fn told_of(&self, alert_key: &str) -> Alert {
         let mut alerts = self.alerts.subscribe();
         let of_key = |alerts: &[Alert]| alerts.iter().find(|alert| alert.alert_key == alert_key).cloned();

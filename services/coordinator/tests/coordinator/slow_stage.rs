@@ -1,4 +1,4 @@
-//! Stages that take much longer than they usually do.
+//! Stages that take much longer than usual.
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ use crate::{
     suite::{Coordinator, Suite, assert_succeeded},
 };
 
-/// What is logged in a test.
+/// Captures the log of a test.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -46,7 +46,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// What Prometheus would read from this process.
+/// What Prometheus would scrape from this process.
 fn metrics() -> Registry {
     let registry = Registry::new();
     let reader = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build().unwrap();
@@ -62,7 +62,7 @@ fn slow_executions(registry: &Registry, stage: &str) -> Option<f64> {
     Some(family.get_metric().iter().find(is_stage)?.get_counter().get_value())
 }
 
-/// Runs a day whose CRM stage takes that long.
+/// Runs a day whose CRM stage takes this long.
 async fn run_day(suite: &Suite, coordinator: &Coordinator, number: usize, seconds: u64) {
     let go = Arc::new(Notify::new());
     suite.script.plan(STAGE_COPY_CRM_CSV, [Step::Await(Arc::clone(&go))]);

@@ -1,4 +1,4 @@
-//! Everything around a coordinator under test.
+//! The environment of a coordinator under test.
 
 use std::{
     collections::HashMap,
@@ -26,12 +26,12 @@ use warehouse::SharedWarehouse;
 
 use crate::script::{Script, ScriptedNotifier, ScriptedStages};
 
-/// The beginning of every test: six in the morning, so yesterday is 2026-02-13.
+/// The start of every test: six in the morning, so yesterday is 2026-02-13.
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-02-14T06:00:00Z".parse().unwrap()
 }
 
-/// A clock that stands still unless a test lets time pass.
+/// A clock that stands still until a test advances it.
 #[derive(Default)]
 pub(crate) struct ScriptedClock {
     passed: AtomicU64,
@@ -49,8 +49,7 @@ impl Clock for ScriptedClock {
     }
 }
 
-/// Waits for something that must happen; a test that waits in vain fails rather
-/// than hangs.
+/// Waits for something that must happen; if it does not, the test fails instead of hanging.
 pub(crate) async fn in_time<F: Future>(happening: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(60), happening).await.expect("it must happen within a minute")
 }
@@ -105,7 +104,7 @@ impl Suite {
                     "\n    service: ",
                     "\n    retry: { max_attempts: 4, initial_backoff: 5ms, max_backoff: 20ms }\n    service: ",
                 )
-                // Too short to count: what is deferred is due at once.
+                // Near zero, so that deferred alerts are due at once.
                 .replace(
                     "\n  service: notifier",
                     "\n  retry: { initial_backoff: 1ns, max_backoff: 1ns }\n  service: notifier",
@@ -126,7 +125,7 @@ impl Suite {
         self.lease_ttl = lease_ttl;
     }
 
-    /// The time of day that coordinators watch from now on.
+    /// Sets the publish deadline of coordinators started from now on.
     pub(crate) fn set_publish_deadline(&mut self, hour: u32) {
         self.publish_deadline = NaiveTime::from_hms_opt(hour, 0, 0);
     }
@@ -135,7 +134,7 @@ impl Suite {
         self.connections.notifier = None;
     }
 
-    /// Starts a coordinator under the name that holds its leases.
+    /// Starts a coordinator that holds its leases under this name.
     pub(crate) fn start(&self, holder: &str) -> Coordinator {
         let file = self.folder.path().join(format!("{holder}.yaml"));
         std::fs::write(&file, &self.pipeline).unwrap();
@@ -187,19 +186,19 @@ pub(crate) struct Coordinator {
 }
 
 impl Coordinator {
-    /// Asks for a run of everything up to yesterday.
+    /// Triggers a run of everything up to yesterday.
     pub(crate) async fn trigger(&self) -> Run {
         let response = self.client.clone().trigger_run(TriggerRunRequest::default()).await.unwrap();
         response.into_inner().run.unwrap()
     }
 
-    /// Asks for a run of one day.
+    /// Triggers a run of one day.
     pub(crate) async fn trigger_day(&self, day: &str) -> Run {
         let request = TriggerRunRequest { window: Some(window(day, day)), ..TriggerRunRequest::default() };
         self.client.clone().trigger_run(request).await.unwrap().into_inner().run.unwrap()
     }
 
-    /// Every state of a run that a watcher is told, to its end.
+    /// All states of a run that a watcher receives, up to its end.
     pub(crate) async fn watch(&self, run_id: &str) -> Vec<Run> {
         let request = WatchRunRequest { run_id: run_id.to_owned() };
         let mut states = self.client.clone().watch_run(request).await.unwrap().into_inner();
@@ -215,12 +214,12 @@ impl Coordinator {
         self.watch(run_id).await.pop().unwrap()
     }
 
-    /// Ends the process without any chance to clean up.
+    /// Kills the process without any cleanup.
     pub(crate) async fn kill(mut self) {
         self.tasks.shutdown().await;
     }
 
-    /// Waits until everything in the background has ended by itself.
+    /// Waits until all background work has ended on its own.
     pub(crate) async fn drained(mut self) {
         while let Some(ended) = in_time(self.tasks.join_next()).await {
             ended.unwrap().unwrap();
@@ -236,7 +235,7 @@ pub(crate) fn stage<'a>(run: &'a Run, name: &str) -> &'a RunStage {
     run.stages.iter().find(|stage| stage.stage == name).unwrap()
 }
 
-/// The states of the stages in the order of the pipeline file.
+/// The states of the stages in file order.
 pub(crate) fn stage_states(run: &Run) -> Vec<StageState> {
     run.stages.iter().map(RunStage::state).collect()
 }

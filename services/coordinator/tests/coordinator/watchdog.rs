@@ -1,4 +1,4 @@
-//! A day that is not published in time is told, however that came about.
+//! A day that is not published in time raises an alert, whatever the cause.
 
 use domain::{FailureKind, run::STAGE_COPY_CRM_CSV};
 
@@ -8,7 +8,7 @@ use crate::{script::Step, suite::Suite};
 
 const KEY: &str = "pl_company_activity_daily/publish_deadline/2026-02-13";
 
-/// Two hours before the time of the suite's clock.
+/// Two hours before the suite's clock.
 const DEADLINE: u32 = 4;
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::page_signs::PageSigns;
 
 const LIMITS: PagingLimits = PagingLimits { page_size: 100, max_pages: 10, is_unpaged: false };
 
-/// A page of records with these numbers, which says nothing of its list.
+/// A page of records with these numbers, without signs about its list.
 fn page(numbers: impl IntoIterator<Item = u64>) -> Page {
     let keys: Vec<u64> = numbers.into_iter().collect();
     let ndjson = keys.iter().map(|key| format!("{key}\n")).collect::<String>().into();
@@ -17,14 +17,14 @@ fn saying(page: Page, total: Option<u64>, more: Option<bool>) -> Page {
     Page { signs: PageSigns { total, more, total_pages: None }, ..page }
 }
 
-/// What a day's pages come to.
+/// The outcome of a day's paging.
 #[derive(Debug, PartialEq, Eq)]
 struct Taken {
     asked: u32,
     records: usize,
 }
 
-/// Asks a server that answers like this until the paging ends.
+/// Requests pages from a server with these answers until the paging ends.
 fn take_all(limits: PagingLimits, answer: impl Fn(u32) -> Page) -> Result<Taken, Error> {
     let mut paging = Paging::new(parse_day("2026-01-05").unwrap(), limits);
     let mut taken = Taken { asked: 0, records: 0 };
@@ -44,7 +44,7 @@ fn lengths(lengths: &[u64]) -> impl Fn(u32) -> Page {
     }
 }
 
-/// A server with these many records that gives `size` a page, whatever is asked for.
+/// A server with this many records that sends `size` per page, whatever is requested.
 fn holding(records: u64, size: u64) -> impl Fn(u32) -> Page {
     move |at| {
         let start = u64::from(at - 1) * size;
@@ -55,19 +55,19 @@ fn holding(records: u64, size: u64) -> impl Fn(u32) -> Page {
 #[test]
 fn pages_are_taken_until_the_last_one() {
     for (page_size, sizes, expected) in [
-        // No records at all.
+        // No records.
         (100, &[0][..], 1),
         // A short page after full ones is the last.
         (100, &[100, 100, 7], 3),
         // An exact multiple ends with an empty page.
         (100, &[100, 100, 0], 3),
-        // A short first page is probed.
+        // After a short first page, one more is requested.
         (100, &[7, 0], 2),
-        // A server that gives 30 at most: 30 is a full page.
+        // A server that sends at most 30: 30 is a full page.
         (100, &[30, 30, 30, 5], 4),
         (100, &[30, 30, 0], 3),
         (100, &[30, 5], 2),
-        // A server that gives more than was asked for.
+        // A server that sends more than requested.
         (10, &[25, 25, 3], 3),
     ] {
         let taken = take_all(PagingLimits { page_size, ..LIMITS }, lengths(sizes)).unwrap();
@@ -88,7 +88,7 @@ fn what_an_answer_says_of_its_list_counts_before_its_length() {
         let taken = take_all(LIMITS, short_in_the_middle(total, says)).unwrap();
         assert_eq!(taken, Taken { asked: 3, records: 249 }, "{total:?} {says}");
     }
-    // A full last page and a short first one need no further request.
+    // With a sign, neither a full last page nor a short first one needs another request.
     let full = take_all(LIMITS, |at| saying(lengths(&[100, 100])(at), None, Some(at < 2))).unwrap();
     assert_eq!(full, Taken { asked: 2, records: 200 });
     let by_total = take_all(LIMITS, |at| saying(lengths(&[100, 100])(at), Some(200), None)).unwrap();
@@ -98,7 +98,7 @@ fn what_an_answer_says_of_its_list_counts_before_its_length() {
     // The number on a full first page may be the page's own.
     let own = take_all(LIMITS, |at| saying(lengths(&[100, 100, 30])(at), Some(100), None)).unwrap();
     assert_eq!(own.records, 230);
-    // A page that is empty in the middle and says so is not the last.
+    // An empty page in the middle that announces more is not the last.
     let gap = take_all(LIMITS, |at| saying(lengths(&[100, 0, 50])(at), None, Some(at < 3))).unwrap();
     assert_eq!(gap, Taken { asked: 3, records: 150 });
 }
@@ -116,7 +116,7 @@ fn an_answer_that_ends_before_what_it_said_is_refused() {
     assert!(promised.contains("more="), "{promised}");
     let empty = told(take_all(LIMITS, |at| saying(lengths(&[])(at), Some(9), None)));
     assert!(empty.contains("9 records, and 0 came"), "{empty}");
-    // Of a full page many servers guess, and nobody is told.
+    // On a full page many servers guess, so nothing is reported.
     take_all(LIMITS, |at| saying(lengths(&[100])(at), None, (at < 2).then_some(true))).unwrap();
 }
 
@@ -166,9 +166,9 @@ fn a_server_that_never_ends_is_stopped() {
 }
 
 proptest! {
-    /// Whatever size a server cuts its pages to, wherever records are filtered out
-    /// of a page behind the paging, and whichever sign it gives, all that it has
-    /// arrive; a server that gives no sign has full pages.
+    /// Whatever page size a server uses, wherever records are filtered out of a
+    /// page behind the paging, and whichever sign it gives, all its records
+    /// arrive; a server without signs has full pages.
     #[test]
     fn every_record_arrives_or_the_day_fails(
         page_size in 1_usize..20,
@@ -194,7 +194,7 @@ proptest! {
         match take_all(limits, answer) {
             Ok(taken) => {
                 let is_gap = |at: u32| answer(at).records == 0 && u64::from(at) * size < records;
-                // An empty page that says nothing of more is the end; the total tells.
+                // An empty page that does not announce more is the end, unless there is a total.
                 let gaps = (1..=80).filter(|at| is_gap(*at)).count();
                 prop_assert!(taken.records == total || gaps >= 3, "{taken:?} of {total}");
                 let asked_at_most = records.div_ceil(size).max(1) + 1;

@@ -1,4 +1,4 @@
-//! Answers that break the contract, and what errors may tell of them.
+//! Answers that break the contract, and what errors may reveal of them.
 
 use axum::{http::StatusCode, response::IntoResponse};
 use domain::FailureKind;

@@ -1,4 +1,4 @@
-//! The service against a product API that answers by script.
+//! The service against a scripted product API.
 
 mod broken_answers;
 mod fetching;

@@ -1,4 +1,4 @@
-//! Answers of APIs that people really met, on and beyond the contract's edge.
+//! Answers of real-world APIs, at and beyond the contract's limits.
 
 use axum::{
     http::{StatusCode, header},
@@ -38,7 +38,7 @@ async fn whatever_an_api_answers_past_its_last_page_ends_the_day() {
         ("404", |_| (StatusCode::NOT_FOUND, r#"{"detail":"Invalid page."}"#).into_response(), 3),
         ("416", |_| status(416), 3),
         ("an empty list with a total", |_| json(r#"{"data":[],"total":4}"#), 3),
-        // One more request tells it from a server that is stuck.
+        // One more request distinguishes it from a stuck server.
         ("the last page again", |asked| page_of(&held(), &Asked { page: 2, ..asked.clone() }), 4),
     ];
     for (name, past_the_end, requests) in answers {
@@ -172,7 +172,7 @@ async fn a_token_that_is_rotated_while_days_are_fetched_is_read_again() {
     std::fs::write(&file, "t1").unwrap();
     let rotated = file.clone();
     let server = ScriptedApi::start(move |asked| {
-        // From the second page on only the new token counts, which the file holds by then.
+        // From the second page on only the new token works, which the file holds by then.
         std::fs::write(&rotated, "t2").unwrap();
         let expected = if asked.page < 2 { "Bearer t1" } else { "Bearer t2" };
         if asked.authorization.as_deref() == Some(expected) { page_of(&held(), asked) } else { status(401) }
@@ -216,7 +216,7 @@ async fn days_before_the_window_that_the_api_does_not_know_are_optional_and_told
         let known = DateWindow::parse("2025-12-01", "2026-01-31").unwrap();
         let staged = pipeline.staged(known).await;
         assert_eq!(staged.len(), 3, "what is unknown is not taken for zero: {staged:?}");
-        // The next run asks again.
+        // The next run requests it again.
         let asked_before = server.pages().len();
         pipeline.ingest(&server, window).await.unwrap();
         assert!(server.requests()[asked_before..].iter().any(|asked| asked.start_date == "2026-01-02"));
@@ -235,8 +235,7 @@ async fn a_day_of_the_window_that_the_api_does_not_know_fails_the_stage() {
 
 #[tokio::test]
 async fn the_next_attempt_goes_on_after_the_days_that_are_loaded() {
-    // A quota of six requests an attempt; fourteen days of one page each, which a
-    // sign ends, are needed.
+    // A quota of six requests per attempt; the fourteen days need one page each, ended by a sign.
     let quota = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(6));
     let left = std::sync::Arc::clone(&quota);
     let server = ScriptedApi::start(move |asked| {

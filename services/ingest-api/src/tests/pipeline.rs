@@ -55,7 +55,7 @@ impl Pipeline {
         crate::assemble(options, HistoryOptions::default(), Arc::clone(&self.warehouse), &context).unwrap()
     }
 
-    /// A client of the service, and what serves it.
+    /// A client of the service, and its server.
     pub(super) fn reconciliation(
         &self,
         server: &ScriptedApi,
@@ -130,7 +130,7 @@ impl Pipeline {
         stage.execute(call, sink).await
     }
 
-    /// A whole run of the stage over `window`, ended as it deserves.
+    /// A whole run of the stage over `window`, ended according to its outcome.
     pub(super) async fn ingest(
         &self,
         server: &ScriptedApi,
@@ -165,7 +165,7 @@ impl Pipeline {
         assert_eq!(state, RunState::Succeeded);
     }
 
-    /// Records staged by day, of the days that were fetched.
+    /// Staged records by day, of the days that were fetched.
     pub(super) async fn staged(&self, window: DateWindow) -> Vec<(String, u64)> {
         let days = self.warehouse.usage_days(window).await.unwrap();
         days.into_iter().map(|state| (state.day.to_string(), state.records)).collect()

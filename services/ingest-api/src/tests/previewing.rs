@@ -61,7 +61,7 @@ fn told(row: &Option<CompanyActivity>) -> Option<(&str, &str, i32, i64)> {
         .map(|row| (row.company_id.as_str(), row.activity_date.as_str(), row.active_users, row.events))
 }
 
-/// A record of a company that is not known.
+/// A record of an unknown company.
 const TORN: &str = r#"{"company_id":"torn","date":"2026-01-05","active_users":"many","events":1}"#;
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn old_and_new_values_are_told_and_nothing_changes() {
             unchanged_rows: 1,
         })
     );
-    // The CRM, and the record that is none.
+    // For the CRM, and for the invalid record.
     assert_eq!(previewed.summary.remarks.len(), 2, "{:?}", previewed.summary.remarks);
     // Three days are polled again.
     let asked: BTreeSet<String> = server.requests().into_iter().map(|asked| asked.start_date).collect();

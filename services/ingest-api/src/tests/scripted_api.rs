@@ -1,4 +1,4 @@
-//! A product API that answers as each test says.
+//! A scripted product API.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,7 +14,7 @@ use futures::{StreamExt, stream};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::task::AbortOnDropHandle;
 
-/// One request as the server saw it.
+/// One request, as the server saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) start_date: String,
@@ -23,7 +23,7 @@ pub(super) struct Asked {
     pub(super) page_size: usize,
     pub(super) authorization: Option<String>,
     pub(super) user_agent: Option<String>,
-    /// How often this page of this day was asked for, from 1.
+    /// How often this page of this day was requested, from 1.
     pub(super) attempt: usize,
 }
 
@@ -64,18 +64,18 @@ impl ScriptedApi {
         .await
     }
 
-    /// What was asked for so far.
+    /// The requests so far.
     pub(super) fn requests(&self) -> Vec<Asked> {
         self.server.requests.borrow().clone()
     }
 
-    /// Waits until there were as many requests.
+    /// Waits until there were this many requests.
     pub(super) async fn asked(&self, times: usize) {
         let mut requests = self.server.requests.subscribe();
         requests.wait_for(|requests| requests.len() >= times).await.unwrap();
     }
 
-    /// The pages that were asked for so far.
+    /// The pages requested so far.
     pub(super) fn pages(&self) -> Vec<usize> {
         self.requests().iter().map(|asked| asked.page).collect()
     }
@@ -104,13 +104,13 @@ async fn answer(
     (server.script)(&asked)
 }
 
-/// The page that was asked for.
+/// The requested page.
 pub(super) fn page_of(records: &[String], asked: &Asked) -> Response {
     let page = records.chunks(asked.page_size).nth(asked.page - 1).unwrap_or_default();
     json(&format!("{{\"data\":[{}]}}", page.join(",")))
 }
 
-/// `count` records whose identifiers tell them apart.
+/// `count` records with distinct identifiers.
 pub(super) fn some_records(day: &str, count: usize) -> Vec<String> {
     (0..count).map(|at| record(&format!("c{at:03}"), day, 1, 10)).collect()
 }
@@ -133,13 +133,13 @@ pub(super) fn throttled(retry_after: &str) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, retry_after.to_owned())]).into_response()
 }
 
-/// An answer whose connection is lost half-way.
+/// An answer whose connection breaks halfway.
 pub(super) fn cut_off() -> Response {
     let half = Ok(Bytes::from_static(b"{\"data\":[{\"company_id\":"));
     Body::from_stream(stream::iter([half, Err(std::io::Error::other("cut off"))])).into_response()
 }
 
-/// An answer that begins and never ends.
+/// An answer that starts and never ends.
 pub(super) fn endless() -> Response {
     let half = Ok::<_, std::io::Error>(Bytes::from_static(b"{\"data\":["));
     Body::from_stream(stream::iter([half]).chain(stream::pending())).into_response()

@@ -1,4 +1,4 @@
-//! What the tests start from.
+//! The common setup of the tests.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::{
 
 pub(super) const TOKEN: &str = "s3cr3t-t0ken";
 
-/// The day that most tests ask for.
+/// The day that most tests request.
 pub(super) const DAY: &str = "2026-01-05";
 
 pub(super) fn day(text: &str) -> NaiveDate {
     parse_day(text).unwrap()
 }
 
-/// When the tests take place.
+/// The time at which the tests run.
 pub(super) fn clock() -> StoppedClock {
     StoppedClock("2026-01-06T06:00:00Z".parse().unwrap())
 }
 
-/// Options with a token and retries that hardly wait, as `flags` say otherwise.
+/// Options with a token and near-instant retries, overridden by `flags`.
 pub(super) fn options(url: &str, flags: &[&str]) -> Options {
     #[derive(Parser)]
     struct CommandLine {
@@ -60,7 +60,7 @@ pub(super) fn session(url: &str, flags: &[&str]) -> Session {
     api(&options(url, flags)).session().unwrap()
 }
 
-/// Records as they are read unless told otherwise.
+/// The default way to read records.
 pub(super) fn default_reading() -> Arc<Reading> {
     api(&options("http://127.0.0.1:9/", &[])).reading()
 }

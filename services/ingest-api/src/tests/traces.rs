@@ -1,4 +1,4 @@
-//! What a trace says of calls to the product API.
+//! What a trace shows of calls to the product API.
 
 use domain::DateWindow;
 use test_telemetry::{Metrics, Recorder, Span, Trace};
@@ -69,7 +69,7 @@ async fn a_stage_is_days_and_their_requests_and_files() {
 
 #[tokio::test]
 async fn every_attempt_tells_its_outcome_in_trace_and_metrics() {
-    // A status that no other test of this process gets.
+    // A status that no other test in this process receives.
     let metrics = Metrics::install().unwrap();
     let server = ScriptedApi::start(|asked| match asked.attempt {
         1 => throttled("0"),

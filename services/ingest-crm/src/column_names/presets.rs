@@ -1,10 +1,10 @@
-//! The headings of well-known CRMs.
+//! The headings of common CRMs.
 
 use super::{Column, Preset};
 
 impl Preset {
-    /// What the CRM's exports call a column, what fits best first: labels as people
-    /// see them in files exported by hand, and field names of interfaces and loaders.
+    /// The CRM's headings for a column, best match first: labels from files
+    /// exported by hand, and field names of APIs and loaders.
     pub(crate) const fn headings(self, column: Column) -> &'static [&'static str] {
         match self {
             Self::None => &[],
@@ -24,8 +24,8 @@ impl Preset {
                 Column::IndustryTag => &["Industry"],
                 Column::LastContactAt => &["LastActivityDate", "Last Activity"],
             },
-            // Dynamics keeps no date of the last contact with an account: what there is
-            // tells of a campaign, or was added by who runs it.
+            // Dynamics keeps no date of the last contact with an account: its
+            // dates belong to a campaign, or were added by whoever runs it.
             Self::Dynamics => match column {
                 Column::CompanyId => &["accountid", "(Do Not Modify) Account", "Account"],
                 Column::Name => &["Account Name", "name"],

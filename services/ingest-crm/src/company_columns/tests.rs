@@ -1,4 +1,4 @@
-//! What becomes of records with good and bad fields.
+//! How records with good and bad fields are read.
 
 use crate::{
     column_names::{ColumnNames, ColumnsOption, Preset},

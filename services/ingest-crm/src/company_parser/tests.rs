@@ -1,4 +1,4 @@
-//! Which rows come out of a file, and which companies they are.
+//! Which rows a file yields, and which companies they are.
 
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ fn what_databases_write_for_no_value_is_none() {
         };
         rows_of(&file, &format).iter().map(fields).collect()
     };
-    // A word may be a name: only what is configured is none.
+    // A word may be a name: only configured words mean no value.
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(companies(&[]), [(None, some("NULL"), false), (None, some("n/a"), true)]);
     assert_eq!(companies(&["NULL", "n/a"]), [(None, None, false), (None, None, false)]);
@@ -85,7 +85,7 @@ fn what_looks_like_a_footer_and_is_followed_by_rows_is_a_row() {
 fn empty_fields_behind_the_last_do_no_harm_where_all_rows_have_them() {
     assert_told("acme,Acme,US,saas,,\nbeta,Beta,DE,x,,\ncity,City,,,,\n", &["2 acme", "3 beta", "4 city"]);
     assert_told("acme,Acme,US,saas,,\n\nTotal: 1\n", &["2 acme", "4 NoOne"]);
-    // Elsewhere they tell that a delimiter is too many.
+    // In other positions they show a surplus delimiter.
     let torn = "has 6 fields, the header has 5";
     assert_told(
         "acme,Acme, Inc,US,saas,\nbeta,Beta,DE,x,\ncity,City, Inc,US,,\n",
@@ -111,7 +111,7 @@ fn a_row_that_a_line_break_tears_apart_makes_no_second_company() {
             "4 beta",
         ],
     );
-    // Rows that merely lack their last cells, and could be put together.
+    // Rows that merely lack their last cells, and would fit together.
     assert_told("acme,Acme,US\nbeta,Beta,DE\n", &["2 acme", "3 beta"]);
 }
 
@@ -153,7 +153,7 @@ proptest! {
         prop_assert_eq!(&parse(&chunks), &whole);
         let single: Vec<&[u8]> = file.chunks(1).collect();
         prop_assert_eq!(&parse(&single), &whole);
-        // No identifier is anything but settled, whatever the bytes.
+        // Identifiers always come out settled, whatever the bytes.
         for row in whole.into_iter().flat_map(|(rows, _)| rows) {
             if let SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } = row {
                 let id = row.company_id.as_str();

@@ -32,7 +32,7 @@ mod files_and_days;
 mod headers;
 mod traces;
 
-/// A folder of exports, the stage that reads it and a warehouse.
+/// A folder of exports, the stage that reads it, and a warehouse.
 struct Scene {
     folder: TempDir,
     warehouse: SharedWarehouse,
@@ -70,7 +70,7 @@ impl Scene {
         fs::write(path, content).unwrap();
     }
 
-    /// Executes the stage in a run over `business_date` that goes no further.
+    /// Executes only this stage in a run over `business_date`.
     async fn execute(&self, business_date: &str) -> Result<StageOutcome, StageError> {
         let run = self.hold(business_date).await;
         let outcome = self.execute_in(&run, Arc::new(|_| ())).await;
@@ -92,17 +92,17 @@ impl Scene {
         rows.into_iter().map(|row| (row.origin, row.line, row.reason, row.raw)).collect()
     }
 
-    /// The copies of a file: where they are, and what they hold.
+    /// The copies of a file: their paths and contents.
     fn copies(&self, path: &str) -> Vec<(PathBuf, String)> {
         let folder = self.folder.path().join("landing/crm/archive").join(path);
         let Ok(entries) = fs::read_dir(folder) else { return vec![] };
         let paths = entries.map(|entry| entry.unwrap().path());
-        // A write that was interrupted goes on in the background, beside the copy.
+        // An interrupted write continues in the background, beside the copy.
         let copies = paths.filter(|path| path.extension() == Some("csv".as_ref()));
         copies.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
     }
 
-    /// Whether the file, as it is now, is loaded with this effective day.
+    /// Whether the current content of the file is loaded with this effective day.
     async fn is_loaded(&self, path: &str, effective_on: &str) -> bool {
         let file = self.stage.storage.info(path).await.unwrap().unwrap();
         let export = CrmExport {
@@ -286,7 +286,7 @@ async fn a_file_that_is_replaced_while_the_stage_runs_is_worth_a_retry() {
     let scene = Scene::new().await;
     scene.write("companies_2026-02-01.csv", GOOD);
     let path = scene.folder.path().join("crm/companies_2026-02-01.csv");
-    // The first word of a file's progress comes between its listing and its reading.
+    // A file's first progress report comes between its listing and its reading.
     let replace = Mutex::new(Some(move || fs::write(path, "company_id\nother\n").unwrap()));
     let run = scene.hold("2026-02-03").await;
     let progress: ProgressSink = Arc::new(move |_| {
@@ -344,7 +344,7 @@ async fn a_copy_that_is_there_already_is_loaded_and_not_overwritten() {
     let chunks = scene.stage.storage.read(&file).await.unwrap();
     let copy = scene.stage.loader.archive.keep(&file, chunks).await.unwrap();
     let path = scene.folder.path().join("landing").join(copy.path);
-    // Told apart from the source, so as to see which of the two is loaded.
+    // Differs from the source, to show which of the two is loaded.
     fs::write(&path, "company_id,name\nacme,Acme\n").unwrap();
     let modified = fs::metadata(&path).unwrap().modified().unwrap();
 

@@ -1,4 +1,4 @@
-//! What the record reader promises, wherever chunks end.
+//! What the record reader guarantees, wherever chunks end.
 
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ fn read(chunks: &[&[u8]]) -> Result<Vec<Record>, InvalidFile> {
     read_as(Quoting::Auto, chunks)
 }
 
-/// The rows behind the header: line, fields joined by `|`, or the fault.
+/// The rows after the header: line, fields joined by `|`, or the fault.
 fn rows(file: &str) -> Vec<String> {
     let records = read(&[file.as_bytes()]).unwrap();
     records.iter().skip(1).map(told).collect()
@@ -139,7 +139,7 @@ fn a_quote_that_is_never_closed_costs_one_row() {
         &["2 1|x", "3 [2] column 2 opens a quote that is never closed"],
     );
     assert_rows("company_id,name\n1,\"x\"", &["2 1|x"]);
-    // Beyond the limit the end of the file makes no difference.
+    // Beyond the limit, the end of the file makes no difference.
     let many: String = (2..40).map(|number| format!("{number},y\n")).collect();
     let rows = rows(&format!("company_id,name\n1,\"x\n{many}"));
     assert_eq!(rows.len(), 39);
@@ -156,7 +156,7 @@ fn the_torn_end_of_a_text_is_no_company() {
 
 #[test]
 fn a_quote_that_two_rows_share_does_not_hide_one_of_them() {
-    // Well-formed CSV, of which each line is a row.
+    // Well-formed CSV in which each line is a row.
     assert_rows(
         "company_id,name,country,tag,at\n\
          delta,\"Delta,US,x,1\n\
@@ -227,7 +227,7 @@ fn behind_a_fault_the_end_is_not_looked_for_in_the_whole_file() {
     let mut reader =
         RecordReader::new(RecordFormat { max_record_bytes: 1024 * 1024, ..format(Quoting::Auto) });
     let rows: String = (0..1000).map(|number| format!("{number},y\n")).collect();
-    // Each line opens a quote behind its fault, which the next one closes.
+    // Each line opens a quote after its fault, which the next one closes.
     let broken = "x,\"b\"c,\"d\n".repeat(3000);
     reader.push(format!("company_id,name\n{broken}{rows}").as_bytes());
     reader.finish();
@@ -249,7 +249,7 @@ fn a_binary_file_is_refused_for_its_header() {
     assert_eq!(read(&[b"PK\x03\x04\0\0,b\n\"1\n"]), Err(InvalidFile::NotText { line: 1 }));
 }
 
-/// Bytes that CSV gives a meaning, and some that it does not.
+/// Bytes with a meaning in CSV, and some without.
 fn tricky_file() -> impl Strategy<Value = Vec<u8>> {
     let pieces = proptest::sample::select(vec![
         &b"company_id"[..],
@@ -301,7 +301,7 @@ proptest! {
     #[test]
     fn every_line_is_in_one_record_or_blank(file in tricky_file()) {
         let Ok(records) = read(&[&file]) else { return Ok(()) };
-        // The lines as an editor counts them, of what the decoder made of the file.
+        // The lines of the decoded text, as an editor counts them.
         let (mut decoder, mut text) = (TextDecoder::new(None), Vec::new());
         decoder.push(&file, &mut text);
         decoder.finish(&mut text);
@@ -336,7 +336,7 @@ proptest! {
         }
         let file = file.into_inner().unwrap();
         let mut oracle = csv::ReaderBuilder::new().from_reader(&*file);
-        // A row with nothing in it is a blank line to us.
+        // For us, a row of empty fields is a blank line.
         let expected: Vec<Vec<String>> = oracle
             .records()
             .map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())

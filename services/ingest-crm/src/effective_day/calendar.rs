@@ -1,17 +1,17 @@
-//! The days that a path may name.
+//! The days that a path may contain.
 
 use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate};
 
-/// Years in which an export may take effect; others are slips of a pen.
+/// Years in which an export may take effect; others are typing errors.
 pub(super) const YEARS: RangeInclusive<i32> = 1970..=2200;
 
-/// What stands where a date would be is no day.
+/// The text in place of a date is not a day.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text} in its path is no day of the calendar from 1970 to 2200")]
 pub(crate) struct NoSuchDay {
-    /// What stands there.
+    /// The text.
     pub(crate) text: String,
 }
 

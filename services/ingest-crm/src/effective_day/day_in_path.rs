@@ -1,24 +1,24 @@
-//! Dates in paths, in the spellings that are in use.
+//! Dates in paths, in their common spellings.
 
 use chrono::NaiveDate;
 
 use super::calendar::{NoSuchDay, YEARS, calendar_day};
 
-/// A year, month and day that stand where a date would be.
+/// A year, month and day in place of a date.
 struct Candidate<'path> {
-    /// Where it begins.
+    /// Where it starts.
     at: usize,
     text: &'path str,
     day: Option<NaiveDate>,
 }
 
 /// The last date in a path: `2026-02-01` (also with `_` or `.`), `20260201`,
-/// either of them with a time of day right behind it, folders `2026/02/01/`, or
-/// `year=2026/month=02/day=01/`. Other digits right beside it make it a part of a
-/// longer number, which is no date; nor are forms that can be read in two ways.
+/// either of them directly followed by a time of day, folders `2026/02/01/`, or
+/// `year=2026/month=02/day=01/`. Adjacent digits make it part of a longer
+/// number, which is not a date; neither are ambiguous forms.
 ///
 /// # Errors
-/// If the last one is no day of the calendar.
+/// If the last one is not a calendar day.
 pub(super) fn day_in_path(path: &str) -> Result<Option<NaiveDate>, NoSuchDay> {
     let path = &without_escapes(path);
     let within = (0..path.len()).rev().find_map(|at| joined(path, at).or_else(|| folders(path, at)));
@@ -33,7 +33,7 @@ pub(super) fn day_in_path(path: &str) -> Result<Option<NaiveDate>, NoSuchDay> {
     }
 }
 
-/// Object stores escape some characters as `%20`, whose digits belong to no date.
+/// Object stores escape some characters as `%20`, whose digits are not part of a date.
 fn without_escapes(path: &str) -> String {
     let mut plain = path.as_bytes().to_vec();
     for at in 0..plain.len() {
@@ -45,7 +45,7 @@ fn without_escapes(path: &str) -> String {
     String::from_utf8_lossy(&plain).into_owned()
 }
 
-/// A date in one piece that begins at `at`.
+/// A date in one piece, starting at `at`.
 fn joined(path: &str, at: usize) -> Option<Candidate<'_>> {
     let begins_a_number = at == 0 || !is_digit(path, at - 1);
     let year = digits(path, at, 4).filter(|_| begins_a_number)?;
@@ -60,12 +60,12 @@ fn joined(path: &str, at: usize) -> Option<Candidate<'_>> {
         return None;
     }
     let candidate = Candidate { at, text: path.get(at..end)?, day: calendar_day(year, month, day) };
-    // Eight digits are many things; with separators hardly anything but a date is meant.
+    // Eight digits can be many things; with separators they almost always mean a date.
     let is_meant = if separator.is_some() { year >= 1000 } else { may_be_meant(year, month, day) };
     is_meant.then_some(candidate)
 }
 
-/// Folders of year, month and day, of which the first begins at `at`. The last
+/// Folders of year, month and day, the first of which starts at `at`. The last
 /// may be the file itself.
 fn folders(path: &str, at: usize) -> Option<Candidate<'_>> {
     if at > 0 && path.as_bytes().get(at - 1) != Some(&b'/') {
@@ -79,7 +79,7 @@ fn folders(path: &str, at: usize) -> Option<Candidate<'_>> {
     may_be_meant(year, month, day).then(|| Candidate { at, text, day: calendar_day(year, month, day) })
 }
 
-/// Folders that say which of them is the year, the month and the day.
+/// Folders that name the year, the month and the day.
 fn keyed_folders(path: &str) -> Option<Candidate<'_>> {
     let (mut at, mut begin) = (0, 0);
     let (mut year, mut month) = (None, None);
@@ -104,15 +104,15 @@ fn keyed_folders(path: &str) -> Option<Candidate<'_>> {
     found
 }
 
-/// Whether a number looks like a date, if perhaps one that there is not.
+/// Whether a number looks like a date, even one that does not exist.
 fn may_be_meant(year: u32, month: u32, day: u32) -> bool {
     i32::try_from(year).is_ok_and(|year| YEARS.contains(&year))
         && (1..=12).contains(&month)
         && (1..=31).contains(&day)
 }
 
-/// Whether the number that goes on at `end` is over, or goes on with hours and
-/// minutes, perhaps seconds and their fractions.
+/// Whether the number ends at `end`, or continues with hours and minutes,
+/// perhaps with seconds and fractions.
 fn ends_or_has_a_time(path: &str, end: usize) -> bool {
     let rest = (end..path.len()).take_while(|at| is_digit(path, *at)).count();
     let below = |at, limit| digits(path, at, 2).is_some_and(|number| number < limit);
@@ -132,7 +132,7 @@ fn digits(path: &str, at: usize, count: usize) -> Option<u32> {
     path.get(at..at + count).and_then(|text| whole(text, count..=count))
 }
 
-/// A text of nothing but so many digits.
+/// A text of exactly this many digits.
 fn whole(text: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<u32> {
     let is_number = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()

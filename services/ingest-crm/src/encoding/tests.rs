@@ -1,4 +1,4 @@
-//! What files are taken for, and what spoils a byte.
+//! Which encodings are detected, and what spoils a byte.
 
 use encoding_rs::{SHIFT_JIS, WINDOWS_1250, WINDOWS_1251};
 use proptest::prelude::*;
@@ -85,7 +85,7 @@ fn utf_16_is_told_by_its_mark_or_by_its_zeros() {
     ] {
         let file = [mark, bytes].concat();
         assert_eq!(decoded(None, &[&file]), (Found::Told(encoding), text.as_bytes().to_vec()));
-        // A mark knows better than the configuration.
+        // A mark takes precedence over the configuration.
         if !mark.is_empty() {
             assert_eq!(decoded(Some(UTF_8), &[&file]).0, Found::Told(encoding));
         }

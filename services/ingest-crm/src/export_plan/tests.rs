@@ -15,7 +15,7 @@ fn files(paths: &[&str]) -> Vec<FileInfo> {
     paths.iter().map(|path| file(path, "1")).collect()
 }
 
-/// A warehouse to which everything is new.
+/// A warehouse that knows none of them.
 fn nothing(exports: &Exports) -> CrmDays {
     CrmDays { decided: vec![None; exports.undated().len()], ..CrmDays::default() }
 }
@@ -24,7 +24,7 @@ fn exports(files: Vec<FileInfo>, same_day: SameDay) -> Exports {
     Exports::of(files, &DaySource::Path, 0, same_day)
 }
 
-/// The plan of a run over one day, where nothing is loaded yet.
+/// The plan of a run over one day with nothing loaded yet.
 fn plan(paths: &[&str], same_day: SameDay, business_date: &str) -> Plan<CrmExport> {
     let exports = exports(files(paths), same_day);
     let days = nothing(&exports);
@@ -78,7 +78,7 @@ fn the_last_path_of_a_day_counts_where_that_is_wanted_and_is_told() {
     assert_eq!(loaded(&plan), on(&[("2026-02-01/b.csv", "2026-02-01"), ("c_2026-02-02.csv", "2026-02-02")]));
     assert_eq!(plan.remarks, ["of 2 exports for 2026-02-01 2026-02-01/b.csv counts: its path sorts last"]);
 
-    // Once that one is loaded, the other is neither read nor told of again.
+    // Once that one is loaded, the other is neither read nor reported again.
     let exports = exports(files(&["2026-02-01/a.csv", "2026-02-01/b.csv"]), SameDay::Last);
     let days = nothing(&exports);
     let window = DateWindow::day(day("2026-02-10"));
@@ -97,7 +97,7 @@ fn parts_are_one_export_with_an_identity_of_all_of_them() {
     };
     let [two] = of(&[("2026-02-01/0.csv", "1"), ("2026-02-01/1.csv", "1")]).try_into().unwrap();
     assert_eq!((two.path.as_str(), two.bytes), ("2026-02-01/1.csv", 10));
-    // A part that comes later, or changes, makes another export, which replaces the first.
+    // A part that arrives later, or changes, makes another export, which replaces the first.
     for other in [
         vec![("2026-02-01/0.csv", "1"), ("2026-02-01/1.csv", "1"), ("2026-02-01/2.csv", "1")],
         vec![("2026-02-01/0.csv", "1"), ("2026-02-01/00.csv", "1"), ("2026-02-01/1.csv", "1")],
@@ -107,10 +107,10 @@ fn parts_are_one_export_with_an_identity_of_all_of_them() {
         assert_ne!(other.etag, two.etag);
         assert!(other.path >= two.path, "{other:?}");
     }
-    // A part that is gone takes nothing away: the path that sorts last has counted.
+    // A missing part removes nothing: the path that sorts last determined the export.
     let [rest] = of(&[("2026-02-01/0.csv", "1")]).try_into().unwrap();
     assert!(rest.path < two.path);
-    // One file is what it is without parts.
+    // A single file keeps its own entity tag.
     assert_eq!(rest.etag, "1");
 }
 
@@ -150,7 +150,7 @@ fn an_undated_export_that_is_known_keeps_its_day_and_a_new_one_rewrites_no_histo
         first_snapshot: Some(day("2026-02-01")),
         newest: Some(day("2026-02-08")),
     };
-    // An old day runs again.
+    // An old day is run again.
     let window = DateWindow::day(day("2026-02-03"));
     let settled = exports.settle(&days, window);
     let told: Vec<_> = settled.exports().iter().map(|export| export.effective_on).collect();

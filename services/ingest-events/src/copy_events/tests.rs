@@ -1,4 +1,4 @@
-//! What the stage promises, on a real warehouse.
+//! What the stage guarantees, on a real warehouse.
 
 use std::{fs, sync::Arc};
 
@@ -17,7 +17,7 @@ use super::*;
 
 mod traces;
 
-/// A folder of event files, the stage that reads it and a warehouse.
+/// A folder of event files, the stage that reads it, and a warehouse.
 struct Scene {
     folder: TempDir,
     warehouse: SharedWarehouse,
@@ -45,7 +45,7 @@ impl Scene {
         fs::write(path, lines.join("\n")).unwrap();
     }
 
-    /// Executes the stage in a run of its own.
+    /// Executes the stage in its own run.
     async fn execute(&self) -> Result<StageOutcome, StageError> {
         let EventRun { held, fence, .. } = EventRun::begin(&self.warehouse, 0).await;
         let call = StageCall {

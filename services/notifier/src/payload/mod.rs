@@ -1,4 +1,4 @@
-//! What each channel expects to be posted.
+//! The payload that each channel expects.
 
 pub(crate) mod slack;
 pub(crate) mod teams;
@@ -7,7 +7,7 @@ pub(crate) mod webhook;
 
 use crate::alert::Alert;
 
-/// The longest link that is put into a message, in bytes.
+/// The longest link to put into a message, in bytes.
 const MAX_LINK_BYTES: usize = 2_000;
 
 /// The error message as people see it: chat services refuse empty texts.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{MAX_LINK_BYTES, shown_error, text::cut};
 use crate::alert::Alert;
 
-/// Slack's limit of a header's text.
+/// Slack's limit on a header's text.
 const MAX_HEADER: usize = 150;
-/// Slack's limit of a section's text.
+/// Slack's limit on a section's text.
 const MAX_SECTION: usize = 3_000;
 /// Far below Slack's limit of 2,000: a field is half a line wide.
 const MAX_FIELD: usize = 300;
@@ -20,7 +20,7 @@ const MAX_FALLBACK: usize = 600;
 pub(crate) fn message(alert: &Alert) -> Value {
     let fields: Vec<Value> = alert.facts().iter().map(|(label, value)| field(label, value)).collect();
     json!({
-        // What notifications and screen readers show instead of the blocks.
+        // Shown by notifications and screen readers instead of the blocks.
         "text": escaped(&format!("{}: {}", alert.headline(), shown_error(alert)), MAX_FALLBACK),
         "blocks": [
             { "type": "header", "text": plain(&alert.headline()) },
@@ -40,7 +40,7 @@ fn mrkdwn(text: &str) -> Value {
 }
 
 fn field(label: &str, value: &str) -> Value {
-    // As code, so that the underscores of stage names are no markup.
+    // As code, so that underscores in stage names are not markup.
     let value = value.replace('`', "'");
     mrkdwn(&format!("*{label}*\n`{}`", escaped(&value, MAX_FIELD)))
 }
@@ -60,15 +60,15 @@ fn next_step(alert: &Alert) -> String {
     }
 }
 
-/// The trace's URL as it may stand in a link: a bar would end it.
+/// The trace's URL, safe to put in a link: a bar would end it.
 fn link(alert: &Alert) -> Option<String> {
     let url = alert.trace_url.as_ref()?.as_str().replace('|', "%7C").replace('&', "&amp;");
     (url.len() <= MAX_LINK_BYTES).then_some(url)
 }
 
 /// The text with Slack's control characters escaped, at most `limit` long.
-/// Slack counts what it is sent, and nobody says whether in characters or in
-/// UTF-16 units: what keeps the latter keeps both.
+/// Slack does not document whether it counts characters or UTF-16 units: a
+/// limit in the latter satisfies both.
 fn escaped(text: &str, limit: usize) -> String {
     let text: Cow<'_, str> = cut(text, limit, |character| match escape_of(character) {
         Some(escape) => escape.len(),

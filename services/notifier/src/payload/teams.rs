@@ -8,7 +8,7 @@ use super::{
 };
 use crate::alert::Alert;
 
-/// Teams refuses messages above some 28 KB. The budgets of the parts add up to
+/// Teams rejects messages above some 28 KB. The budgets of the parts add up to
 /// less, whatever they hold: seven facts, title, next step, link and error.
 const MAX_ERROR_BYTES: usize = 16_000;
 /// The budget of every other text.
@@ -55,8 +55,8 @@ fn short(text: &str) -> String {
     cut(text, MAX_TEXT_BYTES, json_bytes).into_owned()
 }
 
-/// A text that stays as it is: unlike a `TextBlock`, a `RichTextBlock` reads no
-/// Markdown, so that an error message cannot smuggle in links.
+/// A text shown verbatim: unlike a `TextBlock`, a `RichTextBlock` renders no
+/// Markdown, so an error message cannot smuggle in links.
 fn verbatim(text: &str, font: &str) -> Value {
     json!({
         "type": "RichTextBlock",

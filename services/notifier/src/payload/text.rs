@@ -1,12 +1,12 @@
-//! Texts cut to what a channel takes.
+//! Cuts texts to a channel's limits.
 
 use std::borrow::Cow;
 
-/// Says that something is missing.
+/// Marks an omission.
 const ELLIPSIS: char = '…';
 
-/// As much of `text` as costs no more than `limit` under `cost`, ending in an
-/// ellipsis if something had to go. Never cuts inside a character.
+/// As much of `text` as costs at most `limit` under `cost`, with a final
+/// ellipsis if something was cut. Never cuts inside a character.
 pub(super) fn cut(text: &str, limit: usize, cost: impl Fn(char) -> usize) -> Cow<'_, str> {
     let mut spent = 0;
     let mut kept_with_ellipsis = 0;
@@ -23,7 +23,7 @@ pub(super) fn cut(text: &str, limit: usize, cost: impl Fn(char) -> usize) -> Cow
     Cow::Borrowed(text)
 }
 
-/// What a character costs in a JSON string, in bytes.
+/// The size of a character in a JSON string, in bytes.
 pub(super) const fn json_bytes(character: char) -> usize {
     match character {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,

@@ -1,13 +1,13 @@
-//! Messages for the plain webhook; the crate's documentation is their contract.
+//! Messages for the plain webhook; the crate documentation is their contract.
 
 use serde_json::{Value, json};
 
 use crate::alert::Alert;
 
-/// Names the contract. Another meaning gets another name.
+/// Names the contract. A change of meaning gets a new name.
 const TYPE: &str = "company_activity.alert.v1";
 
-/// The message for an alert, in full length.
+/// The message for an alert, untruncated.
 pub(crate) fn message(alert: &Alert) -> Value {
     json!({
         "type": TYPE,

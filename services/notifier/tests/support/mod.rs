@@ -1,5 +1,4 @@
-//! A webhook that answers as it is told and remembers what it received, and a
-//! notifier that posts to it.
+//! A scripted webhook that records what it receives, and a notifier that posts to it.
 
 use std::{
     collections::VecDeque,
@@ -25,7 +24,7 @@ use tokio::{
 };
 use tonic::Status;
 
-/// What a webhook received.
+/// A request that a webhook received.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) path: String,
@@ -63,7 +62,7 @@ impl Answer {
     }
 }
 
-/// A webhook on a port of its own. Answers 200 once its script is used up.
+/// A webhook on its own port. Answers 200 once its script is used up.
 #[derive(Clone)]
 pub(crate) struct Webhook {
     address: String,
@@ -73,14 +72,14 @@ pub(crate) struct Webhook {
 }
 
 impl Webhook {
-    /// A webhook that gives these answers first.
+    /// A webhook that first gives these answers.
     pub(crate) async fn answering(script: impl IntoIterator<Item = Answer>) -> Self {
         let webhook = Self::closed(script).await;
         webhook.open();
         webhook
     }
 
-    /// A webhook that answers nothing before it is opened.
+    /// A webhook that answers nothing until it is opened.
     pub(crate) async fn closed(script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let webhook = Self {
@@ -99,17 +98,17 @@ impl Webhook {
         self.gate.add_permits(1_000);
     }
 
-    /// The flag that sends alerts here. The path is the secret.
+    /// The flag that sends alerts here. Its path is the secret.
     pub(crate) fn flag(&self, option: &str) -> String {
         format!("--{option}=http://{}{SECRET_PATH}", self.address)
     }
 
-    /// The URL of another path here.
+    /// The URL of another path on this port.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// What has arrived so far.
+    /// The requests received so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
     }
@@ -120,7 +119,7 @@ impl Webhook {
     }
 }
 
-/// The part of a webhook's URL that must never be seen.
+/// The part of a webhook's URL that must never show up.
 pub(crate) const SECRET_PATH: &str = "/services/T0SECRET/B0SECRET/tokensecret";
 
 async fn answer(State(webhook): State<Webhook>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
@@ -139,7 +138,7 @@ struct CommandLine {
     options: notifier::Options,
 }
 
-/// A notifier over a warehouse of its own.
+/// A notifier over its own warehouse.
 pub(crate) struct Notifier {
     pub(crate) client: NotifierServiceClient<Channel>,
     pub(crate) context: Context,
@@ -163,7 +162,7 @@ impl Notifier {
         Self { client: NotifierServiceClient::new(channel), context, _folder: folder }
     }
 
-    /// Tells the alert and returns what became of it on each channel.
+    /// Sends the alert and returns its outcome on each channel.
     pub(crate) async fn notify(&self, alert: Alert) -> Vec<ChannelDelivery> {
         self.try_notify(alert).await.unwrap()
     }
@@ -174,7 +173,7 @@ impl Notifier {
     }
 }
 
-/// An alert by this key.
+/// An alert with this key.
 pub(crate) fn alert(alert_key: &str) -> Alert {
     Alert {
         alert_key: alert_key.to_owned(),
@@ -189,7 +188,7 @@ pub(crate) fn alert(alert_key: &str) -> Alert {
     }
 }
 
-/// The states of deliveries, in their order.
+/// The states of deliveries, in order.
 pub(crate) fn states(deliveries: &[ChannelDelivery]) -> Vec<DeliveryState> {
     deliveries.iter().map(ChannelDelivery::state).collect()
 }

@@ -1,4 +1,4 @@
-//! What a trace says of the audits.
+//! What a trace shows of the audits.
 
 use domain::audit::AuditLevel;
 use runtime::StoppedClock;

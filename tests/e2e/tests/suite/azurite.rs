@@ -35,7 +35,7 @@ async fn exports_are_read_from_and_raw_records_land_in_blob_storage() -> Result<
     assert_eq!(counters(&run, domain::run::STAGE_COPY_CRM_CSV)?.rows_read, 7);
     suite.fact(vector.window).await?.must_equal(&vector.expected)?;
 
-    // Every export that was loaded has its copy, byte for byte.
+    // Every loaded export has a copy, byte for byte.
     let copies: Vec<_> = container.list(Some(&Path::from("crm/archive"))).try_collect().await?;
     assert_eq!(copies.len(), vector.exports.len(), "{copies:#?}");
     for (name, content) in &vector.exports {
@@ -45,7 +45,7 @@ async fn exports_are_read_from_and_raw_records_land_in_blob_storage() -> Result<
         assert_eq!(container.get(copy).await?.bytes().await?, content.as_bytes(), "{name}");
     }
 
-    // What was landed is what the API answered, a record a line, under the seed's names.
+    // Landed files hold what the API answered, one record per line, under the seed's names.
     for day in vector.window.days() {
         let path = Path::from(format!("product_usage/{day}/usage_{day}.json"));
         let answered = suite.sources.book.records(day);

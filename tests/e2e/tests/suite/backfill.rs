@@ -1,5 +1,4 @@
-//! Past days are run again where that is needed, and what it would change can be
-//! seen before.
+//! Past days are rerun where needed, and a dry run previews the changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +28,7 @@ fn rows(csv: &str) -> Result<Rows> {
     Ok(rows)
 }
 
-/// A value of the dry run's sample.
+/// A value in the dry run's sample.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Value {
     key: (String, String),
@@ -50,7 +49,7 @@ fn sampled(csv: &str) -> Result<BTreeSet<Value>> {
     Ok(values)
 }
 
-/// What differs between two states of the fact, but for `loaded_at`.
+/// The differences between two states of the fact, ignoring `loaded_at`.
 fn differences(before: &Rows, after: &Rows) -> BTreeSet<Value> {
     let mut values = BTreeSet::new();
     for (key, new_row) in after {
@@ -67,8 +66,8 @@ fn differences(before: &Rows, after: &Rows) -> BTreeSet<Value> {
     values
 }
 
-/// The only event of a company turns out to have been none, long after it was
-/// published: fourteen days learn that they are at risk.
+/// A company's only event is corrected to zero long after it was published:
+/// fourteen days turn out to be at risk.
 async fn a_dry_run_tells_what_the_backfill_then_does(layout: Layout, settings: Settings) -> Result<()> {
     let suite = Suite::start(layout, settings).await?;
     let vector = Vector::gaps()?;
@@ -120,7 +119,7 @@ async fn a_dry_run_tells_what_the_backfill_then_does_on_postgres() -> Result<()>
     a_dry_run_tells_what_the_backfill_then_does(Layout::Separate, settings).await
 }
 
-/// Publishes around a gap, and lets a run over published days fail.
+/// Publishes around a gap, and makes a run over published days fail.
 async fn suite_with_a_gap_and_failed_days(settings: Settings) -> Result<(Suite, Vector)> {
     let suite = Suite::start(Layout::Standalone, settings).await?;
     let vector = Vector::gaps()?;
@@ -136,7 +135,7 @@ async fn suite_with_a_gap_and_failed_days(settings: Settings) -> Result<(Suite, 
     Ok((suite, vector))
 }
 
-/// Without force a gap between published days and days whose newest run failed
+/// Without force, a gap between published days and days whose newest run failed
 /// are run; all others are left alone.
 async fn gaps_and_failed_days_are_found(settings: Settings) -> Result<()> {
     let (suite, vector) = suite_with_a_gap_and_failed_days(settings).await?;
@@ -145,7 +144,7 @@ async fn gaps_and_failed_days_are_found(settings: Settings) -> Result<()> {
     let dry_run = suite.command("coordinator", &[backfill.as_slice(), &["--dry-run"]].concat()).await?;
     let told = dry_run.success()?;
     let total = told.lines().find(|line| line.starts_with("total")).context("no total")?;
-    // Two days to publish; the failed ones are as the sources say.
+    // Two days to publish; the failed ones already match the sources.
     assert!(total.split_whitespace().skip(1).take(3).eq(["2", "0", "2"]), "{told}");
 
     suite.command("coordinator", &backfill).await?.success()?;

@@ -1,4 +1,4 @@
-//! A collector that is away or too slow costs traces, and nothing else.
+//! A collector that is unreachable or too slow costs only traces.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,12 @@ use e2e::{
 };
 use tokio::net::TcpListener;
 
-/// How long a process that has nothing to drain may take to end: what it has to send is
-/// given five seconds, the rest is for a machine that is busy with other tests.
+/// How long an idle process may take to shut down: sending pending telemetry
+/// may take five seconds, the rest is for a machine that is busy with other
+/// tests.
 const END: Duration = Duration::from_secs(15);
 
-/// A run through processes whose collector is at `address`, and their end.
+/// Executes a run on processes whose collector is at `endpoint`, and shuts them down.
 async fn lives_well(layout: Layout, services: &[&'static str], endpoint: &str) -> Result<()> {
     let mut suite = Suite::start(layout, Settings::default().telemetry(endpoint)).await?;
     let vector = Vector::gaps()?;
@@ -40,7 +41,7 @@ async fn lives_well(layout: Layout, services: &[&'static str], endpoint: &str) -
     Ok(())
 }
 
-/// How many spans failed to be sent, or were dropped before.
+/// The number of spans that were dropped or could not be sent.
 fn lost_spans(metrics: &str) -> Result<Option<f64>> {
     let mut lost = None;
     for line in metrics.lines().filter(|line| line.starts_with("company_activity_telemetry_spans_total{")) {
@@ -52,7 +53,7 @@ fn lost_spans(metrics: &str) -> Result<Option<f64>> {
     Ok(lost)
 }
 
-/// An address at which nobody listens.
+/// An address without a listener.
 async fn nobody() -> Result<String> {
     Ok(format!("http://{}", TcpListener::bind("127.0.0.1:0").await?.local_addr()?))
 }
@@ -70,7 +71,7 @@ async fn without_a_collector_one_process_works_and_ends_as_always() -> Result<()
 #[tokio::test]
 async fn a_collector_that_never_answers_holds_up_neither_a_run_nor_the_end_of_separate_processes()
 -> Result<()> {
-    // The kernel accepts connections, and nobody ever reads what they bring.
+    // The kernel accepts connections, but nothing ever reads from them.
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     lives_well(Layout::Separate, &services::always(), &format!("http://{}", silent.local_addr()?)).await
 }

@@ -1,4 +1,4 @@
-//! What a database says of a failure quotes what is stored, and stays in the log.
+//! A database's error message quotes stored data, and stays in the log.
 
 use anyhow::{Context as _, Result, ensure};
 use domain::{DateWindow, run::STAGE_CALL_PRODUCT_API};
@@ -17,7 +17,7 @@ const WEBHOOK: &str = "/hook";
 /// Part of a row that the database refuses.
 const STORED: &str = "hunter2-corp";
 
-/// A rule that no service knows and the row breaks.
+/// Adds a constraint that no service knows and the row violates.
 async fn plant_a_rule(suite: &Suite) -> Result<()> {
     let statement = if suite.warehouse_url().starts_with("postgres") {
         "ALTER TABLE stg_product_usage ADD CONSTRAINT planted CHECK (events < 1000000)".to_owned()

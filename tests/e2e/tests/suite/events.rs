@@ -1,5 +1,4 @@
-//! Events, the optional source: counted once, summed up exactly, and never in the
-//! way of the fact.
+//! Events, the optional source: counted once, summed exactly, and without effect on the fact.
 
 use anyhow::{Context as _, Result};
 use domain::{
@@ -24,7 +23,7 @@ const FULL_SUMS: &str = "SELECT company_id, CAST(date AS TEXT), CAST(SUM(events)
 const KEPT_SUMS: &str = "SELECT company_id, CAST(date AS TEXT), events, event_count
     FROM agg_company_daily_events ORDER BY company_id, date";
 
-/// Company, day, sum, events.
+/// Company, day, sum and number of events.
 type Sum = (String, String, i64, i64);
 
 /// The database that people query.
@@ -63,7 +62,7 @@ fn file(events: &[(&str, &str, &str, i64)]) -> String {
     events.iter().copied().map(event).collect()
 }
 
-/// Runs a day again and returns the run.
+/// Reruns a day and returns the run.
 async fn run(suite: &Suite, day: DateWindow) -> Result<Run> {
     let run = suite.run_to_end(day, true).await?;
     assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
@@ -82,20 +81,20 @@ async fn events_count_once(suite: &Suite, sql: &Sql) -> Result<()> {
     let sums = [("acme", "2026-01-01", 5, 2), ("bolt", "2025-12-31", 7, 1)];
     sql.must_hold(&sums).await?;
 
-    // What is loaded is not read again; under another name it counts no second time.
+    // Loaded files are not read again; a copy under another name is not counted twice.
     assert_eq!(counters(&run(suite, day).await?, STAGE_COPY_EVENTS)?.rows_read, 0);
     suite.sources.put_events("2026-01-02.ndjson", file(&delivered))?;
     let again = counters(&run(suite, day).await?, STAGE_COPY_EVENTS)?;
     assert_eq!((again.rows_read, again.rows_written, again.rows_unchanged), (3, 0, 3));
     sql.must_hold(&sums).await?;
 
-    // A correction replaces, and what comes late joins its day.
+    // A correction replaces the old value, and late events are added to their day.
     let corrected = [("acme", "2026-01-01", "b", 30), ("bolt", "2025-12-31", "late", 1)];
     suite.sources.put_events("2026-01-03.ndjson", file(&corrected))?;
     let correction = counters(&run(suite, day).await?, STAGE_COPY_EVENTS)?;
     assert_eq!((correction.rows_read, correction.rows_written), (2, 2));
     sql.must_hold(&[("acme", "2026-01-01", 32, 2), ("bolt", "2025-12-31", 8, 2)]).await?;
-    // An older file that comes last has nothing to say about newer ones.
+    // An older file that arrives last does not override newer ones.
     suite.sources.put_events("2025-12-31.ndjson", file(&[("acme", "2026-01-01", "b", 1)]))?;
     assert_eq!(counters(&run(suite, day).await?, STAGE_COPY_EVENTS)?.rows_duplicate, 1);
     sql.must_hold(&[("acme", "2026-01-01", 32, 2), ("bolt", "2025-12-31", 8, 2)]).await
@@ -148,7 +147,7 @@ async fn a_broken_event_file_is_told_and_the_fact_is_published() -> Result<()> {
     suite.fact(vector.window).await?.must_equal(&vector.expected)?;
     sql.must_hold(&[("acme", "2026-01-01", 2, 1)]).await?;
 
-    // Repaired at the source, the same run goes on with what is left.
+    // Once the source is fixed, the same run continues with the rest.
     suite.sources.put_events("a.ndjson", file(&[("acme", "2026-01-01", "b", 3)]))?;
     suite.pipeline()?.retry_run(RetryRunRequest { run_id: failed.run_id.clone() }).await?;
     let retried = suite.watch_until(&failed.run_id, |run| run.state() == RunState::Succeeded).await?;

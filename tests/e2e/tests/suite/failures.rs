@@ -1,4 +1,4 @@
-//! What fails is told clearly, and costs nothing that was there before.
+//! Failures are reported clearly, and lose nothing that was there before.
 
 use anyhow::{Context as _, Result};
 use domain::{
@@ -18,7 +18,7 @@ use sqlx::Row as _;
 
 const HEADER: &str = "company_id,name,country,industry_tag,last_contact_at";
 
-/// A suite in which the days before the last of the vector are published.
+/// A suite with all days but the vector's last published.
 async fn suite_before_the_last_day(settings: Settings) -> Result<(Suite, Vector, DateWindow)> {
     let suite = Suite::start(Layout::Standalone, settings).await?;
     let vector = Vector::gaps()?;
@@ -30,7 +30,7 @@ async fn suite_before_the_last_day(settings: Settings) -> Result<(Suite, Vector,
 }
 
 /// Runs the last day, which must fail at `failing` and leave the published fact
-/// alone byte for byte; returns the run.
+/// unchanged byte for byte; returns the run.
 async fn fails_and_changes_nothing(
     suite: &Suite,
     window: DateWindow,
@@ -53,12 +53,12 @@ async fn broken_export(content: &str, told: &[&str]) -> Result<()> {
     for text in ["companies_2026-01-24.csv"].iter().chain(told) {
         assert!(failed.error_message.contains(text), "{text:?} is not in {:?}", failed.error_message);
     }
-    // No day of API data is lost over it, and nothing is tried that cannot work.
+    // No day of API data is lost, and nothing that cannot work is tried.
     use StageState::{Failed, Skipped, Succeeded};
     assert_eq!(stage_states(&run), [Failed, Succeeded, Skipped, Skipped]);
     assert_eq!((failed.error_code.as_str(), failed.attempt), ("DATA_LOSS", 1));
 
-    // Repaired at the source, the same run goes on where it stopped.
+    // Once the source is fixed, the same run continues where it stopped.
     suite
         .sources
         .put_export("companies_2026-01-24.csv", vector.exports.first().map_or("", |(_, content)| content))?;
@@ -105,7 +105,7 @@ async fn an_export_that_lost_most_companies_is_not_believed() -> Result<()> {
     broken_export(&format!("{HEADER}\nacme,Acme,US,saas,\n"), &[]).await
 }
 
-/// Lets every call of the product API meet `fault` until it is repaired.
+/// Makes every call of the product API fail with `fault` until it is fixed.
 async fn broken_api(fault: Fault, code: &str, attempts: u32) -> Result<()> {
     let (suite, vector, day) = suite_before_the_last_day(Settings::default()).await?;
     suite.sources.faults.fail_next(usize::MAX / 2, fault);
@@ -185,7 +185,7 @@ async fn an_audit_that_blocks_leaves_the_published_table_alone() -> Result<()> {
     suite.publish(full).await?;
     let before = suite.fact_csv(vector.window).await?;
 
-    // Nobody used the product on the 5th, which is what the audit is there for.
+    // Nobody used the product on the 5th, which the audit must detect.
     let silent = DateWindow::parse("2026-01-05", "2026-01-05")?;
     let run = fails_and_changes_nothing(&suite, vector.window, silent, STAGE_VALIDATE).await?;
     let failed = stage(&run, STAGE_VALIDATE)?;
@@ -219,7 +219,7 @@ async fn a_cancelled_run_publishes_nothing_and_can_be_continued() -> Result<()> 
 
 #[tokio::test]
 async fn records_that_break_the_contract_go_into_quarantine_with_their_reason() -> Result<()> {
-    // On a day of five records they are most of it.
+    // The bad records are most of that day's five.
     let lenient = Settings::default().flag("ingest-api", "--product-api-max-rejected-share", "1");
     let suite = Suite::start(Layout::Standalone, lenient).await?;
     let vector = Vector::gaps()?;
@@ -299,7 +299,7 @@ async fn a_failed_run_alerts_every_channel_once() -> Result<()> {
     assert_eq!(card["contentType"], "application/vnd.microsoft.card.adaptive", "{card}");
     assert!(only(SLACK)?.json["blocks"].as_array().is_some_and(|blocks| !blocks.is_empty()));
     assert!(only(WEBHOOK)?.headers.contains_key("x-company-activity-signature"));
-    // The next failure's alert goes out after everything that this one still had to say.
+    // The next failure's alert goes out after everything still pending for this one.
     suite.pipeline()?.retry_run(RetryRunRequest { run_id: run.run_id.clone() }).await?;
     for path in [SLACK, TEAMS, WEBHOOK] {
         assert_eq!(receiver.wait_for(path, 2).await?.len(), 2, "{path}");

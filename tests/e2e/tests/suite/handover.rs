@@ -1,5 +1,5 @@
-//! What holds while processes come, go and are slow to come: no run is lost, taken
-//! twice, or failed for it.
+//! Guarantees while processes come, go and start slowly: no run is lost, taken
+//! twice, or failed because of it.
 
 use std::{net::TcpListener, time::Duration};
 
@@ -19,12 +19,12 @@ use e2e::{
 use proto::pipeline::v1::{Run, RunState, StageState};
 use sample_sources::Fault;
 
-/// A product API that begins to answer a day, and never does.
+/// A product API that starts to answer for a day but never finishes.
 fn silent() -> Fault {
     Fault::SlowFirstByte(Duration::from_secs(3600))
 }
 
-/// Starts another coordinator under that name over the suite's warehouse and services.
+/// Starts another coordinator with this name over the suite's warehouse and services.
 async fn another_coordinator(suite: &Suite, holder: &str) -> Result<Process> {
     let endpoint =
         |service: &'static str| -> Result<String> { Ok(format!("{service}={}", suite.url_of(service)?)) };
@@ -39,7 +39,7 @@ async fn another_coordinator(suite: &Suite, holder: &str) -> Result<Process> {
     Process::start(e2e::binaries::Build::Current, "coordinator", ANY_PORT, arguments, &[]).await
 }
 
-/// Waits for the run whose stage calls a silent product API.
+/// Waits for the run with a stage that calls a silent product API.
 async fn calling(suite: &Suite, window: DateWindow) -> Result<Run> {
     suite.sources.faults.fail_next(1000, silent());
     let run = suite.trigger(window, false).await?.run.context("no run")?;
@@ -101,7 +101,7 @@ async fn a_stage_service_killed_in_its_stage_costs_the_run_nothing() -> Result<(
     suite.restart("ingest-api").await?;
     let run = suite.watch_until(&run.run_id, has_ended).await?;
     assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
-    // Nobody was there to make an attempt in between.
+    // No coordinator was there to make an attempt in between.
     assert_eq!(stage(&run, STAGE_CALL_PRODUCT_API)?.attempt, attempts + 1);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Again is harmless.
+//! Repeating anything is harmless.
 
 use anyhow::{Context as _, Result};
 use e2e::{
@@ -40,7 +40,7 @@ async fn a_forced_run_over_the_same_data_writes_nothing() -> Result<()> {
         let counters = counters(&second, stage)?;
         assert_eq!((counters.rows_written, counters.rows_removed), (0, 0), "{stage}");
     }
-    // Byte for byte: `loaded_at` too.
+    // Byte for byte, including `loaded_at`.
     assert_eq!(suite.fact_csv(vector.window).await?, published);
     Ok(())
 }
@@ -64,7 +64,7 @@ async fn a_day_that_changes_rewrites_only_the_rows_that_read_it() -> Result<()> 
         .filter(|(before, after)| before != after)
         .map(|(_, after)| after)
         .collect();
-    // Fourteen days see an event, be it only in `is_churn_risk`.
+    // Fourteen days reflect an event, some only in `is_churn_risk`.
     assert_eq!(rewritten.len(), 14, "{rewritten:#?}");
     assert!(rewritten.iter().all(|row| row.starts_with("silent,2026-01-")), "{rewritten:#?}");
     Ok(())

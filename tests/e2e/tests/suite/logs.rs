@@ -1,4 +1,4 @@
-//! From any log line of a run one gets to its trace.
+//! Every log line of a run leads to its trace.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use test_telemetry::{Receiver, Span};
 
 use crate::run_trees::is_whole;
 
-/// The lines that a process wrote since it began to serve.
+/// The lines that a process has logged since it started serving.
 fn lines(log: &str) -> Result<Vec<Value>> {
     let lines: Vec<Value> = log
         .lines()
@@ -42,7 +42,7 @@ async fn every_line_of_a_stage_names_its_run_and_leads_to_its_span() -> Result<(
         assert!(!lines.is_empty(), "{service} wrote nothing");
         told.extend(lines);
     }
-    // Besides stages, the coordinator writes of runs.
+    // The coordinator also logs about runs, not only stages.
     told.extend(lines(&suite.log_of("coordinator")?)?.into_iter().filter(|line| line["stage"].is_string()));
     let stages: BTreeSet<&str> = told.iter().filter_map(|line| line["stage"].as_str()).collect();
     assert_eq!(stages, BTreeSet::from(STAGES));

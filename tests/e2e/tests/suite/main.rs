@@ -1,4 +1,4 @@
-//! The end-to-end suite. One binary, so that what it needs is built once.
+//! The end-to-end suite. A single binary, so that its dependencies are built once.
 
 mod azurite;
 mod backfill;

@@ -1,5 +1,5 @@
-//! What Prometheus is given, and what it makes of it: metrics, rules and dashboards,
-//! each by the real tool.
+//! What Prometheus receives and makes of it: metrics, rules and dashboards,
+//! each checked with the real tool.
 
 use std::{collections::BTreeSet, fs};
 
@@ -23,7 +23,7 @@ use proto::pipeline::v1::RunState;
 use sample_sources::Fault;
 use test_postgres::Database;
 
-/// Separate processes with a collector and somebody who takes alerts.
+/// Separate processes with a collector and a receiver of alerts.
 struct Watched {
     suite: Suite,
     alerts: AlertReceiver,
@@ -42,7 +42,8 @@ impl Watched {
         Ok(Self { suite, alerts, _collector: collector })
     }
 
-    /// A run that succeeds, queries of what it published, and a run that fails and alerts.
+    /// Executes a run that succeeds, queries its published data, and executes a
+    /// run that fails and alerts.
     async fn live_a_day(&self) -> Result<()> {
         self.publish_a_day().await?;
         self.fail_a_day().await
@@ -136,12 +137,13 @@ async fn every_rule_and_every_panel_can_be_evaluated_on_what_the_suite_serves() 
     let watched = Watched::start().await?;
     let admins = watched.admins()?;
     let prometheus = Prometheus::start(&admins, &chart().join("rules/company-activity.yaml")).await?;
-    // A counter is seen to grow only by who looked before.
+    // A counter's growth shows only to those who have seen an earlier value.
     let scraped_twice = format!("count(count_over_time(up[1m]) >= 2) == {}", admins.len());
     yields(&prometheus, &scraped_twice).await?;
     watched.publish_a_day().await?;
-    // A histogram is not there before its first value, so every stage of the first run has
-    // to be seen before another run makes it grow. Services are scraped one after the other.
+    // A histogram does not exist before its first value, so every stage of the
+    // first run must be scraped before another run makes it grow. Services are
+    // scraped one after the other.
     let every_stage = "count(count by (stage) (company_activity_stage_duration_seconds_count)) == 4";
     yields(&prometheus, every_stage).await?;
     watched.fail_a_day().await?;
@@ -192,7 +194,7 @@ async fn every_panel_of_the_analysts_is_answered_by_postgres() -> Result<()> {
     let suite = Suite::start(Layout::Standalone, settings).await?;
     let vector = Vector::gaps()?;
     vector.deliver(&suite.sources)?;
-    // The day on which a company is newly at risk, which one of the panels shows.
+    // The day on which a company newly becomes at risk, which one of the panels shows.
     let window = DateWindow::parse("2026-01-01", "2026-01-17")?;
     suite.publish(window).await?;
     let mut reader = SqlReader::connect(&database.url()).await?;

@@ -1,4 +1,4 @@
-//! Stages run in their order, and only then.
+//! Stages run in order, and only then.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use proto::{
 use sample_sources::Fault;
 use tonic::Code;
 
-/// Longer than any test: the product API that does not answer.
+/// Longer than any test: the product API does not answer.
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn times(run: &Run, name: &str) -> Result<((i64, i32), (i64, i32))> {
@@ -76,7 +76,7 @@ async fn the_ingests_do_not_wait_for_each_other_and_everything_else_waits_for_bo
     Ok(())
 }
 
-/// Executes a stage past the coordinator.
+/// Executes a stage, bypassing the coordinator.
 async fn execute(suite: &Suite, request: ExecuteStageRequest) -> Result<tonic::Status> {
     let service = match request.stage.as_str() {
         STAGE_COPY_CRM_CSV => "ingest-crm",
@@ -118,7 +118,7 @@ async fn a_call_past_the_coordinator_is_refused_and_changes_nothing() -> Result<
     vector.deliver(&suite.sources)?;
     let ended = suite.run_to_end(vector.window, false).await?;
     let before = suite.fact_csv(vector.window).await?;
-    // Were one of the calls to load anything, this would show.
+    // If one of the calls loaded anything, this record would show up.
     suite.sources.add_usage(r#"{"company_id":"acme","date":"2026-01-05","active_users":9,"events":9}"#)?;
     suite.sources.put_export(
         "companies_2026-01-02.csv",
@@ -157,17 +157,17 @@ async fn a_stage_of_a_live_run_that_is_not_its_turn_is_refused() -> Result<()> {
     let run = run_waiting_for_the_product_api(&suite, vector.window).await?;
     let epoch = run.lease_epoch;
     for request in [
-        // Before what they wait for.
+        // Before its dependencies have succeeded.
         call(&run, STAGE_BUILD_FACT, 1, epoch),
         call(&run, STAGE_VALIDATE, 1, epoch),
-        // Done already.
+        // Already done.
         call(&run, STAGE_COPY_CRM_CSV, 1, epoch),
         call(&run, STAGE_COPY_CRM_CSV, 2, epoch),
     ] {
         let status = execute(&suite, request.clone()).await?;
         assert_eq!(status.code(), Code::FailedPrecondition, "{request:?}: {status}");
     }
-    // From a coordinator that has lost the run to another, with a source that answers.
+    // From a coordinator that lost the run to another, with a source that answers.
     suite.sources.faults.clear();
     let status = execute(&suite, call(&run, STAGE_CALL_PRODUCT_API, 1, epoch - 1)).await?;
     assert_eq!(status.code(), Code::FailedPrecondition, "{status}");

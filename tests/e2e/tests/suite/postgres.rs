@@ -1,4 +1,4 @@
-//! The suite on Postgres does what it does on the embedded engine.
+//! The suite behaves on Postgres as on the embedded engine.
 
 use anyhow::Result;
 use domain::DateWindow;
@@ -9,7 +9,7 @@ use e2e::{
 };
 use test_postgres::Database;
 
-/// Publishes one day after the other; between two of them the suite restarts.
+/// Publishes one day after the other, restarting the suite between them.
 async fn day_by_day(layout: Layout, restarts: &'static str, vector: Vector) -> Result<()> {
     let database = Database::create().await?;
     let mut suite = Suite::start(layout, Settings::default().warehouse(database.url())).await?;

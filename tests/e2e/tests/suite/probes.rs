@@ -1,4 +1,4 @@
-//! What Kubernetes and operators are told on the admin port, from start to end.
+//! What the admin port answers to Kubernetes and operators, from start to end.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn a_service_is_ready_until_it_drains_and_lives_until_it_has_drained() -> 
     suite.sources.faults.fail_next(usize::MAX / 2, Fault::SlowFirstByte(Duration::from_secs(3600)));
     let run = suite.trigger(vector.window, false).await?.run.context("no run")?;
     suite.watch_until(&run.run_id, |run| has_begun(run, STAGE_CALL_PRODUCT_API)).await?;
-    // A stage is under way, which the drain waits for.
+    // A stage is in progress, which the drain waits for.
     let admin = suite.admin("ingest-api")?;
     let ingest = suite.process("ingest-api")?;
     ingest.ask_to_end()?;
@@ -53,7 +53,7 @@ async fn a_service_is_ready_until_it_drains_and_lives_until_it_has_drained() -> 
         Ok(Some(probes(&admin).await?).filter(|answers| *answers == DRAINING))
     })
     .await?;
-    // Asked twice, it does not wait any longer.
+    // After a second request to end, it stops waiting.
     assert!(ingest.terminate().await?.success());
     Ok(())
 }

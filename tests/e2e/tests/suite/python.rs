@@ -1,4 +1,4 @@
-//! The contracts are enough for a client in another language.
+//! The contracts suffice for a client in another language.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! Days that are far from everything published, and the way back.
+//! Days far from everything published, and how to undo them.
 
 use anyhow::Result;
 use e2e::{suite::Suite, vectors::Vector};

@@ -1,4 +1,4 @@
-//! What readers see while the table changes under them.
+//! What readers see while the table changes.
 
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
@@ -15,7 +15,7 @@ use proto::pipeline::v1::RunState;
 use sample_sources::{World, WorldOptions};
 use test_postgres::Database;
 
-/// A published table, of which a run changes every company on every day.
+/// A published table, and a run that changes every company on every day.
 struct Change {
     suite: Suite,
     days: DateWindow,
@@ -39,7 +39,7 @@ impl Change {
         Ok(Self { suite, days, old })
     }
 
-    /// Publishes the change, while somebody reads through the read side.
+    /// Publishes the change while others read through the read side.
     async fn publish_before_readers(&self) -> Result<()> {
         let Self { suite, days, old } = self;
         let run_id = suite.trigger(*days, true).await?.run.context("no run")?.run_id;
@@ -95,7 +95,7 @@ async fn readers_of_postgres_see_the_old_table_or_the_new_one() -> Result<()> {
         );
         assert_eq!((before.ledger, after.ledger), (before.rows, after.rows), "{day}: the ledger is wrong");
     }
-    // Looks that differ from the one before: the old days, then the new ones, and nothing between.
+    // Distinct consecutive results: the old days, then the new ones, and nothing in between.
     if seen.last() != Some(&new) {
         seen.push(new.clone());
     }

@@ -1,4 +1,4 @@
-//! Killing any process at any point ends in the same table.
+//! Killing any process at any point leads to the same table.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use tonic_health::pb::{
 
 const DAYS: u32 = 12;
 
-/// A world whose first days are published and whose last ones are not yet.
+/// A world with its first days published and its last ones not yet.
 struct History {
     world: World,
     published: DateWindow,
@@ -45,7 +45,7 @@ impl History {
         Ok(Self { world, published: DateWindow::new(*first, *middle)?, all: DateWindow::new(*first, *last)? })
     }
 
-    /// Publishes the first days, then lets the sources know the others, and what is late or corrected.
+    /// Publishes the first days, then delivers the others, with late and corrected data.
     async fn begin(&self, suite: &Suite) -> Result<()> {
         let morning_after = self.published.end().succ_opt().context("there is a day after")?;
         suite.sources.put_world(&self.world, morning_after)?;
@@ -53,7 +53,7 @@ impl History {
         suite.sources.put_world(&self.world, self.world.end())
     }
 
-    /// What must come out: all days in one run over the final sources.
+    /// The expected fact: all days in one run over the final sources.
     async fn expected(&self) -> Result<FactTable> {
         let suite = Suite::standalone().await?;
         suite.sources.put_world(&self.world, self.world.end())?;
@@ -66,9 +66,9 @@ fn short_lease() -> Settings {
     Settings::default().flag("coordinator", "--lease-ttl", "1s")
 }
 
-/// Kills `service` as soon as `stage_name` has begun, starts it again, and
-/// expects the run to end as if nothing had happened. If the stage was over
-/// before the signal came, tries again with more to do.
+/// Kills `service` as soon as `stage_name` has started, restarts it, and
+/// expects the run to end as if nothing had happened. If the stage ended before
+/// the signal arrived, tries again with more work.
 async fn killed_in(layout: Layout, service: &'static str, stage_name: &str) -> Result<()> {
     for companies in [500, 2_000, 8_000] {
         let history = History::of(companies)?;
@@ -135,7 +135,7 @@ async fn an_ingest_killed_in_the_middle_of_its_stage_is_tried_again() -> Result<
     let history = History::of(200)?;
     let mut suite = Suite::separate().await?;
     history.begin(&suite).await?;
-    // The last day does not answer, so the stage has some days and cannot get them all.
+    // The last day does not answer, so the stage has some days but cannot get them all.
     suite.sources.faults.fail_next_for(
         history.all.end(),
         100,
@@ -174,7 +174,7 @@ async fn an_alert_survives_the_death_of_the_coordinator_that_wrote_it() -> Resul
     let vector = Vector::gaps()?;
     vector.deliver(&suite.sources)?;
     suite.sources.faults.fail_next(usize::MAX / 2, Fault::status(401));
-    // Nobody takes the alert before the coordinator is dead.
+    // Nothing accepts the alert before the coordinator is dead.
     suite.process("notifier")?.kill().await?;
     let run = suite.run_to_end(vector.window, false).await?;
     assert_eq!(run.state(), RunState::Failed, "{run:#?}");
@@ -211,7 +211,7 @@ async fn a_suite_asked_to_end_in_the_middle_of_a_run_goes_on_when_it_is_back() -
     suite.fact(history.all).await?.must_equal(&history.expected().await?)
 }
 
-/// The drain timeout that services have by default: an idle one needs none of it.
+/// The services' default drain timeout: an idle service needs none of it.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn ends_well(suite: &mut Suite, service: &'static str) -> Result<()> {

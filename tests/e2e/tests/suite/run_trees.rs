@@ -1,4 +1,4 @@
-//! What the trace of a run has to look like, whichever collector tells it.
+//! The expected trace of a run, for every kind of collector.
 
 use anyhow::{Context as _, Result, bail};
 use domain::run::{
@@ -8,21 +8,21 @@ use e2e::runs::counters;
 use proto::pipeline::v1::Run;
 use test_telemetry::{Span, Trace};
 
-/// The method that executes a stage, on both ends of the call.
+/// The method that executes a stage, at both ends of the call.
 const EXECUTE: &str = "company_activity.stage.v1.StageService/ExecuteStage";
 
-/// The alert's span, and the call of the notifier below it.
+/// The alert's span, and the call to the notifier below it.
 const ALERT: &str = "act_send_failure_alert";
 const NOTIFY: &str = "company_activity.notifier.v1.NotifierService/Notify";
 
-/// Which stages have ended before which begin.
+/// Pairs of stages: the first ends before the second starts.
 const ORDER: [(&str, &str); 3] = [
     (STAGE_COPY_CRM_CSV, STAGE_BUILD_FACT),
     (STAGE_CALL_PRODUCT_API, STAGE_BUILD_FACT),
     (STAGE_BUILD_FACT, STAGE_VALIDATE),
 ];
 
-/// How an attempt of a stage has to look.
+/// The expected shape of a stage's attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Attempt<'a> {
     Succeeded,
@@ -30,11 +30,11 @@ pub(crate) enum Attempt<'a> {
         code: &'a str,
         message: &'a str,
     },
-    /// Its coordinator went away.
+    /// Its coordinator disappeared.
     Interrupted,
 }
 
-/// The one span that there may be of these.
+/// The only span among these.
 pub(crate) fn the_one<'a>(trace: &Trace, spans: &[&'a Span]) -> Result<&'a Span> {
     match spans {
         [span] => Ok(span),
@@ -42,17 +42,18 @@ pub(crate) fn the_one<'a>(trace: &Trace, spans: &[&'a Span]) -> Result<&'a Span>
     }
 }
 
-/// Whether a run that was executed `times` times has arrived, with an execution of
-/// each of `stages`. What is above a span ends after it and is sent after it, so
-/// then everything below is there, too.
+/// Whether a run that was executed `times` times has arrived, with an execution
+/// of each of `stages`. A parent span ends and is sent after its children, so
+/// by then everything below is there as well.
 pub(crate) fn is_whole(trace: &Trace, times: usize, stages: &[&str]) -> bool {
     let connected = |span: &Span| trace.path(span).first() == Some(&DAILY_PIPELINE);
     trace.named(DAILY_PIPELINE).len() == times
         && stages.iter().all(|stage| trace.named(&execution_of(stage)).into_iter().any(connected))
 }
 
-/// Expects that `stages` succeeded: each with an attempt below the run, the call of the
-/// service that executes it, and its work down to the SQL; each after what it waits for.
+/// Expects that `stages` succeeded: each with an attempt below the run, the
+/// call to its service, and its work down to the SQL; each after its
+/// dependencies.
 pub(crate) fn stages_are_told(trace: &Trace, run: &Run, stages: &[&str]) -> Result<()> {
     for stage in stages {
         let attempt = last_attempt(trace, stage)?;
@@ -87,7 +88,7 @@ pub(crate) fn stages_are_told(trace: &Trace, run: &Run, stages: &[&str]) -> Resu
     Ok(())
 }
 
-/// The one execution below an attempt, at the other end of one call.
+/// The only execution below an attempt, at the other end of one call.
 fn execution<'a>(trace: &'a Trace, attempt: &'a Span, stage: &str) -> Result<&'a Span> {
     assert_eq!(attempt.service, "coordinator", "{trace}");
     let service = service_of(stage);
@@ -124,7 +125,7 @@ fn statements_are_told(trace: &Trace, executed: &Span) {
     }
 }
 
-/// Expects exactly these attempts of a stage, each linked to the one before.
+/// Expects exactly these attempts of a stage, each linked to the previous one.
 pub(crate) fn attempts_are(trace: &Trace, stage: &str, expected: &[Attempt<'_>]) {
     let attempts = trace.named(stage);
     assert_eq!(attempts.len(), expected.len(), "attempts of {stage}:\n{trace}");
@@ -151,7 +152,7 @@ pub(crate) fn attempts_are(trace: &Trace, stage: &str, expected: &[Attempt<'_>])
     }
 }
 
-/// Whether the alert has arrived whole: below the run, through the notifier, to a webhook.
+/// Whether the complete alert has arrived: below the run, through the notifier, to a webhook.
 pub(crate) fn alert_is_told(trace: &Trace) -> bool {
     let below = [DAILY_PIPELINE, ALERT, NOTIFY, NOTIFY];
     let sends = |span: &&Span| {
@@ -162,7 +163,7 @@ pub(crate) fn alert_is_told(trace: &Trace) -> bool {
     trace.spans().iter().filter(sends).any(|sent| trace.path(sent).starts_with(&below))
 }
 
-/// The spans below another that have an attribute, of which there must be some.
+/// The spans below another that have an attribute; at least one must exist.
 fn below_with<'a>(trace: &'a Trace, ancestor: &Span, attribute: &str) -> Vec<&'a Span> {
     let has_it = |span: &&Span| span.attributes.contains_key(attribute) && is_below(trace, span, ancestor);
     let found: Vec<&Span> = trace.spans().iter().filter(has_it).collect();

@@ -1,4 +1,4 @@
-//! Runs that nobody names days for.
+//! Runs without explicit days.
 
 use anyhow::{Context as _, Result};
 use chrono::{Days, NaiveDate};
@@ -6,10 +6,10 @@ use domain::{DateWindow, date_window::parse_day};
 use e2e::{suite::Suite, vectors::Vector};
 use proto::pipeline::v1::{ListRunsRequest, Run, RunState, RunTrigger, TriggerRunRequest};
 
-/// Undated, so that it takes effect whenever it is.
+/// Undated, so that it always takes effect.
 const EXPORT: &str = "company_id,name,country,industry_tag,last_contact_at\nacme,Acme,US,saas,\n";
 
-/// Asks for whatever is missing, as the schedule does, and waits.
+/// Requests whatever is missing, as the schedule does, and waits.
 async fn scheduled(suite: &Suite) -> Result<(Run, bool)> {
     let answer = suite.pipeline()?.trigger_run(TriggerRunRequest::default()).await?.into_inner();
     let run_id = answer.run.context("no run")?.run_id;
@@ -76,7 +76,7 @@ async fn a_backfill_runs_the_missing_days_in_chunks() -> Result<()> {
                 || start > parse_day("2026-01-10").context("a day")?
         );
     }
-    // Started again, it has nothing to do.
+    // Repeated, it has nothing to do.
     suite.command("coordinator", &backfill).await?.success()?;
     let after =
         suite.pipeline()?.list_runs(ListRunsRequest { page_size: 100, ..ListRunsRequest::default() }).await?;

@@ -1,5 +1,5 @@
-//! One trace tells a run from beginning to end, whatever happened to it: asked of a
-//! collector in the test's process, and of a real Jaeger.
+//! One trace covers a run from beginning to end, whatever happens to it: read
+//! from a collector in the test's process, and from a real Jaeger.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn jaeger_shows_a_good_run_as_one_trace() -> Result<()> {
     }
 }
 
-/// A run that fails, alerts, and succeeds when it is tried again.
+/// A run that fails, alerts, and succeeds on retry.
 async fn a_failed_run_and_its_retry(collector: Collector) -> Result<()> {
     let receiver = AlertReceiver::start().await?;
     let settings = Settings::default().flag("notifier", "--webhook-url", &receiver.url(ALERTS));
@@ -113,7 +113,7 @@ async fn jaeger_shows_a_failed_run_its_alert_and_its_retry_as_one_trace() -> Res
     }
 }
 
-/// A coordinator that is killed while the product API does not answer.
+/// A coordinator that is killed while the product API is silent.
 async fn a_killed_coordinator(collector: Collector) -> Result<()> {
     let (mut suite, vector) =
         traced_suite(&collector, Settings::default().flag("coordinator", "--lease-ttl", "1s")).await?;
@@ -126,7 +126,7 @@ async fn a_killed_coordinator(collector: Collector) -> Result<()> {
         })
         .await?;
     let id = trace_id(&run)?;
-    // What a process has not sent when it is killed nobody can send for it.
+    // Spans that a process has not sent when it is killed are lost.
     collector.trace(&id, |trace| !trace.named(STAGE_COPY_CRM_CSV).is_empty()).await?;
     suite.process("coordinator")?.kill().await?;
     suite.sources.faults.clear();
@@ -140,7 +140,7 @@ async fn a_killed_coordinator(collector: Collector) -> Result<()> {
     attempts_are(&trace, STAGE_COPY_CRM_CSV, &[Attempt::Succeeded]);
     attempts_are(&trace, STAGE_CALL_PRODUCT_API, &[Attempt::Interrupted, Attempt::Succeeded]);
     stages_are_told(&trace, &resumed, &STAGES)?;
-    // The call of the killed process died with it; its other end says that it was given up.
+    // The killed process's end of the call is lost; the other end records that the call was cancelled.
     for orphan in trace.roots().into_iter().filter(|span| span.span_id != root.span_id) {
         assert_eq!((orphan.service.as_str(), orphan.kind.as_str()), ("ingest-api", "server"), "{trace}");
         assert_eq!(orphan.attributes["rpc.response.status_code"], "CANCELLED", "{trace}");

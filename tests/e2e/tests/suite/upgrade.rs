@@ -1,7 +1,7 @@
-//! Every service is replaced in the middle of one run, and nobody notices.
+//! Every service is replaced in the middle of one run, without any effect.
 //!
-//! `make test-upgrade` gives these tests the programs of an earlier revision; without,
-//! they replace each service by itself.
+//! `make test-upgrade` gives these tests the programs of an earlier revision;
+//! without it, they replace each service with itself.
 
 use std::vec::IntoIter;
 
@@ -23,29 +23,29 @@ use proto::pipeline::v1::RunState;
 use tempfile::TempDir;
 use test_postgres::Database as PostgresDatabase;
 
-/// When the coordinator has its turn.
+/// When the coordinator is replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coordinator {
     First,
     Last,
 }
 
-/// Who changes the schema, right after the run has begun.
+/// What changes the schema, right after the run has started.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Migration {
-    /// The build that this one goes to, as the chart's Job does.
+    /// The build being upgraded to, as the chart's Job does.
     New,
-    /// A version that is newer than both.
+    /// A version newer than both.
     Next,
-    /// Nobody: a roll-back brings no migration.
+    /// Nothing: a rollback brings no migration.
     None,
 }
 
-/// Replaced in this order while the product API keeps the run waiting; transform,
-/// which waits for all of that, comes after them.
+/// Replaced in this order while the product API keeps the run waiting;
+/// transform, which depends on all of that, comes after them.
 const BEFORE_TRANSFORM: [&str; 5] = ["ingest-crm", "ingest-events", "activity", "ingest-api", "notifier"];
 
-/// The stage that a service is in the middle of when it is replaced.
+/// The stage that a service is executing when it is replaced.
 fn stage_in(service: &str) -> Option<&'static str> {
     match service {
         "ingest-crm" => Some(STAGE_COPY_CRM_CSV),
@@ -56,8 +56,8 @@ fn stage_in(service: &str) -> Option<&'static str> {
     }
 }
 
-/// How the suite is set up, whatever it stores in: with the waits of the shipped
-/// pipeline, which a restart fits into.
+/// Settings for every storage: with the waits of the shipped pipeline, which
+/// are long enough for a restart.
 fn patient() -> Settings {
     let pipeline = workspace_root().join("docs/pipelines/with-events.yaml");
     Settings::default()
@@ -69,14 +69,14 @@ fn patient() -> Settings {
         .variable("DRAIN_TIMEOUT", "1s")
 }
 
-/// A run that cannot go on before the next held day is released.
+/// A run that cannot continue until the next held day is released.
 struct HeldRun {
     suite: Suite,
     database: Database,
     run_id: String,
-    /// The days still held, in the order in which they are asked for.
+    /// The days still held, in the order they are requested.
     held: IntoIter<NaiveDate>,
-    /// How processes are started from now on.
+    /// The settings of processes started from now on.
     new: Settings,
 }
 
@@ -86,7 +86,7 @@ impl HeldRun {
         vector.deliver(&suite.sources)?;
         let held: Vec<_> = vector.window.days().skip(2).step_by(3).collect();
         held.iter().for_each(|day| suite.sources.faults.hold(*day));
-        // Their stages would be over long before it is their turn.
+        // Their stages would end long before their turn.
         for service in ["ingest-crm", "ingest-events"] {
             suite.process(service)?.pause()?;
         }
@@ -139,8 +139,8 @@ impl HeldRun {
         self.start_new(service).await
     }
 
-    /// Lets the run get as far as the build, and replaces transform in the middle
-    /// of it. Leaves the coordinator paused: the rest would be over in a moment.
+    /// Lets the run reach the build, and replaces transform in the middle of
+    /// it. Leaves the coordinator paused: the rest would otherwise end at once.
     async fn replace_transform(&mut self) -> Result<()> {
         self.reach_next_day().await?;
         self.suite.process("transform")?.pause()?;
@@ -168,7 +168,7 @@ impl HeldRun {
         }
     }
 
-    /// The run ends as one that nobody disturbed.
+    /// Expects the run to end as if undisturbed.
     async fn must_end_well(&self, vector: &Vector) -> Result<()> {
         let run = self.suite.watch_until(&self.run_id, |run| run.state() == RunState::Succeeded).await?;
         for interrupted in [STAGE_CALL_PRODUCT_API, STAGE_BUILD_FACT] {
@@ -185,7 +185,7 @@ impl HeldRun {
     }
 }
 
-/// Replaces every service of a suite with the same one of another build.
+/// Replaces every service of a suite with that of another build.
 async fn replaced(
     settings: Settings,
     (from, to): (Build, Build),
@@ -241,7 +241,7 @@ async fn services_are_upgraded_on_postgres_the_coordinator_last() -> Result<()> 
     upgraded(patient().warehouse(database.url()), Coordinator::Last, Vector::gaps()?).await
 }
 
-/// What the version before an upgrade has to survive, with this one in its place.
+/// What the previous version must survive during an upgrade, with this one in its place.
 async fn restarted_on_the_next_schema(
     settings: Settings,
     coordinator: Coordinator,
@@ -262,8 +262,8 @@ async fn services_restart_on_postgres_on_the_schema_of_the_next_version() -> Res
     restarted_on_the_next_schema(settings, Coordinator::Last, Vector::gaps()?).await
 }
 
-/// Goes back to the previous build, on the schema of this one. A build from before
-/// schemas had a mark must refuse that.
+/// Rolls back to the previous build, on the schema of this one. A build from
+/// before schemas had a mark must refuse that.
 async fn rolled_back(settings: Settings, coordinator: Coordinator, vector: Vector) -> Result<()> {
     if previous_reads_the_mark().await? {
         return replaced(settings, (Build::Current, Build::Previous), coordinator, Migration::None, vector)

@@ -1,4 +1,4 @@
-//! The worked cases come out as written, whatever the history of runs.
+//! The worked cases come out as written, for any history of runs.
 
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
@@ -50,7 +50,7 @@ async fn gaps_come_out_as_written_day_by_day() -> Result<()> {
     day_by_day(Layout::Standalone, Vector::gaps()?).await
 }
 
-/// What can happen in a history.
+/// An event in a history.
 #[derive(Debug, Clone)]
 enum Event {
     ExportArrives { name: String, content: String },
@@ -58,8 +58,9 @@ enum Event {
     RunsOver(DateWindow),
 }
 
-/// A history in which everything arrives in any order, the days are run in any
-/// order in chunks of any size, and so much arrives after its day was published.
+/// A history in which everything arrives in any order and the days are run in
+/// any order, in chunks of any size; so much arrives after its day was
+/// published.
 fn shuffled_history(vector: &Vector, random: &mut StdRng) -> Vec<Event> {
     let exports = vector.exports.iter();
     let exports =
@@ -85,8 +86,8 @@ fn chunks(window: DateWindow, random: &mut StdRng) -> Vec<Event> {
 async fn any_order_ends_in_the_same_table(vector: Vector, seed: u64) -> Result<()> {
     let mut random = StdRng::seed_from_u64(seed);
     let suite = Suite::standalone().await?;
-    // A run without any row to publish is refused, so an export comes first; which one is part
-    // of the history.
+    // A run without any rows to publish is refused, so an export comes first;
+    // which one is part of the history.
     let mut history = shuffled_history(&vector, &mut random);
     let first_export = history.iter().position(|event| matches!(event, Event::ExportArrives { .. }));
     history[..=first_export.unwrap_or_default()].rotate_right(1);
@@ -99,7 +100,7 @@ async fn any_order_ends_in_the_same_table(vector: Vector, seed: u64) -> Result<(
         };
         done.with_context(context)?;
     }
-    // Whatever arrived last has not been asked for yet.
+    // The last arrivals have not been fetched yet.
     suite.publish_again(vector.window).await?;
     suite.fact(vector.window).await?.must_equal(&vector.expected).with_context(context)
 }
@@ -128,7 +129,7 @@ async fn usage_that_arrives_late_is_picked_up_by_a_later_day() -> Result<()> {
         suite.sources.put_export(name, content)?;
     }
     for day in vector.window.days() {
-        // What happened two days ago is reported today.
+        // The usage of two days ago is reported today.
         let day_text = day.to_string();
         suite.publish(DateWindow::day(day)).await?;
         for record in vector.usage.iter().filter(|record| record.contains(&day_text)) {

@@ -17,7 +17,7 @@ async fn migrate(url: &str) -> Result<String> {
     cli::run(ACTIVITYCTL, &["migrate", "--warehouse-url", url], &[]).await?.success()
 }
 
-/// Whoever of several processes comes first applies each migration, the others wait.
+/// The first of several processes applies each migration, while the others wait.
 async fn migrate_from_several_processes(url: &str) -> Result<()> {
     let told = future::try_join_all((0..6).map(|_| migrate(url))).await?.concat();
     let applied: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("applied ")).collect();

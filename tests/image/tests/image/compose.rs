@@ -1,4 +1,4 @@
-//! The compose file starts every service with what it knows.
+//! The compose file starts every service with valid settings.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The image holds what the workspace builds, and runs it without privileges.
+//! The image contains the workspace's programs, and runs them without privileges.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
 //! The development manifests run the same images as the compose file, and our
-//! program with what it knows.
+//! program with valid settings.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -60,7 +60,7 @@ fn our_program_is_started_with_what_it_knows() {
         let words = container["command"].as_array().unwrap().iter();
         let line: Vec<String> = words.map(|word| word.as_str().unwrap().to_owned()).collect();
         let variables = container["env"].as_array().into_iter().flatten();
-        // From Secrets: what they hold is of no matter here.
+        // Values from Secrets do not matter here.
         let environment: Vec<(String, String)> =
             variables.map(|it| (it["name"].as_str().unwrap().to_owned(), "secret".to_owned())).collect();
         check_start(&line, &environment).unwrap_or_else(|error| panic!("{line:?}: {error:#}"));

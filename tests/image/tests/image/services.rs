@@ -1,4 +1,4 @@
-//! The one table of services has a row for each, and who lists services agrees with it.
+//! The table of services has a row for each, and every other list of services agrees with it.
 
 use std::collections::BTreeSet;
 

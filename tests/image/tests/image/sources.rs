@@ -1,10 +1,10 @@
-//! `docs/sources.md` promises nothing that no test holds.
+//! `docs/sources.md` promises nothing without a test.
 
 use std::{collections::BTreeSet, process::Command};
 
 use image::{read, workspace_root};
 
-/// At least as many inputs are told.
+/// The least number of inputs that the document lists.
 const LEAST_ROWS: usize = 60;
 
 /// The rows of the document's tables, as the last cell and the whole line.
@@ -16,7 +16,7 @@ fn promises(document: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// The name of every test function of the project.
+/// The names of all test functions in the project.
 fn tests() -> BTreeSet<String> {
     let listed = Command::new("git")
         .args(["grep", "--untracked", "-ohE", r"\b(fn|def) [a-z0-9_]+\(", "--", "*.rs", "*.py"])

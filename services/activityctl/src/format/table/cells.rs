@@ -1,4 +1,4 @@
-//! What tables are made of.
+//! Building blocks of tables.
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::HumanBytes;
@@ -10,7 +10,7 @@ use crate::{format::value::stage_state, output::printable};
 pub(super) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// What stands for NULL.
+/// Shown for NULL.
 pub(super) const NULL: &str = "-";
 
 pub(super) fn with_header<'a>(names: impl IntoIterator<Item = &'a str>) -> Table {
@@ -19,15 +19,15 @@ pub(super) fn with_header<'a>(names: impl IntoIterator<Item = &'a str>) -> Table
     arranged(table)
 }
 
-/// Identifiers and numbers are to be copied: better a wide line than a broken one.
+/// Identifiers and numbers get copied, so a wide line beats a broken one.
 pub(super) fn unbroken(mut table: Table) -> Table {
     table.set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 
-/// How many columns a table takes.
+/// The width of a table, in columns of the terminal.
 pub(super) fn columns(mut table: Table) -> usize {
-    // Colours take none.
+    // Colour codes take no columns.
     table.force_no_tty();
     table.lines().map(|line| line.chars().count()).max().unwrap_or_default()
 }
@@ -52,12 +52,12 @@ pub(super) fn number(value: impl ToString) -> Cell {
     Cell::new(value).set_alignment(CellAlignment::Right)
 }
 
-/// A size; stages that read no source have none.
+/// A size; empty for stages that read no source.
 pub(super) fn bytes(bytes: u64) -> String {
     if bytes == 0 { NULL.to_owned() } else { HumanBytes(bytes).to_string() }
 }
 
-/// A stage's state, with the number of the attempt if it is not the first.
+/// A stage's state, with the attempt's number if it is not the first.
 pub(super) fn attempted_state(stage: &RunStage) -> String {
     let word = stage_state(stage.state);
     if stage.attempt > 1 { format!("{word} (attempt {})", stage.attempt) } else { word.to_owned() }

@@ -1,4 +1,4 @@
-//! The stages of a run on a time line.
+//! The stages of a run on a timeline.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::format::{
     value::{human_duration, instant, stage_state},
 };
 
-/// The least that the time line is wide, however narrow the terminal.
+/// The minimum width of the timeline, however narrow the terminal.
 const MIN_CHART: usize = 10;
 
-/// The time that a chart shows.
+/// The time span of a chart.
 #[derive(Debug, Clone, Copy)]
 struct TimeLine {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
 }
 
-/// A stage's newest attempt: from when it was waited for, its start, its end.
+/// A stage's newest attempt: the start of its wait, its start, its end.
 #[derive(Debug, Clone, Copy)]
 struct Execution {
     ready: DateTime<Utc>,
@@ -33,15 +33,15 @@ struct Execution {
     end: DateTime<Utc>,
 }
 
-/// The stages of a run as a Gantt chart that is `width` columns wide, if they fit;
-/// `None` before the run has started. What runs has run until `now`.
+/// The stages of a run as a Gantt chart, `width` columns wide if they fit;
+/// `None` before the run has started. Running stages extend to `now`.
 #[must_use]
 pub fn gantt(run: &Run, now: DateTime<Utc>, width: usize) -> Option<Table> {
     let started_at = instant(run.start_time.as_ref())?;
     let executions: Vec<Option<Execution>> =
         run.stages.iter().map(|stage| execution(stage, run, started_at, now)).collect();
     let known = executions.iter().flatten();
-    // Clocks of several machines need not agree.
+    // The clocks of several machines may disagree.
     let start = known.clone().map(|execution| execution.start).fold(started_at, Ord::min);
     let run_end = instant(run.end_time.as_ref()).unwrap_or(now);
     let end = known.map(|execution| execution.end).fold(run_end, Ord::max);
@@ -78,7 +78,7 @@ fn chart(run: &Run, executions: &[Option<Execution>], line: TimeLine, width: usi
     unbroken(table)
 }
 
-/// The column's header: how long the time line is, at its end.
+/// The column's header: the length of the timeline, right-aligned.
 fn axis(line: TimeLine, width: usize) -> String {
     if width == 0 { String::new() } else { format!("{:>width$}", human_duration(line.length())) }
 }

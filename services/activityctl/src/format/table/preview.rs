@@ -7,7 +7,7 @@ use proto::reconciliation::v1::{CompanyDayChange, PreviewCounts, PreviewSummary}
 use super::cells::{NULL, number, text, unbroken, with_header};
 use crate::format::preview::{kind, value_changes};
 
-/// Counts by month, and of all months.
+/// Counts per month and in total.
 #[must_use]
 pub fn preview_counts(summary: &PreviewSummary) -> Table {
     let mut table = with_header([
@@ -31,7 +31,7 @@ pub fn preview_counts(summary: &PreviewSummary) -> Table {
     unbroken(table)
 }
 
-/// The values of a sample that would change, a line each.
+/// The values of a sample that would change, one line each.
 #[must_use]
 pub fn preview_sample(sample: &[CompanyDayChange]) -> Table {
     let mut table = with_header(["COMPANY", "DAY", "CHANGE", "COLUMN", "OLD", "NEW"]);

@@ -1,4 +1,4 @@
-//! What a stage took from day to day.
+//! How long a stage took from day to day.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::{
     trend::{Execution, Judgement, StageTrend},
 };
 
-/// The least and the most that a bar is wide.
+/// The minimum and maximum width of a bar.
 const BAR: std::ops::RangeInclusive<usize> = 12..=40;
 
 /// The days of a stage with bars, `width` columns wide if they fit. The longest
-/// bar is the longest day's.
+/// day gets the longest bar.
 #[must_use]
 pub fn trend(trend: &StageTrend, width: usize) -> Table {
     let rest = columns(days(trend, 0));
@@ -48,7 +48,7 @@ fn drawn(execution: &Execution, longest: Duration, width: usize) -> String {
         return "(not judged)".to_owned();
     }
     let share = execution.took.as_secs_f64() / longest.as_secs_f64().max(f64::MIN_POSITIVE);
-    // As wide as can be, so that the columns after it stand still.
+    // Padded to full width, so that the columns after it stay aligned.
     format!("{:width$}", bar(share, width))
 }
 

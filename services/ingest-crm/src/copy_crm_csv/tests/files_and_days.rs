@@ -1,4 +1,4 @@
-//! Which files are exports, and from which day on they count.
+//! Which files are exports, and from which day they take effect.
 
 use super::*;
 
@@ -35,7 +35,7 @@ async fn hidden_and_empty_files_are_passed_over_with_one_remark_a_run() {
             "1 empty file passed over: crm_2026-02-03.csv",
         ]
     );
-    // The empty one is an export as soon as there is something in it.
+    // The empty file becomes an export once it has content.
     scene.write("crm_2026-02-03.csv", GOOD);
     let outcome = scene.execute("2026-02-11").await.unwrap();
     assert_eq!(outcome.counters.rows_unchanged, 2);
@@ -88,7 +88,7 @@ async fn an_undated_export_keeps_the_day_on_which_its_content_was_first_seen() {
 
     scene.write("companies.csv", BOLT);
     assert_eq!(published(&scene, "2026-02-05").await, ["Bolt"]);
-    // The old day has the snapshot that it had.
+    // The old day keeps its snapshot.
     assert_eq!(published(&scene, "2026-02-03").await, ["Acme"]);
     let again = scene.execute("2026-02-03").await.unwrap();
     assert_eq!(again.counters.rows_read, 0);
@@ -165,7 +165,7 @@ async fn parts_of_a_day_are_one_export_and_a_late_part_completes_it() {
 
     scene.write("dt=2026-02-01/part-0b.csv", "company_id,name\ncity,City\n");
     assert_eq!(published(&scene, "2026-02-10").await, ["Acme", "Bolt", "City"]);
-    // A part that is gone takes nothing away.
+    // A missing part removes nothing.
     fs::remove_file(scene.folder.path().join("crm/dt=2026-02-01/part-1.csv")).unwrap();
     assert_eq!(published(&scene, "2026-02-11").await, ["Acme", "Bolt", "City"]);
 }

@@ -1,4 +1,4 @@
-//! Headers beside those of the export before.
+//! Headers compared with those of the previous export.
 
 use super::*;
 

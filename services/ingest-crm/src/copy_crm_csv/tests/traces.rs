@@ -1,4 +1,4 @@
-//! What a trace says of exports.
+//! What a trace shows of exports.
 
 use test_telemetry::{Recorder, Span};
 

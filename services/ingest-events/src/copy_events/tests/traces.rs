@@ -1,4 +1,4 @@
-//! What a trace says of event files.
+//! What a trace shows of event files.
 
 use test_telemetry::Recorder;
 
