@@ -1,4 +1,4 @@
-# Everything that people and CI do with the project. `make` alone lists it.
+# All tasks of people and CI. `make` alone lists them.
 .DEFAULT_GOAL := help
 CARGO := cargo
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Builds the Dockerfile where neither Docker nor the base images' registries can be reached, and
-# runs what the chart renders on the image's programs. Needs root, Debian 12, this machine's Rust
-# toolchain, and what `make test-chart` needs.
+# Builds the Dockerfile without access to Docker or the base images' registries,
+# and runs what the chart renders on the image's programs. Needs root, Debian
+# 12, this machine's Rust toolchain, and what `make test-chart` needs.
 #
-# Stand-ins take the base images' places: a Debian 12 with a C compiler and this machine's Rust,
-# and a root file system of the Debian packages that distroless/cc is made of, with its user and
-# environment. Programs are built unoptimised, which changes nothing about the Dockerfile's steps.
+# Stand-ins replace the base images: a Debian 12 with a C compiler and this
+# machine's Rust, and a root file system of the Debian packages that
+# distroless/cc is made of, with its user and environment. Programs are built
+# unoptimised, which changes nothing about the Dockerfile's steps.
 #
-# It builds the commit that is checked out, in some fifteen minutes on two cores and 4 GB of a
-# temporary folder.
+# It builds the checked-out commit, which takes some fifteen minutes on two
+# cores and 4 GB in a temporary folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,7 +20,7 @@ if [[ "${1:-}" != inside ]]; then
   fi
   folder="$(mktemp --directory)"
   trap 'rm -rf --one-file-system "$folder"' EXIT
-  # With the namespace go its mounts, however this ends, so that the folder can be removed.
+  # The mounts disappear with the namespace, however this ends, so the folder can be removed.
   unshare --mount docker/check-build.sh inside "$folder"
   exit
 fi
@@ -35,10 +36,10 @@ image=localhost/company-activity:check
 work="$folder/pods"
 source="$folder/source"
 mkdir "$folder/tmp" "$source" "$work"
-# What buildah caches between builds is below it.
+# buildah's cache between builds is in this folder.
 export TMPDIR="$folder/tmp"
 
-# Images in a store of their own: nobody else's are seen, replaced or removed.
+# A separate image store: existing images are not seen, replaced or removed.
 buildah() { command buildah --root "$folder/store" --runroot "$folder/run" "$@"; }
 
 fail() {
@@ -56,7 +57,7 @@ image_of() {
   rm -rf "$1"
 }
 
-# The packages of distroless/cc, without whose scripts it has no program at all.
+# The packages of distroless/cc, which has no program apart from their scripts.
 stand_in_for_distroless() {
   local root="$folder/runtime" package
   mkdir "$root" "$folder/packages"
@@ -90,7 +91,7 @@ build() {
     --file "$source/docker/Dockerfile" "$@" "$source"
 }
 
-# expect WHAT FORMAT VALUE compares what the image says of itself.
+# expect WHAT FORMAT VALUE compares the image's metadata.
 expect() {
   local found
   found="$(buildah inspect --type image --format "$2" "$image")"
@@ -105,8 +106,8 @@ check_labels_and_user() {
   expect licences '{{index .OCIv1.Config.Labels "org.opencontainers.image.licenses"}}' 'MIT OR Apache-2.0'
 }
 
-# check_programs CONTAINER ROOT: there is nothing to execute but our programs, and each starts
-# with the image's own user and environment.
+# check_programs CONTAINER ROOT: our programs are the only executables, and each
+# starts with the image's own user and environment.
 check_programs() {
   local found expected program told
   found="$(find "$2" \( -path '*/bin/*' -o -path '*/sbin/*' \) ! -type d -printf '%P\n' | sort)"
@@ -121,8 +122,8 @@ check_programs() {
   buildah run --isolation chroot "$1" -- activityctl demo --companies 200 --days 20
 }
 
-# check_pods ROOT: the chart's tests start the programs in here, as its pods would: nothing can
-# be written but the tests' own folder.
+# check_pods ROOT: the chart's tests start the programs in here as its pods
+# would: nothing is writable except the tests' own folder.
 check_pods() {
   local pod="$folder/pod" environment pytest
   pytest="$(tests/setup/python.sh)/bin/pytest"
@@ -138,7 +139,7 @@ check_pods() {
     "$pytest" --basetemp "$work/pytest" tests/chart/test_processes.py tests/chart/test_notes.py
 }
 
-# A changed source must find the layer of compiled dependencies as it was.
+# A changed source must reuse the layer of compiled dependencies.
 check_cache() {
   echo '// A change.' >>"$source/services/notifier/src/main.rs"
   build --target dependencies 2>&1 | tee "$folder/again.log"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Writes a bill of materials (CycloneDX, JSON) for each program to the folder that is
-# named, by default target/sbom. The same commit gives the same files.
+# Writes a bill of materials (CycloneDX, JSON) for each program to the given
+# folder, by default target/sbom. The same commit gives the same files.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder="${1:-target/sbom}"
-# What the image runs on; dependencies differ by platform.
+# The image's platform; dependencies differ by platform.
 platform="${SBOM_PLATFORM:-x86_64-unknown-linux-gnu}"
 
 tool="$(tests/setup/cargo-cyclonedx.sh)/bin/cargo-cyclonedx"
-# The tool takes whatever Cargo.lock says, and changes it where it is out of date.
+# The tool uses Cargo.lock as it is, and would update an outdated one.
 cargo metadata --locked --format-version 1 >/dev/null
 if [[ -z "${SOURCE_DATE_EPOCH:-}" ]]; then
   SOURCE_DATE_EPOCH="$(git log -1 --format=%ct 2>/dev/null || echo 0)"
@@ -25,7 +25,7 @@ for service in services/*/; do programs+=("$(basename "$service")"); done
 lists="$(mktemp --directory)"
 built "${programs[@]}" >"$lists/suite"
 
-# It writes beside each Cargo.toml: under a name that is nobody else's, to be taken away.
+# The tool writes beside each Cargo.toml, so use a unique name that is easy to remove.
 name=".sbom-$$"
 trap 'find proto crates services tests -name "$name.json" -delete; rm -r "$lists"' EXIT
 "$tool" cyclonedx --quiet --format json --spec-version 1.5 --target "$platform" \
@@ -33,7 +33,7 @@ trap 'find proto crates services tests -name "$name.json" -delete; rm -r "$lists
 mkdir -p "$folder"
 for program in "${programs[@]}"; do
   built "$program" >"$lists/program"
-  # Paths on the machine that wrote it are nobody's business, and differ.
+  # Local paths are private, and differ between machines.
   sed -e "s#path+file://$PWD#path+file:///company-activity#g" "services/$program/$name.json" |
     python3 docker/sbom-built.py "$lists/suite" "$lists/program" >"$folder/$program.cdx.json"
   echo "$folder/$program.cdx.json"

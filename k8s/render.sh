@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Renders the chart with its defaults to k8s/rendered, for people without Helm.
-# With --check it only tells whether what is there is what the chart renders.
+# With --check it only reports whether the folder is up to date.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rendered=k8s/rendered/company-activity.yaml
@@ -23,7 +23,7 @@ if [[ "${1:-}" == --check ]]; then
   fi
 else
   mkdir -p k8s/rendered
-  # Complete or not at all.
+  # All files or none.
   render >"$rendered.new"
   mv "$rendered.new" "$rendered"
 fi

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Removes the cluster that up.sh made, with everything in it.
+# Removes the cluster created by up.sh, with everything in it.
 set -euo pipefail
 kind delete cluster --name company-activity

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes a cluster in Docker, unless it is there, and installs the suite in it with everything
-# that it needs: the image is built from the work tree. May be run again after any change.
+# Creates a cluster in Docker if it is missing, and installs the suite in it
+# with everything it needs: the image is built from the work tree. Run it again
+# after any change.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cluster=company-activity
@@ -21,7 +22,7 @@ if ! kind get clusters | grep --quiet --line-regexp "$cluster"; then
 fi
 kind load docker-image "$image" --name "$cluster"
 
-# A Job cannot be changed, only made anew.
+# A Job cannot be changed, only recreated.
 in_cluster delete job sample-exports --ignore-not-found
 in_cluster apply --kustomize k8s/dev
 in_cluster apply --filename k8s/kind/jaeger.yaml
@@ -33,7 +34,7 @@ in_cluster wait --for condition=complete job/sample-exports --timeout 5m
 "$helm" upgrade --install company-activity helm/company-activity \
   --kube-context "kind-$cluster" --namespace "$namespace" --values k8s/kind/values.yaml \
   --wait --timeout 10m
-# The tag is the same after each build: pods learn of a new image by being made anew.
+# The tag stays the same after each build, so only recreated pods use the new image.
 in_cluster rollout restart deployment --selector app.kubernetes.io/instance=company-activity
 in_cluster rollout status deployment --selector app.kubernetes.io/instance=company-activity --timeout 5m
 

@@ -1,4 +1,4 @@
-{{/* What a schema cannot say: values that each are right, and together are not. */}}
+{{/* What a schema cannot express: values that are valid each, but not together. */}}
 {{- define "company-activity.checks" -}}
 {{- $azure := .Values.storage.azure -}}
 {{- $volume := .Values.storage.volume -}}
@@ -33,8 +33,8 @@
 {{- end -}}
 
 {{/*
-A pod whose Secret is not there waits for it without a word, and Helm waits for the pod. So they are looked for first,
-where there is a cluster to look at: a template has none, and is answered nothing at all, not even a list without items.
+A pod without its Secret waits silently, and Helm waits for the pod. So Secrets are looked up first if there is a
+cluster: `helm template` has none, and its lookup returns nothing at all, not even an empty list.
 */}}
 {{- define "company-activity.checks.secrets" -}}
 {{- $answer := lookup "v1" "Secret" .Release.Namespace "" -}}
@@ -58,7 +58,7 @@ where there is a cluster to look at: a template has none, and is answered nothin
 {{- end -}}
 {{- end -}}
 
-{{/* The Secrets that pods read, by the value that names them: {"secrets": [{value, secret, key}]}. */}}
+{{/* The Secrets that pods read, with the value that names each: {"secrets": [{value, secret, key}]}. */}}
 {{- define "company-activity.secrets" -}}
 {{- $azure := .Values.storage.azure -}}
 {{- $migration := .Values.warehouse.migration -}}

@@ -6,7 +6,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Bare `off` is false in the YAML that Helm reads, and a text in the YAML that the service reads. */}}
+{{/* Bare `off` is false in Helm's YAML, but text in the service's YAML. */}}
 {{- define "company-activity.audits" -}}
 {{- $audits := dict -}}
 {{- range $name, $setting := .Values.audits -}}

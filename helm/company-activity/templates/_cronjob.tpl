@@ -4,7 +4,7 @@ A CronJob and its account.
   root      $
   name      its component
   settings  its values: schedule, limits, resources
-  command   what activityctl is told
+  command   the arguments of activityctl
   env       the environment, as YAML
   storage   whether it reaches object storage
 */}}

@@ -1,4 +1,4 @@
-{{/* Rules of a NetworkPolicy: what a pod may reach. An empty list of peers is anywhere. */}}
+{{/* Egress rules of a NetworkPolicy. An empty list of peers means anywhere. */}}
 
 {{/* (dict "to" peers "ports" ports) */}}
 {{- define "company-activity.egress.rule" -}}
@@ -47,7 +47,7 @@
     {{- end }}
 {{- end -}}
 
-{{/* Everything that a service reaches: (dict "root" $ "name" name "service" service) */}}
+{{/* All egress of a service: (dict "root" $ "name" name "service" service) */}}
 {{- define "company-activity.egress" -}}
 {{- $values := .root.Values -}}
 {{- $policy := $values.networkPolicy -}}

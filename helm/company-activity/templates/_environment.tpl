@@ -1,6 +1,6 @@
 {{/*
-The environment of a service: what all have, then its own. Every name is a flag that the binary's --help lists.
-Flags for TLS and tokens between services belong into the first of these, and their files into
+The environment of a service: the common part, then its own. Every name is a flag that the binary's --help lists.
+Flags for TLS and tokens between services belong in the common part, and their files in
 company-activity.secretFiles. (dict "root" $ "service" name "settings" settings "storage" whether it reaches object storage)
 */}}
 {{- define "company-activity.environment" -}}
@@ -98,7 +98,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 - { name: AUDIT_FILE, value: /etc/company-activity/config/audits.yaml }
 {{- end -}}
 
-{{/* Nothing of its own. */}}
+{{/* None of its own. */}}
 {{- define "company-activity.environment.activity" -}}
 {{- end -}}
 
@@ -115,7 +115,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{- end }}
 {{- end -}}
 
-{{/* The channels for alerts that have a Secret: {"channels": {name: {existingSecret, key, ...}}}. */}}
+{{/* The alert channels that have a Secret: {"channels": {name: {existingSecret, key, ...}}}. */}}
 {{- define "company-activity.channels" -}}
 {{- $channels := dict -}}
 {{- range $name, $told := .Values.alerts -}}
@@ -128,7 +128,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{- dict "channels" $channels | toYaml -}}
 {{- end -}}
 
-{{/* What activityctl maintain reads: the warehouse, and where the ingests keep files of their own. */}}
+{{/* The environment of activityctl maintain: the warehouse, and the locations of the ingests' own files. */}}
 {{- define "company-activity.environment.maintenance" -}}
 {{ include "company-activity.warehouseUrl" .Values.warehouse }}
 - { name: LANDING_URL, value: {{ .Values.landing.url | quote }} }
@@ -141,7 +141,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{- include "company-activity.environment.azure" .Values.storage.azure }}
 {{- end -}}
 
-{{/* What crates/landing reads. A workload identity's variables come from its webhook, which the pod's label calls. */}}
+{{/* What crates/landing reads. A workload identity's variables come from its webhook, which the pod's label triggers. */}}
 {{- define "company-activity.environment.azure" -}}
 {{- $secret := .existingSecret -}}
 {{- if $secret -}}

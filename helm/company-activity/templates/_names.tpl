@@ -1,4 +1,4 @@
-{{/* The prefix of all names: 40 characters leave 12 for the suffix of a CronJob, whose name has 52 at most. */}}
+{{/* The prefix of all names: 40 characters leave 12 for the suffix of a CronJob, whose name has at most 52. */}}
 {{- define "company-activity.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
@@ -12,7 +12,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What tells this release's pods from all others. Never changes: selectors are immutable. */}}
+{{/* The labels that select this release's pods. They never change: selectors are immutable. */}}
 {{- define "company-activity.selectorLabels" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end -}}
 
-{{/* Labels of a pod's template. Without versions, so that only what changes a pod restarts it. */}}
+{{/* Labels of a pod's template. Without versions, so that a pod restarts only if it changes. */}}
 {{- define "company-activity.podLabels" -}}
 {{ include "company-activity.selectorLabels" . }}
 app.kubernetes.io/part-of: company-activity
@@ -48,8 +48,8 @@ app.kubernetes.io/part-of: company-activity
 {{- end -}}
 
 {{/*
-Where a service of this release is called: (dict "root" $ "service" "coordinator").
-TLS between services changes the scheme here, and nowhere else.
+The URL of a service of this release: (dict "root" $ "service" "coordinator").
+TLS between services changes the scheme only here.
 */}}
 {{- define "company-activity.url" -}}
 http://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
@@ -63,7 +63,7 @@ http://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
 {{- end -}}
 
 {{/*
-Whether an object of Prometheus' operator is rendered: `auto` means where the cluster knows its kind.
+Whether to render an object of the Prometheus operator: `auto` means if the cluster knows its kind.
 (dict "root" $ "enabled" value "kind" "PodMonitor")
 */}}
 {{- define "company-activity.wanted" -}}

@@ -1,4 +1,4 @@
-{{/* What every pod may: nothing. It satisfies the Pod Security Standard "restricted". */}}
+{{/* No pod has any privileges. Satisfies the Pod Security Standard "restricted". */}}
 {{- define "company-activity.podSecurity" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false

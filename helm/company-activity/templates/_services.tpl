@@ -1,13 +1,13 @@
 {{/*
 The services of this release, by the rows of files/services.yaml, as YAML: {"services": {name: {...}}}.
-Everything that ranges over services ranges over this.
+Every range over services uses this.
 
-  settings   serviceDefaults, with what services.<name> says otherwise
-  stopped    whether it has no pods, by replicas: 0, which outranks an autoscaler
+  settings   serviceDefaults, overridden by services.<name>
+  stopped    whether it has no pods, by replicas: 0, which overrides an autoscaler
   scaled     whether an autoscaler decides on its pods
   storage    whether it reaches object storage
   calls      the services that it calls
-  egress     what else it reaches: a list of rules of a NetworkPolicy
+  egress     other egress: a list of rules of a NetworkPolicy
 */}}
 {{- define "company-activity.services" -}}
 {{- $rows := list -}}
@@ -33,15 +33,15 @@ services:
 {{- end }}
 {{- end -}}
 
-{{/* Labels of a service's pods that select them: (dict "root" $ "service" name). */}}
+{{/* The labels that select a service's pods: (dict "root" $ "service" name). */}}
 {{- define "company-activity.serviceSelector" -}}
 {{ include "company-activity.selectorLabels" .root }}
 app.kubernetes.io/component: {{ .service }}
 {{- end -}}
 
 {{/*
-Seconds from a pod's deletion until it is killed: clients learn of it, calls drain, stages that are cut off
-roll back (5 s), telemetry is flushed (5 s), and as much again.
+Seconds from a pod's deletion until it is killed: clients notice, calls drain, interrupted stages roll back (5 s),
+telemetry is flushed (5 s), and as much again.
 */}}
 {{- define "company-activity.gracePeriod" -}}
 {{- add .root.Values.preStopSleepSeconds .settings.drainSeconds 20 -}}

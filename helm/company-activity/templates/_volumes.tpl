@@ -1,5 +1,5 @@
 {{/*
-The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}, both maybe empty.
+The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}, either may be empty.
 (dict "root" $ "service" name "storage" bool)
 */}}
 {{- define "company-activity.volumes" -}}
