@@ -23,7 +23,7 @@ if [[ "${1:-}" == --check ]]; then
   fi
 else
   mkdir -p k8s/rendered
-  # All files or none.
+  # Write the whole file or nothing.
   render >"$rendered.new"
   mv "$rendered.new" "$rendered"
 fi

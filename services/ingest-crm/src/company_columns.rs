@@ -274,8 +274,8 @@ impl CompanyColumns {
         record.fault.is_none() && record.fields.len() < self.headings.len()
     }
 
-    /// Finds the date of missing last fields at another position: then the
-    /// missing field is an earlier one.
+    /// The column in whose place a short record has its date: then an earlier
+    /// field is missing, not the last.
     fn shifted_date(&self, record: &Record) -> Option<Column> {
         let contact = self.last_contact_at?;
         if !self.is_short(record) || record.fields.len() > contact {

@@ -11,8 +11,8 @@
 //!   and reason.
 //! - The CRM overwrites its files. So each is first copied whole to a place
 //!   where nothing changes it, and loaded from the copy.
-//! - A file whose content is already loaded is not read again. Without a new
-//!   file, or any file, the stage succeeds with a remark.
+//! - A file whose content is already loaded is not read again. If no file is
+//!   new, or there is none, the stage succeeds with a remark.
 
 mod archive;
 mod column_names;

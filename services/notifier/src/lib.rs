@@ -38,10 +38,10 @@
 //! `alert_key`. Any 2xx answer accepts the alert; after 429 and 5xx the
 //! coordinator has it sent again; any other answer refuses it.
 //!
-//! With `--webhook-secret` each request carries `X-Company-Activity-Signature:
-//! t=<unix seconds>,v1=<hex>`, where `v1` is the HMAC-SHA256 of `<unix
-//! seconds>.<body>` under the secret. A receiver computes it over the raw body,
-//! compares in constant time, and rejects old times.
+//! With `--webhook-secret` each request carries
+//! `X-Company-Activity-Signature: t=<unix seconds>,v1=<hex>`, where `v1` is the
+//! HMAC-SHA256 of `<unix seconds>.<body>` under the secret. A receiver computes
+//! it over the raw body, compares in constant time, and rejects old times.
 
 mod alert;
 mod attempt;

@@ -1,6 +1,6 @@
 //! Measures the storage engines: the cost of a load, a new day, a late record
-//! and a rebuild, compared with bare SQL that only writes the rows. `make
-//! bench-warehouse` runs it.
+//! and a rebuild, compared with bare SQL that only writes the rows.
+//! `make bench-warehouse` runs it.
 
 mod bare;
 mod data;

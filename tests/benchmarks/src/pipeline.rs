@@ -24,13 +24,13 @@ pub(crate) struct Pipeline {
     now: DateTime<Utc>,
 }
 
-/// The measurement of a load.
+/// A timed load.
 pub(crate) struct Load {
     pub(crate) took: Duration,
     pub(crate) counters: Counters,
 }
 
-/// The measurements from the dirty set to the published rows.
+/// The times from the dirty set to the published rows.
 #[derive(Debug)]
 pub(crate) struct Publish {
     pub(crate) build: Duration,
@@ -120,7 +120,7 @@ impl Ingest<'_> {
         self.run.cancel().await;
     }
 
-    /// Completes the ingest, then builds, audits and publishes, with measurements.
+    /// Completes the ingest, then builds, measures and publishes.
     pub(crate) async fn publish(self) -> Result<Publish> {
         let Self { pipeline, run, crm, usage } = self;
         run.complete(&crm).await;
