@@ -2,13 +2,20 @@
 //!
 //! The `.proto` files beside this crate are the contract; modules follow their packages.
 
+#![expect(clippy::large_enum_variant, reason = "generated")]
+
 /// The serialized `FileDescriptorSet` of all contracts, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 macro_rules! packages {
     ($($module:ident => $package:literal),* $(,)?) => {$(
         #[doc = concat!("Package `", $package, "`.")]
-        #[allow(missing_docs, unreachable_pub, clippy::doc_markdown, clippy::large_enum_variant)]
+        #[expect(
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            clippy::pedantic,
+            reason = "generated"
+        )]
         pub mod $module {
             /// Version 1.
             pub mod v1 {

@@ -160,7 +160,7 @@ impl Findings {
             self.add("expected_rows", policy.expected_rows, message);
         }
         if let Some(median) = measured.recent_median_source_rows {
-            #[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
+            #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
             let share = *source_rows as f64 / median.max(1.0);
             // source_rows_present reports a day without any record.
             if *source_rows > 0 && median >= policy.volume_min_median && share < policy.volume_min_share {

@@ -101,6 +101,7 @@ pub struct CrmCompany {
 }
 
 /// Which optional fields of a company cannot be read.
+#[expect(clippy::struct_excessive_bools, reason = "one for each field")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UnreadableFields {
     /// [`CrmCompany::name`].

@@ -61,6 +61,7 @@ pub struct Growth {
 /// How an execution compares with the `recent` ones before it, if it took much longer
 /// for its volume; `None` too if they are too few to judge by.
 #[must_use]
+#[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
 pub fn slow_execution(execution: &StageExecution, recent: &[StageExecution]) -> Option<SlowExecution> {
     if recent.len() < MIN_HISTORY {
         return None;
@@ -79,6 +80,7 @@ pub fn slow_execution(execution: &StageExecution, recent: &[StageExecution]) -> 
 /// Since when a stage has grown faster than its data, if it has and now takes long
 /// enough to matter. `executions` are ordered by day.
 #[must_use]
+#[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
 pub fn growth(executions: &[StageExecution]) -> Option<Growth> {
     if executions.len() < MIN_EXECUTIONS {
         return None;
@@ -104,11 +106,18 @@ fn seconds_at(execution: &StageExecution, rows: f64) -> f64 {
     execution.took.as_secs_f64() / scale(execution.rows, rows)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
 fn scale(rows: u64, base: f64) -> f64 {
     (rows as f64 / base.max(1.0)).max(1.0)
 }
 
 /// The value below which a share of `values` lies; 0 if there are none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a position in a short list, with a share from 0 to 1"
+)]
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

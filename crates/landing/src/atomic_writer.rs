@@ -128,12 +128,11 @@ impl AtomicWriter {
         if self.upload.is_some() && !self.buffer.is_empty() {
             self.send_part().await?;
         }
-        let put = match &mut self.upload {
-            Some(upload) => upload.complete().await,
-            None => {
-                let path = parse_path(&self.path)?;
-                self.root.store().put_opts(&path, self.buffer.split().freeze().into(), mode.into()).await
-            }
+        let put = if let Some(upload) = &mut self.upload {
+            upload.complete().await
+        } else {
+            let path = parse_path(&self.path)?;
+            self.root.store().put_opts(&path, self.buffer.split().freeze().into(), mode.into()).await
         };
         match put {
             Ok(put) => Ok(Some(put)),

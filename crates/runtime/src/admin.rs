@@ -94,16 +94,18 @@ fn router(admin: Admin) -> Router {
 }
 
 async fn startup(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    match admin.lifecycle.is(Phase::Starting) {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        false => (StatusCode::OK, "started\n"),
+    if admin.lifecycle.is(Phase::Starting) {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+    } else {
+        (StatusCode::OK, "started\n")
     }
 }
 
 async fn ready(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    match admin.lifecycle.is(Phase::Ready) {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+    if admin.lifecycle.is(Phase::Ready) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
     }
 }
 

@@ -25,7 +25,7 @@ pub struct RuntimeArgs {
     pub admin_listen: Option<SocketAddr>,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub telemetry: TelemetryArgs,
 }
 

@@ -138,7 +138,7 @@ fn forward_signals(context: Context) -> anyhow::Result<impl Future<Output = ()>>
     })
 }
 
-#[allow(clippy::print_stderr, reason = "the process ends here, and logging may not have begun")]
+#[expect(clippy::print_stderr, reason = "the process ends here, and logging may not have begun")]
 fn failure(name: &str, error: &anyhow::Error) -> ExitCode {
     eprintln!("{name}: {error:#}");
     ExitCode::FAILURE

@@ -10,12 +10,11 @@ use chrono::{DateTime, Utc};
 #[must_use]
 pub fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
-    let wait = match value.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = DateTime::<Utc>::from(httpdate::parse_http_date(value).ok()?);
-            (until - now).to_std().ok()?
-        }
+    let wait = if let Ok(seconds) = value.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = DateTime::<Utc>::from(httpdate::parse_http_date(value).ok()?);
+        (until - now).to_std().ok()?
     };
     (!wait.is_zero()).then_some(wait)
 }

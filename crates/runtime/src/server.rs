@@ -174,13 +174,12 @@ async fn drain(
         };
         tokio::time::timeout(limit, finished).await
     };
-    let drained = match finish(options.drain_timeout).await {
-        Ok(all_ended) => all_ended,
-        Err(_) => {
-            warn!(after = ?options.drain_timeout, "calls are still in flight: cancelling them");
-            context.hard_stop.cancel();
-            finish(ROLLBACK_TIME).await.unwrap_or(false)
-        }
+    let drained = if let Ok(all_ended) = finish(options.drain_timeout).await {
+        all_ended
+    } else {
+        warn!(after = ?options.drain_timeout, "calls are still in flight: cancelling them");
+        context.hard_stop.cancel();
+        finish(ROLLBACK_TIME).await.unwrap_or(false)
     };
     if !drained {
         warn!("connections whose readers take nothing are still open: closing them");

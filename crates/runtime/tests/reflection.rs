@@ -1,7 +1,5 @@
 //! What a client without the contracts can learn.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use futures::stream;
 use runtime::{Context, ServerOptions, Service, serve};
 use tokio::sync::oneshot;

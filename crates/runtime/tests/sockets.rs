@@ -1,6 +1,6 @@
 //! The socket options of a real server and a real client.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, net::SocketAddr, os::fd::OwnedFd};
 

@@ -1,6 +1,6 @@
 //! What a caller learns about a stage's failure.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use async_trait::async_trait;
 use domain::FailureKind;

@@ -1,5 +1,5 @@
 //! What the build script finds out about the commit.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     fs,

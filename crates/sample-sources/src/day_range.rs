@@ -12,7 +12,7 @@ pub(crate) struct DayRange {
 impl DayRange {
     pub(crate) const ALWAYS: Self = Self { from: NaiveDate::MIN, until: NaiveDate::MAX };
 
-    pub(crate) fn contains(&self, day: NaiveDate) -> bool {
+    pub(crate) fn contains(self, day: NaiveDate) -> bool {
         self.from <= day && day < self.until
     }
 }

@@ -113,18 +113,18 @@ impl UsageCurve {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "day counts are far below 2^53")]
+#[expect(clippy::cast_precision_loss, reason = "day counts are far below 2^53")]
 fn days_between(from: NaiveDate, to: NaiveDate) -> f64 {
     (to - from).num_days() as f64
 }
 
-#[allow(clippy::cast_precision_loss, reason = "user counts are far below 2^53")]
+#[expect(clippy::cast_precision_loss, reason = "user counts are far below 2^53")]
 fn from_count(count: u64) -> f64 {
     count as f64
 }
 
 /// The nearest whole number, at least zero.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates at both ends")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates at both ends")]
 pub(crate) fn whole(number: f64) -> u64 {
     number.round() as u64
 }

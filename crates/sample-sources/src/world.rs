@@ -107,7 +107,7 @@ impl World {
     #[must_use]
     pub fn crm_export(&self, day: NaiveDate) -> CrmExportFile {
         let mut csv = Vec::new();
-        #[allow(clippy::expect_used, reason = "memory takes every write, and a flexible writer every row")]
+        #[expect(clippy::expect_used, reason = "memory takes every write, and a flexible writer every row")]
         crm_export::write_export(&self.companies, self.streams(), day, &mut csv)
             .expect("writing CSV to memory cannot fail");
         CrmExportFile { file_name: crm_export::file_name(day), csv }
@@ -197,7 +197,7 @@ impl World {
 
 impl DailyUsage {
     /// The part of it that is known so far.
-    #[allow(clippy::cast_precision_loss, reason = "event counts are far below 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "event counts are far below 2^53")]
     fn scaled(self, share: f64) -> Self {
         let active_users = whole(f64::from(self.active_users) * share);
         Self {

@@ -16,7 +16,15 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use telemetry::spans;
 use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
-use warehouse_core::*;
+use warehouse_core::{
+    AbandonedCandidates, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, BackfillPreview, Backlog,
+    BacklogReader, ChurnQuery, ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging,
+    DailyEvents, Error, EventFile, EventReader, EventStaging, Export, FactBuilder, Fence, ForgottenDays,
+    Freshness, HistoryStart, LeaseState, LoadOutcome, NewAlert, NewRun, PendingAlert, Period, PreviewOutcome,
+    PreviewSession, ProgressSink, PublishOutcome, QuarantineReader, QuarantinedRow, Result, Retention,
+    RollUp, RowStream, Run, RunCursor, RunStore, SnapshotLimits, StageFailure, StoredEvent, TakenUp,
+    UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+};
 
 /// An engine whose calls are traced.
 #[derive(Clone)]

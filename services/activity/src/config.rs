@@ -28,10 +28,10 @@ const WAREHOUSE_HELP: &str = "The warehouse to read, for example `sqlite:///data
 #[command(mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct Args {
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub warehouse: WarehouseArgs,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 }

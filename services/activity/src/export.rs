@@ -142,7 +142,7 @@ mod tests {
         let held = std::sync::Arc::new(());
         let watch = std::sync::Arc::downgrade(&held);
         let rows: BoxStream<'static, warehouse::Result<FactRow>> = stream::iter((0..).map(move |at| {
-            let _held = &held;
+            std::hint::black_box(&held);
             Ok(row(at))
         }))
         .boxed();
@@ -176,7 +176,7 @@ mod tests {
         let mut rows = 0;
         while let Some(batch) = batches.next().await {
             rows += batch.unwrap().rows.len();
-            tokio::time::sleep(limit - Duration::from_secs(1)).await;
+            tokio::time::sleep(limit.checked_sub(Duration::from_secs(1)).unwrap()).await;
         }
         assert_eq!(rows, 5_000);
     }

@@ -202,10 +202,12 @@ impl TryFrom<ListChurnRisksRequest> for ChurnRequest {
 
 /// `Some(None)` for an empty field, else what `parse` returns: `None` once it
 /// has recorded what is wrong.
+#[expect(clippy::option_option, reason = "an empty field is no problem, and a problem is no empty field")]
 fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
     if text.is_empty() { Some(None) } else { parse(text).map(Some) }
 }
 
+#[expect(clippy::option_option, reason = "as `optional`")]
 fn optional_company(text: &str, violations: &mut FieldViolations) -> Option<Option<CompanyId>> {
     optional(text, |text| violations.keep("company_id", CompanyId::parse(text)))
 }

@@ -1,6 +1,6 @@
 //! What callers receive, over real gRPC and a real warehouse.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

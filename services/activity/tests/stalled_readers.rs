@@ -1,6 +1,6 @@
 //! Readers that open an export and then stall, over real connections.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use warehouse_conformance::scene::{at, day, days, publish_run};
 /// Enough that no buffer between warehouse and reader holds all rows.
 const COMPANIES: usize = 1_000;
 const DAYS: i64 = 20;
-const ROWS: usize = COMPANIES * DAYS as usize;
+const ROWS: usize = COMPANIES * 20;
 
 /// As many as the connections for exports.
 const READERS: usize = 8;

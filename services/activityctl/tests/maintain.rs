@@ -1,6 +1,6 @@
 //! Maintenance, on a warehouse with months of history and on files of every kind.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::BTreeSet,

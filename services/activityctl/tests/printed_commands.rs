@@ -1,7 +1,5 @@
 //! Commands that alerts tell people to run exist.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use activityctl::Cli;
 use clap::Parser;
 use proto::notifier::v1::{Alert, AlertCause};

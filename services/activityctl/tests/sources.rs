@@ -1,6 +1,6 @@
 //! What `activityctl sources check` reports about good and bad sources.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! All services in one process, over sources of the sample world.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::SocketAddr, path::Path};
 

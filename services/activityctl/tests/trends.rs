@@ -1,6 +1,6 @@
 //! Runs as the coordinator keeps them, drawn on the command line.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::HashMap,

@@ -96,12 +96,11 @@ impl AlertDelivery {
             pipeline.attempt = attempt,
         );
         async {
-            let outcome = match &self.notifier {
-                Some(notifier) => self.notify(notifier.clone(), &pending.alert, run).await,
-                None => {
-                    log_undeliverable(&pending.alert, "no notifier is configured");
-                    Outcome::Settled { refusals: Vec::new() }
-                }
+            let outcome = if let Some(notifier) = &self.notifier {
+                self.notify(notifier.clone(), &pending.alert, run).await
+            } else {
+                log_undeliverable(&pending.alert, "no notifier is configured");
+                Outcome::Settled { refusals: Vec::new() }
             };
             self.record(pending, outcome).await
         }

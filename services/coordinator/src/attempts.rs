@@ -94,7 +94,7 @@ impl RunExecutor {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what one attempt knows of the ones before it")]
+    #[expect(clippy::too_many_arguments, reason = "what one attempt knows of the ones before it")]
     /// One attempt, from its call to its record in the store and the trace. An
     /// attempt dropped halfway leaves both to the next holder.
     async fn attempt(

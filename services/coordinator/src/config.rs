@@ -74,15 +74,15 @@ const WAREHOUSE_HELP: &str = "Database to keep runs and the alert outbox in, for
 #[command(mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct Args {
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub history: HistoryOptions,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub warehouse: WarehouseArgs,
 
     /// Where a service of the pipeline executes its stages, for example ingest-crm=http://127.0.0.1:50052; may be repeated

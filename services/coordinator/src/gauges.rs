@@ -47,6 +47,7 @@ impl Gauges {
         }
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and shows no 53 bits")]
     async fn record(&self) -> warehouse::Result<()> {
         let backlog = self.warehouse.backlog().await?;
         for (metric, value) in [

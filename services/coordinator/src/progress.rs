@@ -102,7 +102,7 @@ impl ProgressBoard {
             live.progress.clear();
             live.waiting.clear();
         });
-        self.forget_unwatched(&mut self.lock());
+        Self::forget_unwatched(&mut self.lock());
     }
 
     /// What is known of a run now.
@@ -113,7 +113,7 @@ impl ProgressBoard {
     /// Subscribes to a run, whether or not it is executed here yet.
     pub(crate) fn subscribe(&self, run_id: Uuid) -> watch::Receiver<LiveRun> {
         let mut runs = self.lock();
-        self.forget_unwatched(&mut runs);
+        Self::forget_unwatched(&mut runs);
         runs.entry(run_id).or_default().subscribe()
     }
 
@@ -122,7 +122,7 @@ impl ProgressBoard {
     }
 
     /// Without this, runs that were once watched would stay forever.
-    fn forget_unwatched(&self, runs: &mut HashMap<Uuid, watch::Sender<LiveRun>>) {
+    fn forget_unwatched(runs: &mut HashMap<Uuid, watch::Sender<LiveRun>>) {
         runs.retain(|_, sender| {
             sender.receiver_count() > 0
                 || !sender.borrow().progress.is_empty()

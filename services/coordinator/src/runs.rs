@@ -63,12 +63,11 @@ impl Runs {
         force: bool,
         accept_empty_days: BTreeSet<NaiveDate>,
     ) -> Result<(RunView, bool), Error> {
-        let (window, trigger) = match window {
-            Some(days) => (WindowChoice::Days(days), RunTrigger::Manual),
-            None => {
-                let (through, horizon) = (self.clock.yesterday(), self.horizon);
-                (WindowChoice::Unpublished { through, horizon }, RunTrigger::Scheduled)
-            }
+        let (window, trigger) = if let Some(days) = window {
+            (WindowChoice::Days(days), RunTrigger::Manual)
+        } else {
+            let (through, horizon) = (self.clock.yesterday(), self.horizon);
+            (WindowChoice::Unpublished { through, horizon }, RunTrigger::Scheduled)
         };
         let new = NewRun { force, accept_empty_days, ..self.new_run(window, trigger) };
         let CreatedRun { run, created } = self.store(new).await?;

@@ -81,7 +81,7 @@ mod tests {
     ) -> (Result<Vec<SourceRow<CrmCompany>>, SourceError>, Counters) {
         let last = Mutex::new(Counters::default());
         let rows = company_rows(stream::iter(chunks).boxed(), &CsvFormat::default(), |read| {
-            *last.lock().unwrap() = read
+            *last.lock().unwrap() = read;
         });
         let rows = futures::executor::block_on(rows.try_collect());
         let counters = *last.lock().unwrap();

@@ -32,7 +32,7 @@ pub struct Options {
     pub crm_effective_offset_days: i32,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub exports: ExportOptions,
 
     /// Refuse an export bigger than this
@@ -45,7 +45,7 @@ pub struct Options {
     pub crm_max_file_bytes: u64,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub csv: CsvOptions,
 }
 
@@ -53,11 +53,11 @@ pub struct Options {
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub warehouse: WarehouseArgs,
 }
 

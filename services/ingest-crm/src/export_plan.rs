@@ -72,12 +72,11 @@ impl Exports {
                 EffectiveDay::Undated => None,
             };
             let place = places.get(&key).filter(|_| same_day == SameDay::Parts);
-            match place.and_then(|place| exports.groups.get_mut(*place)) {
-                Some(group) => group.files.push(file),
-                None => {
-                    places.insert(key, exports.groups.len());
-                    exports.groups.push(Group { day, files: vec![file] });
-                }
+            if let Some(group) = place.and_then(|place| exports.groups.get_mut(*place)) {
+                group.files.push(file);
+            } else {
+                places.insert(key, exports.groups.len());
+                exports.groups.push(Group { day, files: vec![file] });
             }
         }
         exports

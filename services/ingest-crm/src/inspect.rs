@@ -171,7 +171,9 @@ async fn inspect_file(
         company_ids: BTreeSet::new(),
     };
     inspected.tell_columns(&parser);
-    rows.iter().for_each(|row| inspected.note(row));
+    for row in &rows {
+        inspected.note(row);
+    }
     inspected.judge(parser.encoding());
     Ok(inspected)
 }

@@ -60,11 +60,11 @@ const WAREHOUSE_HELP: &str =
 #[command(mut_arg("warehouse_url", |arg| arg.help(WAREHOUSE_HELP)))]
 pub struct Args {
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub warehouse: WarehouseArgs,
 }
 

@@ -1,6 +1,6 @@
 //! What people receive, over real HTTP and a real warehouse.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -35,7 +35,8 @@ async fn every_channel_receives_the_alert_in_its_own_form() {
     let deliveries = notifier.notify(alert("a")).await;
 
     assert_eq!(states(&deliveries), [Delivered; 3]);
-    let channels: Vec<Channel> = deliveries.iter().map(|delivery| delivery.channel()).collect();
+    let channels: Vec<Channel> =
+        deliveries.iter().map(proto::notifier::v1::ChannelDelivery::channel).collect();
     assert_eq!(channels, [Channel::Slack, Channel::Teams, Channel::Webhook]);
     for webhook in [&slack, &teams, &plain] {
         let received = &webhook.received()[0];

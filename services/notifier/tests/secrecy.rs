@@ -1,8 +1,8 @@
 //! What is logged while alerts are delivered. A separate process, since a process has only one log.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "other tests use the rest")]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
 use std::sync::{Arc, Mutex};

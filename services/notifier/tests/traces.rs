@@ -1,9 +1,9 @@
 //! What a collector and metrics receive about deliveries. A separate process,
 //! since a process has only one telemetry.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "other tests use the rest")]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod support;
 
 use clap::Parser;
@@ -67,7 +67,7 @@ async fn every_request_to_a_webhook_is_told_without_its_url() {
             )
         })
         .collect();
-    requests.sort();
+    requests.sort_unstable();
     assert_eq!(
         requests,
         [

@@ -18,10 +18,10 @@ pub struct Options {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub options: Options,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub warehouse: WarehouseArgs,
 }

@@ -17,7 +17,7 @@ impl Narrator {
     }
 
     /// Reports what begins now.
-    #[allow(clippy::print_stderr, reason = "progress of a benchmark")]
+    #[expect(clippy::print_stderr, reason = "progress of a benchmark")]
     pub(crate) fn say(&self, what: &str) {
         eprintln!("{:>7.1} s  {what}", self.began.elapsed().as_secs_f64());
     }

@@ -61,7 +61,7 @@ impl Report {
         &mut self.sections[newest]
     }
 
-    #[allow(clippy::print_stdout, reason = "a benchmark's result")]
+    #[expect(clippy::print_stdout, reason = "a benchmark's result")]
     pub(crate) fn print(&self, options: &Options) {
         for section in &self.sections {
             println!("\n{}\n{}", section.title, section.table());

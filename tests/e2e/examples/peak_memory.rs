@@ -24,7 +24,7 @@ struct Measurement {
 #[tokio::main]
 async fn main() -> Result<()> {
     let (small, large) = (measure(30).await?, measure(60).await?);
-    #[allow(clippy::cast_precision_loss, reason = "a ratio needs no 53 bits")]
+    #[expect(clippy::cast_precision_loss, reason = "a ratio needs no 53 bits")]
     let ratio = large.peak_kib as f64 / small.peak_kib as f64;
     say(&format!("{} days need {ratio:.2} times the memory of {} days", large.days, small.days));
     Ok(())
@@ -81,7 +81,7 @@ fn peak_kib(pid: u32) -> Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-#[allow(clippy::print_stdout, reason = "a benchmark's result")]
+#[expect(clippy::print_stdout, reason = "a benchmark's result")]
 fn say(line: &str) {
     println!("{line}");
 }

@@ -91,7 +91,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-#[allow(clippy::print_stdout, reason = "a benchmark's result")]
+#[expect(clippy::print_stdout, reason = "a benchmark's result")]
 fn say(line: &str) {
     println!("{line}");
 }

@@ -105,7 +105,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-#[allow(clippy::print_stdout, reason = "a benchmark's result")]
+#[expect(clippy::print_stdout, reason = "a benchmark's result")]
 fn say(line: &str) {
     println!("{line}");
 }

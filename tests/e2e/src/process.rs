@@ -184,7 +184,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    #[allow(clippy::print_stdout, reason = "the test runner shows it if the test failed")]
+    #[expect(clippy::print_stdout, reason = "the test runner shows it if the test failed")]
     fn drop(&mut self) {
         // Fails only if it has already ended.
         let _ = self.child.start_kill();

@@ -32,16 +32,22 @@ impl Metrics {
     #[must_use]
     pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let families = self.registry.gather();
-        let series =
-            families.iter().filter(|family| family.name() == name).flat_map(|family| family.get_metric());
+        let series = families
+            .iter()
+            .filter(|family| family.name() == name)
+            .flat_map(prometheus::proto::MetricFamily::get_metric);
         series
             .filter(|series| {
                 let its = series.get_label();
                 its.len() == labels.len()
                     && its.iter().all(|label| labels.contains(&(label.name(), label.value())))
             })
-            // Test counters are small whole numbers.
-            .map(|series| series.get_counter().get_value() as u64 + series.get_histogram().get_sample_count())
+            .map(|series| whole(series.get_counter().get_value()) + series.get_histogram().get_sample_count())
             .sum()
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tests count little")]
+fn whole(count: f64) -> u64 {
+    count as u64
 }

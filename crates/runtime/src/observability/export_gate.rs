@@ -184,7 +184,7 @@ mod tests {
             drop(tracer.start("span"));
         }
         assert_eq!(counts.queued.load(Ordering::Relaxed), MAX_QUEUED_SPANS);
-        assert_eq!(told(&registry, "dropped"), surplus as f64);
+        assert_eq!(told(&registry, "dropped"), f64::from(u32::try_from(surplus).unwrap()));
 
         let bound = Duration::from_millis(100);
         let began = Instant::now();

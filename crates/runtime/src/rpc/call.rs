@@ -130,12 +130,12 @@ impl<B: Body<Error = Status>> Body for CallBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
         let this = self.project();
-        let _in_span = this.call.span.enter();
+        let in_span = this.call.span.enter();
         if let Some(open) = &this.open {
             open.works();
         }
         let frame = ready!(this.body.poll_frame(context));
-        drop(_in_span);
+        drop(in_span);
         if let Some(open) = &this.open {
             open.waits_for_its_reader();
         }

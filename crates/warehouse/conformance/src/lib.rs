@@ -8,8 +8,12 @@
 //! the same for events and their sums, and [`migrations!`] covers schemas of other
 //! versions.
 
-// A test suite fails by panicking, like any test.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![expect(
+    clippy::missing_errors_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test suite fails by panicking, like any test, and its scenes as the engine does"
+)]
 
 pub mod behaviours;
 pub mod event_scene;

@@ -166,7 +166,7 @@ impl Inputs {
             events,
             active_users_7d: reaching_back(7).map(|(users, _)| i64::from(users)).sum(),
             is_churn_risk: reaching_back(14).all(|(_, events)| events == 0),
-            #[allow(clippy::cast_precision_loss, reason = "the definition is a floating-point ratio")]
+            #[expect(clippy::cast_precision_loss, reason = "the definition is a floating-point ratio")]
             events_per_user: (active_users != 0).then(|| events as f64 / f64::from(active_users)),
             days_since_last_contact: last_contact
                 .map(|at| i32::try_from((day - at.date_naive()).num_days()).unwrap()),

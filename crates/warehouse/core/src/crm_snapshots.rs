@@ -165,7 +165,7 @@ impl Neighbourhood {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
+#[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
 fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }

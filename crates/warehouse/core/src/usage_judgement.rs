@@ -111,7 +111,7 @@ impl ComparedDay {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
+#[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
 fn exceeds(part: u64, whole: u64, max_share: f64) -> bool {
     part as f64 > max_share * whole as f64
 }

@@ -55,7 +55,7 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
 
 /// The SQLSTATE of a server error, if it is one.
 pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<Cow<'_, str>> {
-    error.as_database_error().and_then(|error| error.code())
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code)
 }
 
 /// The server's whole message, without the line of its source, which sqlx shows.

@@ -156,12 +156,11 @@ impl RunStore for PostgresWarehouse {
     ) -> Result<Fence, Error> {
         self.write(async |connection| {
             let held = sqlx::query_file_scalar!("sql/runs/lock_held.sql", run_id, epoch);
-            let attempt = match held.fetch_optional(&mut *connection).await? {
-                None => None,
-                Some(_) => {
-                    let begun = sqlx::query_file_scalar!("sql/runs/begin_stage.sql", run_id, stage, now);
-                    begun.fetch_optional(connection).await?
-                }
+            let attempt = if held.fetch_optional(&mut *connection).await?.is_none() {
+                None
+            } else {
+                let begun = sqlx::query_file_scalar!("sql/runs/begin_stage.sql", run_id, stage, now);
+                begun.fetch_optional(connection).await?
             };
             let attempt = attempt.map(u32::try_from).transpose().map_err(corrupt)?;
             Ok(Fence::begun(run_id, epoch, stage, attempt)?)

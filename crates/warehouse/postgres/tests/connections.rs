@@ -1,11 +1,6 @@
 //! Servers with few connections, behind a pooler, or with odd certificates.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it skips"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and says what it skips")]
 
 use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 //! What Postgres guarantees for events beyond the behaviours of every engine.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod migrated;
 

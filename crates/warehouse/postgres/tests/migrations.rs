@@ -1,6 +1,6 @@
 //! How Postgres handles databases that other versions have migrated.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

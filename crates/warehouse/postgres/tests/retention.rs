@@ -1,6 +1,6 @@
 //! How Postgres removes old data: by partition, alongside readers.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod migrated;
 

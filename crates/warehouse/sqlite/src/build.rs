@@ -181,11 +181,11 @@ async fn recent_median(connection: &mut SqliteConnection, day: NaiveDate) -> Res
     Ok(median(&counts.fetch_all(connection).await?))
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a threshold needs no 53 bits")]
+#[expect(clippy::cast_precision_loss, reason = "a threshold needs no 53 bits")]
 fn median(sorted: &[i64]) -> Option<f64> {
     let upper = *sorted.get(sorted.len() / 2)?;
     let lower = *sorted.get(sorted.len().checked_sub(1)? / 2)?;
-    Some((upper as f64 + lower as f64) / 2.0)
+    Some(f64::midpoint(upper as f64, lower as f64))
 }
 
 #[cfg(test)]

@@ -74,8 +74,8 @@ impl IncomingTable<CrmCompany> for CrmIncoming {
 #[async_trait]
 impl CrmStaging for SqliteWarehouse {
     async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>, Error> {
-        let delivered =
-            Value::from_iter(exports.iter().map(|file| json!([file.path, file.effective_on, file.etag])));
+        let delivered: Value =
+            exports.iter().map(|file| json!([file.path, file.effective_on, file.etag])).collect();
         self.once(async |connection| {
             let new = sqlx::query_file_scalar!("sql/crm/new_exports.sql", delivered.to_string());
             Ok(new.fetch_all(connection).await?.into_iter().map(position).collect::<Result<_, _>>()?)
@@ -84,9 +84,9 @@ impl CrmStaging for SqliteWarehouse {
     }
 
     async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays, Error> {
-        let asked = Value::from_iter(undated.iter().map(|file| json!([file.path, file.etag]))).to_string();
+        let asked: Value = undated.iter().map(|file| json!([file.path, file.etag])).collect();
         self.read(async |connection| {
-            let decided = sqlx::query_file_scalar!("sql/crm/undated_days.sql", asked);
+            let decided = sqlx::query_file_scalar!("sql/crm/undated_days.sql", asked.to_string());
             let decided = decided.fetch_all(&mut *connection).await?;
             let days = sqlx::query_file!("sql/crm/newest_day.sql", today).fetch_one(connection).await?;
             Ok(CrmDays { decided, first_snapshot: days.first_snapshot, newest: days.newest })

@@ -34,9 +34,9 @@ impl IncomingTable<EventRecord> for EventIncoming {
 #[async_trait]
 impl EventStaging for SqliteWarehouse {
     async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>, Error> {
-        let delivered = Value::from_iter(files.iter().map(|file| json!([file.path, file.etag]))).to_string();
+        let delivered: Value = files.iter().map(|file| json!([file.path, file.etag])).collect();
         self.once(async |connection| {
-            let new = sqlx::query_file_scalar!("sql/events/new_files.sql", delivered);
+            let new = sqlx::query_file_scalar!("sql/events/new_files.sql", delivered.to_string());
             Ok(new.fetch_all(connection).await?.into_iter().map(position).collect::<Result<_, _>>()?)
         })
         .await

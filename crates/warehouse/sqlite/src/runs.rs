@@ -45,10 +45,10 @@ impl RunStore for SqliteWarehouse {
         after: Option<RunCursor>,
         limit: u32,
     ) -> Result<Vec<Run>, Error> {
-        let states = serde_json::Value::from_iter(states.iter().map(|state| state.as_str())).to_string();
+        let states: serde_json::Value = states.iter().map(|state| state.as_str()).collect();
         let after = after.map(|RunCursor(run_id)| run_id.hyphenated());
         self.read(async |connection| {
-            let ids = sqlx::query_file_scalar!("sql/runs/list.sql", states, after, limit);
+            let ids = sqlx::query_file_scalar!("sql/runs/list.sql", states.to_string(), after, limit);
             let mut runs = Vec::new();
             for id in ids.fetch_all(&mut *connection).await? {
                 runs.push(load(connection, parse_id(&id)?).await?);

@@ -1,6 +1,6 @@
 //! The behaviours that every storage engine must show, on the embedded engine.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! What the embedded engine guarantees beyond the behaviours of every engine.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::Arc;
 
 use domain::{CompanyId, FactKey, FailureKind};

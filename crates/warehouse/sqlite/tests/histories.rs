@@ -1,7 +1,7 @@
 //! The product's guarantee on the embedded engine: after any history the published
 //! fact, and the events, equal the definition's fold.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{env, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! How the embedded engine handles files that other versions have migrated.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -5,6 +5,12 @@ const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 
 /// A bar over a share of `width` columns, to an eighth of a column. Anything above zero is visible.
 #[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a terminal has few columns, and shares are clamped"
+)]
 pub fn bar(share: f64, width: usize) -> String {
     let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
     let eighths = if share > 0.0 { eighths.max(1) } else { eighths };
@@ -24,6 +30,12 @@ pub struct Interval {
 
 /// A line of a chart, `width` columns wide: dots while waiting, then a bar of at least one column.
 #[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a terminal has few columns, and shares are clamped"
+)]
 pub fn interval(interval: Interval, width: usize) -> String {
     let Some(last) = width.checked_sub(1) else { return String::new() };
     let column = |share: f64| (share.clamp(0.0, 1.0) * width as f64).round() as usize;

@@ -132,7 +132,9 @@ impl Files<'_> {
         });
         let mut removals = stream::iter(removals).buffer_unordered(CONCURRENT);
         while let Some(size) = removals.try_next().await? {
-            size.into_iter().for_each(|bytes| removed.count(bytes));
+            if let Some(bytes) = size {
+                removed.count(bytes);
+            }
             progress.advance();
         }
         Ok(())

@@ -71,7 +71,7 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
         reflection: args.runtime.reflection,
     };
     info!(data_dir = %folder.root().display(), "data folder opened");
-    Ok(start_and_serve(assemble(suite, &context), options, context.clone()).await?)
+    Ok(Box::pin(start_and_serve(assemble(suite, &context), options, context.clone())).await?)
 }
 
 /// The process for `args`.

@@ -24,35 +24,35 @@ pub struct SuiteOptions {
     pub warehouse_url: Option<String>,
 
     #[command(flatten, next_help_heading = "CRM exports")]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub ingest_crm: ingest_crm::Options,
 
     #[command(flatten, next_help_heading = "Product API")]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub ingest_api: ingest_api::Options,
 
     #[command(flatten, next_help_heading = "Events (optional)")]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub ingest_events: ingest_events::Options,
 
     #[command(flatten, next_help_heading = "Audits")]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub transform: transform::Options,
 
     #[command(flatten, next_help_heading = "Runs")]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub coordinator: coordinator::Options,
 
     #[command(flatten)]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub history: HistoryOptions,
 
     #[command(flatten, next_help_heading = "Alerts")]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub notifier: notifier::Options,
 
     #[command(flatten, next_help_heading = "Questions")]
-    #[allow(missing_docs, reason = "clap would take it for the help's heading")]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub activity: activity::Options,
 }
 

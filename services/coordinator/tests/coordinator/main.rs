@@ -1,7 +1,7 @@
 //! The coordinator over the real embedded engine, with scripted stage services
 //! and a scripted notifier behind real gRPC.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests may panic: that is how they fail")]
 
 mod alerts;
 mod api;

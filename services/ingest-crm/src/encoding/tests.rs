@@ -7,7 +7,9 @@ use super::*;
 
 fn decoded(configured: Option<&'static Encoding>, chunks: &[&[u8]]) -> (Found, Vec<u8>) {
     let (mut decoder, mut text) = (TextDecoder::new(configured), Vec::new());
-    chunks.iter().for_each(|chunk| decoder.push(chunk, &mut text));
+    for chunk in chunks {
+        decoder.push(chunk, &mut text);
+    }
     decoder.finish(&mut text);
     (decoder.found(), text)
 }

@@ -85,7 +85,9 @@ impl HeldRun {
         let mut suite = Suite::start(Layout::Separate, old).await?;
         vector.deliver(&suite.sources)?;
         let held: Vec<_> = vector.window.days().skip(2).step_by(3).collect();
-        held.iter().for_each(|day| suite.sources.faults.hold(*day));
+        for day in &held {
+            suite.sources.faults.hold(*day);
+        }
         // Their stages would end long before their turn.
         for service in ["ingest-crm", "ingest-events"] {
             suite.process(service)?.pause()?;

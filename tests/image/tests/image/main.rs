@@ -1,5 +1,5 @@
 //! The image, the compose file and the development manifests fit the programs.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod compose;
 mod dockerfile;

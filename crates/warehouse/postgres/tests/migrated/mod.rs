@@ -1,6 +1,6 @@
 //! Fresh warehouses, each on its own copy of a migrated database.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
