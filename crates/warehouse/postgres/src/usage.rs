@@ -86,7 +86,7 @@ impl UsageStaging for PostgresWarehouse {
                 return Ok(Err(refused));
             }
             apply_changes(connection, day.day, &answer, &mut counters).await?;
-            record_day(connection, &delivery, day).await?;
+            record_day(connection, &delivery, day, answer.compared).await?;
             let counters = balanced(counters)?;
             fence::hold(connection, fence).await?;
             Ok(Ok(LoadOutcome { counters }))
@@ -216,14 +216,21 @@ async fn write_changes(
     Ok(())
 }
 
-async fn record_day(connection: &mut PgConnection, delivery: &Delivery<'_>, day: &UsageDay) -> Result<()> {
+async fn record_day(
+    connection: &mut PgConnection,
+    delivery: &Delivery<'_>,
+    day: &UsageDay,
+    compared: ComparedDay,
+) -> Result<()> {
+    let new_records = compared.known.is_none().then(|| stored(compared.arrived));
     sqlx::query_file!(
         "../sql/usage/record_day.sql",
         day.day,
         day.landing_path,
         stored(day.bytes),
         delivery.fence.run_id,
-        delivery.now
+        delivery.now,
+        new_records
     )
     .execute(&mut *connection)
     .await?;

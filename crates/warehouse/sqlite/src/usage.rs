@@ -82,7 +82,7 @@ impl UsageStaging for SqliteWarehouse {
                 return Ok(Err(refused));
             }
             apply_changes(connection, day.day, &answer, &mut counters).await?;
-            record_day(connection, &delivery, day).await?;
+            record_day(connection, &delivery, day, answer.compared).await?;
             Ok(Ok(LoadOutcome { counters: balanced(counters)? }))
         });
         loaded.await?
@@ -188,14 +188,17 @@ async fn record_day(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
     day: &UsageDay,
+    compared: ComparedDay,
 ) -> Result<()> {
+    let new_records = compared.known.is_none().then(|| stored(compared.arrived));
     sqlx::query_file!(
         "../sql/usage/record_day.sql",
         day.day,
         day.landing_path,
         stored(day.bytes),
         delivery.fence.run_id.hyphenated(),
-        delivery.now
+        delivery.now,
+        new_records
     )
     .execute(&mut *connection)
     .await?;
