@@ -31,12 +31,14 @@ pub(crate) async fn columns_of(
     let mut chunks = archive.read(copy).await?;
     let (mut parser, mut read) = (CompanyParser::new(format), 0);
     while let Some(chunk) = chunks.try_next().await? {
-        read += chunk.len();
-        if parser.push(&chunk).is_err() || read > MAX_HEADER_BYTES {
-            return Ok(None);
-        }
+        let is_readable = parser.push(&chunk).is_ok();
+        // A large chunk holds more than the header, so the columns come before the limit.
         if let Some(columns) = parser.columns() {
             return Ok(Some(columns.clone()));
+        }
+        read += chunk.len();
+        if !is_readable || read > MAX_HEADER_BYTES {
+            return Ok(None);
         }
     }
     // The header may be the only line of the file.
