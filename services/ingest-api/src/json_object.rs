@@ -11,6 +11,9 @@ use serde_json::value::RawValue;
 /// Separates the names of nested members.
 const NESTING: char = '.';
 
+/// How many members an error lists.
+const MAX_LISTED: usize = 8;
+
 /// An object's members, not parsed yet.
 #[derive(Debug)]
 pub(crate) struct Object<'a>(Vec<(String, &'a RawValue)>);
@@ -52,9 +55,14 @@ impl<'a> Object<'a> {
         nested.map_or(Ok(None), |nested| nested.at(inner))
     }
 
-    /// The names of the members, in order.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+    /// The names of the members for an error, in their order and not too many; `None`
+    /// if there are none.
+    pub(crate) fn listed(&self) -> Option<String> {
+        let mut names: Vec<&str> = self.0.iter().take(MAX_LISTED).map(|(name, _)| name.as_str()).collect();
+        if self.0.len() > MAX_LISTED {
+            names.push("...");
+        }
+        (!names.is_empty()).then(|| names.join(", "))
     }
 }
 
@@ -105,6 +113,15 @@ mod tests {
         ] {
             assert_eq!(at(json, path), Ok(expected.map(str::to_owned)), "{path}");
         }
+    }
+
+    #[test]
+    fn the_members_are_listed_up_to_a_number() {
+        let listed = |json: &str| serde_json::from_str::<Object<'_>>(json).unwrap().listed();
+        assert_eq!(listed("{}"), None);
+        assert_eq!(listed(r#"{"a":1,"b":{"c":2}}"#).as_deref(), Some("a, b"));
+        let nine = (0..9).map(|at| format!("\"{at}\":0")).collect::<Vec<_>>().join(",");
+        assert_eq!(listed(&format!("{{{nine}}}")).as_deref(), Some("0, 1, 2, 3, 4, 5, 6, 7, ..."));
     }
 
     #[test]

@@ -21,8 +21,8 @@ const LINE_BREAKS: [char; 2] = ['\n', '\r'];
 /// Members in which an answer reports a failure despite its status.
 const FAILURES: [&str; 2] = ["errors", "error"];
 
-/// How many members of an answer to name if its list is missing.
-const MAX_SHOWN_MEMBERS: usize = 8;
+/// Members that name an outcome, and the values that mean failure.
+const OUTCOMES: [(&str, &[&str]); 2] = [("success", &["false"]), ("status", &["\"error\"", "\"fail\""])];
 
 /// Identifies a page of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,18 +141,13 @@ fn no_object(answer: &RawValue) -> String {
 }
 
 fn no_list(answer: &Object<'_>, names: &FieldNames) -> String {
-    let mut members: Vec<&str> = answer.names().take(MAX_SHOWN_MEMBERS + 1).collect();
-    if members.len() > MAX_SHOWN_MEMBERS {
-        members[MAX_SHOWN_MEMBERS] = "...";
+    match answer.listed() {
+        None => format!("missing field `{}`", names.data),
+        Some(members) => format!(
+            "missing field `{}` among {members}; name the list with --product-api-fields data=...",
+            names.data
+        ),
     }
-    if members.is_empty() {
-        return format!("missing field `{}`", names.data);
-    }
-    format!(
-        "missing field `{}` among {}; name the list with --product-api-fields data=...",
-        names.data,
-        members.join(", ")
-    )
 }
 
 /// The failure that an answer reports, in the forms that JSON APIs commonly use.
@@ -163,16 +158,12 @@ fn failure_of<'a>(answer: &Object<'a>) -> Result<Option<&'a RawValue>, Repeated>
             return Ok(Some(value));
         }
     }
-    let said = |name, values: &[&str]| {
-        Ok(answer.member(name)?.filter(|value: &&RawValue| values.contains(&value.get())))
-    };
-    match said("success", &["false"])? {
-        Some(value) => Ok(Some(answer.member("message")?.unwrap_or(value))),
-        None => match said("status", &["\"error\"", "\"fail\""])? {
-            Some(value) => Ok(Some(answer.member("message")?.unwrap_or(value))),
-            None => Ok(None),
-        },
+    for (name, failures) in OUTCOMES {
+        if let Some(value) = answer.member(name)?.filter(|value| failures.contains(&value.get())) {
+            return Ok(Some(answer.member("message")?.unwrap_or(value)));
+        }
     }
+    Ok(None)
 }
 
 fn ndjson_of(records: &[&RawValue], capacity: usize) -> Arc<str> {

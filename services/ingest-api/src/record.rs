@@ -11,9 +11,6 @@ use crate::{
     json_object::{Object, Repeated},
 };
 
-/// How many fields of a record to name if one is missing.
-const MAX_SHOWN_FIELDS: usize = 8;
-
 /// A record that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadRecord {
@@ -105,14 +102,10 @@ fn field<'a>(
 }
 
 fn missing(record: &Object<'_>, name: &str) -> String {
-    let mut names: Vec<&str> = record.names().take(MAX_SHOWN_FIELDS + 1).collect();
-    if names.is_empty() {
-        return "is missing".to_owned();
+    match record.listed() {
+        None => "is missing".to_owned(),
+        Some(fields) => format!("is missing: there is no `{name}` among {fields}"),
     }
-    if names.len() > MAX_SHOWN_FIELDS {
-        names[MAX_SHOWN_FIELDS] = "...";
-    }
-    format!("is missing: there is no `{name}` among {}", names.join(", "))
 }
 
 #[cfg(test)]
