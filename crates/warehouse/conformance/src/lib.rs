@@ -165,12 +165,14 @@ macro_rules! suite {
             an_interrupted_publish_is_whole_or_nothing
             an_interrupted_build_starts_over
         }
-        $crate::suite! {@area $open, retention:
+        $crate::suite! {@area $open, unpublish:
             days_that_were_taken_back_are_published_again
             the_only_day_that_was_taken_back_is_published_again
             a_stale_fence_takes_no_day_back
             taking_back_and_publishing_wait_for_each_other
             what_is_dirty_beside_days_that_were_taken_back_stays_dirty
+        }
+        $crate::suite! {@area $open, retention:
             forgotten_days_are_as_if_never_published
             kept_days_are_computed_as_before
             a_forgotten_day_is_run_and_built_as_new

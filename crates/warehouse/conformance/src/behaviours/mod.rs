@@ -15,5 +15,6 @@ pub mod publish;
 pub mod retention;
 pub mod runs;
 pub mod triggers;
+pub mod unpublish;
 pub mod usage;
 pub mod usage_unreadable;
