@@ -30,7 +30,7 @@ pub use event::{EventId, EventRecord};
 pub use fact::{FactKey, FactRow};
 pub use failure::FailureKind;
 pub use publication::Publication;
-pub use rejection::{Concerns, Rejection, RejectionLimit, RejectionReason, SourceRow};
+pub use rejection::{Concerns, Rejection, RejectionLimit, RejectionReason, SourceRow, share};
 pub use remarks::Remarks;
 pub use run::{RunState, RunTrigger, StageState};
 pub use usage::UsageRecord;

@@ -192,8 +192,10 @@ impl RejectionLimit {
     }
 }
 
+/// A part as a share of a whole: 0.5 is half of it. A whole of 0 counts as 1.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
-fn share(part: u64, whole: u64) -> f64 {
+pub fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 

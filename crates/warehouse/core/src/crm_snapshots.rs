@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use chrono::NaiveDate;
-use domain::RejectionLimit;
+use domain::{RejectionLimit, share};
 
 use crate::{CrmExport, Error, Received, Result};
 
@@ -163,11 +163,6 @@ impl Neighbourhood {
              right, raise {flag} and retry the run"
         ))
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / whole.max(1) as f64
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! refused until a person accepts it.
 
 use chrono::NaiveDate;
-use domain::{Counters, RejectionLimit};
+use domain::{Counters, RejectionLimit, share};
 
 use crate::{Error, Received, Result};
 
@@ -95,7 +95,7 @@ impl ComparedDay {
                 self.days_before
             ));
         }
-        if self.lost > A_HANDFUL && exceeds(self.lost, known, limits.max_loss_share) {
+        if self.lost > A_HANDFUL && share(self.lost, known) > limits.max_loss_share {
             return Some(format!(
                 "the product API's answer for {day} lacks {} of {known} records that it had before, more than \
                  the allowed {:.1} %: an answer that lost so much is not believed",
@@ -109,11 +109,6 @@ impl ComparedDay {
     const fn is_silence_unusual(&self) -> bool {
         self.days_before >= HABIT_MIN_DAYS && self.days_before_with_records == self.days_before
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
-fn exceeds(part: u64, whole: u64, max_share: f64) -> bool {
-    part as f64 > max_share * whole as f64
 }
 
 #[cfg(test)]
