@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 main=$(git rev-parse --quiet --verify origin/main || git rev-parse --quiet --verify main || true)
 base=${BASE:-$(git merge-base HEAD "$main" 2>/dev/null || true)}
-if [ -z "${BASE:-}" ] && [ "$base" = "$(git rev-parse HEAD)" ]; then
+if [ -z "$base" ] || [ "$base" = "$(git rev-parse HEAD)" ]; then
   base=$(git rev-parse --quiet --verify HEAD^ || true)
 fi
 [ -n "$base" ] || { echo "no earlier revision here: the contracts are compared with nothing" >&2; exit 0; }
