@@ -90,8 +90,7 @@ impl BearerToken {
 
 fn read(file: &Path) -> Result<HeaderValue, BearerTokenError> {
     let name = || file.display().to_string();
-    let text =
-        fs::read_to_string(file).map_err(|source| BearerTokenError::File { file: name(), source })?;
+    let text = fs::read_to_string(file).map_err(|source| BearerTokenError::File { file: name(), source })?;
     let token = text.trim();
     if token.is_empty() {
         return Err(BearerTokenError::Empty(name()));

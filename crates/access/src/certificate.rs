@@ -25,12 +25,14 @@ impl PeerCertificate {
             (Some(_), None) => Err(CredentialError::SpiffeId),
             // An SVID has exactly one, so that nobody has to choose.
             (Some(_), Some(_)) => Err(CredentialError::SeveralSpiffeIds),
-            (None, _) => Ok(self.dns_names.iter().filter(|name| is_dns_name(name)).map(dns).collect()),
+            (None, _) => {
+                Ok(self.dns_names.iter().filter(|name| is_dns_name(name)).map(|name| dns(name)).collect())
+            }
         }
     }
 }
 
-fn dns(name: &String) -> Identity {
+fn dns(name: &str) -> Identity {
     Identity::named(format!("dns:{}", name.to_ascii_lowercase()))
 }
 

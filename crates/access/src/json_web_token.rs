@@ -54,11 +54,8 @@ pub(crate) async fn verify(
     token.check_audience(issuer)?;
     token.check_time(now, issuer.leeway())?;
     let subject = token.name("sub", Malformed("it has no subject (sub)"))?;
-    let query = KeyQuery {
-        id: token.key_id.as_deref(),
-        algorithm: token.algorithm,
-        issued_at: token.date("iat")?,
-    };
+    let query =
+        KeyQuery { id: token.key_id.as_deref(), algorithm: token.algorithm, issued_at: token.date("iat")? };
     let key = issuer.key(query).await?;
     let verified = jsonwebtoken::crypto::verify(token.signature, token.message, &key.key, key.algorithm);
     if !matches!(verified, Ok(true)) {

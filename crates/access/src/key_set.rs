@@ -59,8 +59,8 @@ impl KeySet {
     /// Parses a JSON Web Key Set. Keys for other purposes or algorithms are left out:
     /// issuers publish them side by side.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
-        let definition: KeySetDefinition = serde_json::from_slice(json)
-            .map_err(|error| format!("this is no JSON Web Key Set: {error}"))?;
+        let definition: KeySetDefinition =
+            serde_json::from_slice(json).map_err(|error| format!("this is no JSON Web Key Set: {error}"))?;
         if definition.keys.len() > MAX_KEYS {
             return Err(format!("the key set has more than {MAX_KEYS} keys"));
         }

@@ -59,13 +59,19 @@ const fn is_loopback(ip: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn ask(address: &str, access: bool, tls: bool, allow: bool) -> Result<Option<ListenWarning>, ListenError> {
+    fn ask(
+        address: &str,
+        access: bool,
+        tls: bool,
+        allow: bool,
+    ) -> Result<Option<ListenWarning>, ListenError> {
         may_listen(address.parse().unwrap(), access, tls, allow)
     }
 
     #[test]
     fn a_server_that_others_reach_asks_who_they_are_or_does_not_start() {
-        for address in ["0.0.0.0:50051", "[::]:50051", "10.0.0.7:1", "[::ffff:10.0.0.7]:1", "[2001:db8::1]:1"] {
+        for address in ["0.0.0.0:50051", "[::]:50051", "10.0.0.7:1", "[::ffff:10.0.0.7]:1", "[2001:db8::1]:1"]
+        {
             for tls in [false, true] {
                 let error = ask(address, false, tls, false).unwrap_err();
                 let message = error.to_string();

@@ -46,5 +46,7 @@ pub(super) struct GrantDefinition {
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let parsed = humantime::parse_duration(&text);
-    parsed.map(Some).map_err(|error| D::Error::custom(format!("{text:?} is no duration such as 30s: {error}")))
+    parsed
+        .map(Some)
+        .map_err(|error| D::Error::custom(format!("{text:?} is no duration such as 30s: {error}")))
 }

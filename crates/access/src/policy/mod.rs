@@ -139,7 +139,9 @@ impl Reading<'_> {
         if let (KeySource::Text(_), Some(file)) =
             (&keys, definition.ca_file.as_ref().or(definition.token_file.as_ref()))
         {
-            return Err(self.error(file, "ca_file and token_file are for keys that are fetched, not for jwks_file"));
+            return Err(
+                self.error(file, "ca_file and token_file are for keys that are fetched, not for jwks_file")
+            );
         }
         let ca = definition.ca_file.map(|file| {
             let path = beside(self.path, &file.value);
@@ -266,7 +268,10 @@ pub(crate) fn check_address(url: &Url) -> Result<(), &'static str> {
 
 fn yaml_error(path: &Path, error: &serde_saphyr::Error) -> PolicyError {
     let message = error.without_snippet().to_string();
-    error.location().map_or_else(|| PolicyError::new(path, message.clone()), |at| located(path, at, message.clone()))
+    let Some(at) = error.location() else { return PolicyError::new(path, message) };
+    // The place stands before the message, as in every other error.
+    let place = format!(" at line {}, column {}", at.line(), at.column());
+    located(path, at, message.strip_suffix(&place).unwrap_or(&message))
 }
 
 fn located(path: &Path, at: Location, message: impl Into<String>) -> PolicyError {

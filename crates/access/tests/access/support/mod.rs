@@ -131,7 +131,11 @@ pub(crate) fn claims(issuer: &str) -> Value {
 pub(crate) fn claims_with(claim: &str, value: Value) -> Value {
     let mut claims = claims(ISSUER);
     let members = claims.as_object_mut().unwrap();
-    if value.is_null() { members.remove(claim) } else { members.insert(claim.to_owned(), value) };
+    if value.is_null() {
+        members.remove(claim)
+    } else {
+        members.insert(claim.to_owned(), value)
+    };
     claims
 }
 
