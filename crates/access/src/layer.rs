@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{Request, Response, header::AUTHORIZATION};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::{debug, info};
@@ -74,6 +74,8 @@ where
             let certificate = parts.extensions.get::<PeerCertificate>();
             match access.admit(parts.uri.path(), &parts.headers, certificate).await {
                 Ok(caller) => {
+                    // Nobody behind this needs the token, so nobody can pass it on.
+                    parts.headers.remove(AUTHORIZATION);
                     if let Some(caller) = caller {
                         if !access.is_open() {
                             tell(&caller, parts.uri.path());
