@@ -4,6 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::{
+    access::{Access, Environment},
+    bearer_token::{BearerToken, BearerTokenError},
+    policy::PolicyError,
+};
+
 /// Who may call this server.
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
@@ -20,6 +26,19 @@ pub struct AccessArgs {
     pub allow_unauthenticated: bool,
 }
 
+impl AccessArgs {
+    /// The policy, or without one an access that is open to everybody.
+    ///
+    /// # Errors
+    /// If the policy, or a file that it names, cannot be used.
+    pub fn access(&self, environment: Environment) -> Result<Access, PolicyError> {
+        match &self.access_file {
+            Some(file) => Access::from_file(file, environment),
+            None => Ok(Access::open()),
+        }
+    }
+}
+
 /// Who this client is.
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
@@ -30,8 +49,21 @@ pub struct CredentialArgs {
     pub token_file: Option<PathBuf>,
 }
 
+impl CredentialArgs {
+    /// The token to send, if there is one.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds no token.
+    pub fn bearer_token(&self) -> Result<Option<BearerToken>, BearerTokenError> {
+        self.token_file.as_ref().map(BearerToken::from_file).transpose()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
     use clap::Parser;
 
     use super::*;
@@ -49,6 +81,22 @@ mod tests {
         let line = CommandLine::parse_from(["program"]);
         assert!(line.access.access_file.is_none() && !line.access.allow_unauthenticated);
         assert!(line.credential.token_file.is_none());
+        assert!(line.access.access(environment()).unwrap().is_open());
+        assert!(line.credential.bearer_token().unwrap().is_none());
+    }
+
+    fn environment() -> Environment {
+        Environment { clock: Arc::new(|| DateTime::UNIX_EPOCH), http: Arc::new(reqwest::Client::builder) }
+    }
+
+    #[test]
+    fn a_file_that_is_named_must_be_there() {
+        let line =
+            CommandLine::parse_from(["program", "--access-file=/nowhere/a", "--token-file=/nowhere/t"]);
+        let error = line.access.access(environment()).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/a: the file cannot be read"), "{error}");
+        let error = line.credential.bearer_token().unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the token file /nowhere/t"), "{error}");
     }
 
     #[test]

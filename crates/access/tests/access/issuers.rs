@@ -1,7 +1,9 @@
 //! Issuers whose keys are fetched: discovery, its limits, and what happens when they are down.
 
+use std::time::Duration;
+
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -107,6 +109,18 @@ async fn an_issuer_that_cannot_be_reached_is_no_fault_of_the_caller() {
     claims["exp"] = json!(1);
     let expired = Signer::ed("d").sign(&claims);
     refused(answer(&access, with_token(READ, expired)).await, Code::Unauthenticated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_never_answers_is_given_up() {
+    // The kernel accepts the connection; nobody reads from it.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let access = Folder::new().access(&policy_of(&url, ""));
+    let token = Signer::ed("d").sign(&claims(&url));
+    let began = Instant::now();
+    refused(answer(&access, with_token(READ, &token)).await, Code::Unavailable);
+    assert!(began.elapsed() <= Duration::from_secs(6), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
