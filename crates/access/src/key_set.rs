@@ -118,3 +118,71 @@ fn bytes(text: Option<String>) -> Option<Vec<u8>> {
 fn field(text: Option<String>) -> Option<Vec<u8>> {
     bytes(text).filter(|bytes| bytes.len() == 32)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn text(bytes: usize) -> String {
+        URL_SAFE_NO_PAD.encode(vec![7; bytes])
+    }
+
+    fn parse(keys: &[Value]) -> Result<KeySet, String> {
+        KeySet::parse(json!({"keys": keys}).to_string().as_bytes())
+    }
+
+    #[test]
+    fn keys_that_check_no_signature_of_ours_are_left_out() {
+        let rsa = |bytes| json!({"kty": "RSA", "kid": "k", "n": text(bytes), "e": "AQAB"});
+        let ed = json!({"kty": "OKP", "kid": "k", "crv": "Ed25519", "x": text(32)});
+        let with = |key: &Value, name: &str, value: &str| {
+            let mut key = key.clone();
+            key[name] = value.into();
+            key
+        };
+        let left_out = [
+            rsa(128),
+            with(&rsa(256), "use", "enc"),
+            with(&rsa(256), "alg", "RS512"),
+            with(&rsa(256), "n", "%"),
+            json!({"kty": "RSA", "n": text(256)}),
+            json!({"kty": "EC", "crv": "P-384", "x": text(48), "y": text(48)}),
+            json!({"kty": "EC", "crv": "P-256", "x": text(48), "y": text(48)}),
+            json!({"kty": "EC", "x": text(32), "y": text(32)}),
+            with(&ed, "crv", "X25519"),
+            with(&ed, "x", "AAAA"),
+            json!({"kty": "oct", "k": text(32)}),
+            json!({"kty": "AKP"}),
+            json!("key"),
+        ];
+        for key in &left_out {
+            assert!(parse(std::slice::from_ref(key)).is_err(), "{key}");
+        }
+        let taken = [
+            rsa(256),
+            with(&with(&rsa(512), "use", "sig"), "alg", "RS256"),
+            ed.clone(),
+            with(&ed, "alg", "Ed25519"),
+            json!({"kty": "EC", "crv": "P-256", "x": text(32), "y": text(32), "x5c": ["..."]}),
+        ];
+        for key in &taken {
+            assert!(parse(std::slice::from_ref(key)).is_ok(), "{key}");
+        }
+        // One that is of no use does not spoil the others.
+        assert_eq!(parse(&[&left_out[..], &taken[..]].concat()).map(|keys| keys.0.len()), Ok(taken.len()));
+    }
+
+    #[test]
+    fn a_set_without_keys_or_with_too_many_is_refused() {
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "x": text(32)});
+        assert!(parse(&vec![key.clone(); MAX_KEYS]).is_ok());
+        let error = |result: Result<KeySet, String>| result.err().unwrap();
+        assert!(error(parse(&vec![key; MAX_KEYS + 1])).contains("more than 100 keys"));
+        assert!(error(parse(&[])).contains("no public key"));
+        for json in ["", "[]", "{}", r#"{"keys": 1}"#] {
+            assert!(error(KeySet::parse(json.as_bytes())).contains("no JSON Web Key Set"), "{json}");
+        }
+    }
+}
