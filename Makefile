@@ -39,7 +39,7 @@ test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and bac
 	@tests/upgrade.sh $(PREVIOUS)
 
 .PHONY: test-chart
-test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 takes what it renders as right
+test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 accepts the two golden renderings as they are
 	@tools="$$(tests/setup/python.sh)" && "$$tools/bin/pytest" tests/chart
 
 .PHONY: chart-pipelines

@@ -16,6 +16,12 @@ HERE = Path(__file__).parent
 VALUE_SETS = {"default": [], "ha": [CHART / "values-ha.yaml"]} | {
     file.stem: [file] for file in sorted((HERE / "values").glob("*.yaml"))
 }
+# All that can be on at the same time.
+VALUE_SETS["everything"] = [
+    file for part in ("ha", "alerts", "azure", "events", "observability", "everything") for file in VALUE_SETS[part]
+]
+# The value sets whose rendering is kept; test_value_sets.py compares the others with these.
+GOLDEN = ("default", "everything")
 # The table of services that the chart iterates over.
 SERVICES = yaml.safe_load((CHART / "files/services.yaml").read_text())
 RELEASE = "release"
@@ -38,6 +44,11 @@ def helm(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedPro
 
 def files(value_set: str) -> list[str]:
     return [argument for file in VALUE_SETS[value_set] for argument in ("--values", str(file))]
+
+
+def includes(value_set: str, part: str) -> bool:
+    """Whether a value set has all the values of another one."""
+    return set(VALUE_SETS[part]) <= set(VALUE_SETS[value_set])
 
 
 @cache

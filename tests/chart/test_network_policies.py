@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from rendered import SERVICES, VALUE_SETS, containers, objects, parse, template
+from rendered import SERVICES, VALUE_SETS, containers, includes, objects, parse, template
 from test_objects import ADMIN, GRPC, labels_of, selects
 
 WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
@@ -93,13 +93,14 @@ def test_pods_reach_outside_only_what_they_need(value_set):
 
 def extra(value_set, component):
     service = component not in ("migration", "maintenance", "trigger", "test", "test-query")
-    if value_set == "alerts" and component == "notifier":
-        return {443, 8443}
-    if value_set == "azure" and component not in ("trigger", "test", "test-query"):
-        return {6432}
-    if value_set in ("observability", "external-otlp") and service:
-        return {4317}
-    return set()
+    ports = set()
+    if includes(value_set, "alerts") and component == "notifier":
+        ports |= {443, 8443}
+    if includes(value_set, "azure") and component not in ("trigger", "test", "test-query"):
+        ports |= {6432}
+    if (includes(value_set, "observability") or value_set == "external-otlp") and service:
+        ports |= {4317}
+    return ports
 
 
 @WITH_POLICIES

@@ -104,7 +104,7 @@ def test_nothing_is_looked_for_where_there_is_no_cluster():
 
 
 def test_every_secret_that_a_pod_reads_is_looked_for():
-    for value_set in ("default", "alerts", "azure", "events", "folders"):
+    for value_set in ("default", "alerts", "azure", "events", "folders", "everything"):
         read = {reference for pod in objects(value_set).pods().values() for reference in secrets_of(pod)}
         keys = {}
         for name, key in read:
