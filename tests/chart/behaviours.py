@@ -1,4 +1,4 @@
-"""What each value set renders otherwise than the default, by behaviour: object, path (changes.py), new value."""
+"""What each value set changes in the default rendering, by behaviour: object, path (see changes.py), new value."""
 
 import hashlib
 
@@ -95,7 +95,7 @@ BEHAVIOURS = {
                 ],
             },
         ),
-        "a timeout of channels is the notifier's": on(
+        "the timeout of channels is set on the notifier": on(
             ["Deployment/notifier"], {"container.env.NOTIFY_TIMEOUT": "5s"}
         ),
         "the notifier may reach its channels": on(
@@ -103,7 +103,7 @@ BEHAVIOURS = {
         ),
     },
     "azure": {
-        "a digest outranks the tag": on(
+        "a digest takes precedence over the tag": on(
             PODS, {"container.image": f"ghcr.io/company-activity/company-activity@{DIGEST}"}
         ),
         "every pod has the registry's Secrets": on(PODS, {"pod.spec.imagePullSecrets": [{"name": "registry"}]}),
@@ -134,13 +134,13 @@ BEHAVIOURS = {
                 }
             },
         ),
-        "annotations of one service are on its own objects": on(
+        "annotations of a service apply to its own objects": on(
             ["Service/activity", "ServiceAccount/activity"], {"metadata.annotations": {"example.com/team": "growth"}}
         ),
-        "annotations of pods are on every service": on(
+        "annotations of pods apply to every service": on(
             DEPLOYMENTS, {"pod.metadata.annotations.example.com/scan": "true"}
         ),
-        "every service is scheduled as the defaults of services say": on(
+        "settings for scheduling apply to every service": on(
             DEPLOYMENTS,
             {
                 "pod.spec.nodeSelector": {"agentpool": "data"},
@@ -150,7 +150,7 @@ BEHAVIOURS = {
                 ],
             },
         ),
-        "everything with the warehouse reaches it at its addresses and ports only": on(
+        "pods with the warehouse reach it only at its addresses and ports": on(
             [f"NetworkPolicy/{name}" for name in WITH_WAREHOUSE],
             {
                 "spec.egress": replaced(
@@ -158,7 +158,7 @@ BEHAVIOURS = {
                 )
             },
         ),
-        "who may query replaces the release's namespace": on(
+        "those who may query replace the release's namespace": on(
             ["NetworkPolicy/activity"],
             {
                 "spec.ingress": replaced(
@@ -171,7 +171,7 @@ BEHAVIOURS = {
                 )
             },
         ),
-        "who may operate comes besides the release's own pods": on(
+        "those who may operate come in addition to the release's own pods": on(
             ["NetworkPolicy/coordinator"],
             {
                 "spec.ingress": replaced(
@@ -208,37 +208,37 @@ BEHAVIOURS = {
                 )
             },
         ),
-        "audits are the transform's, and a new checksum restarts it; a bare off is no false": on(
+        "audits reach the transform, a new checksum restarts it, and a bare off is not false": on(
             ["ConfigMap/audits"], {"data.audits.yaml": f"{AUDITS}\n"}
         )
         | on(["Deployment/transform"], {"pod.metadata.annotations.checksum/audits": checksum(AUDITS)}),
     },
     "external-otlp": {
-        "every service sends to a collector outside of the cluster, and may reach it": collector(
+        "every service sends to a collector outside the cluster, and may reach it": collector(
             "http://otlp.observability.example:4317", {"ipBlock": {"cidr": "203.0.113.0/24"}}
         ),
-        "the share of traced queries is every service's": on(
+        "the share of traced queries is set on every service": on(
             DEPLOYMENTS, {"container.env.TRACE_QUERY_RATIO": "0.01"}
         ),
     },
     "folders": {
-        "the service of events has everything that is left of a service": on(
+        "the service of events has everything that remains of a service": on(
             [f"{kind}/ingest-events" for kind in ("Deployment", "Service", "ServiceAccount")], {"": ADDED}
         ),
         "the pipeline has the stage of events, and a new checksum restarts the coordinator": EVENTS_PIPELINE,
         "the coordinator calls the service of events": EVENTS_ENDPOINT,
-        "without network policies there is none": on(
+        "network policies can be disabled": on(
             [
                 f"NetworkPolicy/{name}"
                 for name in [*WITH_WAREHOUSE, "trigger", "test", "test-query", "default-deny"]
             ],
             {"": GONE},
         ),
-        "without disruption budgets there is none": on(
+        "disruption budgets can be disabled": on(
             [f"PodDisruptionBudget/{name}" for name in DEFAULT_SERVICES], {"": GONE}
         ),
-        "without a spread no service asks for one": on(DEPLOYMENTS, {"pod.spec.topologySpreadConstraints": GONE}),
-        "without a trigger there is neither its job nor its account": on(
+        "topology spread can be disabled": on(DEPLOYMENTS, {"pod.spec.topologySpreadConstraints": GONE}),
+        "the trigger can be disabled, together with its account": on(
             ["CronJob/trigger", "ServiceAccount/trigger"], {"": GONE}
         ),
         "locations are folders of the volume that every pod with files mounts": on(
@@ -263,7 +263,7 @@ BEHAVIOURS = {
                 "pod.spec.volumes.storage": {"persistentVolumeClaim": {"claimName": "sources"}},
             },
         ),
-        "without a Secret of storage nobody has its connection string": on(
+        "without the Secret of storage no pod has a connection string": on(
             STORING, {"container.env.AZURE_STORAGE_CONNECTION_STRING": GONE}
         ),
         "an API without a token mounts none": on(
@@ -277,7 +277,7 @@ BEHAVIOURS = {
         ),
     },
     "ha": {
-        "every service has a second pod, and the read side leaves its number to the autoscaler": on(
+        "every service has a second pod, except the read side, which is autoscaled": on(
             [name for name in DEPLOYMENTS if name != "Deployment/activity"], {"spec.replicas": 2}
         )
         | on(["Deployment/activity"], {"spec.replicas": GONE, "container.resources.requests.cpu": "200m"})
@@ -295,13 +295,15 @@ BEHAVIOURS = {
             "http://collector.monitoring:4317",
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}},
         ),
-        "the share of traced queries is every service's": on(DEPLOYMENTS, {"container.env.TRACE_QUERY_RATIO": "1"}),
-        "what to log is every service's": on(DEPLOYMENTS, {"container.env.LOG": "info,coordinator=debug"}),
+        "the share of traced queries is set on every service": on(
+            DEPLOYMENTS, {"container.env.TRACE_QUERY_RATIO": "1"}
+        ),
+        "the log level is set on every service": on(DEPLOYMENTS, {"container.env.LOG": "info,coordinator=debug"}),
         "the coordinator links to traces": on(
             ["Deployment/coordinator"],
             {"container.env.TRACE_URL": "http://jaeger.monitoring:16686/trace/{trace_id}"},
         ),
-        "the operator has a monitor and rules, and Grafana its dashboards": on(
+        "the operator gets a monitor and rules, and Grafana its dashboards": on(
             [
                 "PodMonitor/",
                 "PrometheusRule/",

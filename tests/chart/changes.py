@@ -1,9 +1,9 @@
-"""What a rendering has otherwise than another one, as short paths with their new values.
+"""The differences between two renderings, as short paths with their new values.
 
     Deployment/notifier container.env.NOTIFY_TIMEOUT: 5s
 
-An object is named by its kind and its name without the release's prefix. `container` is a pod's only container and
-`pod` its pod, wherever the kind keeps it. An item of a list goes by its `name`; items without one are ADDED or REMOVED.
+Objects are named by kind and by name without the release's prefix. `pod` is the pod template, wherever the kind keeps
+it, and `container` its only container. Items of a list go by their `name`; those without one are ADDED or REMOVED.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,15 @@ POD_PATHS = {
 
 def named(rendered: Objects, prefix: str) -> dict[str, dict]:
     """The objects by kind and name."""
-    return {f"{one['kind']}/{one['metadata']['name'].removeprefix(prefix).removeprefix('-')}": one for one in rendered.all}
+    found = {}
+    for one in rendered.all:
+        name = one["metadata"]["name"].removeprefix(prefix).removeprefix("-")
+        found[f"{one['kind']}/{name}"] = one
+    return found
 
 
 def changes(old: dict[str, dict], new: dict[str, dict]) -> dict[tuple[str, str], object]:
-    """By object and path. An object that only one of them has is at the path `""`."""
+    """The differences by object and path. A missing or additional object has the path `""`."""
     found = {(name, ""): GONE for name in old.keys() - new.keys()}
     found |= {(name, ""): ADDED for name in new.keys() - old.keys()}
     for name in old.keys() & new.keys():
@@ -35,7 +39,7 @@ def changes(old: dict[str, dict], new: dict[str, dict]) -> dict[tuple[str, str],
 
 
 def changed(old: dict, new: dict) -> Iterator[tuple[str, object]]:
-    """What differs between two objects of a kind, by path."""
+    """The differences between two objects of the same kind, by path."""
     for path, value in differences(old, new):
         yield shortened(new["kind"], path), value
 
@@ -52,7 +56,7 @@ def differences(old: object, new: object, path: tuple[str, ...] = ()) -> Iterato
     if old == new:
         return
     if is_named(old) and is_named(new):
-        # The order counts for those that both have.
+        # Items that both have must keep their order.
         assert [one["name"] for one in old if one["name"] in names(new)] == [
             one["name"] for one in new if one["name"] in names(old)
         ], path
@@ -75,5 +79,5 @@ def names(items: list[dict]) -> dict[str, object]:
 
 
 def bare(value: object) -> object:
-    """`{"value": x}` is x, as a variable has it."""
+    """Shortens `{"value": x}` of a variable to x."""
     return value["value"] if isinstance(value, dict) and value.keys() == {"value"} else value

@@ -1,4 +1,4 @@
-"""Who may talk to whom, as a network plugin reads the policies."""
+"""Which pods may connect to which, as a network plugin reads the policies."""
 
 import re
 
@@ -8,7 +8,7 @@ from test_objects import ADMIN, GRPC, labels_of, selects
 
 WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
 PORTS = {"grpc": GRPC, "admin": ADMIN}
-# The traffic that crosses the release's boundary, by port, besides name lookups.
+# Ports to which each component may connect outside the release, besides DNS.
 OUTSIDE = {
     **{row["name"]: {5432, 443} if row.get("storage") else {5432} for row in SERVICES},
     "migration": {5432},
@@ -25,7 +25,7 @@ def policies_of(rendered, pod):
 
 
 def may(rendered, caller, called, port):
-    """Whether a connection between two pods of the release leaves the one and enters the other."""
+    """Whether one pod of the release may connect to another: out of the caller, and into the called."""
     leaves = any(
         admits(rule, "to", called, port)
         for policy in policies_of(rendered, caller)
@@ -43,8 +43,7 @@ def admits(rule, direction, pod, port):
     if port not in [PORTS.get(one["port"], one["port"]) for one in rule["ports"]]:
         return False
     peers = rule.get(direction)
-    # All pods of a release are in one namespace, so a peer with a namespace
-    # selector is outside the release.
+    # A release has one namespace, so a peer with a namespace selector is outside it.
     return peers is None or any(
         "podSelector" in peer
         and "namespaceSelector" not in peer
@@ -54,7 +53,7 @@ def admits(rule, direction, pod, port):
 
 
 @WITH_POLICIES
-def test_everything_is_denied_that_is_not_allowed(value_set):
+def test_everything_not_allowed_is_denied(value_set):
     rendered = objects(value_set)
     deny = rendered.one("NetworkPolicy", "-default-deny")["spec"]
     assert deny["policyTypes"] == ["Ingress", "Egress"] and not {"ingress", "egress"} & deny.keys()
@@ -62,7 +61,7 @@ def test_everything_is_denied_that_is_not_allowed(value_set):
 
 
 @WITH_POLICIES
-def test_pods_reach_exactly_those_whom_their_environment_names(value_set):
+def test_pods_reach_exactly_the_services_that_their_environment_names(value_set):
     rendered = objects(value_set)
     pods = rendered.pods()
     services = {
@@ -104,7 +103,7 @@ def extra(value_set, component):
 
 
 @WITH_POLICIES
-def test_everybody_may_ask_for_names(value_set):
+def test_every_pod_may_resolve_names(value_set):
     rendered = objects(value_set)
     for component, pod in rendered.pods().items():
         ports = [

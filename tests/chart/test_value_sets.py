@@ -64,7 +64,7 @@ def test_an_object_that_is_switched_on_is_the_golden_one(value_set):
     assert changes({name: golden[name] for name in names}, {name: rendered[name] for name in names}) == expected
 
 
-# What the service of events has otherwise than the service of CRM exports.
+# The differences between the service of events and the service of CRM exports.
 WITHOUT_CRM = {
     ("Deployment", f"container.env.{name}"): GONE
     for name in ("CRM_ARCHIVE_URL", "CRM_EFFECTIVE_OFFSET_DAYS", "CRM_MAX_SHRINK_SHARE", "CRM_URL")
