@@ -75,7 +75,9 @@ def is_named(value: object) -> bool:
 
 
 def names(items: list[dict]) -> dict[str, object]:
-    return {one["name"]: bare({key: value for key, value in one.items() if key != "name"}) for one in items}
+    found = {one["name"]: bare({key: value for key, value in one.items() if key != "name"}) for one in items}
+    assert len(found) == len(items), f"a name occurs twice: {[one['name'] for one in items]}"
+    return found
 
 
 def bare(value: object) -> object:
