@@ -48,10 +48,10 @@ impl Notifier {
     }
 
     /// Delivers an alert to each configured channel that has not accepted it
-    /// yet, all at the same time.
+    /// yet, all at the same time. The coordinator logs
+    /// those that no channel takes.
     pub(crate) async fn deliver(&self, alert: &Alert) -> Result<Vec<Delivery>> {
         if self.endpoints.is_empty() {
-            log_undeliverable(alert);
             return Ok(Vec::new());
         }
         // Held until the deliveries are recorded: a concurrent request for the
@@ -105,21 +105,4 @@ fn count(channel: Channel, outcome: &std::result::Result<(), SendError>) {
     };
     let attributes = [KeyValue::new("channel", channel.as_str()), KeyValue::new("outcome", outcome)];
     ALERT_DELIVERIES.counter().add(1, &attributes);
-}
-
-fn log_undeliverable(alert: &Alert) {
-    error!(
-        alert_key = alert.alert_key,
-        cause = alert.cause_word(),
-        next_step = alert.next_step(),
-        pipeline = alert.pipeline,
-        stage = alert.stage,
-        run_id = alert.run_id,
-        business_date = alert.business_date,
-        attempt = alert.attempt,
-        error_code = alert.error_code,
-        error = alert.error_message,
-        "{}, and no channel is configured to tell people",
-        alert.headline()
-    );
 }
