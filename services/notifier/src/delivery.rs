@@ -56,8 +56,8 @@ impl Notifier {
         }
         // Held until the deliveries are recorded: a concurrent request for the
         // same alert then finds the record instead of sending again.
-        let _in_delivery = self.in_delivery.lock(&alert.alert_key).await;
-        let delivered = self.warehouse.delivered_channels(&alert.alert_key).await?;
+        let _in_delivery = self.in_delivery.lock(&alert.message.alert_key).await;
+        let delivered = self.warehouse.delivered_channels(&alert.message.alert_key).await?;
         let deliveries = self.endpoints.iter().map(|endpoint| async {
             let channel = endpoint.channel;
             let is_delivered = delivered.iter().any(|name| name == channel.as_str());
@@ -74,14 +74,14 @@ impl Notifier {
         count(*channel, &outcome);
         match &outcome {
             Ok(()) => {
-                info!(%channel, alert_key = alert.alert_key, "alert delivered");
+                info!(%channel, alert_key = alert.message.alert_key, "alert delivered");
                 self.record(*channel, alert).await;
             }
             Err(error) if error.is_retryable() => {
-                warn!(%channel, alert_key = alert.alert_key, %error, "alert not delivered yet");
+                warn!(%channel, alert_key = alert.message.alert_key, %error, "alert not delivered yet");
             }
             Err(error) => {
-                error!(%channel, alert_key = alert.alert_key, %error, "alert refused: check the channel's webhook URL");
+                error!(%channel, alert_key = alert.message.alert_key, %error, "alert refused: check the channel's webhook URL");
             }
         }
         outcome
@@ -89,10 +89,12 @@ impl Notifier {
 
     /// The alert has been delivered: a failure to record that must not make the caller send it again.
     async fn record(&self, channel: Channel, alert: &Alert) {
-        let recorded =
-            self.warehouse.record_delivery(&alert.alert_key, channel.as_str(), self.clock.now()).await;
+        let recorded = self
+            .warehouse
+            .record_delivery(&alert.message.alert_key, channel.as_str(), self.clock.now())
+            .await;
         if let Err(error) = recorded {
-            error!(%channel, alert_key = alert.alert_key, %error, "a delivery could not be recorded: it may be repeated");
+            error!(%channel, alert_key = alert.message.alert_key, %error, "a delivery could not be recorded: it may be repeated");
         }
     }
 }
