@@ -1,0 +1,126 @@
+//! Calls over TLS, with and without client certificates.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use rustix::net::sockopt;
+use support::{Authority, Log, TestServer, anonymous_client, check, client_of, serve, server_volume};
+use tls::{ClientAuth, ClientTls, ConnectOptions, PeerNames};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tonic::{Code, transport::Endpoint};
+use tower::Service;
+
+fn names_of_last_caller(server: &TestServer) -> PeerNames {
+    server.peers.lock().unwrap().last().unwrap().names()
+}
+
+#[tokio::test]
+async fn a_client_without_certificate_calls_over_tls() {
+    let authority = Authority::new("servers");
+    let server = serve(&server_volume(&authority, "").server(None)).await;
+    server.call(&anonymous_client(&authority)).await.unwrap();
+    let peers = server.peers.lock().unwrap();
+    assert!(peers[0].certificates.is_empty());
+    assert!(peers[0].remote_address.ip().is_loopback());
+    assert_eq!(peers[0].names(), PeerNames::default());
+}
+
+#[tokio::test]
+async fn a_service_knows_its_caller_by_the_names_in_the_certificate() {
+    let (authority, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let tls = server_volume(&authority, &clients.pem()).server(Some(ClientAuth::Required));
+    let server = serve(&tls).await;
+    server.call(&client_of(&clients, &authority)).await.unwrap();
+    let expected = PeerNames {
+        uris: vec!["spiffe://company/coordinator".to_owned()],
+        dns_names: vec!["coordinator.company.svc".to_owned()],
+    };
+    assert_eq!(names_of_last_caller(&server), expected);
+}
+
+#[tokio::test]
+async fn an_optional_client_certificate_is_verified_if_it_is_shown() {
+    let (authority, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let tls = server_volume(&authority, &clients.pem()).server(Some(ClientAuth::Optional));
+    let server = serve(&tls).await;
+    server.call(&anonymous_client(&authority)).await.unwrap();
+    assert_eq!(names_of_last_caller(&server), PeerNames::default());
+    server.call(&client_of(&clients, &authority)).await.unwrap();
+    assert_eq!(names_of_last_caller(&server).uris, ["spiffe://company/coordinator"]);
+    let stranger = client_of(&Authority::new("strangers"), &authority);
+    let refused = server.call(&stranger).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn an_address_can_be_verified_as_well_as_a_name() {
+    let authority = Authority::new("servers");
+    let server = serve(&server_volume(&authority, "").server(None)).await;
+    let url = format!("https://{}", server.address);
+    check(support::channel(url, &anonymous_client(&authority))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_sends_at_once_and_notices_a_lost_peer() {
+    let authority = Authority::new("servers");
+    let server = serve(&server_volume(&authority, "").server(None)).await;
+    let mut connector = anonymous_client(&authority).connector(&ConnectOptions::default());
+    let connection = connector.call(server.url().parse().unwrap()).await.unwrap();
+    let (socket, _) = connection.inner().get_ref();
+    assert!(sockopt::tcp_nodelay(socket).unwrap());
+    assert!(sockopt::socket_keepalive(socket).unwrap());
+    assert_eq!(sockopt::tcp_keepidle(socket).unwrap().as_secs(), 60);
+}
+
+#[tokio::test]
+async fn tls_1_1_is_refused() {
+    let server = serve(&server_volume(&Authority::new("servers"), "").server(None)).await;
+    let mut client_hello = vec![0x03, 0x02];
+    client_hello.extend([7; 32]);
+    // No session, the cipher suite ECDHE_RSA_WITH_AES_128_CBC_SHA, no compression.
+    client_hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+    let length = u8::try_from(client_hello.len()).unwrap();
+    let mut record = vec![22, 0x03, 0x01, 0, length + 4, 1, 0, 0, length];
+    record.extend(client_hello);
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.write_all(&record).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    // A fatal alert, protocol_version.
+    assert_eq!((answer[0], &answer[5..]), (21, &[2, 70][..]), "{answer:?}");
+}
+
+/// A call in plain text to `server`.
+async fn call_in_plain_text(server: &TestServer) -> Code {
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
+    check(endpoint.connect_lazy()).await.unwrap_err().code()
+}
+
+#[tokio::test]
+async fn the_log_says_why_a_handshake_failed() {
+    let (authority, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let strangers = Authority::new("strangers");
+    let tls = server_volume(&authority, &clients.pem()).server(Some(ClientAuth::Required));
+    let callers: [(Option<ClientTls>, &str); 4] = [
+        (None, "the client speaks plain text: it should use https://"),
+        (Some(anonymous_client(&authority)), "the client showed no certificate, and it has to"),
+        (Some(client_of(&strangers, &authority)), "the client's certificate is refused: "),
+        (Some(client_of(&clients, &strangers)), "the client refused it (UnknownCA): "),
+    ];
+    for (caller, expected) in callers {
+        let (log, _guard) = Log::capture();
+        let server = serve(&tls).await;
+        match caller {
+            None => drop(call_in_plain_text(&server).await),
+            Some(client) => drop(server.call(&client).await.unwrap_err()),
+        }
+        let line = format!("a TLS handshake failed peer=127.0.0.1:");
+        assert!(log.text().contains(&line) && log.text().contains(expected), "{expected}: {}", log.text());
+        // The server goes on.
+        server.call(&client_of(&clients, &authority)).await.unwrap();
+    }
+}
