@@ -1,9 +1,5 @@
 //! Certificates and CAs are replaced under load.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{
     sync::{
         Arc, Mutex,
@@ -12,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use support::{Authority, Pair, TestServer, Volume, channel, check, serve};
+use crate::support::{Authority, Pair, TestServer, Volume, channel, check, serve};
 use tls::{ClientAuth, ClientTls, Reload};
 use tonic::Status;
 

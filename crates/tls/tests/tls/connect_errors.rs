@@ -1,12 +1,10 @@
 //! What a person reads when a client cannot connect.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{sync::Arc, time::Duration};
 
-use support::{Authority, Pair, Volume, anonymous_client, channel, check, client_of, serve, server_volume};
+use crate::support::{
+    Authority, Pair, Volume, anonymous_client, channel, check, client_of, serve, server_volume,
+};
 use time::{Duration as Days, OffsetDateTime};
 use tls::{
     ClientAuth, ClientTls, ClientTlsFiles, ConnectFailure, ConnectOptions, DefaultTimeProvider, ServerTls,
@@ -24,7 +22,7 @@ async fn refusal(tls: &ServerTls, client: &ClientTls) -> String {
     let status = server.call(client).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     let prefix = format!("cannot connect to localhost:{}: ", server.address.port());
-    status.message().strip_prefix(&prefix).unwrap_or_else(|| panic!("{status:?}")).to_owned()
+    status.message().strip_prefix(&prefix).unwrap_or(status.message()).to_owned()
 }
 
 /// A server with `pair`, and the CA's name for a client.
@@ -99,7 +97,7 @@ async fn a_certificate_from_the_future_is_refused() {
     let pair = authority.issue_for(&["localhost"], begins, begins + Days::days(1));
     assert_eq!(
         refusal(&server_with(&pair), &anonymous_client(&authority)).await,
-        "its certificate is not valid yet, but from 2223-07-06T00:53:20+00:00: is the clock right?"
+        "its certificate is not valid yet, but from 2223-07-06T14:13:20+00:00: is the clock right?"
     );
 }
 

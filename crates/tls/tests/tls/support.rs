@@ -1,8 +1,5 @@
 //! Certificates, volumes, servers and clients for the tests.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(dead_code, reason = "each test file uses a part of it")]
-
 use std::{
     fs, io,
     net::SocketAddr,
@@ -28,34 +25,34 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// A CA.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate with its key, as PEM.
 #[derive(Debug, Clone)]
-pub struct Pair {
-    pub certificate: String,
-    pub key: String,
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Authority {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A certificate for `names`, of which those with a scheme are URIs.
-    pub fn issue(&self, names: &[&str]) -> Pair {
+    pub(crate) fn issue(&self, names: &[&str]) -> Pair {
         let now = OffsetDateTime::now_utc();
         self.issue_for(names, now - Days::days(1), now + Days::days(90))
     }
 
-    pub fn issue_for(&self, names: &[&str], begins: OffsetDateTime, ends: OffsetDateTime) -> Pair {
+    pub(crate) fn issue_for(&self, names: &[&str], begins: OffsetDateTime, ends: OffsetDateTime) -> Pair {
         let (uris, hosts): (Vec<&str>, Vec<&str>) = names.iter().partition(|name| name.contains("://"));
         let hosts: Vec<String> = hosts.into_iter().map(str::to_owned).collect();
         let mut params = CertificateParams::new(hosts).unwrap();
@@ -70,20 +67,20 @@ impl Authority {
 
 /// A folder as Kubernetes mounts it: every file is a link through `..data`, a link that
 /// is swapped when contents change.
-pub struct Volume {
+pub(crate) struct Volume {
     folder: tempfile::TempDir,
     versions: usize,
 }
 
 impl Volume {
-    pub fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let mut volume = Self { folder: tempfile::tempdir().unwrap(), versions: 0 };
         volume.publish(files);
         volume
     }
 
     /// Replaces all contents at once.
-    pub fn publish(&mut self, files: &[(&str, &str)]) {
+    pub(crate) fn publish(&mut self, files: &[(&str, &str)]) {
         self.versions += 1;
         let version = format!("..version_{}", self.versions);
         fs::create_dir(self.path(&version)).unwrap();
@@ -99,12 +96,12 @@ impl Volume {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A server's files in it: `tls.crt`, `tls.key` and, if clients are verified, `ca.crt`.
-    pub fn server_files(&self, auth: Option<ClientAuth>) -> ServerTlsFiles {
+    pub(crate) fn server_files(&self, auth: Option<ClientAuth>) -> ServerTlsFiles {
         ServerTlsFiles {
             certificate: self.path("tls.crt"),
             key: self.path("tls.key"),
@@ -112,12 +109,12 @@ impl Volume {
         }
     }
 
-    pub fn server(&self, auth: Option<ClientAuth>) -> ServerTls {
+    pub(crate) fn server(&self, auth: Option<ClientAuth>) -> ServerTls {
         ServerTls::load(self.server_files(auth), Arc::new(DefaultTimeProvider)).unwrap()
     }
 
     /// A client with the CA `ca.crt`, and the certificate `tls.crt` if there is one.
-    pub fn client(&self) -> ClientTls {
+    pub(crate) fn client(&self) -> ClientTls {
         let identity = Identity { certificate: self.path("tls.crt"), key: self.path("tls.key") };
         let identity = identity.certificate.exists().then_some(identity);
         let files = ClientTlsFiles { ca: Some(self.path("ca.crt")), identity, server_name: None };
@@ -126,35 +123,35 @@ impl Volume {
 }
 
 /// The volume of a server with a certificate for this machine.
-pub fn server_volume(authority: &Authority, client_ca: &str) -> Volume {
+pub(crate) fn server_volume(authority: &Authority, client_ca: &str) -> Volume {
     let pair = authority.issue(&["localhost", "127.0.0.1"]);
     Volume::new(&[("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", client_ca)])
 }
 
 /// A client that shows no certificate.
-pub fn anonymous_client(authority: &Authority) -> ClientTls {
+pub(crate) fn anonymous_client(authority: &Authority) -> ClientTls {
     Volume::new(&[("ca.crt", &authority.pem())]).client()
 }
 
 /// A client that shows a certificate of `own`.
-pub fn client_of(own: &Authority, trusted: &Authority) -> ClientTls {
+pub(crate) fn client_of(own: &Authority, trusted: &Authority) -> ClientTls {
     let pair = own.issue(&["spiffe://company/coordinator", "coordinator.company.svc"]);
     let files = [("tls.crt", &*pair.certificate), ("tls.key", &pair.key), ("ca.crt", &trusted.pem())];
     Volume::new(&files).client()
 }
 
 /// A health service over TLS, which ends with this value.
-pub struct TestServer {
-    pub address: SocketAddr,
-    pub peers: Arc<Mutex<Vec<PeerInfo>>>,
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) peers: Arc<Mutex<Vec<PeerInfo>>>,
     _stop: DropGuard,
 }
 
-pub async fn serve(tls: &ServerTls) -> TestServer {
+pub(crate) async fn serve(tls: &ServerTls) -> TestServer {
     serve_within(tls, HandshakeLimits::default()).await
 }
 
-pub async fn serve_within(tls: &ServerTls, limits: HandshakeLimits) -> TestServer {
+pub(crate) async fn serve_within(tls: &ServerTls, limits: HandshakeLimits) -> TestServer {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let peers = Arc::new(Mutex::new(Vec::new()));
@@ -180,39 +177,53 @@ pub async fn serve_within(tls: &ServerTls, limits: HandshakeLimits) -> TestServe
 }
 
 /// A channel that connects on first use.
-pub fn channel(url: String, tls: &ClientTls) -> Channel {
+pub(crate) fn channel(url: String, tls: &ClientTls) -> Channel {
     let options = ConnectOptions::default();
     Endpoint::from_shared(url).unwrap().connect_with_connector_lazy(tls.connector(&options))
 }
 
 impl TestServer {
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.address.port())
     }
 
     /// One call over a new connection.
-    pub async fn call(&self, tls: &ClientTls) -> Result<(), Status> {
+    pub(crate) async fn call(&self, tls: &ClientTls) -> Result<(), Status> {
         check(channel(self.url(), tls)).await
     }
 }
 
-pub async fn check(channel: Channel) -> Result<(), Status> {
+pub(crate) async fn check(channel: Channel) -> Result<(), Status> {
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.map(drop)
 }
 
 /// What is logged on this thread while the guard lives.
 #[derive(Debug, Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+    pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Log {
+    /// Waits until `text` is in it: the other side of a connection may be slower.
+    pub(crate) async fn says(&self, text: &str) {
+        let said = async {
+            while !self.text().contains(text) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let deadline = std::time::Duration::from_secs(30);
+        let outcome = tokio::time::timeout(deadline, said).await;
+        assert!(outcome.is_ok(), "{text} is not in {}", self.text());
     }
 }
 

@@ -1,7 +1,5 @@
 //! What the flags mean, and which do not go together.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use clap::Parser;
 use tls::{
     ClientAuth, ClientTlsArgs, ClientTlsFiles, ClientVerification, Identity, ServerTlsArgs, ServerTlsFiles,

@@ -1,13 +1,9 @@
 //! Files that change while connections are made.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
-
 use std::{fs, sync::Arc, time::Duration};
 
+use crate::support::{Authority, Log, Volume, anonymous_client, serve, server_volume};
 use rustls::pki_types::UnixTime;
-use support::{Authority, Log, Volume, anonymous_client, serve, server_volume};
 use time::{Duration as Days, OffsetDateTime};
 use tls::{ClientAuth, DefaultTimeProvider, Reload, ServerTls, TimeProvider};
 use tokio_util::sync::CancellationToken;
