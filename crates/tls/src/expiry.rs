@@ -79,9 +79,10 @@ impl ExpiryWatch {
         }
         self.said = stage;
         let expires = certificate.ends.to_rfc3339();
-        match stage {
-            Stage::Over => error!(expires, "the {whose} certificate has expired: peers refuse it"),
-            _ => warn!(expires, "the {whose} certificate expires soon and has not been renewed"),
+        if stage == Stage::Over {
+            error!(expires, "the {whose} certificate has expired: peers refuse it");
+        } else {
+            warn!(expires, "the {whose} certificate expires soon and has not been renewed");
         }
     }
 }

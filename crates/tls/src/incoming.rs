@@ -60,6 +60,8 @@ impl Default for HandshakeLimits {
 pub struct TlsIncoming<S> {
     /// `None` once no more come.
     sockets: Option<S>,
+    /// A socket for whose handshake there is no room yet.
+    waiting: Option<TcpStream>,
     tls: ServerTls,
     limits: HandshakeLimits,
     handshakes: JoinSet<(u64, Option<TlsConnection>)>,
@@ -83,6 +85,7 @@ impl<S: Stream<Item = io::Result<TcpStream>> + Unpin> TlsIncoming<S> {
     pub(crate) fn new(sockets: S, tls: ServerTls, limits: HandshakeLimits) -> Self {
         Self {
             sockets: Some(sockets),
+            waiting: None,
             tls,
             limits,
             handshakes: JoinSet::new(),
@@ -139,14 +142,29 @@ impl<S: Stream<Item = io::Result<TcpStream>> + Unpin> TlsIncoming<S> {
     /// Begins handshakes until none can begin. Ready once no more sockets come.
     fn poll_sockets(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
+            if self.waiting.is_none() {
+                self.waiting = ready!(self.poll_socket(context));
+            }
+            if self.waiting.is_none() {
+                return Poll::Ready(());
+            }
+            ready!(self.poll_room(context));
+            if let Some(socket) = self.waiting.take() {
+                self.begin(socket);
+            }
+        }
+    }
+
+    /// The next socket; `None` once no more come.
+    fn poll_socket(&mut self, context: &mut Context<'_>) -> Poll<Option<TcpStream>> {
+        loop {
             if let Some(pause) = &mut self.pause {
                 ready!(pause.as_mut().poll(context));
                 self.pause = None;
             }
-            ready!(self.poll_room(context));
-            let Some(sockets) = &mut self.sockets else { return Poll::Ready(()) };
+            let Some(sockets) = &mut self.sockets else { return Poll::Ready(None) };
             match ready!(Pin::new(sockets).poll_next(context)) {
-                Some(Ok(socket)) => self.begin(socket),
+                Some(Ok(socket)) => return Poll::Ready(Some(socket)),
                 Some(Err(cause)) => {
                     self.log.not_accepted(&cause);
                     self.pause = Some(Box::pin(sleep(PAUSE)));
@@ -222,16 +240,18 @@ struct FailureLog(LogLimit);
 impl FailureLog {
     fn failed(&self, peer: SocketAddr, failure: &HandshakeFailure) {
         let admitted = if failure.is_remarkable() { self.0.admit() } else { None };
-        match admitted {
-            Some(left_out) => warn!(%peer, error = %failure, left_out, "a TLS handshake failed"),
-            None => debug!(%peer, error = %failure, "a TLS handshake failed"),
+        if let Some(left_out) = admitted {
+            warn!(%peer, error = %failure, left_out, "a TLS handshake failed");
+        } else {
+            debug!(%peer, error = %failure, "a TLS handshake failed");
         }
     }
 
     fn not_accepted(&self, cause: &io::Error) {
-        match self.0.admit() {
-            Some(left_out) => warn!(error = %cause, left_out, "cannot accept a connection"),
-            None => debug!(error = %cause, "cannot accept a connection"),
+        if let Some(left_out) = self.0.admit() {
+            warn!(error = %cause, left_out, "cannot accept a connection");
+        } else {
+            debug!(error = %cause, "cannot accept a connection");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Calls over TLS, with and without client certificates.
 
-use crate::support::{Authority, Log, TestServer, anonymous_client, check, client_of, serve, server_volume};
+use crate::support::{
+    Authority, Log, TestServer, anonymous_client, channel, check, client_of, serve, server_volume,
+};
 use rustix::net::sockopt;
 use tls::{ClientAuth, ClientTls, ConnectOptions, PeerNames};
 use tokio::{
@@ -57,7 +59,7 @@ async fn an_address_can_be_verified_as_well_as_a_name() {
     let authority = Authority::new("servers");
     let server = serve(&server_volume(&authority, "").server(None)).await;
     let url = format!("https://{}", server.address);
-    check(support::channel(url, &anonymous_client(&authority))).await.unwrap();
+    check(channel(url, &anonymous_client(&authority))).await.unwrap();
 }
 
 #[tokio::test]
