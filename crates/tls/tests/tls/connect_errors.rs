@@ -2,9 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::support::{
-    Authority, Pair, Volume, anonymous_client, channel, check, client_of, serve, server_volume,
-};
 use time::{Duration as Days, OffsetDateTime};
 use tls::{
     ClientAuth, ClientTls, ClientTlsFiles, ConnectFailure, ConnectOptions, DefaultTimeProvider, ServerTls,
@@ -15,6 +12,10 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tower::Service;
+
+use crate::support::{
+    Authority, Pair, Volume, anonymous_client, channel, check, client_of, serve, server_volume,
+};
 
 /// What the first call of `client` to a server with `tls` says.
 async fn refusal(tls: &ServerTls, client: &ClientTls) -> String {

@@ -1,16 +1,26 @@
 //! Calls over TLS, with and without client certificates.
 
-use crate::support::{
-    Authority, Log, TestServer, anonymous_client, channel, check, client_of, serve, server_volume,
-};
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
 use rustix::net::sockopt;
-use tls::{ClientAuth, ClientTls, ConnectOptions, PeerNames};
+use rustls::{
+    ClientConfig, ProtocolVersion, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+    version::TLS12,
+};
+use tls::{ClientAuth, ClientTls, ConnectOptions, HandshakeLimits, PeerNames, peer_names};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 use tonic::{Code, transport::Endpoint};
 use tower::Service;
+
+use crate::support::{
+    Authority, Log, TestServer, anonymous_client, channel, check, client_of, serve, server_volume,
+};
 
 fn names_of_last_caller(server: &TestServer) -> PeerNames {
     server.peers.lock().unwrap().last().unwrap().names()
@@ -38,6 +48,12 @@ async fn a_service_knows_its_caller_by_the_names_in_the_certificate() {
         dns_names: vec!["coordinator.company.svc".to_owned()],
     };
     assert_eq!(names_of_last_caller(&server), expected);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_parsed_names_nobody() {
+    assert_eq!(peer_names(&[CertificateDer::from(vec![0x30, 3, 1, 2, 3])]), PeerNames::default());
+    assert_eq!(peer_names(&[]), PeerNames::default());
 }
 
 #[tokio::test]
@@ -72,6 +88,40 @@ async fn a_connection_sends_at_once_and_notices_a_lost_peer() {
     assert!(sockopt::tcp_nodelay(socket).unwrap());
     assert!(sockopt::socket_keepalive(socket).unwrap());
     assert_eq!(sockopt::tcp_keepidle(socket).unwrap().as_secs(), 60);
+}
+
+#[tokio::test]
+async fn a_socket_that_cannot_be_accepted_does_not_end_the_server() {
+    let authority = Authority::new("servers");
+    let tls = server_volume(&authority, "").server(None);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let mut connector = anonymous_client(&authority).connector(&ConnectOptions::default());
+    let calling = tokio::spawn(async move { connector.call(url.parse().unwrap()).await.map(drop) });
+    let (accepted, _) = listener.accept().await.unwrap();
+    let too_many_open_files = std::io::Error::from_raw_os_error(24);
+    let sockets = stream::iter([Err(too_many_open_files), Ok(accepted)]);
+    let mut incoming = tls.incoming(sockets, HandshakeLimits::default());
+    assert!(incoming.next().await.unwrap().is_ok());
+    assert!(incoming.next().await.is_none(), "no more sockets come");
+    calling.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn tls_1_2_is_accepted() {
+    let authority = Authority::new("servers");
+    let server = serve(&server_volume(&authority, "").server(None)).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let socket = TcpStream::connect(server.address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
+    assert_eq!(stream.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_2));
 }
 
 #[tokio::test]

@@ -2,11 +2,16 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use crate::support::{Authority, Log, Volume, anonymous_client, serve, server_volume};
 use rustls::pki_types::UnixTime;
 use time::{Duration as Days, OffsetDateTime};
 use tls::{ClientAuth, DefaultTimeProvider, Reload, ServerTls, TimeProvider};
 use tokio_util::sync::CancellationToken;
+
+use crate::support::{Authority, Log, Volume, anonymous_client, serve, server_volume};
+
+fn files([certificate, key, ca]: [&str; 3]) -> [(&'static str, &str); 3] {
+    [("tls.crt", certificate), ("tls.key", key), ("ca.crt", ca)]
+}
 
 #[tokio::test]
 async fn files_that_cannot_be_used_keep_the_ones_before_and_are_remarked_once() {
@@ -24,20 +29,13 @@ async fn files_that_cannot_be_used_keep_the_ones_before_and_are_remarked_once() 
         ([&new.certificate, key, ""], "the CA file"),
         ([&new.certificate, key, "no PEM at all"], "the CA file"),
     ];
-    let files = |[certificate, key, ca]: [&str; 3]| {
-        [("tls.crt", certificate.to_owned()), ("tls.key", key.to_owned()), ("ca.crt", ca.to_owned())]
-    };
-    let publish = |volume: &mut Volume, contents: [&str; 3]| {
-        let files = files(contents);
-        volume.publish(&files.each_ref().map(|(name, content)| (*name, &**content)));
-    };
     let mut volume = server_volume(&authority, &ca);
     let tls = volume.server(Some(ClientAuth::Optional));
     let server = serve(&tls).await;
     let client = anonymous_client(&authority);
     for (contents, expected) in broken {
         let (log, _guard) = Log::capture();
-        publish(&mut volume, contents);
+        volume.publish(&files(contents));
         let Reload::Kept(cause) = tls.reload() else { panic!("{expected}") };
         assert!(cause.to_string().contains(expected), "{expected}: {cause}");
         assert_eq!(tls.reload(), Reload::Unchanged, "{expected}");
@@ -47,7 +45,7 @@ async fn files_that_cannot_be_used_keep_the_ones_before_and_are_remarked_once() 
         }
         server.call(&client).await.unwrap();
     }
-    publish(&mut volume, [&new.certificate, key, &ca]);
+    volume.publish(&files([&new.certificate, key, &ca]));
     assert_eq!(tls.reload(), Reload::Replaced);
     assert_eq!(tls.reload(), Reload::Unchanged);
     server.call(&client).await.unwrap();

@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Authority, Pair, TestServer, Volume, channel, check, serve};
 use tls::{ClientAuth, ClientTls, Reload};
 use tonic::Status;
+
+use crate::support::{Authority, Pair, TestServer, Volume, channel, check, serve};
 
 /// Callers that never pause.
 struct Load {
@@ -58,7 +59,7 @@ fn files<'a>(pair: &'a Pair, ca: &'a str) -> [(&'static str, &'a str); 3] {
     [("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", ca)]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_certificate_and_ca_is_replaced_without_a_failed_call() {
     let [old_servers, new_servers] = ["old servers", "new servers"].map(Authority::new);
     let [old_clients, new_clients] = ["old clients", "new clients"].map(Authority::new);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::{Authority, Log, anonymous_client, serve_within, server_volume};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tls::HandshakeLimits;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+use crate::support::{Authority, Log, anonymous_client, serve_within, server_volume};
 
 /// Both ends of a connection are files of this process.
 fn allow_open_files(number: u64) {
