@@ -5,16 +5,17 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use rustix::net::sockopt;
 use rustls::{
-    ClientConfig, ProtocolVersion, RootCertStore,
+    ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, pem::PemObject},
-    version::TLS12,
+    version::{TLS12, TLS13},
 };
 use tls::{ClientAuth, ClientTls, ConnectOptions, HandshakeLimits, PeerNames, peer_names};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::{Code, transport::Endpoint};
 use tower::Service;
 
@@ -107,20 +108,42 @@ async fn a_socket_that_cannot_be_accepted_does_not_end_the_server() {
     calling.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn tls_1_2_is_accepted() {
-    let authority = Authority::new("servers");
-    let server = serve(&server_volume(&authority, "").server(None)).await;
+/// A connection of a client that is not ours, to `server`.
+async fn foreign_connection(
+    server: &TestServer,
+    authority: &Authority,
+    version: &'static SupportedProtocolVersion,
+) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(&[&TLS12])
+        .with_protocol_versions(&[version])
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
     let socket = TcpStream::connect(server.address).await.unwrap();
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let stream = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect("localhost".try_into().unwrap(), socket).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_client_that_goes_on_talking_can_read_why() {
+    let (authority, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let tls = server_volume(&authority, &clients.pem()).server(Some(ClientAuth::Required));
+    let server = serve(&tls).await;
+    let mut stream = foreign_connection(&server, &authority, &TLS13).await;
+    stream.write_all(&[0; 40_000]).await.unwrap();
+    let cause = stream.read(&mut [0]).await.unwrap_err();
+    assert!(cause.to_string().contains("CertificateRequired"), "{cause}");
+    // Closed, not reset: some systems forget unread bytes after a reset, the alert among them.
+    assert_eq!(stream.get_mut().0.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn tls_1_2_is_accepted() {
+    let authority = Authority::new("servers");
+    let server = serve(&server_volume(&authority, "").server(None)).await;
+    let stream = foreign_connection(&server, &authority, &TLS12).await;
     assert_eq!(stream.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_2));
 }
 
