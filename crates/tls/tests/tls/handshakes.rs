@@ -132,7 +132,7 @@ async fn a_refused_client_that_goes_on_talking_can_read_why() {
     let tls = server_volume(&authority, &clients.pem()).server(Some(ClientAuth::Required));
     let server = serve(&tls).await;
     let mut stream = foreign_connection(&server, &authority, &TLS13).await;
-    stream.write_all(&[0; 40_000]).await.unwrap();
+    stream.write_all(&vec![0; 40_000]).await.unwrap();
     let cause = stream.read(&mut [0]).await.unwrap_err();
     assert!(cause.to_string().contains("CertificateRequired"), "{cause}");
     // Closed, not reset: some systems forget unread bytes after a reset, the alert among them.
