@@ -35,7 +35,10 @@ pub struct Connections {
 pub trait BacklogReader: Send + Sync {
     /// What waits now.
     async fn backlog(&self) -> Result<Backlog>;
+}
 
+/// What observability asks of an engine.
+pub trait Observable: Send + Sync {
     /// The connections that this engine holds now.
     fn connections(&self) -> Connections;
 

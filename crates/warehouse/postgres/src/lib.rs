@@ -29,6 +29,7 @@ mod events;
 mod fault;
 mod fence;
 mod incoming;
+mod inspection;
 mod location;
 mod locks;
 mod measure;

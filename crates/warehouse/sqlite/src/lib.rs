@@ -20,6 +20,7 @@ mod events;
 mod fault;
 mod fence;
 mod incoming;
+mod inspection;
 mod migration;
 mod preview;
 mod publish;
