@@ -65,7 +65,7 @@ impl RunExecutor {
             };
             let started_at = self.clock.now();
             let fence =
-                retried(|| self.warehouse.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at))
+                retried(|| self.runs.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at))
                     .await?;
             self.board.changed(run.run_id, Some(&stage.stage));
             let trace = RunTrace::of(run);
@@ -246,7 +246,7 @@ impl RunExecutor {
         };
         let now = self.clock.now();
         let alert = wait.is_none().then(|| alert(run, fence, &record, now));
-        let recorded = retried(|| self.warehouse.fail_stage(fence, &record, alert.as_ref(), now)).await;
+        let recorded = retried(|| self.runs.fail_stage(fence, &record, alert.as_ref(), now)).await;
         let Fence { run_id, stage, attempt, .. } = fence;
         match recorded {
             Ok(()) => {}

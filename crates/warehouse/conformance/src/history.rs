@@ -22,9 +22,10 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use warehouse_core::{CrmDays, CrmExport, SharedWarehouse, UndatedExport};
+use warehouse_core::{CrmDays, CrmExport, UndatedExport};
 
 use crate::{
+    EngineUnderTest,
     history::{
         answers::{Answer, answers},
         exports::{Export, exports, undated_exports},
@@ -77,7 +78,7 @@ const WORKERS: u32 = 4;
 
 /// Checks at least `cases` random histories, each on a fresh warehouse. Shrinks a
 /// counterexample to the shortest history that still fails.
-pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+pub fn hold<G, F: Future<Output = (G, EngineUnderTest)>>(cases: u32, open: impl Fn() -> F + Sync) {
     side_by_side(cases, |cases| {
         check(cases, prop::collection::vec(steps(), 1..8), async |history| {
             let (_guard, warehouse) = open().await;
@@ -120,7 +121,7 @@ struct World {
 }
 
 /// Plays a history, and compares after every publish.
-async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, TestCaseError> {
+async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, TestCaseError> {
     let mut world = World::default();
     for (number, step) in (1_i64..).zip(history) {
         let run = hold_run(warehouse, step.window, at(number)).await;
@@ -162,7 +163,7 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, Te
 
 /// Loads the accepted inputs into a fresh warehouse at once and publishes everything in
 /// one run: the full rebuild.
-async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestCaseError> {
+async fn rebuild(warehouse: &EngineUnderTest, world: &World) -> Result<(), TestCaseError> {
     let (Some(first), Some(last)) = (world.published.first(), world.published.last()) else { return Ok(()) };
     let run = hold_run(warehouse, DateWindow::new(*first, *last).unwrap(), at(0)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -189,7 +190,7 @@ impl World {
     /// already loaded.
     async fn settle_undated(
         &self,
-        warehouse: &SharedWarehouse,
+        warehouse: &EngineUnderTest,
         export: &Export,
         window: DateWindow,
     ) -> Result<Option<CrmExport>, TestCaseError> {
@@ -228,7 +229,7 @@ impl World {
         self.inputs.usage.extend(after.map(|(company_id, numbers)| ((company_id, on), numbers)));
     }
 
-    async fn compare(&self, warehouse: &SharedWarehouse) -> Result<(), TestCaseError> {
+    async fn compare(&self, warehouse: &EngineUnderTest) -> Result<(), TestCaseError> {
         let (Some(first), Some(last)) = (self.published.first(), self.published.last()) else {
             return Ok(());
         };
