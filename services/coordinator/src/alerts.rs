@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 use warehouse::{AlertOutbox, NewAlert, PendingAlert, Run, RunReader};
 
-use crate::{TraceLink, pipeline::FailureAlert, run_trace::RunTrace};
+use crate::{pipeline::FailureAlert, run_trace::RunTrace, trace_link::TraceLink};
 
 /// How often the outbox is checked without a notification: for what another
 /// replica wrote, deferred alerts, and expired claims.

@@ -12,7 +12,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use warehouse::{AlertCause, Fence, NewAlert, Run, RunStage, StageFailure};
 
 use crate::{
-    Error,
+    error::Error,
     executor::{RunExecutor, retried},
     run_trace::{EndedAttempt, RunTrace},
     stage_call::{self, AttemptFailure},

@@ -23,7 +23,8 @@ use uuid::Uuid;
 use warehouse::{LeaseState, Run, RunStage, RunStore, TakenUp};
 
 use crate::{
-    Error, pipeline::Pipeline, progress::ProgressBoard, run_trace::RunTrace, stage_service::StageService,
+    error::Error, pipeline::Pipeline, progress::ProgressBoard, run_trace::RunTrace,
+    stage_service::StageService,
 };
 
 /// Why the execution of a run ended.

@@ -8,7 +8,7 @@ use runtime::{Channel, message::window_to_proto};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::{Error, backfill_plan::BackfillPlan, stage_call::connection_failure};
+use crate::{backfill_plan::BackfillPlan, error::Error, stage_call::connection_failure};
 
 /// Previews backfills.
 #[derive(Debug, Clone)]

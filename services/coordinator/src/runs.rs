@@ -21,12 +21,13 @@ use warehouse::{
 };
 
 use crate::{
-    Error, TraceLink,
     backfill_plan::{BackfillPlan, Selection},
+    error::Error,
     pipeline::Pipeline,
     preview::Previewer,
     progress::{ProgressBoard, RunView},
     run_trace::{traceparent_of, traceparent_of_retry},
+    trace_link::TraceLink,
     watch::RunWatch,
 };
 

@@ -14,7 +14,7 @@ use proto::pipeline::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{Error, backfill::Backfill, backfill_plan::BackfillPlan, convert, runs::Runs};
+use crate::{backfill::Backfill, backfill_plan::BackfillPlan, convert, error::Error, runs::Runs};
 
 type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use warehouse::{Run, RunReader};
 
 use crate::{
-    Error, TraceLink,
+    error::Error,
     progress::{LiveRun, ProgressBoard, RunView},
+    trace_link::TraceLink,
 };
 
 /// How long a change by another replica may go unnoticed.

@@ -10,7 +10,7 @@ use warehouse_core::{
     inspection::{DailyEvents, StoredEvent},
 };
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{HeldRun, at, day, days, hold_new_run, id, new_run};
 
 /// The companies that have events.

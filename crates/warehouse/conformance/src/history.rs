@@ -4,6 +4,7 @@
 mod answers;
 pub mod events;
 mod exports;
+mod extent;
 pub mod preview;
 pub mod retention;
 
@@ -25,20 +26,16 @@ use proptest::{
 use warehouse_core::{CrmDays, CrmExport, UndatedExport};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     history::{
         answers::{Answer, answers},
         exports::{Export, exports, undated_exports},
+        extent::SPAN,
     },
     observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs, answered, snapshots_of},
     scene::{at, day, days, hold_run, published, records},
 };
-
-const COMPANIES: [&str; 5] = ["007", "acme", "bolt", "ghost", "zed"];
-
-/// The length of a history in days, from [`day`] 0.
-const SPAN: i64 = 32;
 
 /// One run of a history: what it ingests, and how far it gets.
 #[derive(Debug, Clone)]

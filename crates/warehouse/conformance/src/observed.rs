@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use domain::{Checksum, DateWindow, FactRow, Publication};
 use warehouse_core::{Freshness, Run, UsageDayState, inspection::QuarantinedRow};
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{days, published};
 
 /// More rows than any behaviour leaves behind.

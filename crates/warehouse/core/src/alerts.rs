@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use crate::Result;
+use crate::error::Result;
 
 /// What an alert reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

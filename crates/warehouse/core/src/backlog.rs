@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::Result;
+use crate::error::Result;
 
 /// What waits in the warehouse.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CrmCompany, UnreadableFields};
 
-use crate::{Fence, LoadOutcome, Result, RowStream, SnapshotLimits, StageCompletion};
+use crate::{
+    error::Result, fence::Fence, row_stream::RowStream, runs::StageCompletion,
+    snapshot_limits::SnapshotLimits, usage::LoadOutcome,
+};
 
 /// One CRM export file.
 #[derive(Debug, Clone, PartialEq, Eq)]

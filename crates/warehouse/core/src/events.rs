@@ -4,7 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::EventRecord;
 
-use crate::{Error, Fence, LoadOutcome, Result, RowStream, StageCompletion};
+use crate::{
+    error::{Error, Result},
+    fence::Fence,
+    row_stream::RowStream,
+    runs::StageCompletion,
+    usage::LoadOutcome,
+};
 
 /// One file of events.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{Counters, DateWindow, audit::Measurements};
 
-use crate::{Fence, ProgressSink, Result, UnpublishedDays};
+use crate::{error::Result, fence::Fence, progress_sink::ProgressSink, retention::UnpublishedDays};
 
 /// What a publish did.
 #[derive(Debug, Clone, PartialEq, Eq)]

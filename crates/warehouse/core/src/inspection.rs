@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CompanyId, DateWindow, EventRecord};
 use uuid::Uuid;
 
-use crate::Result;
+use crate::error::Result;
 
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

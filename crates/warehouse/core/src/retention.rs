@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use domain::{DateWindow, usage::CHURN_DAYS};
 use uuid::Uuid;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Where history begins once older days are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow, RunState, RunTrigger, StageState, trend::StageExecution};
 use uuid::Uuid;
 
-use crate::{Error, Fence, Horizon, NewAlert, Result};
+use crate::{
+    alerts::NewAlert,
+    error::{Error, Result},
+    fence::Fence,
+    horizon::Horizon,
+};
 
 /// Which days a new run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,9 @@ use domain::{Counters, DateWindow, UsageRecord};
 
 use uuid::Uuid;
 
-use crate::{Fence, Result, RowStream, StageCompletion, UsageLimits};
+use crate::{
+    error::Result, fence::Fence, row_stream::RowStream, runs::StageCompletion, usage_judgement::UsageLimits,
+};
 
 /// One fetched day of the product API.
 #[derive(Debug, Clone, PartialEq, Eq)]

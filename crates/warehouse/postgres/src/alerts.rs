@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use warehouse_core::{AlertCause, AlertLog, AlertOutbox, Error, NewAlert, PendingAlert, engine::corrupt};
 
-use crate::{PostgresWarehouse, database::storable, fault::Result};
+use crate::{
+    database::{PostgresWarehouse, storable},
+    fault::Result,
+};
 
 /// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
 pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> Result<bool> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use warehouse_core::{Backlog, BacklogReader, Connections, Error, Observable, engine::counted};
 
-use crate::{PostgresWarehouse, fault::Result};
+use crate::{database::PostgresWarehouse, fault::Result};
 
 #[async_trait]
 impl BacklogReader for PostgresWarehouse {

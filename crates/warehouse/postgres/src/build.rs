@@ -11,7 +11,9 @@ use warehouse_core::{
     Error, FactBuilder, Fence, ProgressSink, PublishOutcome, UnpublishedDays, engine::counted,
 };
 
-use crate::{PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish, retention, runs};
+use crate::{
+    database::PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish, retention, runs,
+};
 
 /// The most company-days computed per transaction, unless a single day has more: few
 /// enough to report progress several times a minute.

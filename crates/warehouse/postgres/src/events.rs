@@ -6,15 +6,15 @@ use domain::{Counters, EventRecord};
 use sqlx::PgConnection;
 use warehouse_core::{
     Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
-    engine::{balanced, counted, position, stored},
+    engine::{Delivery, balanced, counted, position, stored},
 };
 
 use crate::{
-    PostgresWarehouse,
     copy_rows::CopyRows,
+    database::PostgresWarehouse,
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     locks::Lock,
     quarantine,
 };

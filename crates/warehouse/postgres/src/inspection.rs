@@ -9,7 +9,7 @@ use warehouse_core::{
     inspection::{DailyEvents, QuarantinedRow, StagingInspector, StoredEvent},
 };
 
-use crate::{PostgresWarehouse, fault::Result};
+use crate::{database::PostgresWarehouse, fault::Result};
 
 #[async_trait]
 impl StagingInspector for PostgresWarehouse {

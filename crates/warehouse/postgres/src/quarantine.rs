@@ -2,9 +2,9 @@
 
 use domain::Rejection;
 use sqlx::{Executor, PgConnection};
-use warehouse_core::engine::stored;
+use warehouse_core::engine::{Delivery, stored};
 
-use crate::{database::storable, fault::Result, incoming::Delivery};
+use crate::{database::storable, fault::Result};
 
 /// Creates the connection's table for the rejected rows of a delivery.
 pub(crate) async fn create_incoming(connection: &mut PgConnection) -> Result<()> {

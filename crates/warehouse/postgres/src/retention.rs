@@ -13,7 +13,7 @@ use warehouse_core::{
 };
 
 use crate::{
-    PostgresWarehouse,
+    database::PostgresWarehouse,
     fault::{Result, sqlstate},
     fence,
     locks::Lock,

@@ -14,8 +14,8 @@ use warehouse_core::{
 };
 
 use crate::{
-    PostgresWarehouse, alerts,
-    database::storable,
+    alerts,
+    database::{PostgresWarehouse, storable},
     fault::Result,
     fence,
     locks::Lock,

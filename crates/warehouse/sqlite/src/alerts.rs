@@ -10,7 +10,7 @@ use warehouse_core::{
     engine::{corrupt, stored_millis},
 };
 
-use crate::{SqliteWarehouse, fault::Result, run_rows::parse_id};
+use crate::{database::SqliteWarehouse, fault::Result, run_rows::parse_id};
 
 /// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
 pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert) -> Result<bool> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use warehouse_core::{Backlog, BacklogReader, Connections, Error, Observable, engine::counted};
 
-use crate::{SqliteWarehouse, fault::Result};
+use crate::{database::SqliteWarehouse, fault::Result};
 
 #[async_trait]
 impl BacklogReader for SqliteWarehouse {

@@ -14,7 +14,7 @@ use warehouse_core::{
     engine::{VOLUME_DAYS, counted},
 };
 
-use crate::{SqliteWarehouse, fault::Result, fence, publish, retention, run_rows, runs};
+use crate::{database::SqliteWarehouse, fault::Result, fence, publish, retention, run_rows, runs};
 
 /// Companies per transaction: few enough that others can write in between.
 const CHUNK_COMPANIES: i64 = 1_000;

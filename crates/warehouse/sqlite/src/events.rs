@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use warehouse_core::{
     Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
-    engine::{balanced, counted, position, stored},
+    engine::{Delivery, balanced, counted, position, stored},
 };
 
 use crate::{
-    SqliteWarehouse,
+    database::SqliteWarehouse,
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     quarantine,
 };
 

@@ -9,7 +9,7 @@ use warehouse_core::{
     inspection::{DailyEvents, QuarantinedRow, StagingInspector, StoredEvent},
 };
 
-use crate::{SqliteWarehouse, fault::Result, run_rows::parse_id};
+use crate::{database::SqliteWarehouse, fault::Result, run_rows::parse_id};
 
 #[async_trait]
 impl StagingInspector for SqliteWarehouse {

@@ -12,7 +12,7 @@ use warehouse_core::{
     engine::{corrupt, counted},
 };
 
-use crate::{SqliteWarehouse, fault::Result, fence, run_rows::parse_id, runs};
+use crate::{database::SqliteWarehouse, fault::Result, fence, run_rows::parse_id, runs};
 
 #[async_trait]
 impl Retention for SqliteWarehouse {

@@ -15,7 +15,8 @@ use warehouse_core::{
 };
 
 use crate::{
-    SqliteWarehouse, alerts,
+    alerts,
+    database::SqliteWarehouse,
     fault::Result,
     fence, publish,
     run_choice::Runs,

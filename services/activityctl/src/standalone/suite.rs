@@ -8,7 +8,7 @@ use proto::stage::v1::stage_service_server::{self, StageServiceServer};
 use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio_util::sync::CancellationToken;
 
-use super::{DataFolder, StageRouter, events};
+use super::{data_folder::DataFolder, events, stage_router::StageRouter};
 
 /// The services' own options, and where the warehouse is.
 #[derive(Debug, Clone, Args)]

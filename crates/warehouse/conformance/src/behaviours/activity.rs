@@ -4,7 +4,7 @@ use domain::{DateWindow, FactKey, FactRow, Publication, run::STAGE_COPY_CRM_CSV}
 use futures::TryStreamExt;
 use warehouse_core::{ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Period, RollUp};
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{
     UsageOfDay, at, checksum_of, company, day, days, export, hold_run, id, publish_run, published,
     published_of,

@@ -6,7 +6,7 @@ use domain::{StageState, run::STAGE_COPY_CRM_CSV};
 use uuid::Uuid;
 use warehouse_core::{NewAlert, PendingAlert};
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{HeldRun, TTL, alert, at, days, failure, hold_run};
 
 /// Fails the CRM stage of `run` once, with a retry to follow and an alert of that time.

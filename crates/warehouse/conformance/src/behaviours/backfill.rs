@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use warehouse_core::{DayChanges, PreviewOutcome, RowStream, UsageLimits};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
         self, UsageOfDay, at, company, day, days, export, hold_run, hold_run_of, offset_of, publish_run,

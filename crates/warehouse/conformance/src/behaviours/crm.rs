@@ -5,7 +5,7 @@ use futures::{StreamExt, stream};
 use warehouse_core::{CrmExport, Error, LoadOutcome, Result, SnapshotLimits};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::{Observed, observe},
     scene::{
         HeldRun, at, company, day, days, export, has_crm_export, hold_run, offset_of, publish_run, published,

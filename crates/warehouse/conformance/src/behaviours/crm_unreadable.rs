@@ -7,7 +7,7 @@ use domain::{
 use futures::{StreamExt, stream};
 use warehouse_core::{CrmDays, CrmExport, Error, Result, SnapshotLimits, UndatedExport};
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{
     HeldRun, at, company, day, days, export, has_crm_export, hold_run, id, offset_of, publish_run,
     published_of,

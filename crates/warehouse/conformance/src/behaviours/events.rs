@@ -5,7 +5,7 @@ use futures::{StreamExt, channel::oneshot, future, stream};
 use warehouse_core::{Error, EventFile, Fence, Result, SourceError, inspection::QuarantinedRow};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     event_scene::{
         EventRun, FILE_BYTES, Told, assert_stored, assert_sums, event, file, has_event_file, lines, loaded,
         stored, sums,

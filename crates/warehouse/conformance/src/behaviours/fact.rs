@@ -10,7 +10,7 @@ use domain::{
 };
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
         UsageOfDay, at, checksum_of, company, day, days, export, hold_run, id, offset_of, publish_run,

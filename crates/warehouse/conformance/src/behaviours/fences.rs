@@ -12,7 +12,7 @@ use uuid::Uuid;
 use warehouse_core::{Error, Fence, Result, SnapshotLimits, UsageLimits, WindowChoice};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
         HeldRun, TTL, alert, all_days, at, company, day, days, export, failure, has_crm_export, hold_run,

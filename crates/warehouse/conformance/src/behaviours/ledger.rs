@@ -5,7 +5,7 @@ use domain::{Checksum, CrmCompany, FactRow, Publication, UnreadableFields};
 use warehouse_core::Run;
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::{ledger_of_rows, observe},
     scene::{at, checksum_of, company, day, days, export, hold_run, id, publish_run, published},
 };

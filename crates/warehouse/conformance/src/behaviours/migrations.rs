@@ -5,7 +5,7 @@ use std::future::Future;
 use futures::future;
 use warehouse_core::{Error, MigrationReport, Result};
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{at, company, day, days, export, publish_run, published};
 
 /// An empty database of an engine, to change behind the engine's back.

@@ -10,7 +10,7 @@ use domain::CrmCompany;
 use warehouse_core::CrmExport;
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     event_scene::{EventRun, Told, assert_stored},
     reference::{ExpectedRow, Inputs},
     scene::{

@@ -9,7 +9,7 @@ use domain::{
 use warehouse_core::{Error, Fence, Freshness, PublishOutcome};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::{interrupted_after, observe},
     scene::{
         HOLDER, HeldRun, TTL, all_days, at, company, day, days, export, hold_run, hold_run_of, publish_run,

@@ -11,7 +11,7 @@ use warehouse_core::{
 };
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     event_scene::{EventRun, Told, assert_stored, file, has_event_file},
     observed::{interrupted_after, ledger_of_rows, observe},
     reference::{ExpectedRow, Inputs},

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use warehouse_core::{Error, LeaseState, Run, RunCursor, StageFailure, WindowChoice};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
         HeldRun, TTL, all_days, at, day, days, failure, hold_run, hold_run_of, new_run, publish_run,

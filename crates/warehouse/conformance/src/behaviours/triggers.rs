@@ -4,7 +4,7 @@ use domain::{DateWindow, RunState, RunTrigger, StageState, run::STAGE_COPY_CRM_C
 use futures::future::join_all;
 use warehouse_core::{CreatedRun, Error, Horizon, NewRun, Run, RunStage, WindowChoice};
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{
     HeldRun, at, day, days, hold_new_run, hold_run, new_run, publish_run, stage_states, take_up, unpublished,
 };

@@ -3,7 +3,7 @@
 use domain::{DateWindow, RunState, RunTrigger, run::STAGE_UNPUBLISH};
 use warehouse_core::{Error, NewRun, NewStage, UnpublishedDays, WindowChoice};
 
-use crate::EngineUnderTest;
+use crate::engine::EngineUnderTest;
 use crate::scene::{
     at, company, day, days, export, hold_new_run, hold_run, id, new_run, publish_run, take_up,
 };

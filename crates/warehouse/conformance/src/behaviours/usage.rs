@@ -5,7 +5,7 @@ use futures::{StreamExt, channel::oneshot, future, stream};
 use warehouse_core::{Error, SourceError, UsageDay, UsageLimits, inspection::QuarantinedRow};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::{Observed, interrupted_after, observe},
     scene::{at, day, days, offset_of, publish_run, published, published_of, records, rejected, usage_day},
     usage_scene::{fetched, fetching_run, loaded, publish, refusal, strict},

@@ -6,7 +6,7 @@ use std::ops::Range;
 use domain::{Concerns, Counters};
 
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     observed::{Observed, observe},
     scene::{UsageOfDay, at, day, days, publish_run, published, published_of, records},
     usage_scene::{

@@ -10,7 +10,7 @@ use warehouse_core::{EventFile, inspection::StoredEvent};
 
 use super::{check, side_by_side};
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     event_scene::{
         COMPANIES, EventRun, FILE_BYTES, Told, event, file, grouped, has_event_file, stored, sums,
     },

@@ -22,7 +22,7 @@ use super::{
     check, play, side_by_side, steps,
 };
 use crate::{
-    EngineUnderTest,
+    engine::EngineUnderTest,
     scene::{at, day, days, hold_run, published},
     usage_scene::strict,
 };

@@ -13,9 +13,18 @@ use domain::{
 use proptest::prelude::*;
 use warehouse_core::{Error, HistoryStart};
 
-use super::{COMPANIES, Export, Reaches, World, answers::numbers, check, exports, side_by_side};
-use crate::EngineUnderTest;
-use crate::scene::{HeldRun, at, day, days, hold_run, id, records};
+use super::{
+    Reaches, World,
+    answers::numbers,
+    check,
+    exports::{Export, exports},
+    extent::COMPANIES,
+    side_by_side,
+};
+use crate::{
+    engine::EngineUnderTest,
+    scene::{HeldRun, at, day, days, hold_run, id, records},
+};
 
 /// The months before which days are forgotten, by first day.
 const MONTHS: [i64; 2] = [-31, 0];
