@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use contract::message::{alert_cause_to_proto, timestamp_to_proto};
+use domain::retry_after::patient_wait;
 use proto::notifier::v1::{
     Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
 };
-use runtime::{
-    Channel, Clock,
-    message::{alert_cause_to_proto, timestamp_to_proto},
-    patient_wait,
-};
+use runtime::{Channel, Clock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -118,8 +116,8 @@ impl AlertDelivery {
             Ok(Err(status)) => Outcome::Deferred {
                 problem: format!(
                     "{}: {}",
-                    runtime::code_name(status.code()),
-                    runtime::message_with_causes(&status)
+                    contract::code_name(status.code()),
+                    contract::message_with_causes(&status)
                 ),
                 retry_after: None,
             },

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Counters, StageState, trend::SlowExecution};
+use domain::{AlertCause, Counters, StageState, trend::SlowExecution};
 use runtime::Channel;
 use telemetry::{spans::LOG_ONLY, trace_context::SpanIdentity};
 use tokio::time::Instant;
 use tonic::Code;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{AlertCause, Fence, NewAlert, Run, RunStage, StageFailure};
+use warehouse::{Fence, NewAlert, Run, RunStage, StageFailure};
 
 use crate::{
     error::Error,
@@ -131,7 +131,7 @@ impl RunExecutor {
             self.tell_success(run, fence, started_at, committed).await;
             return Ok(Attempted::Succeeded);
         }
-        let (code, ended_at) = (runtime::code_name(failure.code), self.clock.now());
+        let (code, ended_at) = (contract::code_name(failure.code), self.clock.now());
         tell_attempt(run, fence, (started_at, ended_at), Err((code, &failure.message)), None);
         Ok(match wait {
             Some(_) if failure.is_interruption => Attempted::Interrupted,
@@ -239,7 +239,7 @@ impl RunExecutor {
         wait: Option<Duration>,
     ) -> Result<Option<Counters>, Error> {
         let record = StageFailure {
-            code: runtime::code_name(failure.code).to_owned(),
+            code: contract::code_name(failure.code).to_owned(),
             message: failure.message.clone(),
             will_retry: wait.is_some(),
             is_interruption: failure.is_interruption,

@@ -1,10 +1,11 @@
 //! The dry run of a backfill: calls the service that fetches from the product API.
 
+use contract::message::window_to_proto;
 use futures::{Stream, stream};
 use proto::reconciliation::v1::{
     PreviewRequest, PreviewResponse, reconciliation_service_client::ReconciliationServiceClient,
 };
-use runtime::{Channel, message::window_to_proto};
+use runtime::Channel;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 

@@ -6,11 +6,12 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
+use contract::FieldViolations;
 use domain::{
     DateWindow, RunState, RunTrigger,
     run::{STAGE_UNPUBLISH, STAGE_VALIDATE},
 };
-use runtime::{Clock, FieldViolations};
+use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::info;

@@ -4,14 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use domain::{DateWindow, RunTrigger};
+use domain::{AlertCause, DateWindow, RunTrigger};
 use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tracing::warn;
 use uuid::Uuid;
-use warehouse::{ActivityReader, AlertCause, AlertOutbox, NewAlert, Run, RunReader};
+use warehouse::{ActivityReader, AlertOutbox, NewAlert, Run, RunReader};
 
 use crate::pipeline::Pipeline;
 
@@ -87,7 +87,7 @@ impl Watchdog {
             alert_key: format!("{pipeline}/{STAGE}/{day}"),
             stage: STAGE.to_owned(),
             attempt: 0,
-            error_code: runtime::code_name(Code::DeadlineExceeded).to_owned(),
+            error_code: contract::code_name(Code::DeadlineExceeded).to_owned(),
             error_message: format!("{day} is not published by {} UTC: {what}", self.deadline.format("%H:%M")),
             run_id: run.map_or_else(Uuid::nil, |run| run.run_id),
             business_date: day,

@@ -39,7 +39,7 @@ mod usage_judgement;
 pub use activity::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
 };
-pub use alerts::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert};
+pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use backlog::{Backlog, BacklogReader, Connections, Observable};
 pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport, unreadable_bits};
 pub use crm_snapshots::{NamedCompanies, Neighbourhood, Snapshot};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use domain::AlertCause;
 use sqlx::PgConnection;
-use warehouse_core::{AlertCause, AlertLog, AlertOutbox, Error, NewAlert, PendingAlert, engine::corrupt};
+use warehouse_core::{AlertLog, AlertOutbox, Error, NewAlert, PendingAlert, engine::corrupt};
 
 use crate::{
     database::{PostgresWarehouse, storable},

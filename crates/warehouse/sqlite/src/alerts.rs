@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use domain::AlertCause;
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    AlertCause, AlertLog, AlertOutbox, Error, NewAlert, PendingAlert,
+    AlertLog, AlertOutbox, Error, NewAlert, PendingAlert,
     engine::{corrupt, stored_millis},
 };
 
