@@ -10,7 +10,7 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tracing::warn;
-use warehouse::StageCompletion;
+use warehouse_core::StageCompletion;
 
 use crate::{
     error::{Error, RefusedFiles},
@@ -115,8 +115,8 @@ impl<L: FileLoader> Attempt<'_, L> {
         };
         match stage.loader.load(delivery).await {
             Ok(loaded) => Ok(Loaded::Now(loaded)),
-            Err(warehouse::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
-            Err(warehouse::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
+            Err(warehouse_core::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
+            Err(warehouse_core::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
                 Ok(Loaded::Refused(format!("{}: {}", unit.name(), error.message)))
             }
             Err(error) => Err(error.into()),
