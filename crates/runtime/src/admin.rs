@@ -17,6 +17,7 @@ use axum::{
     routing::get,
     serve::ListenerExt as _,
 };
+use futures::future::BoxFuture;
 use prometheus::{Encoder, TextEncoder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,7 @@ pub(crate) async fn serve(
     telemetry: &Telemetry,
     lifecycle: Lifecycle,
     stop: CancellationToken,
-) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+) -> anyhow::Result<BoxFuture<'static, ()>> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("--admin-listen: cannot listen on {listen}"))?;
@@ -77,10 +78,11 @@ pub(crate) async fn serve(
     // Responses are sent at once. If that cannot be set, they are only a little slower.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let server = axum::serve(listener, router(admin)).with_graceful_shutdown(stop.cancelled_owned());
-    Ok(async move {
+    // Boxed like the gRPC server, for the same reason.
+    Ok(Box::pin(async move {
         // Only accepting can fail, and axum retries that by itself.
         let _ = server.await;
-    })
+    }))
 }
 
 fn router(admin: Admin) -> Router {
