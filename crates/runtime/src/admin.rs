@@ -58,19 +58,17 @@ struct Admin {
     log_filter: LogFilter,
 }
 
-/// Serves the admin port until `stop` is cancelled.
+/// Serves the admin port until `stop` is cancelled. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// If the address cannot be bound.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     listen: SocketAddr,
     telemetry: &Telemetry,
     lifecycle: Lifecycle,
     stop: CancellationToken,
 ) -> anyhow::Result<BoxFuture<'static, ()>> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("--admin-listen: cannot listen on {listen}"))?;
+    let listener = bind(listen).with_context(|| format!("--admin-listen: cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     info!(%address, "serving probes and metrics");
     let admin =
@@ -83,6 +81,12 @@ pub(crate) async fn serve(
         // Only accepting can fail, and axum retries that by itself.
         let _ = server.await;
     }))
+}
+
+fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 fn router(admin: Admin) -> Router {
