@@ -9,7 +9,7 @@ use futures::{Stream, TryStreamExt};
 use sqlx::{SqliteConnection, SqlitePool};
 use warehouse_core::engine::FactRecord;
 
-use crate::{database::write, fault::Result};
+use crate::{fault::Result, transaction::write};
 
 /// How publishing the candidates changes the checksum of each day. Call it before the
 /// rows are written: it reads those that go.

@@ -5,7 +5,7 @@ use domain::{Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, Unread
 use proptest::prelude::*;
 use warehouse_core::CrmExport;
 
-use super::{COMPANIES, SPAN};
+use super::extent::{COMPANIES, SPAN};
 use crate::scene::{at, day, id};
 
 /// A delivered export: the full state of some companies on a day, as far as it is
