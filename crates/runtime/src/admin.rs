@@ -17,6 +17,7 @@ use axum::{
     routing::get,
     serve::ListenerExt as _,
 };
+use futures::future::BoxFuture;
 use prometheus::{Encoder, TextEncoder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -57,19 +58,17 @@ struct Admin {
     log_filter: LogFilter,
 }
 
-/// Serves the admin port until `stop` is cancelled.
+/// Serves the admin port until `stop` is cancelled. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// If the address cannot be bound.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     listen: SocketAddr,
     telemetry: &Telemetry,
     lifecycle: Lifecycle,
     stop: CancellationToken,
-) -> anyhow::Result<impl Future<Output = ()> + use<>> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("--admin-listen: cannot listen on {listen}"))?;
+) -> anyhow::Result<BoxFuture<'static, ()>> {
+    let listener = bind(listen).with_context(|| format!("--admin-listen: cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     info!(%address, "serving probes and metrics");
     let admin =
@@ -77,10 +76,17 @@ pub(crate) async fn serve(
     // Responses are sent at once. If that cannot be set, they are only a little slower.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let server = axum::serve(listener, router(admin)).with_graceful_shutdown(stop.cancelled_owned());
-    Ok(async move {
+    // Boxed like the gRPC server, for the same reason.
+    Ok(Box::pin(async move {
         // Only accepting can fail, and axum retries that by itself.
         let _ = server.await;
-    })
+    }))
+}
+
+fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 fn router(admin: Admin) -> Router {

@@ -111,7 +111,7 @@ impl Process {
             let end_admin = CancellationToken::new();
             if let Some(listen) = self.admin_listen {
                 let lifecycle = self.context.lifecycle.clone();
-                let admin = admin::serve(listen, &telemetry, lifecycle, end_admin.clone()).await?;
+                let admin = admin::serve(listen, &telemetry, lifecycle, end_admin.clone())?;
                 tokio::spawn(admin);
             }
             let outcome = work.await;
