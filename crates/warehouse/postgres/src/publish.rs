@@ -83,8 +83,8 @@ async fn write_rows(
         written += insert_new(connection, counted(tally.new_rows())?, now).await?;
     }
     if tally.changed_rows() > 0 {
-        let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now);
-        written += changed.execute(&mut *connection).await?.rows_affected();
+        let changed = sqlx::query_scalar!(r#"SELECT publish_changed_rows($1) AS "rows!""#, now);
+        written += counted(changed.fetch_one(&mut *connection).await?)?;
     }
     sqlx::query_file!("sql/fact/analyze_grown.sql", first_day, last_day, stored(written))
         .execute(connection)

@@ -17,8 +17,11 @@ pub(crate) async fn changes_of_publish(
     connection: &mut SqliteConnection,
     now: DateTime<Utc>,
 ) -> Result<BTreeMap<NaiveDate, i64>> {
-    let rows = sqlx::query_file_as!(FactRecord, "sql/fact/checksum_changes.sql", now).fetch(connection);
-    let checksums = by_day(rows).await?;
+    let mut checksums = BTreeMap::new();
+    let coming = sqlx::query_as!(FactRecord, "SELECT *, $1 AS \"loaded_at!: _\" FROM fact_rows_to_come", now);
+    toggle(&mut checksums, coming.fetch(&mut *connection)).await?;
+    let going = sqlx::query_as!(FactRecord, "SELECT * FROM fact_rows_to_go");
+    toggle(&mut checksums, going.fetch(connection)).await?;
     Ok(checksums.into_iter().map(|(day, checksum)| (day, checksum.to_stored())).collect())
 }
 
@@ -34,9 +37,10 @@ async fn fill_one(writer: &SqlitePool) -> Result<bool> {
     write(writer, async |connection| {
         let missing = sqlx::query_file_scalar!("sql/fact/day_without_checksum.sql");
         let Some(day) = missing.fetch_optional(&mut *connection).await? else { return Ok(false) };
-        let rows = sqlx::query_file_as!(FactRecord, "sql/fact/rows_of_ledger_day.sql", day);
-        let checksum = by_day(rows.fetch(&mut *connection)).await?.remove(&day).unwrap_or_default();
-        let checksum = checksum.to_stored();
+        let mut checksums = BTreeMap::new();
+        let rows = sqlx::query_as!(FactRecord, "SELECT * FROM fact_rows_by_day WHERE activity_date = $1", day);
+        toggle(&mut checksums, rows.fetch(&mut *connection)).await?;
+        let checksum = checksums.remove(&day).unwrap_or_default().to_stored();
         sqlx::query!("UPDATE published_days SET checksum = $1 WHERE activity_date = $2", checksum, day)
             .execute(connection)
             .await?;
@@ -45,13 +49,14 @@ async fn fill_one(writer: &SqlitePool) -> Result<bool> {
     .await
 }
 
-async fn by_day(
+/// Toggles rows in the checksums of their days.
+async fn toggle(
+    checksums: &mut BTreeMap<NaiveDate, Checksum>,
     mut rows: impl Stream<Item = sqlx::Result<FactRecord>> + Unpin,
-) -> Result<BTreeMap<NaiveDate, Checksum>> {
-    let mut checksums = BTreeMap::<_, Checksum>::new();
+) -> Result<()> {
     while let Some(record) = rows.try_next().await? {
         let row = FactRow::try_from(record)?;
         checksums.entry(row.key.activity_date).or_default().toggle(&row);
     }
-    Ok(checksums)
+    Ok(())
 }

@@ -1,9 +1,5 @@
 -- The rows that candidates replace, or that go. $1..$2: the days of the build.
-SELECT fact.activity_date AS "activity_date!", bit_xor(fact_row_hash(
-  fact.company_id, fact.activity_date, fact.company_name, fact.country, fact.industry_tag,
-  fact.last_contact_at, fact.active_users, fact.events, fact."7d_active_users", fact.is_churn_risk,
-  fact.days_since_last_contact
-)) AS "checksum!"
+SELECT fact.activity_date AS "activity_date!", bit_xor(published_row_hash(fact)) AS "checksum!"
 FROM fact_candidates AS candidate
 JOIN fact_company_activity AS fact
   ON fact.company_id = candidate.company_id
