@@ -22,7 +22,7 @@ pub mod timestamp;
 pub mod trend;
 pub mod usage;
 
-pub use checksum::Checksum;
+pub use checksum::{Checksum, ChecksumVersion, UnknownChecksumVersion};
 pub use company::{CompanyId, CrmCompany, UnreadableFields};
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;

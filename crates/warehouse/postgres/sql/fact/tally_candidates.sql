@@ -1,14 +1,19 @@
 -- What publishing the candidates does to each day, in one pass that several
--- workers share: hashing is most of it.
+-- workers share: hashing is most of it. $1: the version of the checksum that new days
+-- get; a published day keeps its own.
 SELECT
   activity_date AS "activity_date!",
+  MAX(ledger.checksum_version) AS checksum_version,
   COUNT(*) FILTER (WHERE change = 'EQUAL') AS "equal!",
   COUNT(*) FILTER (WHERE change = 'NEW') AS "new!",
   COUNT(*) FILTER (WHERE change = 'CHANGED') AS "changed!",
   COUNT(*) FILTER (WHERE change = 'GONE') AS "gone!",
   -- Of the rows that come.
   COALESCE(
-    bit_xor(published_row_hash(published_row(candidate, NULL))) FILTER (WHERE change IN ('NEW', 'CHANGED')), 0
+    bit_xor(candidate_hash(COALESCE(ledger.checksum_version, $1), candidate))
+      FILTER (WHERE change IN ('NEW', 'CHANGED')),
+    0
   ) AS "checksum!"
 FROM fact_candidates AS candidate
+LEFT JOIN published_days AS ledger USING (activity_date)
 GROUP BY activity_date
