@@ -23,7 +23,7 @@ pub mod trend;
 pub mod usage;
 
 pub use checksum::{Checksum, ChecksumVersion, UnknownChecksumVersion};
-pub use company::{CompanyId, CrmCompany, UnreadableFields};
+pub use company::{CompanyAttributes, CompanyId, CrmCompany, UnreadableFields};
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;
 pub use event::{EventId, EventRecord};

@@ -38,7 +38,7 @@ pub use activity::{
 };
 pub use alerts::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use backlog::{Backlog, BacklogReader, Connections};
-pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport, unreadable_bits};
+pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport};
 pub use crm_snapshots::{NamedCompanies, Neighbourhood, Snapshot, SnapshotLimits};
 pub use error::{Error, Fault, Result, SourceError};
 pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};

@@ -7,7 +7,7 @@ mod migrated;
 use std::sync::Arc;
 
 use domain::{
-    CrmCompany, FailureKind,
+    FailureKind,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
 };
 use futures::future;
@@ -194,8 +194,8 @@ async fn text_that_postgres_cannot_hold_is_loaded_all_the_same() {
     let (_database, warehouse) = migrated::open().await;
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
-    let odd =
-        CrmCompany { country: Some("tab\t, quote\", \\N, nul\0".to_owned()), ..company("acme", "Acme") };
+    let mut odd = company("acme", "Acme");
+    odd.attributes.country = Some("tab\t, quote\", \\N, nul\0".to_owned());
     let rows = vec![
         domain::SourceRow::Accepted { line: 2, row: odd },
         rejected(3, "no company", "nul \0 in the middle"),

@@ -132,7 +132,10 @@ pub async fn a_row_is_found_by_its_key(warehouse: SharedWarehouse) {
 pub async fn an_export_sees_one_state_while_a_publish_goes_on(warehouse: SharedWarehouse) {
     // More rows than any stream buffers.
     let companies: Vec<_> = (0..300).map(|number| company(&format!("c{number:03}"), "before")).collect();
-    let renamed = companies.iter().map(|company| domain::CrmCompany { name: None, ..company.clone() });
+    let renamed = companies.iter().cloned().map(|mut company| {
+        company.attributes.name = None;
+        company
+    });
     let (first, second) = (export(day(0), "1"), export(day(0), "2"));
     publish_run(&warehouse, days(0, 29), at(1), &[(first, companies.clone())], &[]).await;
     let before = published(&warehouse, days(0, 29)).await;

@@ -1,7 +1,7 @@
 //! The ledger: which days are published, by which run, and their checksums.
 
 use chrono::DateTime;
-use domain::{Checksum, CrmCompany, FactRow, Publication, UnreadableFields};
+use domain::{Checksum, CompanyAttributes, CrmCompany, FactRow, Publication};
 use warehouse_core::{Run, SharedWarehouse};
 
 use crate::{
@@ -49,21 +49,16 @@ async fn assert_ledger_fits(warehouse: &SharedWarehouse) {
 
 /// Every engine hashes any possible row in the same way.
 pub async fn a_checksum_covers_every_value_a_row_may_hold(warehouse: SharedWarehouse) {
-    let full = |company_id: &str, name: &str, micros: i64| CrmCompany {
-        company_id: id(company_id),
-        name: Some(name.to_owned()),
-        country: Some(String::new()),
-        industry_tag: Some("it, 'quoted' \\ \"twice\"\n".to_owned()),
-        last_contact_at: DateTime::from_timestamp_micros(micros),
-        unreadable: UnreadableFields::default(),
+    let full = |company_id: &str, name: &str, micros: i64| {
+        let attributes = CompanyAttributes {
+            name: Some(name.to_owned()),
+            country: Some(String::new()),
+            industry_tag: Some("it, 'quoted' \\ \"twice\"\n".to_owned()),
+            last_contact_at: DateTime::from_timestamp_micros(micros),
+        };
+        CrmCompany::read_in_full(id(company_id), attributes)
     };
-    let empty = CrmCompany {
-        name: None,
-        country: None,
-        industry_tag: None,
-        last_contact_at: None,
-        ..full("empty", "", 0)
-    };
+    let empty = CrmCompany::read_in_full(id("empty"), CompanyAttributes::default());
     let companies = vec![
         full("007", "Zoë 🦀 e\u{301}", 1_767_225_600_123_456),
         full("Ünïcode", "before 1970", -1),
