@@ -1,4 +1,4 @@
-# All tasks of people and CI. `make` alone lists them.
+# Tasks for people and CI. `make` lists them.
 .DEFAULT_GOAL := help
 CARGO := cargo
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -35,15 +35,15 @@ test-e2e: build ## Run the end-to-end suite; ONLY=name picks tests
 	@$(CARGO) test --locked --package e2e -- $(ONLY)
 
 .PHONY: test-upgrade
-test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and back; PREVIOUS=rev, else the newest release
+test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and roll back; PREVIOUS=rev, by default the newest release
 	@tests/upgrade.sh $(PREVIOUS)
 
 .PHONY: test-chart
-test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 takes what it renders as right
+test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 accepts the two golden renderings as they are
 	@tools="$$(tests/setup/python.sh)" && "$$tools/bin/pytest" tests/chart
 
 .PHONY: chart-pipelines
-chart-pipelines: ## Copy the pipeline files into the chart, which can ship only its own
+chart-pipelines: ## Copy the pipeline files into the chart, which can ship only files of its own
 	@cp services/coordinator/pipeline.yaml helm/company-activity/files/pipelines/daily.yaml
 	@cp docs/pipelines/with-events.yaml helm/company-activity/files/pipelines/with-events.yaml
 
@@ -68,7 +68,7 @@ lint-proto: ## Lint the gRPC contracts, and compare them with the last revision 
 	@proto/check-breaking.sh
 
 .PHONY: lint-queries
-lint-queries: ## Check that .sqlx is up to date and that no migration was changed
+lint-queries: ## Check that .sqlx is up to date and that no migration has changed
 	@tests/setup/postgres.sh >/dev/null
 	@crates/warehouse/check-queries.sh
 
@@ -86,13 +86,13 @@ bench-memory: ## Measure the peak memory of two backfills, one twice as large
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/peak_memory"
 
 .PHONY: bench-service-memory
-bench-service-memory: ## Measure what each service holds in memory while a day of 100,000 companies is published
+bench-service-memory: ## Measure the memory of each service while a day of 100,000 companies is published
 	@tests/setup/postgres.sh >/dev/null
 	@$(CARGO) build --locked --release --workspace --bins --package e2e --example service_memory
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/service_memory"
 
 .PHONY: bench-warehouse
-bench-warehouse: ## Measure the storage engines beside bare SQL; ARGS="--help" lists what can be set
+bench-warehouse: ## Measure the storage engines against bare SQL; ARGS="--help" lists what can be set
 	@tests/setup/postgres.sh >/dev/null
 	@$(CARGO) build --locked --release --package benchmarks
 	@"$(TARGET)/release/warehouse-benchmark" $(ARGS)
@@ -116,7 +116,7 @@ k8s-render: ## Render the chart with its defaults to k8s/rendered
 	@k8s/render.sh
 
 .PHONY: kind-up
-kind-up: ## Install the suite in a cluster in Docker, with all that it needs
+kind-up: ## Install the suite and everything it needs in a cluster in Docker
 	@k8s/kind/up.sh
 
 .PHONY: kind-down

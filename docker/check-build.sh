@@ -47,7 +47,7 @@ fail() {
   exit 1
 }
 
-# image_of FOLDER IMAGE SETTING... makes an image of a root file system, and removes the folder.
+# image_of FOLDER IMAGE SETTING... makes an image from a root file system, and removes the folder.
 image_of() {
   local container
   container="$(buildah from scratch)"

@@ -1,10 +1,10 @@
-"""Takes out of a bill of materials (CycloneDX, standard input) what is in no program, and prints it.
+"""Removes what is in no program from a bill of materials (CycloneDX, standard input), and prints the rest.
 
     sbom-built.py SUITE PROGRAM <list >list
 
-SUITE and PROGRAM are files of lines as `cargo tree` prints them, `name v1.2.3`: what is compiled when all programs are
-built together, and the least that the one is made of. The list comes from `cargo metadata`, which takes optional
-dependencies for real that no feature switches on.
+SUITE and PROGRAM are files with lines of `cargo tree`, `name v1.2.3`: the packages compiled when all programs are built
+together, and the minimum for this one. The list comes from `cargo metadata`, which includes optional dependencies that
+no feature enables.
 """
 
 import json

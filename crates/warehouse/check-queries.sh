@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the compiler's recorded findings (.sqlx) match the present queries, and
-# that no migration has changed that a database may have applied.
+# Checks that the compiler's recorded findings (.sqlx) match the current queries, and
+# that no migration that a database may have applied has changed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 

@@ -1,8 +1,8 @@
-"""Pods as processes of this machine: rendered commands and environments, word for word.
+"""Pods as processes on this machine, with exactly the rendered commands and environments.
 
-What a cluster gives to pods is given another way, and only that is changed: each pod has a loopback address of its own,
-so ports stay what they are; names of Services become addresses; images are the binaries of this work tree, or an image's
-root file system (programs.py); volumes are folders; Secrets hold what a test puts into them.
+Only what a cluster provides is replaced: each pod has its own loopback address, so ports stay the same; names of
+Services become addresses; images are the binaries of this work tree, or an image's root file system (programs.py);
+volumes are folders; Secrets hold what a test puts into them.
 """
 
 import json
@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 120
 
 
 class Addresses:
-    """Addresses of this machine that nobody else has: Linux answers on all of 127/8."""
+    """Unused addresses of this machine: Linux answers on all of 127/8."""
 
     def __init__(self):
         self.network = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
@@ -58,30 +58,30 @@ class Pod:
         return container
 
     def probe(self, kind: str) -> int:
-        """The status with which it answers a probe, or 0 if it does not answer."""
+        """The HTTP status of a probe, or 0 without an answer."""
         request = self.container[kind]["httpGet"]
         return get(f"http://{self.address}:{self.port(request['port'])}{request['path']}")
 
     def started(self):
-        """Waits as the kubelet does: until the startup probe succeeds."""
+        """Waits like the kubelet, until the startup probe succeeds."""
         deadline = monotonic() + PATIENCE_SECONDS
         while self.probe("startupProbe") != 200:
             assert self.process.poll() is None, f"{self.service} ended:\n{self.log.read_text()}"
             assert monotonic() < deadline, f"{self.service} did not start:\n{self.log.read_text()}"
 
     def health(self) -> bytes:
-        """What its gRPC health service says of it, as a serialized HealthCheckResponse."""
+        """The answer of its gRPC health service: a serialized HealthCheckResponse."""
         with grpc.insecure_channel(self.url().removeprefix("http://")) as channel:
             return channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=PATIENCE_SECONDS)
 
     def terminate(self) -> int:
-        """Ends it as the kubelet does, and returns its exit code."""
+        """Stops it like the kubelet, and returns its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(self.spec["terminationGracePeriodSeconds"])
 
 
 def get(url: str) -> int:
-    # Nothing here may go through the developer's proxy.
+    # No request may go through the developer's proxy.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         return opener.open(url, timeout=5).status
@@ -92,7 +92,7 @@ def get(url: str) -> int:
 
 
 class LoopbackCluster:
-    """A release whose pods are processes below one folder."""
+    """A release whose pods are processes with their files below one folder."""
 
     def __init__(self, rendered: Objects, folder: Path, secrets: dict[str, dict[str, str]]):
         self.rendered = rendered
@@ -112,7 +112,7 @@ class LoopbackCluster:
             print(f"==== log of {pod.service} ====\n{pod.log.read_text()}")
 
     def host(self, name: str) -> str:
-        """The address of a host that the release calls and is no part of."""
+        """The address of a host outside the release that it calls."""
         return self.hosts.setdefault(name, self.addresses.next())
 
     def start_all(self):
@@ -134,7 +134,7 @@ class LoopbackCluster:
         return self.pods[service]
 
     def run(self, component: str, container: str | None = None) -> subprocess.CompletedProcess:
-        """Runs a container of a pod that ends by itself."""
+        """Runs a container of a pod that ends by itself, to its end."""
         process = self.begin(component, container)
         stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
@@ -174,7 +174,7 @@ class LoopbackCluster:
         return re.sub(r"http://([a-z0-9.-]+):", lambda found: f"http://{self.host(found[1])}:", value)
 
     def mounted(self, component: str, spec: dict, container: dict) -> dict[str, Path]:
-        """The folders of a container's volumes, by where it sees them."""
+        """The folders of a container's volumes, by mount path."""
         volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
         return {
             mount["mountPath"]: self.volume(component, volumes[mount["name"]])
@@ -201,7 +201,7 @@ class LoopbackCluster:
         return hand_over(folder)
 
     def ask(self, service: str, *arguments: str) -> list[dict]:
-        """What the command line answers as JSON lines when it asks a service."""
+        """The JSON lines that activityctl prints for a query to a service."""
         command = [*program("activityctl"), *arguments, "--format", "json", "--server", self.pods[service].url()]
         told = subprocess.run(command, env={}, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
         return [json.loads(line) for line in told.stdout.splitlines()]

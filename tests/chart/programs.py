@@ -1,8 +1,8 @@
-"""The programs that are tested: those of this work tree, or those of an image.
+"""The programs under test: those of this work tree, or those of an image.
 
-IMAGE_ROOT names the root file system of an image, as a container would see it: read-only, but with the folder of
-pytest at its own place, writable. IMAGE_ENV holds the image's environment, one `NAME=value` a line. With these, programs
-are started in there, by the user that the chart says. `docker/check-build.sh` sets both.
+IMAGE_ROOT names the root file system of an image as a container sees it: read-only, except for pytest's folder, which
+is at the same path. IMAGE_ENV holds the image's environment, one `NAME=value` per line. With these, programs run
+inside that root, as the chart's user. `docker/check-build.sh` sets both.
 """
 
 import os
@@ -21,16 +21,16 @@ BINARIES = Path(
 
 
 def program(name: str) -> list[str]:
-    """What starts a program, to be followed by its arguments."""
+    """The command that starts a program; append its arguments."""
     if IMAGE_ROOT:
-        # By its path, because environments here contain only a pod's variables.
+        # By path: these environments have only a pod's variables, and no PATH.
         chroot = shutil.which("chroot")
         return [chroot, f"--userspec={USER}:{USER}", f"--groups={USER}", IMAGE_ROOT, str(IN_IMAGE / name)]
     return [str(BINARIES / name)]
 
 
 def hand_over(folder: Path) -> Path:
-    """Lets the programs write to a folder of pytest's, and find it."""
+    """Gives the programs access to a folder of pytest, and returns it."""
     if IMAGE_ROOT:
         os.chown(folder, USER, USER)
         folder.parent.chmod(0o711)

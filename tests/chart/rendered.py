@@ -16,6 +16,12 @@ HERE = Path(__file__).parent
 VALUE_SETS = {"default": [], "ha": [CHART / "values-ha.yaml"]} | {
     file.stem: [file] for file in sorted((HERE / "values").glob("*.yaml"))
 }
+# Everything that can be enabled at the same time.
+VALUE_SETS["everything"] = [
+    file for part in ("ha", "alerts", "azure", "events", "observability", "everything") for file in VALUE_SETS[part]
+]
+# The value sets whose rendering is kept; test_value_sets.py compares the others with these.
+GOLDEN = ("default", "everything")
 # The table of services that the chart iterates over.
 SERVICES = yaml.safe_load((CHART / "files/services.yaml").read_text())
 RELEASE = "release"
@@ -24,13 +30,13 @@ NAMESPACE = "activity"
 
 @cache
 def tool_folder(script: str) -> Path:
-    """The folder that a script of tests/setup tells; it installs what is not there."""
+    """The folder that a script of tests/setup prints; the script installs what is missing."""
     told = subprocess.run([ROOT / "tests/setup" / script], check=True, stdout=subprocess.PIPE, text=True)
     return Path(told.stdout.strip())
 
 
 def helm(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess:
-    # Helm reads its user's folders, which must not affect the test.
+    # The user's own Helm folders must not affect the test.
     environment = {"PATH": os.environ["PATH"], "HELM_CONFIG_HOME": "/nonexistent", "HELM_CACHE_HOME": "/nonexistent"}
     command = [tool_folder("helm.sh") / "bin/helm", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
@@ -38,6 +44,11 @@ def helm(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedPro
 
 def files(value_set: str) -> list[str]:
     return [argument for file in VALUE_SETS[value_set] for argument in ("--values", str(file))]
+
+
+def includes(value_set: str, part: str) -> bool:
+    """Whether a value set contains all values of another one."""
+    return set(VALUE_SETS[part]) <= set(VALUE_SETS[value_set])
 
 
 @cache
@@ -66,7 +77,7 @@ class Objects:
         return found[0]
 
     def pods(self) -> dict[str, dict]:
-        """Everything that becomes a pod, by its component: metadata and spec."""
+        """The metadata and spec of everything that becomes a pod, by component."""
         templates = [one["spec"]["template"] for kind in ("Deployment", "Job") for one in self.of(kind).values()]
         templates += [one["spec"]["jobTemplate"]["spec"]["template"] for one in self.of("CronJob").values()] + list(
             self.of("Pod").values()
@@ -74,7 +85,7 @@ class Objects:
         return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod for pod in templates}
 
     def services(self) -> dict[str, dict]:
-        """The Deployments by the service that they run."""
+        """The Deployments by service."""
         return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one for one in self.of("Deployment").values()}
 
 
@@ -85,7 +96,7 @@ def objects(value_set: str) -> Objects:
 
 @cache
 def with_service_monitor() -> Objects:
-    """The only object that no value set has."""
+    """The rendering with the only object that no value set has."""
     return parse(template("--set", "observability.serviceMonitor.enabled=true"))
 
 

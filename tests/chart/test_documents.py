@@ -1,4 +1,4 @@
-"""What the documents tell operators to type works as it is written, as far as that can be seen without a cluster."""
+"""The commands in the documents work as written, as far as that can be checked without a cluster."""
 
 import re
 import shlex
@@ -27,14 +27,14 @@ DOCUMENTS = {
 
 
 def blocks(text, language):
-    """Fenced blocks, without the indentation of the list that they are in."""
+    """Fenced blocks, without the indentation of the list around them."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
 @cache
 def commands(document):
-    """What is typed in, word by word; `...` stands for words that are said elsewhere."""
+    """The commands of a document as words; `...` stands for words given elsewhere."""
     lines = [line for block in blocks(DOCUMENTS[document], "console") for line in joined(block)]
     typed = [line for line in lines if line.startswith("$ ")]
     return [shlex.split(line.removeprefix("$ ").removesuffix(" &").split(" | ")[0]) for line in typed]
@@ -45,7 +45,7 @@ def joined(block):
 
 
 def told(program, *subcommands):
-    """Every command of a program and subcommands, with the document that has it."""
+    """Every use of a program and its subcommands, with its document."""
     found = [(document, words) for document in DOCUMENTS for words in commands(document) if words[0] == program]
     chosen = [one for one in found if not subcommands or one[1][1] in subcommands]
     assert chosen, f"no document says {program} {subcommands}"
@@ -54,7 +54,7 @@ def told(program, *subcommands):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A working folder as operators have one: the chart in it, and the values that the document has them write."""
+    """An operator's working folder: the chart, and the values from the document."""
     (tmp_path / "helm").symlink_to(ROOT / "helm")
     (values,) = [block for block in blocks(OPERATIONS, "yaml") if block.startswith("productApi:")]
     (tmp_path / "my-values.yaml").write_text(values)
@@ -62,7 +62,7 @@ def folder(tmp_path):
 
 
 def rendered(folder, words):
-    """What an installation or an upgrade would apply."""
+    """The objects that an installation or an upgrade would apply."""
     told = helm("template", *words[1:], "--kube-version", "1.30.0", folder=folder)
     assert told.returncode == 0, told.stderr
     return parse(told.stdout)
@@ -84,7 +84,7 @@ def test_flags_of_other_commands_of_helm_exist(words):
 
 
 def test_a_rollback_names_its_revision():
-    """Without one Helm takes the revision before the newest, which may be one that failed."""
+    """Without one, Helm picks the revision before the newest, which may have failed."""
     for (words,) in [one.values for one in told("helm", "rollback")]:
         assert words[1] == NAME and words[2].isdigit()
 
@@ -92,7 +92,7 @@ def test_a_rollback_names_its_revision():
 def test_a_test_gets_the_time_of_a_run():
     for (words,) in [one.values for one in told("helm", "test")]:
         assert words[words.index("--timeout") + 1] == "1h"
-        # Helm 3 looks for the logs of pods that it has just removed.
+        # With it, Helm 3 reads logs of pods that it has just removed.
         assert "--logs" not in words
     assert yaml.safe_load((CHART / "values.yaml").read_text())["tests"]["activeDeadlineSeconds"] == 3600
 
@@ -103,7 +103,7 @@ def test_a_command_of_activityctl_exists(words):
 
 
 @pytest.mark.parametrize("words", told("kubectl"))
-def test_kubectl_is_told_of_objects_that_there_are(words, folder):
+def test_kubectl_names_objects_that_exist(words, folder):
     there = rendered(folder, ["install", NAME, CHART, "--namespace", NAME, "--values", "my-values.yaml"])
     kinds = {"deployment": "Deployment", "cronjob": "CronJob", "job": "Job"}
     line = " ".join(words)
@@ -114,7 +114,7 @@ def test_kubectl_is_told_of_objects_that_there_are(words, folder):
         assert all(labels_of(pod)[key] == value for pod in there.pods().values()), line
 
 
-def test_the_secrets_that_an_installation_asks_for_are_those_that_are_made(folder):
+def test_the_document_creates_exactly_the_secrets_that_an_installation_needs(folder):
     made = {}
     for words in commands("operations"):
         if words[3:6] == ["create", "secret", "generic"]:
@@ -128,7 +128,7 @@ def test_the_secrets_that_an_installation_asks_for_are_those_that_are_made(folde
 
 
 def upgrades():
-    """What is typed to stop the suite for a restore, and to start it again."""
+    """The commands that stop the suite for a restore, and start it again."""
     found = [words for words in commands("operations") if words[:2] == ["helm", "upgrade"]]
     (stopping,) = [words for words in found if "--no-hooks" in words]
     (starting,) = [words for words in found if words is not stopping]
@@ -150,7 +150,7 @@ def test_a_restore_stops_everything_and_starts_it_again(more, folder):
 
 @pytest.fixture
 def overlay(tmp_path):
-    """The overlay of the document, beside a copy of the base that it names."""
+    """The overlay of the document, next to a copy of its base."""
     (text,) = [block for block in blocks(OPERATIONS, "yaml") if "kind: Kustomization" in block]
     (base,) = yaml.safe_load(text)["resources"]
     ours = tmp_path / "overlay"

@@ -1,4 +1,4 @@
-"""The chart as k8s/kind installs it finds what it needs in k8s/dev: Secrets, addresses, images."""
+"""The chart as installed by k8s/kind finds what it needs in k8s/dev: Secrets, addresses, images."""
 
 import base64
 import re
@@ -50,14 +50,14 @@ def secret(name, key):
 
 
 def addresses_of(pod):
-    """Hosts and ports that a pod is told, in the open or by a Secret, other than for a browser."""
+    """Hosts and ports in a pod's environment and Secrets, except those for a browser."""
     told = [variable.get("value", "") for one in containers(pod) for variable in one.get("env", [])]
     told += [secret(name, key) for name, key in secrets_of(pod)]
     found = re.findall(r"(?:http|postgres)://(?:[^@/]*@)?([a-z0-9-]+):(\d+)", " ".join(told))
     return {(host, int(port)) for host, port in found if host != "localhost"}
 
 
-def test_every_secret_is_made_and_has_its_key():
+def test_every_secret_exists_and_has_its_key():
     read = [reference for pod in [*suite().pods().values(), *dependencies_pods()] for reference in secrets_of(pod)]
     assert {name for name, _ in read} == set(dependencies().of("Secret"))
     assert all(secret(name, key) for name, key in read)
@@ -79,7 +79,7 @@ def test_every_address_leads_to_a_pod_that_may_be_reached():
     assert reached == {"azurite", "collector", "postgres", "sample-api"}
 
 
-def test_our_image_is_the_one_that_is_built_and_nobody_looks_for_it_elsewhere():
+def test_our_image_is_the_one_that_is_built_and_is_never_pulled():
     (built,) = re.findall(r"^image=(.*)$", (KIND / "up.sh").read_text(), re.MULTILINE)
     pods = [*suite().pods().values(), *dependencies_pods()]
     ours = [one for pod in pods for one in containers(pod) if one["image"].startswith(built.split(":")[0])]
@@ -87,7 +87,7 @@ def test_our_image_is_the_one_that_is_built_and_nobody_looks_for_it_elsewhere():
     assert {one.get("imagePullPolicy", "IfNotPresent") for one in ours} == {"Never", "IfNotPresent"}
 
 
-def test_the_script_waits_for_what_there_is():
+def test_the_script_waits_for_every_dependency():
     named = re.findall(r"\b(statefulset|deployment|job)/([a-z-]+)", (KIND / "up.sh").read_text())
     kinds = {"statefulset": "StatefulSet", "deployment": "Deployment", "job": "Job"}
     for kind, name in named:
@@ -96,7 +96,7 @@ def test_the_script_waits_for_what_there_is():
     assert waited >= {name for kind in kinds.values() for name in dependencies().of(kind)}
 
 
-def test_jaeger_is_where_traces_are_linked_to():
+def test_links_to_traces_lead_to_jaeger():
     (mapping,) = [
         port
         for node in yaml.safe_load((KIND / "cluster.yaml").read_text())["nodes"]

@@ -1,14 +1,14 @@
-"""Who may talk to whom, as a network plugin reads the policies."""
+"""Which pods may connect to which, as a network plugin reads the policies."""
 
 import re
 
 import pytest
-from rendered import SERVICES, VALUE_SETS, containers, objects, parse, template
+from rendered import SERVICES, VALUE_SETS, containers, includes, objects, parse, template
 from test_objects import ADMIN, GRPC, labels_of, selects
 
 WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
 PORTS = {"grpc": GRPC, "admin": ADMIN}
-# The traffic that crosses the release's boundary, by port, besides name lookups.
+# Ports to which each component may connect outside the release, besides DNS.
 OUTSIDE = {
     **{row["name"]: {5432, 443} if row.get("storage") else {5432} for row in SERVICES},
     "migration": {5432},
@@ -25,7 +25,7 @@ def policies_of(rendered, pod):
 
 
 def may(rendered, caller, called, port):
-    """Whether a connection between two pods of the release leaves the one and enters the other."""
+    """Whether one pod of the release may connect to another: out of the caller, and into the called."""
     leaves = any(
         admits(rule, "to", called, port)
         for policy in policies_of(rendered, caller)
@@ -43,8 +43,7 @@ def admits(rule, direction, pod, port):
     if port not in [PORTS.get(one["port"], one["port"]) for one in rule["ports"]]:
         return False
     peers = rule.get(direction)
-    # All pods of a release are in one namespace, so a peer with a namespace
-    # selector is outside the release.
+    # A release has one namespace, so a peer with a namespace selector is outside it.
     return peers is None or any(
         "podSelector" in peer
         and "namespaceSelector" not in peer
@@ -54,7 +53,7 @@ def admits(rule, direction, pod, port):
 
 
 @WITH_POLICIES
-def test_everything_is_denied_that_is_not_allowed(value_set):
+def test_everything_not_allowed_is_denied(value_set):
     rendered = objects(value_set)
     deny = rendered.one("NetworkPolicy", "-default-deny")["spec"]
     assert deny["policyTypes"] == ["Ingress", "Egress"] and not {"ingress", "egress"} & deny.keys()
@@ -62,7 +61,7 @@ def test_everything_is_denied_that_is_not_allowed(value_set):
 
 
 @WITH_POLICIES
-def test_pods_reach_exactly_those_whom_their_environment_names(value_set):
+def test_pods_reach_exactly_the_services_that_their_environment_names(value_set):
     rendered = objects(value_set)
     pods = rendered.pods()
     services = {
@@ -93,17 +92,18 @@ def test_pods_reach_outside_only_what_they_need(value_set):
 
 def extra(value_set, component):
     service = component not in ("migration", "maintenance", "trigger", "test", "test-query")
-    if value_set == "alerts" and component == "notifier":
-        return {443, 8443}
-    if value_set == "azure" and component not in ("trigger", "test", "test-query"):
-        return {6432}
-    if value_set in ("observability", "external-otlp") and service:
-        return {4317}
-    return set()
+    ports = set()
+    if includes(value_set, "alerts") and component == "notifier":
+        ports |= {443, 8443}
+    if includes(value_set, "azure") and component not in ("trigger", "test", "test-query"):
+        ports |= {6432}
+    if (includes(value_set, "observability") or value_set == "external-otlp") and service:
+        ports |= {4317}
+    return ports
 
 
 @WITH_POLICIES
-def test_everybody_may_ask_for_names(value_set):
+def test_every_pod_may_resolve_names(value_set):
     rendered = objects(value_set)
     for component, pod in rendered.pods().items():
         ports = [

@@ -1,4 +1,4 @@
-"""What Helm tells after an installation can be typed in as it is."""
+"""The commands that Helm prints after an installation work as they are."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from programs import program
 from rendered import CHART, NAMESPACE, RELEASE, VALUE_SETS, files, helm, objects
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
-# Helm shows notes only if a cluster answers; a template can show them anywhere.
+# Helm prints notes only if a cluster answers; this template renders them anywhere.
 TELLING = """
 apiVersion: v1
 kind: ConfigMap
@@ -32,7 +32,7 @@ def notes(folder, value_set="default", *arguments):
 
 
 @EVERY_SET
-def test_notes_name_objects_that_there_are(value_set, tmp_path):
+def test_notes_name_objects_that_exist(value_set, tmp_path):
     rendered = objects(value_set)
     named = re.findall(r"(deployment|cronjob)[/ ](\S+)", notes(tmp_path, value_set))
     there = {("deployment", name) for name in rendered.of("Deployment")}
@@ -61,7 +61,7 @@ def assert_is_known(command):
     assert told.returncode == 0, told.stderr
 
 
-def test_notes_warn_of_what_still_has_to_be_set(tmp_path):
+def test_notes_warn_of_values_that_are_still_to_be_set(tmp_path):
     (tmp_path / "before").mkdir()
     before = notes(tmp_path / "before")
     assert "productApi.url is still the example" in before and "No channel for alerts is set" in before

@@ -1,10 +1,20 @@
-"""Objects fit together: selectors, ports, names, policies; and every pod is restricted."""
+"""Objects fit together: selectors, ports, names, policies. Every pod is restricted."""
 
 import re
 
 import pytest
 import yaml
-from rendered import NAMESPACE, SERVICES, VALUE_SETS, containers, objects, parse, template, with_service_monitor
+from rendered import (
+    NAMESPACE,
+    SERVICES,
+    VALUE_SETS,
+    containers,
+    includes,
+    objects,
+    parse,
+    template,
+    with_service_monitor,
+)
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 GRPC, ADMIN = 50051, 9464
@@ -36,7 +46,7 @@ def test_every_selector_finds_exactly_its_service(value_set):
 def test_every_service_has_everything_that_a_service_has(value_set):
     rendered = objects(value_set)
     services = rendered.services()
-    options = {"events"} if value_set in ("events", "folders") else set()
+    options = {"events"} if includes(value_set, "events") or value_set == "folders" else set()
     assert set(services) == {row["name"] for row in SERVICES if row.get("optional") in options | {None}}
     names = {one["metadata"]["name"] for one in services.values()}
     assert set(rendered.of("Service")) == names
@@ -58,8 +68,8 @@ def test_services_lead_to_the_port_of_grpc(value_set):
 
 
 @EVERY_SET
-def test_only_the_read_side_is_headless_for_its_clients_balance_themselves(value_set):
-    """A name that leads to pods' own addresses goes on leading to dead ones as long as it is cached."""
+def test_only_the_read_side_is_headless_because_its_clients_balance(value_set):
+    """A headless name resolves to addresses of pods, and for as long as it is cached, to dead ones."""
     services = objects(value_set).of("Service").values()
     headless = [one for one in services if one["spec"].get("clusterIP") == "None"]
     assert [one["metadata"]["labels"]["app.kubernetes.io/component"] for one in headless] == ["activity"]
@@ -67,7 +77,7 @@ def test_only_the_read_side_is_headless_for_its_clients_balance_themselves(value
 
 
 @EVERY_SET
-def test_every_address_within_the_release_is_a_service_of_it(value_set):
+def test_every_address_within_the_release_is_one_of_its_services(value_set):
     rendered = objects(value_set)
     called = set()
     for pod in rendered.pods().values():
@@ -111,7 +121,7 @@ def test_every_object_is_in_the_releases_namespace(value_set):
 
 
 @EVERY_SET
-def test_a_pod_is_killed_only_after_it_had_its_time(value_set):
+def test_a_pod_has_time_to_drain_before_it_is_killed(value_set):
     for service, deployment in objects(value_set).services().items():
         spec = deployment["spec"]["template"]["spec"]
         (container,) = spec["containers"]
@@ -123,7 +133,7 @@ def test_a_pod_is_killed_only_after_it_had_its_time(value_set):
 
 
 @EVERY_SET
-def test_what_a_hook_needs_is_there_before_it(value_set):
+def test_what_a_hook_needs_exists_before_it(value_set):
     rendered = objects(value_set)
     weights = {}
     for one in rendered.all:
@@ -138,7 +148,7 @@ def test_what_a_hook_needs_is_there_before_it(value_set):
     for test in ("test", "test-query"):
         assert weights["test", "ServiceAccount", test] < weights["test", "Pod", "test"]
     assert weights["test", "Pod", "test"] < weights["test", "Pod", "test-query"], "it reads what was triggered"
-    # A hook runs before the release's own objects exist, so it must not need any of them.
+    # A hook runs before the release's objects exist, so it must not need any of them.
     pod = rendered.pods()["migration"]
     assert "volumes" not in pod["spec"]
     assert pod["spec"]["serviceAccountName"].endswith("-migration")
@@ -156,13 +166,13 @@ def test_the_trigger_is_what_a_daily_run_needs():
 
 @EVERY_SET
 def test_jobs_of_the_schedules_restart_in_place(value_set):
-    """A new pod for each try has a new address each time, and asks before any policy lets it in."""
+    """A new pod per attempt has a new address, and calls before a policy allows it."""
     for one in objects(value_set).of("CronJob").values():
         assert one["spec"]["jobTemplate"]["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure"
 
 
 @EVERY_SET
-def test_what_ends_by_itself_tells_why_it_failed(value_set):
+def test_a_pod_that_ends_by_itself_reports_why_it_failed(value_set):
     pods = objects(value_set).pods()
     for component in {"migration", "maintenance", "trigger", "test", "test-query"} & pods.keys():
         (container,) = containers(pods[component])
@@ -171,7 +181,7 @@ def test_what_ends_by_itself_tells_why_it_failed(value_set):
 
 @EVERY_SET
 def test_hooks_leave_nothing_behind(value_set):
-    """An uninstallation knows nothing of hooks, so each goes by itself; Helm tells the log of one that is gone."""
+    """An uninstallation ignores hooks, so each is deleted on its own; Helm prints the log of a deleted one."""
     rendered = objects(value_set)
     hooks = [one["metadata"] | {"kind": one["kind"]} for one in rendered.all if "annotations" in one["metadata"]]
     hooks = [one for one in hooks if "helm.sh/hook" in one["annotations"]]
@@ -189,14 +199,14 @@ def test_hooks_leave_nothing_behind(value_set):
         if one["kind"] == "Pod":
             assert logs == {"hook-succeeded", "hook-failed"}
     (migration,) = rendered.of("Job").values()
-    # A log dies with its pod, and a Job that gives up removes a pod that restarts.
+    # A log is lost with its pod, and a Job that fails removes a pod that restarts.
     assert migration["spec"]["template"]["spec"]["restartPolicy"] == "Never"
     assert migration["spec"]["ttlSecondsAfterFinished"] == 24 * 3600
 
 
 @EVERY_SET
 def test_the_log_of_a_test_is_found_by_the_name_of_each_of_its_hooks(value_set):
-    """`helm test --logs` takes every hook of the test for a pod."""
+    """`helm test --logs` treats every hook of the test as a pod."""
     named = [(one, one["metadata"].get("annotations", {}).get("helm.sh/hook")) for one in objects(value_set).all]
     hooks = [one for one, hook in named if hook == "test"]
     pods = {one["metadata"]["name"] for one in hooks if one["kind"] == "Pod"}
@@ -214,7 +224,7 @@ def test_maintenance_is_weekly_and_keeps_everything_that_is_needed():
 
 @EVERY_SET
 def test_maintenance_works_where_the_ingests_keep_their_files(value_set):
-    """On the same locations, with the same credentials, and on the same volumes as they have."""
+    """The same locations, credentials and volumes."""
     pods = objects(value_set).pods()
     told, mounts = {}, {}
     for component in ("ingest-crm", "ingest-api", "maintenance"):
@@ -260,11 +270,11 @@ def test_a_changed_file_restarts_the_pods_that_read_it():
     assert all(default[key] != events[key] for key in default)
 
 
-def test_a_level_that_yaml_takes_for_false_is_off():
+def test_a_level_that_yaml_reads_as_false_is_off():
     assert 'volume: "off"' in objects("events").one("ConfigMap", "-audits")["data"]["audits.yaml"]
 
 
-def test_a_digest_outranks_the_tag():
+def test_a_digest_takes_precedence_over_the_tag():
     images = {container["image"] for pod in objects("azure").pods().values() for container in containers(pod)}
     assert images == {"ghcr.io/company-activity/company-activity@sha256:" + "0123456789abcdef" * 4}
 
@@ -281,7 +291,7 @@ def test_only_pods_that_reach_storage_have_the_identity():
     assert {one["metadata"]["labels"]["app.kubernetes.io/component"] for one in identified} == marked
 
 
-def test_dashboards_and_rules_are_the_ones_beside_the_chart():
+def test_dashboards_and_rules_are_the_chart_s_files():
     rendered = objects("observability")
     dashboards = [one for name, one in rendered.of("ConfigMap").items() if name.endswith("-dashboard")]
     assert {file for one in dashboards for file in one["data"]} == {"company-activity.json", "pipeline-health.json"}
@@ -310,7 +320,7 @@ def test_the_monitor_of_services_scrapes_the_same_pods():
 
 
 def pods_with_port(rendered, selector, port):
-    """The components of the pods that a selector finds and that have a port of a name."""
+    """The components of the selected pods that have a port of this name."""
     return {
         component
         for component, pod in rendered.pods().items()

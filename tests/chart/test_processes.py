@@ -1,4 +1,4 @@
-"""The binaries do with rendered arguments and environments what the chart expects of them."""
+"""With the rendered arguments and environments, the binaries do what the chart expects."""
 
 import os
 import re
@@ -19,7 +19,7 @@ WEBHOOK = "https://hooks.example.com/secret"
 
 
 def secrets(folder):
-    """What people would have put into the Secrets that value sets name."""
+    """The contents of the Secrets that value sets name."""
     warehouse = f"sqlite://{folder}/warehouse.sqlite"
     return {
         "company-activity-warehouse": {"url": warehouse},
@@ -70,7 +70,7 @@ def test_every_variable_is_one_that_its_binary_reads(value_set):
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
-    """A release on folders, with sources that end yesterday."""
+    """A release on folders, with sample sources up to yesterday."""
     folder = tmp_path_factory.mktemp("suite")
     told = [
         *files("folders"),
@@ -102,7 +102,7 @@ def suite(tmp_path_factory):
             api.wait()
 
 
-def test_the_trigger_triggers_yesterday_and_twice_at_once_it_makes_one_run(suite):
+def test_the_trigger_triggers_yesterday_and_two_at_once_create_one_run(suite):
     yesterday = str(datetime.now(UTC).date() - timedelta(days=1))
     at_once = [suite.begin("trigger") for _ in range(2)]
     told = [process.communicate(timeout=PATIENCE_SECONDS) for process in at_once]
@@ -127,7 +127,7 @@ def test_the_chart_s_own_test_publishes_a_day_and_reads_it(suite):
     assert read.stdout.count(yesterday) == 5, read.stdout
 
 
-def test_maintenance_removes_what_is_old_and_once_more_is_harmless(suite):
+def test_maintenance_removes_what_is_old_and_can_be_repeated(suite):
     assert suite.run("test").returncode == 0
     landed = suite.claim("sources") / "landing/product_usage"
     needed = {file.name for file in landed.rglob("*.json")}
@@ -153,7 +153,7 @@ def test_maintenance_removes_what_is_old_and_once_more_is_harmless(suite):
     assert read.returncode == 0, read.stderr
 
 
-def test_a_trigger_that_reaches_nobody_fails_so_that_its_job_tries_again(tmp_path):
+def test_a_trigger_that_reaches_no_coordinator_fails_so_that_its_job_retries(tmp_path):
     with LoopbackCluster(objects("default"), tmp_path, secrets(tmp_path)) as cluster:
         told = cluster.run("trigger")
         assert told.returncode == 1, told

@@ -1,4 +1,4 @@
-"""What the chart renders is valid, and changes only where somebody means it to."""
+"""What the chart renders is valid, and changes only on purpose."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import pytest
 import yaml
 from rendered import (
     CHART,
+    GOLDEN,
     HERE,
     ROOT,
     VALUE_SETS,
@@ -36,7 +37,7 @@ def test_a_value_set_passes_lint(value_set):
     assert told.returncode == 0, told.stdout + told.stderr
 
 
-@EVERY_SET
+@pytest.mark.parametrize("value_set", GOLDEN)
 def test_a_rendering_is_the_golden_one(value_set):
     golden = HERE / f"golden/{value_set}.yaml"
     if os.environ.get("UPDATE_GOLDEN"):
@@ -45,7 +46,7 @@ def test_a_rendering_is_the_golden_one(value_set):
 
 
 def test_every_golden_file_is_of_a_value_set():
-    assert {file.stem for file in (HERE / "golden").iterdir()} == set(VALUE_SETS)
+    assert {file.stem for file in (HERE / "golden").iterdir()} == set(GOLDEN)
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
@@ -62,7 +63,7 @@ def validate_all(rendered, version):
 
 @cache
 def validate(one, version):
-    """Value sets have most objects in common, and each look reads all of Kubernetes' definitions."""
+    """Cached, because value sets share most objects and each validation reads all Kubernetes definitions."""
     kubernetes_validate.validate(json.loads(one), version, strict=True)
 
 
@@ -108,14 +109,14 @@ def validate_for_the_operator(one):
 
 
 def closed(schema):
-    """A schema of the API server drops unknown keys; this one refuses them."""
+    """The API server's schema drops unknown keys; the returned one refuses them."""
     if isinstance(schema, list):
         return [closed(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     changed = {key: closed(part) for key, part in schema.items()}
     if isinstance(changed.get("pattern"), str):
-        # Go allows flags anywhere, Python only at the start.
+        # Go allows flags anywhere in a pattern, Python only at the start.
         changed["pattern"] = changed["pattern"].replace("^(?i)", "(?i)^")
     if changed.get("type") == "object" and schema.get("properties") and "metadata" not in schema["properties"]:
         changed.setdefault("additionalProperties", False)
@@ -126,7 +127,7 @@ def closed(schema):
 def test_names_are_unique_and_fit(value_set):
     named = [(one["kind"], one["metadata"]["name"]) for one in objects(value_set).all]
     assert len(named) == len(set(named))
-    # A CronJob's Jobs append eleven characters to its name, and a name has at most 63.
+    # A CronJob's Jobs append eleven characters to its name, and names have at most 63.
     assert all(len(name) <= 52 for _, name in named), named
 
 
@@ -143,7 +144,7 @@ def test_a_cluster_that_is_too_old_is_refused():
     assert told.returncode != 0 and "kubeVersion: >=1.30" in told.stderr, told.stderr
 
 
-def test_the_readme_is_what_the_comments_of_the_values_say():
+def test_the_readme_is_up_to_date_with_the_comments_of_the_values():
     told = subprocess.run(
         [tool_folder("helm.sh") / "bin/helm-docs", "--chart-search-root", CHART, "--sort-values-order", "file", "--dry-run"],
         capture_output=True,

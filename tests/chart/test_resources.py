@@ -1,4 +1,4 @@
-"""What pods ask for is what was measured, with room, and what the documents say."""
+"""Pods request what was measured, with a margin, and what the documents say."""
 
 import re
 
@@ -8,7 +8,7 @@ QUANTITIES = {"Mi": 2**20, "Gi": 2**30}
 
 
 def table():
-    """The rows of the document: service, idle, peak, requests of CPU and memory, limit of memory."""
+    """The rows of the document: service, idle, peak, CPU and memory requests, memory limit."""
     section = (ROOT / "docs/operations.md").read_text().split("\n## Resources\n")[1].split("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
     return rows[2:]
@@ -24,13 +24,13 @@ def memory(quantity):
     return int(number) * QUANTITIES[unit]
 
 
-def test_the_document_says_what_pods_ask_for():
+def test_the_document_says_what_pods_request():
     asked = resources(parse(template("--set", "events.enabled=true")))
     told = {row[0]: {"requests": {"cpu": row[3], "memory": row[4]}, "limits": {"memory": row[5]}} for row in table()}
     assert told == asked
 
 
-def test_a_request_covers_the_peak_that_was_measured_and_is_no_hoard():
+def test_a_request_covers_the_measured_peak_without_waste():
     asked = resources(parse(template("--set", "events.enabled=true")))
     for service, _, peak, *_ in table():
         if peak.isdigit():

@@ -1,4 +1,4 @@
-"""An installation whose Secrets are not there is refused at once, by their names."""
+"""An installation without its Secrets is refused at once, and the message names them."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ DEFAULTS = {
 
 @contextmanager
 def api_server(secrets):
-    """As much of a cluster as a template asks: which resources there are, and the Secrets of one namespace."""
+    """The part of an API server that templates query: the list of resources, and the Secrets of one namespace."""
     resource = {"name": "secrets", "namespaced": True, "kind": "Secret", "verbs": ["get", "list"]}
     items = [
         {
@@ -58,13 +58,13 @@ def api_server(secrets):
 
 
 def install(secrets, *arguments):
-    """What Helm says when it renders the chart for a cluster that has these Secrets."""
+    """The result of rendering the chart for a cluster with these Secrets."""
     with api_server(secrets) as url:
         where = ["--namespace", NAMESPACE, "--kube-version", "1.30.0", "--kube-apiserver", url]
         return helm("template", RELEASE, CHART, "--dry-run=server", *where, *arguments)
 
 
-def test_secrets_that_are_there_are_no_obstacle():
+def test_an_installation_with_all_secrets_is_rendered():
     told = install(DEFAULTS)
     assert told.returncode == 0, told.stderr
 
@@ -81,30 +81,30 @@ def test_every_missing_secret_is_named_with_its_value_and_key():
     assert "set checkSecrets to false" in told.stderr
 
 
-def test_a_missing_key_is_named_with_those_that_there_are():
+def test_a_missing_key_is_named_with_the_existing_ones():
     told = install(DEFAULTS | {"company-activity-warehouse": ["password", "URL"]})
     assert told.returncode != 0
     assert "Secret company-activity-warehouse has no key url, only URL, password" in told.stderr, told.stderr
 
 
-def test_no_secret_of_a_cluster_is_told():
+def test_no_secret_is_printed():
     told = install(DEFAULTS | {"company-activity-warehouse": []})
     assert "has no key url, only none" in told.stderr
     assert base64.b64encode(b"secret").decode() not in told.stderr + told.stdout
 
 
-def test_the_look_may_be_left_out():
+def test_the_check_may_be_disabled():
     told = install({}, "--set", "checkSecrets=false")
     assert told.returncode == 0, told.stderr
 
 
-def test_nothing_is_looked_for_where_there_is_no_cluster():
+def test_without_a_cluster_nothing_is_checked():
     told = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0")
     assert told.returncode == 0, told.stderr
 
 
-def test_every_secret_that_a_pod_reads_is_looked_for():
-    for value_set in ("default", "alerts", "azure", "events", "folders"):
+def test_every_secret_that_a_pod_reads_is_checked():
+    for value_set in ("default", "alerts", "azure", "events", "folders", "everything"):
         read = {reference for pod in objects(value_set).pods().values() for reference in secrets_of(pod)}
         keys = {}
         for name, key in read:

@@ -1,4 +1,4 @@
-"""How sources are read is told to the services that read them, and to no other."""
+"""Settings of sources reach the services that read them, and no others."""
 
 import yaml
 from rendered import containers, objects, parse, template
@@ -46,6 +46,6 @@ def test_a_day_needs_no_quotes(tmp_path):
     assert told(parse(template("--values", str(values))))["coordinator"] == TOLD["coordinator"]
 
 
-def test_what_is_not_set_is_not_told():
-    """So that a version of the programs before it starts, too."""
+def test_what_is_not_set_is_not_passed_on():
+    """So that older programs, which do not know the variable, still start."""
     assert told(objects("default")) == {}

@@ -1,4 +1,4 @@
-"""Wrong values are refused, with a message that names them; there is no value that the schema does not know."""
+"""Wrong values are refused with a message that names them, and the schema covers every value."""
 
 import json
 
@@ -8,7 +8,7 @@ from rendered import CHART, files, helm, template
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
-# A setting as passed to Helm, and what its refusal must name.
+# A setting as passed to Helm, and text that the error must contain.
 WRONG = {
     "an unknown key": ("imaeg.tag=1", "additional properties 'imaeg' not allowed"),
     "an unknown key inside": ("image.tagg=1", "at '/image': additional properties 'tagg' not allowed"),
@@ -124,7 +124,7 @@ def test_the_release_may_be_part_of_another_chart():
     assert told.returncode == 0, told.stderr
 
 
-# What only Kubernetes defines, what Helm passes to subcharts, and maps with arbitrary names.
+# Open on purpose: what Kubernetes defines, and what Helm passes to subcharts.
 OPEN = {"/global", "/$defs/affinity/nodeAffinity", "/$defs/affinity/podAffinity", "/$defs/affinity/podAntiAffinity"}
 
 
@@ -138,7 +138,7 @@ def is_open(part):
 
 
 def parts(schema, path=""):
-    """Every schema inside of a schema, by its place."""
+    """Every schema inside a schema, by path."""
     if "type" in schema or "properties" in schema:
         yield path, schema
     for name, part in schema.get("properties", {}).items():
@@ -150,10 +150,10 @@ def parts(schema, path=""):
             yield from parts(schema[key], f"{path}/{key}")
 
 
-def test_the_schema_knows_exactly_the_values_that_there_are():
+def test_the_schema_covers_exactly_the_existing_values():
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    # A service's own keys are those of serviceDefaults, which are compared;
-    # audits list only differences.
+    # The keys of a service are those of serviceDefaults, which are compared; audits list
+    # only overrides.
     skipped = ("/services/", "/audits/", "/global")
     told = {path for path, part in parts(resolved(SCHEMA)) if not path.startswith(("/$defs", *skipped)) and path}
     missing = [
@@ -175,7 +175,7 @@ def test_the_schema_knows_exactly_the_values_that_there_are():
 
 
 def resolved(schema):
-    """The schema with its definitions in place."""
+    """The schema with its references replaced by definitions."""
 
     def resolve(part):
         if isinstance(part, dict):

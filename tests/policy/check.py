@@ -1,4 +1,4 @@
-"""Validates the manifests and holds what checkov finds against accepted.yaml.
+"""Validates the manifests, and compares the findings of checkov with accepted.yaml.
 
 Run by `make lint-policy`, with the Python of tests/setup/policy.sh. Reads the Dockerfile,
 k8s/dev as kustomize builds it, k8s/rendered, and the chart as k8s/kind installs it.
@@ -28,7 +28,7 @@ def tool(script: str, name: str) -> str:
 
 
 def collect(folder: Path) -> None:
-    """Puts what is checked into a folder, each under the name that accepted.yaml has for it."""
+    """Copies the files to check to a folder, under the names used in accepted.yaml."""
     kustomize = tool("kustomize.sh", "kustomize")
     for name, source in (("dev", "k8s/dev"), ("suite", "k8s/rendered")):
         built = subprocess.run([kustomize, "build", ROOT / source], check=True, stdout=subprocess.PIPE)
@@ -37,14 +37,14 @@ def collect(folder: Path) -> None:
 
 
 def kind_installation() -> str:
-    """The chart as k8s/kind installs it."""
+    """The chart as installed by k8s/kind."""
     line = ["template", "company-activity", ROOT / "helm/company-activity", "--namespace", "company-activity"]
     line += ["--kube-version", "1.30.0", "--values", ROOT / "k8s/kind/values.yaml"]
     return subprocess.run([tool("helm.sh", "helm"), *line], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def invalid(name: str, manifests: str) -> list[str]:
-    """What the schemas of Kubernetes say against manifests."""
+    """The violations of the Kubernetes schemas in manifests."""
     problems = []
     objects = [found for found in yaml.safe_load_all(manifests) if found]
     assert objects, f"{name} is empty"
@@ -60,7 +60,7 @@ def invalid(name: str, manifests: str) -> list[str]:
 
 
 def findings(folder: Path) -> set[tuple[str, str, str]]:
-    """What checkov finds: check, place, and the check's name."""
+    """The findings of checkov: the check's ID, the resource, and the check's name."""
     told = subprocess.run(
         [Path(sys.executable).parent / "checkov", "--directory", folder, "--output", "json"]
         + ["--framework", "kubernetes", "dockerfile", "--quiet", "--compact", "--skip-download", "--soft-fail"],
@@ -84,7 +84,7 @@ def place(file: str, resource: str) -> str:
     file = Path(file).stem
     if file == "Dockerfile":
         return file
-    # Kind, namespace, name, and for pods of a template their labels; names contain no dots.
+    # Kind, namespace, name, and for pods of a template their labels. Names contain no dots.
     kind, _, name = resource.split(".")[:3]
     return f"{file}/{kind}/{name}"
 

@@ -1,4 +1,4 @@
-{{/* What a schema cannot express: values that are valid each, but not together. */}}
+{{/* What a schema cannot express: values that are valid alone, but not together. */}}
 {{- define "company-activity.checks" -}}
 {{- $azure := .Values.storage.azure -}}
 {{- $volume := .Values.storage.volume -}}
@@ -33,8 +33,8 @@
 {{- end -}}
 
 {{/*
-A pod without its Secret waits silently, and Helm waits for the pod. So Secrets are looked up first if there is a
-cluster: `helm template` has none, and its lookup returns nothing at all, not even an empty list.
+A pod without its Secret waits silently, and Helm waits for the pod. So with a cluster, Secrets are looked up first.
+`helm template` has no cluster: its lookup returns nothing, not even an empty list.
 */}}
 {{- define "company-activity.checks.secrets" -}}
 {{- $answer := lookup "v1" "Secret" .Release.Namespace "" -}}
@@ -58,7 +58,7 @@ cluster: `helm template` has none, and its lookup returns nothing at all, not ev
 {{- end -}}
 {{- end -}}
 
-{{/* The Secrets that pods read, with the value that names each: {"secrets": [{value, secret, key}]}. */}}
+{{/* The Secrets that pods read, each with the value that names it: {"secrets": [{value, secret, key}]}. */}}
 {{- define "company-activity.secrets" -}}
 {{- $azure := .Values.storage.azure -}}
 {{- $migration := .Values.warehouse.migration -}}

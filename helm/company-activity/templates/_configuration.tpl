@@ -6,7 +6,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Bare `off` is false in Helm's YAML, but text in the service's YAML. */}}
+{{/* Helm's YAML reads a bare `off` as false, the service's YAML as text. */}}
 {{- define "company-activity.audits" -}}
 {{- $audits := dict -}}
 {{- range $name, $setting := .Values.audits -}}

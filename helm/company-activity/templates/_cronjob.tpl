@@ -25,7 +25,7 @@ spec:
   schedule: {{ $settings.schedule | quote }}
   timeZone: {{ $settings.timeZone }}
   suspend: {{ $settings.suspend }}
-  # No lock: Kubernetes may start a Job twice or not at all. Both commands may be run twice, also at once.
+  # Not a lock: Kubernetes may start a Job twice or not at all. Both commands are safe to run twice, even concurrently.
   concurrencyPolicy: Forbid
   startingDeadlineSeconds: {{ $settings.startingDeadlineSeconds | int }}
   successfulJobsHistoryLimit: {{ $settings.successfulJobsHistoryLimit }}
@@ -50,14 +50,14 @@ spec:
         spec:
           serviceAccountName: {{ include "company-activity.fullname" $root }}-{{ .name }}
           {{- include "company-activity.podSecurity" $root | nindent 10 }}
-          # In place: a new pod has a new address, which a network plugin takes a moment to let in.
+          # Restart in place: a new pod has a new address, which a network plugin needs a moment to allow.
           restartPolicy: OnFailure
           containers:
             - name: {{ .name }}
               image: {{ include "company-activity.image" $root }}
               imagePullPolicy: {{ $root.Values.image.pullPolicy }}
               command: [/usr/local/bin/activityctl, {{ .command }}]
-              # Why it failed is in the pod's status, too.
+              # Copies the reason for a failure to the pod's status.
               terminationMessagePolicy: FallbackToLogsOnError
               {{- include "company-activity.containerSecurity" $root | nindent 14 }}
               env:

@@ -1,5 +1,5 @@
 {{/*
-The environment of a service: the common part, then its own. Every name is a flag that the binary's --help lists.
+The environment of a service: the common part, then its own. Every name is that of a flag in the binary's --help.
 Flags for TLS and tokens between services belong in the common part, and their files in
 company-activity.secretFiles. (dict "root" $ "service" name "settings" settings "storage" whether it reaches object storage)
 */}}
@@ -98,7 +98,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 - { name: AUDIT_FILE, value: /etc/company-activity/config/audits.yaml }
 {{- end -}}
 
-{{/* None of its own. */}}
+{{/* Only the common part. */}}
 {{- define "company-activity.environment.activity" -}}
 {{- end -}}
 
@@ -128,7 +128,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{- dict "channels" $channels | toYaml -}}
 {{- end -}}
 
-{{/* The environment of activityctl maintain: the warehouse, and the locations of the ingests' own files. */}}
+{{/* The environment of activityctl maintain: the warehouse, and where the ingests keep their files. */}}
 {{- define "company-activity.environment.maintenance" -}}
 {{ include "company-activity.warehouseUrl" .Values.warehouse }}
 - { name: LANDING_URL, value: {{ .Values.landing.url | quote }} }
@@ -141,7 +141,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{- include "company-activity.environment.azure" .Values.storage.azure }}
 {{- end -}}
 
-{{/* What crates/landing reads. A workload identity's variables come from its webhook, which the pod's label triggers. */}}
+{{/* What crates/landing reads. The variables of a workload identity are set by its webhook, which the pod's label triggers. */}}
 {{- define "company-activity.environment.azure" -}}
 {{- $secret := .existingSecret -}}
 {{- if $secret -}}

@@ -1,4 +1,4 @@
-{{/* The prefix of all names: 40 characters leave 12 for the suffix of a CronJob, whose name has at most 52. */}}
+{{/* The prefix of all names: 40 characters leave 12 for the suffix of a CronJob, whose name may have at most 52. */}}
 {{- define "company-activity.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end -}}
 
-{{/* Labels of a pod's template. Without versions, so that a pod restarts only if it changes. */}}
+{{/* Labels of a pod template. They have no versions, so that pods restart only when they change. */}}
 {{- define "company-activity.podLabels" -}}
 {{ include "company-activity.selectorLabels" . }}
 app.kubernetes.io/part-of: company-activity
@@ -49,13 +49,13 @@ app.kubernetes.io/part-of: company-activity
 
 {{/*
 The URL of a service of this release: (dict "root" $ "service" "coordinator").
-TLS between services changes the scheme only here.
+With TLS between services, only this scheme changes.
 */}}
 {{- define "company-activity.url" -}}
 http://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
 {{- end -}}
 
-{{/* The port of a URL, or that of its scheme. */}}
+{{/* The port of a URL, or the default port of its scheme. */}}
 {{- define "company-activity.portOf" -}}
 {{- $url := urlParse . -}}
 {{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) -}}
@@ -63,7 +63,7 @@ http://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
 {{- end -}}
 
 {{/*
-Whether to render an object of the Prometheus operator: `auto` means if the cluster knows its kind.
+Whether to render an object of the Prometheus operator: `auto` renders it if the cluster has its kind.
 (dict "root" $ "enabled" value "kind" "PodMonitor")
 */}}
 {{- define "company-activity.wanted" -}}

@@ -1,4 +1,4 @@
-{{/* No pod has any privileges. Satisfies the Pod Security Standard "restricted". */}}
+{{/* No pod has privileges: all satisfy the Pod Security Standard "restricted". */}}
 {{- define "company-activity.podSecurity" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false

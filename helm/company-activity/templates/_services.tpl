@@ -1,13 +1,13 @@
 {{/*
-The services of this release, by the rows of files/services.yaml, as YAML: {"services": {name: {...}}}.
-Every range over services uses this.
+The services of this release, from the rows of files/services.yaml, as YAML: {"services": {name: {...}}}.
+All templates range over this.
 
   settings   serviceDefaults, overridden by services.<name>
   stopped    whether it has no pods, by replicas: 0, which overrides an autoscaler
-  scaled     whether an autoscaler decides on its pods
+  scaled     whether an autoscaler sets the number of its pods
   storage    whether it reaches object storage
   calls      the services that it calls
-  egress     other egress: a list of rules of a NetworkPolicy
+  egress     other egress: a list of NetworkPolicy rules
 */}}
 {{- define "company-activity.services" -}}
 {{- $rows := list -}}
@@ -41,7 +41,7 @@ app.kubernetes.io/component: {{ .service }}
 
 {{/*
 Seconds from a pod's deletion until it is killed: clients notice, calls drain, interrupted stages roll back (5 s),
-telemetry is flushed (5 s), and as much again.
+telemetry is flushed (5 s), and 10 s of margin.
 */}}
 {{- define "company-activity.gracePeriod" -}}
 {{- add .root.Values.preStopSleepSeconds .settings.drainSeconds 20 -}}

@@ -1,5 +1,5 @@
 {{/*
-The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}, either may be empty.
+The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}. Either may be empty.
 (dict "root" $ "service" name "storage" bool)
 */}}
 {{- define "company-activity.volumes" -}}
@@ -22,7 +22,7 @@ The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}, either ma
 {{- dict "volumes" $volumes "mounts" $mounts | toYaml -}}
 {{- end -}}
 
-{{/* The secrets that a service reads as files: {"secrets": [{name, secret, items}]}. */}}
+{{/* The Secrets that a service reads as files: {"secrets": [{name, secret, items}]}. */}}
 {{- define "company-activity.secretFiles" -}}
 {{- $values := .root.Values -}}
 {{- $secrets := list -}}

@@ -61,9 +61,10 @@ fn day_count(days: i64) -> i32 {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use domain::{CompanyId, FactKey, FactRow, date_window::parse_day};
+    use domain::date_window::parse_day;
 
     use super::*;
+    use crate::test_rows::idle_company;
 
     fn day(text: &str) -> NaiveDate {
         parse_day(text).unwrap()
@@ -71,23 +72,6 @@ mod tests {
 
     fn instant(text: &str) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(text).unwrap().to_utc()
-    }
-
-    fn known_company() -> FactRow {
-        FactRow {
-            key: FactKey { company_id: CompanyId::parse("007").unwrap(), activity_date: day("2026-02-01") },
-            company_name: Some("Acme".to_owned()),
-            country: Some("DE".to_owned()),
-            industry_tag: Some("retail".to_owned()),
-            last_contact_at: Some(instant("2026-01-30T12:00:00.5Z")),
-            active_users: 4,
-            events: 10,
-            active_users_7d: 21,
-            is_churn_risk: false,
-            events_per_user: Some(2.5),
-            days_since_last_contact: Some(2),
-            loaded_at: instant("2026-02-02T06:00:00Z"),
-        }
     }
 
     fn published(on: &str) -> Publication {
@@ -102,9 +86,9 @@ mod tests {
 
     #[test]
     fn a_company_that_never_had_an_event_has_no_last_event_date() {
-        let never = ChurnRisk { row: known_company(), last_event_date: None };
+        let never = ChurnRisk { row: idle_company("007"), last_event_date: None };
         assert_eq!(churn_risk(never).last_event_date, "");
-        let once = ChurnRisk { row: known_company(), last_event_date: Some(day("2026-01-03")) };
+        let once = ChurnRisk { row: idle_company("007"), last_event_date: Some(day("2026-01-03")) };
         assert_eq!(churn_risk(once).last_event_date, "2026-01-03");
     }
 

@@ -91,29 +91,14 @@ async fn read(
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use domain::{CompanyId, FactKey, date_window::parse_day};
+    use domain::date_window::parse_day;
     use futures::stream::BoxStream;
 
     use super::*;
+    use crate::test_rows::idle_company;
 
     fn row(number: usize) -> FactRow {
-        FactRow {
-            key: FactKey {
-                company_id: CompanyId::parse(&format!("{number:06}")).unwrap(),
-                activity_date: parse_day("2026-02-01").unwrap(),
-            },
-            company_name: None,
-            country: None,
-            industry_tag: None,
-            last_contact_at: None,
-            active_users: 0,
-            events: 0,
-            active_users_7d: 0,
-            is_churn_risk: true,
-            events_per_user: None,
-            days_since_last_contact: None,
-            loaded_at: DateTime::UNIX_EPOCH,
-        }
+        idle_company(&format!("{number:06}"))
     }
 
     fn publication() -> Publication {

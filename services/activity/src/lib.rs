@@ -20,6 +20,8 @@ mod page_token;
 mod queries;
 mod request;
 mod service;
+#[cfg(test)]
+mod test_rows;
 
 pub use config::{Args, Options};
 

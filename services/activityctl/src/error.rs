@@ -36,6 +36,17 @@ pub enum Error {
     /// The server answered with an error.
     #[error("{}", Refusal(.0))]
     Refused(Box<Status>),
+    /// The coordinator does not know a call.
+    #[error(
+        "the coordinator at {server} is older than this activityctl and has no {call}: upgrade it, or use the \
+         activityctl of its version; if it is no coordinator, --server is wrong"
+    )]
+    OlderCoordinator {
+        /// The server's URL.
+        server: String,
+        /// The call.
+        call: &'static str,
+    },
     /// The server broke the contract.
     #[error("the server's answer {0}; is it of another version?")]
     Contract(&'static str),
@@ -86,6 +97,7 @@ impl Error {
             Self::RunUnsuccessful(_) => RUN_UNSUCCESSFUL,
             Self::Unreachable { .. }
             | Self::Refused(_)
+            | Self::OlderCoordinator { .. }
             | Self::Contract(_)
             | Self::Differs { .. }
             | Self::NotVerifiable { .. }
@@ -174,6 +186,7 @@ mod tests {
             (Error::Usage("--to is before --from".into()), 2),
             (Error::Unreachable { server: "http://h:1".into(), problem: "refused".into() }, 1),
             (refused(), 1),
+            (Error::OlderCoordinator { server: "http://h:1".into(), call: "PreviewBackfill" }, 1),
             (Error::Contract("has no run"), 1),
             (Error::RunUnsuccessful("run 1 failed".into()), 3),
             (Error::Differs { differing: 1, days: 60 }, 1),

@@ -5,6 +5,7 @@ use tonic_types::StatusExt;
 
 use crate::{
     confirm::{Answer, ConfirmArgs},
+    connect::Connection,
     error::Error,
 };
 
@@ -12,18 +13,34 @@ use crate::{
 const FIELD: &str = "beyond_reach";
 
 /// The refusal's text if it says that days are far.
-#[must_use]
-pub fn far_days(status: &Status) -> Option<String> {
+fn far_days(status: &Status) -> Option<String> {
     let violations = status.get_details_bad_request()?.field_violations;
     let violation = violations.into_iter().find(|violation| violation.field == FIELD)?;
     Some(violation.description)
 }
 
-/// Whether far days are intended: forced, and confirmed if there is somebody to ask.
+/// Sends a request without `beyond_reach`, and again with it if the days are far but intended.
 ///
 /// # Errors
-/// If the user says no.
-pub fn are_meant(refusal: &Status, force: bool, confirm: ConfirmArgs) -> Result<bool, Error> {
+/// If the server or the user refuses.
+pub async fn ask<T>(
+    connection: &Connection,
+    force: bool,
+    confirm: ConfirmArgs,
+    send: impl AsyncFn(bool) -> Result<T, Status>,
+) -> Result<T, Error> {
+    let refusal = match send(false).await {
+        Ok(answer) => return Ok(answer),
+        Err(refusal) => refusal,
+    };
+    if !are_meant(&refusal, force, confirm)? {
+        return Err(connection.failure(refusal));
+    }
+    send(true).await.map_err(|status| connection.failure(status))
+}
+
+/// Whether far days are intended: forced, and confirmed if there is somebody to ask.
+fn are_meant(refusal: &Status, force: bool, confirm: ConfirmArgs) -> Result<bool, Error> {
     let Some(problem) = far_days(refusal).filter(|_| force) else { return Ok(false) };
     let told = problem.split(';').next().unwrap_or(&problem);
     match confirm.ask(&format!("{told}. Run it all the same?"))? {

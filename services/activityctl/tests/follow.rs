@@ -1,4 +1,4 @@
-//! Waiting for runs across interruptions of their server.
+//! Waiting for runs across interruptions of their server, and a server that is older.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,18 +10,20 @@ use std::{
 };
 
 use activityctl::{
-    commands::backfill,
+    commands::{backfill, backfill_preview},
     confirm::ConfirmArgs,
     connect::Connection,
     error::Error,
     follow::{FollowArgs, follow_to_success},
+    format::RowFormat,
     output::Output,
     progress::RunProgress,
 };
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
-    ListRunsRequest, ListRunsResponse, RetryRunRequest, RetryRunResponse, Run, RunState, TriggerRunRequest,
-    TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
+    ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest,
+    RetryRunResponse, Run, RunState, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest,
+    UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
     pipeline_service_server::{PipelineService, PipelineServiceServer},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -42,6 +44,7 @@ fn unused<T>() -> Result<Response<T>, Status> {
 impl PipelineService for Scripted {
     type WatchRunStream = Messages<WatchRunResponse>;
     type BackfillStream = Messages<BackfillResponse>;
+    type PreviewBackfillStream = Messages<PreviewBackfillResponse>;
 
     async fn watch_run(&self, _: Request<WatchRunRequest>) -> Result<Response<Self::WatchRunStream>, Status> {
         self.stream(|run| WatchRunResponse { run: Some(run) })
@@ -80,6 +83,14 @@ impl PipelineService for Scripted {
     async fn backfill(&self, _: Request<BackfillRequest>) -> Result<Response<Self::BackfillStream>, Status> {
         self.stream(|run| BackfillResponse { run: Some(run), ..BackfillResponse::default() })
     }
+
+    /// As a coordinator answers that does not know the call.
+    async fn preview_backfill(
+        &self,
+        _: Request<PreviewBackfillRequest>,
+    ) -> Result<Response<Self::PreviewBackfillStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
 }
 
 impl Scripted {
@@ -117,7 +128,7 @@ async fn backfill(reconnect_for: Duration, streams: Streams) -> Result<(), Error
     let (connection, _server) = scripted(streams);
     let mut output = Output::plain(std::io::sink());
     let (follow, confirm) = (FollowArgs { reconnect_for }, ConfirmArgs { yes: false });
-    backfill::run(&connection, BackfillRequest::default(), &follow, confirm, &mut output).await
+    backfill::run(&connection, &BackfillRequest::default(), &follow, confirm, &mut output).await
 }
 
 #[tokio::test]
@@ -181,4 +192,14 @@ async fn a_backfill_survives_a_restart_of_the_server() {
     backfill(Duration::from_secs(60), streams()).await.unwrap();
     let error = backfill(Duration::ZERO, streams()).await.unwrap_err();
     assert!(matches!(&error, Error::Refused(status) if status.message() == "restarting"), "{error}");
+}
+
+#[tokio::test]
+async fn a_coordinator_without_previews_is_told_as_older() {
+    let (connection, _server) = scripted(vec![]);
+    let (request, confirm) = (PreviewBackfillRequest::default(), ConfirmArgs { yes: false });
+    let mut output = Output::plain(std::io::sink());
+    let refused = backfill_preview::run(&connection, &request, confirm, RowFormat::Table, &mut output).await;
+    let told = refused.unwrap_err().to_string();
+    assert!(told.starts_with("the coordinator at http://scripted is older than this activityctl"), "{told}");
 }

@@ -155,6 +155,7 @@ impl AlertDelivery {
 fn log_undeliverable(alert: &NewAlert, reason: &str) {
     let NewAlert {
         alert_key,
+        cause,
         pipeline,
         stage,
         attempt,
@@ -162,10 +163,10 @@ fn log_undeliverable(alert: &NewAlert, reason: &str) {
         error_message,
         run_id,
         business_date,
-        ..
+        failed_at: _,
     } = alert;
     error!(
-        alert_key, pipeline, stage, attempt, code = error_code, error = error_message, %run_id, %business_date, reason,
+        alert_key, cause = cause.as_str(), pipeline, stage, attempt, code = error_code, error = error_message, %run_id, %business_date, reason,
         "ALERT that reaches nobody but this log"
     );
 }

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use domain::{DateWindow, Progress, RunState, StageState, date_window::MAX_WINDOW_DAYS};
 use proto::{
-    pipeline::v1::{BackfillResponse, Run as RunProto, RunStage as RunStageProto},
+    pipeline::v1::{
+        BackfillDays, BackfillResponse, PreviewBackfillResponse, Run as RunProto, RunStage as RunStageProto,
+        preview_backfill_response::Update as BackfillPreviewed,
+    },
+    reconciliation::v1::{PreviewResponse, preview_response::Update as Previewed},
     stage::v1::{DateWindow as DateWindowProto, StageProgress},
 };
 use runtime::{
@@ -75,19 +79,42 @@ pub(crate) fn backfill_response(update: &BackfillUpdate) -> BackfillResponse {
         days_done: day_count(update.days_done),
         days_total: day_count(update.days_total),
         next_date: update.next_day.map(|day| day.to_string()).unwrap_or_default(),
-        preview: None,
+        ..BackfillResponse::default()
     }
 }
 
 /// A backfill before its first run.
 pub(crate) fn planned_backfill(plan: &BackfillPlan) -> BackfillResponse {
     BackfillResponse {
-        run: None,
         days_done: day_count(plan.days_done()),
         days_total: day_count(plan.days_total),
         next_date: plan.chunks.first().map(|chunk| chunk.window.start().to_string()).unwrap_or_default(),
-        preview: None,
+        ..BackfillResponse::default()
     }
+}
+
+/// A step of a preview for a client that knows no previews but dry runs of backfills.
+#[expect(deprecated, reason = "clients of the release before read it")]
+pub(crate) fn dry_run_response(days: BackfillResponse, found: PreviewResponse) -> BackfillResponse {
+    BackfillResponse { preview: Some(found), ..days }
+}
+
+/// The first message of a preview.
+pub(crate) fn previewed_days(plan: &BackfillPlan) -> PreviewBackfillResponse {
+    let days = BackfillDays {
+        to_run: day_count(plan.days_total - plan.days_done()),
+        total: day_count(plan.days_total),
+    };
+    PreviewBackfillResponse { update: Some(BackfillPreviewed::Days(days)) }
+}
+
+pub(crate) fn preview_backfill_response(found: PreviewResponse) -> PreviewBackfillResponse {
+    let update = found.update.map(|update| match update {
+        Previewed::Progress(progress) => BackfillPreviewed::Progress(progress),
+        Previewed::Change(change) => BackfillPreviewed::Change(change),
+        Previewed::Summary(summary) => BackfillPreviewed::Summary(summary),
+    });
+    PreviewBackfillResponse { update }
 }
 
 /// A window has far fewer days than 32 bits can count.

@@ -39,6 +39,9 @@ pub enum Error {
     /// No service can preview a backfill.
     #[error("the pipeline has no stage {0}, whose service tells what a backfill would change")]
     NoPreview(&'static str),
+    /// The service that would preview a backfill does not know the call.
+    #[error("{0} cannot preview a backfill: it is older than this coordinator, or another service")]
+    CannotPreview(String),
     /// The process is shutting down.
     #[error("the coordinator is shutting down; ask again")]
     ShuttingDown,
@@ -56,6 +59,7 @@ impl Error {
             Self::RunNotFound(_) => FailureKind::NotFound,
             Self::BackfillStopped { .. }
             | Self::NoPreview(_)
+            | Self::CannotPreview(_)
             | Self::NothingPublished(_)
             | Self::NoPublisher(_) => FailureKind::FailedPrecondition,
             Self::ShuttingDown => FailureKind::Unavailable,

@@ -1,4 +1,4 @@
-//! The dry run of a backfill: calls the service that fetches from the product API.
+//! The preview of a backfill: calls the service that fetches from the product API.
 
 use futures::{Stream, stream};
 use proto::reconciliation::v1::{
@@ -6,7 +6,7 @@ use proto::reconciliation::v1::{
 };
 use runtime::{Channel, message::window_to_proto};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use crate::{Error, backfill_plan::BackfillPlan, stage_call::connection_failure};
 
@@ -48,16 +48,20 @@ impl Previewer {
         }
     }
 
-    /// The service's own answer, or the failure of the connection to it.
+    /// The service's own answer, or the failure of the connection to it. UNIMPLEMENTED is not
+    /// passed on: to the caller it would say that this coordinator knows no previews.
     fn failure(&self, status: Status) -> Status {
-        connection_failure(&self.service, &status).map_or(status, Status::unavailable)
+        match connection_failure(&self.service, &status) {
+            Some(problem) => Status::unavailable(problem),
+            None if status.code() == Code::Unimplemented => Error::CannotPreview(self.service.clone()).into(),
+            None => status,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::DateWindow;
-    use tonic::Code;
 
     use super::*;
     use crate::backfill_plan::Selection;

@@ -5,12 +5,16 @@ use std::{pin::Pin, sync::Arc};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::run::STAGE_CALL_PRODUCT_API;
-use futures::{Stream, TryStreamExt, stream};
-use proto::pipeline::v1::{
-    BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
-    ListRunsRequest, ListRunsResponse, RetryRunRequest, RetryRunResponse, TriggerRunRequest,
-    TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
-    pipeline_service_server::PipelineService,
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use proto::{
+    pipeline::v1::{
+        BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest,
+        GetRunResponse, ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse,
+        RetryRunRequest, RetryRunResponse, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest,
+        UnpublishDaysResponse, WatchRunRequest, WatchRunResponse, pipeline_service_server::PipelineService,
+    },
+    reconciliation::v1::PreviewResponse,
+    stage::v1::DateWindow as DateWindowProto,
 };
 use tonic::{Request, Response, Status};
 
@@ -27,6 +31,7 @@ pub(crate) struct PipelineApi {
 impl PipelineService for PipelineApi {
     type WatchRunStream = Updates<WatchRunResponse>;
     type BackfillStream = Updates<BackfillResponse>;
+    type PreviewBackfillStream = Updates<PreviewBackfillResponse>;
 
     async fn trigger_run(
         &self,
@@ -113,14 +118,12 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<BackfillRequest>,
     ) -> Result<Response<Self::BackfillStream>, Status> {
-        let BackfillRequest { pipeline, window, force, chunk_days, dry_run, sample_size, beyond_reach } =
+        #[expect(deprecated, reason = "clients of the release before preview backfills this way")]
+        let BackfillRequest { pipeline, window, force, chunk_days, beyond_reach, dry_run, sample_size } =
             request.into_inner();
-        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
-        let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
-        self.runs.check_reach(window, beyond_reach).await?;
-        let plan = self.runs.plan_backfill(window, convert::chunk_days(chunk_days), force).await?;
+        let plan = self.plan(AskedDays { pipeline, window, force, chunk_days, beyond_reach }).await?;
         if dry_run {
-            return self.preview(plan, sample_size).await;
+            return self.dry_run(&plan, sample_size).await;
         }
         let backfill = Backfill::new(Arc::clone(&self.runs), plan);
         let updates = stream::try_unfold(backfill, async |mut backfill| {
@@ -130,22 +133,61 @@ impl PipelineService for PipelineApi {
         let responses = updates.map_ok(|update| convert::backfill_response(&update));
         Ok(Response::new(Box::pin(responses.map_err(Status::from))))
     }
+
+    async fn preview_backfill(
+        &self,
+        request: Request<PreviewBackfillRequest>,
+    ) -> Result<Response<Self::PreviewBackfillStream>, Status> {
+        let PreviewBackfillRequest { pipeline, window, force, chunk_days, sample_size, beyond_reach } =
+            request.into_inner();
+        let plan = self.plan(AskedDays { pipeline, window, force, chunk_days, beyond_reach }).await?;
+        let found = self.preview(&plan, sample_size).await?;
+        let days = stream::iter([Ok(convert::previewed_days(&plan))]);
+        Ok(Response::new(days.chain(found.map_ok(convert::preview_backfill_response)).boxed()))
+    }
+}
+
+/// The days of a backfill, as a run of it and a preview of it name them.
+struct AskedDays {
+    pipeline: String,
+    window: Option<DateWindowProto>,
+    force: bool,
+    chunk_days: u32,
+    beyond_reach: bool,
 }
 
 impl PipelineApi {
+    async fn plan(&self, asked: AskedDays) -> Result<BackfillPlan, Error> {
+        let AskedDays { pipeline, window, force, chunk_days, beyond_reach } = asked;
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
+        self.runs.check_reach(window, beyond_reach).await?;
+        self.runs.plan_backfill(window, convert::chunk_days(chunk_days), force).await
+    }
+
+    /// Streams what running `plan` would change: nothing if it runs no day.
     async fn preview(
         &self,
-        plan: BackfillPlan,
+        plan: &BackfillPlan,
         sample_size: u32,
-    ) -> Result<Response<Updates<BackfillResponse>>, Status> {
-        let nothing_yet = convert::planned_backfill(&plan);
+    ) -> Result<Updates<PreviewResponse>, Status> {
         if plan.chunks.is_empty() {
-            return Ok(Response::new(Box::pin(stream::iter([Ok(nothing_yet)]))));
+            return Ok(stream::empty().boxed());
         }
         let previewer = self.runs.previewer.clone().ok_or(Error::NoPreview(STAGE_CALL_PRODUCT_API))?;
-        let found = previewer.preview(&plan, sample_size).await?;
-        let responses =
-            found.map_ok(move |found| BackfillResponse { preview: Some(found), ..nothing_yet.clone() });
-        Ok(Response::new(Box::pin(responses)))
+        Ok(previewer.preview(plan, sample_size).await?.boxed())
+    }
+
+    /// The same preview in the messages of the release before.
+    async fn dry_run(
+        &self,
+        plan: &BackfillPlan,
+        sample_size: u32,
+    ) -> Result<Response<Updates<BackfillResponse>>, Status> {
+        let found = self.preview(plan, sample_size).await?;
+        let days = convert::planned_backfill(plan);
+        let first = stream::iter([Ok(days.clone())]);
+        let responses = found.map_ok(move |found| convert::dry_run_response(days.clone(), found));
+        Ok(Response::new(first.chain(responses).boxed()))
     }
 }

@@ -7,13 +7,22 @@ use runtime::{HistoryOptions, Secret, WarehouseArgs};
 
 use crate::answer_options::AnswerOptions;
 
+/// Where raw records are landed.
+#[derive(Debug, Clone, ClapArgs)]
+#[group(skip)]
+pub struct LandingArgs {
+    /// Object storage that raw records are landed in: a file:// or az:// URL
+    #[arg(long, env = "LANDING_URL", value_name = "URL")]
+    pub landing_url: Option<String>,
+}
+
 /// The service's own options.
 #[derive(Debug, Clone, ClapArgs)]
 #[group(skip)]
 pub struct Options {
-    /// Object storage to land raw records in: a file:// or az:// URL
-    #[arg(long, env = "LANDING_URL", value_name = "URL")]
-    pub landing_url: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    pub landing: LandingArgs,
 
     /// The product API's usage endpoint, for example https://api.example.com/v1/product-usage
     #[arg(long, env = "PRODUCT_API_URL", value_name = "URL", hide_env_values = true)]

@@ -43,7 +43,7 @@ use warehouse::SharedWarehouse;
 
 pub use answer_options::AnswerOptions;
 pub use api::http_client;
-pub use config::{Args, Options};
+pub use config::{Args, LandingArgs, Options};
 pub use error::Error;
 pub use field_names::{FieldName, InvalidFieldName};
 pub use inspect::{ApiInspection, SampleUsage, inspect};
@@ -74,7 +74,7 @@ pub fn assemble(
     warehouse: SharedWarehouse,
     context: &Context,
 ) -> anyhow::Result<Service> {
-    let landing_url = options.landing_url.as_deref().context("--landing-url is missing")?;
+    let landing_url = options.landing.landing_url.as_deref().context("--landing-url is missing")?;
     let storage = Storage::open(landing_url).context("--landing-url cannot be used")?;
     let client = http_client(options.product_api_timeout)?;
     let api = ProductApi::new(&options, client, Arc::clone(&context.clock))?;

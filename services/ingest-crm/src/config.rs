@@ -6,6 +6,16 @@ use runtime::WarehouseArgs;
 use crate::csv_format::CsvOptions;
 use crate::export_options::ExportOptions;
 
+/// Where copies of CRM exports are kept.
+#[derive(Debug, Clone, ClapArgs)]
+#[group(skip)]
+pub struct ArchiveArgs {
+    /// Where an immutable copy of every export that is read is kept, below
+    /// crm/archive/: file:///folder/ or az://container/folder/
+    #[arg(long, env = "CRM_ARCHIVE_URL", value_name = "URL")]
+    pub crm_archive_url: Option<String>,
+}
+
 /// How CRM exports are read.
 #[derive(Debug, Clone, ClapArgs)]
 #[group(skip)]
@@ -15,10 +25,9 @@ pub struct Options {
     #[arg(long, env = "CRM_URL", value_name = "URL")]
     pub crm_url: Option<String>,
 
-    /// Where an immutable copy of every export that is read is kept, below
-    /// crm/archive/: file:///folder/ or az://container/folder/
-    #[arg(long, env = "CRM_ARCHIVE_URL", value_name = "URL")]
-    pub crm_archive_url: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    pub archive: ArchiveArgs,
 
     /// Days from the date of an export to the day from which it
     /// counts, for example -1 if the export of the 2nd holds the state of the 1st

@@ -49,7 +49,7 @@ use warehouse::SharedWarehouse;
 use archive::Archive;
 pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
 pub use column_names::{ColumnsOption, Preset};
-pub use config::{Args, Options};
+pub use config::{ArchiveArgs, Args, Options};
 pub use csv_format::{CsvDelimiter, CsvEncoding, CsvOptions};
 pub use export_options::{DateFrom, ExportOptions, SameDayChoice};
 pub use inspect::{CrmInspection, InspectedColumn, InspectedExport, SampleCompany, inspect};
@@ -76,7 +76,7 @@ pub fn assemble(
 ) -> anyhow::Result<Service> {
     let url =
         options.crm_url.context("it is not known where the CRM's exports are: set --crm-url or CRM_URL")?;
-    let archive_url = options.crm_archive_url.context(
+    let archive_url = options.archive.crm_archive_url.context(
         "it is not known where copies of the CRM's exports are to be kept: set --crm-archive-url or CRM_ARCHIVE_URL",
     )?;
     let storage = Storage::open(&url).context("--crm-url cannot be used")?;

@@ -1,6 +1,6 @@
 //! A failure that people should know about.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use proto::notifier::v1::{Alert as AlertProto, NotifyRequest};
 use runtime::{
     FieldViolations,
@@ -9,79 +9,86 @@ use runtime::{
 use url::Url;
 use warehouse::AlertCause;
 
-/// A failure that people should know about. Only its identifying fields are
-/// required: a missing or odd detail must not hold up an alert.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A failure that people should know about, as its message tells it. Only what identifies it
+/// is certain to be there: a missing or odd detail must not hold up an alert.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Alert {
-    /// Identifies the failure, the same in every repetition.
-    pub(crate) alert_key: String,
-    /// What the alert is about; determines its wording.
-    pub(crate) cause: AlertCause,
-    /// The pipeline's name.
-    pub(crate) pipeline: String,
-    /// The stage that failed.
-    pub(crate) stage: String,
-    /// The error message; may be empty, and may be long.
-    pub(crate) error_message: String,
-    /// The run's id.
-    pub(crate) run_id: Option<String>,
-    /// The business date.
-    pub(crate) business_date: Option<String>,
-    /// When the stage failed.
-    pub(crate) failed_at: Option<DateTime<Utc>>,
-    /// The attempt that failed, from 1.
-    pub(crate) attempt: Option<u32>,
-    /// The gRPC status code's name.
-    pub(crate) error_code: Option<String>,
-    /// A link to the run's trace.
-    pub(crate) trace_url: Option<Url>,
+    /// The message. Its details are read by the methods below, for which an empty one is none.
+    pub(crate) message: AlertProto,
 }
 
 impl Alert {
+    /// What the alert is about; determines its wording.
+    pub(crate) fn cause(&self) -> AlertCause {
+        alert_cause_from_proto(self.message.cause())
+    }
+
+    /// The run's id.
+    pub(crate) fn run_id(&self) -> Option<&str> {
+        given(&self.message.run_id)
+    }
+
+    /// The business date.
+    pub(crate) fn business_date(&self) -> Option<&str> {
+        given(&self.message.business_date)
+    }
+
+    /// When the stage failed, as RFC 3339 in UTC.
+    pub(crate) fn failed_at(&self) -> Option<String> {
+        let at = self.message.fail_time.as_ref().and_then(timestamp_from_proto)?;
+        Some(at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+
+    /// The attempt that failed, from 1.
+    pub(crate) fn attempt(&self) -> Option<u32> {
+        Some(self.message.attempt).filter(|attempt| *attempt > 0)
+    }
+
+    /// The gRPC status code's name.
+    pub(crate) fn error_code(&self) -> Option<&str> {
+        given(&self.message.error_code)
+    }
+
+    /// A link to the run's trace.
+    pub(crate) fn trace_url(&self) -> Option<Url> {
+        Url::parse(&self.message.trace_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    }
+
     /// The alert in one line.
     pub(crate) fn headline(&self) -> String {
-        match (self.cause, &self.business_date) {
-            (AlertCause::StageFailed, _) => format!("{} failed at {}", self.pipeline, self.stage),
-            (_, Some(day)) => format!("{} has not published {day} in time", self.pipeline),
-            (_, None) => format!("{} has not published its newest day in time", self.pipeline),
+        let AlertProto { pipeline, stage, .. } = &self.message;
+        match (self.cause(), self.business_date()) {
+            (AlertCause::StageFailed, _) => format!("{pipeline} failed at {stage}"),
+            (_, Some(day)) => format!("{pipeline} has not published {day} in time"),
+            (_, None) => format!("{pipeline} has not published its newest day in time"),
         }
     }
 
-    /// The name of the cause, for the plain webhook and the log.
-    pub(crate) const fn cause_word(&self) -> &'static str {
-        match self.cause {
-            AlertCause::StageFailed => "stage_failed",
-            AlertCause::DeadlineWithoutRun => "deadline_without_run",
-            AlertCause::DeadlineRunActive => "deadline_run_active",
-            AlertCause::DeadlineRunFailed => "deadline_run_failed",
-        }
+    /// The name of the cause, for the plain webhook.
+    pub(crate) fn cause_word(&self) -> String {
+        self.cause().as_str().to_ascii_lowercase()
     }
 
     /// The available details, each with a label.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         // A missed deadline has no stage, attempt or error code.
-        let is_stage = self.cause == AlertCause::StageFailed;
+        let is_stage = self.cause() == AlertCause::StageFailed;
         let of_stage = |detail: Option<String>| detail.filter(|_| is_stage);
         let details = [
-            ("Pipeline", Some(self.pipeline.clone())),
-            ("Stage", of_stage(Some(self.stage.clone()))),
-            ("Business date", self.business_date.clone()),
-            ("Run", self.run_id.clone()),
-            ("Attempt", of_stage(self.attempt.map(|attempt| attempt.to_string()))),
-            ("Error code", of_stage(self.error_code.clone())),
-            (if is_stage { "Failed at" } else { "Noticed at" }, self.failed_at_text()),
+            ("Pipeline", Some(self.message.pipeline.clone())),
+            ("Stage", of_stage(Some(self.message.stage.clone()))),
+            ("Business date", self.business_date().map(str::to_owned)),
+            ("Run", self.run_id().map(str::to_owned)),
+            ("Attempt", of_stage(self.attempt().map(|attempt| attempt.to_string()))),
+            ("Error code", of_stage(self.error_code().map(str::to_owned))),
+            (if is_stage { "Failed at" } else { "Noticed at" }, self.failed_at()),
         ];
         details.into_iter().filter_map(|(label, value)| Some((label, value?))).collect()
     }
 
-    /// When the stage failed, as RFC 3339 in UTC.
-    pub(crate) fn failed_at_text(&self) -> Option<String> {
-        self.failed_at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
-    }
-
     /// The recommended next step.
     pub(crate) fn next_step(&self) -> String {
-        match (self.cause, &self.run_id) {
+        match (self.cause(), self.run_id()) {
             (AlertCause::StageFailed, Some(run)) => format!(
                 "See `activityctl runs`, then continue at the failed stage with `activityctl retry {run}`. If a \
                  source was corrected after it was read, run the days again with `activityctl trigger`: a retry \
@@ -137,26 +144,12 @@ impl TryFrom<NotifyRequest> for Alert {
                 violations.add(field, "is missing");
             }
         }
-        if violations.is_empty() { Ok(checked(alert)) } else { Err(violations) }
+        if violations.is_empty() { Ok(Self { message: alert }) } else { Err(violations) }
     }
 }
 
-fn checked(alert: AlertProto) -> Alert {
-    let given = |text: String| Some(text).filter(|text| !text.is_empty());
-    let cause = alert_cause_from_proto(alert.cause());
-    Alert {
-        alert_key: alert.alert_key,
-        cause,
-        pipeline: alert.pipeline,
-        stage: alert.stage,
-        error_message: alert.error_message,
-        run_id: given(alert.run_id),
-        business_date: given(alert.business_date),
-        failed_at: alert.fail_time.as_ref().and_then(timestamp_from_proto),
-        attempt: Some(alert.attempt).filter(|attempt| *attempt > 0),
-        error_code: given(alert.error_code),
-        trace_url: Url::parse(&alert.trace_url).ok().filter(|url| matches!(url.scheme(), "http" | "https")),
-    }
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -212,7 +205,7 @@ pub(crate) mod tests {
             labels,
             ["Pipeline", "Stage", "Business date", "Run", "Attempt", "Error code", "Failed at"]
         );
-        assert_eq!(alert().failed_at_text().as_deref(), Some("2026-02-14T06:03:07Z"));
+        assert_eq!(alert().failed_at().as_deref(), Some("2026-02-14T06:03:07Z"));
         assert_eq!(bare_alert().facts().len(), 2);
     }
 
@@ -224,7 +217,7 @@ pub(crate) mod tests {
             ..alert_proto()
         })
         .unwrap();
-        assert_eq!((odd.trace_url, odd.failed_at), (None, None));
+        assert_eq!((odd.trace_url(), odd.failed_at()), (None, None));
     }
 
     #[test]
@@ -235,20 +228,23 @@ pub(crate) mod tests {
 
     #[test]
     fn a_missed_deadline_is_told_as_what_it_is() {
-        let missed = |cause, run_id: Option<&str>| Alert {
-            cause,
-            stage: "publish_deadline".to_owned(),
-            run_id: run_id.map(str::to_owned),
-            ..alert()
+        let missed = |cause: AlertCauseProto, run_id: &str| {
+            parsed(AlertProto {
+                cause: cause.into(),
+                stage: "publish_deadline".to_owned(),
+                run_id: run_id.to_owned(),
+                ..alert_proto()
+            })
+            .unwrap()
         };
-        let without_run = missed(AlertCause::DeadlineWithoutRun, None);
+        let without_run = missed(AlertCauseProto::DeadlineWithoutRun, "");
         assert_eq!(without_run.headline(), "pl_company_activity_daily has not published 2026-02-13 in time");
         let labels: Vec<&str> = without_run.facts().iter().map(|(label, _)| *label).collect();
         assert_eq!(labels, ["Pipeline", "Business date", "Noticed at"]);
         for (alert, command) in [
             (without_run, "`activityctl trigger --wait`"),
-            (missed(AlertCause::DeadlineRunActive, Some("r1")), "`activityctl watch r1`"),
-            (missed(AlertCause::DeadlineRunFailed, Some("r1")), "`activityctl retry r1 --wait`"),
+            (missed(AlertCauseProto::DeadlineRunActive, "r1"), "`activityctl watch r1`"),
+            (missed(AlertCauseProto::DeadlineRunFailed, "r1"), "`activityctl retry r1 --wait`"),
         ] {
             assert!(alert.next_step().contains(command), "{}", alert.next_step());
             assert!(!alert.headline().contains("publish_deadline"));
@@ -258,8 +254,8 @@ pub(crate) mod tests {
     #[test]
     fn a_cause_that_nobody_told_is_a_failed_stage() {
         let old = parsed(AlertProto { cause: 0, ..alert_proto() }).unwrap();
-        assert_eq!(old.cause, AlertCause::StageFailed);
+        assert_eq!(old.cause(), AlertCause::StageFailed);
         let newer = parsed(AlertProto { cause: 99, ..alert_proto() }).unwrap();
-        assert_eq!(newer.cause, AlertCause::StageFailed);
+        assert_eq!(newer.cause(), AlertCause::StageFailed);
     }
 }

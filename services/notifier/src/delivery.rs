@@ -48,16 +48,16 @@ impl Notifier {
     }
 
     /// Delivers an alert to each configured channel that has not accepted it
-    /// yet, all at the same time.
+    /// yet, all at the same time. The coordinator logs
+    /// those that no channel takes.
     pub(crate) async fn deliver(&self, alert: &Alert) -> Result<Vec<Delivery>> {
         if self.endpoints.is_empty() {
-            log_undeliverable(alert);
             return Ok(Vec::new());
         }
         // Held until the deliveries are recorded: a concurrent request for the
         // same alert then finds the record instead of sending again.
-        let _in_delivery = self.in_delivery.lock(&alert.alert_key).await;
-        let delivered = self.warehouse.delivered_channels(&alert.alert_key).await?;
+        let _in_delivery = self.in_delivery.lock(&alert.message.alert_key).await;
+        let delivered = self.warehouse.delivered_channels(&alert.message.alert_key).await?;
         let deliveries = self.endpoints.iter().map(|endpoint| async {
             let channel = endpoint.channel;
             let is_delivered = delivered.iter().any(|name| name == channel.as_str());
@@ -74,14 +74,14 @@ impl Notifier {
         count(*channel, &outcome);
         match &outcome {
             Ok(()) => {
-                info!(%channel, alert_key = alert.alert_key, "alert delivered");
+                info!(%channel, alert_key = alert.message.alert_key, "alert delivered");
                 self.record(*channel, alert).await;
             }
             Err(error) if error.is_retryable() => {
-                warn!(%channel, alert_key = alert.alert_key, %error, "alert not delivered yet");
+                warn!(%channel, alert_key = alert.message.alert_key, %error, "alert not delivered yet");
             }
             Err(error) => {
-                error!(%channel, alert_key = alert.alert_key, %error, "alert refused: check the channel's webhook URL");
+                error!(%channel, alert_key = alert.message.alert_key, %error, "alert refused: check the channel's webhook URL");
             }
         }
         outcome
@@ -89,10 +89,12 @@ impl Notifier {
 
     /// The alert has been delivered: a failure to record that must not make the caller send it again.
     async fn record(&self, channel: Channel, alert: &Alert) {
-        let recorded =
-            self.warehouse.record_delivery(&alert.alert_key, channel.as_str(), self.clock.now()).await;
+        let recorded = self
+            .warehouse
+            .record_delivery(&alert.message.alert_key, channel.as_str(), self.clock.now())
+            .await;
         if let Err(error) = recorded {
-            error!(%channel, alert_key = alert.alert_key, %error, "a delivery could not be recorded: it may be repeated");
+            error!(%channel, alert_key = alert.message.alert_key, %error, "a delivery could not be recorded: it may be repeated");
         }
     }
 }
@@ -105,21 +107,4 @@ fn count(channel: Channel, outcome: &std::result::Result<(), SendError>) {
     };
     let attributes = [KeyValue::new("channel", channel.as_str()), KeyValue::new("outcome", outcome)];
     ALERT_DELIVERIES.counter().add(1, &attributes);
-}
-
-fn log_undeliverable(alert: &Alert) {
-    error!(
-        alert_key = alert.alert_key,
-        cause = alert.cause_word(),
-        next_step = alert.next_step(),
-        pipeline = alert.pipeline,
-        stage = alert.stage,
-        run_id = alert.run_id,
-        business_date = alert.business_date,
-        attempt = alert.attempt,
-        error_code = alert.error_code,
-        error = alert.error_message,
-        "{}, and no channel is configured to tell people",
-        alert.headline()
-    );
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 /// The column with a row's publication time: the only one that may differ.
 pub const LOADED_AT: &str = "loaded_at";
 
+/// Columns compared as numbers. One that is missing here is compared as text, which is stricter.
 const NUMBERS: [&str; 5] =
     ["active_users", "events", "7d_active_users", "events_per_user", "days_since_last_contact"];
 

@@ -1,6 +1,6 @@
 //! Converts fact rows to messages.
 
-use domain::FactRow;
+use domain::{FactKey, FactRow};
 use proto::activity::v1::CompanyActivity;
 
 use super::timestamp_to_proto;
@@ -8,27 +8,42 @@ use super::timestamp_to_proto;
 /// Converts a fact row to its message.
 #[must_use]
 pub fn fact_row_to_proto(row: FactRow) -> CompanyActivity {
+    // No `..` on either side: a new column does not compile until it is converted.
+    let FactRow {
+        key: FactKey { company_id, activity_date },
+        company_name,
+        country,
+        industry_tag,
+        last_contact_at,
+        active_users,
+        events,
+        active_users_7d,
+        is_churn_risk,
+        events_per_user,
+        days_since_last_contact,
+        loaded_at,
+    } = row;
     CompanyActivity {
-        company_id: row.key.company_id.to_string(),
-        activity_date: row.key.activity_date.to_string(),
-        company_name: row.company_name,
-        country: row.country,
-        industry_tag: row.industry_tag,
-        last_contact_at: row.last_contact_at.map(timestamp_to_proto),
-        active_users: row.active_users,
-        events: row.events,
-        active_users_7d: row.active_users_7d,
-        is_churn_risk: row.is_churn_risk,
-        events_per_user: row.events_per_user,
-        days_since_last_contact: row.days_since_last_contact,
-        loaded_at: Some(timestamp_to_proto(row.loaded_at)),
+        company_id: company_id.to_string(),
+        activity_date: activity_date.to_string(),
+        company_name,
+        country,
+        industry_tag,
+        last_contact_at: last_contact_at.map(timestamp_to_proto),
+        active_users,
+        events,
+        active_users_7d,
+        is_churn_risk,
+        events_per_user,
+        days_since_last_contact,
+        loaded_at: Some(timestamp_to_proto(loaded_at)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use domain::{CompanyId, FactKey, date_window::parse_day};
+    use domain::{CompanyId, date_window::parse_day};
     use prost_types::Timestamp;
 
     use super::*;

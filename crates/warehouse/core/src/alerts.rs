@@ -36,10 +36,11 @@ impl AlertCause {
         }
     }
 
-    /// The value for a word, or `None` for any other text.
+    /// The cause that a stored word stands for. One that only a newer version knows counts as
+    /// a failed stage, as in the contract: the alert must reach people all the same.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|cause| cause.as_str() == text)
+    pub fn from_stored(word: &str) -> Self {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == word).unwrap_or(Self::StageFailed)
     }
 }
 
@@ -104,4 +105,18 @@ pub trait AlertLog: Send + Sync {
 
     /// Records that a channel accepted the alert. Recording it again is harmless.
     async fn record_delivery(&self, alert_key: &str, channel: &str, now: DateTime<Utc>) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_cause_is_read_back_and_an_unknown_one_holds_up_no_alert() {
+        for (at, cause) in AlertCause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, at);
+            assert_eq!(AlertCause::from_stored(cause.as_str()), cause);
+        }
+        assert_eq!(AlertCause::from_stored("DISK_FULL"), AlertCause::StageFailed);
+    }
 }

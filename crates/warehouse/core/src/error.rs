@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use domain::FailureKind;
+use domain::{FailureKind, failure::with_causes};
 
 use crate::Fence;
 
@@ -109,7 +109,7 @@ impl Fault {
     /// A fault with these words to show, which must not quote stored data.
     pub fn new(told: impl Into<Cow<'static, str>>, cause: impl Into<Cause>) -> Self {
         let cause = cause.into();
-        let said = in_full(&*cause);
+        let said = with_causes(&*cause);
         Self::of(told, said, cause)
     }
 
@@ -135,21 +135,6 @@ impl Fault {
     pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         self.cause.as_deref()
     }
-}
-
-/// An error with all its sources.
-fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let reason = error.to_string();
-        // Many errors repeat their source.
-        if !text.ends_with(&reason) {
-            text = format!("{text}: {reason}");
-        }
-        source = error.source();
-    }
-    text
 }
 
 impl From<Cause> for Fault {

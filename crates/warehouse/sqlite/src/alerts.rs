@@ -49,7 +49,7 @@ impl AlertOutbox for SqliteWarehouse {
                 Ok(PendingAlert {
                     alert: NewAlert {
                         alert_key: row.alert_key,
-                        cause: AlertCause::parse(&row.cause).ok_or_else(|| corrupt(row.cause))?,
+                        cause: AlertCause::from_stored(&row.cause),
                         pipeline: row.pipeline,
                         stage: row.stage,
                         attempt: u32::try_from(row.attempt).map_err(corrupt)?,

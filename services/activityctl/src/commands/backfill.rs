@@ -3,14 +3,14 @@
 use chrono::NaiveDate;
 use clap::Args;
 use proto::{
-    pipeline::v1::{BackfillRequest, BackfillResponse, Run},
+    pipeline::v1::{BackfillRequest, BackfillResponse, PreviewBackfillRequest, Run},
     stage::v1::DateWindow as DateWindowProto,
 };
 use runtime::message::window_to_proto;
 use tonic::{Status, Streaming};
 
 use crate::{
-    commands::{backfill_preview, backfill_request::ask},
+    commands::backfill_preview,
     confirm::ConfirmArgs,
     connect::{Connection, Patience, ServerArgs},
     days::{parse_day, window},
@@ -19,6 +19,7 @@ use crate::{
     format::{RowFormat, table},
     output::{Output, notice},
     progress::RunProgress,
+    reach::ask,
     run_end::{has_ended, success},
 };
 
@@ -89,19 +90,15 @@ pub struct BackfillArgs {
 pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Error> {
     let window = window(args.from, args.to)?;
     let connection = Connection::open(&args.server, Patience::Job).await?;
-    let request = BackfillRequest {
-        pipeline: String::new(),
-        window: Some(window_to_proto(window)),
-        force: args.force,
-        chunk_days: args.chunk_days,
-        dry_run: args.dry_run,
-        sample_size: args.sample,
-        beyond_reach: false,
-    };
+    let (pipeline, window) = (String::new(), Some(window_to_proto(window)));
+    let BackfillArgs { force, chunk_days, sample: sample_size, .. } = *args;
     if args.dry_run {
-        return backfill_preview::run(&connection, request, args.confirm, args.format, output).await;
+        let request =
+            PreviewBackfillRequest { pipeline, window, force, chunk_days, sample_size, beyond_reach: false };
+        return backfill_preview::run(&connection, &request, args.confirm, args.format, output).await;
     }
-    run(&connection, request, &args.follow, args.confirm, output).await
+    let request = BackfillRequest { pipeline, window, force, chunk_days, ..BackfillRequest::default() };
+    run(&connection, &request, &args.follow, args.confirm, output).await
 }
 
 /// Requests a backfill and waits for its end. If it does not get there, prints how to continue it.
@@ -110,12 +107,17 @@ pub async fn execute(args: &BackfillArgs, output: &mut Output) -> Result<(), Err
 /// If the server refuses, the stream breaks, the wait is interrupted or a run does not succeed.
 pub async fn run(
     connection: &Connection,
-    request: BackfillRequest,
+    request: &BackfillRequest,
     follow: &FollowArgs,
     confirm: ConfirmArgs,
     output: &mut Output,
 ) -> Result<(), Error> {
-    let (asked, changes) = ask(connection, request, confirm).await?;
+    let start = async |beyond_reach| {
+        let asked = BackfillRequest { beyond_reach, ..request.clone() };
+        let changes = connection.pipeline().backfill(asked.clone()).await?;
+        Ok((asked, changes.into_inner()))
+    };
+    let (asked, changes) = ask(connection, request.force, confirm, start).await?;
     let mut backfill = Backfill::new(&asked);
     let outcome = backfill.follow(&asked, changes, connection, follow, output).await;
     if outcome.is_err() {

@@ -2,18 +2,21 @@
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use proto::{
-    pipeline::v1::{BackfillRequest, BackfillResponse},
-    reconciliation::v1::{CompanyDayChange, PreviewSummary, preview_response::Update},
+    pipeline::v1::{
+        BackfillDays, PreviewBackfillRequest, PreviewBackfillResponse, preview_backfill_response::Update,
+    },
+    reconciliation::v1::{CompanyDayChange, PreviewSummary},
     stage::v1::StageProgress,
 };
+use tonic::Code;
 
 use crate::{
-    commands::backfill_request::ask,
     confirm::ConfirmArgs,
     connect::Connection,
     error::Error,
     format::{RowFormat, json, preview, table},
     output::{Output, has_interactive_stderr, notice, printable},
+    reach::ask,
 };
 
 const UNITS: &str = "  {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}";
@@ -24,35 +27,49 @@ const UNITS: &str = "  {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}"
 /// If the server refuses, the stream breaks or the result cannot be written.
 pub async fn run(
     connection: &Connection,
-    request: BackfillRequest,
+    request: &PreviewBackfillRequest,
     confirm: ConfirmArgs,
     format: RowFormat,
     output: &mut Output,
 ) -> Result<(), Error> {
-    let failure = |status| connection.failure(status);
-    let (_, mut found) = ask(connection, request, confirm).await?;
+    let start = async |beyond_reach| {
+        let request = PreviewBackfillRequest { beyond_reach, ..request.clone() };
+        Ok(connection.pipeline().preview_backfill(request).await?.into_inner())
+    };
+    let started = ask(connection, request.force, confirm, start).await;
+    let mut found = started.map_err(|refusal| unknown_call(refusal, connection))?;
     let mut progress = UnitProgress::for_stderr();
-    let (mut sample, mut summary, mut days) = (Vec::new(), None, (0, 0));
-    while let Some(BackfillResponse { days_done, days_total, preview, .. }) =
-        found.message().await.map_err(failure)?
+    let (mut sample, mut summary, mut days) = (Vec::new(), None, None);
+    while let Some(PreviewBackfillResponse { update }) =
+        found.message().await.map_err(|status| connection.failure(status))?
     {
-        days = (days_done, days_total);
-        match preview.and_then(|preview| preview.update) {
+        match update {
+            Some(Update::Days(asked)) => days = Some(asked),
             Some(Update::Progress(step)) => progress.show(&step),
             Some(Update::Change(change)) => sample.push(change),
             Some(Update::Summary(outcome)) => summary = Some(outcome),
-            // A kind of update from a newer server, or no day to run.
+            // A kind of update from a newer server.
             None => {}
         }
     }
     progress.end();
     match (summary, days) {
         (Some(summary), _) => print(&sample, &summary, format, output),
-        (None, (done, total)) if done == total && total > 0 => {
+        (None, Some(BackfillDays { to_run: 0, total })) => {
             notice(format_args!("all {total} days are published: there is nothing to run without --force"));
             Ok(())
         }
         _ => Err(Error::Contract("ended before the preview did")),
+    }
+}
+
+/// A coordinator of a release before previews had a call of their own has no words for its refusal.
+fn unknown_call(refusal: Error, connection: &Connection) -> Error {
+    match refusal {
+        Error::Refused(status) if status.code() == Code::Unimplemented => {
+            Error::OlderCoordinator { server: connection.server().to_owned(), call: "PreviewBackfill" }
+        }
+        other => other,
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
+use ingest_api::LandingArgs;
+use ingest_crm::ArchiveArgs;
 use landing::Storage;
 use runtime::{Clock, SystemClock, WarehouseArgs};
 
@@ -51,13 +53,11 @@ pub struct MaintainArgs {
     #[command(flatten)]
     warehouse: WarehouseArgs,
 
-    /// Where product usage is landed: a file:// or az:// URL
-    #[arg(long, env = "LANDING_URL", value_name = "URL")]
-    landing_url: Option<String>,
+    #[command(flatten)]
+    landing: LandingArgs,
 
-    /// Where copies of CRM exports are kept: a file:// or az:// URL
-    #[arg(long, env = "CRM_ARCHIVE_URL", value_name = "URL")]
-    crm_archive_url: Option<String>,
+    #[command(flatten)]
+    archive: ArchiveArgs,
 
     /// Months of published days to keep before the current one; 0 keeps all
     #[arg(long, env = "KEEP_MONTHS", value_name = "N", default_value_t = 0)]
@@ -84,7 +84,7 @@ impl MaintainArgs {
                     .to_owned(),
             ));
         }
-        if self.keep_landed_months > 0 && self.landing_url.is_none() {
+        if self.keep_landed_months > 0 && self.landing.landing_url.is_none() {
             return Err(Error::Usage("--keep-landed-months needs --landing-url".to_owned()));
         }
         Ok(Plan {
@@ -110,8 +110,8 @@ pub async fn execute(args: &MaintainArgs, output: &mut Output) -> Result<(), Err
 /// If a location cannot be used, or a task fails.
 pub async fn maintain(args: &MaintainArgs, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error> {
     let plan = args.plan(now)?;
-    let landing = open(args.landing_url.as_deref(), "--landing-url")?;
-    let archive = open(args.crm_archive_url.as_deref(), "--crm-archive-url")?;
+    let landing = open(args.landing.landing_url.as_deref(), "--landing-url")?;
+    let archive = open(args.archive.crm_archive_url.as_deref(), "--crm-archive-url")?;
     let warehouse =
         warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
     let mut maintenance = Maintenance::new(&warehouse, &plan, output);

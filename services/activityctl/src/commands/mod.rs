@@ -3,7 +3,6 @@
 pub mod activity;
 pub mod backfill;
 pub mod backfill_preview;
-mod backfill_request;
 pub mod cancel;
 pub mod churn;
 pub mod freshness;

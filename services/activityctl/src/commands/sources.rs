@@ -1,9 +1,6 @@
 //! `activityctl sources`
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use chrono::{Days, NaiveDate};
@@ -19,6 +16,7 @@ use crate::{
     error::Error,
     format::json,
     output::{Output, printable},
+    standalone::DataFolderArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -47,17 +45,19 @@ enum SourcesCommand {
     Check(Box<CheckArgs>),
 }
 
+const DATA_DIR_HELP: &str =
+    "The data folder of `activityctl standalone`, whose crm/daily/ is read without --crm-url";
+
 /// Tell what is understood of both sources, and which setting would mend the rest
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("data_dir", |data_dir| data_dir.help(DATA_DIR_HELP)))]
 pub struct CheckArgs {
     /// The UTC day to ask the product API for [default: yesterday]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     date: Option<NaiveDate>,
 
-    /// The data folder of `activityctl standalone`, whose crm/daily/ is read without --crm-url
-    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataFolderArgs,
 
     /// Print one JSON object
     #[arg(long)]
@@ -116,7 +116,7 @@ pub async fn check(args: &CheckArgs, clock: Arc<dyn Clock>, output: &mut Output)
         }
     };
     let mut crm = args.ingest_crm.clone();
-    if let (None, Some(folder)) = (&crm.crm_url, &args.data_dir) {
+    if let (None, Some(folder)) = (&crm.crm_url, &args.data.data_dir) {
         crm.crm_url = Some(exports_in(folder)?);
     }
     let crm = Source::new(ingest_crm::inspect(&crm).await, crm_problems);

@@ -17,7 +17,7 @@ use crate::{
         value::{run_state, run_trigger},
     },
     output::{Output, notice},
-    reach::are_meant,
+    reach::ask,
 };
 
 const EXAMPLES: &str = "\
@@ -83,14 +83,11 @@ pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Erro
         accept_empty_days: args.accept_empty.iter().map(ToString::to_string).collect(),
         beyond_reach: false,
     };
-    let mut response = connection.pipeline().trigger_run(request.clone()).await;
-    if let Err(refusal) = &response
-        && are_meant(refusal, args.force, args.confirm)?
-    {
-        let meant = TriggerRunRequest { beyond_reach: true, ..request };
-        response = connection.pipeline().trigger_run(meant).await;
-    }
-    let response = response.map_err(|status| connection.failure(status))?.into_inner();
+    let trigger = async |beyond_reach| {
+        let request = TriggerRunRequest { beyond_reach, ..request.clone() };
+        connection.pipeline().trigger_run(request).await
+    };
+    let response = ask(&connection, args.force, args.confirm, trigger).await?.into_inner();
     let run = response.run.ok_or(Error::Contract("has no run"))?;
     output.line(&run.run_id)?;
     notice(summary(&run, response.created));

@@ -2,6 +2,7 @@
 
 pub mod bar;
 pub mod csv;
+mod fact;
 pub mod json;
 pub mod preview;
 pub mod table;

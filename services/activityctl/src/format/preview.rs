@@ -3,12 +3,15 @@
 use std::io::Write;
 
 use domain::fact::COLUMNS;
-use proto::reconciliation::v1::{CompanyDayChange, PreviewCounts, PreviewMonth, PreviewSummary};
+use proto::{
+    activity::v1::CompanyActivity,
+    reconciliation::v1::{CompanyDayChange, PreviewCounts, PreviewMonth, PreviewSummary},
+};
 use serde::Serialize;
 
 use crate::{
     error::Error,
-    format::{csv::fields, json::ActivityJson},
+    format::{fact::columns, json::ActivityJson},
 };
 
 /// The leading columns of [`COLUMNS`] that identify a row.
@@ -33,8 +36,12 @@ pub struct ValueChange {
 #[must_use]
 pub fn value_changes(change: &CompanyDayChange) -> Vec<ValueChange> {
     let Some(key) = change.old_row.as_ref().or(change.new_row.as_ref()) else { return Vec::new() };
-    let values =
-        |row: &Option<_>| row.as_ref().map_or_else(|| [const { String::new() }; COLUMNS.len()], fields);
+    let values = |row: &Option<CompanyActivity>| {
+        row.as_ref().map_or_else(
+            || [const { String::new() }; COLUMNS.len()],
+            |row| columns(row).map(|(_, value)| value.to_string()),
+        )
+    };
     let (old, new) = (values(&change.old_row), values(&change.new_row));
     COLUMNS
         .into_iter()
@@ -151,8 +158,6 @@ impl From<PreviewCounts> for CountsJson {
 
 #[cfg(test)]
 mod tests {
-    use proto::activity::v1::CompanyActivity;
-
     use super::*;
 
     fn row(name: Option<&str>, events: i64) -> CompanyActivity {

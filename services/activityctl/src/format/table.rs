@@ -22,7 +22,10 @@ use proto::{
 };
 
 use crate::{
-    format::value::{elapsed, human_duration, run_state, run_trigger, to_the_second},
+    format::{
+        fact::{Value, columns},
+        value::{elapsed, human_duration, run_state, run_trigger, to_the_second},
+    },
     ledger_check::{Content, Difference},
 };
 
@@ -63,42 +66,15 @@ pub fn activities<'a>(rows: impl IntoIterator<Item = &'a CompanyActivity>) -> Ta
 pub fn activity(row: &CompanyActivity, publication: Option<&Publication>) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
-    let ratio = row.events_per_user.map_or_else(|| NULL.to_owned(), |ratio| ratio.to_string());
-    let contact = row.days_since_last_contact.map_or_else(|| NULL.to_owned(), |days| days.to_string());
-    let [
-        id,
-        date,
-        name,
-        country,
-        industry,
-        contact_at,
-        users,
-        events,
-        users_7d,
-        risk,
-        per_user,
-        since,
-        loaded,
-    ] = domain::fact::COLUMNS;
-    for (column, value) in [
-        (id, text(&row.company_id)),
-        (date, text(&row.activity_date)),
-        (name, optional_text(row.company_name.as_deref())),
-        (country, optional_text(row.country.as_deref())),
-        (industry, optional_text(row.industry_tag.as_deref())),
-        (
-            contact_at,
-            optional_text(row.last_contact_at.as_ref().map(|at| to_the_second(Some(at))).as_deref()),
-        ),
-        (users, Cell::new(row.active_users)),
-        (events, Cell::new(row.events)),
-        (users_7d, Cell::new(row.active_users_7d)),
-        (risk, churn(row.is_churn_risk)),
-        (per_user, Cell::new(ratio)),
-        (since, Cell::new(contact)),
-        (loaded, Cell::new(to_the_second(row.loaded_at.as_ref()))),
-    ] {
-        table.add_row([Cell::new(column), value]);
+    for (column, value) in columns(row) {
+        let cell = match value {
+            Value::Null => Cell::new(NULL),
+            Value::Text(value) => text(value),
+            Value::Time(at) => Cell::new(to_the_second(Some(at))),
+            Value::Flag(is_set) => churn(is_set),
+            Value::Integer(_) | Value::Ratio(_) => Cell::new(value),
+        };
+        table.add_row([Cell::new(column), cell]);
     }
     if let Some(publication) = publication {
         table.add_row([Cell::new("published by run"), text(&publication.run_id)]);
@@ -270,14 +246,6 @@ mod tests {
         };
         let lines = printed(activities([&row]));
         assert_eq!(lines.last().map(String::as_str), Some("acme 2026-01-01 A\\u{7}B - 0 12 0 - - yes"));
-    }
-
-    #[test]
-    fn a_single_row_names_every_column_of_the_fact() {
-        let lines = printed(activity(&CompanyActivity::default(), None));
-        for column in domain::fact::COLUMNS {
-            assert!(lines.iter().any(|line| line.starts_with(column)), "{column} in {lines:?}");
-        }
     }
 
     #[test]

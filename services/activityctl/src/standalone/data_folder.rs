@@ -6,9 +6,19 @@ use std::{
 };
 
 use anyhow::Context as _;
+use clap::Args;
 use url::Url;
 
 const LOCK_FILE: &str = "standalone.lock";
+
+/// Where the data folder is.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct DataFolderArgs {
+    /// The folder in which `activityctl standalone` keeps everything that has no other place
+    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
 
 /// A data folder, held exclusively by this process while the value lives.
 #[derive(Debug)]

@@ -5,17 +5,19 @@ mod events;
 mod stage_router;
 mod suite;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
 use runtime::{Context, LogWriter, Process, RuntimeArgs, ServerOptions, start_and_serve};
 use tracing::info;
 
-pub use data_folder::DataFolder;
+pub use data_folder::{DataFolder, DataFolderArgs};
 pub use stage_router::StageRouter;
 pub use suite::{SuiteOptions, assemble};
 
 use crate::error::Error;
+
+const DEFAULT_DATA_DIR: &str = "./data";
 
 const EXAMPLES: &str = "\
 Everything that is not asked for elsewhere lives in the data folder: the warehouse (SQLite),
@@ -39,11 +41,14 @@ Examples:
 ///
 /// Serves runs of the pipeline, company activity, alerts and reconciliation over gRPC.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, mut_arg("reflection", |reflection| reflection.default_value("true")))]
+#[command(
+    after_help = EXAMPLES,
+    mut_arg("data_dir", |data_dir| data_dir.default_value(DEFAULT_DATA_DIR)),
+    mut_arg("reflection", |reflection| reflection.default_value("true")),
+)]
 pub struct StandaloneArgs {
-    /// The folder for everything that has no other place
-    #[arg(long, env = "DATA_DIR", value_name = "DIR", default_value = "./data")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data: DataFolderArgs,
 
     #[command(flatten)]
     suite: SuiteOptions,
@@ -63,7 +68,8 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
                 .to_owned(),
         ));
     }
-    let folder = DataFolder::open(&args.data_dir)?;
+    let data_dir = args.data.data_dir.as_deref().unwrap_or(Path::new(DEFAULT_DATA_DIR));
+    let folder = DataFolder::open(data_dir)?;
     let suite = args.suite.with_defaults_in(&folder)?;
     let options = ServerOptions {
         listen: args.runtime.listen,

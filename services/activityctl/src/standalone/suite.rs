@@ -79,11 +79,11 @@ impl SuiteOptions {
         if self.ingest_crm.crm_url.is_none() {
             self.ingest_crm.crm_url = Some(folder.folder_url("crm/daily")?);
         }
-        if self.ingest_crm.crm_archive_url.is_none() {
-            self.ingest_crm.crm_archive_url = Some(folder.folder_url("landing")?);
+        if self.ingest_crm.archive.crm_archive_url.is_none() {
+            self.ingest_crm.archive.crm_archive_url = Some(folder.folder_url("landing")?);
         }
-        if self.ingest_api.landing_url.is_none() {
-            self.ingest_api.landing_url = Some(folder.folder_url("landing")?);
+        if self.ingest_api.landing.landing_url.is_none() {
+            self.ingest_api.landing.landing_url = Some(folder.folder_url("landing")?);
         }
         Ok(self)
     }

@@ -95,18 +95,3 @@ async fn a_day_whose_newest_run_failed_is_run_again_without_force() {
         suite.script.calls(STAGE_VALIDATE).iter().map(|call| call.window.to_string()).collect();
     assert_eq!(windows[3..], ["2026-02-05"]);
 }
-
-#[tokio::test]
-async fn a_dry_run_whose_service_cannot_preview_says_so_and_runs_nothing() {
-    let suite = Suite::new().await;
-    let coordinator = suite.start("coordinator-0");
-    let request = BackfillRequest {
-        window: Some(window("2026-02-01", "2026-02-05")),
-        dry_run: true,
-        ..BackfillRequest::default()
-    };
-    // The scripted service only executes stages.
-    let status = coordinator.client.clone().backfill(request).await.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-    assert!(suite.script.calls(STAGE_CALL_PRODUCT_API).is_empty());
-}

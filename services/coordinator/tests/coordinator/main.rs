@@ -7,6 +7,7 @@ mod alerts;
 mod api;
 mod backfill;
 mod order;
+mod previews;
 mod resume;
 mod retries;
 mod script;

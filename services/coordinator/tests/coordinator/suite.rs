@@ -65,7 +65,7 @@ pub(crate) struct Suite {
     pipeline: String,
     lease_ttl: Duration,
     publish_deadline: Option<NaiveTime>,
-    _services: JoinSet<anyhow::Result<()>>,
+    services: JoinSet<anyhow::Result<()>>,
 }
 
 impl Suite {
@@ -111,7 +111,7 @@ impl Suite {
                 ),
             lease_ttl: Duration::from_secs(30),
             publish_deadline: None,
-            _services: services,
+            services,
         }
     }
 
@@ -119,6 +119,12 @@ impl Suite {
     pub(crate) fn edit_pipeline(&mut self, from: &str, to: &str) {
         assert!(self.pipeline.contains(from), "{from}");
         self.pipeline = self.pipeline.replace(from, to);
+    }
+
+    /// Connects coordinators that start from now on to another `service` of this name.
+    pub(crate) fn replace(&mut self, name: &str, service: Service) {
+        let channel = serve(service, &mut self.services);
+        self.connections.stages.insert(name.to_owned(), channel);
     }
 
     pub(crate) fn set_lease_ttl(&mut self, lease_ttl: Duration) {

@@ -49,7 +49,7 @@ impl Pipeline {
     /// The service over this warehouse, as a process would assemble it.
     pub(super) fn service(&self, server: &ScriptedApi) -> Service {
         let mut options = options(&server.url, &["--product-api-max-attempts=2"]);
-        options.landing_url = Some(self.landing_url());
+        options.landing.landing_url = Some(self.landing_url());
         let mut context = Context::new();
         context.clock = Arc::new(clock());
         crate::assemble(options, HistoryOptions::default(), Arc::clone(&self.warehouse), &context).unwrap()

@@ -12,5 +12,6 @@ const MAX_LINK_BYTES: usize = 2_000;
 
 /// The error message as people see it: chat services refuse empty texts.
 fn shown_error(alert: &Alert) -> &str {
-    if alert.error_message.trim().is_empty() { "(no error message)" } else { &alert.error_message }
+    let told = &alert.message.error_message;
+    if told.trim().is_empty() { "(no error message)" } else { told }
 }

@@ -62,7 +62,7 @@ fn next_step(alert: &Alert) -> String {
 
 /// The trace's URL, safe to put in a link: a bar would end it.
 fn link(alert: &Alert) -> Option<String> {
-    let url = alert.trace_url.as_ref()?.as_str().replace('|', "%7C").replace('&', "&amp;");
+    let url = alert.trace_url()?.as_str().replace('|', "%7C").replace('&', "&amp;");
     (url.len() <= MAX_LINK_BYTES).then_some(url)
 }
 
@@ -94,8 +94,10 @@ const fn escape_of(character: char) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proto::notifier::v1::Alert as AlertProto;
+
     use super::*;
-    use crate::alert::tests::{alert, bare_alert};
+    use crate::alert::tests::{alert, alert_proto, bare_alert};
 
     fn text<'a>(message: &'a Value, pointer: &str) -> &'a str {
         message
@@ -145,7 +147,7 @@ mod tests {
     #[test]
     fn an_error_cannot_call_people_or_leave_its_block() {
         let error_message = "<!channel> ```*bold* <https://evil.example|click>`".to_owned();
-        let message = message(&Alert { error_message, ..alert() });
+        let message = message(&Alert { message: AlertProto { error_message, ..alert_proto() } });
         let block = text(&message, "/blocks/2/text/text");
         assert_eq!(block, "```&lt;!channel&gt; '''*bold* &lt;https://evil.example|click&gt;```");
         assert!(!text(&message, "/text").contains('<'));
@@ -156,13 +158,15 @@ mod tests {
         for piece in ["x", "&", "é", "語", "🦀", "\u{1}", "`", "\""] {
             let long = piece.repeat(100_000);
             let message = message(&Alert {
-                pipeline: long.clone(),
-                stage: long.clone(),
-                error_message: long.clone(),
-                run_id: Some(long.clone()),
-                error_code: Some(long.clone()),
-                trace_url: Some(format!("http://jaeger/?{long}").parse().unwrap()),
-                ..alert()
+                message: AlertProto {
+                    pipeline: long.clone(),
+                    stage: long.clone(),
+                    error_message: long.clone(),
+                    run_id: long.clone(),
+                    error_code: long.clone(),
+                    trace_url: format!("http://jaeger/?{long}"),
+                    ..alert_proto()
+                },
             });
             let units = |pointer: &str| text(&message, pointer).encode_utf16().count();
             assert!(units("/blocks/0/text/text") <= 150, "{piece}");

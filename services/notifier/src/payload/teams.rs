@@ -66,7 +66,7 @@ fn verbatim(text: &str, font: &str) -> Value {
 
 fn actions(alert: &Alert) -> Vec<Value> {
     alert
-        .trace_url
+        .trace_url()
         .iter()
         .filter(|url| url.as_str().len() <= MAX_LINK_BYTES)
         .map(|url| json!({ "type": "Action.OpenUrl", "title": "Open the trace", "url": url.as_str() }))
@@ -75,8 +75,10 @@ fn actions(alert: &Alert) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use proto::notifier::v1::Alert as AlertProto;
+
     use super::*;
-    use crate::alert::tests::{alert, bare_alert};
+    use crate::alert::tests::{alert, alert_proto, bare_alert};
 
     fn text<'a>(message: &'a Value, pointer: &str) -> &'a str {
         message
@@ -119,14 +121,16 @@ mod tests {
         for piece in ["x", "\"", "\u{1}", "x\n", "é", "語", "🦀"] {
             let long = piece.repeat(100_000);
             let message = message(&Alert {
-                pipeline: long.clone(),
-                stage: long.clone(),
-                error_message: long.clone(),
-                run_id: Some(long.clone()),
-                business_date: Some(long.clone()),
-                error_code: Some(long),
-                trace_url: Some(format!("http://jaeger/{}", "x".repeat(1_980)).parse().unwrap()),
-                ..alert()
+                message: AlertProto {
+                    pipeline: long.clone(),
+                    stage: long.clone(),
+                    error_message: long.clone(),
+                    run_id: long.clone(),
+                    business_date: long.clone(),
+                    error_code: long,
+                    trace_url: format!("http://jaeger/{}", "x".repeat(1_980)),
+                    ..alert_proto()
+                },
             });
             let json = message.to_string();
             assert!(json.len() < 28_000, "{piece:?}: {}", json.len());

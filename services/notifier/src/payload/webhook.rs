@@ -1,5 +1,6 @@
 //! Messages for the plain webhook; the crate documentation is their contract.
 
+use proto::notifier::v1::Alert as AlertProto;
 use serde_json::{Value, json};
 
 use crate::alert::Alert;
@@ -9,19 +10,20 @@ const TYPE: &str = "company_activity.alert.v1";
 
 /// The message for an alert, untruncated.
 pub(crate) fn message(alert: &Alert) -> Value {
+    let AlertProto { alert_key, pipeline, stage, error_message, .. } = &alert.message;
     json!({
         "type": TYPE,
-        "alert_key": alert.alert_key,
+        "alert_key": alert_key,
         "cause": alert.cause_word(),
-        "pipeline": alert.pipeline,
-        "stage": alert.stage,
-        "error_message": alert.error_message,
-        "run_id": alert.run_id,
-        "business_date": alert.business_date,
-        "failed_at": alert.failed_at_text(),
-        "attempt": alert.attempt,
-        "error_code": alert.error_code,
-        "trace_url": alert.trace_url.as_ref().map(url::Url::as_str),
+        "pipeline": pipeline,
+        "stage": stage,
+        "error_message": error_message,
+        "run_id": alert.run_id(),
+        "business_date": alert.business_date(),
+        "failed_at": alert.failed_at(),
+        "attempt": alert.attempt(),
+        "error_code": alert.error_code(),
+        "trace_url": alert.trace_url().as_ref().map(url::Url::as_str),
         "next_step": alert.next_step(),
     })
 }
@@ -29,7 +31,7 @@ pub(crate) fn message(alert: &Alert) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::tests::{alert, bare_alert};
+    use crate::alert::tests::{alert, alert_proto, bare_alert};
 
     #[test]
     fn the_contract_stands() {
@@ -65,7 +67,8 @@ mod tests {
     #[test]
     fn a_long_error_arrives_whole() {
         let error_message = "\"語\u{1}\n".repeat(20_000);
-        let json = message(&Alert { error_message: error_message.clone(), ..alert() }).to_string();
+        let long = AlertProto { error_message: error_message.clone(), ..alert_proto() };
+        let json = message(&Alert { message: long }).to_string();
         let back: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(back.get("error_message"), Some(&json!(error_message)));
     }

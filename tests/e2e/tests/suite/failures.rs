@@ -321,3 +321,25 @@ async fn an_alert_waits_for_a_receiver_that_is_away() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_day_that_nothing_ran_is_told_as_missed_on_every_channel() -> Result<()> {
+    let receiver = AlertReceiver::start().await?;
+    let (mut suite, _, _) = suite_before_the_last_day(alerting(&receiver)).await?;
+    // At that time of day yesterday is always due.
+    let settings = alerting(&receiver).flag("coordinator", "--publish-deadline", "00:00");
+    suite.restart_with("coordinator", settings).await?;
+    for path in [SLACK, TEAMS, WEBHOOK] {
+        let deliveries = receiver.wait_for(path, 1).await?;
+        let json = &deliveries.first().context("none arrived")?.json;
+        let text = json.to_string();
+        assert!(text.contains("activityctl trigger --wait"), "{text}");
+        assert!(!text.contains("activityctl retry"), "{text}");
+        if path == WEBHOOK {
+            assert_eq!(json["cause"], "deadline_without_run", "{text}");
+        } else {
+            assert!(text.contains(" in time") && !text.contains("failed at"), "{text}");
+        }
+    }
+    Ok(())
+}

@@ -21,12 +21,17 @@ fn every_program_of_the_services_is_built_and_copied_and_nothing_else() {
     let workspace = binaries_of_services().unwrap().into_iter().collect::<BTreeSet<_>>();
     assert_eq!(names(programs().into_keys()), workspace, "the tests' own list");
     let dockerfile = dockerfile();
-    let built = dockerfile.all("ENV").find_map(|line| line.strip_prefix("PACKAGES=")).unwrap();
-    let built = built.trim_matches('"').split(' ').filter(|word| *word != "--package");
-    assert_eq!(names(built), workspace, "what is built");
-    let copied = dockerfile.in_image("COPY").find(|line| line.ends_with(" /usr/local/bin/")).unwrap();
-    let copied = copied.split(' ').filter_map(|word| word.strip_prefix("/src/target/release/"));
-    assert_eq!(names(copied), workspace, "what is copied");
+    let listed = dockerfile.all("ENV").find_map(|line| line.strip_prefix("PROGRAMS=")).unwrap();
+    assert_eq!(names(listed.trim_matches('"').split(' ')), workspace, "what the Dockerfile lists");
+    let commands: Vec<&str> = dockerfile.all("RUN").flat_map(|run| run.split("&&")).map(str::trim).collect();
+    let of_listed = "$(printf ' --package %s' $PROGRAMS)";
+    for built in ["cargo chef cook ", "cargo build "] {
+        let command = commands.iter().find(|command| command.contains(built)).unwrap();
+        assert!(command.ends_with(of_listed), "what is built: {command}");
+    }
+    assert!(commands.contains(&"install --target-directory /out/bin $PROGRAMS"), "{commands:?}");
+    let copied = dockerfile.in_image("COPY").filter(|line| line.ends_with(" /usr/local/bin/"));
+    assert_eq!(copied.collect::<Vec<_>>(), ["--from=build /out/bin/ /usr/local/bin/"]);
 }
 
 #[test]

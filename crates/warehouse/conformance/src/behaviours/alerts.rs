@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{StageState, run::STAGE_COPY_CRM_CSV};
 use uuid::Uuid;
-use warehouse_core::{NewAlert, PendingAlert, SharedWarehouse};
+use warehouse_core::{AlertCause, NewAlert, PendingAlert, SharedWarehouse};
 
 use crate::scene::{HeldRun, TTL, alert, at, days, failure, hold_run};
 
@@ -62,6 +62,7 @@ pub async fn an_alert_with_a_known_key_is_written_once(warehouse: SharedWarehous
 pub async fn an_alert_without_a_failed_stage_is_written_once(warehouse: SharedWarehouse) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let alert = NewAlert {
+        cause: AlertCause::DeadlineWithoutRun,
         run_id: Uuid::nil(),
         attempt: 0,
         ..alert("day", &run.begin(STAGE_COPY_CRM_CSV).await, at(1))

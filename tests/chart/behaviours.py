@@ -1,0 +1,316 @@
+"""What each value set changes in the default rendering, by behaviour: object, path (see changes.py), new value."""
+
+import hashlib
+
+from changes import ADDED, GONE, REMOVED
+from rendered import CHART, RELEASE, SERVICES
+
+PREFIX = f"{RELEASE}-company-activity"
+DEFAULT_SERVICES = [row["name"] for row in SERVICES if "optional" not in row]
+DEPLOYMENTS = [f"Deployment/{name}" for name in DEFAULT_SERVICES]
+POLICIES = [f"NetworkPolicy/{name}" for name in DEFAULT_SERVICES]
+TESTS = ["Pod/test", "Pod/test-query"]
+PODS = [*DEPLOYMENTS, "Job/migration", "CronJob/maintenance", "CronJob/trigger", *TESTS]
+STORING = ["Deployment/ingest-crm", "Deployment/ingest-api", "CronJob/maintenance"]
+WITH_WAREHOUSE = ["migration", "maintenance", *DEFAULT_SERVICES]
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+PIPELINE = (CHART / "files/pipelines/with-events.yaml").read_text()
+AUDITS = 'source_rows_present: block\nvolume: "off"\nvolume_min_share: 0.7'
+VOLUME = "/var/lib/company-activity"
+
+
+def on(names, changed):
+    """The same changes in several objects."""
+    return {(name, path): value for name in names for path, value in changed.items()}
+
+
+def pods_of(component):
+    labels = {"name": "company-activity", "instance": "release", "component": component}
+    return {"podSelector": {"matchLabels": {f"app.kubernetes.io/{key}": value for key, value in labels.items()}}}
+
+
+def rule(direction, peers, *ports):
+    listed = [{"protocol": "TCP", "port": port} for port in ports]
+    return {"ports": listed, direction: peers} if peers else {"ports": listed}
+
+
+def added(*rules):
+    return {ADDED: list(rules), REMOVED: []}
+
+
+def replaced(old, new):
+    return {ADDED: [new], REMOVED: [old]}
+
+
+def secret(name, *items):
+    return {"defaultMode": 0o440, "items": [{"key": key, "path": path} for key, path in items], "secretName": name}
+
+
+def checksum(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def endpoints(*services):
+    return ",".join(f"{name}=http://{PREFIX}-{name}:50051" for name in services)
+
+
+def calls(*components):
+    return rule("to", [pods_of(component) for component in components], 50051)
+
+
+def collector(url, peer):
+    sent = on(DEPLOYMENTS, {"container.env.OTEL_EXPORTER_OTLP_ENDPOINT": url})
+    return sent | on(POLICIES, {"spec.egress": added(rule("to", [peer], 4317))})
+
+
+CHANNELS = ("slack", "teams", "webhook")
+FOLDER = "/etc/company-activity/secrets"
+EVENTS_PIPELINE = on(["ConfigMap/pipeline"], {"data.pipeline.yaml": PIPELINE}) | on(
+    ["Deployment/coordinator"], {"pod.metadata.annotations.checksum/pipeline": checksum(PIPELINE)}
+)
+EVENTS_ENDPOINT = on(
+    ["Deployment/coordinator"],
+    {"container.env.STAGE_ENDPOINT": endpoints("ingest-crm", "ingest-api", "ingest-events", "transform")},
+)
+
+BEHAVIOURS = {
+    "alerts": {
+        "a channel is a mounted Secret that the notifier finds by its file": on(
+            ["Deployment/notifier"],
+            {
+                "container.env.SLACK_WEBHOOK_URL_FILE": f"{FOLDER}/slack/url",
+                "container.env.TEAMS_WEBHOOK_URL_FILE": f"{FOLDER}/teams/url",
+                "container.env.WEBHOOK_URL_FILE": f"{FOLDER}/webhook/url",
+                "container.env.WEBHOOK_SECRET_FILE": f"{FOLDER}/webhook/signing-key",
+                "container.volumeMounts": [
+                    {"name": name, "mountPath": f"{FOLDER}/{name}", "readOnly": True} for name in CHANNELS
+                ],
+                "pod.spec.volumes": [
+                    {"name": "slack", "secret": secret("slack-webhook", ("url", "url"))},
+                    {"name": "teams", "secret": secret("teams-webhook", ("workflow-url", "url"))},
+                    {
+                        "name": "webhook",
+                        "secret": secret("incident-webhook", ("address", "url"), ("signing-key", "signing-key")),
+                    },
+                ],
+            },
+        ),
+        "the timeout of channels is set on the notifier": on(
+            ["Deployment/notifier"], {"container.env.NOTIFY_TIMEOUT": "5s"}
+        ),
+        "the notifier may reach its channels": on(
+            ["NetworkPolicy/notifier"], {"spec.egress": added(rule("to", [], 443, 8443))}
+        ),
+    },
+    "azure": {
+        "a digest takes precedence over the tag": on(
+            PODS, {"container.image": f"ghcr.io/company-activity/company-activity@{DIGEST}"}
+        ),
+        "every pod has the registry's Secrets": on(PODS, {"pod.spec.imagePullSecrets": [{"name": "registry"}]}),
+        "every pod with the warehouse reads its URL from the named Secret": on(
+            [name for name in PODS if name in [*DEPLOYMENTS, "CronJob/maintenance"]],
+            {"container.env.WAREHOUSE_URL.valueFrom.secretKeyRef.name": "activity-writer"},
+        ),
+        "the migration has the owner's URL": on(
+            ["Job/migration"],
+            {
+                "container.env.WAREHOUSE_URL.valueFrom.secretKeyRef.name": "activity-owner",
+                "container.env.WAREHOUSE_URL.valueFrom.secretKeyRef.key": "owner-url",
+            },
+        ),
+        "pods that reach storage have an identity instead of a connection string": on(
+            STORING,
+            {
+                "container.env.AZURE_STORAGE_ACCOUNT_NAME": "acmeraw",
+                "container.env.AZURE_STORAGE_CONNECTION_STRING": GONE,
+                "pod.metadata.labels.azure.workload.identity/use": "true",
+            },
+        )
+        | on(
+            ["ServiceAccount/ingest-crm", "ServiceAccount/ingest-api", "ServiceAccount/maintenance"],
+            {
+                "metadata.annotations": {
+                    "azure.workload.identity/client-id": "11111111-2222-3333-4444-555555555555"
+                }
+            },
+        ),
+        "annotations of a service apply to its own objects": on(
+            ["Service/activity", "ServiceAccount/activity"], {"metadata.annotations": {"example.com/team": "growth"}}
+        ),
+        "annotations of pods apply to every service": on(
+            DEPLOYMENTS, {"pod.metadata.annotations.example.com/scan": "true"}
+        ),
+        "settings for scheduling apply to every service": on(
+            DEPLOYMENTS,
+            {
+                "pod.spec.nodeSelector": {"agentpool": "data"},
+                "pod.spec.priorityClassName": "business",
+                "pod.spec.tolerations": [
+                    {"key": "dedicated", "operator": "Equal", "value": "data", "effect": "NoSchedule"}
+                ],
+            },
+        ),
+        "pods with the warehouse reach it only at its addresses and ports": on(
+            [f"NetworkPolicy/{name}" for name in WITH_WAREHOUSE],
+            {
+                "spec.egress": replaced(
+                    rule("to", [], 5432), rule("to", [{"ipBlock": {"cidr": "10.20.0.0/24"}}], 5432, 6432)
+                )
+            },
+        ),
+        "those who may query replace the release's namespace": on(
+            ["NetworkPolicy/activity"],
+            {
+                "spec.ingress": replaced(
+                    rule("from", [pods_of("test-query"), {"podSelector": {}}], "grpc"),
+                    rule(
+                        "from",
+                        [pods_of("test-query"), {"namespaceSelector": {"matchLabels": {"team": "analytics"}}}],
+                        "grpc",
+                    ),
+                )
+            },
+        ),
+        "those who may operate come in addition to the release's own pods": on(
+            ["NetworkPolicy/coordinator"],
+            {
+                "spec.ingress": replaced(
+                    rule("from", [pods_of("trigger"), pods_of("test")], "grpc"),
+                    rule(
+                        "from",
+                        [
+                            pods_of("trigger"),
+                            pods_of("test"),
+                            {"namespaceSelector": {"matchLabels": {"team": "data"}}},
+                        ],
+                        "grpc",
+                    ),
+                )
+            },
+        ),
+    },
+    "events": {
+        "the service of events has everything that a service has": on(
+            [
+                f"{kind}/ingest-events"
+                for kind in ("Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount")
+            ],
+            {"": ADDED},
+        ),
+        "the pipeline has the stage of events, and a new checksum restarts the coordinator": EVENTS_PIPELINE,
+        "the coordinator calls the service of events": EVENTS_ENDPOINT
+        | on(
+            ["NetworkPolicy/coordinator"],
+            {
+                "spec.egress": replaced(
+                    calls("ingest-crm", "ingest-api", "transform", "notifier"),
+                    calls("ingest-crm", "ingest-api", "ingest-events", "transform", "notifier"),
+                )
+            },
+        ),
+        "audits reach the transform, a new checksum restarts it, and a bare off is not false": on(
+            ["ConfigMap/audits"], {"data.audits.yaml": f"{AUDITS}\n"}
+        )
+        | on(["Deployment/transform"], {"pod.metadata.annotations.checksum/audits": checksum(AUDITS)}),
+    },
+    "external-otlp": {
+        "every service sends to a collector outside the cluster, and may reach it": collector(
+            "http://otlp.observability.example:4317", {"ipBlock": {"cidr": "203.0.113.0/24"}}
+        ),
+        "the share of traced queries is set on every service": on(
+            DEPLOYMENTS, {"container.env.TRACE_QUERY_RATIO": "0.01"}
+        ),
+    },
+    "folders": {
+        "the service of events has everything that remains of a service": on(
+            [f"{kind}/ingest-events" for kind in ("Deployment", "Service", "ServiceAccount")], {"": ADDED}
+        ),
+        "the pipeline has the stage of events, and a new checksum restarts the coordinator": EVENTS_PIPELINE,
+        "the coordinator calls the service of events": EVENTS_ENDPOINT,
+        "network policies can be disabled": on(
+            [
+                f"NetworkPolicy/{name}"
+                for name in [*WITH_WAREHOUSE, "trigger", "test", "test-query", "default-deny"]
+            ],
+            {"": GONE},
+        ),
+        "disruption budgets can be disabled": on(
+            [f"PodDisruptionBudget/{name}" for name in DEFAULT_SERVICES], {"": GONE}
+        ),
+        "topology spread can be disabled": on(DEPLOYMENTS, {"pod.spec.topologySpreadConstraints": GONE}),
+        "the trigger can be disabled, together with its account": on(
+            ["CronJob/trigger", "ServiceAccount/trigger"], {"": GONE}
+        ),
+        "locations are folders of the volume that every pod with files mounts": on(
+            ["Deployment/ingest-crm"], {"container.env.CRM_URL": f"file://{VOLUME}/crm/daily/"}
+        )
+        | on(
+            ["Deployment/ingest-crm", "CronJob/maintenance"],
+            {
+                "container.env.CRM_ARCHIVE_URL": f"file://{VOLUME}/landing/",
+                "container.volumeMounts": [{"name": "storage", "mountPath": VOLUME}],
+                "pod.spec.volumes": [{"name": "storage", "persistentVolumeClaim": {"claimName": "sources"}}],
+            },
+        )
+        | on(
+            ["Deployment/ingest-api", "CronJob/maintenance"],
+            {"container.env.LANDING_URL": f"file://{VOLUME}/landing/"},
+        )
+        | on(
+            ["Deployment/ingest-api"],
+            {
+                "container.volumeMounts.storage": {"mountPath": VOLUME},
+                "pod.spec.volumes.storage": {"persistentVolumeClaim": {"claimName": "sources"}},
+            },
+        ),
+        "without the Secret of storage no pod has a connection string": on(
+            STORING, {"container.env.AZURE_STORAGE_CONNECTION_STRING": GONE}
+        ),
+        "an API without a token mounts none": on(
+            ["Deployment/ingest-api"],
+            {
+                "container.env.PRODUCT_API_URL": "http://product-api:8080/v1/product-usage",
+                "container.env.PRODUCT_API_TOKEN_FILE": GONE,
+                "container.volumeMounts.product-api": GONE,
+                "pod.spec.volumes.product-api": GONE,
+            },
+        ),
+    },
+    "ha": {
+        "every service has a second pod, except the read side, which is autoscaled": on(
+            [name for name in DEPLOYMENTS if name != "Deployment/activity"], {"spec.replicas": 2}
+        )
+        | on(["Deployment/activity"], {"spec.replicas": GONE, "container.resources.requests.cpu": "200m"})
+        | on(["HorizontalPodAutoscaler/activity"], {"": ADDED}),
+        "a stage has a minute to finish, and its pod the time for that": on(
+            ["Deployment/ingest-crm", "Deployment/ingest-api", "Deployment/transform"],
+            {"container.env.DRAIN_TIMEOUT": "60s", "pod.spec.terminationGracePeriodSeconds": 85},
+        ),
+        "dashboards are ConfigMaps": on(
+            ["ConfigMap/company-activity-dashboard", "ConfigMap/pipeline-health-dashboard"], {"": ADDED}
+        ),
+    },
+    "observability": {
+        "every service sends to the collector in the cluster, and may reach it": collector(
+            "http://collector.monitoring:4317",
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}},
+        ),
+        "the share of traced queries is set on every service": on(
+            DEPLOYMENTS, {"container.env.TRACE_QUERY_RATIO": "1"}
+        ),
+        "the log level is set on every service": on(DEPLOYMENTS, {"container.env.LOG": "info,coordinator=debug"}),
+        "the coordinator links to traces": on(
+            ["Deployment/coordinator"],
+            {"container.env.TRACE_URL": "http://jaeger.monitoring:16686/trace/{trace_id}"},
+        ),
+        "the operator gets a monitor and rules, and Grafana its dashboards": on(
+            [
+                "PodMonitor/",
+                "PrometheusRule/",
+                "ConfigMap/company-activity-dashboard",
+                "ConfigMap/pipeline-health-dashboard",
+            ],
+            {"": ADDED},
+        ),
+    },
+}
