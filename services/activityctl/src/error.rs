@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind},
 };
 
-use runtime::is_transport_failure;
+use contract::is_transport_failure;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -151,7 +151,7 @@ impl fmt::Display for Refusal<'_> {
             ("", Code::Unimplemented) => "the server does not serve this call; is --server wrong?",
             (message, _) => message,
         };
-        write!(f, "{message} ({})", runtime::code_name(self.0.code()))?;
+        write!(f, "{message} ({})", contract::code_name(self.0.code()))?;
         if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
             write!(f, "; try again in {} s", delay.as_secs().max(1))?;
         }

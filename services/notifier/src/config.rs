@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use hmac::digest::InvalidLength;
-use runtime::{Secret, SecretError, WarehouseArgs, read_secret};
+use runtime::WarehouseArgs;
+use secret::{Secret, SecretError, read_secret};
 
 use crate::{
     endpoint::{Channel, Endpoint, InvalidWebhookUrl, WebhookUrl},

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use domain::failure::with_causes;
+use domain::{failure::with_causes, retry_after::parse_retry_after};
 use reqwest::{
     Client, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
     redirect,
 };
-use runtime::{Clock, Context, parse_retry_after};
+use runtime::{Clock, Context};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use url::Url;

@@ -16,6 +16,7 @@
 )]
 
 pub mod behaviours;
+mod engine;
 pub mod event_scene;
 pub mod history;
 pub mod observed;
@@ -23,8 +24,10 @@ pub mod reference;
 pub mod scene;
 pub mod usage_scene;
 
+pub use engine::EngineUnderTest;
+
 /// Makes every behaviour a test. `$open` is an async function that returns a guard,
-/// dropped at the test's end, and a fresh [`warehouse_core::SharedWarehouse`].
+/// dropped at the test's end, and a fresh [`EngineUnderTest`].
 #[macro_export]
 macro_rules! suite {
     ($open:path) => {

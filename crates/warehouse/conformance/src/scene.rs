@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Checksum, CompanyAttributes, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection,
+    AlertCause, Checksum, CompanyAttributes, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection,
     RejectionLimit, RejectionReason, RunState, RunTrigger, SourceRow, StageState, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
     usage::CHURN_DAYS,
@@ -12,9 +12,8 @@ use domain::{
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, AlertCause, CrmExport, Error, Fence, Horizon, LeaseState, LoadOutcome, NewAlert, NewRun,
-    NewStage, PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, StageFailure, UsageDay,
-    WindowChoice,
+    ActivityQuery, CrmExport, Error, Fence, Horizon, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage,
+    PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, StageFailure, UsageDay, WindowChoice,
 };
 
 /// The holder that takes up runs.

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::CrmCompany;
 
-use crate::{Fence, LoadOutcome, Result, RowStream, SnapshotLimits};
+use crate::{
+    error::Result, fence::Fence, row_stream::RowStream, runs::StageCompletion,
+    snapshot_limits::SnapshotLimits, usage::LoadOutcome,
+};
 
 /// One CRM export file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,7 @@ pub const NOTHING_READABLE: i32 = 0b1_1111;
 /// company that the export does not name. Such companies follow the previous snapshot
 /// even if it arrives or changes later.
 #[async_trait]
-pub trait CrmStaging: Send + Sync {
+pub trait CrmStaging: StageCompletion {
     /// The positions in `exports` of the new ones: exactly this file content is not yet
     /// loaded with this effective day.
     async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>>;

@@ -3,12 +3,15 @@
 
 mod checksum_version;
 mod crm_steps;
+mod delivery;
+mod fencing;
 mod records;
 mod run_choice;
 mod stored;
 
 pub use checksum_version::version_to_publish;
 pub use crm_steps::{Arrival, CrmChanges, CrmHistory, CrmStep, Heir, take_over};
+pub use delivery::Delivery;
 pub use records::{FactRecord, FencedStage, PublicationRecord};
 pub use run_choice::{RunChoice, RunLookup, choose_run};
 pub use stored::{balanced, corrupt, counted, position, stored, stored_millis};

@@ -9,7 +9,7 @@ use std::{
 use chrono::{NaiveDate, TimeDelta};
 use domain::{DateWindow, FactKey, FactRow};
 
-use crate::{CompanyDayChange, DayChanges, PreviewOutcome};
+use crate::preview::{CompanyDayChange, DayChanges, PreviewOutcome};
 
 /// How a company-day would change, in the order of a sample: corrections to visible
 /// values come first.

@@ -14,9 +14,8 @@ use warehouse_core::{
 };
 
 use crate::{
-    PostgresWarehouse,
     connections::LongLease,
-    database::begin_read_fact,
+    database::{PostgresWarehouse, begin_read_fact},
     fault::{Failure, Result},
 };
 

@@ -7,17 +7,17 @@ use sqlx::PgConnection;
 use warehouse_core::{
     CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
     SnapshotLimits, UndatedExport,
-    engine::{Arrival, CrmHistory, balanced, counted, position, stored, take_over},
+    engine::{Arrival, CrmHistory, Delivery, balanced, counted, position, stored, take_over},
     noted,
 };
 
 use crate::{
-    PostgresWarehouse,
     copy_rows::CopyRows,
     crm_history::History,
+    database::PostgresWarehouse,
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     locks::Lock,
     quarantine,
 };

@@ -201,7 +201,7 @@ async fn text_that_postgres_cannot_hold_is_loaded_all_the_same() {
         rejected(3, "no company", "nul \0 in the middle"),
     ];
     run.load_crm_rows(&crm, &export(day(0), "1"), rows).await.unwrap();
-    let quarantined = warehouse.quarantined_rows(None, 10).await.unwrap();
+    let quarantined = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     assert_eq!(quarantined.first().unwrap().raw, "nul \u{fffd} in the middle");
     run.complete(&crm).await;
     let api = run.begin(STAGE_CALL_PRODUCT_API).await;
@@ -228,7 +228,7 @@ async fn a_delivery_larger_than_every_buffer_arrives_whole() {
     assert_eq!((counters.rows_read, counters.rows_written, counters.rows_rejected), (14_500, 12_000, 2_500));
     let again = run.load_usage(&api, day(0), rows).await.unwrap().counters;
     assert_eq!((again.rows_written, again.rows_unchanged, again.rows_rejected), (0, 12_000, 2_500));
-    assert_eq!(warehouse.quarantined_rows(None, 10_000).await.unwrap().len(), 2_500);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10_000).await.unwrap().len(), 2_500);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use warehouse_core::{
     fact_record,
 };
 
-use crate::{SqliteWarehouse, fault::Result};
+use crate::{database::SqliteWarehouse, fault::Result};
 
 /// Sorts after every company identifier.
 const AFTER_ALL_COMPANIES: &str = "\u{10ffff}";

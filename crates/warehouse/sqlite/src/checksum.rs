@@ -9,7 +9,7 @@ use futures::{Stream, TryStreamExt};
 use sqlx::{SqliteConnection, SqlitePool};
 use warehouse_core::engine::{FactRecord, version_to_publish};
 
-use crate::{database::write, fault::Result};
+use crate::{fault::Result, transaction::write};
 
 /// Checksums of days, each by the formula that the ledger has for its day.
 #[derive(Default)]

@@ -8,16 +8,16 @@ use sqlx::SqliteConnection;
 use warehouse_core::{
     CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
     SnapshotLimits, UndatedExport,
-    engine::{Arrival, CrmHistory, CrmStep, balanced, counted, position, stored, take_over},
+    engine::{Arrival, CrmHistory, CrmStep, Delivery, balanced, counted, position, stored, take_over},
     noted,
 };
 
 use crate::{
-    SqliteWarehouse,
     crm_history::History,
+    database::SqliteWarehouse,
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     quarantine,
 };
 

@@ -9,8 +9,8 @@ use warehouse_core::{Error, Fault, MigrationReport};
 
 use crate::{
     checksum,
-    database::write,
     fault::{Failure, Result},
+    transaction::write,
 };
 
 /// Applies all missing migrations, or none.

@@ -6,7 +6,7 @@ use clap::Args;
 use domain::{Checksum, DateWindow, Publication};
 use futures::TryStreamExt;
 use runtime::WarehouseArgs;
-use warehouse::{ActivityQuery, SharedWarehouse};
+use warehouse::{ActivityQuery, ActivityReader};
 
 use super::migrate::WAREHOUSE_HELP;
 use crate::{
@@ -60,10 +60,14 @@ pub async fn execute(args: &VerifyArgs, output: &mut Output) -> Result<(), Error
     };
     let first = args.from.unwrap_or(freshness.oldest);
     let window = window(first, args.to.unwrap_or(freshness.newest.activity_date.max(first)))?;
-    verify(&warehouse, window, output).await
+    verify(&*warehouse, window, output).await
 }
 
-async fn verify(warehouse: &SharedWarehouse, window: DateWindow, output: &mut Output) -> Result<(), Error> {
+async fn verify(
+    warehouse: &dyn ActivityReader,
+    window: DateWindow,
+    output: &mut Output,
+) -> Result<(), Error> {
     let progress = DayProgress::for_stderr(window);
     let (mut days, mut differences, mut unknown) = (0, Vec::new(), 0);
     for day in window.days() {
@@ -94,7 +98,7 @@ async fn verify(warehouse: &SharedWarehouse, window: DateWindow, output: &mut Ou
 /// What the ledger records of a day and what the day holds by the ledger's version of the
 /// checksum, from one consistent snapshot.
 async fn contents(
-    warehouse: &SharedWarehouse,
+    warehouse: &dyn ActivityReader,
     day: NaiveDate,
 ) -> warehouse::Result<(Option<Publication>, Content)> {
     let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None };

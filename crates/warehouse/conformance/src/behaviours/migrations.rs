@@ -4,14 +4,15 @@ use std::future::Future;
 
 use domain::{UnknownChecksumVersion, run::STAGE_VALIDATE};
 use futures::future;
-use warehouse_core::{Error, MigrationReport, Result, SharedWarehouse};
+use warehouse_core::{Error, MigrationReport, Result};
 
+use crate::engine::EngineUnderTest;
 use crate::scene::{at, company, day, days, export, hold_run, publish_run, published};
 
 /// An empty database of an engine, to change behind the engine's back.
 pub trait Database {
     /// Opens it the way a starting service does.
-    fn open(&self) -> impl Future<Output = Result<SharedWarehouse>>;
+    fn open(&self) -> impl Future<Output = Result<EngineUnderTest>>;
 
     /// Migrates its schema.
     fn migrate(&self) -> impl Future<Output = Result<MigrationReport>>;
@@ -68,14 +69,14 @@ const NEXT_CHECKSUM: &str =
     "UPDATE published_days SET checksum_version = 9 WHERE activity_date = '2026-01-02'";
 
 /// A warehouse whose schema the next version has extended.
-pub async fn added_to(database: &impl Database) -> SharedWarehouse {
+pub async fn added_to(database: &impl Database) -> EngineUnderTest {
     database.migrate().await.unwrap();
     database.execute(NEXT_MIGRATION).await;
     database.open().await.unwrap()
 }
 
 /// Publishes a day on which one company has that many events.
-async fn publish(warehouse: &SharedWarehouse, offset: i64, events: i64) {
+async fn publish(warehouse: &EngineUnderTest, offset: i64, events: i64) {
     let export = (export(day(offset), "1"), vec![company("acme", "Acme")]);
     let usage = [(day(offset), vec![("acme", 1, events)])];
     publish_run(warehouse, days(offset, offset), at(offset), &[export], &usage).await;

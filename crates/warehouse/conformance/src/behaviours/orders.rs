@@ -7,9 +7,10 @@ use std::{
 
 use chrono::TimeDelta;
 use domain::CrmCompany;
-use warehouse_core::{CrmExport, SharedWarehouse};
+use warehouse_core::CrmExport;
 
 use crate::{
+    engine::EngineUnderTest,
     event_scene::{EventRun, Told, assert_stored},
     reference::{ExpectedRow, Inputs},
     scene::{
@@ -74,16 +75,16 @@ fn expected() -> Vec<ExpectedRow> {
     inputs.fact(&days(SPAN.0, SPAN.1).days().collect::<BTreeSet<_>>())
 }
 
-async fn fact(warehouse: &SharedWarehouse) -> Vec<ExpectedRow> {
+async fn fact(warehouse: &EngineUnderTest) -> Vec<ExpectedRow> {
     published(warehouse, days(SPAN.0, SPAN.1)).await.iter().map(ExpectedRow::from).collect()
 }
 
-async fn days_of(warehouse: &SharedWarehouse, company_id: &str) -> Vec<i64> {
+async fn days_of(warehouse: &EngineUnderTest, company_id: &str) -> Vec<i64> {
     published_of(warehouse, company_id, days(SPAN.0, SPAN.1)).await.iter().map(offset_of).collect()
 }
 
 /// Each export arrives in its own run, after everything is published.
-pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     for order in ORDERS {
@@ -105,7 +106,7 @@ pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output =
 }
 
 /// All exports arrive in one run, before anything is published.
-pub async fn any_order_within_a_run_gives_the_same_companies<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_within_a_run_gives_the_same_companies<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     for order in ORDERS {
@@ -117,7 +118,7 @@ pub async fn any_order_within_a_run_gives_the_same_companies<G, F: Future<Output
 }
 
 /// Usage arrives day by day, the last day first, around what is published.
-pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     let (first, last) = (day(SPAN.0), day(SPAN.1));
@@ -141,7 +142,7 @@ pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, Sha
 }
 
 /// Each file in its own run: the path decides, not the order of arrival.
-pub async fn any_order_of_files_leaves_the_same_events<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_of_files_leaves_the_same_events<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     let files: [(&str, Vec<Told<'_>>); 3] = [

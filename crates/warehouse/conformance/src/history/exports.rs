@@ -7,7 +7,7 @@ use domain::{
 use proptest::prelude::*;
 use warehouse_core::CrmExport;
 
-use super::{COMPANIES, SPAN};
+use super::extent::{COMPANIES, SPAN};
 use crate::scene::{at, day, id};
 
 /// A delivered export: the full state of some companies on a day, as far as it is

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Checksum, CompanyId, FactKey, FactRow, Publication};
 
-use super::corrupt;
-use crate::{Error, Result};
+use super::stored::corrupt;
+use crate::error::{Error, Result};
 
 /// A row of `fact_company_activity`.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use domain::{FactKey, FactRow};
 use proto::activity::v1::CompanyActivity;
 
-use super::timestamp_to_proto;
+use super::time::timestamp_to_proto;
 
 /// Converts a fact row to its message.
 #[must_use]

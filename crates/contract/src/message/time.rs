@@ -8,7 +8,7 @@ use domain::{
 use prost_types::Timestamp;
 use proto::stage::v1::DateWindow as DateWindowProto;
 
-use crate::FieldViolations;
+use crate::field_violations::FieldViolations;
 
 /// A point in time as a message.
 #[must_use]

@@ -1,11 +1,10 @@
 //! Runs, the states of their stages, and the causes of alerts.
 
-use domain::{RunState, RunTrigger, StageState};
+use domain::{AlertCause, RunState, RunTrigger, StageState};
 use proto::{
     notifier::v1::AlertCause as AlertCauseProto,
     pipeline::v1::{RunState as RunStateProto, RunTrigger as RunTriggerProto, StageState as StageStateProto},
 };
-use warehouse_core::AlertCause;
 
 /// A run's state as its enum in the contract.
 #[must_use]
