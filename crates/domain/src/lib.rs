@@ -25,8 +25,8 @@ pub mod trend;
 pub mod usage;
 
 pub use alert::AlertCause;
-pub use checksum::Checksum;
-pub use company::{CompanyId, CrmCompany, UnreadableFields};
+pub use checksum::{Checksum, ChecksumVersion, UnknownChecksumVersion};
+pub use company::{CompanyAttributes, CompanyId, CrmCompany, UnreadableFields};
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;
 pub use event::{EventId, EventRecord};

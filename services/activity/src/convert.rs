@@ -80,7 +80,7 @@ mod tests {
             run_id: "run".to_owned(),
             published_at: instant("2026-02-02T06:00:00Z"),
             row_count: 3,
-            checksum: domain::Checksum::default(),
+            checksum: Ok(domain::Checksum::default()),
         }
     }
 

@@ -64,6 +64,17 @@ pub enum Error {
         /// Days that were checked.
         days: usize,
     },
+    /// Days whose checksum follows a formula that this version does not know.
+    #[error(
+        "{unknown} of {days} days cannot be verified: a newer version of the suite published them, \
+         so verify them with that version or a newer one"
+    )]
+    NotVerifiable {
+        /// Days that could not be compared.
+        unknown: usize,
+        /// Days that were checked.
+        days: usize,
+    },
     /// A run could not work with the sources as they are.
     #[error("a run could not work with {0}")]
     SourcesUnusable(String),
@@ -89,6 +100,7 @@ impl Error {
             | Self::OlderCoordinator { .. }
             | Self::Contract(_)
             | Self::Differs { .. }
+            | Self::NotVerifiable { .. }
             | Self::SourcesUnusable(_)
             | Self::Output(_)
             | Self::Local(_) => FAILURE,
@@ -178,6 +190,7 @@ mod tests {
             (Error::Contract("has no run"), 1),
             (Error::RunUnsuccessful("run 1 failed".into()), 3),
             (Error::Differs { differing: 1, days: 60 }, 1),
+            (Error::NotVerifiable { unknown: 1, days: 60 }, 1),
             (Error::Output(ErrorKind::StorageFull.into()), 1),
             (Error::Output(ErrorKind::BrokenPipe.into()), 0),
             (Error::Local(anyhow::anyhow!("no such folder")), 1),

@@ -243,7 +243,7 @@ impl World {
             .await
             .unwrap()
             .iter()
-            .map(|entry| (entry.activity_date, entry.row_count, entry.checksum))
+            .map(|entry| (entry.activity_date, entry.row_count, entry.checksum.unwrap()))
             .collect();
         prop_assert_eq!(ledger, ledger_of_rows(warehouse, window).await);
         Ok(())

@@ -261,6 +261,7 @@ macro_rules! migrations {
             a_schema_that_took_something_away_is_refused
             a_schema_of_another_line_is_refused
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
+            a_day_with_a_newer_checksum_is_told_and_left_alone
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{CrmCompany, UnreadableFields};
+use domain::CrmCompany;
 
 use crate::{
     error::Result, fence::Fence, row_stream::RowStream, runs::StageCompletion,
@@ -46,13 +46,6 @@ pub struct CrmDays {
     /// The newest day that is published or, up to today, has a snapshot: an export
     /// first seen now says nothing about earlier days.
     pub newest: Option<NaiveDate>,
-}
-
-/// Encodes for storage which fields could not be read, one bit each.
-#[must_use]
-pub fn unreadable_bits(fields: UnreadableFields) -> i32 {
-    let UnreadableFields { name, country, industry_tag, last_contact_at } = fields;
-    i32::from(name) | i32::from(country) << 1 | i32::from(industry_tag) << 2 | i32::from(last_contact_at) << 3
 }
 
 /// The encoding for a company whose row could not be read beyond the identifier.

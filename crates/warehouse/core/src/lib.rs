@@ -41,7 +41,7 @@ pub use activity::{
 };
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use backlog::{Backlog, BacklogReader, Connections, Observable};
-pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport, unreadable_bits};
+pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport};
 pub use crm_snapshots::{NamedCompanies, Neighbourhood, Snapshot};
 pub use error::{Error, Fault, Result, SourceError};
 pub use events::{EventFile, EventStaging};

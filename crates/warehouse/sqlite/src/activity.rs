@@ -99,6 +99,7 @@ impl ActivityReader for SqliteWarehouse {
                     run_id: row.run_id,
                     published_at: row.published_at,
                     row_count: row.row_count,
+                    checksum_version: row.checksum_version,
                     checksum: row.checksum,
                 }
                 .into(),

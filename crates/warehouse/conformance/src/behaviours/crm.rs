@@ -8,8 +8,8 @@ use crate::{
     engine::EngineUnderTest,
     observed::{Observed, observe},
     scene::{
-        HeldRun, at, company, day, days, export, has_crm_export, hold_run, offset_of, publish_run, published,
-        published_of, rejected,
+        HeldRun, at, company, contacted, day, days, export, has_crm_export, hold_run, offset_of, publish_run,
+        published, published_of, rejected,
     },
 };
 
@@ -249,10 +249,8 @@ pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: Engin
 
 /// Finer digits are truncated, not rounded to the next day; so they change nothing.
 pub async fn a_contact_is_kept_to_the_microsecond(warehouse: EngineUnderTest) {
-    let contacted = |nanos| CrmCompany {
-        last_contact_at: day(1).and_hms_nano_opt(23, 59, 59, nanos).map(|at| at.and_utc()),
-        ..company("acme", "Acme")
-    };
+    let instant = |nanos| day(1).and_hms_nano_opt(23, 59, 59, nanos).unwrap().and_utc();
+    let contacted = |nanos| contacted(company("acme", "Acme"), instant(nanos));
     let run = hold_run(&warehouse, days(1, 1), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     run.load_crm(&crm, &export(day(0), "1"), &[contacted(999_999_999)]).await.unwrap();
@@ -264,8 +262,5 @@ pub async fn a_contact_is_kept_to_the_microsecond(warehouse: EngineUnderTest) {
     run.build().await;
     run.publish().await;
     let row = published_of(&warehouse, "acme", days(1, 1)).await.swap_remove(0);
-    assert_eq!(
-        (row.last_contact_at, row.days_since_last_contact),
-        (contacted(999_999_000).last_contact_at, Some(0))
-    );
+    assert_eq!((row.last_contact_at, row.days_since_last_contact), (Some(instant(999_999_000)), Some(0)));
 }

@@ -9,16 +9,12 @@ use warehouse_core::{CrmDays, CrmExport, Error, Result, SnapshotLimits, UndatedE
 
 use crate::engine::EngineUnderTest;
 use crate::scene::{
-    HeldRun, at, company, day, days, export, has_crm_export, hold_run, id, offset_of, publish_run,
+    HeldRun, at, company, contacted, day, days, export, has_crm_export, hold_run, id, offset_of, publish_run,
     published_of,
 };
 
 fn accepted(line: u64, company_id: &str, name: &str) -> SourceRow<CrmCompany> {
-    SourceRow::Accepted { line, row: contacted(company(company_id, name)) }
-}
-
-fn contacted(company: CrmCompany) -> CrmCompany {
-    CrmCompany { last_contact_at: Some(at(0)), ..company }
+    SourceRow::Accepted { line, row: contacted(company(company_id, name), at(0)) }
 }
 
 fn rejection(line: u64, concerns: Concerns) -> Rejection {

@@ -14,7 +14,8 @@ use crate::{
     event_scene::{EventRun, Told, assert_stored},
     reference::{ExpectedRow, Inputs},
     scene::{
-        UsageOfDay, at, company, day, days, export, id, offset_of, publish_run, published, published_of,
+        UsageOfDay, at, company, contacted, day, days, export, id, offset_of, publish_run, published,
+        published_of,
     },
 };
 
@@ -27,7 +28,7 @@ const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2,
 const SPAN: (i64, i64) = (-3, 25);
 
 fn companies(arrival: usize) -> Vec<CrmCompany> {
-    let contacted = CrmCompany { last_contact_at: Some(at(0)), ..company("contacted", "Contacted") };
+    let contacted = contacted(company("contacted", "Contacted"), at(0));
     let told_from = |first: usize, name: &str| (arrival >= first).then(|| company(name, name));
     let told_in = |exports: &[usize], name: &str| exports.contains(&arrival).then(|| company(name, name));
     let changing = company("changes", ["one", "two", "one"].get(arrival).unwrap());
