@@ -126,7 +126,8 @@ impl Access {
     }
 
     /// Whether everybody is admitted without being asked.
-    pub(crate) const fn is_open(&self) -> bool {
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
         self.0.is_none()
     }
 

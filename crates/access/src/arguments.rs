@@ -47,6 +47,12 @@ pub struct CredentialArgs {
     /// one. It is read again when it changes, as the tokens of pods do [default: none]
     #[arg(long, env = "TOKEN_FILE", value_name = "PATH")]
     pub token_file: Option<PathBuf>,
+
+    /// Send the token also to other hosts at http:// URLs, where whoever can read the
+    /// network can reuse it: for networks that encrypt by themselves, as a service mesh
+    /// does. Without this flag it goes to https:// URLs and to loopback
+    #[arg(long, env = "TOKEN_OVER_PLAIN_TEXT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub token_over_plain_text: bool,
 }
 
 impl CredentialArgs {

@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use access::AccessArgs;
 use clap::{Args, ValueEnum};
+use tls::ServerTlsArgs;
 
 /// What every service can be told, by flag or by environment variable.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +20,14 @@ pub struct RuntimeArgs {
     /// Serve gRPC reflection, so that grpcurl and alike know the contracts
     #[arg(long, env = "REFLECTION", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
     pub reflection: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    pub tls: ServerTlsArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    pub access: AccessArgs,
 
     /// Address to serve probes (/livez, /readyz, /startupz), metrics (/metrics)
     /// and the log filter (/log) on, in plain HTTP [default: none]

@@ -12,7 +12,8 @@ use crate::{
     arguments::{RuntimeArgs, TelemetryArgs},
     context::Context,
     observability::{LogWriter, Telemetry},
-    server::{ServerOptions, serve},
+    server::serve,
+    server_options::ServerOptions,
     service::Service,
 };
 
@@ -40,20 +41,16 @@ where
         Err(error) => error.exit(),
     };
     let runtime = line.runtime;
-    let options = ServerOptions {
-        listen: runtime.listen,
-        drain_timeout: runtime.drain_timeout,
-        reflection: runtime.reflection,
-    };
     let context = Context::new();
     let process = Process {
         name,
-        telemetry: runtime.telemetry,
+        telemetry: runtime.telemetry.clone(),
         log_writer: LogWriter::stdout(),
         admin_listen: runtime.admin_listen,
         context: context.clone(),
     };
     let outcome = process.run(async {
+        let options = ServerOptions::from_args(&runtime, &context)?;
         let starting = start(line.service, context.clone());
         start_and_serve(starting, options, context).await
     });

@@ -5,21 +5,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+use access::may_listen;
 use anyhow::Context as _;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
+use tls::{HandshakeLimits, RELOAD_INTERVAL};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
-use tower::layer::util::{Identity, Stack};
+use tower::{
+    layer::util::{Identity, Stack},
+    util::MapRequestLayer,
+};
 use tracing::{error, info, warn};
 
 use crate::{
     admin::Phase,
     context::Context,
-    rpc::{OpenCalls, RpcServerLayer},
+    rpc::{OpenCalls, RpcServerLayer, present_certificate, record_caller},
+    server_options::ServerOptions,
     service::{BackgroundTask, GrpcRoutes, Service},
 };
 
@@ -35,27 +41,6 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How long a connection may be silent before the kernel probes whether its peer is alive.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
-
-/// How a service is served.
-#[derive(Debug, Clone)]
-pub struct ServerOptions {
-    /// The address to listen on.
-    pub listen: SocketAddr,
-    /// How long calls in flight may take to finish.
-    pub drain_timeout: Duration,
-    /// Whether to serve reflection.
-    pub reflection: bool,
-}
-
-impl Default for ServerOptions {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            drain_timeout: Duration::from_secs(20),
-            reflection: false,
-        }
-    }
-}
 
 /// A tonic server with HTTP/2 keepalive, which is off by default, and a span for every call.
 ///
@@ -83,7 +68,8 @@ fn incoming(listener: TcpListener) -> TcpIncoming {
 /// `on_listening` receives the address once connections are accepted.
 ///
 /// # Errors
-/// If the address cannot be bound, or the server or a background task fails.
+/// If others could call without being asked who they are, the address cannot be bound, or
+/// the server or a background task fails.
 pub fn serve(
     service: Service,
     options: ServerOptions,
@@ -102,6 +88,11 @@ fn run(
     on_listening: Box<dyn FnOnce(SocketAddr) + Send>,
 ) -> BoxFuture<'static, anyhow::Result<()>> {
     Box::pin(async move {
+        let asks_who_calls = !options.access.is_open();
+        let (has_tls, waived) = (options.tls.is_some(), options.allow_unauthenticated);
+        if let Some(warning) = may_listen(options.listen, asks_who_calls, has_tls, waived)? {
+            warn!("{warning}");
+        }
         let listener = TcpListener::bind(options.listen)
             .await
             .with_context(|| format!("cannot listen on {}", options.listen))?;
@@ -117,13 +108,26 @@ fn run(
         for BackgroundTask { name, run } in service.background {
             tasks.spawn(async move { (name, run.await) });
         }
+        for BackgroundTask { name, run } in follow_files(&options, &context) {
+            tasks.spawn(async move { (name, run.await) });
+        }
         let stop_accepting = CancellationToken::new();
         let calls = OpenCalls::default();
-        let server = builder(calls.clone())
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming(listener), stop_accepting.clone().cancelled_owned());
+        let router = builder(calls.clone())
+            .layer(MapRequestLayer::new(present_certificate))
+            .layer(options.access.clone().layer())
+            .layer(MapRequestLayer::new(record_caller))
+            .add_routes(routes);
+        let (sockets, stopped) = (incoming(listener), stop_accepting.clone().cancelled_owned());
+        let server: BoxFuture<'static, _> = match &options.tls {
+            Some(tls) => {
+                let connections = tls.incoming(sockets, HandshakeLimits::default());
+                Box::pin(router.serve_with_incoming_shutdown(connections, stopped))
+            }
+            None => Box::pin(router.serve_with_incoming_shutdown(sockets, stopped)),
+        };
         tasks.spawn(async move { ("the gRPC server", server.await.map_err(anyhow::Error::from)) });
-        info!(service = service.name, %address, "listening");
+        info!(service = service.name, %address, tls = has_tls, "listening");
         context.lifecycle.enter(Phase::Ready);
         on_listening(address);
 
@@ -144,6 +148,22 @@ fn run(
         let drained = drain(&mut tasks, &options, &context, &calls).await;
         outcome.and(drained)
     })
+}
+
+/// Reads the certificate and the policy again whenever they change, until the context
+/// shuts down.
+fn follow_files(options: &ServerOptions, context: &Context) -> Vec<BackgroundTask> {
+    let (access, shutdown) = (options.access.clone(), context.shutdown.clone());
+    let following = async move {
+        access.reload_every(RELOAD_INTERVAL, shutdown.cancelled()).await;
+        Ok(())
+    };
+    let mut tasks = vec![BackgroundTask { name: "the access policy", run: Box::pin(following) }];
+    if let Some(tls) = options.tls.clone() {
+        let watching = tls.watch(RELOAD_INTERVAL, context.shutdown.clone());
+        tasks.push(BackgroundTask { name: "the TLS files", run: Box::pin(watching.map(Ok)) });
+    }
+    tasks
 }
 
 /// One router for several gRPC services, with reflection if requested.

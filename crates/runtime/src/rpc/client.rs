@@ -6,28 +6,36 @@ use std::{
     task::{Context, Poll},
 };
 
+use access::{BearerToken, SendsBearerToken};
 use http::{Request, Response, Uri};
 use opentelemetry::metrics::Histogram;
 use opentelemetry_http::HeaderInjector;
 use telemetry::{failable_span, metrics::RPC_CLIENT_DURATION};
 use tonic::{body::Body, transport};
-use tower::Service;
+use tower::{Layer, Service, util::Either};
 use tracing::{Instrument, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::call::{Call, CallBody, Side, traced_method};
 
-/// A connection to a service, over which calls carry their trace.
+type Connection = Either<SendsBearerToken<transport::Channel>, transport::Channel>;
+
+/// A connection to a service, over which calls carry their trace, and the caller's token
+/// if there is one.
 #[derive(Clone)]
 pub struct Channel {
-    connection: transport::Channel,
+    connection: Connection,
     server: Uri,
     durations: Histogram<f64>,
 }
 
 impl Channel {
-    /// Wraps `connection`, which goes to `server`.
-    pub(crate) fn new(connection: transport::Channel, server: Uri) -> Self {
+    /// Wraps `connection`, which goes to `server`; every call sends `token`.
+    pub(crate) fn new(connection: transport::Channel, server: Uri, token: Option<BearerToken>) -> Self {
+        let connection = match token {
+            Some(token) => Either::Left(token.layer().layer(connection)),
+            None => Either::Right(connection),
+        };
         Self { connection, server, durations: RPC_CLIENT_DURATION.histogram() }
     }
 }

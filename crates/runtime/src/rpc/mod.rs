@@ -2,10 +2,12 @@
 //! are unaware of them.
 
 mod call;
+mod caller;
 mod client;
 mod open_calls;
 mod server;
 
+pub(crate) use caller::{present_certificate, record_caller};
 pub use client::Channel;
 pub(crate) use open_calls::OpenCalls;
 pub(crate) use server::RpcServerLayer;

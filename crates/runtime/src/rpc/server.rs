@@ -72,6 +72,7 @@ where
             rpc.system.name = "grpc",
             rpc.method = method,
             rpc.response.status_code = Empty,
+            enduser.id = Empty,
         );
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&HeaderExtractor(request.headers()))
