@@ -39,5 +39,5 @@ pub use layer::{AccessLayer, ChecksAccess};
 pub use listen::{ListenError, ListenWarning, may_listen};
 pub use methods::{Admission, admission, methods};
 pub use policy::PolicyError;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, is_refusal};
 pub use role::Role;

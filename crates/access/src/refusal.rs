@@ -1,6 +1,6 @@
 //! Why a call was not admitted, as gRPC says it.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -73,6 +73,25 @@ impl Refusal {
             Self::Denied { .. } | Self::NoSuchMethod { .. } => Code::PermissionDenied,
         }
     }
+
+    /// The reason in the status's details, for programs.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated(_) => "BAD_CREDENTIAL",
+            Self::Unavailable { .. } | Self::KeyNotSeenYet { .. } => "KEYS_UNAVAILABLE",
+            Self::Denied { .. } | Self::NoSuchMethod { .. } => "NO_ROLE",
+        }
+    }
+}
+
+/// Who says in a status's `google.rpc.ErrorInfo` that the call was not let in. A service may
+/// answer with the same codes for reasons of its own.
+const DOMAIN: &str = "access.company-activity";
+
+/// Whether a status says that the server did not let the call in.
+#[must_use]
+pub fn is_refusal(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
 }
 
 impl From<Refusal> for Status {
@@ -82,12 +101,11 @@ impl From<Refusal> for Status {
             message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
             message.push_str("...");
         }
-        match refusal {
-            Refusal::Unavailable { retry_after, .. } | Refusal::KeyNotSeenYet { retry_after, .. } => {
-                let details = ErrorDetails::with_retry_info(Some(retry_after));
-                Self::with_error_details(Code::Unavailable, message, details)
-            }
-            _ => Self::new(refusal.code(), message),
+        let mut details = ErrorDetails::with_error_info(refusal.reason(), DOMAIN, HashMap::new());
+        if let Refusal::Unavailable { retry_after, .. } | Refusal::KeyNotSeenYet { retry_after, .. } = refusal
+        {
+            details.set_retry_info(Some(retry_after));
         }
+        Self::with_error_details(refusal.code(), message, details)
     }
 }

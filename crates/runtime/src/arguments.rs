@@ -1,6 +1,6 @@
 //! The arguments that every service shares.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use access::AccessArgs;
 use clap::{Args, ValueEnum};
@@ -61,7 +61,7 @@ pub struct TelemetryArgs {
     pub log_format: LogFormat,
 
     /// Collector that takes traces and metrics over OTLP (gRPC), for example
-    /// http://localhost:4317 [default: none]
+    /// http://localhost:4317 or https://collector.example.com:4317 [default: none]
     #[arg(
         long,
         env = "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -69,6 +69,11 @@ pub struct TelemetryArgs {
         value_parser = parse_collector
     )]
     pub otlp_endpoint: Option<String>,
+
+    /// Trust a collector at an https:// URL whose certificate these CAs have signed: a PEM
+    /// file. It is read again when it changes [default: the system's CAs]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", value_name = "FILE")]
+    pub otlp_ca_file: Option<PathBuf>,
 
     /// Share of queries whose traces are recorded; the pipeline's always are
     #[arg(
@@ -89,6 +94,7 @@ impl TelemetryArgs {
             log: "warn".to_owned(),
             log_format: LogFormat::Pretty,
             otlp_endpoint: None,
+            otlp_ca_file: None,
             trace_query_ratio: 0.0,
         }
     }
@@ -101,7 +107,7 @@ impl TelemetryArgs {
 pub fn parse_collector(text: &str) -> Result<String, String> {
     match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
-        _ => Err("use http://host:4317".to_owned()),
+        _ => Err("use http://host:4317 or https://host:4317".to_owned()),
     }
 }
 

@@ -135,7 +135,8 @@ fn is_loopback(uri: &Uri) -> bool {
 /// The endpoint of a URL. Without its own `connect_timeout`, which would hide what the
 /// connectors say about theirs.
 pub(crate) fn endpoint(url: &str) -> anyhow::Result<Endpoint> {
-    let expected = || format!("{url:?} is no URL of a gRPC service: use http://host:port or https://host:port");
+    let expected =
+        || format!("{url:?} is no URL of a gRPC service: use http://host:port or https://host:port");
     let endpoint = Endpoint::from_shared(url.to_owned()).with_context(expected)?;
     // Without a scheme every call would fail.
     anyhow::ensure!(matches!(endpoint.uri().scheme_str(), Some("http" | "https")), expected());
@@ -183,7 +184,8 @@ mod tests {
 
     #[tokio::test]
     async fn certificates_are_needed_for_https_alone() {
-        let files = ClientTlsFiles { ca: Some(PathBuf::from("/nowhere/ca.crt")), ..ClientTlsFiles::default() };
+        let files =
+            ClientTlsFiles { ca: Some(PathBuf::from("/nowhere/ca.crt")), ..ClientTlsFiles::default() };
         let connector = Connector::new(files, None, false);
         assert!(connector.connect("http://ingest-crm:50051").is_ok());
         let refusal = format!("{:#}", connector.connect("https://ingest-crm:50051").unwrap_err());

@@ -60,6 +60,7 @@ impl ServerOptions {
 
 /// What the access policy needs of the world.
 fn environment(clock: Arc<dyn Clock>) -> Environment {
-    let http = || reqwest::Client::builder().user_agent(concat!("company-activity/", env!("CARGO_PKG_VERSION")));
+    let http =
+        || reqwest::Client::builder().user_agent(concat!("company-activity/", env!("CARGO_PKG_VERSION")));
     Environment { clock: Arc::new(move || clock.now()), http: Arc::new(http) }
 }

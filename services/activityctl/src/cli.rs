@@ -152,6 +152,7 @@ mod tests {
             let expected = match name {
                 // The standard name, which operators of collectors set for all programs.
                 "otlp-endpoint" => "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
+                "otlp-ca-file" => "OTEL_EXPORTER_OTLP_CERTIFICATE".to_owned(),
                 name => name.replace('-', "_").to_uppercase(),
             };
             assert_eq!(variable.and_then(|variable| variable.to_str()), Some(expected.as_str()), "--{name}");

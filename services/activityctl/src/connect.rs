@@ -3,20 +3,17 @@
 use std::{str::FromStr, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use clap::Args;
+use clap::{Arg, Args};
 use contract::is_transport_failure;
 use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
 };
-use runtime::Channel;
+use runtime::{Channel, ClientArgs, ConnectProblem, Connector};
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::{
-    error::{Error, root_cause},
-    output::notice,
-};
+use crate::{error::Error, output::notice};
 
 /// The first and the longest wait between attempts to reach a server.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -25,8 +22,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Which server a client command talks to.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
+#[command(
+    mut_arg("tls_ca_file", everywhere),
+    mut_arg("tls_client_cert_file", everywhere),
+    mut_arg("tls_client_key_file", everywhere),
+    mut_arg("tls_server_name", everywhere),
+    mut_arg("token_file", everywhere),
+    mut_arg("token_over_plain_text", everywhere)
+)]
 pub struct ServerArgs {
-    /// The server to talk to: a URL, or host:port
+    /// The server to talk to: a URL, or host:port for plain text
     #[arg(
         long,
         env = "ACTIVITY_SERVER",
@@ -48,6 +53,15 @@ pub struct ServerArgs {
         help_heading = "Connection"
     )]
     pub connect_timeout: Option<Duration>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    pub client: ClientArgs,
+}
+
+/// A flag that may stand before or after a subcommand, as `--server`.
+fn everywhere(arg: Arg) -> Arg {
+    arg.global(true).help_heading("Connection")
 }
 
 /// Who waits for the connection, if no wait is set.
@@ -77,10 +91,11 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let parsed = url::Url::parse(&url).map_err(|error| format!("{error}; write http://host:port"))?;
+        let expected = "write https://host:port or http://host:port";
+        let parsed = url::Url::parse(&url).map_err(|error| format!("{error}; {expected}"))?;
         match parsed.scheme() {
-            "http" if parsed.has_host() => Ok(Self(url)),
-            _ => Err("write http://host:port".to_owned()),
+            "http" | "https" if parsed.has_host() => Ok(Self(url)),
+            _ => Err(expected.to_owned()),
         }
     }
 }
@@ -96,10 +111,14 @@ impl Connection {
     /// Prepares the connection.
     ///
     /// # Errors
-    /// If the URL cannot be that of a gRPC server.
+    /// If the URL cannot be that of a gRPC server, or the token or a certificate cannot be used.
     pub fn new(args: &ServerArgs) -> Result<Self, Error> {
+        Self::by(&args.client.connector()?, args)
+    }
+
+    fn by(connector: &Connector, args: &ServerArgs) -> Result<Self, Error> {
         let ServerUrl(server) = args.server.clone();
-        let channel = runtime::channel::connect(&server)?;
+        let channel = connector.connect(&server)?;
         Ok(Self { server, channel })
     }
 
@@ -107,9 +126,11 @@ impl Connection {
     /// found yet, and prints that it waits.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] if that does not change in time.
+    /// [`Error::Unreachable`] if that does not change in time, [`Error::Misaddressed`] if waiting
+    /// does not help.
     pub async fn open(args: &ServerArgs, patience: Patience) -> Result<Self, Error> {
-        let connection = Self::new(args)?;
+        let connector = args.client.connector()?;
+        let connection = Self::by(&connector, args)?;
         let timeout = args.connect_timeout.unwrap_or_else(|| patience.default_timeout());
         let give_up_at = Instant::now() + timeout;
         let mut pauses = ExponentialBuilder::default()
@@ -118,7 +139,11 @@ impl Connection {
             .without_max_times()
             .build();
         let mut has_told = false;
-        while let Err(problem) = connection.try_connect(give_up_at).await {
+        while let Err(problem) = connection.try_connect(&connector, give_up_at).await {
+            let ConnectProblem { message: problem, is_lasting } = problem;
+            if is_lasting {
+                return Err(Error::Misaddressed { server: connection.server, problem });
+            }
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             if Instant::now() + pause >= give_up_at {
                 return Err(Error::Unreachable { server: connection.server, problem });
@@ -134,13 +159,15 @@ impl Connection {
     }
 
     /// Connects once, to a freshly resolved address; the error is the reason it failed.
-    async fn try_connect(&self, give_up_at: Instant) -> Result<(), String> {
+    async fn try_connect(&self, connector: &Connector, give_up_at: Instant) -> Result<(), ConnectProblem> {
         let left = give_up_at.saturating_duration_since(Instant::now()).max(FIRST_PAUSE);
         let limit = left.min(Duration::from_secs(5));
-        match tokio::time::timeout(limit, runtime::channel::connect_now(&self.server)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.root_cause().to_string()),
-            Err(_) => Err("the connection timed out".to_owned()),
+        match tokio::time::timeout(limit, connector.connect_now(&self.server)).await {
+            Ok(connected) => connected.map(drop),
+            Err(_) => {
+                let message = "the connection timed out".to_owned();
+                Err(ConnectProblem { message, is_lasting: false })
+            }
         }
     }
 
@@ -171,10 +198,15 @@ impl Connection {
     /// What a failed call means to the user.
     #[must_use]
     pub fn failure(&self, status: Status) -> Error {
-        if is_transport_failure(&status) {
-            Error::Unreachable { server: self.server.clone(), problem: root_cause(&status) }
+        if !is_transport_failure(&status) {
+            return Error::Refused(Box::new(status));
+        }
+        let (server, ConnectProblem { message: problem, is_lasting }) =
+            (self.server.clone(), ConnectProblem::of(&status));
+        if is_lasting {
+            Error::Misaddressed { server, problem }
         } else {
-            Error::Refused(Box::new(status))
+            Error::Unreachable { server, problem }
         }
     }
 }
@@ -189,10 +221,11 @@ mod tests {
             ("http://10.0.0.1:50051", "http://10.0.0.1:50051"),
             ("coordinator:50051", "http://coordinator:50051"),
             ("[::1]:50051", "http://[::1]:50051"),
+            ("https://activity.example.com", "https://activity.example.com"),
         ] {
             assert_eq!(text.parse(), Ok(ServerUrl(url.to_owned())), "{text}");
         }
-        for text in ["", "ftp://host", "http://", "host:port", "https://activity.example.com"] {
+        for text in ["", "ftp://host", "http://", "host:port"] {
             assert!(text.parse::<ServerUrl>().is_err(), "{text}");
         }
     }
@@ -203,7 +236,11 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let server = address.to_string().parse().unwrap();
-        let args = ServerArgs { server, connect_timeout: Some(Duration::from_secs(30)) };
+        let args = ServerArgs {
+            server,
+            connect_timeout: Some(Duration::from_secs(30)),
+            client: ClientArgs::default(),
+        };
         let (opened, ()) = tokio::join!(Connection::open(&args, Patience::Job), async {
             tokio::task::yield_now().await;
             let listener = tokio::net::TcpListener::bind(address).await.unwrap();
@@ -216,7 +253,11 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_stays_away_is_given_up() {
         let server = "127.0.0.1:1".parse().unwrap();
-        let args = ServerArgs { server, connect_timeout: Some(Duration::from_millis(300)) };
+        let args = ServerArgs {
+            server,
+            connect_timeout: Some(Duration::from_millis(300)),
+            client: ClientArgs::default(),
+        };
         let error = Connection::open(&args, Patience::Job).await.unwrap_err();
         assert!(error.to_string().starts_with("cannot reach http://127.0.0.1:1: "), "{error}");
     }
@@ -225,7 +266,9 @@ mod tests {
     async fn an_unreachable_server_is_named_with_what_to_do() {
         // Port 1 of the loopback address is reserved, and nothing listens on it.
         let server = "127.0.0.1:1".parse().unwrap();
-        let connection = Connection::new(&ServerArgs { server, connect_timeout: None }).unwrap();
+        let connection =
+            Connection::new(&ServerArgs { server, connect_timeout: None, client: ClientArgs::default() })
+                .unwrap();
         let request = proto::activity::v1::GetFreshnessRequest {};
         let status = connection.activity().get_freshness(request).await.unwrap_err();
         let message = connection.failure(status).to_string();

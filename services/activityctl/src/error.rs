@@ -33,6 +33,14 @@ pub enum Error {
         /// What the connection reported.
         problem: String,
     },
+    /// The server cannot be talked to in this way, however long one waits.
+    #[error("cannot talk to {server}: {problem}")]
+    Misaddressed {
+        /// The server's URL.
+        server: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// The server answered with an error.
     #[error("{}", Refusal(.0))]
     Refused(Box<Status>),
@@ -96,6 +104,7 @@ impl Error {
             Self::Usage(_) => USAGE,
             Self::RunUnsuccessful(_) => RUN_UNSUCCESSFUL,
             Self::Unreachable { .. }
+            | Self::Misaddressed { .. }
             | Self::Refused(_)
             | Self::OlderCoordinator { .. }
             | Self::Contract(_)
@@ -130,14 +139,20 @@ pub fn is_passing(status: &Status) -> bool {
     is_transport_failure(status) || status.code() == Code::Unavailable
 }
 
-/// The innermost cause of an error: the outer layers only say that a transport failed.
-#[must_use]
-pub fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
+/// What somebody can do whom the server does not let in. Its own message says who they are to
+/// it, and which role is missing.
+fn access_remedy(status: &Status) -> Option<&'static str> {
+    match status.code() {
+        _ if !access::is_refusal(status) => None,
+        Code::Unauthenticated => Some(
+            "name a file with a good token by --token-file (TOKEN_FILE), or a client certificate by \
+             --tls-client-cert-file and --tls-client-key-file",
+        ),
+        Code::PermissionDenied => {
+            Some("have the role granted in the server's access file, or call as somebody who has it")
+        }
+        _ => None,
     }
-    cause.to_string()
 }
 
 /// An error status with the fields it rejects, one per line.
@@ -152,6 +167,9 @@ impl fmt::Display for Refusal<'_> {
             (message, _) => message,
         };
         write!(f, "{message} ({})", contract::code_name(self.0.code()))?;
+        if let Some(remedy) = access_remedy(self.0) {
+            write!(f, "; {remedy}")?;
+        }
         if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
             write!(f, "; try again in {} s", delay.as_secs().max(1))?;
         }
@@ -187,6 +205,7 @@ mod tests {
             (Error::Unreachable { server: "http://h:1".into(), problem: "refused".into() }, 1),
             (refused(), 1),
             (Error::OlderCoordinator { server: "http://h:1".into(), call: "PreviewBackfill" }, 1),
+            (Error::Misaddressed { server: "http://h:1".into(), problem: "TLS".into() }, 1),
             (Error::Contract("has no run"), 1),
             (Error::RunUnsuccessful("run 1 failed".into()), 3),
             (Error::Differs { differing: 1, days: 60 }, 1),
@@ -229,6 +248,26 @@ mod tests {
             refused.to_string(),
             "the server does not serve this call; is --server wrong? (UNIMPLEMENTED)"
         );
+    }
+
+    #[test]
+    fn whoever_is_not_let_in_is_told_what_to_do() {
+        let told = |refusal| Error::Refused(Box::new(Status::from(refusal))).to_string();
+        let nobody = told(access::Refusal::from(access::CredentialError::Missing));
+        assert!(nobody.contains("(UNAUTHENTICATED); ") && nobody.contains("--token-file"), "{nobody}");
+        let denied = told(access::Refusal::Denied {
+            names: vec!["token:alice".to_owned()],
+            method: "a.B/C".to_owned(),
+            needed: &[access::Role::Operator],
+        });
+        assert!(
+            denied.starts_with("token:alice may not call a.B/C: that takes the role operator"),
+            "{denied}"
+        );
+        assert!(denied.contains("access file"), "{denied}");
+        // A source that refuses the pipeline's token has the same code.
+        let source = Error::Refused(Box::new(Status::unauthenticated("the product API answered 401")));
+        assert_eq!(source.to_string(), "the product API answered 401 (UNAUTHENTICATED)");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::PathBuf, str::FromStr, time::Duration}
 use anyhow::Context as _;
 use chrono::NaiveTime;
 use clap::Args as ClapArgs;
-use runtime::{Channel, HistoryOptions, WarehouseArgs};
+use runtime::{Channel, ClientArgs, Connector, HistoryOptions, WarehouseArgs};
 
 use crate::{
     pipeline::{DAILY_PIPELINE_YAML, Pipeline},
@@ -92,6 +92,10 @@ pub struct Args {
     /// Where the notifier takes alerts; without it alerts go to the log only
     #[arg(long, env = "NOTIFIER_URL", value_name = "URL")]
     pub notifier_url: Option<String>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    pub client: ClientArgs,
 }
 
 /// The address of a service that executes stages.
@@ -124,6 +128,8 @@ pub struct Connections {
     /// The URLs of services reached over the network, which get a new
     /// connection for every attempt; the others are in this process.
     pub stage_urls: HashMap<String, String>,
+    /// What connects to them.
+    pub connector: Connector,
     /// The notifier; without one, alerts go to the log only.
     pub notifier: Option<Channel>,
 }
@@ -132,24 +138,21 @@ impl Args {
     /// Channels to all named services. They connect on first use.
     ///
     /// # Errors
-    /// If a URL is invalid, or a service is named twice.
+    /// If a URL is invalid, a service is named twice, or the token or a certificate cannot be used.
     pub fn connections(&self) -> anyhow::Result<Connections> {
+        let connector = self.client.connector()?;
         let mut stages = HashMap::new();
         let mut stage_urls = HashMap::new();
         for StageEndpoint { service, url } in &self.stage_endpoints {
-            let channel =
-                runtime::channel::connect(url).with_context(|| format!("--stage-endpoint {service}"))?;
+            let channel = connector.connect(url).with_context(|| format!("--stage-endpoint {service}"))?;
             stage_urls.insert(service.clone(), url.clone());
             if stages.insert(service.clone(), channel).is_some() {
                 anyhow::bail!("--stage-endpoint {service} is given twice");
             }
         }
-        let connect_notifier = |url: &String| runtime::channel::connect(url).context("--notifier-url");
-        Ok(Connections {
-            stages,
-            stage_urls,
-            notifier: self.notifier_url.as_ref().map(connect_notifier).transpose()?,
-        })
+        let connect_notifier = |url: &String| connector.connect(url).context("--notifier-url");
+        let notifier = self.notifier_url.as_ref().map(connect_notifier).transpose()?;
+        Ok(Connections { stages, stage_urls, connector, notifier })
     }
 }
 

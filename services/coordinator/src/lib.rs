@@ -37,6 +37,7 @@ pub use trace_link::TraceLink;
 use std::sync::Arc;
 
 use domain::run::STAGE_CALL_PRODUCT_API;
+use futures::FutureExt;
 use proto::pipeline::v1::pipeline_service_server::PipelineServiceServer;
 use runtime::{Context, HistoryOptions, Service};
 use tokio::sync::Notify;
@@ -82,7 +83,9 @@ pub fn assemble(
     let ids = RunIds::default();
     let holder = options.holder(&ids.next(context.clock.now()).to_string());
     let stage_service = |(name, channel): (&String, &runtime::Channel)| {
-        let remote = connections.stage_urls.get(name).cloned().map(StageService::Remote);
+        let connector = connections.connector.clone();
+        let remote =
+            connections.stage_urls.get(name).cloned().map(|url| StageService::Remote { url, connector });
         (name.clone(), remote.unwrap_or_else(|| StageService::InProcess(channel.clone())))
     };
     let services = connections.stages.iter().map(stage_service).collect();
@@ -147,11 +150,13 @@ pub fn assemble(
         previewer,
         horizon: Horizon { history_start: history.history_start, max_reach_days: options.max_reach },
     };
+    let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
-        .with_background("the gauges", gauges.run());
+        .with_background("the gauges", gauges.run())
+        .with_background("the client's TLS files", connector.follow_files(shutdown).map(Ok));
     Ok(match watchdog {
         Some(watchdog) => service.with_background("the watchdog", watchdog.run()),
         None => service,

@@ -63,7 +63,11 @@ impl AttemptFailure {
             return Self::interrupted(message);
         }
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
-        let (code, message) = (status.code(), status.message().to_owned());
+        let code = status.code();
+        let message = match access_refusal(service, status) {
+            Some(message) => message,
+            None => status.message().to_owned(),
+        };
         let is_interruption = code == Code::Cancelled;
         let is_transient = is_interruption || contract::is_transient(code);
         Self { code, message, is_transient, is_interruption, retry_after }
@@ -74,6 +78,13 @@ impl AttemptFailure {
 pub(crate) fn connection_failure(service: &str, status: &Status) -> Option<String> {
     let failed = || format!("the connection to {service} failed: {}", message_with_causes(status));
     is_transport_failure(status).then(failed)
+}
+
+/// What `service` says if it does not let this coordinator in; `None` if the refusal comes
+/// from further behind, for example from the product API.
+pub(crate) fn access_refusal(service: &str, status: &Status) -> Option<String> {
+    let refused = || format!("{service} does not let the coordinator in: {}", status.message());
+    access::is_refusal(status).then(refused)
 }
 
 /// The request for an attempt.
@@ -174,6 +185,21 @@ mod tests {
         let wait = Duration::from_secs(17);
         let status = contract::status(FailureKind::Exhausted, "slow down", Some(wait));
         assert_eq!(AttemptFailure::from_status("ingest-api", &status).retry_after, Some(wait));
+    }
+
+    #[test]
+    fn a_service_that_does_not_let_the_coordinator_in_is_told_from_a_source_that_refuses_the_service() {
+        let refusal = Status::from(access::Refusal::from(access::CredentialError::Missing));
+        let failure = AttemptFailure::from_status("ingest-api", &refusal);
+        assert_eq!((failure.code, failure.is_transient), (Code::Unauthenticated, false));
+        assert!(
+            failure.message.starts_with("ingest-api does not let the coordinator in: "),
+            "{}",
+            failure.message
+        );
+        let source = contract::status(FailureKind::Unauthenticated, "the product API answered 401", None);
+        let failure = AttemptFailure::from_status("ingest-api", &source);
+        assert_eq!(failure.message, "the product API answered 401");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use runtime::Channel;
+use runtime::{Channel, Connector};
 use tokio::time::Instant;
 
 /// How to reach a service that executes stages.
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 pub(crate) enum StageService {
     /// Inside this process, for as long as the process lives.
     InProcess(Channel),
-    /// Over the network, at this URL.
-    Remote(String),
+    /// Over the network, at a URL.
+    Remote { url: String, connector: Connector },
 }
 
 /// The service could not be reached in time.
@@ -34,9 +34,9 @@ impl StageService {
         patience: Duration,
         on_wait: impl Fn(&str),
     ) -> Result<Channel, Unreachable> {
-        let url = match self {
+        let (url, connector) = match self {
             Self::InProcess(channel) => return Ok(channel.clone()),
-            Self::Remote(url) => url,
+            Self::Remote { url, connector } => (url, connector),
         };
         let give_up_at = Instant::now() + patience;
         let mut pauses = ExponentialBuilder::default()
@@ -46,9 +46,9 @@ impl StageService {
             .build();
         let mut is_waiting = false;
         loop {
-            let problem = match runtime::channel::connect_now(url).await {
+            let problem = match connector.connect_now(url).await {
                 Ok(channel) => return Ok(channel),
-                Err(error) => error.root_cause().to_string(),
+                Err(problem) => problem.message,
             };
             if !is_waiting {
                 on_wait(&problem);
@@ -72,7 +72,8 @@ mod tests {
     #[tokio::test]
     async fn a_service_that_stays_away_is_given_up_after_the_time_that_was_given() {
         // Port 1 of the loopback address is reserved, and nothing listens on it.
-        let service = StageService::Remote("http://127.0.0.1:1".to_owned());
+        let url = "http://127.0.0.1:1".to_owned();
+        let service = StageService::Remote { url, connector: Connector::default() };
         let waits = AtomicU32::new(0);
         let count = |_: &str| {
             waits.fetch_add(1, Ordering::Relaxed);

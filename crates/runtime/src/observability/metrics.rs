@@ -1,16 +1,18 @@
 //! The meter: read by Prometheus, and pushed to a collector if there is one.
 
 use anyhow::Context as _;
-use opentelemetry_otlp::{MetricExporter, WithExportConfig};
+use opentelemetry_otlp::MetricExporter;
 use opentelemetry_sdk::{
     Resource,
     metrics::{PeriodicReader, SdkMeterProvider},
 };
 
+use super::collector::Collector;
+
 /// The meter provider, and the registry that Prometheus reads.
 pub(super) fn provider(
     resource: &Resource,
-    otlp_endpoint: Option<&str>,
+    collector: Option<&Collector>,
 ) -> anyhow::Result<(SdkMeterProvider, prometheus::Registry)> {
     let registry = prometheus::Registry::new();
     let scraped = opentelemetry_prometheus::exporter()
@@ -19,10 +21,9 @@ pub(super) fn provider(
         .build()
         .context("the metrics registry")?;
     let mut provider = SdkMeterProvider::builder().with_resource(resource.clone()).with_reader(scraped);
-    if let Some(endpoint) = otlp_endpoint {
-        let exporter = MetricExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
+    if let Some(collector) = collector {
+        let exporter = collector
+            .receive_from(MetricExporter::builder().with_tonic())
             .build()
             .context("--otlp-endpoint cannot be used")?;
         provider = provider.with_reader(PeriodicReader::builder(exporter).build());

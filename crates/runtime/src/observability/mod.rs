@@ -3,6 +3,7 @@
 //! Telemetry never harms what it watches: queues are bounded, nothing waits for a
 //! collector, drops are counted, and the flush at the end is bounded.
 
+mod collector;
 mod colours;
 mod export_gate;
 mod logs;
@@ -20,6 +21,8 @@ use opentelemetry_semantic_conventions::attribute::{
     SERVICE_INSTANCE_ID, SERVICE_NAMESPACE, SERVICE_VERSION,
 };
 use telemetry::spans::{LOG_ONLY, SCOPE};
+use tls::RELOAD_INTERVAL;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -27,6 +30,7 @@ pub use colours::has_colours;
 pub(crate) use logs::LogFilter;
 pub use logs::LogWriter;
 
+use self::collector::Collector;
 use crate::arguments::TelemetryArgs;
 
 /// How long the final flush of spans and metrics may take in total.
@@ -46,6 +50,8 @@ pub struct Telemetry {
     pub(crate) registry: prometheus::Registry,
     tracers: SdkTracerProvider,
     meters: SdkMeterProvider,
+    /// Follows the CAs of the collector's certificate until it is dropped.
+    _following: DropGuard,
 }
 
 impl Telemetry {
@@ -53,13 +59,14 @@ impl Telemetry {
     /// process, inside its tokio runtime.
     ///
     /// # Errors
-    /// If the filter cannot be parsed, the collector's URL is invalid, or telemetry was
+    /// If the filter cannot be parsed, the collector's URL or CAs are unusable, or telemetry was
     /// started before.
     pub fn start(service: &'static str, args: &TelemetryArgs, writer: LogWriter) -> anyhow::Result<Self> {
         let resource = resource(service);
-        let (meters, registry) = metrics::provider(&resource, args.otlp_endpoint.as_deref())?;
+        let collector = Collector::of(args)?;
+        let (meters, registry) = metrics::provider(&resource, collector.as_ref())?;
         opentelemetry::global::set_meter_provider(meters.clone());
-        let tracers = traces::provider(&resource, args)?;
+        let tracers = traces::provider(&resource, args, collector.as_ref())?;
         opentelemetry::global::set_tracer_provider(tracers.clone());
         opentelemetry::global::set_text_map_propagator(
             opentelemetry_sdk::propagation::TraceContextPropagator::new(),
@@ -83,7 +90,11 @@ impl Telemetry {
             .with(statements)
             .try_init()
             .context("telemetry was started twice")?;
-        Ok(Self { log_filter, registry, tracers, meters })
+        let following = CancellationToken::new();
+        if let Some(tls) = collector.and_then(Collector::into_tls) {
+            tokio::spawn(tls.watch(RELOAD_INTERVAL, following.clone()));
+        }
+        Ok(Self { log_filter, registry, tracers, meters, _following: following.drop_guard() })
     }
 
     /// Sends what is pending, for a few seconds at most, and ends telemetry. Blocks:

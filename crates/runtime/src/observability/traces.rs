@@ -1,7 +1,7 @@
 //! The tracer: sampling, identities, export.
 
 use anyhow::Context as _;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{
     Resource,
     trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
@@ -9,6 +9,7 @@ use opentelemetry_sdk::{
 use telemetry::trace_context::ChosenIds;
 
 use super::{
+    collector::Collector,
     export_gate::{CountedExporter, ExportGate, MAX_QUEUED_SPANS},
     sampler::PipelineAlways,
 };
@@ -16,15 +17,18 @@ use crate::arguments::TelemetryArgs;
 
 /// The tracer provider. Without a collector, spans still have identities, which logs
 /// include, but are not exported.
-pub(super) fn provider(resource: &Resource, args: &TelemetryArgs) -> anyhow::Result<SdkTracerProvider> {
+pub(super) fn provider(
+    resource: &Resource,
+    args: &TelemetryArgs,
+    collector: Option<&Collector>,
+) -> anyhow::Result<SdkTracerProvider> {
     let provider = SdkTracerProvider::builder()
         .with_resource(resource.clone())
         .with_id_generator(ChosenIds::default())
         .with_sampler(PipelineAlways::with_query_ratio(args.trace_query_ratio));
-    let Some(endpoint) = &args.otlp_endpoint else { return Ok(provider.build()) };
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
+    let Some(collector) = collector else { return Ok(provider.build()) };
+    let exporter = collector
+        .receive_from(SpanExporter::builder().with_tonic())
         .build()
         .context("--otlp-endpoint cannot be used")?;
     let (gate, counts) = ExportGate::new();

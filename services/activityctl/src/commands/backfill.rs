@@ -252,11 +252,17 @@ impl Backfill {
 
 #[cfg(test)]
 mod tests {
+    use runtime::ClientArgs;
+
     use super::*;
 
     #[tokio::test]
     async fn a_backfill_that_stopped_tells_how_to_continue_it() {
-        let server = ServerArgs { server: "127.0.0.1:1".parse().unwrap(), connect_timeout: None };
+        let server = ServerArgs {
+            server: "127.0.0.1:1".parse().unwrap(),
+            connect_timeout: None,
+            client: ClientArgs::default(),
+        };
         let connection = Connection::new(&server).unwrap();
         let days = window(parse_day("2026-01-01").unwrap(), parse_day("2026-01-31").unwrap()).unwrap();
         let asked = |force| BackfillRequest {

@@ -71,11 +71,7 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
     let data_dir = args.data.data_dir.as_deref().unwrap_or(Path::new(DEFAULT_DATA_DIR));
     let folder = DataFolder::open(data_dir)?;
     let suite = args.suite.with_defaults_in(&folder)?;
-    let options = ServerOptions {
-        listen: args.runtime.listen,
-        drain_timeout: args.runtime.drain_timeout,
-        reflection: args.runtime.reflection,
-    };
+    let options = ServerOptions::from_args(&args.runtime, &context)?;
     info!(data_dir = %folder.root().display(), "data folder opened");
     Ok(Box::pin(start_and_serve(assemble(suite, &context), options, context.clone())).await?)
 }

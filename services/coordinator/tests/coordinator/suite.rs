@@ -19,7 +19,7 @@ use proto::{
     },
     stage::v1::DateWindow,
 };
-use runtime::{BackgroundTask, Channel, Clock, Context, HistoryOptions, Service};
+use runtime::{BackgroundTask, Channel, Clock, Connector, Context, HistoryOptions, Service};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use warehouse::SharedWarehouse;
@@ -97,6 +97,7 @@ impl Suite {
             connections: Connections {
                 stages: HashMap::from(stages),
                 stage_urls: HashMap::new(),
+                connector: Connector::default(),
                 notifier: Some(notifier_channel),
             },
             pipeline: DAILY_PIPELINE_YAML
