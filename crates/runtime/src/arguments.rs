@@ -6,7 +6,7 @@ use access::AccessArgs;
 use clap::{Args, ValueEnum};
 use tls::ServerTlsArgs;
 
-/// What every service can be told, by flag or by environment variable.
+/// What every service can be given, by flag or by environment variable.
 #[derive(Debug, Clone, Args)]
 pub struct RuntimeArgs {
     /// Address to serve gRPC on; port 0 picks a free one

@@ -138,7 +138,7 @@ impl Connection {
             .with_max_delay(LONGEST_PAUSE)
             .without_max_times()
             .build();
-        let mut has_told = false;
+        let mut has_reported = false;
         while let Err(problem) = connection.try_connect(&connector, give_up_at).await {
             let ConnectProblem { message: problem, is_lasting } = problem;
             if is_lasting {
@@ -148,10 +148,10 @@ impl Connection {
             if Instant::now() + pause >= give_up_at {
                 return Err(Error::Unreachable { server: connection.server, problem });
             }
-            if !has_told {
+            if !has_reported {
                 let waited = humantime::format_duration(timeout);
                 notice(format_args!("waiting up to {waited} for {}: {problem}", connection.server));
-                has_told = true;
+                has_reported = true;
             }
             tokio::time::sleep(pause).await;
         }

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn field_violations_are_told_a_line_each() {
+    fn field_violations_are_reported_a_line_each() {
         let mut details = ErrorDetails::with_bad_request_violation("start_date", "\"soon\" is no day");
         details.add_bad_request_violation("page_size", "-1 is below zero");
         let status = Status::with_error_details(Code::InvalidArgument, "invalid request", details);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_another_service_is_told_as_such() {
+    fn a_server_of_another_service_is_reported_as_such() {
         let refused = Error::Refused(Box::new(Status::unimplemented("")));
         assert_eq!(
             refused.to_string(),
@@ -251,11 +251,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_let_in_is_told_what_to_do() {
-        let told = |refusal| Error::Refused(Box::new(Status::from(refusal))).to_string();
-        let nobody = told(access::Refusal::from(access::CredentialError::Missing));
+    fn a_refused_caller_learns_what_to_do() {
+        let message = |refusal| Error::Refused(Box::new(Status::from(refusal))).to_string();
+        let nobody = message(access::Refusal::from(access::CredentialError::Missing));
         assert!(nobody.contains("(UNAUTHENTICATED); ") && nobody.contains("--token-file"), "{nobody}");
-        let denied = told(access::Refusal::Denied {
+        let denied = message(access::Refusal::Denied {
             names: vec!["token:alice".to_owned()],
             method: "a.B/C".to_owned(),
             needed: &[access::Role::Operator],
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn preconditions_and_retry_delays_are_told() {
+    fn preconditions_and_retry_delays_are_reported() {
         let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(7)));
         details.set_precondition_failure([PreconditionViolation::new("STATE", "run 1", "has succeeded")]);
         let status = Status::with_error_details(Code::FailedPrecondition, "cannot retry", details);

@@ -25,7 +25,7 @@ pub(crate) struct RunWatch {
     shutdown: CancellationToken,
     /// The run as last read, and the version of the board it was read at.
     read: Option<(Run, u64)>,
-    told: Option<RunView>,
+    reported: Option<RunView>,
 }
 
 impl RunWatch {
@@ -37,7 +37,7 @@ impl RunWatch {
         shutdown: CancellationToken,
     ) -> Self {
         let live = board.subscribe(run_id);
-        Self { run_id, runs, live, trace_link, shutdown, read: None, told: None }
+        Self { run_id, runs, live, trace_link, shutdown, read: None, reported: None }
     }
 
     /// The run at first, then after every change; `None` after its end was returned.
@@ -45,13 +45,13 @@ impl RunWatch {
     /// # Errors
     /// If the run does not exist, storage fails, or the process shuts down.
     pub(crate) async fn next(&mut self) -> Result<Option<RunView>, Error> {
-        if self.told.as_ref().is_some_and(|told| told.run.state.is_terminal()) {
+        if self.reported.as_ref().is_some_and(|reported| reported.run.state.is_terminal()) {
             return Ok(None);
         }
         loop {
             let view = self.look().await?;
-            if self.told.as_ref() != Some(&view) {
-                self.told = Some(view.clone());
+            if self.reported.as_ref() != Some(&view) {
+                self.reported = Some(view.clone());
                 return Ok(Some(view));
             }
             self.wait_for_change().await?;
@@ -60,7 +60,7 @@ impl RunWatch {
 
     /// The run as last returned, if it was.
     pub(crate) fn last(&self) -> Option<&Run> {
-        self.told.as_ref().map(|told| &told.run)
+        self.reported.as_ref().map(|reported| &reported.run)
     }
 
     /// Progress changes often and needs no read from the store.
