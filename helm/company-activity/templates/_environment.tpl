@@ -7,6 +7,8 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{- $values := .root.Values -}}
 - { name: LISTEN, value: "0.0.0.0:50051" }
 - { name: ADMIN_LISTEN, value: "0.0.0.0:9464" }
+{{- /* Network policies alone decide who reaches a service. */}}
+- { name: ALLOW_UNAUTHENTICATED, value: "true" }
 - { name: DRAIN_TIMEOUT, value: "{{ .settings.drainSeconds }}s" }
 - { name: LOG, value: {{ $values.observability.log | quote }} }
 - { name: LOG_FORMAT, value: json }
