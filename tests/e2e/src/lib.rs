@@ -19,6 +19,7 @@ pub mod process;
 pub mod prometheus;
 pub mod promql;
 pub mod runs;
+pub mod secured;
 pub mod services;
 pub mod settings;
 pub mod sources;

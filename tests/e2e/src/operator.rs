@@ -23,7 +23,8 @@ impl Suite {
     /// If it cannot be run.
     pub async fn command(&self, service: &'static str, arguments: &[&str]) -> Result<Outcome> {
         let url = self.url_of(service)?;
-        cli::run(ACTIVITYCTL, &[arguments, &["--server", &url]].concat(), &[]).await
+        let environment = self.client_environment();
+        cli::run(ACTIVITYCTL, &[arguments, &["--server", &url]].concat(), &environment).await
     }
 
     /// Triggers a run over `window` with the command line and waits for it.

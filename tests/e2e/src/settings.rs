@@ -18,6 +18,8 @@ pub enum Layout {
 pub struct Settings {
     flags: BTreeMap<&'static str, Vec<String>>,
     environment: Vec<(String, String)>,
+    client_environment: Vec<(String, String)>,
+    has_tls: bool,
     warehouse_url: Option<String>,
     has_events: bool,
     build: Build,
@@ -59,6 +61,20 @@ impl Settings {
         self
     }
 
+    /// Adds an environment variable for every command of the command line.
+    #[must_use]
+    pub fn client_variable(mut self, name: &str, value: &str) -> Self {
+        self.client_environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Says that the services serve TLS, as their variables configure it.
+    #[must_use]
+    pub const fn with_tls(mut self) -> Self {
+        self.has_tls = true;
+        self
+    }
+
     /// Sends traces and metrics of every process to the collector at
     /// `endpoint`, traces with a short delay because a test waits for them.
     #[must_use]
@@ -89,6 +105,16 @@ impl Settings {
     /// The build to start processes from.
     pub(crate) const fn build_to_start(&self) -> Build {
         self.build
+    }
+
+    /// The environment variables of every command of the command line.
+    pub(crate) fn client_environment(&self) -> Vec<(&str, &str)> {
+        self.client_environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// The scheme of the services' URLs.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        if self.has_tls { "https" } else { "http" }
     }
 
     /// The environment variables of every process.

@@ -172,11 +172,12 @@ impl Suite {
         let mut arguments = vec!["--warehouse-url".to_owned(), self.warehouse_url()];
         arguments.extend(self.own_arguments(service)?);
         if service == "coordinator" {
-            for (name, process) in &self.processes {
+            for name in self.processes.keys() {
+                let url = self.url_of(name)?;
                 if *name == "notifier" {
-                    arguments.extend(["--notifier-url".to_owned(), process.url()]);
+                    arguments.extend(["--notifier-url".to_owned(), url]);
                 } else if services::has_stages(name) {
-                    arguments.extend(["--stage-endpoint".to_owned(), format!("{name}={}", process.url())]);
+                    arguments.extend(["--stage-endpoint".to_owned(), format!("{name}={url}")]);
                 }
             }
         }
@@ -246,7 +247,12 @@ impl Suite {
     /// # Errors
     /// If it was never started.
     pub fn url_of(&self, service: &'static str) -> Result<String> {
-        Ok(format!("http://{}", self.address_of(service)?))
+        Ok(format!("{}://{}", self.settings.scheme(), self.address_of(service)?))
+    }
+
+    /// The environment of commands of the command line.
+    pub(crate) fn client_environment(&self) -> Vec<(&str, &str)> {
+        self.settings.client_environment()
     }
 
     fn channel(&self, service: &'static str) -> Result<Channel> {

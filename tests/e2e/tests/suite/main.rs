@@ -1,5 +1,6 @@
 //! The end-to-end suite. A single binary, so that its dependencies are built once.
 
+mod access;
 mod azurite;
 mod backfill;
 mod collectors;
@@ -20,6 +21,7 @@ mod recovery;
 mod run_trees;
 mod schedule;
 mod standalone;
+mod tls;
 mod traces;
 mod upgrade;
 mod vectors;
