@@ -108,7 +108,8 @@ impl ConnectFailure {
 
     fn from_certificate(cause: &CertificateError) -> Self {
         match cause {
-            CertificateError::UnknownIssuer => Self::UnknownAuthority,
+            // A bad signature is that of another CA of the same name, as one that was replaced.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
             CertificateError::NotValidForNameContext { expected, presented } => Self::WrongName {
                 expected: expected.to_str().into_owned(),
                 presented: presented.iter().map(|name| bare(name).to_owned()).collect(),

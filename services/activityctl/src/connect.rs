@@ -22,14 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Which server a client command talks to.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
-#[command(
-    mut_arg("tls_ca_file", everywhere),
-    mut_arg("tls_client_cert_file", everywhere),
-    mut_arg("tls_client_key_file", everywhere),
-    mut_arg("tls_server_name", everywhere),
-    mut_arg("token_file", everywhere),
-    mut_arg("token_over_plain_text", everywhere)
-)]
+#[command(mut_args(everywhere))]
 pub struct ServerArgs {
     /// The server to talk to: a URL, or host:port for plain text
     #[arg(
@@ -59,9 +52,23 @@ pub struct ServerArgs {
     pub client: ClientArgs,
 }
 
-/// A flag that may stand before or after a subcommand, as `--server`.
+/// The flags of [`ClientArgs`].
+const CLIENT_FLAGS: [&str; 6] = [
+    "tls_ca_file",
+    "tls_client_cert_file",
+    "tls_client_key_file",
+    "tls_server_name",
+    "token_file",
+    "token_over_plain_text",
+];
+
+/// Lets the flags of [`ClientArgs`] stand before or after a subcommand, as `--server`.
 fn everywhere(arg: Arg) -> Arg {
-    arg.global(true).help_heading("Connection")
+    if CLIENT_FLAGS.contains(&arg.get_id().as_str()) {
+        arg.global(true).help_heading("Connection")
+    } else {
+        arg
+    }
 }
 
 /// Who waits for the connection, if no wait is set.
@@ -162,13 +169,8 @@ impl Connection {
     async fn try_connect(&self, connector: &Connector, give_up_at: Instant) -> Result<(), ConnectProblem> {
         let left = give_up_at.saturating_duration_since(Instant::now()).max(FIRST_PAUSE);
         let limit = left.min(Duration::from_secs(5));
-        match tokio::time::timeout(limit, connector.connect_now(&self.server)).await {
-            Ok(connected) => connected.map(drop),
-            Err(_) => {
-                let message = "the connection timed out".to_owned();
-                Err(ConnectProblem { message, is_lasting: false })
-            }
-        }
+        let connecting = tokio::time::timeout(limit, connector.connect_now(&self.server));
+        connecting.await.map_or_else(|_| Err(timed_out()), |connected| connected.map(drop))
     }
 
     /// Wraps an existing channel to `server`.
@@ -211,6 +213,10 @@ impl Connection {
     }
 }
 
+fn timed_out() -> ConnectProblem {
+    ConnectProblem { message: "the connection timed out".to_owned(), is_lasting: false }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +233,17 @@ mod tests {
         }
         for text in ["", "ftp://host", "http://", "host:port"] {
             assert!(text.parse::<ServerUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_flag_of_a_client_may_stand_after_a_subcommand() {
+        let command = ServerArgs::augment_args(clap::Command::new("runs"));
+        let flags: Vec<&str> = command.get_arguments().map(|arg| arg.get_id().as_str()).collect();
+        assert!(CLIENT_FLAGS.iter().all(|flag| flags.contains(flag)), "{flags:?}");
+        for arg in command.get_arguments() {
+            assert!(arg.is_global_set(), "{}", arg.get_id());
+            assert_eq!(arg.get_help_heading(), Some("Connection"), "{}", arg.get_id());
         }
     }
 
