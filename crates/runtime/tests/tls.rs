@@ -159,7 +159,7 @@ async fn a_server_that_others_would_reach_asks_who_they_are_or_does_not_start() 
     let message = refusal.to_string();
     assert!(message.contains("--access-file") && message.contains("--allow-unauthenticated"), "{message}");
     let both = ServerOptions {
-        access: Files::new().policy("grants: []"),
+        access: Files::new().policy("grants: [{identity: dns:a, roles: [reader]}]"),
         allow_unauthenticated: true,
         ..ServerOptions::default()
     };
