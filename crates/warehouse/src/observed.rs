@@ -17,10 +17,11 @@ use telemetry::spans;
 use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::{
-    AbandonedCandidates, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, BackfillPreview, Backlog,
+    AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
+    AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog,
     BacklogReader, ChurnQuery, ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error,
     EventFile, EventStaging, Export, FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState,
-    LoadOutcome, NewAlert, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
+    LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
     ProgressSink, PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
     SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay,
     UsageDayState, UsageLimits, UsageStaging, Warehouse,
@@ -154,6 +155,12 @@ observe! {
     AlertLog {
         fn delivered_channels(alert_key: &str) -> Vec<String>;
         fn record_delivery(alert_key: &str, channel: &str, now: DateTime<Utc>) -> ();
+    }
+
+    AuditTrail {
+        fn record_action(new: &NewAuditEntry) -> AuditEntryId;
+        fn record_end(id: AuditEntryId, end: &ActionEnd) -> ();
+        fn audit_entries(query: &AuditQuery, limit: u32) -> Vec<AuditEntry>;
     }
 
     CrmStaging {

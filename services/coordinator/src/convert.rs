@@ -258,6 +258,7 @@ mod tests {
             window: DateWindow::parse("2026-01-01", "2026-01-02").unwrap(),
             trigger: RunTrigger::Manual,
             accept_empty_days: BTreeSet::new(),
+            requested_by: None,
             state: RunState::Running,
             lease_epoch: 1,
             created_at: DateTime::UNIX_EPOCH,

@@ -123,6 +123,7 @@ pub fn new_run(window: WindowChoice) -> NewRun {
             stage(STAGE_BUILD_FACT, "transform", &[STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API]),
             stage(STAGE_VALIDATE, "transform", &[STAGE_BUILD_FACT]),
         ],
+        requested_by: "tester".to_owned(),
         traceparent: None,
         created_at: at(0),
     }

@@ -13,6 +13,7 @@
 
 mod activity;
 mod alerts;
+mod audit_trail;
 mod backlog;
 mod crm;
 mod crm_snapshots;
@@ -40,6 +41,7 @@ pub use activity::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
 };
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
+pub use audit_trail::{ActionEnd, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, NewAuditEntry};
 pub use backlog::{Backlog, BacklogReader, Connections, Observable};
 pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport};
 pub use crm_snapshots::{NamedCompanies, Neighbourhood, Snapshot};
@@ -95,6 +97,7 @@ pub trait Warehouse:
     + ActivityReader
     + AlertOutbox
     + AlertLog
+    + AuditTrail
     + BacklogReader
     + Retention
     + Observable

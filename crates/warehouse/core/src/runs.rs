@@ -47,6 +47,8 @@ pub struct NewRun {
     pub accept_empty_days: BTreeSet<NaiveDate>,
     /// The stages in the order of the pipeline file.
     pub stages: Vec<NewStage>,
+    /// Who asks for it.
+    pub requested_by: String,
     /// The W3C traceparent of the run's trace.
     pub traceparent: Option<String>,
     /// When it is created.
@@ -127,6 +129,8 @@ pub struct Run {
     /// Days whose answer a person has declared right, however little it holds. Kept
     /// across retries and takeovers.
     pub accept_empty_days: BTreeSet<NaiveDate>,
+    /// Who asked for it; `None` if a program created it that did not know yet.
+    pub requested_by: Option<String>,
     /// The run's state.
     pub state: RunState,
     /// How often the run was taken up.

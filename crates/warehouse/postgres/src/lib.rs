@@ -16,6 +16,7 @@
 
 mod activity;
 mod alerts;
+mod audit_trail;
 mod backlog;
 mod build;
 mod connect;

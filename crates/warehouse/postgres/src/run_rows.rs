@@ -9,7 +9,7 @@ use warehouse_core::{
     engine::{corrupt, counted},
 };
 
-use crate::fault::Result;
+use crate::{database::storable, fault::Result};
 
 /// Inserts a queued run and its stages.
 pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<()> {
@@ -23,7 +23,8 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
         new.trigger.as_str(),
         new.created_at,
         new.traceparent,
-        &accepted
+        &accepted,
+        storable(&new.requested_by).as_ref()
     )
     .execute(&mut *connection)
     .await?;
@@ -74,6 +75,7 @@ pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<
         window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
         trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
         accept_empty_days: row.accept_empty_days.into_iter().collect(),
+        requested_by: row.requested_by,
         state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
         lease_epoch: row.lease_epoch,
         created_at: row.created_at,

@@ -10,6 +10,7 @@
 
 mod activity;
 mod alerts;
+mod audit_trail;
 mod backlog;
 mod build;
 mod checksum;

@@ -101,6 +101,7 @@ async fn outlast_a_lease(suite: &Suite, lease: Duration) {
         force: false,
         accept_empty_days: BTreeSet::new(),
         stages: vec![],
+        requested_by: "tester".to_owned(),
         traceparent: None,
         created_at: now(),
     };

@@ -108,6 +108,7 @@ impl Pipeline {
                 stage(STAGE_BUILD_FACT, &[STAGE_CALL_PRODUCT_API]),
                 stage(STAGE_VALIDATE, &[STAGE_BUILD_FACT]),
             ],
+            requested_by: "tester".to_owned(),
             traceparent: None,
             created_at: now,
         };

@@ -18,6 +18,7 @@ fn run(number: u128) -> Run {
         window: DateWindow::day(day(10)),
         trigger: RunTrigger::Manual,
         accept_empty_days: BTreeSet::new(),
+        requested_by: None,
         state: RunState::Running,
         lease_epoch: 1,
         created_at: DateTime::UNIX_EPOCH,
@@ -77,6 +78,7 @@ fn asked(window: WindowChoice) -> NewRun {
         force: false,
         accept_empty_days: BTreeSet::new(),
         stages: vec![],
+        requested_by: String::new(),
         traceparent: None,
         created_at: DateTime::UNIX_EPOCH,
     }
