@@ -35,6 +35,7 @@ const METHODS: &[(&str, Admission)] = &[
     ("company_activity.pipeline.v1.PipelineService/UnpublishDays", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/Backfill", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/PreviewBackfill", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/ListAuditEntries", OPERATOR),
     ("company_activity.reconciliation.v1.ReconciliationService/Reconcile", OPERATOR),
     // The coordinator asks for a preview when somebody tries a backfill out.
     (

@@ -107,8 +107,8 @@ impl Process {
             let signals = tokio::spawn(forward_signals(self.context.clone())?);
             let end_admin = CancellationToken::new();
             if let Some(listen) = self.admin_listen {
-                let lifecycle = self.context.lifecycle.clone();
-                let admin = admin::serve(listen, &telemetry, lifecycle, end_admin.clone())?;
+                let admin =
+                    admin::serve(listen, self.name, &telemetry, self.context.clone(), end_admin.clone())?;
                 tokio::spawn(admin);
             }
             let outcome = work.await;

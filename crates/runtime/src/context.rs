@@ -1,11 +1,16 @@
 //! What every service receives when it starts.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use tokio_util::sync::CancellationToken;
+use warehouse_core::AuditTrail;
 
 use crate::{
     admin::Lifecycle,
+    audit::Auditor,
     clock::{Clock, SystemClock},
 };
 
@@ -20,6 +25,8 @@ pub struct Context {
     pub hard_stop: CancellationToken,
     /// The current phase of the process.
     pub(crate) lifecycle: Lifecycle,
+    /// Where the admin port records what it changes, once the warehouse is open.
+    trail: Arc<OnceLock<Arc<dyn AuditTrail>>>,
 }
 
 impl Context {
@@ -31,7 +38,18 @@ impl Context {
             shutdown: CancellationToken::new(),
             hard_stop: CancellationToken::new(),
             lifecycle: Lifecycle::default(),
+            trail: Arc::default(),
         }
+    }
+
+    /// Records changes through the admin port in `trail`. The first one counts.
+    pub fn audit_in(&self, trail: Arc<dyn AuditTrail>) {
+        let _ = self.trail.set(trail);
+    }
+
+    /// What records changes through the admin port; `None` until the warehouse is open.
+    pub(crate) fn auditor(&self) -> Option<Auditor> {
+        Some(Auditor::new(self.trail.get()?.clone(), self.clock.clone()))
     }
 }
 

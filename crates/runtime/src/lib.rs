@@ -6,6 +6,7 @@
 
 mod admin;
 mod arguments;
+mod audit;
 mod bootstrap;
 pub mod channel;
 mod client_args;
@@ -24,6 +25,7 @@ pub mod stage;
 mod version;
 
 pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs, WarehouseArgs, parse_collector, parse_share};
+pub use audit::{AuditedAction, Auditor, Requester};
 pub use bootstrap::{Process, main, start_and_serve};
 pub use channel::Channel;
 pub use client_args::ClientArgs;

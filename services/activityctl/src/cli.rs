@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         activity::{self, ActivityArgs},
+        audit_log::{self, AuditLogArgs},
         backfill::{self, BackfillArgs},
         cancel::{self, CancelArgs},
         churn::{self, ChurnArgs},
@@ -75,6 +76,7 @@ pub(crate) enum ClientCommand {
     Retry(RetryArgs),
     Backfill(BackfillArgs),
     Unpublish(UnpublishArgs),
+    AuditLog(AuditLogArgs),
     Activity(ActivityArgs),
     Churn(ChurnArgs),
     Freshness(FreshnessArgs),
@@ -91,6 +93,7 @@ impl ClientCommand {
             Self::Retry(args) => retry::execute(args, output).await,
             Self::Backfill(args) => backfill::execute(args, output).await,
             Self::Unpublish(args) => unpublish::execute(args, output).await,
+            Self::AuditLog(args) => audit_log::execute(args, output).await,
             Self::Activity(args) => activity::execute(args, output).await,
             Self::Churn(args) => churn::execute(args, output).await,
             Self::Freshness(args) => freshness::execute(args, output).await,

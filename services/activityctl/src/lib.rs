@@ -12,6 +12,7 @@ pub mod error;
 pub mod follow;
 pub mod format;
 pub mod ledger_check;
+pub mod local_audit;
 pub mod maintenance;
 pub mod output;
 pub mod progress;

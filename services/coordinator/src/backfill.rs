@@ -31,6 +31,7 @@ pub(crate) struct BackfillUpdate {
 /// stops after the run in progress.
 pub(crate) struct Backfill {
     runs: Arc<Runs>,
+    requested_by: String,
     chunks: VecDeque<Chunk>,
     current: Option<(DateWindow, RunWatch)>,
     days_done: u64,
@@ -40,9 +41,10 @@ pub(crate) struct Backfill {
 
 impl Backfill {
     /// Creates the backfill for `plan`.
-    pub(crate) fn new(runs: Arc<Runs>, plan: BackfillPlan) -> Self {
+    pub(crate) fn new(runs: Arc<Runs>, plan: BackfillPlan, requested_by: String) -> Self {
         Self {
             runs,
+            requested_by,
             days_done: plan.days_done(),
             days_total: plan.days_total,
             chunks: plan.chunks.into(),
@@ -82,7 +84,8 @@ impl Backfill {
 
     async fn start(&self, chunk: Chunk) -> Result<RunWatch, Error> {
         let window = WindowChoice::Days(chunk.window);
-        let created = self.runs.create(window, RunTrigger::Backfill, chunk.is_rerun).await?;
+        let (trigger, by) = (RunTrigger::Backfill, &self.requested_by);
+        let created = self.runs.create(window, trigger, chunk.is_rerun, by).await?;
         Ok(self.runs.watch(created.run.run_id))
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn run(view: &RunView) -> RunProto {
         traceparent: run.traceparent.clone().unwrap_or_default(),
         trace_url: view.trace_url.clone().unwrap_or_default(),
         accept_empty_days: run.accept_empty_days.iter().map(ToString::to_string).collect(),
+        requested_by: run.requested_by.clone().unwrap_or_default(),
     }
 }
 

@@ -45,6 +45,9 @@ pub enum Error {
     /// The process is shutting down.
     #[error("the coordinator is shutting down; ask again")]
     ShuttingDown,
+    /// An action could not be recorded, so it was not done.
+    #[error("nothing was done, because the audit trail could not record it: {0}")]
+    NotRecorded(#[source] warehouse::Error),
     /// Storage failed.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
@@ -63,7 +66,7 @@ impl Error {
             | Self::NothingPublished(_)
             | Self::NoPublisher(_) => FailureKind::FailedPrecondition,
             Self::ShuttingDown => FailureKind::Unavailable,
-            Self::Warehouse(error) => error.kind(),
+            Self::NotRecorded(error) | Self::Warehouse(error) => error.kind(),
         }
     }
 }

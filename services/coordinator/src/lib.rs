@@ -6,6 +6,8 @@
 
 mod alerts;
 mod attempts;
+mod audit_log;
+mod audited;
 mod backfill;
 mod backfill_plan;
 mod config;
@@ -39,7 +41,7 @@ use std::sync::Arc;
 use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::FutureExt;
 use proto::pipeline::v1::pipeline_service_server::PipelineServiceServer;
-use runtime::{Context, HistoryOptions, Service};
+use runtime::{Auditor, Context, HistoryOptions, Service};
 use tokio::sync::Notify;
 use warehouse::Horizon;
 
@@ -63,6 +65,7 @@ use crate::{
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let connections = args.connections()?;
     let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
+    context.audit_in(warehouse.clone());
     assemble(args.options, args.history, connections, warehouse.into(), &context)
 }
 
@@ -151,8 +154,10 @@ pub fn assemble(
         horizon: Horizon { history_start: history.history_start, max_reach_days: options.max_reach },
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
+    let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
+    let api = PipelineApi { runs: Arc::new(runs), trail: stores.audit, auditor };
     let service = Service::new("coordinator")
-        .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
+        .with_grpc(PipelineServiceServer::new(api))
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
         .with_background("the gauges", gauges.run())

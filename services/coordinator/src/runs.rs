@@ -66,6 +66,7 @@ impl Runs {
         window: Option<DateWindow>,
         force: bool,
         accept_empty_days: BTreeSet<NaiveDate>,
+        requested_by: &str,
     ) -> Result<(RunView, bool), Error> {
         let (window, trigger) = if let Some(days) = window {
             (WindowChoice::Days(days), RunTrigger::Manual)
@@ -73,13 +74,17 @@ impl Runs {
             let (through, horizon) = (self.clock.yesterday(), self.horizon);
             (WindowChoice::Unpublished { through, horizon }, RunTrigger::Scheduled)
         };
-        let new = NewRun { force, accept_empty_days, ..self.new_run(window, trigger) };
+        let new = NewRun { force, accept_empty_days, ..self.new_run(window, trigger, requested_by) };
         let CreatedRun { run, created } = self.store(new).await?;
         Ok((self.view(run), created))
     }
 
     /// Creates a run that unpublishes the published days of `window`.
-    pub(crate) async fn unpublish(&self, window: DateWindow) -> Result<(RunView, bool), Error> {
+    pub(crate) async fn unpublish(
+        &self,
+        window: DateWindow,
+        requested_by: &str,
+    ) -> Result<(RunView, bool), Error> {
         if self.published.published_days(window).await?.is_empty() {
             return Err(Error::NothingPublished(window));
         }
@@ -89,8 +94,8 @@ impl Runs {
             service: publisher.ok_or(Error::NoPublisher(STAGE_VALIDATE))?.service.clone(),
             depends_on: Vec::new(),
         };
-        let new =
-            NewRun { stages: vec![stage], ..self.new_run(WindowChoice::Days(window), RunTrigger::Unpublish) };
+        let new = self.new_run(WindowChoice::Days(window), RunTrigger::Unpublish, requested_by);
+        let new = NewRun { stages: vec![stage], ..new };
         let CreatedRun { run, created } = self.store(new).await?;
         Ok((self.view(run), created))
     }
@@ -117,11 +122,12 @@ impl Runs {
         window: WindowChoice,
         trigger: RunTrigger,
         force: bool,
+        requested_by: &str,
     ) -> Result<CreatedRun, Error> {
-        self.store(NewRun { force, ..self.new_run(window, trigger) }).await
+        self.store(NewRun { force, ..self.new_run(window, trigger, requested_by) }).await
     }
 
-    fn new_run(&self, window: WindowChoice, trigger: RunTrigger) -> NewRun {
+    fn new_run(&self, window: WindowChoice, trigger: RunTrigger, requested_by: &str) -> NewRun {
         let created_at = self.clock.now();
         let run_id = self.ids.next(created_at);
         NewRun {
@@ -132,6 +138,7 @@ impl Runs {
             force: false,
             accept_empty_days: BTreeSet::new(),
             stages: new_stages(&self.pipeline),
+            requested_by: requested_by.to_owned(),
             traceparent: Some(traceparent_of(run_id)),
             created_at,
         }

@@ -4,27 +4,40 @@ use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::run::STAGE_CALL_PRODUCT_API;
+use domain::{OperatorAction, run::STAGE_CALL_PRODUCT_API};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::{
     pipeline::v1::{
         BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest,
-        GetRunResponse, ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse,
+        GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse,
         RetryRunRequest, RetryRunResponse, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest,
         UnpublishDaysResponse, WatchRunRequest, WatchRunResponse, pipeline_service_server::PipelineService,
     },
     reconciliation::v1::PreviewResponse,
     stage::v1::DateWindow as DateWindowProto,
 };
+use runtime::{Auditor, Requester};
 use tonic::{Request, Response, Status};
+use warehouse::AuditTrail;
 
-use crate::{backfill::Backfill, backfill_plan::BackfillPlan, convert, error::Error, runs::Runs};
+use crate::{
+    audit_log,
+    audited::{Done, audited, days_details, run_details, trigger_details},
+    backfill::Backfill,
+    backfill_plan::BackfillPlan,
+    convert,
+    error::Error,
+    progress::RunView,
+    runs::Runs,
+};
 
 type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Serves `PipelineService`.
 pub(crate) struct PipelineApi {
     pub(crate) runs: Arc<Runs>,
+    pub(crate) trail: Arc<dyn AuditTrail>,
+    pub(crate) auditor: Auditor,
 }
 
 #[async_trait]
@@ -37,29 +50,18 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<TriggerRunRequest>,
     ) -> Result<Response<TriggerRunResponse>, Status> {
-        let TriggerRunRequest { pipeline, window, force, accept_empty_days, beyond_reach } =
-            request.into_inner();
-        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
-        let yesterday = self.runs.clock.yesterday();
-        let window = window.map(|window| convert::window(&window, yesterday)).transpose()?;
-        let accepted = convert::accepted_days(&accept_empty_days, window)?;
-        if let Some(window) = window {
-            self.runs.check_reach(window, beyond_reach).await?;
-        }
-        let (view, created) = self.runs.trigger(window, force, accepted).await?;
-        Ok(Response::new(TriggerRunResponse { run: Some(convert::run(&view)), created }))
+        let (requester, asked) = (Requester::of(&request), request.into_inner());
+        let action = (OperatorAction::Trigger, trigger_details(&asked));
+        audited(&self.auditor, &requester, action, self.trigger(asked, &requester)).await
     }
 
     async fn unpublish_days(
         &self,
         request: Request<UnpublishDaysRequest>,
     ) -> Result<Response<UnpublishDaysResponse>, Status> {
-        let UnpublishDaysRequest { pipeline, window } = request.into_inner();
-        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
-        // Any published day can be unpublished, however it was published.
-        let window = convert::required_window(window.as_ref(), NaiveDate::MAX)?;
-        let (view, created) = self.runs.unpublish(window).await?;
-        Ok(Response::new(UnpublishDaysResponse { run: Some(convert::run(&view)), created }))
+        let (requester, asked) = (Requester::of(&request), request.into_inner());
+        let action = (OperatorAction::Unpublish, days_details(asked.window.as_ref(), false, false));
+        audited(&self.auditor, &requester, action, self.unpublish(asked, &requester)).await
     }
 
     async fn get_run(&self, request: Request<GetRunRequest>) -> Result<Response<GetRunResponse>, Status> {
@@ -100,38 +102,52 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<CancelRunRequest>,
     ) -> Result<Response<CancelRunResponse>, Status> {
-        let run_id = convert::run_id(&request.into_inner().run_id)?;
-        let view = self.runs.cancel(run_id).await?;
-        Ok(Response::new(CancelRunResponse { run: Some(convert::run(&view)) }))
+        let (requester, CancelRunRequest { run_id }) = (Requester::of(&request), request.into_inner());
+        let action = (OperatorAction::Cancel, run_details(&run_id));
+        let cancelling = async {
+            let view = self.runs.cancel(convert::run_id(&run_id)?).await?;
+            let answer = CancelRunResponse { run: Some(convert::run(&view)) };
+            Ok(Done { answer, message: "run cancelled".to_owned() })
+        };
+        audited(&self.auditor, &requester, action, cancelling).await
     }
 
     async fn retry_run(
         &self,
         request: Request<RetryRunRequest>,
     ) -> Result<Response<RetryRunResponse>, Status> {
-        let run_id = convert::run_id(&request.into_inner().run_id)?;
-        let view = self.runs.retry(run_id).await?;
-        Ok(Response::new(RetryRunResponse { run: Some(convert::run(&view)) }))
+        let (requester, RetryRunRequest { run_id }) = (Requester::of(&request), request.into_inner());
+        let action = (OperatorAction::Retry, run_details(&run_id));
+        let retrying = async {
+            let view = self.runs.retry(convert::run_id(&run_id)?).await?;
+            let answer = RetryRunResponse { run: Some(convert::run(&view)) };
+            Ok(Done { answer, message: "run queued again".to_owned() })
+        };
+        audited(&self.auditor, &requester, action, retrying).await
     }
 
     async fn backfill(
         &self,
         request: Request<BackfillRequest>,
     ) -> Result<Response<Self::BackfillStream>, Status> {
+        let requester = Requester::of(&request);
         #[expect(deprecated, reason = "clients of the release before preview backfills this way")]
         let BackfillRequest { pipeline, window, force, chunk_days, beyond_reach, dry_run, sample_size } =
             request.into_inner();
-        let plan = self.plan(AskedDays { pipeline, window, force, chunk_days, beyond_reach }).await?;
+        let details = days_details(window.as_ref(), force, beyond_reach);
+        let asked = AskedDays { pipeline, window, force, chunk_days, beyond_reach };
         if dry_run {
-            return self.dry_run(&plan, sample_size).await;
+            return self.dry_run(&self.plan(asked).await?, sample_size).await;
         }
-        let backfill = Backfill::new(Arc::clone(&self.runs), plan);
-        let updates = stream::try_unfold(backfill, async |mut backfill| {
-            let update = backfill.next().await?;
-            Ok::<_, Error>(update.map(|update| (update, backfill)))
-        });
-        let responses = updates.map_ok(|update| convert::backfill_response(&update));
-        Ok(Response::new(Box::pin(responses.map_err(Status::from))))
+        let action = (OperatorAction::Backfill, details);
+        audited(&self.auditor, &requester, action, self.start_backfill(asked, &requester)).await
+    }
+
+    async fn list_audit_entries(
+        &self,
+        request: Request<ListAuditEntriesRequest>,
+    ) -> Result<Response<ListAuditEntriesResponse>, Status> {
+        Ok(Response::new(audit_log::list(&*self.trail, request.into_inner()).await?))
     }
 
     async fn preview_backfill(
@@ -157,6 +173,55 @@ struct AskedDays {
 }
 
 impl PipelineApi {
+    async fn trigger(
+        &self,
+        asked: TriggerRunRequest,
+        requester: &Requester,
+    ) -> Result<Done<TriggerRunResponse>, Status> {
+        let TriggerRunRequest { pipeline, window, force, accept_empty_days, beyond_reach } = asked;
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        let yesterday = self.runs.clock.yesterday();
+        let window = window.map(|window| convert::window(&window, yesterday)).transpose()?;
+        let accepted = convert::accepted_days(&accept_empty_days, window)?;
+        if let Some(window) = window {
+            self.runs.check_reach(window, beyond_reach).await?;
+        }
+        let (view, created) = self.runs.trigger(window, force, accepted, &requester.name).await?;
+        let answer = TriggerRunResponse { run: Some(convert::run(&view)), created };
+        Ok(Done { answer, message: requested_run(&view, created) })
+    }
+
+    async fn unpublish(
+        &self,
+        asked: UnpublishDaysRequest,
+        requester: &Requester,
+    ) -> Result<Done<UnpublishDaysResponse>, Status> {
+        let UnpublishDaysRequest { pipeline, window } = asked;
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        // Any published day can be unpublished, however it was published.
+        let window = convert::required_window(window.as_ref(), NaiveDate::MAX)?;
+        let (view, created) = self.runs.unpublish(window, &requester.name).await?;
+        let answer = UnpublishDaysResponse { run: Some(convert::run(&view)), created };
+        Ok(Done { answer, message: requested_run(&view, created) })
+    }
+
+    /// Plans a backfill; it advances as its stream is read.
+    async fn start_backfill(
+        &self,
+        asked: AskedDays,
+        requester: &Requester,
+    ) -> Result<Done<Updates<BackfillResponse>>, Status> {
+        let plan = self.plan(asked).await?;
+        let message = format!("{} runs over {} days", plan.chunks.len(), plan.days_total - plan.days_done());
+        let backfill = Backfill::new(Arc::clone(&self.runs), plan, requester.name.clone());
+        let updates = stream::try_unfold(backfill, async |mut backfill| {
+            let update = backfill.next().await?;
+            Ok::<_, Error>(update.map(|update| (update, backfill)))
+        });
+        let responses = updates.map_ok(|update| convert::backfill_response(&update));
+        Ok(Done { answer: Box::pin(responses.map_err(Status::from)), message })
+    }
+
     async fn plan(&self, asked: AskedDays) -> Result<BackfillPlan, Error> {
         let AskedDays { pipeline, window, force, chunk_days, beyond_reach } = asked;
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
@@ -190,4 +255,9 @@ impl PipelineApi {
         let responses = found.map_ok(move |found| convert::dry_run_response(days.clone(), found));
         Ok(Response::new(first.chain(responses).boxed()))
     }
+}
+
+/// What became of a request for a run.
+fn requested_run(view: &RunView, created: bool) -> String {
+    format!("run {} {}", view.run.run_id, if created { "created" } else { "found" })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use warehouse::{ActivityReader, AlertOutbox, BacklogReader, RunStore, SharedWarehouse};
+use warehouse::{ActivityReader, AlertOutbox, AuditTrail, BacklogReader, RunStore, SharedWarehouse};
 
 /// The parts of the warehouse that the coordinator works on: it keeps runs and alerts, and
 /// neither stages nor publishes.
@@ -12,6 +12,8 @@ pub struct Stores {
     pub runs: Arc<dyn RunStore>,
     /// Alerts that wait for delivery.
     pub outbox: Arc<dyn AlertOutbox>,
+    /// What operators did.
+    pub audit: Arc<dyn AuditTrail>,
     /// Which days are published.
     pub published: Arc<dyn ActivityReader>,
     /// What waits, for the metrics.
@@ -23,6 +25,7 @@ impl From<SharedWarehouse> for Stores {
         Self {
             runs: warehouse.clone(),
             outbox: warehouse.clone(),
+            audit: warehouse.clone(),
             published: warehouse.clone(),
             backlog: warehouse,
         }

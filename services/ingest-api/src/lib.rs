@@ -61,6 +61,7 @@ use crate::{
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
+    context.audit_in(warehouse.clone());
     assemble(args.options, args.history, warehouse.into(), &context)
 }
 

@@ -37,6 +37,7 @@ pub const NAME: &str = "ingest-events";
 pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Service> {
     let warehouse =
         warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
+    context.audit_in(warehouse.clone());
     assemble(args.options, warehouse, &context)
 }
 

@@ -76,6 +76,7 @@ use crate::{delivery::Notifier, sender::Sender, service::NotifierGrpc};
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse =
         warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open --warehouse-url")?;
+    context.audit_in(warehouse.clone());
     assemble(&args.options, warehouse, &context)
 }
 

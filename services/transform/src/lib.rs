@@ -23,6 +23,7 @@ use crate::stage::FactStages;
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
+    context.audit_in(warehouse.clone());
     assemble(args.options, warehouse, &context)
 }
 

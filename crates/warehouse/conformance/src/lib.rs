@@ -81,6 +81,11 @@ macro_rules! suite {
             a_deferred_alert_comes_back_and_a_settled_one_does_not
             a_delivery_is_remembered_per_channel
         }
+        $crate::suite! {@area $open, audit_trail:
+            an_action_is_listed_with_its_end_once_that_is_known
+            the_end_of_an_action_is_recorded_once
+            entries_are_listed_newest_first_and_by_what_is_asked
+        }
         $crate::suite! {@area $open, crm:
             an_export_is_known_by_path_content_and_day
             a_replaced_export_replaces_what_it_said
@@ -266,6 +271,7 @@ macro_rules! migrations {
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:
             alerts::a_delivery_is_remembered_per_channel
+            audit_trail::an_action_is_listed_with_its_end_once_that_is_known
             runs::a_retried_run_keeps_what_succeeded
             crm::a_replaced_export_replaces_what_it_said
             usage::contradicting_records_go_into_quarantine_but_the_last

@@ -6,8 +6,9 @@ mod migrated;
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use domain::{
-    FailureKind,
+    ActionOutcome, FailureKind, OperatorAction,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
 };
 use futures::future;
@@ -16,7 +17,9 @@ use test_postgres::Database;
 use warehouse_conformance::scene::{
     at, company, day, days, export, hold_run, id, publish_run, published, records, rejected,
 };
-use warehouse_core::{ActivityReader, SharedWarehouse};
+use warehouse_core::{
+    ActionEnd, ActivityReader, AuditQuery, NewAuditEntry, SharedWarehouse,
+};
 use warehouse_postgres::PostgresWarehouse;
 
 async fn connect(database: &Database) -> PgConnection {
@@ -306,4 +309,37 @@ async fn an_export_is_recorded_with_its_copy() {
             .await
             .unwrap();
     assert_eq!(recorded, [(second.etag, second.archive_path)]);
+}
+
+#[tokio::test]
+async fn nobody_changes_or_removes_an_audit_entry() {
+    let (database, warehouse) = migrated::open().await;
+    let new = NewAuditEntry {
+        action: OperatorAction::Cancel,
+        actor: "token:alice".to_owned(),
+        address: None,
+        details: "run 7".to_owned(),
+        requested_at: DateTime::UNIX_EPOCH,
+    };
+    let id = warehouse.record_action(&new).await.unwrap();
+    let end =
+        ActionEnd { outcome: ActionOutcome::Refused, message: String::new(), ended_at: DateTime::UNIX_EPOCH };
+    warehouse.record_end(id, &end).await.unwrap();
+    let recorded = warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap();
+    // As the owner of the tables, and a superuser.
+    let mut connection = connect(&database).await;
+    for statement in [
+        "UPDATE audit_actions SET actor = 'token:bob'",
+        "DELETE FROM audit_actions",
+        "TRUNCATE audit_actions, audit_ends",
+        "UPDATE audit_ends SET outcome = 'SUCCEEDED'",
+        "DELETE FROM audit_ends",
+        "TRUNCATE audit_ends",
+        "INSERT INTO audit_ends VALUES (1, 'SUCCEEDED', '', now())
+           ON CONFLICT (action_id) DO UPDATE SET outcome = 'SUCCEEDED'",
+    ] {
+        let refused = connection.execute(statement).await.unwrap_err().to_string();
+        assert!(refused.contains("only ever added to"), "{statement}: {refused}");
+    }
+    assert_eq!(warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap(), recorded);
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::{CompanyId, FactKey, FailureKind};
+use chrono::DateTime;
+use domain::{ActionOutcome, CompanyId, FactKey, FailureKind, OperatorAction};
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
 use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
-use warehouse_core::{ActivityReader, SharedWarehouse};
+use warehouse_core::{
+    ActionEnd, ActivityReader, AuditQuery, AuditTrail, NewAuditEntry, SharedWarehouse,
+};
 use warehouse_sqlite::SqliteWarehouse;
 
 /// Reverts the file to before the ledger had checksums.
@@ -69,4 +72,37 @@ async fn a_url_without_a_file_is_refused() {
         let problem = SqliteWarehouse::open(url).await.unwrap_err().to_string();
         assert!(problem.contains("names no file"), "{url}: {problem}");
     }
+}
+
+#[tokio::test]
+async fn nobody_changes_or_removes_an_audit_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let warehouse = SqliteWarehouse::open(&url).await.unwrap();
+    let new = NewAuditEntry {
+        action: OperatorAction::Cancel,
+        actor: "token:alice".to_owned(),
+        address: None,
+        details: "run 7".to_owned(),
+        requested_at: DateTime::UNIX_EPOCH,
+    };
+    let id = warehouse.record_action(&new).await.unwrap();
+    let end =
+        ActionEnd { outcome: ActionOutcome::Refused, message: String::new(), ended_at: DateTime::UNIX_EPOCH };
+    warehouse.record_end(id, &end).await.unwrap();
+    let recorded = warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap();
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    for statement in [
+        "UPDATE audit_actions SET actor = 'token:bob'",
+        "DELETE FROM audit_actions",
+        "INSERT OR REPLACE INTO audit_actions VALUES (1, 'cancel', 'token:bob', NULL, '', '')",
+        "UPDATE audit_ends SET outcome = 'SUCCEEDED'",
+        "DELETE FROM audit_ends",
+        "REPLACE INTO audit_ends VALUES (1, 'SUCCEEDED', '', '')",
+    ] {
+        let refused = file.execute(statement).await.unwrap_err().to_string();
+        assert!(refused.contains("only ever added to"), "{statement}: {refused}");
+    }
+    file.close().await.unwrap();
+    assert_eq!(warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap(), recorded);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::Args;
+use domain::OperatorAction;
 use ingest_api::LandingArgs;
 use ingest_crm::ArchiveArgs;
 use landing::Storage;
@@ -13,6 +14,7 @@ use runtime::{Clock, SystemClock, WarehouseArgs};
 use super::migrate::WAREHOUSE_HELP;
 use crate::{
     error::Error,
+    local_audit,
     maintenance::{Maintenance, Plan, first_day_kept, leftovers_before},
     output::Output,
 };
@@ -33,7 +35,8 @@ run does not go back to them; a run over them fetches and builds them as new. It
 refused while a run or its candidates need them. On Postgres months go by the partition,
 and `busy` means that somebody reads them: try again later.
 
-Run it as often as you like, also beside running services; what is gone is gone. A landing
+Run it as often as you like, also beside running services; what is gone is gone. The audit
+trail has it as `local:<user>`, unless it is a --dry-run; `activityctl audit-log` lists it. A landing
 belongs to one warehouse: after restoring an older backup let the pipeline catch up first,
 or files that were loaded since are taken for leftovers.
 
@@ -114,15 +117,31 @@ pub async fn maintain(args: &MaintainArgs, now: DateTime<Utc>, output: &mut Outp
     let archive = open(args.archive.crm_archive_url.as_deref(), "--crm-archive-url")?;
     let warehouse =
         warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
-    let mut maintenance = Maintenance::new(&*warehouse, &plan, output);
-    maintenance.clear_warehouse().await?;
-    if let Some(landing) = &landing {
-        maintenance.clear_landing(landing).await?;
+    let work = async {
+        let mut maintenance = Maintenance::new(&*warehouse, &plan, output);
+        maintenance.clear_warehouse().await?;
+        if let Some(landing) = &landing {
+            maintenance.clear_landing(landing).await?;
+        }
+        if let Some(archive) = &archive {
+            maintenance.clear_archive(archive).await?;
+        }
+        maintenance.end()
+    };
+    if plan.dry_run {
+        return work.await;
     }
-    if let Some(archive) = &archive {
-        maintenance.clear_archive(archive).await?;
-    }
-    maintenance.end()
+    let recorded = local_audit::begin(&warehouse, OperatorAction::Maintain, &details(args)).await?;
+    local_audit::end(recorded, work.await, "").await
+}
+
+/// What the audit trail says of a maintenance.
+fn details(args: &MaintainArgs) -> String {
+    let MaintainArgs { keep_months, keep_landed_months, .. } = args;
+    let leftovers_after = humantime::format_duration(args.leftovers_after);
+    format!(
+        "keep-months {keep_months}, keep-landed-months {keep_landed_months}, leftovers-after {leftovers_after}"
+    )
 }
 
 fn open(url: Option<&str>, flag: &str) -> Result<Option<Storage>, Error> {

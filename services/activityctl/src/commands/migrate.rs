@@ -2,10 +2,11 @@
 
 use anyhow::Context as _;
 use clap::Args;
+use domain::OperatorAction;
 use runtime::WarehouseArgs;
 use warehouse::MigrationReport;
 
-use crate::{error::Error, output::Output};
+use crate::{error::Error, local_audit, output::Output};
 
 const EXAMPLES: &str = "\
 Migrations only ever add to the schema, and each is applied once: run it as often as you
@@ -34,9 +35,19 @@ pub struct MigrateArgs {
 /// # Errors
 /// If the warehouse cannot be reached or migrated.
 pub async fn execute(args: &MigrateArgs, output: &mut Output) -> Result<(), Error> {
-    let report =
-        warehouse::migrate(&args.warehouse.warehouse_url).await.context("cannot migrate the warehouse")?;
-    print_report(&report, output)
+    let url = &args.warehouse.warehouse_url;
+    let report = warehouse::migrate(url).await.context("cannot migrate the warehouse")?;
+    print_report(&report, output)?;
+    record(url, &report).await
+}
+
+/// Records the migration in the audit trail, which it may just have created.
+async fn record(url: &str, report: &MigrationReport) -> Result<(), Error> {
+    let warehouse = warehouse::open(url).await.context("the audit trail cannot be opened")?;
+    let details = format!("schema version {}", report.version);
+    let recorded = local_audit::begin(&warehouse, OperatorAction::Migrate, &details).await?;
+    let applied = format!("{} migrations applied", report.applied.len());
+    local_audit::end(recorded, Ok(()), &applied).await
 }
 
 fn print_report(report: &MigrationReport, output: &mut Output) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub mod activity;
+pub mod audit_log;
 pub mod backfill;
 pub mod backfill_preview;
 pub mod cancel;

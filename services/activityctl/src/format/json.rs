@@ -5,7 +5,7 @@ use std::io::Write;
 
 use proto::{
     activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
-    pipeline::v1::{Run, RunStage},
+    pipeline::v1::{AuditEntry, Run, RunStage},
 };
 use serde::{Serialize, Serializer};
 
@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     format::{
         fact::columns,
-        value::{rfc3339, run_state, run_trigger, stage_state},
+        value::{audit_outcome, rfc3339, run_state, run_trigger, stage_state},
     },
 };
 
@@ -117,6 +117,36 @@ impl<'a> From<&'a GetFreshnessResponse> for FreshnessJson<'a> {
     }
 }
 
+/// An entry of the audit trail.
+#[derive(Debug, Serialize)]
+pub struct AuditEntryJson<'a> {
+    entry_id: i64,
+    action: &'a str,
+    actor: &'a str,
+    address: Option<&'a str>,
+    details: &'a str,
+    request_time: Option<String>,
+    outcome: &'static str,
+    message: Option<&'a str>,
+    end_time: Option<String>,
+}
+
+impl<'a> From<&'a AuditEntry> for AuditEntryJson<'a> {
+    fn from(entry: &'a AuditEntry) -> Self {
+        Self {
+            entry_id: entry.entry_id,
+            action: &entry.action,
+            actor: &entry.actor,
+            address: non_empty(&entry.address),
+            details: &entry.details,
+            request_time: rfc3339(entry.request_time.as_ref()),
+            outcome: audit_outcome(entry.outcome),
+            message: non_empty(&entry.message),
+            end_time: rfc3339(entry.end_time.as_ref()),
+        }
+    }
+}
+
 /// A run with its stages.
 #[derive(Debug, Serialize)]
 pub struct RunJson<'a> {
@@ -130,6 +160,7 @@ pub struct RunJson<'a> {
     start_time: Option<String>,
     end_time: Option<String>,
     accept_empty_days: &'a [String],
+    requested_by: Option<&'a str>,
     traceparent: Option<&'a str>,
     trace_url: Option<&'a str>,
     stages: Vec<StageJson<'a>>,
@@ -149,6 +180,7 @@ impl<'a> From<&'a Run> for RunJson<'a> {
             start_time: rfc3339(run.start_time.as_ref()),
             end_time: rfc3339(run.end_time.as_ref()),
             accept_empty_days: &run.accept_empty_days,
+            requested_by: non_empty(&run.requested_by),
             traceparent: non_empty(&run.traceparent),
             trace_url: non_empty(&run.trace_url),
             stages: run.stages.iter().map(Into::into).collect(),

@@ -17,14 +17,14 @@ use comfy_table::{Cell, Color, Table};
 use indicatif::HumanCount;
 use proto::{
     activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
-    pipeline::v1::{Run, RunStage, StageState},
+    pipeline::v1::{AuditEntry, Run, RunStage, StageState},
     stage::v1::{DateWindow, StageCounters},
 };
 
 use crate::{
     format::{
         fact::{Value, columns},
-        value::{elapsed, human_duration, run_state, run_trigger, to_the_second},
+        value::{audit_outcome, elapsed, human_duration, run_state, run_trigger, to_the_second},
     },
     ledger_check::{Content, Difference},
 };
@@ -107,7 +107,7 @@ pub fn churn_risks<'a>(risks: impl IntoIterator<Item = &'a ChurnRisk>) -> Table 
 /// Runs, one line each.
 #[must_use]
 pub fn runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Table {
-    let mut table = with_header(["RUN", "DAYS", "TRIGGER", "STATE", "STAGES", "CREATED", "DURATION"]);
+    let mut table = with_header(["RUN", "DAYS", "TRIGGER", "STATE", "STAGES", "CREATED", "DURATION", "REQUESTED BY"]);
     for run in runs {
         let done = run.stages.iter().filter(|stage| stage.state == StageState::Succeeded as i32).count();
         table.add_row([
@@ -118,6 +118,25 @@ pub fn runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Table {
             Cell::new(format!("{done}/{}", run.stages.len())),
             Cell::new(to_the_second(run.create_time.as_ref())),
             number(run_duration(run)),
+            non_empty(&run.requested_by),
+        ]);
+    }
+    unbroken(table)
+}
+
+/// Entries of the audit trail, one line each.
+#[must_use]
+pub fn audit_entries<'a>(entries: impl IntoIterator<Item = &'a AuditEntry>) -> Table {
+    let mut table = with_header(["TIME", "ACTION", "ACTOR", "FROM", "DETAILS", "OUTCOME", "MESSAGE"]);
+    for entry in entries {
+        table.add_row([
+            Cell::new(to_the_second(entry.request_time.as_ref())),
+            text(&entry.action),
+            text(&entry.actor),
+            non_empty(&entry.address),
+            text(&entry.details),
+            state(audit_outcome(entry.outcome)),
+            non_empty(&entry.message),
         ]);
     }
     unbroken(table)
@@ -206,6 +225,10 @@ pub fn window(window: Option<&DateWindow>) -> String {
     }
 }
 
+fn non_empty(value: &str) -> Cell {
+    optional_text((!value.is_empty()).then_some(value))
+}
+
 fn days_ago(days: Option<i32>) -> String {
     days.map_or_else(|| NULL.to_owned(), |days| format!("{days} d"))
 }
@@ -246,6 +269,28 @@ mod tests {
         };
         let lines = printed(activities([&row]));
         assert_eq!(lines.last().map(String::as_str), Some("acme 2026-01-01 A\\u{7}B - 0 12 0 - - yes"));
+    }
+
+    #[test]
+    fn an_action_is_listed_with_its_end_and_without() {
+        let entry = AuditEntry {
+            action: "cancel".into(),
+            actor: "token:al\u{7}ice".into(),
+            address: "192.0.2.7:40312".into(),
+            details: "run 7".into(),
+            request_time: Some(Timestamp { seconds: 0, nanos: 0 }),
+            outcome: 2,
+            message: "run 7 has succeeded".into(),
+            ..AuditEntry::default()
+        };
+        let begun = AuditEntry { address: String::new(), outcome: 0, message: String::new(), ..entry.clone() };
+        let lines = printed(audit_entries([&entry, &begun]));
+        let [.., ended, open] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!(
+            ended,
+            "1970-01-01T00:00:00Z cancel token:al\\u{7}ice 192.0.2.7:40312 run 7 REFUSED run 7 has succeeded"
+        );
+        assert_eq!(open, "1970-01-01T00:00:00Z cancel token:al\\u{7}ice - run 7 UNKNOWN -");
     }
 
     #[test]

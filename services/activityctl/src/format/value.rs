@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use contract::message::timestamp_from_proto;
-use proto::pipeline::v1::{RunState, RunTrigger, StageState};
+use proto::pipeline::v1::{AuditOutcome, RunState, RunTrigger, StageState};
 
 /// The time of a message; `None` if unset or outside the calendar.
 #[must_use]
@@ -61,6 +61,15 @@ pub fn stage_state(state: i32) -> &'static str {
 #[must_use]
 pub fn run_trigger(trigger: i32) -> &'static str {
     word(RunTrigger::try_from(trigger).ok().map(|trigger| trigger.as_str_name()), "RUN_TRIGGER_")
+}
+
+/// The name of an action's outcome, such as `REFUSED`; `UNKNOWN` if it was not recorded.
+#[must_use]
+pub fn audit_outcome(outcome: i32) -> &'static str {
+    match AuditOutcome::try_from(outcome) {
+        Ok(AuditOutcome::Unspecified) => "UNKNOWN",
+        known => word(known.ok().map(|outcome| outcome.as_str_name()), "AUDIT_OUTCOME_"),
+    }
 }
 
 fn word(name: Option<&'static str>, prefix: &str) -> &'static str {

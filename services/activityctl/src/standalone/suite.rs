@@ -96,6 +96,7 @@ impl SuiteOptions {
 pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Result<Service> {
     let url = options.warehouse_url.as_deref().context("--warehouse-url is missing")?;
     let warehouse = warehouse::open(url).await.context("cannot open the warehouse")?;
+    context.audit_in(warehouse.clone());
     let ingest_crm = ingest_crm::assemble(options.ingest_crm, warehouse.clone(), context)?;
     let ingest_api =
         ingest_api::assemble(options.ingest_api, options.history, warehouse.clone().into(), context)?;

@@ -64,7 +64,8 @@ async fn a_day_is_published_and_a_failure_alerts(layout: Layout) -> Result<()> {
     let run = newest_run(&suite, &secured).await?;
     assert_eq!(stage(&run, STAGE_COPY_CRM_CSV)?.error_code, "DATA_LOSS", "{run:#?}");
 
-    // Each service knows by name who has called it.
+    // Each service knows by name who has called it, and the run who asked for it.
+    assert_eq!(run.requested_by, "token:person");
     let log = suite.log_of("coordinator")?;
     assert!(log.contains("token:person") && log.contains("PipelineService/TriggerRun"), "{log}");
     if layout == Layout::Separate {

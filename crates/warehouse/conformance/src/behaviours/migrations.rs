@@ -31,6 +31,8 @@ const NEXT_MIGRATION: &str = r"
     ALTER TABLE pipeline_run_stages ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE alert_outbox ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE alert_deliveries ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE audit_actions ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE audit_ends ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE quarantine ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE crm_exports ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE crm_snapshots ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;

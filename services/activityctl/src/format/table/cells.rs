@@ -73,7 +73,7 @@ pub(super) fn coloured(cell: Cell, state: &str) -> Cell {
         "SUCCEEDED" => cell.fg(Color::Green),
         "FAILED" => cell.fg(Color::Red),
         "RUNNING" => cell.fg(Color::Cyan),
-        "CANCELLED" | "SKIPPED" => cell.fg(Color::Yellow),
+        "CANCELLED" | "SKIPPED" | "REFUSED" => cell.fg(Color::Yellow),
         _ => cell,
     }
 }
