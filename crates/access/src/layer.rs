@@ -90,7 +90,7 @@ where
     }
 }
 
-/// The audit trail: who changed something, by which call. Reading is not worth a line.
+/// Logs who may change something, by which call. Reading is not worth a line.
 fn report(caller: &Caller, path: &str) {
     match admission(path) {
         Some(Admission::Roles(roles)) if !roles.contains(&Role::Reader) => {

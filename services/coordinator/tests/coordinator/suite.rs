@@ -22,7 +22,7 @@ use proto::{
 use runtime::{BackgroundTask, Channel, Clock, Connector, Context, HistoryOptions, Service};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use warehouse::SharedWarehouse;
+use warehouse::{AuditTrail, SharedWarehouse};
 
 use crate::script::{Script, ScriptedNotifier, ScriptedStages};
 
@@ -65,6 +65,7 @@ pub(crate) struct Suite {
     pipeline: String,
     lease_ttl: Duration,
     publish_deadline: Option<NaiveTime>,
+    audit: Option<Arc<dyn AuditTrail>>,
     services: JoinSet<anyhow::Result<()>>,
 }
 
@@ -112,6 +113,7 @@ impl Suite {
                 ),
             lease_ttl: Duration::from_secs(30),
             publish_deadline: None,
+            audit: None,
             services,
         }
     }
@@ -137,6 +139,11 @@ impl Suite {
         self.publish_deadline = NaiveTime::from_hms_opt(hour, 0, 0);
     }
 
+    /// Lets coordinators that start from now on record what operators do elsewhere.
+    pub(crate) fn set_audit_trail(&mut self, trail: Arc<dyn AuditTrail>) {
+        self.audit = Some(trail);
+    }
+
     pub(crate) fn disconnect_notifier(&mut self) {
         self.connections.notifier = None;
     }
@@ -157,12 +164,15 @@ impl Suite {
         };
         let mut context = Context::new();
         context.clock = Arc::clone(&self.clock) as _;
-        let warehouse = self.warehouse.clone();
+        let mut stores = Stores::from(self.warehouse.clone());
+        if let Some(audit) = &self.audit {
+            stores.audit = Arc::clone(audit);
+        }
         let mut service = coordinator::assemble(
             options,
             HistoryOptions::default(),
             self.connections.clone(),
-            warehouse.into(),
+            stores,
             &context,
         )
         .unwrap();
