@@ -1,13 +1,7 @@
 //! The admin port: probes, metrics and the log level, over plain HTTP, for operators.
 //! It is served from before the service starts until it has drained.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-};
+use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use axum::{
@@ -27,38 +21,13 @@ use tracing::info;
 use crate::{
     audit::Requester,
     context::Context,
+    lifecycle::Phase,
     observability::{LogFilter, Telemetry},
 };
 
 /// Why the log filter cannot be changed yet.
 const NO_TRAIL_YET: &str = "the warehouse is not open yet, so the audit trail cannot record this and the log \
                             filter stays as it is: try again, or restart with another --log (LOG)\n";
-
-/// The phase of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Phase {
-    /// Not yet serving.
-    Starting,
-    /// Serving.
-    Ready,
-    /// Finishing the calls in flight.
-    Draining,
-}
-
-/// Holds the phase of the process.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Lifecycle(Arc<AtomicU8>);
-
-impl Lifecycle {
-    pub(crate) fn enter(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Release);
-    }
-
-    fn is(&self, phase: Phase) -> bool {
-        self.0.load(Ordering::Acquire) == phase as u8
-    }
-}
 
 #[derive(Clone)]
 struct Admin {
@@ -176,7 +145,7 @@ async fn set_log(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use async_trait::async_trait;
     use axum::{

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use warehouse_core::AuditTrail;
 
 use crate::{
-    admin::Lifecycle,
     audit::Auditor,
     clock::{Clock, SystemClock},
+    lifecycle::Lifecycle,
 };
 
 /// What every service receives when it starts.

@@ -15,6 +15,7 @@ mod connect_problem;
 mod connector;
 mod context;
 mod history;
+mod lifecycle;
 mod observability;
 mod plain_connector;
 mod rpc;

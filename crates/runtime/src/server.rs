@@ -22,8 +22,8 @@ use tower::{
 use tracing::{error, info, warn};
 
 use crate::{
-    admin::Phase,
     context::Context,
+    lifecycle::Phase,
     rpc::{OpenCalls, RpcServerLayer, present_certificate, record_caller},
     server_options::ServerOptions,
     service::{BackgroundTask, GrpcRoutes, Service},

@@ -21,7 +21,7 @@ use activityctl::{
 };
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
-    ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest,
+    ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest,
     RetryRunResponse, Run, RunState, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest,
     UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
     pipeline_service_server::{PipelineService, PipelineServiceServer},
@@ -77,6 +77,13 @@ impl PipelineService for Scripted {
         &self,
         _: Request<UnpublishDaysRequest>,
     ) -> Result<Response<UnpublishDaysResponse>, Status> {
+        unused()
+    }
+
+    async fn list_audit_entries(
+        &self,
+        _: Request<ListAuditEntriesRequest>,
+    ) -> Result<Response<ListAuditEntriesResponse>, Status> {
         unused()
     }
 

@@ -21,11 +21,11 @@ use activityctl::{
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Command, FromArgMatches};
-use domain::run::STAGE_VALIDATE;
+use domain::{ActionOutcome, run::STAGE_VALIDATE};
 use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
 use tempfile::TempDir;
 use test_postgres::Database;
-use warehouse::{NewRun, SharedWarehouse, WindowChoice};
+use warehouse::{AuditQuery, NewRun, SharedWarehouse, WindowChoice};
 use warehouse_conformance::{
     reference::{ExpectedRow, Inputs},
     scene::{
@@ -179,6 +179,10 @@ async fn a_task_that_fails_is_reported_and_the_others_are_done() {
     failed.fail_at(STAGE_VALIDATE).await;
     need_old_days(&warehouse).await;
     let arguments = ["--warehouse-url", &url, "--keep-months", "2"];
+    let (outcome, _) = try_maintain(now(), &[arguments.as_slice(), &["--dry-run"]].concat()).await;
+    outcome.unwrap_err();
+    let recorded = warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap();
+    assert_eq!(recorded, [], "a dry run is no action");
     let (outcome, lines) = try_maintain(now() + TimeDelta::days(8), &arguments).await;
     let error = outcome.unwrap_err();
     assert_eq!(
@@ -189,6 +193,11 @@ async fn a_task_that_fails_is_reported_and_the_others_are_done() {
         lines,
         [format!("discarded the 1 candidate rows of run {}, which has ended", failed.run.run_id)]
     );
+    let recorded = warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap().pop().unwrap();
+    assert!(recorded.actor.starts_with("local:"), "{recorded:?}");
+    assert_eq!(recorded.details, "keep-months 2, keep-landed-months 0, leftovers-after 7days");
+    let end = recorded.end.unwrap();
+    assert_eq!((end.outcome, end.message), (ActionOutcome::Failed, error.to_string()));
 }
 
 /// An active run over days that would be deleted.

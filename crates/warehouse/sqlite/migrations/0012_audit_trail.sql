@@ -1,7 +1,7 @@
 -- What operators asked for, and how it ended. The two are tables apart because nothing
 -- here ever changes: an action is recorded before it is done, its end afterwards.
 CREATE TABLE audit_actions (
-  action_id    INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  action_id    INTEGER NOT NULL PRIMARY KEY,
   action       TEXT    NOT NULL,
   actor        TEXT    NOT NULL,
   address      TEXT,

@@ -95,6 +95,13 @@ mod tests {
             format!("schema version before: {version}\nnothing to apply\nschema version now: {version}\n")
         );
         assert!(first.ends_with(&format!("schema version now: {version}\n")), "{first}");
+        let trail = warehouse::open(&url).await.unwrap();
+        let entries = trail.audit_entries(&warehouse::AuditQuery::default(), 10).await.unwrap();
+        assert_eq!(entries.len(), 2);
+        for entry in entries {
+            assert!(entry.action == "migrate" && entry.actor.starts_with("local:"), "{entry:?}");
+            assert_eq!((entry.details, entry.end.is_some()), (format!("schema version {version}"), true));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveTime, Utc};
-use coordinator::{Connections, Options, pipeline::DAILY_PIPELINE_YAML};
+use coordinator::{Connections, Options, Stores, pipeline::DAILY_PIPELINE_YAML};
 use proto::{
     notifier::v1::notifier_service_server::NotifierServiceServer,
     pipeline::v1::{
