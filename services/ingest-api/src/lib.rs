@@ -42,7 +42,6 @@ use runtime::{Context, HistoryOptions, Service};
 use warehouse::SharedWarehouse;
 
 pub use answer_options::AnswerOptions;
-pub use api::http_client;
 pub use config::{Args, LandingArgs, Options};
 pub use error::Error;
 pub use field_names::{FieldName, InvalidFieldName};
@@ -76,8 +75,7 @@ pub fn assemble(
 ) -> anyhow::Result<Service> {
     let landing_url = options.landing.landing_url.as_deref().context("--landing-url is missing")?;
     let storage = Storage::open(landing_url).context("--landing-url cannot be used")?;
-    let client = http_client(options.product_api_timeout)?;
-    let api = ProductApi::new(&options, client, Arc::clone(&context.clock))?;
+    let api = ProductApi::new(&options, Arc::clone(&context.clock))?;
     let plan = FetchPlan { repoll_days: options.repoll_days, history_start: history.history_start };
     let concurrency = usize::from(options.product_api_concurrency);
     let previewer = Previewer {

@@ -85,7 +85,7 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 /// If a webhook's URL or secret is unusable. The error never contains either.
 pub fn assemble(options: &Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
     let endpoints = options.endpoints()?;
-    let sender = Sender::new(options, context)?;
+    let sender = Sender::new(options, context);
     let notifier = Notifier::new(endpoints, sender, warehouse, Arc::clone(&context.clock));
     let deliveries = TaskTracker::new();
     let service = NotifierGrpc::new(Arc::new(notifier), deliveries.clone());
