@@ -1,0 +1,65 @@
+//! Which role opens which method: the one table.
+
+use crate::role::Role;
+
+/// Whom a method admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Everybody, also without a credential.
+    Everybody,
+    /// Every caller with a good credential, whatever it is granted.
+    AnyCaller,
+    /// Callers that hold one of these roles.
+    Roles(&'static [Role]),
+}
+
+const READER: Admission = Admission::Roles(&[Role::Reader]);
+const OPERATOR: Admission = Admission::Roles(&[Role::Operator]);
+const STAGE: Admission = Admission::Roles(&[Role::Stage]);
+const ALERTS: Admission = Admission::Roles(&[Role::Alerts]);
+
+/// Each method is listed, so that nobody adds one without deciding who may call it.
+const METHODS: &[(&str, Admission)] = &[
+    ("company_activity.activity.v1.CompanyActivityService/GetCompanyActivity", READER),
+    ("company_activity.activity.v1.CompanyActivityService/ListCompanyActivity", READER),
+    ("company_activity.activity.v1.CompanyActivityService/ExportCompanyActivity", READER),
+    ("company_activity.activity.v1.CompanyActivityService/RollUpCompanyActivity", READER),
+    ("company_activity.activity.v1.CompanyActivityService/ListChurnRisks", READER),
+    ("company_activity.activity.v1.CompanyActivityService/GetFreshness", READER),
+    ("company_activity.pipeline.v1.PipelineService/TriggerRun", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/GetRun", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/ListRuns", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/WatchRun", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/CancelRun", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/RetryRun", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/UnpublishDays", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/Backfill", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/PreviewBackfill", OPERATOR),
+    ("company_activity.reconciliation.v1.ReconciliationService/Reconcile", OPERATOR),
+    // The coordinator asks for a preview when somebody tries a backfill out.
+    (
+        "company_activity.reconciliation.v1.ReconciliationService/Preview",
+        Admission::Roles(&[Role::Operator, Role::Stage]),
+    ),
+    ("company_activity.stage.v1.StageService/ExecuteStage", STAGE),
+    ("company_activity.notifier.v1.NotifierService/Notify", ALERTS),
+    // Probes have no credential.
+    ("grpc.health.v1.Health/Check", Admission::Everybody),
+    ("grpc.health.v1.Health/List", Admission::Everybody),
+    ("grpc.health.v1.Health/Watch", Admission::Everybody),
+    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Admission::AnyCaller),
+    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Admission::AnyCaller),
+];
+
+/// Every method that admits anybody, as `package.Service/Method`.
+pub fn methods() -> impl Iterator<Item = (&'static str, Admission)> {
+    METHODS.iter().copied()
+}
+
+/// Whom the method of a request's path (`/package.Service/Method`) admits; `None` if it
+/// is not in the table, and then nobody.
+#[must_use]
+pub fn admission(path: &str) -> Option<Admission> {
+    let method = path.strip_prefix('/')?;
+    METHODS.iter().find(|(name, _)| *name == method).map(|(_, admission)| *admission)
+}
