@@ -101,15 +101,15 @@ BEHAVIOURS = {
         "channels may be where they are allowed to be": on(
             ["Deployment/notifier"],
             {
-                "container.env.WEBHOOK_ALLOW_PRIVATE": added("true"),
-                "container.env.WEBHOOK_ALLOW_HTTP": added("true"),
+                "container.env.WEBHOOK_ALLOW_PRIVATE": "true",
+                "container.env.WEBHOOK_ALLOW_HTTP": "true",
             },
         ),
         "the product API may be where it is allowed to be": on(
             ["Deployment/ingest-api"],
             {
-                "container.env.PRODUCT_API_ALLOW_PRIVATE": added("false"),
-                "container.env.PRODUCT_API_ALLOW_HTTP": added("true"),
+                "container.env.PRODUCT_API_ALLOW_PRIVATE": "false",
+                "container.env.PRODUCT_API_ALLOW_HTTP": "true",
             },
         ),
         "the notifier may reach its channels": on(
