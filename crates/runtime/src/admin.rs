@@ -300,19 +300,21 @@ mod tests {
     async fn a_token_lets_others_change_the_log_filter_and_may_be_rotated() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let rig = rig_with(Some(file.path().to_owned()));
-        let put =
-            async |authorization| ask_from(&rig, "10.0.0.7:7", authorization, "PUT", "/log", "debug").await.0;
+        let put = async |authorization: Option<String>| {
+            ask_from(&rig, "10.0.0.7:7", authorization.as_deref(), "PUT", "/log", "debug").await.0
+        };
+        let bearer = |token: &str| Some(format!("Bearer {token}"));
         for (token, other) in [("first", "second"), ("second", "first")] {
             std::fs::write(file.path(), format!("{token}\n")).unwrap();
-            assert_eq!(put(Some(&format!("Bearer {token}"))).await, 200);
+            assert_eq!(put(bearer(token)).await, 200);
             for wrong in [other, "", "firs", "first "] {
-                assert_eq!(put(Some(&format!("Bearer {wrong}"))).await, 401, "{wrong:?}");
+                assert_eq!(put(bearer(wrong)).await, 401, "{wrong:?}");
             }
-            assert_eq!(put(Some(token)).await, 401);
+            assert_eq!(put(Some(token.to_owned())).await, 401);
             assert_eq!(put(None).await, 401);
         }
         std::fs::write(file.path(), "").unwrap();
-        assert_eq!(put(Some("Bearer ")).await, 500);
+        assert_eq!(put(bearer("")).await, 500);
     }
 
     #[tokio::test]
