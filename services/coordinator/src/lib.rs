@@ -35,7 +35,7 @@ pub use trace_link::TraceLink;
 use std::sync::Arc;
 
 use domain::run::STAGE_CALL_PRODUCT_API;
-use proto::pipeline::v1::pipeline_service_server::PipelineServiceServer;
+use proto::{bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer};
 use runtime::{Context, HistoryOptions, Service};
 use tokio::sync::Notify;
 use warehouse::{Horizon, SharedWarehouse};
@@ -141,7 +141,10 @@ pub fn assemble(
         horizon: Horizon { history_start: history.history_start, max_reach_days: options.max_reach },
     };
     let service = Service::new("coordinator")
-        .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
+        .with_grpc(
+            PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) })
+                .max_decoding_message_size(MAX_REQUEST_BYTES),
+        )
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
         .with_background("the gauges", gauges.run());

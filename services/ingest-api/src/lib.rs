@@ -37,7 +37,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use landing::Storage;
-use proto::reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer;
+use proto::{
+    bounds::MAX_REQUEST_BYTES, reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer,
+};
 use runtime::{Context, HistoryOptions, Service};
 use warehouse::SharedWarehouse;
 
@@ -96,7 +98,7 @@ pub fn assemble(
         answers: options.answers,
     };
     let reconciliation = ReconciliationHost { reconciler: Reconciler { api, warehouse }, previewer };
-    Ok(Service::new("ingest-api")
-        .with_stages(stage, context)
-        .with_grpc(ReconciliationServiceServer::new(reconciliation)))
+    Ok(Service::new("ingest-api").with_stages(stage, context).with_grpc(
+        ReconciliationServiceServer::new(reconciliation).max_decoding_message_size(MAX_REQUEST_BYTES),
+    ))
 }

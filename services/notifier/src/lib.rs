@@ -62,7 +62,7 @@ pub use config::{Args, ConfigError, Options};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use proto::notifier::v1::notifier_service_server::NotifierServiceServer;
+use proto::{bounds::MAX_REQUEST_BYTES, notifier::v1::notifier_service_server::NotifierServiceServer};
 use runtime::{Context, Service};
 use tokio_util::task::TaskTracker;
 use warehouse::SharedWarehouse;
@@ -97,6 +97,6 @@ pub fn assemble(options: &Options, warehouse: SharedWarehouse, context: &Context
         Ok(())
     };
     Ok(Service::new("notifier")
-        .with_grpc(NotifierServiceServer::new(service))
+        .with_grpc(NotifierServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("alert deliveries", finish_deliveries))
 }
