@@ -6,31 +6,103 @@ use sha2::{Digest, Sha256};
 
 use crate::fact::FactRow;
 
+/// Which formula the checksum of a day follows; the ledger keeps it with each day. A
+/// formula that has been used never changes: a column that is to be covered comes with a
+/// version of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChecksumVersion {
+    /// The columns of the first release.
+    V1,
+}
+
+impl ChecksumVersion {
+    /// The versions that this program can compute.
+    pub const KNOWN: [Self; 1] = [Self::V1];
+
+    /// The version that days published for the first time get. A release writes a version
+    /// only if the release before it knows that version too.
+    pub const WRITTEN: Self = Self::V1;
+
+    /// The version that is stored as `number`.
+    ///
+    /// # Errors
+    /// If this program does not know it.
+    pub fn from_stored(number: i32) -> Result<Self, UnknownChecksumVersion> {
+        let known = Self::KNOWN.into_iter().find(|version| version.to_stored() == number);
+        known.ok_or(UnknownChecksumVersion { number })
+    }
+
+    /// The number that is stored for it.
+    #[must_use]
+    pub const fn to_stored(self) -> i32 {
+        match self {
+            Self::V1 => 1,
+        }
+    }
+}
+
+/// A version of the checksum that a newer release writes. The day may well be right, and
+/// only a program that knows the version can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[error(
+    "its checksum is of version {number}, which a newer version of the suite wrote and this one does not \
+     know: use that version of the suite, or a newer one"
+)]
+pub struct UnknownChecksumVersion {
+    /// The stored number.
+    pub number: i32,
+}
+
 /// The checksum of a set of fact rows: the XOR of one 64-bit hash per row. Neither the
 /// order of the rows nor the path to them matters, and changing five rows removes five
 /// hashes and adds five, however many rows there are.
 ///
 /// It detects damage and drift, not forgery: anyone who can write rows can also write
 /// the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Checksum(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Checksum {
+    version: ChecksumVersion,
+    bits: u64,
+}
 
 impl Checksum {
-    /// The checksum stored as the bits from [`to_stored`](Self::to_stored).
+    /// The checksum of no rows.
     #[must_use]
-    pub const fn from_stored(bits: i64) -> Self {
-        Self(bits.cast_unsigned())
+    pub const fn empty(version: ChecksumVersion) -> Self {
+        Self { version, bits: 0 }
+    }
+
+    /// The checksum stored as the number of its version, and the bits from
+    /// [`to_stored`](Self::to_stored).
+    ///
+    /// # Errors
+    /// If this program does not know the version.
+    pub fn from_stored(version: i32, bits: i64) -> Result<Self, UnknownChecksumVersion> {
+        Ok(Self { version: ChecksumVersion::from_stored(version)?, bits: bits.cast_unsigned() })
+    }
+
+    /// Which formula it follows.
+    #[must_use]
+    pub const fn version(self) -> ChecksumVersion {
+        self.version
     }
 
     /// The bits as the signed integer that databases store.
     #[must_use]
     pub const fn to_stored(self) -> i64 {
-        self.0.cast_signed()
+        self.bits.cast_signed()
     }
 
     /// Adds a row, or removes it if it was added before: the operation is the same.
     pub fn toggle(&mut self, row: &FactRow) {
-        self.0 ^= row_hash(row);
+        self.bits ^= row_hash(self.version, row);
+    }
+}
+
+/// The checksum of no rows, of the version that is written.
+impl Default for Checksum {
+    fn default() -> Self {
+        Self::empty(ChecksumVersion::WRITTEN)
     }
 }
 
@@ -45,17 +117,20 @@ impl<'a> FromIterator<&'a FactRow> for Checksum {
 /// Sixteen hexadecimal digits.
 impl fmt::Display for Checksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        write!(f, "{:016x}", self.bits)
     }
 }
 
 /// The first eight bytes of the SHA-256 of the row's canonical text.
-fn row_hash(row: &FactRow) -> u64 {
-    let digest = Sha256::digest(canonical_text(row));
+fn row_hash(version: ChecksumVersion, row: &FactRow) -> u64 {
+    let text = match version {
+        ChecksumVersion::V1 => canonical_text(row),
+    };
+    let digest = Sha256::digest(text);
     digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
-/// The row in the spelling shared by all engines: the columns in order, separated by
+/// The row as version 1 spells it, in every engine: the columns in order, separated by
 /// commas. A length in characters and a colon precede each text, so that no two texts
 /// can be confused; a day counts days from 1970-01-01, a point in time microseconds
 /// since then; a missing value is `N`.
@@ -123,9 +198,9 @@ mod tests {
         }
     }
 
-    /// Stored checksums depend on this: a change invalidates every ledger.
+    /// Stored checksums of version 1 depend on this: a new formula is a new version.
     #[test]
-    fn the_canonical_text_and_its_hash_are_fixed() {
+    fn the_canonical_text_of_a_version_and_its_hash_are_fixed() {
         assert_eq!(canonical_text(&row("007")), "3:007,20485,8:Zoë, Ltd,0:,N,-1,2,7,9,0,-3,");
         // printf '3:007,20485,8:Zoë, Ltd,0:,N,-1,2,7,9,0,-3,' | sha256sum | cut -c1-16
         assert_eq!(Checksum::from_iter([&row("007")]).to_string(), "465dcad9afb2dd47");
@@ -184,7 +259,20 @@ mod tests {
     #[test]
     fn what_is_stored_comes_back() {
         let checksum = Checksum::from_iter([&row("007")]);
-        assert_eq!(Checksum::from_stored(checksum.to_stored()), checksum);
-        assert_eq!(Checksum::from_stored(-1).to_string(), "ffffffffffffffff");
+        assert_eq!(Checksum::from_stored(checksum.version().to_stored(), checksum.to_stored()), Ok(checksum));
+        assert_eq!(Checksum::from_stored(1, -1).unwrap().to_string(), "ffffffffffffffff");
+    }
+
+    #[test]
+    fn an_unknown_version_is_told_apart_from_a_wrong_checksum() {
+        for version in ChecksumVersion::KNOWN {
+            assert_eq!(ChecksumVersion::from_stored(version.to_stored()), Ok(version));
+        }
+        let unknown = Checksum::from_stored(9, 0).unwrap_err();
+        assert_eq!(unknown, UnknownChecksumVersion { number: 9 });
+        assert!(
+            unknown.to_string().contains("version 9, which a newer version of the suite wrote"),
+            "{unknown}"
+        );
     }
 }

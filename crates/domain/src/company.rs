@@ -87,6 +87,25 @@ impl fmt::Display for CompanyId {
 pub struct CrmCompany {
     /// The identifier.
     pub company_id: CompanyId,
+    /// What the CRM says of it.
+    pub attributes: CompanyAttributes,
+    /// Attributes that the export has but that cannot be read; they are `None` here and
+    /// keep their last known value.
+    pub unreadable: UnreadableFields,
+}
+
+impl CrmCompany {
+    /// A company all of whose attributes could be read.
+    #[must_use]
+    pub fn read_in_full(company_id: CompanyId, attributes: CompanyAttributes) -> Self {
+        Self { company_id, attributes, unreadable: UnreadableFields::default() }
+    }
+}
+
+/// What the CRM says of a company. A new column of exports begins here: the compiler then
+/// names what parses, stages and compares companies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CompanyAttributes {
     /// The display name, if the CRM has one.
     pub name: Option<String>,
     /// The country, as the CRM spells it.
@@ -95,23 +114,33 @@ pub struct CrmCompany {
     pub industry_tag: Option<String>,
     /// The most recent contact, if there was any.
     pub last_contact_at: Option<DateTime<Utc>>,
-    /// Fields that the export has but that cannot be read; they are `None` here and
-    /// keep their last known value.
-    pub unreadable: UnreadableFields,
 }
 
-/// Which optional fields of a company cannot be read.
+/// Which attributes of a company cannot be read.
 #[expect(clippy::struct_excessive_bools, reason = "one for each field")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UnreadableFields {
-    /// [`CrmCompany::name`].
+    /// [`CompanyAttributes::name`].
     pub name: bool,
-    /// [`CrmCompany::country`].
+    /// [`CompanyAttributes::country`].
     pub country: bool,
-    /// [`CrmCompany::industry_tag`].
+    /// [`CompanyAttributes::industry_tag`].
     pub industry_tag: bool,
-    /// [`CrmCompany::last_contact_at`].
+    /// [`CompanyAttributes::last_contact_at`].
     pub last_contact_at: bool,
+}
+
+impl UnreadableFields {
+    /// One bit each, as storage keeps them: 1, 2, 4 and 8. The bit 16 says that nothing of
+    /// a company is known; an attribute that comes later takes 32.
+    #[must_use]
+    pub fn bits(self) -> i32 {
+        let Self { name, country, industry_tag, last_contact_at } = self;
+        i32::from(name)
+            | i32::from(country) << 1
+            | i32::from(industry_tag) << 2
+            | i32::from(last_contact_at) << 3
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub struct FactKey {
     pub activity_date: NaiveDate,
 }
 
-/// One company on one day.
+/// One company on one day: the [columns](COLUMNS) as fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FactRow {
     /// The grain.
@@ -57,4 +57,25 @@ pub struct FactRow {
     pub days_since_last_contact: Option<i32>,
     /// When these values were last published.
     pub loaded_at: DateTime<Utc>,
+}
+
+impl FactRow {
+    /// A company-day without CRM data or usage, for tests that fill in what they are about.
+    #[must_use]
+    pub fn blank(key: FactKey) -> Self {
+        Self {
+            key,
+            company_name: None,
+            country: None,
+            industry_tag: None,
+            last_contact_at: None,
+            active_users: 0,
+            events: 0,
+            active_users_7d: 0,
+            is_churn_risk: true,
+            events_per_user: None,
+            days_since_last_contact: None,
+            loaded_at: DateTime::UNIX_EPOCH,
+        }
+    }
 }

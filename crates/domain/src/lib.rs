@@ -4,6 +4,7 @@
 //! fact table can be tested without a database and every service uses each word in the
 //! same sense.
 
+pub mod alert;
 pub mod audit;
 pub mod checksum;
 pub mod company;
@@ -15,6 +16,7 @@ pub mod failure;
 pub mod publication;
 pub mod rejection;
 pub mod remarks;
+pub mod retry_after;
 pub mod run;
 pub mod source_day;
 pub mod text;
@@ -22,8 +24,9 @@ pub mod timestamp;
 pub mod trend;
 pub mod usage;
 
-pub use checksum::Checksum;
-pub use company::{CompanyId, CrmCompany, UnreadableFields};
+pub use alert::AlertCause;
+pub use checksum::{Checksum, ChecksumVersion, UnknownChecksumVersion};
+pub use company::{CompanyAttributes, CompanyId, CrmCompany, UnreadableFields};
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;
 pub use event::{EventId, EventRecord};

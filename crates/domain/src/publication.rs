@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::checksum::Checksum;
+use crate::checksum::{Checksum, UnknownChecksumVersion};
 
 /// Which run last published a day, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,6 @@ pub struct Publication {
     pub published_at: DateTime<Utc>,
     /// Number of rows of the day.
     pub row_count: i64,
-    /// The checksum of these rows.
-    pub checksum: Checksum,
+    /// The checksum of these rows, unless a newer release wrote it.
+    pub checksum: Result<Checksum, UnknownChecksumVersion>,
 }

@@ -22,7 +22,7 @@ pub enum Error {
     Storage(#[from] landing::Error),
     /// The warehouse failed.
     #[error(transparent)]
-    Warehouse(#[from] warehouse::Error),
+    Warehouse(#[from] warehouse_core::Error),
 }
 
 /// Files that were refused, each as a whole.
@@ -86,7 +86,10 @@ mod tests {
         for (error, kind) in [
             (refused(1), FailureKind::InvalidInput),
             (Error::Storage(changed), FailureKind::Conflict),
-            (Error::Warehouse(warehouse::Error::Precondition("x".into())), FailureKind::FailedPrecondition),
+            (
+                Error::Warehouse(warehouse_core::Error::Precondition("x".into())),
+                FailureKind::FailedPrecondition,
+            ),
         ] {
             let message = error.to_string();
             assert_eq!(StageError::from(error), StageError { kind, message, retry_after: None });

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow};
 use landing::{FileInfo, Storage};
-use warehouse::Fence;
+use warehouse_core::Fence;
 
 /// Which files a stage takes, and what people call them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,13 +120,13 @@ pub trait FileLoader: Send + Sync + 'static {
         files: Vec<FileInfo>,
         window: DateWindow,
         now: DateTime<Utc>,
-    ) -> warehouse::Result<Plan<Self::About>>;
+    ) -> warehouse_core::Result<Plan<Self::About>>;
 
     /// Loads a unit, whole or not at all.
     ///
     /// # Errors
-    /// [`warehouse::Error::Refused`], or a source error of kind
+    /// [`warehouse_core::Error::Refused`], or a source error of kind
     /// [`InvalidInput`](domain::FailureKind::InvalidInput), refuses the files and
     /// continues with the next; any other error ends the stage.
-    async fn load(&self, delivery: Delivery<'_, Self::About>) -> warehouse::Result<Outcome>;
+    async fn load(&self, delivery: Delivery<'_, Self::About>) -> warehouse_core::Result<Outcome>;
 }

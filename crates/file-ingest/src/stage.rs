@@ -10,7 +10,7 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tracing::warn;
-use warehouse::SharedWarehouse;
+use warehouse_core::StageCompletion;
 
 use crate::{
     error::{Error, RefusedFiles},
@@ -23,8 +23,8 @@ use crate::{
 pub struct FileStage<L> {
     /// The folder with the files.
     pub storage: Storage,
-    /// Where files are loaded to and the stage is committed.
-    pub warehouse: SharedWarehouse,
+    /// Where the stage is committed.
+    pub completion: Arc<dyn StageCompletion>,
     /// Provides the time at which files are loaded.
     pub clock: Arc<dyn Clock>,
     /// Larger files are refused.
@@ -86,7 +86,7 @@ impl<L: FileLoader> Attempt<'_, L> {
             remarks.push(self.nothing_new_remark(count));
         }
         let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());
-        self.stage.warehouse.complete_stage(&self.call.fence, counters, &remarks, now).await?;
+        self.stage.completion.complete_stage(&self.call.fence, counters, &remarks, now).await?;
         Ok(StageOutcome { counters, remarks })
     }
 
@@ -115,8 +115,8 @@ impl<L: FileLoader> Attempt<'_, L> {
         };
         match stage.loader.load(delivery).await {
             Ok(loaded) => Ok(Loaded::Now(loaded)),
-            Err(warehouse::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
-            Err(warehouse::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
+            Err(warehouse_core::Error::Refused(problem)) => Ok(Loaded::Refused(problem)),
+            Err(warehouse_core::Error::Source(error)) if error.kind == FailureKind::InvalidInput => {
                 Ok(Loaded::Refused(format!("{}: {}", unit.name(), error.message)))
             }
             Err(error) => Err(error.into()),

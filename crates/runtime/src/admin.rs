@@ -19,16 +19,15 @@ use axum::{
     routing::get,
     serve::ListenerExt as _,
 };
+use futures::future::BoxFuture;
 use prometheus::{Encoder, TextEncoder};
+use secret::{SecretError, read_secret};
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::{
-    observability::{LogFilter, Telemetry},
-    secret::{SecretError, read_secret},
-};
+use crate::observability::{LogFilter, Telemetry};
 
 /// The longest body to take: a log filter is a line.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -67,22 +66,20 @@ struct Admin {
     token_file: Option<PathBuf>,
 }
 
-/// Serves the admin port until `stop` is cancelled.
+/// Serves the admin port until `stop` is cancelled. Call it inside a tokio runtime.
 ///
 /// # Errors
 /// If the address cannot be bound or the token cannot be read.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     listen: SocketAddr,
     token_file: Option<PathBuf>,
     telemetry: &Telemetry,
     lifecycle: Lifecycle,
     stop: CancellationToken,
-) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+) -> anyhow::Result<BoxFuture<'static, ()>> {
     // A token that cannot be read is better known now than when it is needed.
     read_secret(None, token_file.as_deref()).context("--admin-token-file")?;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("--admin-listen: cannot listen on {listen}"))?;
+    let listener = bind(listen).with_context(|| format!("--admin-listen: cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     info!(%address, "serving probes and metrics");
     let admin = Admin {
@@ -95,10 +92,17 @@ pub(crate) async fn serve(
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let service = router(admin).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-    Ok(async move {
+    // Boxed like the gRPC server, for the same reason.
+    Ok(Box::pin(async move {
         // Only accepting can fail, and axum retries that by itself.
         let _ = server.await;
-    })
+    }))
+}
+
+fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(listen)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 fn router(admin: Admin) -> Router {

@@ -115,8 +115,7 @@ impl Process {
             if let Some(listen) = self.admin_listen {
                 let lifecycle = self.context.lifecycle.clone();
                 let admin =
-                    admin::serve(listen, self.admin_token_file, &telemetry, lifecycle, end_admin.clone())
-                        .await?;
+                    admin::serve(listen, self.admin_token_file, &telemetry, lifecycle, end_admin.clone())?;
                 tokio::spawn(admin);
             }
             let outcome = work.await;

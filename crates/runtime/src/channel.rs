@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use futures::future::BoxFuture;
 use hyper_util::rt::TokioIo;
 use tokio::{io::DuplexStream, sync::mpsc};
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -40,9 +41,11 @@ pub fn connect(url: &str) -> anyhow::Result<Channel> {
 ///
 /// # Errors
 /// If the URL is invalid, or connecting fails.
-pub async fn connect_now(url: &str) -> anyhow::Result<Channel> {
-    let endpoint = endpoint(url)?;
-    Ok(Channel::new(endpoint.connect().await?, endpoint.uri().clone()))
+pub fn connect_now(url: &str) -> BoxFuture<'_, anyhow::Result<Channel>> {
+    Box::pin(async move {
+        let endpoint = endpoint(url)?;
+        Ok(Channel::new(endpoint.connect().await?, endpoint.uri().clone()))
+    })
 }
 
 /// A channel to `routes` served inside this process: the same gRPC over HTTP/2, through

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use futures::future::BoxFuture;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -83,53 +84,66 @@ fn incoming(listener: TcpListener) -> TcpIncoming {
 ///
 /// # Errors
 /// If the address cannot be bound, or the server or a background task fails.
-pub async fn serve(
+pub fn serve(
     service: Service,
     options: ServerOptions,
     context: Context,
-    on_listening: impl FnOnce(SocketAddr),
-) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", options.listen))?;
-    let address = listener.local_addr()?;
-    let (mut health, health_server) = tonic_health::server::health_reporter();
-    let names: Vec<&'static str> = service.grpc.iter().map(|grpc| grpc.name).collect();
-    for name in names.iter().copied().chain([""]) {
-        health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
-    }
-    let routes = merge(&service.grpc, options.reflection)?.add_service(health_server);
+    on_listening: impl FnOnce(SocketAddr) + Send + 'static,
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    run(service, options, context, Box::new(on_listening))
+}
 
-    let mut tasks = JoinSet::new();
-    for BackgroundTask { name, run } in service.background {
-        tasks.spawn(async move { (name, run.await) });
-    }
-    let stop_accepting = CancellationToken::new();
-    let calls = OpenCalls::default();
-    let server = builder(calls.clone())
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming(listener), stop_accepting.clone().cancelled_owned());
-    tasks.spawn(async move { ("the gRPC server", server.await.map_err(anyhow::Error::from)) });
-    info!(service = service.name, %address, "listening");
-    context.lifecycle.enter(Phase::Ready);
-    on_listening(address);
+/// Boxes the server's future, and so compiles the HTTP/2 stack here once, rather than
+/// in every crate that serves something.
+fn run(
+    service: Service,
+    options: ServerOptions,
+    context: Context,
+    on_listening: Box<dyn FnOnce(SocketAddr) + Send>,
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(async move {
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", options.listen))?;
+        let address = listener.local_addr()?;
+        let (mut health, health_server) = tonic_health::server::health_reporter();
+        let names: Vec<&'static str> = service.grpc.iter().map(|grpc| grpc.name).collect();
+        for name in names.iter().copied().chain([""]) {
+            health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+        }
+        let routes = merge(&service.grpc, options.reflection)?.add_service(health_server);
 
-    let outcome = tokio::select! {
-        () = context.shutdown.cancelled() => Ok(()),
-        ended = tasks.join_next() => task_result(ended),
-    };
-    context.lifecycle.enter(Phase::Draining);
-    for name in names.iter().copied().chain([""]) {
-        health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
-    }
-    context.shutdown.cancel();
-    stop_accepting.cancel();
-    // Health watchers have been notified; an open watch would use up the whole drain.
-    for name in names.into_iter().chain([""]) {
-        health.clear_service_status(name).await;
-    }
-    let drained = drain(&mut tasks, &options, &context, &calls).await;
-    outcome.and(drained)
+        let mut tasks = JoinSet::new();
+        for BackgroundTask { name, run } in service.background {
+            tasks.spawn(async move { (name, run.await) });
+        }
+        let stop_accepting = CancellationToken::new();
+        let calls = OpenCalls::default();
+        let server = builder(calls.clone())
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming(listener), stop_accepting.clone().cancelled_owned());
+        tasks.spawn(async move { ("the gRPC server", server.await.map_err(anyhow::Error::from)) });
+        info!(service = service.name, %address, "listening");
+        context.lifecycle.enter(Phase::Ready);
+        on_listening(address);
+
+        let outcome = tokio::select! {
+            () = context.shutdown.cancelled() => Ok(()),
+            ended = tasks.join_next() => task_result(ended),
+        };
+        context.lifecycle.enter(Phase::Draining);
+        for name in names.iter().copied().chain([""]) {
+            health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
+        }
+        context.shutdown.cancel();
+        stop_accepting.cancel();
+        // Health watchers have been notified; an open watch would use up the whole drain.
+        for name in names.into_iter().chain([""]) {
+            health.clear_service_status(name).await;
+        }
+        let drained = drain(&mut tasks, &options, &context, &calls).await;
+        outcome.and(drained)
+    })
 }
 
 /// One router for several gRPC services, with reflection if requested.

@@ -11,7 +11,7 @@ use tonic::{
 use tower::Service as TowerService;
 
 use crate::{
-    Context,
+    context::Context,
     stage::{self, StageExecutor},
 };
 

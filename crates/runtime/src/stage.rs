@@ -10,6 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use contract::{
+    FieldViolations, code_name,
+    message::{counters_to_proto, day_from_proto, progress_to_proto, window_from_proto, window_to_proto},
+    status,
+};
 use domain::{Counters, DateWindow, FailureKind, Progress};
 use futures::Stream;
 use opentelemetry::KeyValue;
@@ -30,12 +35,7 @@ use tracing::{Instrument, Span, info, warn};
 use uuid::Uuid;
 use warehouse_core::Fence;
 
-use crate::{
-    context::Context,
-    field_violations::FieldViolations,
-    message::{counters_to_proto, day_from_proto, progress_to_proto, window_from_proto, window_to_proto},
-    status::{code_name, status},
-};
+use crate::context::Context;
 
 /// Where a stage reports its progress. Never blocks.
 pub use warehouse_core::ProgressSink;

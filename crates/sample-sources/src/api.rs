@@ -22,7 +22,11 @@ use axum::{
 };
 use bytes::Bytes;
 use domain::DateWindow;
-use futures::{StreamExt as _, future, stream};
+use futures::{
+    StreamExt as _,
+    future::{self, BoxFuture},
+    stream,
+};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -70,25 +74,27 @@ impl fmt::Debug for ApiOptions {
 ///
 /// # Errors
 /// If the listener fails.
-pub async fn serve_api(
+pub fn serve_api(
     listener: TcpListener,
     book: UsageBook,
     options: ApiOptions,
     shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let server = axum::serve(listener, router(book, options))
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let drained = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN_TIME).await;
-    };
-    tokio::select! {
-        served = server => served.context("the sample product API cannot accept connections"),
-        () = drained => {
-            tracing::warn!(after = ?DRAIN_TIME, "answers are still in flight: dropping them");
-            Ok(())
+) -> BoxFuture<'static, anyhow::Result<()>> {
+    Box::pin(async move {
+        let server = axum::serve(listener, router(book, options))
+            .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        let drained = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(DRAIN_TIME).await;
+        };
+        tokio::select! {
+            served = server => served.context("the sample product API cannot accept connections"),
+            () = drained => {
+                tracing::warn!(after = ?DRAIN_TIME, "answers are still in flight: dropping them");
+                Ok(())
+            }
         }
-    }
+    })
 }
 
 /// The API as routes, to serve along with others.

@@ -1,10 +1,14 @@
 //! The single entry to the storage engines: the contract of `warehouse-core`, and
 //! [`open`], which picks the engine by URL.
+//!
+//! Its futures are boxed, because the body of an `async fn` is compiled again in every
+//! crate that awaits it, and here that body is two engines.
 
 mod observed;
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use telemetry::metrics::{self, PoolUse};
 pub use warehouse_core::*;
 use warehouse_postgres::PostgresWarehouse;
@@ -21,19 +25,21 @@ use crate::observed::Observed;
 ///
 /// # Errors
 /// If no engine supports the URL, or the database cannot be opened or migrated.
-pub async fn open(url: &str) -> Result<SharedWarehouse> {
-    let warehouse: SharedWarehouse = match engine_of(url)? {
-        Engine::Sqlite => Arc::new(Observed::new(SqliteWarehouse::open(url).await?)),
-        Engine::Postgres => Arc::new(Observed::new(PostgresWarehouse::open(url).await?)),
-    };
-    // Watching must not keep the warehouse open.
-    let watched = Arc::downgrade(&warehouse);
-    metrics::watch_pool(move || {
-        let connections = watched.upgrade().map(|warehouse| warehouse.connections());
-        let Connections { used, idle, max } = connections.unwrap_or_default();
-        PoolUse { used, idle, max }
-    });
-    Ok(warehouse)
+pub fn open(url: &str) -> BoxFuture<'_, Result<SharedWarehouse>> {
+    Box::pin(async move {
+        let warehouse: SharedWarehouse = match engine_of(url)? {
+            Engine::Sqlite => Arc::new(Observed::new(SqliteWarehouse::open(url).await?)),
+            Engine::Postgres => Arc::new(Observed::new(PostgresWarehouse::open(url).await?)),
+        };
+        // Watching must not keep the warehouse open.
+        let watched = Arc::downgrade(&warehouse);
+        metrics::watch_pool(move || {
+            let connections = watched.upgrade().map(|warehouse| warehouse.connections());
+            let Connections { used, idle, max } = connections.unwrap_or_default();
+            PoolUse { used, idle, max }
+        });
+        Ok(warehouse)
+    })
 }
 
 /// Migrates the schema of the warehouse that `url` names, as [`open`] does, and nothing
@@ -41,11 +47,13 @@ pub async fn open(url: &str) -> Result<SharedWarehouse> {
 ///
 /// # Errors
 /// As for [`open`].
-pub async fn migrate(url: &str) -> Result<MigrationReport> {
-    match engine_of(url)? {
-        Engine::Sqlite => SqliteWarehouse::migrate(url).await,
-        Engine::Postgres => PostgresWarehouse::migrate(url).await,
-    }
+pub fn migrate(url: &str) -> BoxFuture<'_, Result<MigrationReport>> {
+    Box::pin(async move {
+        match engine_of(url)? {
+            Engine::Sqlite => SqliteWarehouse::migrate(url).await,
+            Engine::Postgres => PostgresWarehouse::migrate(url).await,
+        }
+    })
 }
 
 enum Engine {

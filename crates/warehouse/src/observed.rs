@@ -18,12 +18,12 @@ use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::{
     AbandonedCandidates, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, BackfillPreview, Backlog,
-    BacklogReader, ChurnQuery, ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging,
-    DailyEvents, Error, EventFile, EventReader, EventStaging, Export, FactBuilder, Fence, ForgottenDays,
-    Freshness, HistoryStart, LeaseState, LoadOutcome, NewAlert, NewRun, PendingAlert, Period, PreviewOutcome,
-    PreviewSession, ProgressSink, PublishOutcome, QuarantineReader, QuarantinedRow, Result, Retention,
-    RollUp, RowStream, Run, RunCursor, RunStore, SnapshotLimits, StageFailure, StoredEvent, TakenUp,
-    UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    BacklogReader, ChurnQuery, ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error,
+    EventFile, EventStaging, Export, FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState,
+    LoadOutcome, NewAlert, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
+    ProgressSink, PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
+    SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay,
+    UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -32,7 +32,7 @@ pub(crate) struct Observed<W> {
     inner: W,
 }
 
-impl<W: BacklogReader> Observed<W> {
+impl<W: Observable> Observed<W> {
     pub(crate) const fn new(inner: W) -> Self {
         Self { inner }
     }
@@ -85,6 +85,16 @@ impl<W: fmt::Debug> fmt::Debug for Observed<W> {
 
 impl<W: Warehouse> Warehouse for Observed<W> {}
 
+impl<W: Warehouse> Observable for Observed<W> {
+    fn connections(&self) -> Connections {
+        self.inner.connections()
+    }
+
+    fn system(&self) -> &'static str {
+        self.inner.system()
+    }
+}
+
 /// Implements the contract with the engine's own methods, each call in a span of the
 /// same name. Methods that do more follow `also`.
 macro_rules! observe {
@@ -105,18 +115,24 @@ macro_rules! observe {
 }
 
 observe! {
-    RunStore {
-        fn create_run(new: NewRun) -> CreatedRun;
+    RunReader {
         fn run(run_id: Uuid) -> Option<Run>;
         fn runs(states: &[RunState], after: Option<RunCursor>, limit: u32) -> Vec<Run>;
         fn failed_days(pipeline: &str, window: DateWindow) -> Vec<NaiveDate>;
         fn recent_executions(run: &Run, stage: &str, limit: u32) -> Vec<StageExecution>;
+    }
+
+    StageCompletion {
+        fn check_fence(fence: &Fence) -> ();
+        fn complete_stage(fence: &Fence, counters: Counters, remarks: &[String], now: DateTime<Utc>) -> ();
+    }
+
+    RunStore {
+        fn create_run(new: NewRun) -> CreatedRun;
         fn acquire_run(pipeline: &str, holder: &str, ttl: Duration, now: DateTime<Utc>) -> Option<TakenUp>;
         fn renew_lease(run_id: Uuid, epoch: i64, ttl: Duration) -> LeaseState;
         fn release_lease(run_id: Uuid, epoch: i64) -> ();
         fn begin_stage(run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Fence;
-        fn check_fence(fence: &Fence) -> ();
-        fn complete_stage(fence: &Fence, counters: Counters, remarks: &[String], now: DateTime<Utc>) -> ();
         fn fail_stage(
             fence: &Fence,
             failure: &StageFailure,
@@ -174,15 +190,6 @@ observe! {
         ) -> LoadOutcome;
     }
 
-    EventReader {
-        fn stored_events(company: &CompanyId, window: DateWindow) -> Vec<StoredEvent>;
-        fn daily_events(company: &CompanyId, window: DateWindow) -> Vec<DailyEvents>;
-    }
-
-    QuarantineReader {
-        fn quarantined_rows(run_id: Option<Uuid>, limit: u32) -> Vec<QuarantinedRow>;
-    }
-
     FactBuilder {
         fn build_fact(
             fence: &Fence,
@@ -197,6 +204,7 @@ observe! {
             remarks: &[String],
             now: DateTime<Utc>
         ) -> PublishOutcome;
+        fn unpublish_days(fence: &Fence, window: DateWindow, now: DateTime<Utc>) -> UnpublishedDays;
     }
 
     ActivityReader {
@@ -222,20 +230,9 @@ observe! {
 
     BacklogReader {
         fn backlog() -> Backlog;
-
-        also {
-            fn connections(&self) -> Connections {
-                self.inner.connections()
-            }
-
-            fn system(&self) -> &'static str {
-                self.inner.system()
-            }
-        }
     }
 
     Retention {
-        fn unpublish_days(fence: &Fence, window: DateWindow, now: DateTime<Utc>) -> UnpublishedDays;
         fn forget_days_before(start: HistoryStart, dry_run: bool) -> ForgottenDays;
         fn discard_abandoned_candidates(
             ended_before: DateTime<Utc>,

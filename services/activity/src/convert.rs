@@ -1,11 +1,11 @@
 //! Converts domain values to messages.
 
 use chrono::NaiveDate;
+use contract::message::{fact_row_to_proto, timestamp_to_proto};
 use domain::Publication;
 use proto::activity::v1::{
     ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, GetFreshnessResponse, Publication as PublicationProto,
 };
-use runtime::message::{fact_row_to_proto, timestamp_to_proto};
 use warehouse::{ChurnRisk, Freshness, RollUp};
 
 /// Converts who published a day, and when.
@@ -80,7 +80,7 @@ mod tests {
             run_id: "run".to_owned(),
             published_at: instant("2026-02-02T06:00:00Z"),
             row_count: 3,
-            checksum: domain::Checksum::default(),
+            checksum: Ok(domain::Checksum::default()),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use contract::{FieldViolations, status, undisclosed};
 use domain::{FactKey, FailureKind};
-use runtime::{FieldViolations, status, undisclosed};
 use tonic::Status;
 use tracing::error;
 

@@ -107,7 +107,7 @@ mod tests {
             run_id: "run".to_owned(),
             published_at: DateTime::UNIX_EPOCH,
             row_count: 1_200,
-            checksum: domain::Checksum::default(),
+            checksum: Ok(domain::Checksum::default()),
         }
     }
 

@@ -25,12 +25,14 @@ mod test_rows;
 
 pub use config::{Args, Options};
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use proto::{
     activity::v1::company_activity_service_server::CompanyActivityServiceServer, bounds::MAX_REQUEST_BYTES,
 };
 use runtime::{Context, Service};
-use warehouse::SharedWarehouse;
+use warehouse::ActivityReader;
 
 use crate::{queries::Queries, service::ActivityService};
 
@@ -44,9 +46,10 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     Ok(assemble(&args.options, warehouse, &context))
 }
 
-/// Assembles the service over a warehouse that is already open.
+/// Assembles the service over a warehouse that is already open, of which it can do nothing
+/// but read what is published.
 #[must_use]
-pub fn assemble(options: &Options, warehouse: SharedWarehouse, context: &Context) -> Service {
+pub fn assemble(options: &Options, warehouse: Arc<dyn ActivityReader>, context: &Context) -> Service {
     let queries = Queries::new(warehouse, context.clock.clone());
     let service = ActivityService::new(queries, options.export_stall_timeout, context.hard_stop.clone());
     Service::new("activity")

@@ -7,7 +7,7 @@ use domain::{DateWindow, FactKey, FactRow, Publication};
 use futures::{StreamExt, stream};
 use runtime::Clock;
 use warehouse::{
-    ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, RollUp, SharedWarehouse,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, RollUp,
 };
 
 use crate::{
@@ -50,12 +50,12 @@ impl<T, P> Page<T, P> {
 
 /// The queries that the service answers.
 pub(crate) struct Queries {
-    warehouse: SharedWarehouse,
+    warehouse: Arc<dyn ActivityReader>,
     clock: Arc<dyn Clock>,
 }
 
 impl Queries {
-    pub(crate) const fn new(warehouse: SharedWarehouse, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) const fn new(warehouse: Arc<dyn ActivityReader>, clock: Arc<dyn Clock>) -> Self {
         Self { warehouse, clock }
     }
 

@@ -1,6 +1,7 @@
 //! Validated requests.
 
 use chrono::NaiveDate;
+use contract::{FieldViolations, page_size};
 use domain::{
     CompanyId, DateWindow, FactKey,
     date_window::{InvalidWindow, parse_day},
@@ -9,7 +10,6 @@ use proto::activity::v1::{
     ExportCompanyActivityRequest, GetCompanyActivityRequest, ListChurnRisksRequest,
     ListCompanyActivityRequest, RollUpCompanyActivityRequest, RollUpPeriod,
 };
-use runtime::{FieldViolations, page_size};
 use warehouse::{ChurnCursor, Period};
 
 use crate::page_token::{ChurnPosition, RowPosition, TokenScope};

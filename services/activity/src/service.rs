@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use contract::message::fact_row_to_proto;
 use futures::{StreamExt, stream::BoxStream};
 use proto::activity::v1::{
     ExportCompanyActivityRequest, ExportCompanyActivityResponse, GetCompanyActivityRequest,
@@ -11,7 +12,6 @@ use proto::activity::v1::{
     RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
     company_activity_service_server::CompanyActivityService,
 };
-use runtime::message::fact_row_to_proto;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 

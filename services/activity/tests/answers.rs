@@ -44,7 +44,7 @@ impl Suite {
         let now = day(NEWEST + 4).and_hms_opt(6, 0, 0).unwrap().and_utc();
         let mut context = Context::new();
         context.clock = Arc::new(StoppedClock(now));
-        let mut service = activity::assemble(&OPTIONS, Arc::clone(&warehouse), &context);
+        let mut service = activity::assemble(&OPTIONS, warehouse.clone(), &context);
         let routes = service.grpc.remove(0).routes;
         let (channel, server) = runtime::channel::in_process("activity", routes, context.shutdown).unwrap();
         tokio::spawn(server.run);

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use futures::future::join_all;
 use proto::activity::v1::{
@@ -47,7 +47,7 @@ impl Suite {
             .await;
         let context = Context::new();
         let options = activity::Options { export_stall_timeout };
-        let service = activity::assemble(&options, Arc::clone(&warehouse), &context);
+        let service = activity::assemble(&options, warehouse.clone(), &context);
         let (listening, address) = oneshot::channel();
         // A drain that waited for calls in flight would exceed the test's deadline.
         let server = ServerOptions { drain_timeout: IN_TIME * 10, ..ServerOptions::default() };

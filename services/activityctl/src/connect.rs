@@ -4,11 +4,12 @@ use std::{str::FromStr, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::Args;
+use contract::is_transport_failure;
 use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
 };
-use runtime::{Channel, is_transport_failure};
+use runtime::Channel;
 use tokio::time::Instant;
 use tonic::Status;
 

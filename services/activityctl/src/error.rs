@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind},
 };
 
-use runtime::is_transport_failure;
+use contract::is_transport_failure;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -64,6 +64,17 @@ pub enum Error {
         /// Days that were checked.
         days: usize,
     },
+    /// Days whose checksum follows a formula that this version does not know.
+    #[error(
+        "{unknown} of {days} days cannot be verified: a newer version of the suite published them, \
+         so verify them with that version or a newer one"
+    )]
+    NotVerifiable {
+        /// Days that could not be compared.
+        unknown: usize,
+        /// Days that were checked.
+        days: usize,
+    },
     /// A run could not work with the sources as they are.
     #[error("a run could not work with {0}")]
     SourcesUnusable(String),
@@ -89,6 +100,7 @@ impl Error {
             | Self::OlderCoordinator { .. }
             | Self::Contract(_)
             | Self::Differs { .. }
+            | Self::NotVerifiable { .. }
             | Self::SourcesUnusable(_)
             | Self::Output(_)
             | Self::Local(_) => FAILURE,
@@ -139,7 +151,7 @@ impl fmt::Display for Refusal<'_> {
             ("", Code::Unimplemented) => "the server does not serve this call; is --server wrong?",
             (message, _) => message,
         };
-        write!(f, "{message} ({})", runtime::code_name(self.0.code()))?;
+        write!(f, "{message} ({})", contract::code_name(self.0.code()))?;
         if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
             write!(f, "; try again in {} s", delay.as_secs().max(1))?;
         }
@@ -178,6 +190,7 @@ mod tests {
             (Error::Contract("has no run"), 1),
             (Error::RunUnsuccessful("run 1 failed".into()), 3),
             (Error::Differs { differing: 1, days: 60 }, 1),
+            (Error::NotVerifiable { unknown: 1, days: 60 }, 1),
             (Error::Output(ErrorKind::StorageFull.into()), 1),
             (Error::Output(ErrorKind::BrokenPipe.into()), 0),
             (Error::Local(anyhow::anyhow!("no such folder")), 1),

@@ -48,7 +48,7 @@ impl Kept {
             options.unwrap(),
             HistoryOptions::default(),
             connections,
-            Arc::clone(&warehouse),
+            warehouse.clone().into(),
             &Context::new(),
         );
         let routes = service.unwrap().grpc.remove(0).routes;

@@ -2,20 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
+use contract::message::{alert_cause_to_proto, timestamp_to_proto};
+use domain::retry_after::patient_wait;
 use proto::notifier::v1::{
     Alert, ChannelDelivery, DeliveryState, NotifyRequest, notifier_service_client::NotifierServiceClient,
 };
-use runtime::{
-    Channel, Clock,
-    message::{alert_cause_to_proto, timestamp_to_proto},
-    patient_wait,
-};
+use runtime::{Channel, Clock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{NewAlert, PendingAlert, Run, SharedWarehouse};
+use warehouse::{AlertOutbox, NewAlert, PendingAlert, Run, RunReader};
 
-use crate::{TraceLink, pipeline::FailureAlert, run_trace::RunTrace};
+use crate::{pipeline::FailureAlert, run_trace::RunTrace, trace_link::TraceLink};
 
 /// How often the outbox is checked without a notification: for what another
 /// replica wrote, deferred alerts, and expired claims.
@@ -26,7 +24,8 @@ pub(crate) struct AlertDelivery {
     pub(crate) policy: FailureAlert,
     /// Without one, alerts go to the log only.
     pub(crate) notifier: Option<Channel>,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) outbox: Arc<dyn AlertOutbox>,
+    pub(crate) runs: Arc<dyn RunReader>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Links a failed run to its trace.
     pub(crate) trace_link: Option<TraceLink>,
@@ -74,9 +73,9 @@ impl AlertDelivery {
     async fn deliver_next(&self) -> warehouse::Result<bool> {
         // The claim outlives the delivery, so that no other replica delivers at the same time.
         let claim = self.policy.timeout * 2;
-        let due = self.warehouse.claim_due_alerts(1, claim).await?;
+        let due = self.outbox.claim_due_alerts(1, claim).await?;
         let Some(pending) = due.into_iter().next() else { return Ok(false) };
-        let run = self.warehouse.run(pending.alert.run_id).await?;
+        let run = self.runs.run(pending.alert.run_id).await?;
         let delivery = self.deliver(&pending, run.as_ref());
         match run.as_ref().and_then(RunTrace::of) {
             Some(trace) => trace.below(delivery).await?,
@@ -117,8 +116,8 @@ impl AlertDelivery {
             Ok(Err(status)) => Outcome::Deferred {
                 problem: format!(
                     "{}: {}",
-                    runtime::code_name(status.code()),
-                    runtime::message_with_causes(&status)
+                    contract::code_name(status.code()),
+                    contract::message_with_causes(&status)
                 ),
                 retry_after: None,
             },
@@ -137,13 +136,13 @@ impl AlertDelivery {
                 for refusal in refusals {
                     log_undeliverable(&pending.alert, &refusal);
                 }
-                self.warehouse.settle_alert(alert_key, self.clock.now()).await?;
+                self.outbox.settle_alert(alert_key, self.clock.now()).await?;
                 info!(%run_id, %stage, alert_key, "{activity}: alert settled");
             }
             Outcome::Deferred { problem, retry_after } => {
                 let backoff = self.policy.backoff.delay(pending.tries.saturating_add(1));
                 let wait = patient_wait(backoff, retry_after, self.policy.backoff.max);
-                self.warehouse.defer_alert(alert_key, wait, &problem).await?;
+                self.outbox.defer_alert(alert_key, wait, &problem).await?;
                 warn!(%run_id, %stage, alert_key, error = %problem, ?wait, "{activity}: alert not delivered, will be retried");
             }
         }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Counters, StageState, trend::SlowExecution};
+use domain::{AlertCause, Counters, StageState, trend::SlowExecution};
 use runtime::Channel;
 use telemetry::{spans::LOG_ONLY, trace_context::SpanIdentity};
 use tokio::time::Instant;
 use tonic::Code;
 use tracing::{Instrument, error, info, info_span, warn};
-use warehouse::{AlertCause, Fence, NewAlert, Run, RunStage, StageFailure};
+use warehouse::{Fence, NewAlert, Run, RunStage, StageFailure};
 
 use crate::{
-    Error,
+    error::Error,
     executor::{RunExecutor, retried},
     run_trace::{EndedAttempt, RunTrace},
     stage_call::{self, AttemptFailure},
@@ -65,7 +65,7 @@ impl RunExecutor {
             };
             let started_at = self.clock.now();
             let fence =
-                retried(|| self.warehouse.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at))
+                retried(|| self.runs.begin_stage(run.run_id, run.lease_epoch, &stage.stage, started_at))
                     .await?;
             self.board.changed(run.run_id, Some(&stage.stage));
             let trace = RunTrace::of(run);
@@ -131,7 +131,7 @@ impl RunExecutor {
             self.tell_success(run, fence, started_at, committed).await;
             return Ok(Attempted::Succeeded);
         }
-        let (code, ended_at) = (runtime::code_name(failure.code), self.clock.now());
+        let (code, ended_at) = (contract::code_name(failure.code), self.clock.now());
         tell_attempt(run, fence, (started_at, ended_at), Err((code, &failure.message)), None);
         Ok(match wait {
             Some(_) if failure.is_interruption => Attempted::Interrupted,
@@ -239,14 +239,14 @@ impl RunExecutor {
         wait: Option<Duration>,
     ) -> Result<Option<Counters>, Error> {
         let record = StageFailure {
-            code: runtime::code_name(failure.code).to_owned(),
+            code: contract::code_name(failure.code).to_owned(),
             message: failure.message.clone(),
             will_retry: wait.is_some(),
             is_interruption: failure.is_interruption,
         };
         let now = self.clock.now();
         let alert = wait.is_none().then(|| alert(run, fence, &record, now));
-        let recorded = retried(|| self.warehouse.fail_stage(fence, &record, alert.as_ref(), now)).await;
+        let recorded = retried(|| self.runs.fail_stage(fence, &record, alert.as_ref(), now)).await;
         let Fence { run_id, stage, attempt, .. } = fence;
         match recorded {
             Ok(()) => {}

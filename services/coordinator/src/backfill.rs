@@ -7,8 +7,8 @@ use domain::{DateWindow, RunState, RunTrigger, StageState};
 use warehouse::{Run, WindowChoice};
 
 use crate::{
-    Error,
     backfill_plan::{BackfillPlan, Chunk},
+    error::Error,
     progress::RunView,
     runs::Runs,
     watch::RunWatch,

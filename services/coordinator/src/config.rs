@@ -8,8 +8,8 @@ use clap::Args as ClapArgs;
 use runtime::{Channel, HistoryOptions, WarehouseArgs};
 
 use crate::{
-    TraceLink,
     pipeline::{DAILY_PIPELINE_YAML, Pipeline},
+    trace_link::TraceLink,
 };
 
 /// Enough for a year and some delay, too little for a mistyped decade.

@@ -3,6 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use contract::{
+    FieldViolations,
+    message::{
+        day_from_proto, progress_to_proto, run_state_from_proto, run_state_to_proto, run_trigger_to_proto,
+        stage_state_to_proto, timestamp_to_proto, window_from_proto, window_to_proto,
+    },
+};
 use domain::{DateWindow, Progress, RunState, StageState};
 use proto::{
     pipeline::v1::{
@@ -11,13 +18,6 @@ use proto::{
     },
     reconciliation::v1::{PreviewResponse, preview_response::Update as Previewed},
     stage::v1::{DateWindow as DateWindowProto, StageProgress},
-};
-use runtime::{
-    FieldViolations,
-    message::{
-        day_from_proto, progress_to_proto, run_state_from_proto, run_state_to_proto, run_trigger_to_proto,
-        stage_state_to_proto, timestamp_to_proto, window_from_proto, window_to_proto,
-    },
 };
 use uuid::Uuid;
 use warehouse::{RunCursor, RunStage};
@@ -178,7 +178,7 @@ pub(crate) fn chunk_days(asked: u32) -> u64 {
 }
 
 pub(crate) fn page_size(asked: i32) -> Result<u32, FieldViolations> {
-    runtime::page_size(asked, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+    contract::page_size(asked, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         .ok_or_else(|| FieldViolations::of("page_size", format!("{asked} is negative")))
 }
 

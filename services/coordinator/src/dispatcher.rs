@@ -41,8 +41,8 @@ impl Dispatcher {
     /// Returns whether a run ended, so that the next one may follow at once. In
     /// all other cases the caller pauses first.
     async fn execute_next(&self) -> bool {
-        let RunExecutor { warehouse, pipeline, clock, lease_ttl, .. } = &self.executor;
-        let acquired = warehouse.acquire_run(&pipeline.name, &self.holder, *lease_ttl, clock.now()).await;
+        let RunExecutor { runs, pipeline, clock, lease_ttl, .. } = &self.executor;
+        let acquired = runs.acquire_run(&pipeline.name, &self.holder, *lease_ttl, clock.now()).await;
         let taken = match acquired {
             Ok(Some(taken)) => taken,
             Ok(None) => return false,
@@ -62,7 +62,7 @@ impl Dispatcher {
             }
             Ok(Execution::Interrupted) => {
                 info!(run_id = %run.run_id, "the run was interrupted; the next coordinator goes on with it");
-                if let Err(error) = warehouse.release_lease(run.run_id, run.lease_epoch).await {
+                if let Err(error) = runs.release_lease(run.run_id, run.lease_epoch).await {
                     warn!(run_id = %run.run_id, %error, "the lease could not be given back; it has to expire");
                 }
                 false

@@ -1,7 +1,7 @@
 //! What can go wrong in the coordinator, and what callers learn about it.
 
+use contract::FieldViolations;
 use domain::{DateWindow, FailureKind, RunState};
-use runtime::FieldViolations;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -75,7 +75,7 @@ impl From<Error> for Status {
             Error::InvalidRequest(violations) => return violations.into(),
             told => told.to_string(),
         };
-        runtime::status(kind, message, None)
+        contract::status(kind, message, None)
     }
 }
 

@@ -20,10 +20,11 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
-use warehouse::{LeaseState, Run, RunStage, SharedWarehouse, TakenUp};
+use warehouse::{LeaseState, Run, RunStage, RunStore, TakenUp};
 
 use crate::{
-    Error, pipeline::Pipeline, progress::ProgressBoard, run_trace::RunTrace, stage_service::StageService,
+    error::Error, pipeline::Pipeline, progress::ProgressBoard, run_trace::RunTrace,
+    stage_service::StageService,
 };
 
 /// Why the execution of a run ended.
@@ -44,7 +45,7 @@ pub(crate) struct RunExecutor {
     pub(crate) services: HashMap<String, StageService>,
     /// How long to wait for a connection to one of them.
     pub(crate) connect_timeout: Duration,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) runs: Arc<dyn RunStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) board: ProgressBoard,
     /// Notified when an alert is in the outbox.
@@ -142,7 +143,7 @@ impl RunExecutor {
 
     async fn finish(&self, run: &Run) -> Result<Execution, Error> {
         let now = self.clock.now();
-        let state = retried(|| self.warehouse.finish_run(run.run_id, run.lease_epoch, now)).await?;
+        let state = retried(|| self.runs.finish_run(run.run_id, run.lease_epoch, now)).await?;
         self.board.changed(run.run_id, None);
         info!(run_id = %run.run_id, window = %run.window, "run {state}");
         Ok(Execution::Ended(state))
@@ -161,7 +162,7 @@ impl RunExecutor {
                 Ok(_) = live.wait_for(|live| live.version != seen) => {}
             }
             let renewed_at = Instant::now();
-            match self.warehouse.renew_lease(run_id, epoch, self.lease_ttl).await {
+            match self.runs.renew_lease(run_id, epoch, self.lease_ttl).await {
                 Ok(LeaseState::Held) => held_until = renewed_at + self.lease_ttl,
                 Ok(LeaseState::Ended(state)) => return Execution::Ended(state),
                 Ok(LeaseState::Lost) => return Execution::LeaseLost,
@@ -175,7 +176,7 @@ impl RunExecutor {
     }
 
     pub(crate) async fn reload(&self, run_id: Uuid) -> Result<Run, Error> {
-        retried(|| self.warehouse.run(run_id)).await?.ok_or(Error::RunNotFound(run_id))
+        retried(|| self.runs.run(run_id)).await?.ok_or(Error::RunNotFound(run_id))
     }
 }
 

@@ -8,7 +8,7 @@ use runtime::Clock;
 use telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use warehouse::SharedWarehouse;
+use warehouse::{ActivityReader, BacklogReader};
 
 use crate::pipeline::Pipeline;
 
@@ -18,7 +18,8 @@ const INTERVAL: Duration = Duration::from_secs(15);
 /// Keeps the gauges up to date.
 pub(crate) struct Gauges {
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) backlog: Arc<dyn BacklogReader>,
+    pub(crate) published: Arc<dyn ActivityReader>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: CancellationToken,
 }
@@ -49,7 +50,7 @@ impl Gauges {
 
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and shows no 53 bits")]
     async fn record(&self) -> warehouse::Result<()> {
-        let backlog = self.warehouse.backlog().await?;
+        let backlog = self.backlog.backlog().await?;
         for (metric, value) in [
             (metrics::DIRTY_RANGES, backlog.dirty_ranges),
             (metrics::QUARANTINED_ROWS, backlog.quarantined_rows),
@@ -58,7 +59,7 @@ impl Gauges {
             metric.gauge().record(value as f64, &[]);
         }
         metrics::ALERTS_OLDEST_AGE.gauge().record(backlog.oldest_alert.as_secs_f64(), &[]);
-        let Some(freshness) = self.warehouse.freshness().await? else { return Ok(()) };
+        let Some(freshness) = self.published.freshness().await? else { return Ok(()) };
         let newest = freshness.newest.activity_date;
         let ends_at = (newest + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
         let lag = self.clock.now() - ends_at;

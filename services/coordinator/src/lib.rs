@@ -24,12 +24,14 @@ mod service;
 mod slow_stage;
 mod stage_call;
 mod stage_service;
+mod stores;
 mod trace_link;
 mod watch;
 mod watchdog;
 
 pub use config::{Args, Connections, Options, StageEndpoint};
 pub use error::Error;
+pub use stores::Stores;
 pub use trace_link::TraceLink;
 
 use std::sync::Arc;
@@ -38,7 +40,7 @@ use domain::run::STAGE_CALL_PRODUCT_API;
 use proto::{bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer};
 use runtime::{Context, HistoryOptions, Service};
 use tokio::sync::Notify;
-use warehouse::{Horizon, SharedWarehouse};
+use warehouse::Horizon;
 
 use crate::{
     alerts::AlertDelivery,
@@ -60,7 +62,7 @@ use crate::{
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let connections = args.connections()?;
     let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
-    assemble(args.options, args.history, connections, warehouse, &context)
+    assemble(args.options, args.history, connections, warehouse.into(), &context)
 }
 
 /// The coordinator over given connections and storage.
@@ -72,7 +74,7 @@ pub fn assemble(
     options: Options,
     history: HistoryOptions,
     connections: Connections,
-    warehouse: SharedWarehouse,
+    stores: Stores,
     context: &Context,
 ) -> anyhow::Result<Service> {
     let pipeline = Arc::new(options.pipeline()?);
@@ -89,7 +91,8 @@ pub fn assemble(
     let delivery = AlertDelivery {
         policy: pipeline.on_failure.clone(),
         notifier: connections.notifier,
-        warehouse: Arc::clone(&warehouse),
+        outbox: Arc::clone(&stores.outbox),
+        runs: stores.runs.clone(),
         clock: Arc::clone(&context.clock),
         trace_link: options.trace_url.clone(),
         alert_written: Arc::clone(&alert_written),
@@ -105,7 +108,7 @@ pub fn assemble(
         pipeline: Arc::clone(&pipeline),
         services,
         connect_timeout: options.stage_connect_timeout,
-        warehouse: Arc::clone(&warehouse),
+        runs: Arc::clone(&stores.runs),
         clock: Arc::clone(&context.clock),
         board: board.clone(),
         alert_written: Arc::clone(&alert_written),
@@ -115,14 +118,17 @@ pub fn assemble(
     };
     let gauges = Gauges {
         pipeline: Arc::clone(&pipeline),
-        warehouse: Arc::clone(&warehouse),
+        backlog: stores.backlog,
+        published: Arc::clone(&stores.published),
         clock: Arc::clone(&context.clock),
         shutdown: context.shutdown.clone(),
     };
     let watchdog = options.publish_deadline.map(|deadline| Watchdog {
         deadline,
         pipeline: Arc::clone(&pipeline),
-        warehouse: Arc::clone(&warehouse),
+        published: Arc::clone(&stores.published),
+        runs: stores.runs.clone(),
+        outbox: Arc::clone(&stores.outbox),
         clock: Arc::clone(&context.clock),
         alert_written,
         shutdown: context.shutdown.clone(),
@@ -130,7 +136,8 @@ pub fn assemble(
     let dispatcher = Dispatcher { executor, holder, run_queued: Arc::clone(&run_queued) };
     let runs = Runs {
         pipeline,
-        warehouse,
+        store: stores.runs,
+        published: stores.published,
         clock: Arc::clone(&context.clock),
         ids,
         board,

@@ -1,14 +1,15 @@
 //! The preview of a backfill: calls the service that fetches from the product API.
 
+use contract::message::window_to_proto;
 use futures::{Stream, stream};
 use proto::reconciliation::v1::{
     PreviewRequest, PreviewResponse, reconciliation_service_client::ReconciliationServiceClient,
 };
-use runtime::{Channel, message::window_to_proto};
+use runtime::Channel;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
 
-use crate::{Error, backfill_plan::BackfillPlan, stage_call::connection_failure};
+use crate::{backfill_plan::BackfillPlan, error::Error, stage_call::connection_failure};
 
 /// Previews backfills.
 #[derive(Debug, Clone)]

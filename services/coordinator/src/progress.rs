@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use warehouse::Run;
 
-use crate::TraceLink;
+use crate::trace_link::TraceLink;
 
 /// What this process knows of a run besides the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use runtime::patient_wait;
+use domain::retry_after::patient_wait;
 
 /// Doublings after which no wait grows any further: more than lie between a
 /// nanosecond and the longest duration.

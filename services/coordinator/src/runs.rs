@@ -6,33 +6,37 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
+use contract::FieldViolations;
 use domain::{
     DateWindow, RunState, RunTrigger,
     run::{STAGE_UNPUBLISH, STAGE_VALIDATE},
 };
-use runtime::{Clock, FieldViolations};
+use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::{ContextV7, Timestamp, Uuid};
 use warehouse::{
-    CreatedRun, Horizon, NewRun, NewStage, OutOfReach, Reach, Run, RunCursor, SharedWarehouse, WindowChoice,
+    ActivityReader, CreatedRun, Horizon, NewRun, NewStage, OutOfReach, Reach, Run, RunCursor, RunStore,
+    WindowChoice,
 };
 
 use crate::{
-    Error, TraceLink,
     backfill_plan::{BackfillPlan, Selection},
+    error::Error,
     pipeline::Pipeline,
     preview::Previewer,
     progress::{ProgressBoard, RunView},
     run_trace::{traceparent_of, traceparent_of_retry},
+    trace_link::TraceLink,
     watch::RunWatch,
 };
 
 /// The runs of the coordinator's pipeline.
 pub(crate) struct Runs {
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) store: Arc<dyn RunStore>,
+    pub(crate) published: Arc<dyn ActivityReader>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: RunIds,
     pub(crate) board: ProgressBoard,
@@ -76,7 +80,7 @@ impl Runs {
 
     /// Creates a run that unpublishes the published days of `window`.
     pub(crate) async fn unpublish(&self, window: DateWindow) -> Result<(RunView, bool), Error> {
-        if self.warehouse.published_days(window).await?.is_empty() {
+        if self.published.published_days(window).await?.is_empty() {
             return Err(Error::NothingPublished(window));
         }
         let publisher = self.pipeline.stages.iter().find(|stage| stage.name == STAGE_VALIDATE);
@@ -94,7 +98,7 @@ impl Runs {
     /// Checks that requested days are not far from everything published, unless
     /// they are intended to be.
     pub(crate) async fn check_reach(&self, window: DateWindow, is_meant: bool) -> Result<(), Error> {
-        let published = self.warehouse.freshness().await?;
+        let published = self.published.freshness().await?;
         let reach = Reach {
             max_days: self.horizon.max_reach_days,
             today: self.clock.now().date_naive(),
@@ -134,7 +138,7 @@ impl Runs {
     }
 
     async fn store(&self, new: NewRun) -> Result<CreatedRun, Error> {
-        let created = self.warehouse.create_run(new).await?;
+        let created = self.store.create_run(new).await?;
         if created.created {
             let Run { run_id, window, trigger, .. } = &created.run;
             info!(%run_id, %window, %trigger, "run created");
@@ -144,7 +148,7 @@ impl Runs {
     }
 
     pub(crate) async fn get(&self, run_id: Uuid) -> Result<RunView, Error> {
-        let run = self.warehouse.run(run_id).await?.ok_or(Error::RunNotFound(run_id))?;
+        let run = self.store.run(run_id).await?.ok_or(Error::RunNotFound(run_id))?;
         Ok(self.view(run))
     }
 
@@ -156,7 +160,7 @@ impl Runs {
         limit: u32,
     ) -> Result<RunPage, Error> {
         // One more than requested, to learn whether another page follows.
-        let mut runs = self.warehouse.runs(states, after, limit.saturating_add(1)).await?;
+        let mut runs = self.store.runs(states, after, limit.saturating_add(1)).await?;
         let has_more = runs.len() > limit as usize;
         runs.truncate(limit as usize);
         let next = runs.last().filter(|_| has_more).map(|run| RunCursor(run.run_id));
@@ -164,21 +168,21 @@ impl Runs {
     }
 
     pub(crate) fn watch(&self, run_id: Uuid) -> RunWatch {
-        let (warehouse, trace_link) = (Arc::clone(&self.warehouse), self.trace_link.clone());
-        RunWatch::new(run_id, warehouse, &self.board, trace_link, self.shutdown.clone())
+        let (store, trace_link) = (self.store.clone(), self.trace_link.clone());
+        RunWatch::new(run_id, store, &self.board, trace_link, self.shutdown.clone())
     }
 
     pub(crate) async fn cancel(&self, run_id: Uuid) -> Result<RunView, Error> {
-        let run = self.warehouse.cancel_run(run_id, self.clock.now()).await?;
+        let run = self.store.cancel_run(run_id, self.clock.now()).await?;
         info!(%run_id, window = %run.window, "run CANCELLED");
         self.board.changed(run_id, None);
         Ok(self.view(run))
     }
 
     pub(crate) async fn retry(&self, run_id: Uuid) -> Result<RunView, Error> {
-        let ended = self.warehouse.run(run_id).await?.ok_or(Error::RunNotFound(run_id))?;
+        let ended = self.store.run(run_id).await?.ok_or(Error::RunNotFound(run_id))?;
         let traceparent = traceparent_of_retry(&ended);
-        let run = self.warehouse.retry_run(run_id, traceparent.as_deref()).await?;
+        let run = self.store.retry_run(run_id, traceparent.as_deref()).await?;
         info!(%run_id, window = %run.window, "run queued again");
         self.board.changed(run_id, None);
         self.run_queued.notify_one();
@@ -196,8 +200,8 @@ impl Runs {
         let selection = if force {
             Selection::All
         } else {
-            let published = self.warehouse.published_days(window).await?;
-            let failed = self.warehouse.failed_days(&self.pipeline.name, window).await?;
+            let published = self.published.published_days(window).await?;
+            let failed = self.store.failed_days(&self.pipeline.name, window).await?;
             Selection::Open {
                 published: published.into_iter().map(|entry| entry.activity_date).collect(),
                 failed: failed.into_iter().collect(),

@@ -18,7 +18,7 @@ use proto::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{Error, backfill::Backfill, backfill_plan::BackfillPlan, convert, runs::Runs};
+use crate::{backfill::Backfill, backfill_plan::BackfillPlan, convert, error::Error, runs::Runs};
 
 type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 

@@ -34,7 +34,7 @@ impl RunExecutor {
             return None;
         }
         let run_id = run.run_id;
-        let recent = self.warehouse.recent_executions(run, stage, RECENT);
+        let recent = self.runs.recent_executions(run, stage, RECENT);
         let recent = match tokio::time::timeout(PATIENCE, recent).await {
             Ok(Ok(recent)) => recent,
             Ok(Err(error)) => {

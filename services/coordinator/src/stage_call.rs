@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use contract::{
+    is_transport_failure,
+    message::{counters_from_proto, progress_from_proto},
+    message_with_causes,
+};
 use domain::{Counters, Progress};
 use proto::stage::v1::{
     ExecuteStageRequest, ExecuteStageResponse, execute_stage_response::Update,
     stage_service_client::StageServiceClient,
 };
-use runtime::{
-    Channel, is_transport_failure,
-    message::{counters_from_proto, progress_from_proto},
-    message_with_causes,
-    stage::StageCall,
-};
+use runtime::{Channel, stage::StageCall};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use warehouse::{Fence, Run};
@@ -65,7 +65,7 @@ impl AttemptFailure {
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
         let (code, message) = (status.code(), status.message().to_owned());
         let is_interruption = code == Code::Cancelled;
-        let is_transient = is_interruption || runtime::is_transient(code);
+        let is_transient = is_interruption || contract::is_transient(code);
         Self { code, message, is_transient, is_interruption, retry_after }
     }
 }
@@ -163,7 +163,7 @@ mod tests {
             (FailureKind::InvalidInput, false),
             (FailureKind::Internal, false),
         ] {
-            let failure = AttemptFailure::from_status("transform", &runtime::status(kind, "no", None));
+            let failure = AttemptFailure::from_status("transform", &contract::status(kind, "no", None));
             assert_eq!(failure.is_transient, expected, "{kind:?}");
             assert_eq!(failure.message, "no");
         }
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn the_wait_that_a_service_asks_for_is_heard() {
         let wait = Duration::from_secs(17);
-        let status = runtime::status(FailureKind::Exhausted, "slow down", Some(wait));
+        let status = contract::status(FailureKind::Exhausted, "slow down", Some(wait));
         assert_eq!(AttemptFailure::from_status("ingest-api", &status).retry_after, Some(wait));
     }
 

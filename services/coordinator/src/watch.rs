@@ -1,15 +1,16 @@
 //! Watches a run until it has ended, whichever replica executes it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use warehouse::{Run, SharedWarehouse};
+use warehouse::{Run, RunReader};
 
 use crate::{
-    Error, TraceLink,
+    error::Error,
     progress::{LiveRun, ProgressBoard, RunView},
+    trace_link::TraceLink,
 };
 
 /// How long a change by another replica may go unnoticed.
@@ -18,7 +19,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// The successive states of a run.
 pub(crate) struct RunWatch {
     run_id: Uuid,
-    warehouse: SharedWarehouse,
+    runs: Arc<dyn RunReader>,
     live: watch::Receiver<LiveRun>,
     trace_link: Option<TraceLink>,
     shutdown: CancellationToken,
@@ -30,13 +31,13 @@ pub(crate) struct RunWatch {
 impl RunWatch {
     pub(crate) fn new(
         run_id: Uuid,
-        warehouse: SharedWarehouse,
+        runs: Arc<dyn RunReader>,
         board: &ProgressBoard,
         trace_link: Option<TraceLink>,
         shutdown: CancellationToken,
     ) -> Self {
         let live = board.subscribe(run_id);
-        Self { run_id, warehouse, live, trace_link, shutdown, read: None, told: None }
+        Self { run_id, runs, live, trace_link, shutdown, read: None, told: None }
     }
 
     /// The run at first, then after every change; `None` after its end was returned.
@@ -68,7 +69,7 @@ impl RunWatch {
         let run = match &self.read {
             Some((run, version)) if *version == live.version => run.clone(),
             _ => {
-                let run = self.warehouse.run(self.run_id).await?.ok_or(Error::RunNotFound(self.run_id))?;
+                let run = self.runs.run(self.run_id).await?.ok_or(Error::RunNotFound(self.run_id))?;
                 self.read = Some((run.clone(), live.version));
                 run
             }

@@ -4,14 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use domain::{DateWindow, RunTrigger};
+use domain::{AlertCause, DateWindow, RunTrigger};
 use runtime::Clock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tracing::warn;
 use uuid::Uuid;
-use warehouse::{AlertCause, NewAlert, Run, SharedWarehouse};
+use warehouse::{ActivityReader, AlertOutbox, NewAlert, Run, RunReader};
 
 use crate::pipeline::Pipeline;
 
@@ -29,7 +29,9 @@ pub(crate) struct Watchdog {
     /// The time of day, in UTC, by which the previous day must be published.
     pub(crate) deadline: NaiveTime,
     pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) published: Arc<dyn ActivityReader>,
+    pub(crate) runs: Arc<dyn RunReader>,
+    pub(crate) outbox: Arc<dyn AlertOutbox>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Notified when an alert is in the outbox.
     pub(crate) alert_written: Arc<Notify>,
@@ -54,11 +56,11 @@ impl Watchdog {
     async fn look(&self) -> warehouse::Result<()> {
         let now = self.clock.now();
         let Some(day) = newest_due(now, self.deadline) else { return Ok(()) };
-        if !self.warehouse.published_days(DateWindow::day(day)).await?.is_empty() {
+        if !self.published.published_days(DateWindow::day(day)).await?.is_empty() {
             return Ok(());
         }
-        let runs = self.warehouse.runs(&[], None, NEWEST_RUNS).await?;
-        let is_new = self.warehouse.freshness().await?.is_none();
+        let runs = self.runs.runs(&[], None, NEWEST_RUNS).await?;
+        let is_new = self.published.freshness().await?.is_none();
         if is_new && runs.iter().all(|run| !run.state.is_terminal()) {
             // Installed but not used yet, or its first run is in progress.
             return Ok(());
@@ -70,7 +72,7 @@ impl Watchdog {
         });
         let alert = self.alert(day, run.as_ref(), now);
         // The key is per day: a second check, or another replica, writes nothing.
-        if self.warehouse.write_alert(&alert).await? {
+        if self.outbox.write_alert(&alert).await? {
             warn!(%day, problem = alert.error_message, "the publish deadline is missed");
             self.alert_written.notify_one();
         }
@@ -85,7 +87,7 @@ impl Watchdog {
             alert_key: format!("{pipeline}/{STAGE}/{day}"),
             stage: STAGE.to_owned(),
             attempt: 0,
-            error_code: runtime::code_name(Code::DeadlineExceeded).to_owned(),
+            error_code: contract::code_name(Code::DeadlineExceeded).to_owned(),
             error_message: format!("{day} is not published by {} UTC: {what}", self.deadline.format("%H:%M")),
             run_id: run.map_or_else(Uuid::nil, |run| run.run_id),
             business_date: day,
@@ -123,6 +125,7 @@ fn so_far(run: &Run) -> String {
 mod tests {
     use domain::run::STAGE_COPY_CRM_CSV;
     use runtime::StoppedClock;
+    use warehouse::SharedWarehouse;
     use warehouse_conformance::scene::{at, hold_run, publish_run};
 
     use super::*;
@@ -139,7 +142,9 @@ mod tests {
         let watchdog = Watchdog {
             deadline: NINE,
             pipeline: Arc::new(Pipeline::parse(DAILY_PIPELINE_YAML).unwrap()),
-            warehouse: Arc::clone(warehouse),
+            published: warehouse.clone(),
+            runs: warehouse.clone(),
+            outbox: warehouse.clone(),
             clock: Arc::new(StoppedClock(now.parse().unwrap())),
             alert_written: Arc::default(),
             shutdown: CancellationToken::new(),

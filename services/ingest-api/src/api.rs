@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use chrono::NaiveDate;
-use domain::failure::with_causes;
+use domain::{failure::with_causes, retry_after::parse_retry_after};
 use egress::{Destination, Policy, refusal_in};
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER},
 };
-use runtime::{Clock, parse_retry_after};
+use runtime::Clock;
 use telemetry::metrics::HttpRequests;
 use tracing::Instrument;
 use url::Url;

@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args as ClapArgs;
-use runtime::{HistoryOptions, Secret, WarehouseArgs};
+use runtime::{HistoryOptions, WarehouseArgs};
+use secret::Secret;
 
 use crate::answer_options::AnswerOptions;
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use reqwest::header::HeaderValue;
-use runtime::{Secret, read_secret};
+use secret::{Secret, read_secret};
 
 use crate::error::Error;
 

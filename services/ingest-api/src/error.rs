@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use contract::FieldViolations;
 use domain::{FailureKind, counters::Imbalance};
 use egress::Refusal;
 use reqwest::StatusCode;
-use runtime::{FieldViolations, SecretError, stage::StageError};
+use runtime::stage::StageError;
+use secret::SecretError;
 use tonic::Status;
 
 use crate::page::PageRef;
@@ -299,7 +301,7 @@ impl From<Error> for Status {
             Error::InvalidRequest(violations) => return violations.into(),
             _ => error.to_string(),
         };
-        runtime::status(error.kind(), message, error.retry_after())
+        contract::status(error.kind(), message, error.retry_after())
     }
 }
 

@@ -41,7 +41,7 @@ use proto::{
     bounds::MAX_REQUEST_BYTES, reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer,
 };
 use runtime::{Context, HistoryOptions, Service};
-use warehouse::SharedWarehouse;
+use warehouse::{ActivityReader, BackfillPreview, SharedWarehouse, UsageStaging};
 
 pub use answer_options::AnswerOptions;
 pub use config::{Args, LandingArgs, Options};
@@ -62,7 +62,25 @@ use crate::{
 /// If the warehouse cannot be opened, or as [`assemble`].
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse = warehouse::open(&args.warehouse.warehouse_url).await?;
-    assemble(args.options, args.history, warehouse, &context)
+    assemble(args.options, args.history, warehouse.into(), &context)
+}
+
+/// What the service does with the warehouse: it stages usage, tries out backfills, and reads
+/// what is published.
+#[derive(Clone)]
+pub struct Stores {
+    /// Where days of usage are staged.
+    pub staging: Arc<dyn UsageStaging>,
+    /// Computes what a backfill would change.
+    pub previews: Arc<dyn BackfillPreview>,
+    /// What readers see.
+    pub published: Arc<dyn ActivityReader>,
+}
+
+impl From<SharedWarehouse> for Stores {
+    fn from(warehouse: SharedWarehouse) -> Self {
+        Self { staging: warehouse.clone(), previews: warehouse.clone(), published: warehouse }
+    }
 }
 
 /// Assembles the service over an open warehouse.
@@ -72,7 +90,7 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 pub fn assemble(
     options: Options,
     history: HistoryOptions,
-    warehouse: SharedWarehouse,
+    stores: Stores,
     context: &Context,
 ) -> anyhow::Result<Service> {
     let landing_url = options.landing.landing_url.as_deref().context("--landing-url is missing")?;
@@ -82,7 +100,8 @@ pub fn assemble(
     let concurrency = usize::from(options.product_api_concurrency);
     let previewer = Previewer {
         api: api.clone(),
-        warehouse: Arc::clone(&warehouse),
+        previews: stores.previews,
+        staging: Arc::clone(&stores.staging),
         clock: Arc::clone(&context.clock),
         concurrency,
         plan,
@@ -91,13 +110,14 @@ pub fn assemble(
     let stage = ProductApiStage {
         api: api.clone(),
         storage,
-        warehouse: Arc::clone(&warehouse),
+        staging: stores.staging,
         clock: Arc::clone(&context.clock),
         concurrency,
         plan,
         answers: options.answers,
     };
-    let reconciliation = ReconciliationHost { reconciler: Reconciler { api, warehouse }, previewer };
+    let reconciliation =
+        ReconciliationHost { reconciler: Reconciler { api, published: stores.published }, previewer };
     Ok(Service::new("ingest-api").with_stages(stage, context).with_grpc(
         ReconciliationServiceServer::new(reconciliation).max_decoding_message_size(MAX_REQUEST_BYTES),
     ))

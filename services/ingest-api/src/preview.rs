@@ -9,7 +9,7 @@ use runtime::{Clock, stage::ProgressSink};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
-use warehouse::{PreviewOutcome, SharedWarehouse, UsageLimits};
+use warehouse::{BackfillPreview, PreviewOutcome, UsageLimits, UsageStaging};
 
 use crate::{
     api::{ProductApi, Session},
@@ -49,7 +49,9 @@ pub(crate) enum Step {
 #[derive(Clone)]
 pub(crate) struct Previewer {
     pub(crate) api: ProductApi,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) previews: Arc<dyn BackfillPreview>,
+    /// Tells which days were fetched before.
+    pub(crate) staging: Arc<dyn UsageStaging>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Days to fetch at the same time.
     pub(crate) concurrency: usize,
@@ -106,7 +108,7 @@ impl Previewer {
             latest.send_replace(progress);
         });
         let meter = Arc::new(ProgressMeter::new(days.len(), Arc::clone(&sink)));
-        let mut preview = self.warehouse.begin_preview(&asked.windows).await?;
+        let mut preview = self.previews.begin_preview(&asked.windows).await?;
         let mut fetched = fetch_days(days, session, self.concurrency, Arc::clone(&meter));
         while let Some(mut day) = fetched.next().await {
             let date = day.day;
@@ -125,7 +127,7 @@ impl Previewer {
     async fn days(&self, windows: &[DateWindow]) -> Result<Vec<NaiveDate>, Error> {
         let mut days = BTreeSet::new();
         for window in windows {
-            let known = self.warehouse.usage_days(self.plan.lookback(*window)).await?;
+            let known = self.staging.usage_days(self.plan.lookback(*window)).await?;
             let fetched = known.into_iter().map(|state| state.day).collect();
             days.extend(self.plan.days_to_fetch(*window, &fetched));
         }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use contract::{
+    FieldViolations,
+    message::{fact_row_to_proto, progress_to_proto, window_from_proto},
+};
 use domain::DateWindow;
 use proto::reconciliation::v1::{
     CompanyDayChange as CompanyDayChangeProto, PreviewCounts, PreviewMonth, PreviewRequest, PreviewResponse,
     PreviewSummary, preview_response::Update,
-};
-use runtime::{
-    FieldViolations,
-    message::{fact_row_to_proto, progress_to_proto, window_from_proto},
 };
 use warehouse::{CompanyDayChange, DayChanges, PreviewOutcome};
 

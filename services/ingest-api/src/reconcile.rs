@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
+    sync::Arc,
 };
 
 use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, FactKey};
 use futures::{Stream, TryStreamExt, stream};
-use warehouse::{ActivityQuery, SharedWarehouse};
+use warehouse::{ActivityQuery, ActivityReader};
 
 use crate::{
     api::{ProductApi, Session},
@@ -73,7 +74,7 @@ pub(crate) struct Summary {
 #[derive(Clone)]
 pub(crate) struct Reconciler {
     pub(crate) api: ProductApi,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) published: Arc<dyn ActivityReader>,
 }
 
 impl Reconciler {
@@ -111,7 +112,7 @@ impl Reconciler {
     ) -> Result<Vec<Finding>, Error> {
         let mut source = fetch_numbers(session, asked, day, summary).await?;
         let mut comparison = Comparison { day, summary, findings: Vec::new() };
-        let mut published = self.warehouse.export_facts(&asked.published_rows(day)).await?.rows;
+        let mut published = self.published.export_facts(&asked.published_rows(day)).await?.rows;
         while let Some(row) = published.try_next().await? {
             let company_id = row.key.company_id;
             if asked.includes(&company_id) {

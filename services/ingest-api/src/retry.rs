@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use backon::{ExponentialBuilder, Retryable};
-use runtime::patient_wait;
+use domain::retry_after::patient_wait;
 use tracing::warn;
 
 use crate::{config::Options, error::Error};

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, pin::Pin};
 
 use async_trait::async_trait;
+use contract::FieldViolations;
 use domain::{CompanyId, DateWindow};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::reconciliation::v1::{
@@ -10,7 +11,6 @@ use proto::reconciliation::v1::{
     ReconciliationSummary, UsageNumbers, reconcile_response::Update,
     reconciliation_service_server::ReconciliationService,
 };
-use runtime::FieldViolations;
 use tonic::{Request, Response, Status};
 
 use crate::{

@@ -15,7 +15,7 @@ use runtime::{
 use telemetry::spans::record_counters;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
-use warehouse::{Fence, SharedWarehouse, UsageLimits};
+use warehouse::{Fence, UsageLimits, UsageStaging};
 
 use crate::{
     answer_options::AnswerOptions,
@@ -31,7 +31,7 @@ use crate::{
 pub(crate) struct ProductApiStage {
     pub(crate) api: ProductApi,
     pub(crate) storage: Storage,
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) staging: Arc<dyn UsageStaging>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Days to fetch at the same time.
     pub(crate) concurrency: usize,
@@ -60,7 +60,7 @@ impl ProductApiStage {
         let fence = &call.fence;
         // Landing is not a data transaction: without this check, a call out of
         // order would replace landed files before its first load is rejected.
-        self.warehouse.check_fence(fence).await?;
+        self.staging.check_fence(fence).await?;
         let session = self.api.session()?;
         let days = self.days(fence, call.window).await?;
         let meter = Arc::new(ProgressMeter::new(days.to_fetch.len(), sink));
@@ -87,12 +87,12 @@ impl ProductApiStage {
         remarks.extend(unknown.remark());
         let counters = meter.counters().check_balance()?;
         let remarks = remarks.into_texts();
-        self.warehouse.complete_stage(fence, counters, &remarks, self.clock.now()).await?;
+        self.staging.complete_stage(fence, counters, &remarks, self.clock.now()).await?;
         Ok(StageOutcome { counters, remarks })
     }
 
     async fn days(&self, fence: &Fence, window: DateWindow) -> Result<StageDays, Error> {
-        let known = self.warehouse.usage_days(self.plan.lookback(window)).await?;
+        let known = self.staging.usage_days(self.plan.lookback(window)).await?;
         let fetched = known.iter().map(|state| state.day).collect();
         let loaded: BTreeSet<NaiveDate> =
             known.iter().filter(|state| state.run_id == fence.run_id).map(|state| state.day).collect();
@@ -136,7 +136,7 @@ impl ProductApiStage {
     async fn load(&self, fence: &Fence, landed: &LandedDay, limits: UsageLimits) -> Result<Counters, Error> {
         let rows = usage_rows(&self.storage, landed, self.api.reading()).await?;
         let now = self.clock.now();
-        let outcome = self.warehouse.load_usage_day(fence, &landed.delivery(), limits, rows, now).await?;
+        let outcome = self.staging.load_usage_day(fence, &landed.delivery(), limits, rows, now).await?;
         record_counters(&Span::current(), &outcome.counters);
         Ok(outcome.counters)
     }

@@ -1,8 +1,8 @@
 //! Converts CSV records to companies.
 
 use domain::{
-    CompanyId, Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
-    company::MAX_COMPANY_TEXT_BYTES, text::settled, timestamp::parse_timestamp,
+    CompanyAttributes, CompanyId, Concerns, CrmCompany, Rejection, RejectionReason, SourceRow,
+    UnreadableFields, company::MAX_COMPANY_TEXT_BYTES, text::settled, timestamp::parse_timestamp,
 };
 
 use crate::{
@@ -201,10 +201,7 @@ impl CompanyColumns {
         });
         let is_unreadable = |column| problems.iter().any(|(unreadable, _)| *unreadable == column);
         let row = CrmCompany {
-            name,
-            country,
-            industry_tag,
-            last_contact_at,
+            attributes: CompanyAttributes { name, country, industry_tag, last_contact_at },
             unreadable: UnreadableFields {
                 name: is_unreadable(Column::Name),
                 country: is_unreadable(Column::Country),
@@ -258,14 +255,7 @@ impl CompanyColumns {
             industry_tag: self.industry_tag.is_some(),
             last_contact_at: self.last_contact_at.is_some(),
         };
-        let row = CrmCompany {
-            company_id,
-            name: None,
-            country: None,
-            industry_tag: None,
-            last_contact_at: None,
-            unreadable,
-        };
+        let row = CrmCompany { company_id, attributes: CompanyAttributes::default(), unreadable };
         partial(record, row, reason)
     }
 

@@ -1,6 +1,6 @@
 //! The stage `act_copy_crm_csv`: loads every new CRM export into staging.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -9,7 +9,7 @@ use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan};
 use futures::{StreamExt, TryStreamExt};
 use landing::FileInfo;
 use tracing::info;
-use warehouse::{CrmExport, SharedWarehouse, SnapshotLimits, SourceError};
+use warehouse::{CrmExport, CrmStaging, SnapshotLimits, SourceError};
 
 use crate::{
     archive::Archive,
@@ -22,7 +22,7 @@ use crate::{
 
 /// Loads CRM exports, each as the CRM's full state.
 pub(crate) struct CopyCrmCsv {
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) staging: Arc<dyn CrmStaging>,
     pub(crate) archive: Archive,
     pub(crate) format: CsvFormat,
     pub(crate) effective_offset_days: i32,
@@ -56,16 +56,16 @@ impl FileLoader for CopyCrmCsv {
         now: DateTime<Utc>,
     ) -> warehouse::Result<Plan<CrmExport>> {
         let exports = Exports::of(files, &self.day_source, self.effective_offset_days, self.same_day);
-        let days = self.warehouse.crm_days(&exports.undated(), now.date_naive()).await?;
+        let days = self.staging.crm_days(&exports.undated(), now.date_naive()).await?;
         let settled = exports.settle(&days, window);
-        let new = self.warehouse.new_crm_exports(&settled.exports()).await?;
+        let new = self.staging.new_crm_exports(&settled.exports()).await?;
         Ok(settled.plan(&new, days.first_snapshot, window, self.same_day))
     }
 
     async fn load(&self, delivery: Delivery<'_, CrmExport>) -> warehouse::Result<Outcome> {
         let Delivery { unit, storage, report, fence, now, .. } = delivery;
         // A caller that may not load an export does not even copy it.
-        self.warehouse.check_fence(fence).await?;
+        self.staging.check_fence(fence).await?;
         let mut parts = Vec::with_capacity(unit.files.len());
         for file in &unit.files {
             let chunks = storage.read(file).await.map_err(source_failed)?;
@@ -82,7 +82,7 @@ impl FileLoader for CopyCrmCsv {
         let unnamed = OnceLock::new();
         let rows = export_rows(&self.archive, parts, &self.format, report);
         let rows = rows.inspect_ok(|row| note_unnamed(row, &unnamed)).boxed();
-        let loaded = self.warehouse.load_crm_export(fence, &export, self.limits, rows, now).await;
+        let loaded = self.staging.load_crm_export(fence, &export, self.limits, rows, now).await;
         let loaded = loaded.map_err(|error| naming_the_copy(error, &export))?;
         let (file, effective_on, rows) = (unit.name(), export.effective_on, loaded.counters.rows_read);
         info!(%file, %effective_on, rows, "CRM export loaded");
@@ -113,7 +113,7 @@ impl CopyCrmCsv {
         parts: &[Part],
         effective_on: NaiveDate,
     ) -> warehouse::Result<ComparedHeader> {
-        let copies = self.warehouse.crm_archive_before(effective_on).await?;
+        let copies = self.staging.crm_archive_before(effective_on).await?;
         let Some(earlier) = copies.as_deref().and_then(|copies| copies.lines().next()) else {
             return Ok(ComparedHeader::default());
         };

@@ -19,7 +19,7 @@ use crate::{
     quoting::Quoting,
 };
 
-mod record;
+pub(crate) mod record;
 
 pub(crate) use record::{Fault, Field, Record};
 

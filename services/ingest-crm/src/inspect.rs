@@ -218,10 +218,10 @@ impl InspectedExport {
             if self.sample.len() < SHOWN_ROWS {
                 self.sample.push(SampleCompany {
                     company_id: company.company_id.to_string(),
-                    name: company.name.clone(),
-                    country: company.country.clone(),
-                    industry_tag: company.industry_tag.clone(),
-                    last_contact_at: company.last_contact_at,
+                    name: company.attributes.name.clone(),
+                    country: company.attributes.country.clone(),
+                    industry_tag: company.attributes.industry_tag.clone(),
+                    last_contact_at: company.attributes.last_contact_at,
                 });
             }
         }

@@ -1,6 +1,6 @@
 //! Why a whole CRM export is refused.
 
-use crate::csv_records::Fault;
+use crate::csv_records::record::Fault;
 
 /// A problem that makes every row of a file doubtful, so that none is loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -44,7 +44,7 @@ use anyhow::Context as _;
 use file_ingest::FileStage;
 use landing::Storage;
 use runtime::Service;
-use warehouse::SharedWarehouse;
+use warehouse::CrmStaging;
 
 use archive::Archive;
 pub use archive::{ARCHIVE_FOLDER, is_archived_copy};
@@ -71,7 +71,7 @@ pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Serv
 /// If there is no CRM or archive URL, or one cannot be used.
 pub fn assemble(
     options: Options,
-    warehouse: SharedWarehouse,
+    staging: Arc<dyn CrmStaging>,
     context: &runtime::Context,
 ) -> anyhow::Result<Service> {
     let url =
@@ -86,11 +86,11 @@ pub fn assemble(
         .context("--crm-archive-url cannot be used")?;
     let stage = FileStage {
         storage,
-        warehouse: Arc::clone(&warehouse),
+        completion: staging.clone(),
         clock: Arc::clone(&context.clock),
         max_file_bytes: options.crm_max_file_bytes,
         loader: copy_crm_csv::CopyCrmCsv {
-            warehouse,
+            staging,
             archive,
             format: options.csv.format(),
             effective_offset_days: options.crm_effective_offset_days,

@@ -1,18 +1,20 @@
 //! The stage `act_copy_events`: loads every new event file into the warehouse.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{DateWindow, event::latest_event_day, run::STAGE_COPY_EVENTS};
 use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan, Unit};
 use landing::FileInfo;
 use tracing::info;
-use warehouse::{EventFile, SharedWarehouse, SourceError};
+use warehouse::{EventFile, EventStaging, SourceError};
 
 use crate::event_rows::event_rows;
 
 /// Loads event files.
 pub(crate) struct CopyEvents {
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) staging: Arc<dyn EventStaging>,
 }
 
 fn event_file(file: &FileInfo) -> EventFile {
@@ -41,7 +43,7 @@ impl FileLoader for CopyEvents {
         _now: DateTime<Utc>,
     ) -> warehouse::Result<Plan<FileInfo>> {
         let asked: Vec<_> = files.iter().map(event_file).collect();
-        let new = self.warehouse.new_event_files(&asked).await?;
+        let new = self.staging.new_event_files(&asked).await?;
         let units = (0..).zip(files).filter(|(at, _)| new.binary_search(at).is_ok());
         let units = units.map(|(_, file)| Unit { files: vec![file.clone()], about: file }).collect();
         Ok(Plan { units, refused: vec![], remarks: vec![] })
@@ -53,7 +55,7 @@ impl FileLoader for CopyEvents {
         let chunks = storage.read(file).await.map_err(source_failed)?;
         let latest = latest_event_day(business_date, file.modified.date_naive());
         let rows = event_rows(chunks, latest, report);
-        let loaded = self.warehouse.load_event_file(fence, &event_file(file), rows, now).await?;
+        let loaded = self.staging.load_event_file(fence, &event_file(file), rows, now).await?;
         let rows = loaded.counters.rows_read;
         info!(file = %file.path, rows, "event file loaded");
         Ok(Outcome { counters: loaded.counters, remarks: vec![] })

@@ -21,7 +21,7 @@ use anyhow::Context as _;
 use file_ingest::FileStage;
 use landing::Storage;
 use runtime::Service;
-use warehouse::SharedWarehouse;
+use warehouse::EventStaging;
 
 pub use config::{Args, Options};
 
@@ -46,7 +46,7 @@ pub async fn start(args: Args, context: runtime::Context) -> anyhow::Result<Serv
 /// If there is no events URL or it cannot be used.
 pub fn assemble(
     options: Options,
-    warehouse: SharedWarehouse,
+    staging: Arc<dyn EventStaging>,
     context: &runtime::Context,
 ) -> anyhow::Result<Service> {
     let url = options
@@ -54,10 +54,10 @@ pub fn assemble(
         .context("it is not known where event files are: set --events-url or EVENTS_URL")?;
     let stage = FileStage {
         storage: Storage::open(&url).context("--events-url cannot be used")?,
-        warehouse: Arc::clone(&warehouse),
+        completion: staging.clone(),
         clock: Arc::clone(&context.clock),
         max_file_bytes: options.events_max_file_bytes,
-        loader: CopyEvents { warehouse },
+        loader: CopyEvents { staging },
     };
     Ok(Service::new(NAME).with_stages(stage, context))
 }

@@ -1,13 +1,13 @@
 //! A failure that people should know about.
 
 use chrono::SecondsFormat;
-use proto::notifier::v1::{Alert as AlertProto, NotifyRequest};
-use runtime::{
+use contract::{
     FieldViolations,
     message::{alert_cause_from_proto, timestamp_from_proto},
 };
+use domain::AlertCause;
+use proto::notifier::v1::{Alert as AlertProto, NotifyRequest};
 use url::Url;
-use warehouse::AlertCause;
 
 /// A failure that people should know about, as its message tells it. Only what identifies it
 /// is certain to be there: a missing or odd detail must not hold up an alert.

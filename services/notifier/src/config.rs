@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use egress::{Destination, Policy, Refusal};
 use hmac::digest::InvalidLength;
 use reqwest::Client;
-use runtime::{Secret, SecretError, WarehouseArgs, read_secret};
+use runtime::WarehouseArgs;
+use secret::{Secret, SecretError, read_secret};
 
 use crate::{
     endpoint::{Channel, Endpoint, InvalidWebhookUrl, WebhookUrl},

@@ -8,7 +8,7 @@ use opentelemetry::KeyValue;
 use runtime::Clock;
 use telemetry::metrics::ALERT_DELIVERIES;
 use tracing::{error, info, warn};
-use warehouse::SharedWarehouse;
+use warehouse::AlertLog;
 
 use crate::{
     alert::Alert,
@@ -32,7 +32,7 @@ pub(crate) struct Delivery {
 pub(crate) struct Notifier {
     endpoints: Vec<Endpoint>,
     sender: Sender,
-    warehouse: SharedWarehouse,
+    warehouse: Arc<dyn AlertLog>,
     clock: Arc<dyn Clock>,
     in_delivery: KeyLocks,
 }
@@ -41,7 +41,7 @@ impl Notifier {
     pub(crate) fn new(
         endpoints: Vec<Endpoint>,
         sender: Sender,
-        warehouse: SharedWarehouse,
+        warehouse: Arc<dyn AlertLog>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self { endpoints, sender, warehouse, clock, in_delivery: KeyLocks::default() }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use proto::notifier::v1::Channel as ChannelProto;
 use reqwest::Client;
-use runtime::{Hidden, Secret};
+use secret::{Hidden, Secret};
 use url::Url;
 
 use crate::{alert::Alert, payload, signature::SigningKey};

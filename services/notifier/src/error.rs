@@ -1,8 +1,8 @@
 //! Errors of a notification as a whole, and what the caller learns about them.
 //! Errors on a single channel are part of the answer instead.
 
+use contract::{FieldViolations, status, undisclosed};
 use domain::FailureKind;
-use runtime::{FieldViolations, status, undisclosed};
 use tokio::task::JoinError;
 use tonic::Status;
 use tracing::error;

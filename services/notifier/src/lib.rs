@@ -65,7 +65,7 @@ use anyhow::Context as _;
 use proto::{bounds::MAX_REQUEST_BYTES, notifier::v1::notifier_service_server::NotifierServiceServer};
 use runtime::{Context, Service};
 use tokio_util::task::TaskTracker;
-use warehouse::SharedWarehouse;
+use warehouse::AlertLog;
 
 use crate::{delivery::Notifier, sender::Sender, service::NotifierGrpc};
 
@@ -83,7 +83,11 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 ///
 /// # Errors
 /// If a webhook's URL or secret is unusable. The error never contains either.
-pub fn assemble(options: &Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
+pub fn assemble(
+    options: &Options,
+    warehouse: Arc<dyn AlertLog>,
+    context: &Context,
+) -> anyhow::Result<Service> {
     let endpoints = options.endpoints()?;
     let sender = Sender::new(options, context);
     let notifier = Notifier::new(endpoints, sender, warehouse, Arc::clone(&context.clock));

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use domain::failure::with_causes;
+use domain::{failure::with_causes, retry_after::parse_retry_after};
 use egress::refusal_in;
 use reqwest::{
     Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
-use runtime::{Clock, Context, parse_retry_after};
+use runtime::{Clock, Context};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use url::Url;

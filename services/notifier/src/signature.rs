@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac, digest::InvalidLength};
-use runtime::{Hidden, Secret};
+use secret::{Hidden, Secret};
 use sha2::Sha256;
 
 /// The header that carries the signature.

@@ -9,7 +9,7 @@ mod stage;
 use std::sync::Arc;
 
 use runtime::{Context, Service};
-use warehouse::SharedWarehouse;
+use warehouse::FactBuilder;
 
 pub use config::{Args, Options};
 pub use error::Error;
@@ -30,7 +30,11 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 ///
 /// # Errors
 /// If the audit file cannot be read or is invalid.
-pub fn assemble(options: Options, warehouse: SharedWarehouse, context: &Context) -> anyhow::Result<Service> {
+pub fn assemble(
+    options: Options,
+    warehouse: Arc<dyn FactBuilder>,
+    context: &Context,
+) -> anyhow::Result<Service> {
     let policy = read_policy(options.audit_file.as_deref())?;
     let stages = FactStages { warehouse, policy, clock: Arc::clone(&context.clock) };
     Ok(Service::new("transform").with_stages(stages, context))

@@ -13,14 +13,14 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tracing::{error, info, warn};
-use warehouse::SharedWarehouse;
+use warehouse::FactBuilder;
 
 use crate::error::Error;
 
 /// Executes `df_build_fact_company_activity`, `act_validate_row_counts` and
 /// `act_unpublish_days`.
 pub(crate) struct FactStages {
-    pub(crate) warehouse: SharedWarehouse,
+    pub(crate) warehouse: Arc<dyn FactBuilder>,
     pub(crate) policy: AuditPolicy,
     pub(crate) clock: Arc<dyn Clock>,
 }

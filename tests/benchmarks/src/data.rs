@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use domain::{
-    CompanyId, CrmCompany, DateWindow, FailureKind, Rejection, RejectionReason, SourceRow, UnreadableFields,
+    CompanyAttributes, CompanyId, CrmCompany, DateWindow, FailureKind, Rejection, RejectionReason, SourceRow,
     UsageRecord,
 };
 use futures::{StreamExt as _, stream};
@@ -144,14 +144,15 @@ pub(crate) fn crm_rows(path: &Path) -> Result<RowStream<'static, CrmCompany>> {
         Ok(match CompanyId::parse(&row.company_id) {
             Ok(company_id) => SourceRow::Accepted {
                 line,
-                row: CrmCompany {
+                row: CrmCompany::read_in_full(
                     company_id,
-                    name: row.name,
-                    country: row.country,
-                    industry_tag: row.industry_tag,
-                    last_contact_at: row.last_contact_at,
-                    unreadable: UnreadableFields::default(),
-                },
+                    CompanyAttributes {
+                        name: row.name,
+                        country: row.country,
+                        industry_tag: row.industry_tag,
+                        last_contact_at: row.last_contact_at,
+                    },
+                ),
             },
             Err(reason) => rejected(line, RejectionReason::CompanyId(reason), &row.company_id),
         })

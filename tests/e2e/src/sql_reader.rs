@@ -47,29 +47,30 @@ impl SqlReader {
     /// # Errors
     /// If the database refuses.
     pub async fn read(&mut self, window: DateWindow) -> Result<DaysAsRead> {
-        type Row = (NaiveDate, DateTime<Utc>, i64, i64, i64, i64);
+        type Row = (NaiveDate, DateTime<Utc>, i64, i32, i64, i64, i64);
         let hashed: Vec<String> = COLUMNS
             .iter()
             .filter(|column| !NOT_HASHED.contains(column))
             .map(|column| format!("\"{column}\""))
             .collect();
         let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(format!(
-            "SELECT activity_date, published_at, row_count, checksum, COUNT(company_id),
+            "SELECT activity_date, published_at, row_count, checksum_version, checksum, COUNT(company_id),
                     COALESCE(bit_xor(fact_row_hash({})), 0)
              FROM published_days LEFT JOIN fact_company_activity USING (activity_date)
              WHERE activity_date BETWEEN $1 AND $2
-             GROUP BY activity_date, published_at, row_count, checksum",
+             GROUP BY activity_date, published_at, row_count, checksum_version, checksum",
             hashed.join(", ")
         )))
         .bind(window.start())
         .bind(window.end())
         .fetch_all(&mut self.0)
         .await?;
-        let day = |(day, published_at, row_count, checksum, count, computed): Row| {
-            let ledger = (row_count, Checksum::from_stored(checksum));
-            (day, DayAsRead { published_at, ledger, rows: (count, Checksum::from_stored(computed)) })
+        let day = |(day, published_at, row_count, version, checksum, count, computed): Row| {
+            let ledger = (row_count, Checksum::from_stored(version, checksum)?);
+            let rows = (count, Checksum::from_stored(version, computed)?);
+            Ok((day, DayAsRead { published_at, ledger, rows }))
         };
-        Ok(rows.into_iter().map(day).collect())
+        rows.into_iter().map(day).collect()
     }
 
     /// The number of rows that a query returns.

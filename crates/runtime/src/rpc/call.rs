@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use contract::code_name;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use opentelemetry::{KeyValue, metrics::Histogram};
@@ -15,7 +16,6 @@ use tonic::{Code, Status};
 use tracing::Span;
 
 use super::open_calls::OpenCall;
-use crate::status::code_name;
 
 /// The side of a call that we are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use chrono::NaiveDate;
 use domain::{Counters, EventId, EventRecord, SourceRow, run::STAGE_COPY_EVENTS};
 use futures::{StreamExt, stream};
 use warehouse_core::{
-    DailyEvents, EventFile, Fence, LoadOutcome, NewRun, NewStage, Result, SharedWarehouse, SourceError,
-    StoredEvent, WindowChoice,
+    EventFile, Fence, LoadOutcome, NewRun, NewStage, Result, SharedWarehouse, SourceError, WindowChoice,
+    inspection::{DailyEvents, StoredEvent},
 };
 
+use crate::engine::EngineUnderTest;
 use crate::scene::{HeldRun, at, day, days, hold_new_run, id, new_run};
 
 /// The companies that have events.
@@ -119,19 +120,19 @@ pub async fn has_event_file(warehouse: &SharedWarehouse, file: &EventFile) -> bo
 }
 
 /// Everything stored of [`COMPANIES`], by company, day and event.
-pub async fn stored(warehouse: &SharedWarehouse) -> Vec<StoredEvent> {
+pub async fn stored(warehouse: &EngineUnderTest) -> Vec<StoredEvent> {
     let mut stored = Vec::new();
     for company in COMPANIES {
-        stored.extend(warehouse.stored_events(&id(company), days(-4_000, 4_000)).await.unwrap());
+        stored.extend(warehouse.staging.stored_events(&id(company), days(-4_000, 4_000)).await.unwrap());
     }
     stored
 }
 
 /// All daily sums of [`COMPANIES`], by company and day.
-pub async fn sums(warehouse: &SharedWarehouse) -> Vec<(&'static str, DailyEvents)> {
+pub async fn sums(warehouse: &EngineUnderTest) -> Vec<(&'static str, DailyEvents)> {
     let mut sums = Vec::new();
     for company in COMPANIES {
-        let daily = warehouse.daily_events(&id(company), days(-4_000, 4_000)).await.unwrap();
+        let daily = warehouse.staging.daily_events(&id(company), days(-4_000, 4_000)).await.unwrap();
         sums.extend(daily.into_iter().map(|sum| (company, sum)));
     }
     sums
@@ -154,7 +155,7 @@ pub fn grouped(stored: &[StoredEvent]) -> Vec<(&str, DailyEvents)> {
 
 /// Checks that exactly these events are stored, each with the path of its file, and
 /// that the sums match them.
-pub async fn assert_stored(warehouse: &SharedWarehouse, expected: &[(Told<'_>, &str)]) {
+pub async fn assert_stored(warehouse: &EngineUnderTest, expected: &[(Told<'_>, &str)]) {
     let expected: Vec<StoredEvent> = expected
         .iter()
         .map(|(told, path)| StoredEvent { record: event(*told), source_path: (*path).to_owned() })
@@ -165,7 +166,7 @@ pub async fn assert_stored(warehouse: &SharedWarehouse, expected: &[(Told<'_>, &
 }
 
 /// Checks that these are the daily sums.
-pub async fn assert_sums(warehouse: &SharedWarehouse, expected: &[ToldSum<'_>]) {
+pub async fn assert_sums(warehouse: &EngineUnderTest, expected: &[ToldSum<'_>]) {
     let sums = sums(warehouse).await;
     let told: Vec<ToldSum<'_>> = sums
         .iter()

@@ -4,6 +4,7 @@
 mod answers;
 pub mod events;
 mod exports;
+mod extent;
 pub mod preview;
 pub mod retention;
 
@@ -22,22 +23,19 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use warehouse_core::{CrmDays, CrmExport, SharedWarehouse, UndatedExport};
+use warehouse_core::{CrmDays, CrmExport, UndatedExport};
 
 use crate::{
+    engine::EngineUnderTest,
     history::{
         answers::{Answer, answers},
         exports::{Export, exports, undated_exports},
+        extent::SPAN,
     },
     observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs, answered, snapshots_of},
     scene::{at, day, days, hold_run, published, records},
 };
-
-const COMPANIES: [&str; 5] = ["007", "acme", "bolt", "ghost", "zed"];
-
-/// The length of a history in days, from [`day`] 0.
-const SPAN: i64 = 32;
 
 /// One run of a history: what it ingests, and how far it gets.
 #[derive(Debug, Clone)]
@@ -77,7 +75,7 @@ const WORKERS: u32 = 4;
 
 /// Checks at least `cases` random histories, each on a fresh warehouse. Shrinks a
 /// counterexample to the shortest history that still fails.
-pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+pub fn hold<G, F: Future<Output = (G, EngineUnderTest)>>(cases: u32, open: impl Fn() -> F + Sync) {
     side_by_side(cases, |cases| {
         check(cases, prop::collection::vec(steps(), 1..8), async |history| {
             let (_guard, warehouse) = open().await;
@@ -120,7 +118,7 @@ struct World {
 }
 
 /// Plays a history, and compares after every publish.
-async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, TestCaseError> {
+async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, TestCaseError> {
     let mut world = World::default();
     for (number, step) in (1_i64..).zip(history) {
         let run = hold_run(warehouse, step.window, at(number)).await;
@@ -162,7 +160,7 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<World, Te
 
 /// Loads the accepted inputs into a fresh warehouse at once and publishes everything in
 /// one run: the full rebuild.
-async fn rebuild(warehouse: &SharedWarehouse, world: &World) -> Result<(), TestCaseError> {
+async fn rebuild(warehouse: &EngineUnderTest, world: &World) -> Result<(), TestCaseError> {
     let (Some(first), Some(last)) = (world.published.first(), world.published.last()) else { return Ok(()) };
     let run = hold_run(warehouse, DateWindow::new(*first, *last).unwrap(), at(0)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -189,7 +187,7 @@ impl World {
     /// already loaded.
     async fn settle_undated(
         &self,
-        warehouse: &SharedWarehouse,
+        warehouse: &EngineUnderTest,
         export: &Export,
         window: DateWindow,
     ) -> Result<Option<CrmExport>, TestCaseError> {
@@ -228,7 +226,7 @@ impl World {
         self.inputs.usage.extend(after.map(|(company_id, numbers)| ((company_id, on), numbers)));
     }
 
-    async fn compare(&self, warehouse: &SharedWarehouse) -> Result<(), TestCaseError> {
+    async fn compare(&self, warehouse: &EngineUnderTest) -> Result<(), TestCaseError> {
         let (Some(first), Some(last)) = (self.published.first(), self.published.last()) else {
             return Ok(());
         };
@@ -245,7 +243,7 @@ impl World {
             .await
             .unwrap()
             .iter()
-            .map(|entry| (entry.activity_date, entry.row_count, entry.checksum))
+            .map(|entry| (entry.activity_date, entry.row_count, entry.checksum.unwrap()))
             .collect();
         prop_assert_eq!(ledger, ledger_of_rows(warehouse, window).await);
         Ok(())

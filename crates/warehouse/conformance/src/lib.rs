@@ -16,6 +16,7 @@
 )]
 
 pub mod behaviours;
+mod engine;
 pub mod event_scene;
 pub mod history;
 pub mod observed;
@@ -23,8 +24,10 @@ pub mod reference;
 pub mod scene;
 pub mod usage_scene;
 
+pub use engine::EngineUnderTest;
+
 /// Makes every behaviour a test. `$open` is an async function that returns a guard,
-/// dropped at the test's end, and a fresh [`warehouse_core::SharedWarehouse`].
+/// dropped at the test's end, and a fresh [`EngineUnderTest`].
 #[macro_export]
 macro_rules! suite {
     ($open:path) => {
@@ -258,6 +261,7 @@ macro_rules! migrations {
             a_schema_that_took_something_away_is_refused
             a_schema_of_another_line_is_refused
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
+            a_day_with_a_newer_checksum_is_told_and_left_alone
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:

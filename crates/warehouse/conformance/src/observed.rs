@@ -9,8 +9,9 @@ use std::{
 
 use chrono::NaiveDate;
 use domain::{Checksum, DateWindow, FactRow, Publication};
-use warehouse_core::{Freshness, QuarantinedRow, Run, SharedWarehouse, UsageDayState};
+use warehouse_core::{Freshness, Run, UsageDayState, inspection::QuarantinedRow};
 
+use crate::engine::EngineUnderTest;
 use crate::scene::{days, published};
 
 /// More rows than any behaviour leaves behind.
@@ -35,14 +36,14 @@ pub struct Observed {
 }
 
 /// Reads everything.
-pub async fn observe(warehouse: &SharedWarehouse) -> Observed {
+pub async fn observe(warehouse: &EngineUnderTest) -> Observed {
     let ever = days(-400, 400);
     Observed {
         rows: published(warehouse, ever).await,
         freshness: warehouse.freshness().await.unwrap(),
         ledger: warehouse.published_days(ever).await.unwrap(),
         runs: warehouse.runs(&[], None, ALL).await.unwrap(),
-        quarantine: warehouse.quarantined_rows(None, ALL).await.unwrap(),
+        quarantine: warehouse.staging.quarantined_rows(None, ALL).await.unwrap(),
         usage_days: warehouse.usage_days(ever).await.unwrap(),
     }
 }
@@ -50,7 +51,7 @@ pub async fn observe(warehouse: &SharedWarehouse) -> Observed {
 /// The correct ledger entries for the published days of a window, computed from their
 /// rows: how many there are, and their checksum.
 pub async fn ledger_of_rows(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     window: DateWindow,
 ) -> Vec<(NaiveDate, i64, Checksum)> {
     let mut days: BTreeMap<NaiveDate, (i64, Checksum)> = BTreeMap::new();

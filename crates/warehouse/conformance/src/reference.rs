@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::{CompanyId, Concerns, CrmCompany, FactRow, Rejection, SourceRow, UnreadableFields, UsageRecord};
+use domain::{
+    CompanyAttributes, CompanyId, Concerns, CrmCompany, FactRow, Rejection, SourceRow, UnreadableFields,
+    UsageRecord,
+};
 
 /// The accepted inputs.
 #[derive(Debug, Clone, Default)]
@@ -58,22 +61,15 @@ fn companies_of(rows: &[SourceRow<CrmCompany>], before: &Companies) -> Companies
 
 fn completed(row: &CrmCompany, before: Option<&CrmCompany>) -> CrmCompany {
     let UnreadableFields { name, country, industry_tag, last_contact_at } = row.unreadable;
-    let before = before.cloned().unwrap_or_else(|| CrmCompany {
-        company_id: row.company_id.clone(),
-        name: None,
-        country: None,
-        industry_tag: None,
-        last_contact_at: None,
-        unreadable: UnreadableFields::default(),
-    });
-    CrmCompany {
-        company_id: row.company_id.clone(),
-        name: if name { before.name } else { row.name.clone() },
-        country: if country { before.country } else { row.country.clone() },
-        industry_tag: if industry_tag { before.industry_tag } else { row.industry_tag.clone() },
-        last_contact_at: if last_contact_at { before.last_contact_at } else { row.last_contact_at },
-        unreadable: UnreadableFields::default(),
-    }
+    let before = before.map(|company| company.attributes.clone()).unwrap_or_default();
+    let read = row.attributes.clone();
+    let attributes = CompanyAttributes {
+        name: if name { before.name } else { read.name },
+        country: if country { before.country } else { read.country },
+        industry_tag: if industry_tag { before.industry_tag } else { read.industry_tag },
+        last_contact_at: if last_contact_at { before.last_contact_at } else { read.last_contact_at },
+    };
+    CrmCompany::read_in_full(row.company_id.clone(), attributes)
 }
 
 /// Active users and events of a day by company.
@@ -157,7 +153,7 @@ impl Inputs {
         // A version without any value looks like a company that was never in the CRM.
         let company = self.version_on(company_id, day).filter(|company| is_described(company)).cloned();
         let (active_users, events) = self.usage.get(&(company_id.clone(), day)).copied().unwrap_or_default();
-        let last_contact = company.as_ref().and_then(|company| company.last_contact_at);
+        let last_contact = company.as_ref().and_then(|company| company.attributes.last_contact_at);
         Some(ExpectedRow {
             company_id: company_id.clone(),
             activity_date: day,
@@ -189,31 +185,24 @@ impl Inputs {
 }
 
 fn is_described(company: &CrmCompany) -> bool {
-    company.name.is_some()
-        || company.country.is_some()
-        || company.industry_tag.is_some()
-        || company.last_contact_at.is_some()
+    company.attributes != CompanyAttributes::default()
 }
 
 impl From<&FactRow> for ExpectedRow {
     /// A row that an engine published, in the reference's form. A company without any
     /// CRM value counts as one that was never in the CRM.
     fn from(row: &FactRow) -> Self {
-        let described = row.company_name.is_some()
-            || row.country.is_some()
-            || row.industry_tag.is_some()
-            || row.last_contact_at.is_some();
+        let attributes = CompanyAttributes {
+            name: row.company_name.clone(),
+            country: row.country.clone(),
+            industry_tag: row.industry_tag.clone(),
+            last_contact_at: row.last_contact_at,
+        };
+        let company = CrmCompany::read_in_full(row.key.company_id.clone(), attributes);
         Self {
             company_id: row.key.company_id.clone(),
             activity_date: row.key.activity_date,
-            company: described.then(|| CrmCompany {
-                company_id: row.key.company_id.clone(),
-                name: row.company_name.clone(),
-                country: row.country.clone(),
-                industry_tag: row.industry_tag.clone(),
-                last_contact_at: row.last_contact_at,
-                unreadable: UnreadableFields::default(),
-            }),
+            company: is_described(&company).then_some(company),
             active_users: row.active_users,
             events: row.events,
             active_users_7d: row.active_users_7d,

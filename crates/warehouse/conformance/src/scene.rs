@@ -4,17 +4,16 @@ use std::{collections::BTreeSet, slice, sync::Arc, time::Duration};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{
-    Checksum, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection, RejectionLimit,
-    RejectionReason, RunState, RunTrigger, SourceRow, StageState, UnreadableFields, UsageRecord,
+    AlertCause, Checksum, CompanyAttributes, CompanyId, Counters, CrmCompany, DateWindow, FactRow, Rejection,
+    RejectionLimit, RejectionReason, RunState, RunTrigger, SourceRow, StageState, UsageRecord,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
     usage::CHURN_DAYS,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, AlertCause, CrmExport, Error, Fence, Horizon, LeaseState, LoadOutcome, NewAlert, NewRun,
-    NewStage, PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, StageFailure, UsageDay,
-    WindowChoice,
+    ActivityQuery, CrmExport, Error, Fence, Horizon, LeaseState, LoadOutcome, NewAlert, NewRun, NewStage,
+    PublishOutcome, Result, Run, SharedWarehouse, SnapshotLimits, StageFailure, UsageDay, WindowChoice,
 };
 
 /// The holder that takes up runs.
@@ -54,14 +53,18 @@ pub fn id(text: &str) -> CompanyId {
 /// A company in the CRM with nothing but a name.
 #[must_use]
 pub fn company(company_id: &str, name: &str) -> CrmCompany {
-    CrmCompany {
-        company_id: id(company_id),
-        name: Some(name.to_owned()),
-        country: Some("SG".to_owned()),
-        industry_tag: None,
-        last_contact_at: None,
-        unreadable: UnreadableFields::default(),
-    }
+    let (name, country) = (Some(name.to_owned()), Some("SG".to_owned()));
+    CrmCompany::read_in_full(
+        id(company_id),
+        CompanyAttributes { name, country, ..CompanyAttributes::default() },
+    )
+}
+
+/// The company with a last contact.
+#[must_use]
+pub fn contacted(mut company: CrmCompany, last_contact_at: DateTime<Utc>) -> CrmCompany {
+    company.attributes.last_contact_at = Some(last_contact_at);
+    company
 }
 
 /// Records of one day.

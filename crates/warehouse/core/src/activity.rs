@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::stream::BoxStream;
 
-use crate::Result;
+use crate::error::Result;
 
 /// Which published rows to read, ordered by company, then day.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::Result;
+use crate::error::Result;
 
 /// What waits in the warehouse.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +35,10 @@ pub struct Connections {
 pub trait BacklogReader: Send + Sync {
     /// What waits now.
     async fn backlog(&self) -> Result<Backlog>;
+}
 
+/// What observability asks of an engine.
+pub trait Observable: Send + Sync {
     /// The connections that this engine holds now.
     fn connections(&self) -> Connections;
 

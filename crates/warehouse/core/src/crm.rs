@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{CrmCompany, UnreadableFields};
+use domain::CrmCompany;
 
-use crate::{Fence, LoadOutcome, Result, RowStream, SnapshotLimits};
+use crate::{
+    error::Result, fence::Fence, row_stream::RowStream, runs::StageCompletion,
+    snapshot_limits::SnapshotLimits, usage::LoadOutcome,
+};
 
 /// One CRM export file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +48,6 @@ pub struct CrmDays {
     pub newest: Option<NaiveDate>,
 }
 
-/// Encodes for storage which fields could not be read, one bit each.
-#[must_use]
-pub fn unreadable_bits(fields: UnreadableFields) -> i32 {
-    let UnreadableFields { name, country, industry_tag, last_contact_at } = fields;
-    i32::from(name) | i32::from(country) << 1 | i32::from(industry_tag) << 2 | i32::from(last_contact_at) << 3
-}
-
 /// The encoding for a company whose row could not be read beyond the identifier.
 pub const NOTHING_READABLE: i32 = 0b1_1111;
 
@@ -69,7 +65,7 @@ pub const NOTHING_READABLE: i32 = 0b1_1111;
 /// company that the export does not name. Such companies follow the previous snapshot
 /// even if it arrives or changes later.
 #[async_trait]
-pub trait CrmStaging: Send + Sync {
+pub trait CrmStaging: StageCompletion {
     /// The positions in `exports` of the new ones: exactly this file content is not yet
     /// loaded with this effective day.
     async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>>;

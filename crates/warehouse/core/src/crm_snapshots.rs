@@ -3,31 +3,18 @@
 use std::cmp::Ordering;
 
 use chrono::NaiveDate;
-use domain::{RejectionLimit, share};
+use domain::share;
 
-use crate::{CrmExport, Error, Received, Result};
+use crate::{
+    crm::CrmExport,
+    error::{Error, Result},
+    received::Received,
+    snapshot_limits::SnapshotLimits,
+};
 
 /// A previous snapshot with at most this many companies limits no growth: the first
 /// export is often a trial.
 const SMALL_BASE: u64 = 100;
-
-/// When an export is implausible.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SnapshotLimits {
-    /// The largest share of companies, from 0 to 1, that may be missing from one
-    /// snapshot to the next.
-    pub max_shrink_share: f64,
-    /// The largest allowed ratio of a snapshot's companies to those of the previous one.
-    pub max_growth_factor: f64,
-    /// How many of its rows may be rejected.
-    pub rejections: RejectionLimit,
-}
-
-impl SnapshotLimits {
-    /// Accepts every export.
-    pub const NONE: Self =
-        Self { max_shrink_share: 1.0, max_growth_factor: f64::INFINITY, rejections: RejectionLimit::NONE };
-}
 
 /// One snapshot among others.
 #[derive(Debug, Clone, PartialEq, Eq)]

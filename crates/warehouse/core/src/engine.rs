@@ -1,12 +1,17 @@
 //! What all engines share: the rules that their transactions follow, and the meaning of
 //! stored values. An engine itself consists of statements and transactions.
 
+mod checksum_version;
 mod crm_steps;
+mod delivery;
+mod fencing;
 mod records;
 mod run_choice;
 mod stored;
 
+pub use checksum_version::version_to_publish;
 pub use crm_steps::{Arrival, CrmChanges, CrmHistory, CrmStep, Heir, take_over};
+pub use delivery::Delivery;
 pub use records::{FactRecord, FencedStage, PublicationRecord};
 pub use run_choice::{RunChoice, RunLookup, choose_run};
 pub use stored::{balanced, corrupt, counted, position, stored, stored_millis};

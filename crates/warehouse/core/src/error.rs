@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use domain::{FailureKind, failure::with_causes};
 
-use crate::Fence;
+use crate::fence::Fence;
 
 /// The result of a storage call.
 pub type Result<T> = std::result::Result<T, Error>;

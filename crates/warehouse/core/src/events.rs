@@ -2,9 +2,15 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{CompanyId, DateWindow, EventRecord};
+use domain::EventRecord;
 
-use crate::{Error, Fence, LoadOutcome, Result, RowStream};
+use crate::{
+    error::{Error, Result},
+    fence::Fence,
+    row_stream::RowStream,
+    runs::StageCompletion,
+    usage::LoadOutcome,
+};
 
 /// One file of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +44,7 @@ impl EventFile {
 /// file name, never counts it twice. A file that changed in place updates the events it
 /// has; those it no longer has stay, because a log of events only grows.
 #[async_trait]
-pub trait EventStaging: Send + Sync {
+pub trait EventStaging: StageCompletion {
     /// The positions in `files` of the new ones: exactly this content is not yet loaded.
     async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>>;
 
@@ -58,34 +64,4 @@ pub trait EventStaging: Send + Sync {
         rows: RowStream<'_, EventRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome>;
-}
-
-/// An event as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEvent {
-    /// The event.
-    pub record: EventRecord,
-    /// The path of the file whose record is in effect.
-    pub source_path: String,
-}
-
-/// The sum of a company's events of one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DailyEvents {
-    /// The day.
-    pub date: NaiveDate,
-    /// The sum of the events' counts.
-    pub events: i64,
-    /// Number of events, those with a count of zero included.
-    pub event_count: i64,
-}
-
-/// Reads events. Every method sees one consistent state.
-#[async_trait]
-pub trait EventReader: Send + Sync {
-    /// A company's events, by day, then identifier.
-    async fn stored_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<StoredEvent>>;
-
-    /// A company's daily sums, by day; days without events are missing.
-    async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>>;
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{Counters, DateWindow, audit::Measurements};
 
-use crate::{Fence, ProgressSink, Result};
+use crate::{error::Result, fence::Fence, progress_sink::ProgressSink, retention::UnpublishedDays};
 
 /// What a publish did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,4 +52,15 @@ pub trait FactBuilder: Send + Sync {
         remarks: &[String],
         now: DateTime<Utc>,
     ) -> Result<PublishOutcome>;
+
+    /// Takes back the published days of `window`, all at once and as the work of the
+    /// fence's stage, which is then SUCCEEDED: removes their rows, their ledger entries
+    /// and their dirty marks. Staged data stays, so that a later run can publish them
+    /// again.
+    async fn unpublish_days(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+    ) -> Result<UnpublishedDays>;
 }

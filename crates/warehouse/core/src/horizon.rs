@@ -4,7 +4,7 @@
 use chrono::{Datelike, Days, NaiveDate};
 use domain::{DateWindow, date_window::MAX_WINDOW_DAYS};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Years that a business day may lie in. Others are typos.
 const PLAUSIBLE_YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;

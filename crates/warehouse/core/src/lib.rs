@@ -22,73 +22,85 @@ mod events;
 mod fact;
 mod fence;
 mod horizon;
+pub mod inspection;
 mod migration;
 mod preview;
 mod preview_tally;
-mod quarantine;
+mod progress_sink;
 mod received;
 mod retention;
+mod row_stream;
 mod run_rules;
 mod runs;
+mod snapshot_limits;
 mod usage;
 mod usage_judgement;
 
 pub use activity::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
 };
-pub use alerts::{AlertCause, AlertLog, AlertOutbox, NewAlert, PendingAlert};
-pub use backlog::{Backlog, BacklogReader, Connections};
-pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport, unreadable_bits};
-pub use crm_snapshots::{NamedCompanies, Neighbourhood, Snapshot, SnapshotLimits};
+pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
+pub use backlog::{Backlog, BacklogReader, Connections, Observable};
+pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport};
+pub use crm_snapshots::{NamedCompanies, Neighbourhood, Snapshot};
 pub use error::{Error, Fault, Result, SourceError};
-pub use events::{DailyEvents, EventFile, EventReader, EventStaging, StoredEvent};
+pub use events::{EventFile, EventStaging};
 pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
 pub use horizon::{Horizon, OutOfReach, PublishedFacts, Reach, unpublished_window};
 pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
-pub use quarantine::{QuarantineReader, QuarantinedRow};
+pub use progress_sink::ProgressSink;
 pub use received::{Notes, Received, noted};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
+pub use row_stream::RowStream;
 pub use runs::{
-    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunStage, RunStore, StageFailure, TakenUp,
-    WindowChoice,
+    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunReader, RunStage, RunStore, StageCompletion,
+    StageFailure, TakenUp, WindowChoice,
 };
+pub use snapshot_limits::SnapshotLimits;
 pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};
 pub use usage_judgement::{ComparedDay, HABIT_DAYS, UsageLimits};
 
 use std::sync::Arc;
 
-use domain::{Progress, SourceRow};
-use futures::stream::BoxStream;
-
-/// Everything that a storage engine does.
+/// Everything that the programs ask of a storage engine. Whoever opens the warehouse holds
+/// it; what works on it is handed the traits that it needs, and can do no more.
+///
+/// The reader of what is published can publish nothing:
+///
+/// ```compile_fail
+/// # use warehouse_core::{ActivityReader, Fence};
+/// # async fn misuse(reader: &dyn ActivityReader, fence: &Fence, window: domain::DateWindow) {
+/// let _ = reader.publish_fact(fence, window, &[], chrono::Utc::now()).await;
+/// # }
+/// ```
+///
+/// ```
+/// # use warehouse_core::{FactBuilder, Fence};
+/// # async fn publish(builder: &dyn FactBuilder, fence: &Fence, window: domain::DateWindow) {
+/// let _ = builder.publish_fact(fence, window, &[], chrono::Utc::now()).await;
+/// # }
+/// ```
 pub trait Warehouse:
     RunStore
-    + AlertOutbox
-    + AlertLog
     + CrmStaging
     + UsageStaging
     + EventStaging
-    + EventReader
-    + QuarantineReader
     + FactBuilder
     + BackfillPreview
     + ActivityReader
+    + AlertOutbox
+    + AlertLog
     + BacklogReader
     + Retention
+    + Observable
     + std::fmt::Debug
 {
 }
 
 /// A shared engine.
 pub type SharedWarehouse = Arc<dyn Warehouse>;
-
-/// Rows of a delivery in order, read on demand. An `Err` ends the load and rolls it back.
-pub type RowStream<'a, T> = BoxStream<'a, std::result::Result<SourceRow<T>, SourceError>>;
-
-/// Receives the progress of a long method. Called often: must not block.
-pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;

@@ -1,6 +1,6 @@
 //! Migrates a warehouse's schema, and works with a newer one.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// What a migration found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{DateWindow, FactRow, UsageRecord};
 
-use crate::{ProgressSink, Result, RowStream, UsageLimits};
+use crate::{
+    error::Result, progress_sink::ProgressSink, row_stream::RowStream, usage_judgement::UsageLimits,
+};
 
 /// A company-day that a backfill would change.
 #[derive(Debug, Clone, PartialEq)]

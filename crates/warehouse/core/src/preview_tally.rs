@@ -9,7 +9,7 @@ use std::{
 use chrono::{NaiveDate, TimeDelta};
 use domain::{DateWindow, FactKey, FactRow};
 
-use crate::{CompanyDayChange, DayChanges, PreviewOutcome};
+use crate::preview::{CompanyDayChange, DayChanges, PreviewOutcome};
 
 /// How a company-day would change, in the order of a sample: corrections to visible
 /// values come first.
@@ -145,29 +145,15 @@ impl PreviewTally {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
     use domain::{CompanyId, date_window::parse_day};
 
     use super::*;
 
     fn row(company: &str, day: &str) -> FactRow {
-        FactRow {
-            key: FactKey {
-                company_id: CompanyId::parse(company).unwrap(),
-                activity_date: parse_day(day).unwrap(),
-            },
-            company_name: None,
-            country: None,
-            industry_tag: None,
-            last_contact_at: None,
-            active_users: 0,
-            events: 0,
-            active_users_7d: 0,
-            is_churn_risk: true,
-            events_per_user: None,
-            days_since_last_contact: None,
-            loaded_at: DateTime::UNIX_EPOCH,
-        }
+        FactRow::blank(FactKey {
+            company_id: CompanyId::parse(company).unwrap(),
+            activity_date: parse_day(day).unwrap(),
+        })
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use domain::{Concerns, Counters, Rejection, RejectionLimit, SourceRow};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::RowStream;
+use crate::row_stream::RowStream;
 
 /// How many reasons a refusal of a delivery names.
 const TOLD_REASONS: usize = 3;

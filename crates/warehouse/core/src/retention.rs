@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use domain::{DateWindow, usage::CHURN_DAYS};
 use uuid::Uuid;
 
-use crate::{Error, Fence, Result};
+use crate::error::{Error, Result};
 
 /// Where history begins once older days are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,17 +127,6 @@ pub struct AbandonedCandidates {
 /// Removes old data. Repeating it changes nothing; a dry run only reports.
 #[async_trait]
 pub trait Retention: Send + Sync {
-    /// Takes back the published days of `window`, all at once and as the work of the
-    /// fence's stage, which is then SUCCEEDED: removes their rows, their ledger entries
-    /// and their dirty marks. Staged data stays, so that a later run can publish them
-    /// again.
-    async fn unpublish_days(
-        &self,
-        fence: &Fence,
-        window: DateWindow,
-        now: DateTime<Utc>,
-    ) -> Result<UnpublishedDays>;
-
     /// Forgets, all at once, the published days before `start` with their ledger
     /// entries, dirty marks and events, and the usage that no kept day reads. From then
     /// on it is as if they had never been published: a scheduled run does not go back

@@ -7,7 +7,10 @@ use domain::{
 };
 use uuid::Uuid;
 
-use crate::{Error, LeaseState, Result, Run, StageFailure};
+use crate::{
+    error::{Error, Result},
+    runs::{LeaseState, Run, StageFailure},
+};
 
 impl Run {
     /// The run's final state, if it may end now.
@@ -136,7 +139,7 @@ mod tests {
     use chrono::{DateTime, NaiveDate};
 
     use super::*;
-    use crate::RunStage;
+    use crate::runs::RunStage;
 
     fn run(state: RunState, stages: &[(&str, StageState)]) -> Run {
         let stage = |(stage, state): &(&str, StageState)| RunStage {

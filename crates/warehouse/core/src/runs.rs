@@ -7,7 +7,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow, RunState, RunTrigger, StageState, trend::StageExecution};
 use uuid::Uuid;
 
-use crate::{Error, Fence, Horizon, NewAlert, Result};
+use crate::{
+    alerts::NewAlert,
+    error::{Error, Result},
+    fence::Fence,
+    horizon::Horizon,
+};
 
 /// Which days a new run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,21 +212,9 @@ pub enum LeaseState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunCursor(pub Uuid);
 
-/// Runs and stages as rows. Ids are UUIDv7, so they sort by creation.
+/// Runs, as they stand.
 #[async_trait]
-pub trait RunStore: Send + Sync {
-    /// Creates a run, or finds one that makes it unnecessary, in one transaction: an
-    /// active run over the same window; unless forced or given days to accept, also a
-    /// succeeded one whose days are still published. For [`WindowChoice::Unpublished`]
-    /// also an active run that ends on `through`, and, once `through` is published, the
-    /// run that published it. A run that takes days back never makes one that publishes
-    /// them unnecessary, nor the other way round.
-    ///
-    /// # Errors
-    /// [`Error::Precondition`](crate::Error::Precondition) if it accepts days outside
-    /// the window, or days that an active run over it does not accept.
-    async fn create_run(&self, new: NewRun) -> Result<CreatedRun>;
-
+pub trait RunReader: Send + Sync {
     /// One run, if the id exists.
     async fn run(&self, run_id: Uuid) -> Result<Option<Run>>;
 
@@ -235,6 +228,40 @@ pub trait RunStore: Send + Sync {
     /// Executions to compare `run` with: up to `limit` successful ones of the stage in
     /// earlier runs of its pipeline over as many days, the newest first.
     async fn recent_executions(&self, run: &Run, stage: &str, limit: u32) -> Result<Vec<StageExecution>>;
+}
+
+/// What a stage may do to its own attempt, and no other.
+#[async_trait]
+pub trait StageCompletion: Send + Sync {
+    /// Checks a fence outside any data transaction, for work that must not begin
+    /// without it. Methods that change data check it again, in their own transactions.
+    async fn check_fence(&self, fence: &Fence) -> Result<()>;
+
+    /// Commits a RUNNING stage as SUCCEEDED. Services whose work does not end in a data
+    /// transaction of its own call this at the end.
+    async fn complete_stage(
+        &self,
+        fence: &Fence,
+        counters: Counters,
+        remarks: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<()>;
+}
+
+/// Runs and stages as rows. Ids are UUIDv7, so they sort by creation.
+#[async_trait]
+pub trait RunStore: RunReader {
+    /// Creates a run, or finds one that makes it unnecessary, in one transaction: an
+    /// active run over the same window; unless forced or given days to accept, also a
+    /// succeeded one whose days are still published. For [`WindowChoice::Unpublished`]
+    /// also an active run that ends on `through`, and, once `through` is published, the
+    /// run that published it. A run that takes days back never makes one that publishes
+    /// them unnecessary, nor the other way round.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`](crate::Error::Precondition) if it accepts days outside
+    /// the window, or days that an active run over it does not accept.
+    async fn create_run(&self, new: NewRun) -> Result<CreatedRun>;
 
     /// Takes up a run of the pipeline: first a running one whose lease has expired or
     /// is `holder`'s own, then the oldest queued one; none while someone else's live
@@ -262,20 +289,6 @@ pub trait RunStore: Send + Sync {
     /// [`Error::Fenced`](crate::Error::Fenced) if the run is not held at `epoch` or the
     /// stage may not start.
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence>;
-
-    /// Checks a fence outside any data transaction, for work that must not begin
-    /// without it. Methods that change data check it again, in their own transactions.
-    async fn check_fence(&self, fence: &Fence) -> Result<()>;
-
-    /// Commits a RUNNING stage as SUCCEEDED. Services whose work does not end in a data
-    /// transaction of its own call this at the end.
-    async fn complete_stage(
-        &self,
-        fence: &Fence,
-        counters: Counters,
-        remarks: &[String],
-        now: DateTime<Utc>,
-    ) -> Result<()>;
 
     /// Ends a RUNNING attempt as failed, and writes `alert`, if any, to the outbox in
     /// the same transaction.

@@ -6,7 +6,9 @@ use domain::{Counters, DateWindow, UsageRecord};
 
 use uuid::Uuid;
 
-use crate::{Fence, Result, RowStream, UsageLimits};
+use crate::{
+    error::Result, fence::Fence, row_stream::RowStream, runs::StageCompletion, usage_judgement::UsageLimits,
+};
 
 /// One fetched day of the product API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub struct LoadOutcome {
 /// Staging of product usage, day by day. For each day fetched, the product API is the
 /// authority.
 #[async_trait]
-pub trait UsageStaging: Send + Sync {
+pub trait UsageStaging: StageCompletion {
     /// The days of `window` fetched before, in order.
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>>;
 

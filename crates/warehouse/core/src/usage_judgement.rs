@@ -7,7 +7,10 @@
 use chrono::NaiveDate;
 use domain::{Counters, RejectionLimit, share};
 
-use crate::{Error, Received, Result};
+use crate::{
+    error::{Error, Result},
+    received::Received,
+};
 
 /// How many preceding days show whether a day usually has records.
 pub const HABIT_DAYS: u64 = 14;

@@ -14,9 +14,8 @@ use warehouse_core::{
 };
 
 use crate::{
-    PostgresWarehouse,
     connections::LongLease,
-    database::begin_read_fact,
+    database::{PostgresWarehouse, begin_read_fact},
     fault::{Failure, Result},
 };
 
@@ -114,6 +113,7 @@ impl ActivityReader for PostgresWarehouse {
                     run_id: row.run_id,
                     published_at: row.published_at,
                     row_count: row.row_count,
+                    checksum_version: row.checksum_version,
                     checksum: row.checksum,
                 }
                 .into(),

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use domain::AlertCause;
 use sqlx::PgConnection;
-use warehouse_core::{AlertCause, AlertLog, AlertOutbox, Error, NewAlert, PendingAlert, engine::corrupt};
+use warehouse_core::{AlertLog, AlertOutbox, Error, NewAlert, PendingAlert, engine::corrupt};
 
-use crate::{PostgresWarehouse, database::storable, fault::Result};
+use crate::{
+    database::{PostgresWarehouse, storable},
+    fault::Result,
+};
 
 /// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
 pub(crate) async fn enqueue(connection: &mut PgConnection, alert: &NewAlert) -> Result<bool> {

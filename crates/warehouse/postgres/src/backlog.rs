@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use warehouse_core::{Backlog, BacklogReader, Connections, Error, engine::counted};
+use warehouse_core::{Backlog, BacklogReader, Connections, Error, Observable, engine::counted};
 
-use crate::{PostgresWarehouse, fault::Result};
+use crate::{database::PostgresWarehouse, fault::Result};
 
 #[async_trait]
 impl BacklogReader for PostgresWarehouse {
@@ -22,7 +22,9 @@ impl BacklogReader for PostgresWarehouse {
         })
         .await
     }
+}
 
+impl Observable for PostgresWarehouse {
     fn connections(&self) -> Connections {
         let (open, idle) = self.connections.open_and_idle();
         Connections { used: open.saturating_sub(idle), idle, max: self.connections.limit() }

@@ -7,9 +7,13 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{Counters, DateWindow, Progress, audit::Measurements, usage::CHURN_DAYS};
 use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::{Executor, PgConnection};
-use warehouse_core::{Error, FactBuilder, Fence, ProgressSink, PublishOutcome, engine::counted};
+use warehouse_core::{
+    Error, FactBuilder, Fence, ProgressSink, PublishOutcome, UnpublishedDays, engine::counted,
+};
 
-use crate::{PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish, runs};
+use crate::{
+    database::PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish, retention, runs,
+};
 
 /// The most company-days computed per transaction, unless a single day has more: few
 /// enough to report progress several times a minute.
@@ -86,6 +90,15 @@ impl FactBuilder for PostgresWarehouse {
             Ok(outcome)
         })
         .await
+    }
+
+    async fn unpublish_days(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+    ) -> Result<UnpublishedDays, Error> {
+        self.write(async |connection| retention::unpublish_days(connection, fence, window, now).await).await
     }
 }
 

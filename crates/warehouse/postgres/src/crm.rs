@@ -2,22 +2,22 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Concerns, Counters, CrmCompany, Rejection, SourceRow};
+use domain::{CompanyAttributes, CompanyId, Concerns, Counters, CrmCompany, Rejection, SourceRow};
 use sqlx::PgConnection;
 use warehouse_core::{
     CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
     SnapshotLimits, UndatedExport,
-    engine::{Arrival, CrmHistory, balanced, counted, position, stored, take_over},
-    noted, unreadable_bits,
+    engine::{Arrival, CrmHistory, Delivery, balanced, counted, position, stored, take_over},
+    noted,
 };
 
 use crate::{
-    PostgresWarehouse,
     copy_rows::CopyRows,
     crm_history::History,
+    database::PostgresWarehouse,
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     locks::Lock,
     quarantine,
 };
@@ -31,37 +31,38 @@ impl IncomingTable<CrmCompany> for CrmIncoming {
                                 FROM STDIN (FORMAT binary)";
 
     fn encode(rows: &mut CopyRows, line: i64, row: &CrmCompany) {
-        encode(rows, line, row, 0);
+        encode(rows, line, &row.company_id, &row.attributes, 0);
     }
 
     fn encode_unreadable(rows: &mut CopyRows, row: &SourceRow<CrmCompany>) {
         match row {
             SourceRow::Partial { row, rejection } => {
-                encode(rows, stored(rejection.line), row, unreadable_bits(row.unreadable));
+                let line = stored(rejection.line);
+                encode(rows, line, &row.company_id, &row.attributes, row.unreadable.bits());
             }
             SourceRow::Rejected(Rejection { line, concerns: Concerns::Company(company_id), .. }) => {
-                rows.row(7)
-                    .bigint(stored(*line))
-                    .text(company_id.as_str())
-                    .optional_text(None)
-                    .optional_text(None)
-                    .optional_text(None)
-                    .optional_timestamp(None)
-                    .integer(NOTHING_READABLE);
+                let nothing = CompanyAttributes::default();
+                encode(rows, stored(*line), company_id, &nothing, NOTHING_READABLE);
             }
             SourceRow::Accepted { .. } | SourceRow::Rejected(_) => {}
         }
     }
 }
 
-fn encode(rows: &mut CopyRows, line: i64, row: &CrmCompany, unreadable: i32) {
+fn encode(
+    rows: &mut CopyRows,
+    line: i64,
+    company_id: &CompanyId,
+    attributes: &CompanyAttributes,
+    unreadable: i32,
+) {
     rows.row(7)
         .bigint(line)
-        .text(row.company_id.as_str())
-        .optional_text(row.name.as_deref())
-        .optional_text(row.country.as_deref())
-        .optional_text(row.industry_tag.as_deref())
-        .optional_timestamp(row.last_contact_at)
+        .text(company_id.as_str())
+        .optional_text(attributes.name.as_deref())
+        .optional_text(attributes.country.as_deref())
+        .optional_text(attributes.industry_tag.as_deref())
+        .optional_timestamp(attributes.last_contact_at)
         .integer(unreadable);
 }
 

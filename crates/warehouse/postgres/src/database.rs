@@ -1,18 +1,52 @@
 //! Opening the database, and transactions on it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use sqlx::{Connection, PgConnection, Postgres, SqlStr, Transaction};
-use warehouse_core::Error;
+use warehouse_core::{Error, MigrationReport};
 
 use crate::{
-    PostgresWarehouse,
     connections::{Connections, LongLease},
     fault::Result,
     location, migration,
 };
 
-pub(crate) async fn open(url: &str) -> Result<PostgresWarehouse> {
+/// The production engine.
+#[derive(Clone)]
+pub struct PostgresWarehouse {
+    pub(crate) connections: Connections,
+}
+
+impl PostgresWarehouse {
+    /// Connects to the database that `url` names
+    /// (`postgres://user:password@host:5432/database`, or another form of libpq) and
+    /// migrates its schema. `max_connections` in the URL's query limits the open
+    /// connections; the default is 18, or what the role may have.
+    ///
+    /// # Errors
+    /// If the URL is invalid, or the database cannot be reached or migrated.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        Ok(open(url).await?)
+    }
+
+    /// Migrates the schema and does nothing else. Any number of processes may do so at
+    /// the same time.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
+        Ok(migration::migrate(&location::parse(url)?).await?)
+    }
+}
+
+impl fmt::Debug for PostgresWarehouse {
+    /// Omits where it is connected to: connect options hold the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresWarehouse").finish_non_exhaustive()
+    }
+}
+
+async fn open(url: &str) -> Result<PostgresWarehouse> {
     let location = location::parse(url)?;
     migration::migrate(&location).await?;
     Ok(PostgresWarehouse { connections: Connections::open(location).await? })

@@ -1,11 +1,10 @@
 //! Streams a delivery into tables of the connection: memory holds one buffer, whatever
 //! the delivery's size, and no lock is held however slow its source is.
 
-use chrono::{DateTime, Utc};
 use domain::{Counters, Rejection, SourceRow};
 use futures::TryStreamExt;
 use sqlx::{Executor, PgConnection};
-use warehouse_core::{Error, Fence, RowStream, engine::stored};
+use warehouse_core::{Error, RowStream, engine::stored};
 
 use crate::{copy_rows::CopyRows, fault::Result, quarantine};
 
@@ -14,14 +13,6 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Rejected rows per statement.
 const BATCH_REJECTIONS: usize = 1_000;
-
-/// Where a delivery comes from and who loads it, as the quarantine records it.
-pub(crate) struct Delivery<'a> {
-    /// The file, relative to its storage root.
-    pub(crate) origin: &'a str,
-    pub(crate) fence: &'a Fence,
-    pub(crate) now: DateTime<Utc>,
-}
 
 /// The tables that receive a delivery.
 pub(crate) trait IncomingTable<T> {

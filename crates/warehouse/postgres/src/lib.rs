@@ -29,6 +29,7 @@ mod events;
 mod fault;
 mod fence;
 mod incoming;
+mod inspection;
 mod location;
 mod locks;
 mod measure;
@@ -43,45 +44,8 @@ mod runs;
 mod tally;
 mod usage;
 
-use std::fmt;
+pub use database::PostgresWarehouse;
 
-use warehouse_core::{MigrationReport, Result, Warehouse};
-
-use crate::connections::Connections;
-
-/// The production engine.
-#[derive(Clone)]
-pub struct PostgresWarehouse {
-    connections: Connections,
-}
-
-impl PostgresWarehouse {
-    /// Connects to the database that `url` names
-    /// (`postgres://user:password@host:5432/database`, or another form of libpq) and
-    /// migrates its schema. `max_connections` in the URL's query limits the open
-    /// connections; the default is 18, or what the role may have.
-    ///
-    /// # Errors
-    /// If the URL is invalid, or the database cannot be reached or migrated.
-    pub async fn open(url: &str) -> Result<Self> {
-        Ok(database::open(url).await?)
-    }
-
-    /// Migrates the schema and does nothing else. Any number of processes may do so at
-    /// the same time.
-    ///
-    /// # Errors
-    /// As for [`open`](Self::open).
-    pub async fn migrate(url: &str) -> Result<MigrationReport> {
-        Ok(migration::migrate(&location::parse(url)?).await?)
-    }
-}
-
-impl fmt::Debug for PostgresWarehouse {
-    /// Omits where it is connected to: connect options hold the password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresWarehouse").finish_non_exhaustive()
-    }
-}
+use warehouse_core::Warehouse;
 
 impl Warehouse for PostgresWarehouse {}

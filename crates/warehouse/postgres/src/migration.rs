@@ -55,7 +55,8 @@ async fn apply(connection: &mut PgConnection, mut migrator: Migrator) -> Result<
     }
     // sqlx still checks that no known migration has changed.
     migrator.set_ignore_missing(true);
-    migrator.run(connection).await?;
+    // `run` takes anything that yields a connection, and so makes a future that is not `Send` for all lifetimes.
+    migrator.run_direct(None, connection, false).await?;
     Ok(report)
 }
 

@@ -14,11 +14,10 @@ use warehouse_core::{
 };
 
 use crate::{
-    PostgresWarehouse,
     activity::published_row,
     build::{self, BuildDays},
     connections::LongLease,
-    database::begin_write,
+    database::{PostgresWarehouse, begin_write},
     fault::Result,
     incoming,
     usage::{self, Answer, UsageIncoming},

@@ -1,7 +1,7 @@
 //! Publishes candidates within the caller's transaction.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::Counters;
+use domain::{ChecksumVersion, Counters};
 use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 use warehouse_core::{
@@ -51,7 +51,8 @@ pub(crate) async fn publish(
         counters.rows_unchanged = counted(tally.equal_rows())?;
         counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows())?;
         let LedgerChanges { days, rows, checksums } = tally.ledger_changes();
-        sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums)
+        let version = ChecksumVersion::WRITTEN.to_stored();
+        sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums, version)
             .execute(&mut *connection)
             .await?;
     }
@@ -83,8 +84,8 @@ async fn write_rows(
         written += insert_new(connection, counted(tally.new_rows())?, now).await?;
     }
     if tally.changed_rows() > 0 {
-        let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now);
-        written += changed.execute(&mut *connection).await?.rows_affected();
+        let changed = sqlx::query_scalar!(r#"SELECT publish_changed_rows($1) AS "rows!""#, now);
+        written += counted(changed.fetch_one(&mut *connection).await?)?;
     }
     sqlx::query_file!("sql/fact/analyze_grown.sql", first_day, last_day, stored(written))
         .execute(connection)

@@ -1,37 +1,10 @@
-//! Writes and reads the quarantine.
+//! Writes the quarantine.
 
-use async_trait::async_trait;
 use domain::Rejection;
 use sqlx::{Executor, PgConnection};
-use uuid::Uuid;
-use warehouse_core::{
-    Error, QuarantineReader, QuarantinedRow,
-    engine::{counted, stored},
-};
+use warehouse_core::engine::{Delivery, stored};
 
-use crate::{PostgresWarehouse, database::storable, fault::Result, incoming::Delivery};
-
-#[async_trait]
-impl QuarantineReader for PostgresWarehouse {
-    async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>, Error> {
-        self.once(async |connection| {
-            let rows = sqlx::query_file!("../sql/quarantine/newest.sql", run_id, i64::from(limit));
-            let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
-                Ok(QuarantinedRow {
-                    run_id: row.run_id,
-                    stage: row.stage,
-                    origin: row.origin,
-                    line: counted(row.line)?,
-                    reason: row.reason,
-                    raw: row.raw,
-                    quarantined_at: row.quarantined_at,
-                })
-            });
-            rows.collect()
-        })
-        .await
-    }
-}
+use crate::{database::storable, fault::Result};
 
 /// Creates the connection's table for the rejected rows of a delivery.
 pub(crate) async fn create_incoming(connection: &mut PgConnection) -> Result<()> {

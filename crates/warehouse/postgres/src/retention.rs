@@ -13,7 +13,7 @@ use warehouse_core::{
 };
 
 use crate::{
-    PostgresWarehouse,
+    database::PostgresWarehouse,
     fault::{Result, sqlstate},
     fence,
     locks::Lock,
@@ -30,22 +30,6 @@ const PATIENCE_WITH_READERS: &str = "SET LOCAL lock_timeout = '2s'";
 
 #[async_trait]
 impl Retention for PostgresWarehouse {
-    async fn unpublish_days(
-        &self,
-        fence: &Fence,
-        window: DateWindow,
-        now: DateTime<Utc>,
-    ) -> Result<UnpublishedDays, Error> {
-        self.write(async |connection| {
-            fence::hold(connection, fence).await?;
-            let unpublished = unpublish(connection, window).await?;
-            let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
-            runs::complete_stage(connection, fence, counters, &[], now).await?;
-            Ok(unpublished)
-        })
-        .await
-    }
-
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays, Error> {
         let forgotten = self.read(async |connection| {
             let (forgotten, _) = look(connection, start).await?;
@@ -163,6 +147,20 @@ async fn forget_ledgers(connection: &mut PgConnection, start: HistoryStart) -> R
     sqlx::query_file!("../sql/retention/keep_build.sql").execute(&mut *connection).await?;
     sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
     Ok(())
+}
+
+/// Takes back the published days of a window as the work of a stage.
+pub(crate) async fn unpublish_days(
+    connection: &mut PgConnection,
+    fence: &Fence,
+    window: DateWindow,
+    now: DateTime<Utc>,
+) -> Result<UnpublishedDays> {
+    fence::hold(connection, fence).await?;
+    let unpublished = unpublish(connection, window).await?;
+    let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
+    runs::complete_stage(connection, fence, counters, &[], now).await?;
+    Ok(unpublished)
 }
 
 /// Takes published days back within the caller's transaction.

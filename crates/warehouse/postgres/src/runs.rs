@@ -8,13 +8,14 @@ use domain::{Counters, DateWindow, RunState, StageState, trend::StageExecution};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunStore, StageFailure, TakenUp,
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
+    StageCompletion, StageFailure, TakenUp,
     engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored},
 };
 
 use crate::{
-    PostgresWarehouse, alerts,
-    database::storable,
+    alerts,
+    database::{PostgresWarehouse, storable},
     fault::Result,
     fence,
     locks::Lock,
@@ -24,20 +25,7 @@ use crate::{
 };
 
 #[async_trait]
-impl RunStore for PostgresWarehouse {
-    async fn create_run(&self, new: NewRun) -> Result<CreatedRun, Error> {
-        self.write(async |connection| {
-            Lock::Pipeline(&new.pipeline).take(connection).await?;
-            let window = match choose_run(&mut Runs(connection), &new).await? {
-                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
-                RunChoice::Create(window) => window,
-            };
-            run_rows::insert(connection, &new, window).await?;
-            Ok(CreatedRun { run: load(connection, new.run_id).await?, created: true })
-        })
-        .await
-    }
-
+impl RunReader for PostgresWarehouse {
     async fn run(&self, run_id: Uuid) -> Result<Option<Run>, Error> {
         self.read(async |connection| find(connection, run_id).await).await
     }
@@ -93,6 +81,45 @@ impl RunStore for PostgresWarehouse {
                 Ok(StageExecution { day: row.day, took, rows: counted(row.rows_read)? })
             });
             executions.collect()
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl StageCompletion for PostgresWarehouse {
+    async fn check_fence(&self, fence: &Fence) -> Result<(), Error> {
+        // Waits for a transaction of the same stage that is about to commit: it may
+        // change the result.
+        self.write(async |connection| fence::hold(connection, fence).await).await
+    }
+
+    async fn complete_stage(
+        &self,
+        fence: &Fence,
+        counters: Counters,
+        remarks: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        self.write(async |connection| {
+            fence::hold(connection, fence).await?;
+            complete_stage(connection, fence, counters, remarks, now).await
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl RunStore for PostgresWarehouse {
+    async fn create_run(&self, new: NewRun) -> Result<CreatedRun, Error> {
+        self.write(async |connection| {
+            Lock::Pipeline(&new.pipeline).take(connection).await?;
+            let window = match choose_run(&mut Runs(connection), &new).await? {
+                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
+                RunChoice::Create(window) => window,
+            };
+            run_rows::insert(connection, &new, window).await?;
+            Ok(CreatedRun { run: load(connection, new.run_id).await?, created: true })
         })
         .await
     }
@@ -164,26 +191,6 @@ impl RunStore for PostgresWarehouse {
             };
             let attempt = attempt.map(u32::try_from).transpose().map_err(corrupt)?;
             Ok(Fence::begun(run_id, epoch, stage, attempt)?)
-        })
-        .await
-    }
-
-    async fn check_fence(&self, fence: &Fence) -> Result<(), Error> {
-        // Waits for a transaction of the same stage that is about to commit: it may
-        // change the result.
-        self.write(async |connection| fence::hold(connection, fence).await).await
-    }
-
-    async fn complete_stage(
-        &self,
-        fence: &Fence,
-        counters: Counters,
-        remarks: &[String],
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        self.write(async |connection| {
-            fence::hold(connection, fence).await?;
-            complete_stage(connection, fence, counters, remarks, now).await
         })
         .await
     }

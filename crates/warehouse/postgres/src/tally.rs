@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use domain::ChecksumVersion;
 use sqlx::PgConnection;
+use warehouse_core::engine::version_to_publish;
 
 use crate::fault::Result;
 
@@ -35,9 +37,17 @@ pub(crate) struct LedgerChanges {
 impl Tally {
     /// Counts the candidates of the build's days, `first` to `last`. Reads the rows
     /// that they replace, so call it before anything is written.
+    ///
+    /// # Errors
+    /// If a published day changes whose checksum is of an unknown version.
     pub(crate) async fn of(connection: &mut PgConnection, first: NaiveDate, last: NaiveDate) -> Result<Self> {
-        let rows = sqlx::query_file!("sql/fact/tally_candidates.sql").fetch_all(&mut *connection).await?;
-        let days = rows.into_iter().map(|row| {
+        let written = ChecksumVersion::WRITTEN.to_stored();
+        let rows = sqlx::query_file!("sql/fact/tally_candidates.sql", written);
+        let mut tally = Self(BTreeMap::new());
+        for row in rows.fetch_all(&mut *connection).await? {
+            if row.new + row.changed + row.gone > 0 {
+                version_to_publish(row.activity_date, row.checksum_version)?;
+            }
             let day = DayTally {
                 new: row.new,
                 changed: row.changed,
@@ -45,9 +55,8 @@ impl Tally {
                 gone: row.gone,
                 checksum: row.checksum,
             };
-            (row.activity_date, day)
-        });
-        let mut tally = Self(days.collect());
+            tally.0.insert(row.activity_date, day);
+        }
         if tally.changed_rows() + tally.gone_rows() > 0 {
             let leaving = sqlx::query_file!("sql/fact/hash_leaving.sql", first, last);
             for row in leaving.fetch_all(connection).await? {

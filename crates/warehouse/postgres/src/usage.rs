@@ -7,17 +7,16 @@ use sqlx::PgConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
     UsageLimits, UsageStaging,
-    engine::{balanced, counted, stored},
+    engine::{Delivery, balanced, counted, stored},
     noted,
 };
 
 use crate::{
-    PostgresWarehouse,
     copy_rows::CopyRows,
-    database::bump_staging_version,
+    database::{PostgresWarehouse, bump_staging_version},
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     locks::Lock,
     quarantine,
 };

@@ -2,18 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
 use sqlx::{ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
-use warehouse_conformance::behaviours::migrations::Database;
-use warehouse_core::{MigrationReport, Result, SharedWarehouse};
+use warehouse_conformance::{EngineUnderTest, behaviours::migrations::Database};
+use warehouse_core::{MigrationReport, Result};
 use warehouse_postgres::PostgresWarehouse;
 
 struct Empty(test_postgres::Database);
 
 impl Database for Empty {
-    async fn open(&self) -> Result<SharedWarehouse> {
-        Ok(Arc::new(PostgresWarehouse::open(&self.0.url()).await?))
+    async fn open(&self) -> Result<EngineUnderTest> {
+        Ok(EngineUnderTest::new(PostgresWarehouse::open(&self.0.url()).await?))
     }
 
     async fn migrate(&self) -> Result<MigrationReport> {

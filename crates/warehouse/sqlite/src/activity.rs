@@ -13,7 +13,7 @@ use warehouse_core::{
     fact_record,
 };
 
-use crate::{SqliteWarehouse, fault::Result};
+use crate::{database::SqliteWarehouse, fault::Result};
 
 /// Sorts after every company identifier.
 const AFTER_ALL_COMPANIES: &str = "\u{10ffff}";
@@ -99,6 +99,7 @@ impl ActivityReader for SqliteWarehouse {
                     run_id: row.run_id,
                     published_at: row.published_at,
                     row_count: row.row_count,
+                    checksum_version: row.checksum_version,
                     checksum: row.checksum,
                 }
                 .into(),

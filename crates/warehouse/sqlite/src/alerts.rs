@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use domain::AlertCause;
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    AlertCause, AlertLog, AlertOutbox, Error, NewAlert, PendingAlert,
+    AlertLog, AlertOutbox, Error, NewAlert, PendingAlert,
     engine::{corrupt, stored_millis},
 };
 
-use crate::{SqliteWarehouse, fault::Result, run_rows::parse_id};
+use crate::{database::SqliteWarehouse, fault::Result, run_rows::parse_id};
 
 /// Writes an alert to the outbox within the caller's transaction. Returns whether it is new.
 pub(crate) async fn enqueue(connection: &mut SqliteConnection, alert: &NewAlert) -> Result<bool> {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use warehouse_core::{Backlog, BacklogReader, Connections, Error, engine::counted};
+use warehouse_core::{Backlog, BacklogReader, Connections, Error, Observable, engine::counted};
 
-use crate::{SqliteWarehouse, fault::Result};
+use crate::{database::SqliteWarehouse, fault::Result};
 
 #[async_trait]
 impl BacklogReader for SqliteWarehouse {
@@ -22,7 +22,9 @@ impl BacklogReader for SqliteWarehouse {
         })
         .await
     }
+}
 
+impl Observable for SqliteWarehouse {
     fn connections(&self) -> Connections {
         let pools = [&self.writer, &self.readers, &self.exports];
         let idle = pools.iter().map(|pool| u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)).sum();

@@ -10,11 +10,11 @@ use domain::{
 };
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    Error, FactBuilder, Fence, ProgressSink, PublishOutcome,
+    Error, FactBuilder, Fence, ProgressSink, PublishOutcome, UnpublishedDays,
     engine::{VOLUME_DAYS, counted},
 };
 
-use crate::{SqliteWarehouse, fault::Result, fence, publish, run_rows, runs};
+use crate::{database::SqliteWarehouse, fault::Result, fence, publish, retention, run_rows, runs};
 
 /// Companies per transaction: few enough that others can write in between.
 const CHUNK_COMPANIES: i64 = 1_000;
@@ -80,6 +80,15 @@ impl FactBuilder for SqliteWarehouse {
             Ok(outcome)
         })
         .await
+    }
+
+    async fn unpublish_days(
+        &self,
+        fence: &Fence,
+        window: DateWindow,
+        now: DateTime<Utc>,
+    ) -> Result<UnpublishedDays, Error> {
+        self.write(async |connection| retention::unpublish_days(connection, fence, window, now).await).await
     }
 }
 

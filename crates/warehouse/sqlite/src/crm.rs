@@ -2,38 +2,39 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, SecondsFormat, SubsecRound, Utc};
-use domain::{Concerns, Counters, CrmCompany, Rejection, SourceRow};
+use domain::{CompanyAttributes, CompanyId, Concerns, Counters, CrmCompany, Rejection, SourceRow};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use warehouse_core::{
     CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
     SnapshotLimits, UndatedExport,
-    engine::{Arrival, CrmHistory, CrmStep, balanced, counted, position, stored, take_over},
-    noted, unreadable_bits,
+    engine::{Arrival, CrmHistory, CrmStep, Delivery, balanced, counted, position, stored, take_over},
+    noted,
 };
 
 use crate::{
-    SqliteWarehouse,
     crm_history::History,
+    database::SqliteWarehouse,
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     quarantine,
 };
 
 struct CrmIncoming;
 
-fn encode(line: u64, row: &CrmCompany, unreadable: i32) -> Value {
+fn encode(line: u64, company_id: &CompanyId, attributes: &CompanyAttributes, unreadable: i32) -> Value {
     // To the microsecond, as in every engine, and in the spelling that sqlx uses for
     // bound timestamps, so that equal ones compare equal.
-    let last_contact_at =
-        row.last_contact_at.map(|at| at.trunc_subsecs(6).to_rfc3339_opts(SecondsFormat::AutoSi, false));
+    let last_contact_at = attributes
+        .last_contact_at
+        .map(|at| at.trunc_subsecs(6).to_rfc3339_opts(SecondsFormat::AutoSi, false));
     json!([
         stored(line),
-        row.company_id.as_str(),
-        row.name,
-        row.country,
-        row.industry_tag,
+        company_id.as_str(),
+        attributes.name,
+        attributes.country,
+        attributes.industry_tag,
         last_contact_at,
         unreadable
     ])
@@ -41,25 +42,16 @@ fn encode(line: u64, row: &CrmCompany, unreadable: i32) -> Value {
 
 impl IncomingTable<CrmCompany> for CrmIncoming {
     fn encode(line: u64, row: CrmCompany) -> Value {
-        encode(line, &row, 0)
+        encode(line, &row.company_id, &row.attributes, 0)
     }
 
     fn encode_unreadable(row: &SourceRow<CrmCompany>) -> Option<Value> {
         match row {
             SourceRow::Partial { row, rejection } => {
-                Some(encode(rejection.line, row, unreadable_bits(row.unreadable)))
+                Some(encode(rejection.line, &row.company_id, &row.attributes, row.unreadable.bits()))
             }
             SourceRow::Rejected(Rejection { line, concerns: Concerns::Company(company_id), .. }) => {
-                let nothing = Value::Null;
-                Some(json!([
-                    stored(*line),
-                    company_id.as_str(),
-                    nothing,
-                    nothing,
-                    nothing,
-                    nothing,
-                    NOTHING_READABLE
-                ]))
+                Some(encode(*line, company_id, &CompanyAttributes::default(), NOTHING_READABLE))
             }
             SourceRow::Accepted { .. } | SourceRow::Rejected(_) => None,
         }

@@ -10,9 +10,8 @@ use sqlx::{
 use warehouse_core::{Error, MigrationReport};
 
 use crate::{
-    SqliteWarehouse,
     fault::{Failure, Result},
-    migration,
+    migration, transaction,
 };
 
 /// How long a writer waits for another. A publish of millions of rows holds the
@@ -25,7 +24,38 @@ const READERS: u32 = 8;
 /// their own connections.
 const EXPORTS: u32 = 8;
 
-pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
+/// The embedded engine.
+#[derive(Debug, Clone)]
+pub struct SqliteWarehouse {
+    /// The only connection that writes.
+    pub(crate) writer: SqlitePool,
+    /// Connections that only read.
+    pub(crate) readers: SqlitePool,
+    /// Connections held by exports and previews while they last.
+    pub(crate) exports: SqlitePool,
+}
+
+impl SqliteWarehouse {
+    /// Opens the database file that `url` names (`sqlite:///path/to/file`), creates it
+    /// and its folder as needed, and migrates its schema.
+    ///
+    /// # Errors
+    /// If the URL is invalid, or the file cannot be opened or migrated.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        Ok(open(url).await?)
+    }
+
+    /// Migrates the schema and does nothing else. Any number of processes may do so at
+    /// the same time.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
+        Ok(migrate(url).await?)
+    }
+}
+
+async fn open(url: &str) -> Result<SqliteWarehouse> {
     let options = connect_options(url).await?;
     let writer = pool(1).connect_with(options.clone()).await?;
     migration::migrate(&writer).await?;
@@ -35,7 +65,7 @@ pub(crate) async fn open(url: &str) -> Result<SqliteWarehouse> {
     Ok(SqliteWarehouse { writer, readers, exports })
 }
 
-pub(crate) async fn migrate(url: &str) -> Result<MigrationReport> {
+async fn migrate(url: &str) -> Result<MigrationReport> {
     let writer = pool(1).connect_with(connect_options(url).await?).await?;
     let report = migration::migrate(&writer).await?;
     // The last connection to close the file removes the files beside it.
@@ -101,7 +131,7 @@ impl SqliteWarehouse {
         &self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        Ok(write(&self.writer, work).await?)
+        Ok(transaction::write(&self.writer, work).await?)
     }
 
     /// Reads from one committed state.
@@ -121,17 +151,6 @@ impl SqliteWarehouse {
         let mut connection = self.readers.acquire().await.map_err(Failure::from)?;
         Ok(question(&mut connection).await?)
     }
-}
-
-/// Runs `work` in one transaction of the writer.
-pub(crate) async fn write<T>(
-    writer: &SqlitePool,
-    work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
-) -> Result<T> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let done = work(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(done)
 }
 
 /// Counts a change to staged data, so that candidates built earlier are outdated.

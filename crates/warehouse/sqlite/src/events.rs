@@ -2,19 +2,19 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{CompanyId, Counters, DateWindow, EventId, EventRecord};
+use domain::{Counters, EventRecord};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    DailyEvents, Error, EventFile, EventReader, EventStaging, Fence, LoadOutcome, RowStream, StoredEvent,
-    engine::{balanced, corrupt, counted, position, stored},
+    Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
+    engine::{Delivery, balanced, counted, position, stored},
 };
 
 use crate::{
-    SqliteWarehouse,
+    database::SqliteWarehouse,
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     quarantine,
 };
 
@@ -130,36 +130,4 @@ async fn record_file(
         sqlx::query(statement).execute(&mut *connection).await?;
     }
     Ok(())
-}
-
-#[async_trait]
-impl EventReader for SqliteWarehouse {
-    async fn stored_events(
-        &self,
-        company: &CompanyId,
-        window: DateWindow,
-    ) -> Result<Vec<StoredEvent>, Error> {
-        let (start, end) = (window.start(), window.end());
-        self.once(async |connection| {
-            let rows = sqlx::query_file!("../sql/events/stored_events.sql", company.as_str(), start, end);
-            let events = rows.fetch_all(connection).await?.into_iter().map(|row| {
-                let event_id = EventId::parse(&row.event_id).map_err(corrupt)?;
-                let (company_id, date, events) = (company.clone(), row.date, row.events);
-                let record = EventRecord { company_id, date, event_id, events };
-                Ok(StoredEvent { record, source_path: row.source_path })
-            });
-            events.collect()
-        })
-        .await
-    }
-
-    async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>, Error> {
-        let (company_id, start, end) = (company.as_str(), window.start(), window.end());
-        self.once(async |connection| {
-            let days =
-                sqlx::query_file_as!(DailyEvents, "../sql/events/daily_events.sql", company_id, start, end);
-            Ok(days.fetch_all(connection).await?)
-        })
-        .await
-    }
 }

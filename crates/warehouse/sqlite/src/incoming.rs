@@ -1,25 +1,19 @@
 //! Streams a delivery into the database in batches, within the caller's transaction:
 //! memory holds one batch, whatever the delivery's size.
 
-use chrono::{DateTime, Utc};
 use domain::{Counters, Rejection, SourceRow};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
-use warehouse_core::{Error, Fence, RowStream, engine::stored};
+use warehouse_core::{
+    Error, RowStream,
+    engine::{Delivery, stored},
+};
 
 use crate::{fault::Result, quarantine};
 
 /// Rows per statement: enough to make a round trip's overhead negligible.
 const BATCH_ROWS: usize = 1_000;
-
-/// Where a delivery comes from and who loads it, as the quarantine records it.
-pub(crate) struct Delivery<'a> {
-    /// The file, relative to its storage root.
-    pub(crate) origin: &'a str,
-    pub(crate) fence: &'a Fence,
-    pub(crate) now: DateTime<Utc>,
-}
 
 /// The table that receives a delivery's rows of known companies.
 pub(crate) trait IncomingTable<T> {

@@ -20,6 +20,7 @@ mod events;
 mod fault;
 mod fence;
 mod incoming;
+mod inspection;
 mod migration;
 mod preview;
 mod publish;
@@ -29,40 +30,11 @@ mod run_choice;
 mod run_rows;
 mod runs;
 mod shadow;
+mod transaction;
 mod usage;
 
-use sqlx::SqlitePool;
-use warehouse_core::{MigrationReport, Result, Warehouse};
+pub use database::SqliteWarehouse;
 
-/// The embedded engine.
-#[derive(Debug, Clone)]
-pub struct SqliteWarehouse {
-    /// The only connection that writes.
-    writer: SqlitePool,
-    /// Connections that only read.
-    readers: SqlitePool,
-    /// Connections held by exports and previews while they last.
-    exports: SqlitePool,
-}
-
-impl SqliteWarehouse {
-    /// Opens the database file that `url` names (`sqlite:///path/to/file`), creates it
-    /// and its folder as needed, and migrates its schema.
-    ///
-    /// # Errors
-    /// If the URL is invalid, or the file cannot be opened or migrated.
-    pub async fn open(url: &str) -> Result<Self> {
-        Ok(database::open(url).await?)
-    }
-
-    /// Migrates the schema and does nothing else. Any number of processes may do so at
-    /// the same time.
-    ///
-    /// # Errors
-    /// As for [`open`](Self::open).
-    pub async fn migrate(url: &str) -> Result<MigrationReport> {
-        Ok(database::migrate(url).await?)
-    }
-}
+use warehouse_core::Warehouse;
 
 impl Warehouse for SqliteWarehouse {}

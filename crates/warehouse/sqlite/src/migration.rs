@@ -9,8 +9,8 @@ use warehouse_core::{Error, Fault, MigrationReport};
 
 use crate::{
     checksum,
-    database::write,
     fault::{Failure, Result},
+    transaction::write,
 };
 
 /// Applies all missing migrations, or none.
@@ -36,7 +36,8 @@ async fn apply(connection: &mut SqliteConnection, mut migrator: Migrator) -> Res
     }
     // sqlx still checks that no known migration has changed.
     migrator.set_ignore_missing(true);
-    migrator.run(connection).await?;
+    // `run` takes anything that yields a connection, and so makes a future that is not `Send` for all lifetimes.
+    migrator.run_direct(None, connection, false).await?;
     Ok(report)
 }
 

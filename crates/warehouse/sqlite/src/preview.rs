@@ -14,9 +14,9 @@ use warehouse_core::{
 };
 
 use crate::{
-    SqliteWarehouse,
     activity::published_row,
     build,
+    database::SqliteWarehouse,
     fault::Result,
     incoming,
     shadow::shadow,

@@ -1,7 +1,7 @@
 //! Publishes candidates within the caller's transaction.
 
 use chrono::{DateTime, Utc};
-use domain::Counters;
+use domain::{ChecksumVersion, Counters};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
@@ -36,7 +36,9 @@ pub(crate) async fn publish(
     let checksums = json!(checksum::changes_of_publish(&mut *connection, now).await?).to_string();
     let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
     let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now).execute(&mut *connection).await?;
-    sqlx::query_file!("sql/fact/record_days.sql", run_id, now, checksums).execute(&mut *connection).await?;
+    let version = ChecksumVersion::WRITTEN.to_stored();
+    let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, checksums, version);
+    recorded.execute(&mut *connection).await?;
     for statement in [
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",
         "UPDATE warehouse_versions SET publish = publish + 1",

@@ -1,34 +1,8 @@
-//! Writes and reads the quarantine.
+//! Writes the quarantine.
 
-use async_trait::async_trait;
 use sqlx::SqliteConnection;
-use uuid::Uuid;
-use warehouse_core::{Error, QuarantineReader, QuarantinedRow, engine::counted};
 
-use crate::{SqliteWarehouse, fault::Result, run_rows::parse_id};
-
-#[async_trait]
-impl QuarantineReader for SqliteWarehouse {
-    async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>, Error> {
-        let run_id = run_id.map(Uuid::hyphenated);
-        self.once(async |connection| {
-            let rows = sqlx::query_file!("../sql/quarantine/newest.sql", run_id, limit);
-            let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
-                Ok(QuarantinedRow {
-                    run_id: parse_id(&row.run_id)?,
-                    stage: row.stage,
-                    origin: row.origin,
-                    line: counted(row.line)?,
-                    reason: row.reason,
-                    raw: row.raw,
-                    quarantined_at: row.quarantined_at,
-                })
-            });
-            rows.collect()
-        })
-        .await
-    }
-}
+use crate::fault::Result;
 
 /// Sets aside the quarantined rows of a file being loaded again, within the caller's
 /// transaction.

@@ -12,26 +12,10 @@ use warehouse_core::{
     engine::{corrupt, counted},
 };
 
-use crate::{SqliteWarehouse, fault::Result, fence, run_rows::parse_id, runs};
+use crate::{database::SqliteWarehouse, fault::Result, fence, run_rows::parse_id, runs};
 
 #[async_trait]
 impl Retention for SqliteWarehouse {
-    async fn unpublish_days(
-        &self,
-        fence: &Fence,
-        window: DateWindow,
-        now: DateTime<Utc>,
-    ) -> Result<UnpublishedDays, Error> {
-        self.write(async |connection| {
-            fence::check(connection, fence).await?;
-            let unpublished = unpublish(connection, window).await?;
-            let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
-            runs::complete_stage(connection, fence, counters, &[], now).await?;
-            Ok(unpublished)
-        })
-        .await
-    }
-
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays, Error> {
         let forgotten = self.read(async |connection| look(connection, start).await).await?;
         if dry_run || forgotten == ForgottenDays::default() {
@@ -117,6 +101,20 @@ async fn forget(connection: &mut SqliteConnection, start: HistoryStart) -> Resul
     sqlx::query_file!("../sql/retention/keep_build.sql").execute(&mut *connection).await?;
     sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
     Ok(())
+}
+
+/// Takes back the published days of a window as the work of a stage.
+pub(crate) async fn unpublish_days(
+    connection: &mut SqliteConnection,
+    fence: &Fence,
+    window: DateWindow,
+    now: DateTime<Utc>,
+) -> Result<UnpublishedDays> {
+    fence::check(connection, fence).await?;
+    let unpublished = unpublish(connection, window).await?;
+    let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
+    runs::complete_stage(connection, fence, counters, &[], now).await?;
+    Ok(unpublished)
 }
 
 /// Takes published days back within the caller's transaction.

@@ -9,12 +9,14 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunStore, StageFailure, TakenUp,
+    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
+    StageCompletion, StageFailure, TakenUp,
     engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored, stored_millis},
 };
 
 use crate::{
-    SqliteWarehouse, alerts,
+    alerts,
+    database::SqliteWarehouse,
     fault::Result,
     fence, publish,
     run_choice::Runs,
@@ -22,19 +24,7 @@ use crate::{
 };
 
 #[async_trait]
-impl RunStore for SqliteWarehouse {
-    async fn create_run(&self, new: NewRun) -> Result<CreatedRun, Error> {
-        self.write(async |connection| {
-            let window = match choose_run(&mut Runs(connection), &new).await? {
-                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
-                RunChoice::Create(window) => window,
-            };
-            run_rows::insert(connection, &new, window).await?;
-            Ok(CreatedRun { run: load(connection, new.run_id).await?, created: true })
-        })
-        .await
-    }
-
+impl RunReader for SqliteWarehouse {
     async fn run(&self, run_id: Uuid) -> Result<Option<Run>, Error> {
         self.read(async |connection| find(connection, run_id).await).await
     }
@@ -90,6 +80,42 @@ impl RunStore for SqliteWarehouse {
                 Ok(StageExecution { day: row.day, took, rows: counted(row.rows_read)? })
             });
             executions.collect()
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl StageCompletion for SqliteWarehouse {
+    async fn check_fence(&self, fence: &Fence) -> Result<(), Error> {
+        self.read(async |connection| fence::check(connection, fence).await).await
+    }
+
+    async fn complete_stage(
+        &self,
+        fence: &Fence,
+        counters: Counters,
+        remarks: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            complete_stage(connection, fence, counters, remarks, now).await
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl RunStore for SqliteWarehouse {
+    async fn create_run(&self, new: NewRun) -> Result<CreatedRun, Error> {
+        self.write(async |connection| {
+            let window = match choose_run(&mut Runs(connection), &new).await? {
+                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
+                RunChoice::Create(window) => window,
+            };
+            run_rows::insert(connection, &new, window).await?;
+            Ok(CreatedRun { run: load(connection, new.run_id).await?, created: true })
         })
         .await
     }
@@ -155,24 +181,6 @@ impl RunStore for SqliteWarehouse {
             let attempt = attempt.fetch_optional(connection).await?;
             let attempt = attempt.map(u32::try_from).transpose().map_err(corrupt)?;
             Ok(Fence::begun(run_id, epoch, stage, attempt)?)
-        })
-        .await
-    }
-
-    async fn check_fence(&self, fence: &Fence) -> Result<(), Error> {
-        self.read(async |connection| fence::check(connection, fence).await).await
-    }
-
-    async fn complete_stage(
-        &self,
-        fence: &Fence,
-        counters: Counters,
-        remarks: &[String],
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        self.write(async |connection| {
-            fence::check(connection, fence).await?;
-            complete_stage(connection, fence, counters, remarks, now).await
         })
         .await
     }

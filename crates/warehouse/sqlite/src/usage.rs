@@ -8,16 +8,15 @@ use sqlx::SqliteConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
     UsageLimits, UsageStaging,
-    engine::{balanced, counted, stored},
+    engine::{Delivery, balanced, counted, stored},
     noted,
 };
 
 use crate::{
-    SqliteWarehouse,
-    database::bump_staging_version,
+    database::{SqliteWarehouse, bump_staging_version},
     fault::Result,
     fence,
-    incoming::{self, Delivery, IncomingTable},
+    incoming::{self, IncomingTable},
     quarantine,
     run_rows::parse_id,
 };

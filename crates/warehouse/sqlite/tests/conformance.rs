@@ -2,16 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
-use warehouse_core::SharedWarehouse;
+use warehouse_conformance::EngineUnderTest;
 use warehouse_sqlite::SqliteWarehouse;
 
-async fn open() -> (tempfile::TempDir, SharedWarehouse) {
+async fn open() -> (tempfile::TempDir, EngineUnderTest) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
     let warehouse = SqliteWarehouse::open(&url).await.unwrap();
-    (folder, Arc::new(warehouse))
+    (folder, EngineUnderTest::new(warehouse))
 }
 
 warehouse_conformance::suite!(open);

@@ -3,10 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{env, sync::Arc};
+use std::env;
 
-use warehouse_conformance::history;
-use warehouse_core::SharedWarehouse;
+use warehouse_conformance::{EngineUnderTest, history};
 use warehouse_sqlite::SqliteWarehouse;
 
 /// Histories in a normal run; `HISTORIES=5000 cargo test ...` soaks.
@@ -15,11 +14,11 @@ const HISTORIES: u32 = 200;
 /// Histories of several months: each takes several times as long.
 const LONG_HISTORIES: u32 = 60;
 
-async fn open() -> (tempfile::TempDir, SharedWarehouse) {
+async fn open() -> (tempfile::TempDir, EngineUnderTest) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
     let warehouse = SqliteWarehouse::open(&url).await.unwrap();
-    (folder, Arc::new(warehouse))
+    (folder, EngineUnderTest::new(warehouse))
 }
 
 fn histories(usual: u32) -> u32 {

@@ -2,12 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
-use warehouse_conformance::behaviours::migrations::Database;
-use warehouse_core::{MigrationReport, Result, SharedWarehouse};
+use warehouse_conformance::{EngineUnderTest, behaviours::migrations::Database};
+use warehouse_core::{MigrationReport, Result};
 use warehouse_sqlite::SqliteWarehouse;
 
 /// A file that does not exist yet.
@@ -17,8 +15,8 @@ struct File {
 }
 
 impl Database for File {
-    async fn open(&self) -> Result<SharedWarehouse> {
-        Ok(Arc::new(SqliteWarehouse::open(&self.url).await?))
+    async fn open(&self) -> Result<EngineUnderTest> {
+        Ok(EngineUnderTest::new(SqliteWarehouse::open(&self.url).await?))
     }
 
     async fn migrate(&self) -> Result<MigrationReport> {

@@ -2,11 +2,11 @@
 
 use chrono::NaiveDate;
 use clap::Args;
+use contract::message::window_to_proto;
 use proto::{
     pipeline::v1::{BackfillRequest, BackfillResponse, PreviewBackfillRequest, Run},
     stage::v1::DateWindow as DateWindowProto,
 };
-use runtime::message::window_to_proto;
 use tonic::{Status, Streaming};
 
 use crate::{

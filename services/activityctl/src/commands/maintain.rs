@@ -114,7 +114,7 @@ pub async fn maintain(args: &MaintainArgs, now: DateTime<Utc>, output: &mut Outp
     let archive = open(args.archive.crm_archive_url.as_deref(), "--crm-archive-url")?;
     let warehouse =
         warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
-    let mut maintenance = Maintenance::new(&warehouse, &plan, output);
+    let mut maintenance = Maintenance::new(&*warehouse, &plan, output);
     maintenance.clear_warehouse().await?;
     if let Some(landing) = &landing {
         maintenance.clear_landing(landing).await?;

@@ -10,8 +10,8 @@ use std::{
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::Args;
-use runtime::Secret;
 use sample_sources::{ApiOptions, PRODUCT_USAGE_PATH, UsageBook, World, WorldOptions, serve_api};
+use secret::Secret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

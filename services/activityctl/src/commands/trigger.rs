@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 use clap::Args;
+use contract::message::window_to_proto;
 use proto::pipeline::v1::{Run, TriggerRunRequest};
-use runtime::message::window_to_proto;
 
 use crate::{
     commands::watch::wait,

@@ -1,9 +1,9 @@
 //! `activityctl unpublish`
 
 use clap::Args;
+use contract::message::window_to_proto;
 use indicatif::HumanCount;
 use proto::pipeline::v1::UnpublishDaysRequest;
-use runtime::message::window_to_proto;
 
 use crate::{
     confirm::{Answer, ConfirmArgs},

@@ -3,10 +3,10 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::Args;
-use domain::DateWindow;
+use domain::{Checksum, DateWindow, Publication};
 use futures::TryStreamExt;
 use runtime::WarehouseArgs;
-use warehouse::{ActivityQuery, SharedWarehouse};
+use warehouse::{ActivityQuery, ActivityReader};
 
 use super::migrate::WAREHOUSE_HELP;
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     days::{parse_day, window},
     error::Error,
     format::table,
-    ledger_check::{Content, Difference},
+    ledger_check::{Content, Verdict},
     output::Output,
 };
 
@@ -22,10 +22,11 @@ const EXAMPLES: &str = "\
 Reads every published row, day by day, and compares their number and their checksum with
 what the ledger says the publish left behind. It finds what was changed by anything else,
 and it looks at one state per day, so runs may go on meanwhile. Like every service it
-brings the warehouse's schema up to date first.
+brings the warehouse's schema up to date first. A day whose checksum a newer version of
+the suite wrote is listed, for only that version can tell whether it differs.
 
-Exit codes: 0 every day is as it was published, 1 some day differs or the command failed,
-            2 wrong usage.
+Exit codes: 0 every day is as it was published, 1 some day differs or cannot be compared, or
+            the command failed, 2 wrong usage.
 
 Examples:
   activityctl verify --warehouse-url postgres://user:password@db:5432/activity
@@ -59,42 +60,61 @@ pub async fn execute(args: &VerifyArgs, output: &mut Output) -> Result<(), Error
     };
     let first = args.from.unwrap_or(freshness.oldest);
     let window = window(first, args.to.unwrap_or(freshness.newest.activity_date.max(first)))?;
-    verify(&warehouse, window, output).await
+    verify(&*warehouse, window, output).await
 }
 
-async fn verify(warehouse: &SharedWarehouse, window: DateWindow, output: &mut Output) -> Result<(), Error> {
+async fn verify(
+    warehouse: &dyn ActivityReader,
+    window: DateWindow,
+    output: &mut Output,
+) -> Result<(), Error> {
     let progress = DayProgress::for_stderr(window);
-    let (mut days, mut differences) = (0, Vec::new());
+    let (mut days, mut differences, mut unknown) = (0, Vec::new(), 0);
     for day in window.days() {
         let (ledger, found) = contents(warehouse, day).await.with_context(|| format!("cannot read {day}"))?;
         days += usize::from(ledger.is_some());
-        if ledger.unwrap_or_default() != found {
-            differences.push(Difference { day, ledger, found });
+        match Verdict::on(day, ledger.as_ref(), found) {
+            Verdict::Same => {}
+            Verdict::Differs(difference) => differences.push(difference),
+            Verdict::Unknown(version) => {
+                unknown += 1;
+                output.line(format_args!("{day} cannot be verified: {version}"))?;
+            }
         }
         progress.show(day, &format!("{} days differ", differences.len()));
     }
     progress.end();
-    if differences.is_empty() {
-        return output.line(format_args!("{days} days verified"));
+    let days_checked = window.days().count();
+    if !differences.is_empty() {
+        output.table(table::differences(&differences))?;
+        return Err(Error::Differs { differing: differences.len(), days: days_checked });
     }
-    output.table(table::differences(&differences))?;
-    Err(Error::Differs { differing: differences.len(), days: window.days().count() })
+    if unknown > 0 {
+        return Err(Error::NotVerifiable { unknown, days: days_checked });
+    }
+    output.line(format_args!("{days} days verified"))
 }
 
-/// What the ledger records of a day and what the day holds, from one consistent snapshot.
+/// What the ledger records of a day and what the day holds by the ledger's version of the
+/// checksum, from one consistent snapshot.
 async fn contents(
-    warehouse: &SharedWarehouse,
+    warehouse: &dyn ActivityReader,
     day: NaiveDate,
-) -> warehouse::Result<(Option<Content>, Content)> {
+) -> warehouse::Result<(Option<Publication>, Content)> {
     let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None };
     let mut export = warehouse.export_facts(&query).await?;
-    let mut found = Content::default();
+    let checksum = match export.publication.as_ref().map(|entry| entry.checksum) {
+        // The rows could not be compared.
+        Some(Err(_)) => return Ok((export.publication, Content::default())),
+        Some(Ok(checksum)) => Checksum::empty(checksum.version()),
+        None => Checksum::default(),
+    };
+    let mut found = Content { rows: 0, checksum };
     while let Some(row) = export.rows.try_next().await? {
         found.rows += 1;
         found.checksum.toggle(&row);
     }
-    let ledger = export.publication.map(|entry| Content { rows: entry.row_count, checksum: entry.checksum });
-    Ok((ledger, found))
+    Ok((export.publication, found))
 }
 
 #[cfg(test)]
@@ -172,6 +192,21 @@ mod tests {
         let gone = lines.iter().find(|line| line.starts_with("2026-01-01 2 0 ")).unwrap();
         assert!(gone.ends_with(" 0000000000000000"), "{gone}");
         assert!(lines.iter().any(|line| line.starts_with("2026-01-02 - 2 - ")), "{lines:?}");
+    }
+
+    #[tokio::test]
+    async fn a_checksum_of_a_newer_version_is_told_and_no_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = publish(folder.path()).await;
+        change(&url, "UPDATE published_days SET checksum_version = 9 WHERE activity_date = '2026-01-02'")
+            .await;
+        let (outcome, lines) = verified(&url, None, None).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.to_string().starts_with("1 of 3 days cannot be verified"), "{error}");
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(line.starts_with("2026-01-02 cannot be verified: its checksum is of version 9, "), "{line}");
+        verified(&url, Some(0), Some(0)).await.0.unwrap();
     }
 
     #[tokio::test]

@@ -7,9 +7,10 @@ use clap::{
     Args, Command, FromArgMatches,
     builder::{OsStr, Resettable},
 };
+use contract::message::window_to_proto;
 use domain::DateWindow;
 use proto::pipeline::v1::{Run, TriggerRunRequest};
-use runtime::{Context, ServerOptions, message::window_to_proto, serve};
+use runtime::{Context, ServerOptions, serve};
 use sample_sources::WorldOptions;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use contract::message::timestamp_from_proto;
 use proto::pipeline::v1::{RunState, RunTrigger, StageState};
-use runtime::message::timestamp_from_proto;
 
 /// The time of a message; `None` if unset or outside the calendar.
 #[must_use]

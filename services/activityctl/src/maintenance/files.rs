@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{HumanBytes, HumanCount};
 use landing::{FileInfo, Storage};
-use warehouse::SharedWarehouse;
+use warehouse::Retention;
 
 use super::progress::FileProgress;
 use crate::output::notice;
@@ -69,7 +69,7 @@ impl Files<'_> {
     }
 
     /// Removes files that the warehouse staged nothing from.
-    pub(crate) async fn remove_unused(&self, warehouse: &SharedWarehouse) -> anyhow::Result<Removed> {
+    pub(crate) async fn remove_unused(&self, warehouse: &dyn Retention) -> anyhow::Result<Removed> {
         let ours = self.ours().await?;
         let mut unused = Vec::new();
         for chunk in ours.chunks(CHUNK) {
@@ -141,7 +141,7 @@ impl Files<'_> {
     }
 }
 
-async fn in_use(warehouse: &SharedWarehouse, files: &[FileInfo]) -> anyhow::Result<BTreeSet<String>> {
+async fn in_use(warehouse: &dyn Retention, files: &[FileInfo]) -> anyhow::Result<BTreeSet<String>> {
     let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
     Ok(warehouse.landed_files_in_use(&paths).await?)
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
 use domain::failure::with_causes;
 use indicatif::HumanCount;
 use landing::Storage;
-use warehouse::{HistoryStart, SharedWarehouse};
+use warehouse::{HistoryStart, Retention};
 
 use crate::{
     error::Error,
@@ -50,7 +50,7 @@ pub fn leftovers_before(now: DateTime<Utc>, age: Duration) -> Result<DateTime<Ut
 
 /// Runs the tasks one after the other, reports what each did, and continues if one fails.
 pub struct Maintenance<'a> {
-    warehouse: &'a SharedWarehouse,
+    warehouse: &'a dyn Retention,
     plan: &'a Plan,
     output: &'a mut Output,
     has_told: bool,
@@ -60,7 +60,7 @@ pub struct Maintenance<'a> {
 
 impl<'a> Maintenance<'a> {
     /// Prepares the tasks of `plan`.
-    pub const fn new(warehouse: &'a SharedWarehouse, plan: &'a Plan, output: &'a mut Output) -> Self {
+    pub const fn new(warehouse: &'a dyn Retention, plan: &'a Plan, output: &'a mut Output) -> Self {
         Self { warehouse, plan, output, has_told: false, tasks: 0, failed: 0 }
     }
 

@@ -1,11 +1,13 @@
 //! Events: the optional source of a suite.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use coordinator::pipeline::Pipeline;
 use domain::run::STAGE_COPY_EVENTS;
 use runtime::{Context, Service};
 use tracing::warn;
-use warehouse::SharedWarehouse;
+use warehouse::EventStaging;
 
 /// The service that copies events, if their location is set.
 ///
@@ -14,7 +16,7 @@ use warehouse::SharedWarehouse;
 pub(super) fn assemble(
     options: ingest_events::Options,
     pipeline: &Pipeline,
-    warehouse: SharedWarehouse,
+    staging: Arc<dyn EventStaging>,
     context: &Context,
 ) -> anyhow::Result<Option<Service>> {
     let service = ingest_events::NAME;
@@ -32,5 +34,5 @@ pub(super) fn assemble(
              the service {service}; name it in the file of --pipeline-file"
         ),
     }
-    ingest_events::assemble(options, warehouse, context).map(Some)
+    ingest_events::assemble(options, staging, context).map(Some)
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use contract::FieldViolations;
 use proto::stage::v1::{
     ExecuteStageRequest, ExecuteStageResponse, stage_service_client::StageServiceClient,
     stage_service_server::StageService,
 };
-use runtime::{Channel, FieldViolations};
+use runtime::Channel;
 use tonic::{Extensions, Request, Response, Status, Streaming, async_trait};
 
 /// Forwards each call to the service that executes its stage. Several services

@@ -11,7 +11,7 @@ use proto::{
 use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio_util::sync::CancellationToken;
 
-use super::{DataFolder, StageRouter, events};
+use super::{data_folder::DataFolder, events, stage_router::StageRouter};
 
 /// The services' own options, and where the warehouse is.
 #[derive(Debug, Clone, Args)]
@@ -99,14 +99,14 @@ impl SuiteOptions {
 pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Result<Service> {
     let url = options.warehouse_url.as_deref().context("--warehouse-url is missing")?;
     let warehouse = warehouse::open(url).await.context("cannot open the warehouse")?;
-    let ingest_crm = ingest_crm::assemble(options.ingest_crm, Arc::clone(&warehouse), context)?;
+    let ingest_crm = ingest_crm::assemble(options.ingest_crm, warehouse.clone(), context)?;
     let ingest_api =
-        ingest_api::assemble(options.ingest_api, options.history, Arc::clone(&warehouse), context)?;
+        ingest_api::assemble(options.ingest_api, options.history, warehouse.clone().into(), context)?;
     let pipeline = options.coordinator.pipeline()?;
-    let ingest_events = events::assemble(options.ingest_events, &pipeline, Arc::clone(&warehouse), context)?;
-    let transform = transform::assemble(options.transform, Arc::clone(&warehouse), context)?;
-    let notifier = notifier::assemble(&options.notifier, Arc::clone(&warehouse), context)?;
-    let activity = activity::assemble(&options.activity, Arc::clone(&warehouse), context);
+    let ingest_events = events::assemble(options.ingest_events, &pipeline, warehouse.clone(), context)?;
+    let transform = transform::assemble(options.transform, warehouse.clone(), context)?;
+    let notifier = notifier::assemble(&options.notifier, warehouse.clone(), context)?;
+    let activity = activity::assemble(&options.activity, warehouse.clone(), context);
 
     let executors: Vec<Service> =
         [ingest_crm, ingest_api, transform].into_iter().chain(ingest_events).collect();
@@ -122,7 +122,7 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let alerts = inside.serve(&notifier)?;
     let connections = coordinator::Connections { stages, notifier: Some(alerts), ..Default::default() };
     let coordinator =
-        coordinator::assemble(options.coordinator, options.history, connections, warehouse, context)?;
+        coordinator::assemble(options.coordinator, options.history, connections, warehouse.into(), context)?;
 
     let mut suite = Service::new("standalone")
         .with_grpc(StageServiceServer::new(router).max_decoding_message_size(MAX_REQUEST_BYTES));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{PipelineError, Stage};
+use super::{error::PipelineError, stages::Stage};
 
 /// Checks that stages have distinct names, depend only on each other, once each, and form no cycle.
 pub(super) fn check(stages: &[Stage]) -> Result<(), PipelineError> {
@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pipeline::StageLimits;
+    use crate::pipeline::stages::StageLimits;
 
     fn stages(edges: &[(&str, &[&str])]) -> Vec<Stage> {
         edges

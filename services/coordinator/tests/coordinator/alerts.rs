@@ -3,14 +3,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use domain::{
-    DateWindow, FailureKind, RunTrigger,
+    AlertCause, DateWindow, FailureKind, RunTrigger,
     date_window::parse_day,
     run::{DAILY_PIPELINE, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV},
 };
 use proto::notifier::v1::DeliveryState;
 use tonic::Status;
 use uuid::Uuid;
-use warehouse::{AlertCause, NewAlert, NewRun, NewStage, StageFailure, WindowChoice};
+use warehouse::{NewAlert, NewRun, NewStage, StageFailure, WindowChoice};
 
 use crate::{
     script::Step,

@@ -156,12 +156,12 @@ impl Suite {
         };
         let mut context = Context::new();
         context.clock = Arc::clone(&self.clock) as _;
-        let warehouse = Arc::clone(&self.warehouse);
+        let warehouse = self.warehouse.clone();
         let mut service = coordinator::assemble(
             options,
             HistoryOptions::default(),
             self.connections.clone(),
-            warehouse,
+            warehouse.into(),
             &context,
         )
         .unwrap();

@@ -20,7 +20,10 @@ use runtime::{
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
-use warehouse::{Fence, NewRun, NewStage, SharedWarehouse, StageFailure, WindowChoice};
+use warehouse::{
+    Fence, NewRun, NewStage, SharedWarehouse, StageFailure, WindowChoice, inspection::StagingInspector,
+};
+use warehouse_sqlite::SqliteWarehouse;
 
 use super::{
     scripted_api::ScriptedApi,
@@ -42,6 +45,12 @@ impl Pipeline {
         Self { folder, warehouse, progress: Arc::default() }
     }
 
+    /// Shows what the engine staged and set aside.
+    pub(super) async fn inspector(&self) -> impl StagingInspector {
+        let url = format!("sqlite://{}/warehouse.sqlite", self.folder.path().display());
+        SqliteWarehouse::open(&url).await.unwrap()
+    }
+
     fn landing_url(&self) -> String {
         format!("file://{}/landing/", self.folder.path().display())
     }
@@ -52,7 +61,7 @@ impl Pipeline {
         options.landing.landing_url = Some(self.landing_url());
         let mut context = Context::new();
         context.clock = Arc::new(clock());
-        crate::assemble(options, HistoryOptions::default(), Arc::clone(&self.warehouse), &context).unwrap()
+        crate::assemble(options, HistoryOptions::default(), self.warehouse.clone().into(), &context).unwrap()
     }
 
     /// A client of the service, and its server.
@@ -71,7 +80,7 @@ impl Pipeline {
         ProductApiStage {
             api: api(&options),
             storage: landing::Storage::open(&self.landing_url()).unwrap(),
-            warehouse: Arc::clone(&self.warehouse),
+            staging: self.warehouse.clone(),
             clock: Arc::new(clock()),
             concurrency: usize::from(options.product_api_concurrency),
             plan: FetchPlan { repoll_days: options.repoll_days, history_start: None },

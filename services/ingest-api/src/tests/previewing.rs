@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contract::message::window_to_proto;
 use domain::DateWindow;
 use proto::{
     activity::v1::CompanyActivity,
@@ -10,7 +11,6 @@ use proto::{
         preview_response::Update,
     },
 };
-use runtime::message::window_to_proto;
 use tonic::{Code, Status};
 
 use super::{

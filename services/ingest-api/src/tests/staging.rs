@@ -3,6 +3,8 @@
 use domain::{Counters, DateWindow, FailureKind};
 use warehouse::Fence;
 
+use warehouse::inspection::StagingInspector;
+
 use super::{
     pipeline::Pipeline,
     scripted_api::{ScriptedApi, endless, json, page_of, record, some_records, status},
@@ -80,7 +82,7 @@ async fn bad_and_contradicting_records_go_into_quarantine_with_their_origin() {
     let Counters { rows_read, rows_written, rows_duplicate, rows_rejected, .. } = outcome.counters;
     assert_eq!((rows_read, rows_written, rows_duplicate, rows_rejected), (5, 2, 1, 2));
     assert_eq!(outcome.remarks.last().unwrap(), "2026-01-05: 2 of 5 records rejected, see the quarantine");
-    let quarantined = pipeline.warehouse.quarantined_rows(None, 10).await.unwrap();
+    let quarantined = pipeline.inspector().await.quarantined_rows(None, 10).await.unwrap();
     let found: Vec<_> =
         quarantined.iter().map(|row| (row.origin.as_str(), row.line, row.reason.as_str())).collect();
     assert_eq!(

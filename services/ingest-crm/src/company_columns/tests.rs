@@ -43,9 +43,9 @@ fn columns_are_found_by_name_in_any_order_case_and_spacing() {
     let row = columns.row(&record(&["x", " Acme, Inc ", "007", "2026-01-10"]), ENCODING, 5);
     let row = accepted(row);
     assert_eq!(row.company_id.as_str(), "007");
-    assert_eq!(row.name.as_deref(), Some("Acme, Inc"));
-    assert_eq!((row.country, row.industry_tag), (None, None));
-    assert_eq!(row.last_contact_at.unwrap().to_rfc3339(), "2026-01-10T00:00:00+00:00");
+    assert_eq!(row.attributes.name.as_deref(), Some("Acme, Inc"));
+    assert_eq!((row.attributes.country, row.attributes.industry_tag), (None, None));
+    assert_eq!(row.attributes.last_contact_at.unwrap().to_rfc3339(), "2026-01-10T00:00:00+00:00");
     assert_eq!(columns.missing().collect::<Vec<_>>(), ["country", "industry_tag"]);
 }
 
@@ -54,14 +54,14 @@ fn names_and_identifiers_are_settled() {
     let row =
         accepted(row(&HEADER, &["\u{feff}ac\u{200b}me\u{a0}", "Cafe\u{301}\u{a0}", "\u{200b}", "", ""]));
     assert_eq!(row.company_id.as_str(), "acme");
-    assert_eq!((row.name.as_deref(), row.country), (Some("Café"), None));
+    assert_eq!((row.attributes.name.as_deref(), row.attributes.country), (Some("Café"), None));
 }
 
 #[test]
 fn missing_fields_at_the_end_are_empty() {
     for fields in [&["a", "Beta", "DE", "retail"][..], &["a", "Beta", "DE"], &["a"]] {
         let row = accepted(row(&HEADER, fields));
-        assert_eq!((row.company_id.as_str(), row.last_contact_at), ("a", None));
+        assert_eq!((row.company_id.as_str(), row.attributes.last_contact_at), ("a", None));
         assert_eq!(row.unreadable, UnreadableFields::default());
     }
     let SourceRow::Rejected(rejection) = row(&["name", "x", "company_id"], &["Beta", "y"]) else { panic!() };
@@ -123,8 +123,8 @@ fn a_bad_field_leaves_the_others_readable() {
     ] {
         let SourceRow::Partial { row, rejection } = row(&HEADER, fields) else { panic!("{fields:?}") };
         assert_eq!(row.unreadable, unreadable);
-        assert_eq!(row.industry_tag.as_deref(), Some("saas"));
-        assert_eq!(row.name.is_none(), unreadable.name);
+        assert_eq!(row.attributes.industry_tag.as_deref(), Some("saas"));
+        assert_eq!(row.attributes.name.is_none(), unreadable.name);
         assert_eq!(rejection.reason.to_string(), reason);
         assert_eq!(rejection.concerns, Concerns::Company(row.company_id));
         assert_eq!((rejection.line, rejection.raw.as_str()), (7, "raw"));

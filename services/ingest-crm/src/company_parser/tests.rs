@@ -44,7 +44,7 @@ fn what_databases_write_for_no_value_is_none() {
         format.nulls.extend(nulls.iter().map(ToString::to_string));
         let fields = |row: &SourceRow<CrmCompany>| match row {
             SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } => {
-                (row.name.clone(), row.country.clone(), row.unreadable.last_contact_at)
+                (row.attributes.name.clone(), row.attributes.country.clone(), row.unreadable.last_contact_at)
             }
             SourceRow::Rejected(rejection) => panic!("{rejection:?}"),
         };

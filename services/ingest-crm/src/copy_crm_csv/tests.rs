@@ -19,11 +19,12 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
-use warehouse::Fence;
+use warehouse::{Fence, SharedWarehouse, inspection::StagingInspector};
 use warehouse_conformance::{
     observed::interrupted_after,
     scene::{HeldRun, at, hold_run},
 };
+use warehouse_sqlite::SqliteWarehouse;
 
 use super::*;
 use crate::column_names::{ColumnNames, Preset};
@@ -36,23 +37,25 @@ mod traces;
 struct Scene {
     folder: TempDir,
     warehouse: SharedWarehouse,
+    inspector: SqliteWarehouse,
     stage: FileStage<CopyCrmCsv>,
 }
 
 impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let warehouse =
-            warehouse::open(&format!("sqlite://{}/w.sqlite", folder.path().display())).await.unwrap();
+        let url = format!("sqlite://{}/w.sqlite", folder.path().display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let inspector = SqliteWarehouse::open(&url).await.unwrap();
         let storage =
             |name: &str| Storage::open(&format!("file://{}/{name}/", folder.path().display())).unwrap();
         let stage = FileStage {
             storage: storage("crm"),
-            warehouse: Arc::clone(&warehouse),
+            completion: warehouse.clone(),
             clock: Arc::new(StoppedClock(at(6))),
             max_file_bytes: 10_000,
             loader: CopyCrmCsv {
-                warehouse: Arc::clone(&warehouse),
+                staging: warehouse.clone(),
                 archive: Archive::new(storage("landing"), &storage("crm")).unwrap(),
                 format: CsvFormat::default(),
                 effective_offset_days: 0,
@@ -61,7 +64,7 @@ impl Scene {
                 limits: SnapshotLimits { max_shrink_share: 0.5, ..SnapshotLimits::NONE },
             },
         };
-        Self { folder, warehouse, stage }
+        Self { folder, warehouse, inspector, stage }
     }
 
     fn write(&self, path: &str, content: impl AsRef<[u8]>) {
@@ -88,7 +91,7 @@ impl Scene {
     }
 
     async fn quarantine(&self) -> Vec<(String, u64, String, String)> {
-        let rows = self.warehouse.quarantined_rows(None, 100).await.unwrap();
+        let rows = self.inspector.quarantined_rows(None, 100).await.unwrap();
         rows.into_iter().map(|row| (row.origin, row.line, row.reason, row.raw)).collect()
     }
 

@@ -10,8 +10,12 @@ use runtime::{
     stage::{StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tempfile::TempDir;
-use warehouse::DailyEvents;
+use warehouse::{
+    SharedWarehouse,
+    inspection::{DailyEvents, StagingInspector},
+};
 use warehouse_conformance::{event_scene::EventRun, scene::at};
+use warehouse_sqlite::SqliteWarehouse;
 
 use super::*;
 
@@ -21,22 +25,24 @@ mod traces;
 struct Scene {
     folder: TempDir,
     warehouse: SharedWarehouse,
+    inspector: SqliteWarehouse,
     stage: FileStage<CopyEvents>,
 }
 
 impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let warehouse =
-            warehouse::open(&format!("sqlite://{}/w.sqlite", folder.path().display())).await.unwrap();
+        let url = format!("sqlite://{}/w.sqlite", folder.path().display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let inspector = SqliteWarehouse::open(&url).await.unwrap();
         let stage = FileStage {
             storage: Storage::open(&format!("file://{}/events/", folder.path().display())).unwrap(),
-            warehouse: Arc::clone(&warehouse),
+            completion: warehouse.clone(),
             clock: Arc::new(StoppedClock(at(6))),
             max_file_bytes: 10_000,
-            loader: CopyEvents { warehouse: Arc::clone(&warehouse) },
+            loader: CopyEvents { staging: warehouse.clone() },
         };
-        Self { folder, warehouse, stage }
+        Self { folder, warehouse, inspector, stage }
     }
 
     fn write(&self, path: &str, lines: &[&str]) {
@@ -67,7 +73,7 @@ impl Scene {
     async fn sums(&self) -> Vec<(String, i64, i64)> {
         let acme = CompanyId::parse("acme").unwrap();
         let window = DateWindow::parse("2025-01-01", "2026-12-31").unwrap();
-        let sums = self.warehouse.daily_events(&acme, window).await.unwrap();
+        let sums = self.inspector.daily_events(&acme, window).await.unwrap();
         sums.into_iter()
             .map(|DailyEvents { date, events, event_count }| (date.to_string(), events, event_count))
             .collect()
@@ -103,7 +109,7 @@ async fn every_record_of_every_file_is_accounted_for() {
     assert_eq!(outcome.counters, counters);
     assert_eq!(outcome.remarks, ["2026/02.NDJSON: 1 row rejected"]);
     assert_eq!(scene.sums().await, [("2026-01-01".to_owned(), 3, 2), ("2026-01-02".to_owned(), 9, 1)]);
-    let quarantined = scene.warehouse.quarantined_rows(None, 10).await.unwrap().swap_remove(0);
+    let quarantined = scene.inspector.quarantined_rows(None, 10).await.unwrap().swap_remove(0);
     assert_eq!((quarantined.origin.as_str(), quarantined.line), ("2026/02.NDJSON", 3));
     assert!(quarantined.reason.starts_with("date 2062-01-01 lies outside"), "{}", quarantined.reason);
     assert_eq!(quarantined.raw, wild);
@@ -142,7 +148,7 @@ async fn a_bad_file_is_refused_whole_and_named_while_the_others_are_loaded() {
         assert!(error.message.contains(expected), "{expected:?} is not in {}", error.message);
     }
     assert_eq!(scene.sums().await, [("2026-01-01".to_owned(), 4, 1)]);
-    assert_eq!(scene.warehouse.quarantined_rows(None, 10).await.unwrap(), []);
+    assert_eq!(scene.inspector.quarantined_rows(None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use domain::{StageState, run::STAGE_COPY_CRM_CSV};
+use domain::{AlertCause, StageState, run::STAGE_COPY_CRM_CSV};
 use uuid::Uuid;
-use warehouse_core::{AlertCause, NewAlert, PendingAlert, SharedWarehouse};
+use warehouse_core::{NewAlert, PendingAlert};
 
+use crate::engine::EngineUnderTest;
 use crate::scene::{HeldRun, TTL, alert, at, days, failure, hold_run};
 
 /// Fails the CRM stage of `run` once, with a retry to follow and an alert of that time.
 async fn fail_with_alert(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     run: &HeldRun,
     key: &str,
     failed_at_hour: i64,
@@ -21,13 +22,13 @@ async fn fail_with_alert(
     alert
 }
 
-async fn claimed_keys(warehouse: &SharedWarehouse, limit: u32, claim: Duration) -> Vec<String> {
+async fn claimed_keys(warehouse: &EngineUnderTest, limit: u32, claim: Duration) -> Vec<String> {
     let claimed = warehouse.claim_due_alerts(limit, claim).await.unwrap();
     claimed.into_iter().map(|pending| pending.alert.alert_key).collect()
 }
 
 /// The failure and its alert appear together; of two concurrent claims one gets it.
-pub async fn an_alert_is_written_with_its_failure_and_claimed_once(warehouse: SharedWarehouse) {
+pub async fn an_alert_is_written_with_its_failure_and_claimed_once(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     assert_eq!(warehouse.claim_due_alerts(10, TTL).await.unwrap(), []);
     let alert = fail_with_alert(&warehouse, &run, "key", 1).await;
@@ -42,7 +43,7 @@ pub async fn an_alert_is_written_with_its_failure_and_claimed_once(warehouse: Sh
 }
 
 /// A failure without an alert writes none.
-pub async fn a_failure_that_is_retried_silently_writes_no_alert(warehouse: SharedWarehouse) {
+pub async fn a_failure_that_is_retried_silently_writes_no_alert(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;
     run.fail(&fence, true).await;
@@ -50,7 +51,7 @@ pub async fn a_failure_that_is_retried_silently_writes_no_alert(warehouse: Share
 }
 
 /// The key identifies the failure: written again, the alert stays as it was.
-pub async fn an_alert_with_a_known_key_is_written_once(warehouse: SharedWarehouse) {
+pub async fn an_alert_with_a_known_key_is_written_once(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let first = fail_with_alert(&warehouse, &run, "key", 1).await;
     fail_with_alert(&warehouse, &run, "key", 2).await;
@@ -59,7 +60,7 @@ pub async fn an_alert_with_a_known_key_is_written_once(warehouse: SharedWarehous
 }
 
 /// A failure without a stage is reported once, however many notice it.
-pub async fn an_alert_without_a_failed_stage_is_written_once(warehouse: SharedWarehouse) {
+pub async fn an_alert_without_a_failed_stage_is_written_once(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let alert = NewAlert {
         cause: AlertCause::DeadlineWithoutRun,
@@ -76,7 +77,7 @@ pub async fn an_alert_without_a_failed_stage_is_written_once(warehouse: SharedWa
 
 /// The oldest failures are claimed first, as many as requested; a lapsed claim can be
 /// made again.
-pub async fn the_oldest_alerts_are_claimed_first(warehouse: SharedWarehouse) {
+pub async fn the_oldest_alerts_are_claimed_first(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     for (key, failed_at_hour) in [("second", 2), ("first", 1), ("third", 3)] {
         fail_with_alert(&warehouse, &run, key, failed_at_hour).await;
@@ -88,7 +89,7 @@ pub async fn the_oldest_alerts_are_claimed_first(warehouse: SharedWarehouse) {
 }
 
 /// A deferred alert is due later, with the try counted; a settled one is never due again.
-pub async fn a_deferred_alert_comes_back_and_a_settled_one_does_not(warehouse: SharedWarehouse) {
+pub async fn a_deferred_alert_comes_back_and_a_settled_one_does_not(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let alert = fail_with_alert(&warehouse, &run, "key", 1).await;
     warehouse.claim_due_alerts(1, TTL).await.unwrap();
@@ -107,7 +108,7 @@ pub async fn a_deferred_alert_comes_back_and_a_settled_one_does_not(warehouse: S
 }
 
 /// The notifier remembers which channel accepted which alert.
-pub async fn a_delivery_is_remembered_per_channel(warehouse: SharedWarehouse) {
+pub async fn a_delivery_is_remembered_per_channel(warehouse: EngineUnderTest) {
     for channel in ["teams", "slack", "slack"] {
         warehouse.record_delivery("key", channel, at(1)).await.unwrap();
     }

@@ -8,9 +8,10 @@ use domain::{
     run::{DAILY_PIPELINE, STAGE_COPY_CRM_CSV},
 };
 use futures::{StreamExt, stream};
-use warehouse_core::{DayChanges, PreviewOutcome, RowStream, SharedWarehouse, UsageLimits};
+use warehouse_core::{DayChanges, PreviewOutcome, RowStream, UsageLimits};
 
 use crate::{
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
         self, UsageOfDay, at, company, day, days, export, hold_run, hold_run_of, offset_of, publish_run,
@@ -21,7 +22,7 @@ use crate::{
 
 /// Only a day's newest run decides whether the day has to be redone: published or not,
 /// and whatever other pipelines do.
-pub async fn a_day_is_done_over_if_its_newest_run_failed(warehouse: SharedWarehouse) {
+pub async fn a_day_is_done_over_if_its_newest_run_failed(warehouse: EngineUnderTest) {
     let failed = async || warehouse.failed_days(DAILY_PIPELINE, days(0, 9)).await.unwrap();
     assert_eq!(failed().await, []);
     publish_run(&warehouse, days(0, 5), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
@@ -42,7 +43,7 @@ pub async fn a_day_is_done_over_if_its_newest_run_failed(warehouse: SharedWareho
 
 /// What a backfill over `windows` with these answers of the product API would change.
 async fn preview(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     windows: &[DateWindow],
     answers: &[UsageOfDay<'_>],
     sample: u32,
@@ -66,7 +67,7 @@ fn told(outcome: &PreviewOutcome) -> Vec<(i64, u64, u64, u64)> {
 }
 
 /// Twenty-one days of two companies in the CRM, both active every day.
-async fn two_companies(warehouse: &SharedWarehouse) {
+async fn two_companies(warehouse: &EngineUnderTest) {
     let exports = [(export(day(0), "1"), vec![company("acme", "Acme"), company("bolt", "Bolt")])];
     let usage: Vec<UsageOfDay<'_>> =
         (0..=20).map(|on| (day(on), vec![("acme", 1, 10), ("bolt", 2, 20)])).collect();
@@ -74,7 +75,7 @@ async fn two_companies(warehouse: &SharedWarehouse) {
 }
 
 /// A corrected record changes exactly the fourteen days that read it.
-pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: SharedWarehouse) {
+pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let corrected = [(day(3), vec![("acme", 1, 10), ("bolt", 5, 20)])];
     let outcome = preview(&warehouse, &[days(3, 3)], &corrected, 3).await;
@@ -103,7 +104,7 @@ pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: Share
 }
 
 /// Of several records for a company the last one counts, and rejected ones do not.
-pub async fn a_preview_reads_answers_as_a_load_does(warehouse: SharedWarehouse) {
+pub async fn a_preview_reads_answers_as_a_load_does(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let mut rows = records(day(3), &[("bolt", 9, 9), ("acme", 1, 10), ("bolt", 2, 20)]);
     rows.push(rejected(9, "bad", "?"));
@@ -116,7 +117,7 @@ pub async fn a_preview_reads_answers_as_a_load_does(warehouse: SharedWarehouse) 
 }
 
 /// Unreadable input changes nothing, just as in a load.
-pub async fn a_preview_keeps_what_a_load_keeps(warehouse: SharedWarehouse) {
+pub async fn a_preview_keeps_what_a_load_keeps(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let mut session = warehouse.begin_preview(&[days(3, 5)]).await.unwrap();
     let acme = |on| records(on, &[("acme", 1, 10)]);
@@ -133,7 +134,7 @@ pub async fn a_preview_keeps_what_a_load_keeps(warehouse: SharedWarehouse) {
 
 /// An implausible answer is refused, and leaves nothing behind; the answers before it
 /// count as if they were loaded.
-pub async fn a_preview_refuses_what_a_load_refuses(warehouse: SharedWarehouse) {
+pub async fn a_preview_refuses_what_a_load_refuses(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let mut session = warehouse.begin_preview(&[days(3, 60)]).await.unwrap();
     let torn = (10..14).map(|line| unreadable_of(line, "bolt"));
@@ -153,7 +154,7 @@ pub async fn a_preview_refuses_what_a_load_refuses(warehouse: SharedWarehouse) {
 }
 
 /// Whatever a preview does, and wherever it is dropped, readers see no change.
-pub async fn a_preview_changes_nothing(warehouse: SharedWarehouse) {
+pub async fn a_preview_changes_nothing(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let before = observe(&warehouse).await;
     let answers = [(day(5), vec![("new", 1, 1)]), (day(22), vec![("acme", 1, 1)])];
@@ -173,7 +174,7 @@ pub async fn a_preview_changes_nothing(warehouse: SharedWarehouse) {
 }
 
 /// Changes since the last publish would be published as well.
-pub async fn a_preview_includes_what_is_dirty_already(warehouse: SharedWarehouse) {
+pub async fn a_preview_includes_what_is_dirty_already(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let failing = hold_run(&warehouse, days(15, 15), at(2)).await;
     failing.ingest(&[], &[(day(15), vec![("acme", 1, 10), ("bolt", 0, 20)])]).await;
@@ -183,7 +184,7 @@ pub async fn a_preview_includes_what_is_dirty_already(warehouse: SharedWarehouse
 }
 
 /// A gap between two windows is neither requested nor filled.
-pub async fn a_preview_fills_the_asked_gaps_alone(warehouse: SharedWarehouse) {
+pub async fn a_preview_fills_the_asked_gaps_alone(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let windows = [days(-3, -2), days(22, 22), days(24, 24)];
     let outcome = preview(&warehouse, &windows, &[(day(22), vec![("late", 1, 1)])], 2).await;
@@ -193,7 +194,7 @@ pub async fn a_preview_fills_the_asked_gaps_alone(warehouse: SharedWarehouse) {
 }
 
 /// A preview reports that its data has changed meanwhile.
-pub async fn a_preview_notices_what_is_loaded_beside_it(warehouse: SharedWarehouse) {
+pub async fn a_preview_notices_what_is_loaded_beside_it(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let session = warehouse.begin_preview(&[days(0, 20)]).await.unwrap();
     let run = hold_run(&warehouse, days(15, 15), at(2)).await;

@@ -2,13 +2,14 @@
 
 use domain::{Counters, CrmCompany, RejectionReason, SourceRow, run::STAGE_COPY_CRM_CSV};
 use futures::{StreamExt, stream};
-use warehouse_core::{CrmExport, Error, LoadOutcome, Result, SharedWarehouse, SnapshotLimits};
+use warehouse_core::{CrmExport, Error, LoadOutcome, Result, SnapshotLimits};
 
 use crate::{
+    engine::EngineUnderTest,
     observed::{Observed, observe},
     scene::{
-        HeldRun, at, company, day, days, export, has_crm_export, hold_run, offset_of, publish_run, published,
-        published_of, rejected,
+        HeldRun, at, company, contacted, day, days, export, has_crm_export, hold_run, offset_of, publish_run,
+        published, published_of, rejected,
     },
 };
 
@@ -36,7 +37,7 @@ fn loaded(written: u64, unchanged: u64, removed: u64) -> LoadOutcome {
 }
 
 /// A company's name by day; days without a row are missing.
-async fn names(warehouse: &SharedWarehouse, company_id: &str, from: i64, to: i64) -> Vec<(i64, String)> {
+async fn names(warehouse: &EngineUnderTest, company_id: &str, from: i64, to: i64) -> Vec<(i64, String)> {
     let rows = published_of(warehouse, company_id, days(from, to)).await;
     rows.iter().map(|row| (offset_of(row), row.company_name.clone().unwrap_or_default())).collect()
 }
@@ -46,7 +47,7 @@ fn named(name: &str, days: impl Iterator<Item = i64>) -> Vec<(i64, String)> {
 }
 
 async fn load_within(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     run: &HeldRun,
     file: &CrmExport,
     companies: &[CrmCompany],
@@ -63,7 +64,7 @@ async fn load_within(
 
 /// A different path, content or effective day makes a different export; loading the
 /// same one again changes nothing.
-pub async fn an_export_is_known_by_path_content_and_day(warehouse: SharedWarehouse) {
+pub async fn an_export_is_known_by_path_content_and_day(warehouse: EngineUnderTest) {
     let file = export(day(0), "1");
     assert!(!has_crm_export(&warehouse, &file).await);
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
@@ -86,7 +87,7 @@ pub async fn an_export_is_known_by_path_content_and_day(warehouse: SharedWarehou
 
 /// Columns and membership follow the file's newest content, on exactly the days that it
 /// covers.
-pub async fn a_replaced_export_replaces_what_it_said(warehouse: SharedWarehouse) {
+pub async fn a_replaced_export_replaces_what_it_said(warehouse: EngineUnderTest) {
     let before = (export(day(0), "1"), companies(&["acme", "bolt", "zed"]));
     let first = (export(day(5), "1"), vec![company("acme", "Acme"), company("bolt", "bolt")]);
     let later = (export(day(8), "1"), companies(&["acme", "bolt"]));
@@ -117,7 +118,7 @@ pub async fn a_replaced_export_replaces_what_it_said(warehouse: SharedWarehouse)
 }
 
 /// The copies of the previous export can be found, to compare an export with it.
-pub async fn the_copies_of_the_export_before_are_found(warehouse: SharedWarehouse) {
+pub async fn the_copies_of_the_export_before_are_found(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 7), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     let uncopied = CrmExport { archive_path: None, ..export(day(5), "3") };
@@ -133,7 +134,7 @@ pub async fn the_copies_of_the_export_before_are_found(warehouse: SharedWarehous
 }
 
 /// The path decides, not the order of arrival.
-pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWarehouse) {
+pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: EngineUnderTest) {
     let file = |name: &str, offset, etag: &str| CrmExport {
         path: format!("{name}.csv"),
         etag: etag.to_owned(),
@@ -167,7 +168,7 @@ pub async fn of_two_exports_for_a_day_the_last_path_counts(warehouse: SharedWare
 
 /// A CRM without companies is not a valid state. The rejected rows are recorded all the
 /// same.
-pub async fn an_export_without_companies_is_refused_and_its_rows_are_quarantined(warehouse: SharedWarehouse) {
+pub async fn an_export_without_companies_is_refused_and_its_rows_are_quarantined(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     let before = observe(&warehouse).await;
@@ -187,7 +188,7 @@ pub async fn an_export_without_companies_is_refused_and_its_rows_are_quarantined
 
 /// The limit itself is allowed. The previous export is the previous one in time, not in
 /// arrival; nothing of a refused one is loaded.
-pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: SharedWarehouse) {
+pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: EngineUnderTest) {
     let four = companies(&["acme", "bolt", "core", "zed"]);
     let one = vec![company("acme", "shrunk")];
     publish_run(&warehouse, days(0, 9), at(1), &[(export(day(0), "1"), four)], &[]).await;
@@ -212,7 +213,7 @@ pub async fn an_export_that_shrank_too_far_is_refused_whole(warehouse: SharedWar
 
 /// Of several rows for a company the last one counts; equal ones are duplicates,
 /// contradicting ones go into quarantine, where the file's next load replaces them.
-pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: SharedWarehouse) {
+pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     let rows = vec![
@@ -233,7 +234,7 @@ pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: Share
     };
     assert_eq!(counters, expected);
 
-    let quarantine = warehouse.quarantined_rows(Some(run.run.run_id), 10).await.unwrap();
+    let quarantine = warehouse.staging.quarantined_rows(Some(run.run.run_id), 10).await.unwrap();
     let superseded = RejectionReason::Superseded { by_line: 6 }.to_string();
     let told: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
     assert_eq!(told, [(2, superseded.as_str()), (5, "company_id is empty")]);
@@ -243,15 +244,13 @@ pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: Share
     assert!(contradicting.raw.contains("acme") && contradicting.raw.contains("old"), "{contradicting:?}");
 
     run.load_crm(&crm, &export(day(0), "2"), &companies(&["acme"])).await.unwrap();
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), []);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), []);
 }
 
 /// Finer digits are truncated, not rounded to the next day; so they change nothing.
-pub async fn a_contact_is_kept_to_the_microsecond(warehouse: SharedWarehouse) {
-    let contacted = |nanos| CrmCompany {
-        last_contact_at: day(1).and_hms_nano_opt(23, 59, 59, nanos).map(|at| at.and_utc()),
-        ..company("acme", "Acme")
-    };
+pub async fn a_contact_is_kept_to_the_microsecond(warehouse: EngineUnderTest) {
+    let instant = |nanos| day(1).and_hms_nano_opt(23, 59, 59, nanos).unwrap().and_utc();
+    let contacted = |nanos| contacted(company("acme", "Acme"), instant(nanos));
     let run = hold_run(&warehouse, days(1, 1), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
     run.load_crm(&crm, &export(day(0), "1"), &[contacted(999_999_999)]).await.unwrap();
@@ -263,8 +262,5 @@ pub async fn a_contact_is_kept_to_the_microsecond(warehouse: SharedWarehouse) {
     run.build().await;
     run.publish().await;
     let row = published_of(&warehouse, "acme", days(1, 1)).await.swap_remove(0);
-    assert_eq!(
-        (row.last_contact_at, row.days_since_last_contact),
-        (contacted(999_999_000).last_contact_at, Some(0))
-    );
+    assert_eq!((row.last_contact_at, row.days_since_last_contact), (Some(instant(999_999_000)), Some(0)));
 }

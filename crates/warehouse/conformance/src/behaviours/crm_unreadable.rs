@@ -5,19 +5,16 @@ use domain::{
     run::STAGE_COPY_CRM_CSV,
 };
 use futures::{StreamExt, stream};
-use warehouse_core::{CrmDays, CrmExport, Error, Result, SharedWarehouse, SnapshotLimits, UndatedExport};
+use warehouse_core::{CrmDays, CrmExport, Error, Result, SnapshotLimits, UndatedExport};
 
+use crate::engine::EngineUnderTest;
 use crate::scene::{
-    HeldRun, at, company, day, days, export, has_crm_export, hold_run, id, offset_of, publish_run,
+    HeldRun, at, company, contacted, day, days, export, has_crm_export, hold_run, id, offset_of, publish_run,
     published_of,
 };
 
 fn accepted(line: u64, company_id: &str, name: &str) -> SourceRow<CrmCompany> {
-    SourceRow::Accepted { line, row: contacted(company(company_id, name)) }
-}
-
-fn contacted(company: CrmCompany) -> CrmCompany {
-    CrmCompany { last_contact_at: Some(at(0)), ..company }
+    SourceRow::Accepted { line, row: contacted(company(company_id, name), at(0)) }
 }
 
 fn rejection(line: u64, concerns: Concerns) -> Rejection {
@@ -42,7 +39,7 @@ fn rejected(line: u64, company_id: &str) -> SourceRow<CrmCompany> {
 
 /// Loads exports, publishes the days up to the twelfth and returns the exports' outcomes.
 async fn publish(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     hour: i64,
     exports: Vec<(CrmExport, Vec<SourceRow<CrmCompany>>)>,
 ) -> Vec<Counters> {
@@ -61,7 +58,7 @@ async fn publish(
 }
 
 /// The days on which a company has a row, with its name and whether its last contact is known.
-async fn told(warehouse: &SharedWarehouse, company_id: &str) -> Vec<(i64, String, bool)> {
+async fn told(warehouse: &EngineUnderTest, company_id: &str) -> Vec<(i64, String, bool)> {
     let rows = published_of(warehouse, company_id, days(0, 12)).await;
     rows.iter()
         .map(|row| {
@@ -76,7 +73,7 @@ fn on(days: impl Iterator<Item = i64>, name: &str, has_contact: bool) -> Vec<(i6
 
 /// Readable fields count, the others are as in the previous snapshot; a company missing
 /// there has no value for them.
-pub async fn a_field_that_cannot_be_read_stays_as_it_was(warehouse: SharedWarehouse) {
+pub async fn a_field_that_cannot_be_read_stays_as_it_was(warehouse: EngineUnderTest) {
     let first = vec![accepted(2, "acme", "Acme")];
     let second = vec![without_contact(2, "acme", "ACME"), without_contact(3, "bolt", "Bolt")];
     let counted =
@@ -85,13 +82,13 @@ pub async fn a_field_that_cannot_be_read_stays_as_it_was(warehouse: SharedWareho
     assert_eq!(counted.last(), Some(&expected));
     assert_eq!(told(&warehouse, "acme").await, [on(0..5, "Acme", true), on(5..=12, "ACME", true)].concat());
     assert_eq!(told(&warehouse, "bolt").await, on(5..=12, "Bolt", false));
-    let quarantine = warehouse.quarantined_rows(None, 10).await.unwrap();
+    let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     assert_eq!(quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3]);
 }
 
 /// A company whose row is wholly unreadable stays as it was; one that was not in the
 /// CRM before does not appear.
-pub async fn a_rejected_row_does_not_remove_its_company(warehouse: SharedWarehouse) {
+pub async fn a_rejected_row_does_not_remove_its_company(warehouse: EngineUnderTest) {
     let first = vec![accepted(2, "acme", "Acme"), accepted(3, "bolt", "Bolt"), accepted(4, "gone", "Gone")];
     let second = vec![rejected(2, "acme"), accepted(3, "bolt", "Bolt"), rejected(4, "unheard of")];
     let counted =
@@ -112,7 +109,7 @@ pub async fn a_rejected_row_does_not_remove_its_company(warehouse: SharedWarehou
 
 /// A row that may concern anyone keeps every company that the export does not name; one
 /// that concerns no company, like a footer, keeps none.
-pub async fn a_row_that_may_be_anyones_removes_nobody(warehouse: SharedWarehouse) {
+pub async fn a_row_that_may_be_anyones_removes_nobody(warehouse: EngineUnderTest) {
     let all = || vec![accepted(2, "acme", "Acme"), accepted(3, "bolt", "Bolt")];
     let torn = vec![accepted(2, "acme", "ACME"), SourceRow::Rejected(rejection(3, Concerns::Anyone))];
     let footer = vec![accepted(2, "acme", "ACME"), SourceRow::Rejected(rejection(3, Concerns::NoOne))];
@@ -128,7 +125,7 @@ pub async fn a_row_that_may_be_anyones_removes_nobody(warehouse: SharedWarehouse
 
 /// The previous snapshot may arrive later, or change: unreadable data follows it,
 /// across several snapshots.
-pub async fn what_cannot_be_read_follows_the_export_before(warehouse: SharedWarehouse) {
+pub async fn what_cannot_be_read_follows_the_export_before(warehouse: EngineUnderTest) {
     let torn = || SourceRow::Rejected(rejection(9, Concerns::Anyone));
     let last = (export(day(8), "1"), vec![accepted(2, "zed", "Zed"), torn()]);
     let middle = (export(day(4), "1"), vec![without_contact(2, "acme", "ACME"), accepted(3, "zed", "Zed")]);
@@ -150,7 +147,7 @@ pub async fn what_cannot_be_read_follows_the_export_before(warehouse: SharedWare
 }
 
 /// The last informative row counts; each row is counted once.
-pub async fn an_unreadable_row_beside_another_of_its_company_is_counted_once(warehouse: SharedWarehouse) {
+pub async fn an_unreadable_row_beside_another_of_its_company_is_counted_once(warehouse: EngineUnderTest) {
     let rows = vec![
         rejected(2, "acme"),
         accepted(3, "acme", "Acme"),
@@ -171,7 +168,7 @@ pub async fn an_unreadable_row_beside_another_of_its_company_is_counted_once(war
 }
 
 async fn load_within(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     run: &HeldRun,
     file: &CrmExport,
     rows: Vec<SourceRow<CrmCompany>>,
@@ -186,7 +183,7 @@ async fn load_within(
 
 /// Nothing of it is loaded; its rejected rows are in quarantine, and the first ones are
 /// named.
-pub async fn an_export_of_which_too_much_is_rejected_is_refused(warehouse: SharedWarehouse) {
+pub async fn an_export_of_which_too_much_is_rejected_is_refused(warehouse: EngineUnderTest) {
     let good = (2..).zip(["acme", "bolt", "core"]).map(|(line, name)| accepted(line, name, name));
     publish(&warehouse, 1, vec![(export(day(0), "1"), good.clone().collect())]).await;
     let run = hold_run(&warehouse, days(0, 12), at(2)).await;
@@ -200,17 +197,17 @@ pub async fn an_export_of_which_too_much_is_rejected_is_refused(warehouse: Share
     }
     assert!(!message.contains("line 13"), "{message}");
     assert!(!has_crm_export(&warehouse, &file).await);
-    let quarantine = warehouse.quarantined_rows(Some(run.run.run_id), 10).await.unwrap();
+    let quarantine = warehouse.staging.quarantined_rows(Some(run.run.run_id), 10).await.unwrap();
     assert_eq!(quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), [10, 11, 12, 13]);
     // The file's next content replaces the quarantined rows, too.
     load_within(&warehouse, &run, &export(day(5), "2"), vec![accepted(2, "acme", "ACME")], limits)
         .await
         .unwrap();
-    assert_eq!(warehouse.quarantined_rows(Some(run.run.run_id), 10).await.unwrap(), []);
+    assert_eq!(warehouse.staging.quarantined_rows(Some(run.run.run_id), 10).await.unwrap(), []);
 }
 
 /// An export is compared with the one it replaces, whatever came before.
-pub async fn a_replaced_export_is_compared_with_what_it_replaces(warehouse: SharedWarehouse) {
+pub async fn a_replaced_export_is_compared_with_what_it_replaces(warehouse: EngineUnderTest) {
     let rows = |count: u64| (2..2 + count).map(|line| accepted(line, &format!("c{line}"), "C")).collect();
     publish(&warehouse, 1, vec![(export(day(0), "1"), rows(2)), (export(day(5), "1"), rows(8))]).await;
     let run = hold_run(&warehouse, days(0, 12), at(2)).await;
@@ -226,7 +223,7 @@ pub async fn a_replaced_export_is_compared_with_what_it_replaces(warehouse: Shar
 
 /// The content of an undated export is identified by path and entity tag, and only a
 /// path's newest content counts.
-pub async fn the_day_of_an_undated_export_is_kept_with_its_content(warehouse: SharedWarehouse) {
+pub async fn the_day_of_an_undated_export_is_kept_with_its_content(warehouse: EngineUnderTest) {
     let undated = |etag: &str| UndatedExport { path: "companies.csv".to_owned(), etag: etag.to_owned() };
     let asked = [undated("1"), undated("2"), UndatedExport { path: "other.csv".to_owned(), ..undated("1") }];
     let nothing = CrmDays { decided: vec![None; 3], ..CrmDays::default() };

@@ -2,9 +2,10 @@
 
 use domain::{Counters, FailureKind, RejectionReason, SourceRow, run::STAGE_COPY_EVENTS};
 use futures::{StreamExt, channel::oneshot, future, stream};
-use warehouse_core::{Error, EventFile, Fence, QuarantinedRow, Result, SharedWarehouse, SourceError};
+use warehouse_core::{Error, EventFile, Fence, Result, SourceError, inspection::QuarantinedRow};
 
 use crate::{
+    engine::EngineUnderTest,
     event_scene::{
         EventRun, FILE_BYTES, Told, assert_stored, assert_sums, event, file, has_event_file, lines, loaded,
         stored, sums,
@@ -22,7 +23,7 @@ fn from(path: &str) -> Vec<(Told<'static>, &str)> {
 
 /// A different path or content makes a different file; loading the same one again
 /// changes nothing.
-pub async fn an_event_file_is_known_by_path_and_content(warehouse: SharedWarehouse) {
+pub async fn an_event_file_is_known_by_path_and_content(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     assert!(!has_event_file(&warehouse, &file("a.ndjson", "1")).await);
     assert_eq!(run.accept("a.ndjson", "1", &DELIVERED).await, loaded(4, 0, 0));
@@ -38,7 +39,7 @@ pub async fn an_event_file_is_known_by_path_and_content(warehouse: SharedWarehou
 }
 
 /// An event does not count again under a later or an earlier name.
-pub async fn an_event_counts_once_however_often_it_is_delivered(warehouse: SharedWarehouse) {
+pub async fn an_event_counts_once_however_often_it_is_delivered(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     let expected = [("007", 0, 7, 1), ("acme", 0, 3, 2), ("acme", 1, 4, 1)];
     run.accept("b.ndjson", "1", &DELIVERED).await;
@@ -52,7 +53,7 @@ pub async fn an_event_counts_once_however_often_it_is_delivered(warehouse: Share
 
 /// A later file corrects an event, or retracts it with a count of zero; a late event
 /// joins its day.
-pub async fn a_correction_replaces_the_event(warehouse: SharedWarehouse) {
+pub async fn a_correction_replaces_the_event(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("a.ndjson", "1", &DELIVERED).await;
     let corrections =
@@ -79,7 +80,7 @@ pub async fn a_correction_replaces_the_event(warehouse: SharedWarehouse) {
 }
 
 /// The log only grows: events that a file no longer has stay as they were.
-pub async fn a_file_changed_in_place_has_a_new_word_and_takes_nothing_back(warehouse: SharedWarehouse) {
+pub async fn a_file_changed_in_place_has_a_new_word_and_takes_nothing_back(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("a.ndjson", "1", &DELIVERED).await;
     let grown = [("acme", 0, "b", 3), ("acme", 0, "c", 9)];
@@ -89,7 +90,7 @@ pub async fn a_file_changed_in_place_has_a_new_word_and_takes_nothing_back(wareh
 }
 
 /// Equal records are duplicates; a contradicted one goes into quarantine.
-pub async fn of_contradicting_records_in_a_file_the_last_counts(warehouse: SharedWarehouse) {
+pub async fn of_contradicting_records_in_a_file_the_last_counts(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     let told = [
         ("acme", 0, "a", 1),
@@ -108,7 +109,7 @@ pub async fn of_contradicting_records_in_a_file_the_last_counts(warehouse: Share
     };
     assert_eq!(run.accept("a.ndjson", "1", &told).await, expected);
     assert_sums(&warehouse, &[("acme", 0, 1, 1), ("acme", 1, 1, 1)]).await;
-    let quarantine = warehouse.quarantined_rows(None, 10).await.unwrap();
+    let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     let superseded = RejectionReason::Superseded { by_line: 5 }.to_string();
     let rows: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
     assert_eq!(rows, [(2, superseded.as_str())]);
@@ -119,7 +120,7 @@ pub async fn of_contradicting_records_in_a_file_the_last_counts(warehouse: Share
 }
 
 /// It keeps its origin; loading its file again replaces it.
-pub async fn a_rejected_record_is_quarantined_with_its_file(warehouse: SharedWarehouse) {
+pub async fn a_rejected_record_is_quarantined_with_its_file(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     let rows = [lines(&[("acme", 0, "a", 1)]), vec![rejected(2, "no date", "{\"x\": 'y'}")]].concat();
     let counters = run.load(&file("a.ndjson", "1"), rows).await.unwrap().counters;
@@ -133,13 +134,13 @@ pub async fn a_rejected_record_is_quarantined_with_its_file(warehouse: SharedWar
         raw: "{\"x\": 'y'}".to_owned(),
         quarantined_at: at(1),
     };
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), [expected]);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), [expected]);
     run.accept("a.ndjson", "2", &[("acme", 0, "a", 1)]).await;
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), []);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), []);
 }
 
 /// Nothing happened, so it need not be loaded again.
-pub async fn a_file_without_any_event_is_known(warehouse: SharedWarehouse) {
+pub async fn a_file_without_any_event_is_known(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     assert_eq!(run.accept("a.ndjson", "1", &[]).await, loaded(0, 0, 0));
     assert!(has_event_file(&warehouse, &file("a.ndjson", "1")).await);
@@ -147,7 +148,7 @@ pub async fn a_file_without_any_event_is_known(warehouse: SharedWarehouse) {
 }
 
 /// The limit itself is accepted. A refused file is refused as a whole, by name.
-pub async fn the_largest_sums_are_kept_and_larger_ones_refused(warehouse: SharedWarehouse) {
+pub async fn the_largest_sums_are_kept_and_larger_ones_refused(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     let half = i64::MAX / 2;
     run.accept("a.ndjson", "1", &[("acme", 0, "a", half), ("acme", 0, "b", half), ("acme", 0, "c", 1)]).await;
@@ -170,7 +171,7 @@ pub async fn the_largest_sums_are_kept_and_larger_ones_refused(warehouse: Shared
 }
 
 /// One file may contain days that are years apart.
-pub async fn events_of_many_months_find_their_place(warehouse: SharedWarehouse) {
+pub async fn events_of_many_months_find_their_place(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     let told = [("acme", -3_650, "a", 1), ("acme", -1, "a", 2), ("acme", 0, "a", 3), ("acme", 400, "a", 4)];
     assert_eq!(run.accept("a.ndjson", "1", &told).await, loaded(4, 0, 0));
@@ -179,13 +180,13 @@ pub async fn events_of_many_months_find_their_place(warehouse: SharedWarehouse) 
     assert_stored(&warehouse, &expected).await;
 }
 
-async fn load_under(warehouse: &SharedWarehouse, fence: &Fence, file: &EventFile) -> Result<()> {
+async fn load_under(warehouse: &EngineUnderTest, fence: &Fence, file: &EventFile) -> Result<()> {
     let rows = stream::iter(lines(&DELIVERED).into_iter().map(Ok)).boxed();
     warehouse.load_event_file(fence, file, rows, at(2)).await.map(drop)
 }
 
 /// A caller that lost the run, or never had it, writes nothing.
-pub async fn a_stale_fence_loads_no_event(warehouse: SharedWarehouse) {
+pub async fn a_stale_fence_loads_no_event(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     let stale = |epoch, attempt| Fence {
         epoch: run.fence.epoch + epoch,
@@ -204,7 +205,7 @@ pub async fn a_stale_fence_loads_no_event(warehouse: SharedWarehouse) {
 }
 
 /// A source that fails in the middle fails the load with its own error.
-pub async fn an_event_file_that_breaks_off_leaves_nothing_behind(warehouse: SharedWarehouse) {
+pub async fn an_event_file_that_breaks_off_leaves_nothing_behind(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("a.ndjson", "1", &DELIVERED).await;
     let before = (observe(&warehouse).await, stored(&warehouse).await, sums(&warehouse).await);
@@ -221,7 +222,7 @@ pub async fn an_event_file_that_breaks_off_leaves_nothing_behind(warehouse: Shar
 
 /// A caller that disconnects while rows still arrive rolls everything back, and leaves
 /// the warehouse free for the next.
-pub async fn an_event_load_that_is_dropped_leaves_nothing_behind(warehouse: SharedWarehouse) {
+pub async fn an_event_load_that_is_dropped_leaves_nothing_behind(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("a.ndjson", "1", &DELIVERED).await;
     let (read_all, all_read) = oneshot::channel();
@@ -243,7 +244,7 @@ pub async fn an_event_load_that_is_dropped_leaves_nothing_behind(warehouse: Shar
 }
 
 /// Wherever the caller disconnects, a file is loaded whole or not at all.
-pub async fn an_interrupted_event_load_is_whole_or_nothing(warehouse: SharedWarehouse) {
+pub async fn an_interrupted_event_load_is_whole_or_nothing(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
     let delivered = file("a.ndjson", "1");
     for polls in 1.. {
@@ -264,7 +265,7 @@ pub async fn an_interrupted_event_load_is_whole_or_nothing(warehouse: SharedWare
 
 /// The fact does not read events: candidates stay current, and no company gets rows for
 /// its events alone.
-pub async fn loading_events_does_not_disturb_a_publish(warehouse: SharedWarehouse) {
+pub async fn loading_events_does_not_disturb_a_publish(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     run.ingest(&[], &[(day(0), vec![("acme", 1, 1)])]).await;
     run.build().await;

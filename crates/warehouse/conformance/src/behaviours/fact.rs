@@ -4,41 +4,38 @@ use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use domain::{
-    Counters, CrmCompany, FactKey, FactRow, Progress, Publication, StageState,
+    Counters, FactKey, FactRow, Progress, Publication, StageState,
     audit::{DayMeasurements, Measurements},
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
-use warehouse_core::SharedWarehouse;
 
 use crate::{
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
-        UsageOfDay, at, checksum_of, company, day, days, export, hold_run, id, offset_of, publish_run,
-        published, published_of,
+        UsageOfDay, at, checksum_of, company, contacted, day, days, export, hold_run, id, offset_of,
+        publish_run, published, published_of,
     },
 };
 
 /// A silent company in the CRM alongside another, published until day 40.
-async fn publish_silence(warehouse: &SharedWarehouse) {
+async fn publish_silence(warehouse: &EngineUnderTest) {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     let usage: Vec<UsageOfDay<'_>> = vec![(day(10), vec![("acme", 1, 0), ("bolt", 1, 0)])];
     publish_run(warehouse, days(0, 40), at(1), &[(export(day(0), "1"), companies)], &usage).await;
 }
 
 /// The days on which a company's rows were published at that hour.
-async fn days_published_at(warehouse: &SharedWarehouse, company_id: &str, hour: i64) -> Vec<i64> {
+async fn days_published_at(warehouse: &EngineUnderTest, company_id: &str, hour: i64) -> Vec<i64> {
     let rows = published_of(warehouse, company_id, days(-30, 60)).await;
     rows.iter().filter(|row| row.loaded_at == at(hour)).map(offset_of).collect()
 }
 
 /// Every column, on the days on which it changes.
-pub async fn every_column_follows_its_definition(warehouse: SharedWarehouse) {
+pub async fn every_column_follows_its_definition(warehouse: EngineUnderTest) {
     let contact = day(2).and_hms_opt(23, 30, 0).unwrap().and_utc();
-    let acme = CrmCompany {
-        industry_tag: Some("tools".to_owned()),
-        last_contact_at: Some(contact),
-        ..company("acme", "Acme")
-    };
+    let mut acme = contacted(company("acme", "Acme"), contact);
+    acme.attributes.industry_tag = Some("tools".to_owned());
     let usage: Vec<UsageOfDay<'_>> = vec![
         (day(0), vec![("acme", 3, 10)]),
         (day(1), vec![("ghost", 1, 0)]),
@@ -47,18 +44,15 @@ pub async fn every_column_follows_its_definition(warehouse: SharedWarehouse) {
     publish_run(&warehouse, days(0, 16), at(1), &[(export(day(0), "1"), vec![acme])], &usage).await;
 
     let row = |on: i64| FactRow {
-        key: FactKey { company_id: id("acme"), activity_date: day(on) },
         company_name: Some("Acme".to_owned()),
         country: Some("SG".to_owned()),
         industry_tag: Some("tools".to_owned()),
         last_contact_at: Some(contact),
-        active_users: 0,
-        events: 0,
         active_users_7d: if on <= 6 { 3 } else { 0 },
         is_churn_risk: on > 15,
-        events_per_user: None,
         days_since_last_contact: Some(i32::try_from(on - 2).unwrap()),
         loaded_at: at(1),
+        ..FactRow::blank(FactKey { company_id: id("acme"), activity_date: day(on) })
     };
     let expected = (0..=16).map(|on| match on {
         0 => FactRow { active_users: 3, events: 10, events_per_user: Some(10.0 / 3.0), ..row(0) },
@@ -76,7 +70,7 @@ pub async fn every_column_follows_its_definition(warehouse: SharedWarehouse) {
 }
 
 /// The largest accepted counts can be built and published.
-pub async fn the_largest_counts_are_published(warehouse: SharedWarehouse) {
+pub async fn the_largest_counts_are_published(warehouse: EngineUnderTest) {
     let most = vec![("acme", i32::MAX, i64::MAX)];
     let usage: Vec<UsageOfDay<'_>> = vec![(day(0), most.clone()), (day(1), most)];
     publish_run(&warehouse, days(0, 1), at(1), &[], &usage).await;
@@ -88,7 +82,7 @@ pub async fn the_largest_counts_are_published(warehouse: SharedWarehouse) {
 
 /// A correction affects the days that read it, for that company, and nothing else: not
 /// even the publication of other days.
-pub async fn a_correction_reaches_exactly_the_days_that_read_it(warehouse: SharedWarehouse) {
+pub async fn a_correction_reaches_exactly_the_days_that_read_it(warehouse: EngineUnderTest) {
     publish_silence(&warehouse).await;
     let run = hold_run(&warehouse, days(40, 40), at(2)).await;
     run.ingest(&[], &[(day(10), vec![("acme", 2, 5), ("bolt", 1, 0)])]).await;
@@ -108,20 +102,20 @@ pub async fn a_correction_reaches_exactly_the_days_that_read_it(warehouse: Share
             run_id: run.run.run_id.to_string(),
             published_at: at(2),
             row_count: 2,
-            checksum: checksum_of(&warehouse, day(on)).await,
+            checksum: Ok(checksum_of(&warehouse, day(on)).await),
         };
         assert_eq!(publication_of(&warehouse, on).await, expected);
     }
 }
 
-async fn publication_of(warehouse: &SharedWarehouse, on: i64) -> Publication {
+async fn publication_of(warehouse: &EngineUnderTest, on: i64) -> Publication {
     let key = FactKey { company_id: id("acme"), activity_date: day(on) };
     warehouse.fact_row(&key).await.unwrap().unwrap().1
 }
 
 /// A correction close to the end affects the last published day, and days published
 /// later.
-pub async fn a_correction_near_the_end_reaches_later_days_too(warehouse: SharedWarehouse) {
+pub async fn a_correction_near_the_end_reaches_later_days_too(warehouse: EngineUnderTest) {
     publish_silence(&warehouse).await;
     publish_run(&warehouse, days(40, 40), at(2), &[], &[(day(35), vec![("acme", 1, 1)])]).await;
     assert_eq!(days_published_at(&warehouse, "acme", 2).await, (35..=40).collect::<Vec<_>>());
@@ -132,7 +126,7 @@ pub async fn a_correction_near_the_end_reaches_later_days_too(warehouse: SharedW
 }
 
 /// A change that was reverted was never visible to a reader.
-pub async fn publishing_equal_values_leaves_loaded_at_alone(warehouse: SharedWarehouse) {
+pub async fn publishing_equal_values_leaves_loaded_at_alone(warehouse: EngineUnderTest) {
     publish_silence(&warehouse).await;
     let before = observe(&warehouse).await;
     let run = hold_run(&warehouse, days(40, 40), at(2)).await;
@@ -148,7 +142,7 @@ pub async fn publishing_equal_values_leaves_loaded_at_alone(warehouse: SharedWar
 }
 
 /// Dirty days stay dirty until they are published, and no longer.
-pub async fn dirty_days_survive_a_run_that_fails(warehouse: SharedWarehouse) {
+pub async fn dirty_days_survive_a_run_that_fails(warehouse: EngineUnderTest) {
     publish_silence(&warehouse).await;
     let loaded = hold_run(&warehouse, days(40, 40), at(2)).await;
     loaded.ingest(&[], &[(day(10), vec![("acme", 2, 5), ("bolt", 1, 0)])]).await;
@@ -167,7 +161,7 @@ pub async fn dirty_days_survive_a_run_that_fails(warehouse: SharedWarehouse) {
 }
 
 /// Usage from before the first published day counts in the days after it.
-pub async fn a_day_before_the_first_publish_changes_later_days(warehouse: SharedWarehouse) {
+pub async fn a_day_before_the_first_publish_changes_later_days(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 10), at(1), &[], &[(day(0), vec![("bolt", 1, 1)])]).await;
     let outcome = publish_run(&warehouse, days(10, 10), at(2), &[], &[(day(-5), vec![("acme", 7, 3)])]).await;
     assert_eq!((outcome.counters.rows_written, outcome.new_days), (9, 0));
@@ -180,7 +174,7 @@ pub async fn a_day_before_the_first_publish_changes_later_days(warehouse: Shared
 
 /// Skipped days are published later, with all changes since, and affect nothing around
 /// them.
-pub async fn a_gap_is_published_later(warehouse: SharedWarehouse) {
+pub async fn a_gap_is_published_later(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 2), at(1), &[], &[(day(1), vec![("acme", 1, 1)])]).await;
     publish_run(&warehouse, days(6, 8), at(2), &[], &[]).await;
     publish_run(&warehouse, days(8, 8), at(3), &[], &[(day(2), vec![("acme", 2, 2)])]).await;
@@ -195,7 +189,7 @@ pub async fn a_gap_is_published_later(warehouse: SharedWarehouse) {
 }
 
 /// A build's progress ends at what it returns.
-pub async fn a_build_tells_how_far_it_is(warehouse: SharedWarehouse) {
+pub async fn a_build_tells_how_far_it_is(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 2), at(1)).await;
     run.ingest(&[], &[(day(0), vec![("acme", 1, 1), ("bolt", 1, 1)])]).await;
     let told = Arc::new(Mutex::new(Vec::<Progress>::new()));
@@ -214,7 +208,7 @@ pub async fn a_build_tells_how_far_it_is(warehouse: SharedWarehouse) {
 
 /// Days with a change and new days, as they would be; the median of what was published
 /// before them; the stages so far.
-pub async fn measurements_count_what_would_be_published(warehouse: SharedWarehouse) {
+pub async fn measurements_count_what_would_be_published(warehouse: EngineUnderTest) {
     let nine = || ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"].map(|name| (name, 1, 1)).to_vec();
     let crm = (export(day(0), "1"), vec![company("silent", "Silent")]);
     let day_1 = vec![("c0", 1, 1), ("c1", 1, 1), ("c2", 1, 1), ("once", 1, 1)];
@@ -268,7 +262,7 @@ pub async fn measurements_count_what_would_be_published(warehouse: SharedWarehou
 }
 
 /// Only published days count for the median, and only the 28 before.
-pub async fn the_median_looks_four_weeks_back(warehouse: SharedWarehouse) {
+pub async fn the_median_looks_four_weeks_back(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     run.ingest(&[], &[(day(-1), vec![("acme", 1, 1)]), (day(0), vec![("acme", 1, 1)])]).await;
     run.build().await;

@@ -9,9 +9,10 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use uuid::Uuid;
-use warehouse_core::{Error, Fence, Result, SharedWarehouse, SnapshotLimits, UsageLimits, WindowChoice};
+use warehouse_core::{Error, Fence, Result, SnapshotLimits, UsageLimits, WindowChoice};
 
 use crate::{
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
         HeldRun, TTL, alert, all_days, at, company, day, days, export, failure, has_crm_export, hold_run,
@@ -27,7 +28,7 @@ fn window() -> DateWindow {
 
 /// Calls everything that changes data for a stage, and checks that each call is refused
 /// and that together they change nothing.
-async fn assert_refused(warehouse: &SharedWarehouse, fence: &Fence) {
+async fn assert_refused(warehouse: &EngineUnderTest, fence: &Fence) {
     let before = observe(warehouse).await;
     let later = at(500);
     for (method, outcome) in attempts(warehouse, fence, later).await {
@@ -43,7 +44,7 @@ async fn assert_refused(warehouse: &SharedWarehouse, fence: &Fence) {
 
 /// One call of every fenced method, each with input that would change something.
 async fn attempts(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     fence: &Fence,
     now: DateTime<Utc>,
 ) -> Vec<(&'static str, Result<()>)> {
@@ -76,7 +77,7 @@ async fn attempts(
 
 /// A run in its last stage with candidates that change published rows: only the fence
 /// keeps them from being published.
-async fn run_about_to_publish(warehouse: &SharedWarehouse) -> (HeldRun, Fence) {
+async fn run_about_to_publish(warehouse: &EngineUnderTest) -> (HeldRun, Fence) {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     publish_run(
         warehouse,
@@ -95,7 +96,7 @@ async fn run_about_to_publish(warehouse: &SharedWarehouse) -> (HeldRun, Fence) {
 
 /// Every method refuses an epoch, attempt, stage or run other than the one that may
 /// write; the right one then still publishes.
-pub async fn a_stale_epoch_or_attempt_changes_nothing(warehouse: SharedWarehouse) {
+pub async fn a_stale_epoch_or_attempt_changes_nothing(warehouse: EngineUnderTest) {
     let (_, fence) = run_about_to_publish(&warehouse).await;
     for stale in [
         Fence { epoch: fence.epoch + 1, ..fence.clone() },
@@ -114,7 +115,7 @@ pub async fn a_stale_epoch_or_attempt_changes_nothing(warehouse: SharedWarehouse
 
 /// A stage that has not begun, has succeeded, has failed or waits for another attempt
 /// writes nothing.
-pub async fn a_stage_that_is_not_running_changes_nothing(warehouse: SharedWarehouse) {
+pub async fn a_stage_that_is_not_running_changes_nothing(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, window(), at(1)).await;
     let succeeded = run.begin(STAGE_COPY_CRM_CSV).await;
     assert_refused(&warehouse, &Fence { stage: STAGE_CALL_PRODUCT_API.to_owned(), ..succeeded.clone() })
@@ -138,7 +139,7 @@ pub async fn a_stage_that_is_not_running_changes_nothing(warehouse: SharedWareho
 }
 
 /// A build or publish committed as its stage does not run twice.
-pub async fn a_stage_commits_once(warehouse: SharedWarehouse) {
+pub async fn a_stage_commits_once(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, window(), at(1)).await;
     run.ingest(&[(export(day(0), "1"), vec![company("acme", "Acme")])], &[]).await;
     let build = run.begin(STAGE_BUILD_FACT).await;
@@ -153,7 +154,7 @@ pub async fn a_stage_commits_once(warehouse: SharedWarehouse) {
 
 /// A holder that lost its lease writes nothing, neither before nor after the next one
 /// has begun the stage again.
-pub async fn a_holder_that_lost_its_lease_changes_nothing(warehouse: SharedWarehouse) {
+pub async fn a_holder_that_lost_its_lease_changes_nothing(warehouse: EngineUnderTest) {
     let (run, lost) = run_about_to_publish(&warehouse).await;
     warehouse.renew_lease(run.run.run_id, run.run.lease_epoch, Duration::ZERO).await.unwrap();
     let next = warehouse.acquire_run(DAILY_PIPELINE, "next", TTL, at(3)).await.unwrap().unwrap().run;
@@ -167,7 +168,7 @@ pub async fn a_holder_that_lost_its_lease_changes_nothing(warehouse: SharedWareh
 
 /// A run's fences are refused from its cancellation on, even when it is queued and
 /// taken up again.
-pub async fn a_cancelled_run_accepts_nothing_more(warehouse: SharedWarehouse) {
+pub async fn a_cancelled_run_accepts_nothing_more(warehouse: EngineUnderTest) {
     let (run, fence) = run_about_to_publish(&warehouse).await;
     run.cancel().await;
     assert_refused(&warehouse, &fence).await;
@@ -180,7 +181,7 @@ pub async fn a_cancelled_run_accepts_nothing_more(warehouse: SharedWarehouse) {
 }
 
 /// No stage begins in a run that no one holds, or that someone else holds.
-pub async fn a_stage_begins_only_under_the_lease(warehouse: SharedWarehouse) {
+pub async fn a_stage_begins_only_under_the_lease(warehouse: EngineUnderTest) {
     let begin = |run_id, epoch| warehouse.begin_stage(run_id, epoch, STAGE_COPY_CRM_CSV, at(1));
     let queued = warehouse.create_run(new_run(WindowChoice::Days(window()))).await.unwrap().run;
     for epoch in [0, 1] {

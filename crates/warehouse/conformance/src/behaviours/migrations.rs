@@ -2,15 +2,17 @@
 
 use std::future::Future;
 
+use domain::{UnknownChecksumVersion, run::STAGE_VALIDATE};
 use futures::future;
-use warehouse_core::{Error, MigrationReport, Result, SharedWarehouse};
+use warehouse_core::{Error, MigrationReport, Result};
 
-use crate::scene::{at, company, day, days, export, publish_run, published};
+use crate::engine::EngineUnderTest;
+use crate::scene::{at, company, day, days, export, hold_run, publish_run, published};
 
 /// An empty database of an engine, to change behind the engine's back.
 pub trait Database {
     /// Opens it the way a starting service does.
-    fn open(&self) -> impl Future<Output = Result<SharedWarehouse>>;
+    fn open(&self) -> impl Future<Output = Result<EngineUnderTest>>;
 
     /// Migrates its schema.
     fn migrate(&self) -> impl Future<Output = Result<MigrationReport>>;
@@ -62,15 +64,19 @@ const TOO_HIGH_A_MARK: &str = "
     UPDATE schema_compatibility
     SET oldest_known = (SELECT MAX(version) + 1 FROM _sqlx_migrations WHERE version < 9999)";
 
+/// What the next version publishes, on day 1.
+const NEXT_CHECKSUM: &str =
+    "UPDATE published_days SET checksum_version = 9 WHERE activity_date = '2026-01-02'";
+
 /// A warehouse whose schema the next version has extended.
-pub async fn added_to(database: &impl Database) -> SharedWarehouse {
+pub async fn added_to(database: &impl Database) -> EngineUnderTest {
     database.migrate().await.unwrap();
     database.execute(NEXT_MIGRATION).await;
     database.open().await.unwrap()
 }
 
 /// Publishes a day on which one company has that many events.
-async fn publish(warehouse: &SharedWarehouse, offset: i64, events: i64) {
+async fn publish(warehouse: &EngineUnderTest, offset: i64, events: i64) {
     let export = (export(day(offset), "1"), vec![company("acme", "Acme")]);
     let usage = [(day(offset), vec![("acme", 1, events)])];
     publish_run(warehouse, days(offset, offset), at(offset), &[export], &usage).await;
@@ -156,4 +162,31 @@ pub async fn a_known_migration_that_was_changed_is_refused_on_a_newer_schema(dat
     database.execute(r"UPDATE _sqlx_migrations SET checksum = '\x00' WHERE version = 2").await;
     let refusal = database.open().await.err().unwrap().to_string();
     assert!(refusal.contains("migration 2 was previously applied but has been modified"), "{refusal}");
+}
+
+/// A day whose checksum a newer version wrote is neither compared nor published again; the
+/// other days are.
+pub async fn a_day_with_a_newer_checksum_is_told_and_left_alone(database: impl Database) {
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse, 0, 10).await;
+    publish(&warehouse, 1, 11).await;
+    database.execute(NEXT_CHECKSUM).await;
+    publish(&warehouse, 2, 12).await;
+    let before = warehouse.published_days(days(0, 2)).await.unwrap();
+    let is_known: Vec<bool> = before.iter().map(|entry| entry.checksum.is_ok()).collect();
+    assert_eq!(is_known, [true, false, true]);
+    assert_eq!(before[1].checksum, Err(UnknownChecksumVersion { number: 9 }));
+
+    let rows = published(&warehouse, days(0, 2)).await;
+    let run = hold_run(&warehouse, days(0, 2), at(5)).await;
+    run.ingest(&[], &[(day(1), vec![("acme", 1, 99)])]).await;
+    run.build().await;
+    let fence = run.begin(STAGE_VALIDATE).await;
+    let refused = warehouse.publish_fact(&fence, days(0, 2), &[], at(6)).await.unwrap_err();
+    assert!(matches!(refused, Error::Precondition(_)), "{refused:?}");
+    let expected = "2026-01-02 cannot be published again: its checksum is of version 9, which a newer version \
+                    of the suite wrote and this one does not know: use that version of the suite, or a newer one";
+    assert_eq!(refused.to_string(), expected);
+    assert_eq!(warehouse.published_days(days(0, 2)).await.unwrap(), before);
+    assert_eq!(published(&warehouse, days(0, 2)).await, rows);
 }

@@ -7,13 +7,15 @@ use std::{
 
 use chrono::TimeDelta;
 use domain::CrmCompany;
-use warehouse_core::{CrmExport, SharedWarehouse};
+use warehouse_core::CrmExport;
 
 use crate::{
+    engine::EngineUnderTest,
     event_scene::{EventRun, Told, assert_stored},
     reference::{ExpectedRow, Inputs},
     scene::{
-        UsageOfDay, at, company, day, days, export, id, offset_of, publish_run, published, published_of,
+        UsageOfDay, at, company, contacted, day, days, export, id, offset_of, publish_run, published,
+        published_of,
     },
 };
 
@@ -26,7 +28,7 @@ const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2,
 const SPAN: (i64, i64) = (-3, 25);
 
 fn companies(arrival: usize) -> Vec<CrmCompany> {
-    let contacted = CrmCompany { last_contact_at: Some(at(0)), ..company("contacted", "Contacted") };
+    let contacted = contacted(company("contacted", "Contacted"), at(0));
     let told_from = |first: usize, name: &str| (arrival >= first).then(|| company(name, name));
     let told_in = |exports: &[usize], name: &str| exports.contains(&arrival).then(|| company(name, name));
     let changing = company("changes", ["one", "two", "one"].get(arrival).unwrap());
@@ -73,16 +75,16 @@ fn expected() -> Vec<ExpectedRow> {
     inputs.fact(&days(SPAN.0, SPAN.1).days().collect::<BTreeSet<_>>())
 }
 
-async fn fact(warehouse: &SharedWarehouse) -> Vec<ExpectedRow> {
+async fn fact(warehouse: &EngineUnderTest) -> Vec<ExpectedRow> {
     published(warehouse, days(SPAN.0, SPAN.1)).await.iter().map(ExpectedRow::from).collect()
 }
 
-async fn days_of(warehouse: &SharedWarehouse, company_id: &str) -> Vec<i64> {
+async fn days_of(warehouse: &EngineUnderTest, company_id: &str) -> Vec<i64> {
     published_of(warehouse, company_id, days(SPAN.0, SPAN.1)).await.iter().map(offset_of).collect()
 }
 
 /// Each export arrives in its own run, after everything is published.
-pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     for order in ORDERS {
@@ -104,7 +106,7 @@ pub async fn any_order_of_arrival_gives_the_same_companies<G, F: Future<Output =
 }
 
 /// All exports arrive in one run, before anything is published.
-pub async fn any_order_within_a_run_gives_the_same_companies<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_within_a_run_gives_the_same_companies<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     for order in ORDERS {
@@ -116,7 +118,7 @@ pub async fn any_order_within_a_run_gives_the_same_companies<G, F: Future<Output
 }
 
 /// Usage arrives day by day, the last day first, around what is published.
-pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     let (first, last) = (day(SPAN.0), day(SPAN.1));
@@ -140,7 +142,7 @@ pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, Sha
 }
 
 /// Each file in its own run: the path decides, not the order of arrival.
-pub async fn any_order_of_files_leaves_the_same_events<G, F: Future<Output = (G, SharedWarehouse)>>(
+pub async fn any_order_of_files_leaves_the_same_events<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
     let files: [(&str, Vec<Told<'_>>); 3] = [

@@ -6,9 +6,10 @@ use domain::{
     Counters, DateWindow, FactRow, StageState,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_VALIDATE},
 };
-use warehouse_core::{Error, Fence, Freshness, PublishOutcome, SharedWarehouse};
+use warehouse_core::{Error, Fence, Freshness, PublishOutcome};
 
 use crate::{
+    engine::EngineUnderTest,
     observed::{interrupted_after, observe},
     scene::{
         HOLDER, HeldRun, TTL, all_days, at, company, day, days, export, hold_run, hold_run_of, publish_run,
@@ -21,7 +22,7 @@ fn week() -> DateWindow {
     days(0, 6)
 }
 
-async fn publish_week(warehouse: &SharedWarehouse) {
+async fn publish_week(warehouse: &EngineUnderTest) {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     let usage = [(day(0), vec![("acme", 1, 1), ("bolt", 1, 1)])];
     let usage = all_days(week(), &usage);
@@ -29,7 +30,7 @@ async fn publish_week(warehouse: &SharedWarehouse) {
 }
 
 /// A run that has ingested a change to every published row.
-async fn changing_run(warehouse: &SharedWarehouse) -> HeldRun {
+async fn changing_run(warehouse: &EngineUnderTest) -> HeldRun {
     publish_week(warehouse).await;
     let run = hold_run(warehouse, week(), at(2)).await;
     run.ingest(&[], &[(day(0), vec![("acme", 2, 1), ("bolt", 2, 1)])]).await;
@@ -40,7 +41,7 @@ fn rolling_users(rows: &[FactRow]) -> Vec<i64> {
     rows.iter().map(|row| row.active_users_7d).collect()
 }
 
-async fn assert_stale(warehouse: &SharedWarehouse, fence: &Fence) {
+async fn assert_stale(warehouse: &EngineUnderTest, fence: &Fence) {
     let before = observe(warehouse).await;
     let measured = warehouse.measure_candidates(fence, week()).await;
     assert!(matches!(measured, Err(Error::Precondition(_))), "{measured:?}");
@@ -50,7 +51,7 @@ async fn assert_stale(warehouse: &SharedWarehouse, fence: &Fence) {
 }
 
 /// Readers see nothing of a build, and all of it with the publish.
-pub async fn candidates_are_invisible_until_published(warehouse: SharedWarehouse) {
+pub async fn candidates_are_invisible_until_published(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, week(), at(1)).await;
     run.ingest(&[(export(day(0), "1"), vec![company("acme", "Acme")])], &[]).await;
     let built = run.build().await;
@@ -73,7 +74,7 @@ pub async fn candidates_are_invisible_until_published(warehouse: SharedWarehouse
 
 /// Candidates of another run, or from before a load or a publish, are refused; a retry
 /// builds them again.
-pub async fn candidates_built_from_an_older_state_are_not_published(warehouse: SharedWarehouse) {
+pub async fn candidates_built_from_an_older_state_are_not_published(warehouse: EngineUnderTest) {
     use StageState::{Pending, Succeeded};
     let run = changing_run(&warehouse).await;
     run.build().await;
@@ -99,7 +100,7 @@ pub async fn candidates_built_from_an_older_state_are_not_published(warehouse: S
 
 /// A build by another run is enough to replace the candidates; the next publish is that
 /// run's.
-pub async fn candidates_belong_to_the_run_that_built_last(warehouse: SharedWarehouse) {
+pub async fn candidates_belong_to_the_run_that_built_last(warehouse: EngineUnderTest) {
     let run = changing_run(&warehouse).await;
     run.build().await;
     let fence = run.begin(STAGE_VALIDATE).await;
@@ -112,7 +113,7 @@ pub async fn candidates_belong_to_the_run_that_built_last(warehouse: SharedWareh
 }
 
 /// A run that was cancelled after its publish has nothing left to build.
-pub async fn a_published_run_is_not_built_again(warehouse: SharedWarehouse) {
+pub async fn a_published_run_is_not_built_again(warehouse: EngineUnderTest) {
     let run = changing_run(&warehouse).await;
     run.build().await;
     let fence = run.begin(STAGE_VALIDATE).await;
@@ -126,7 +127,7 @@ pub async fn a_published_run_is_not_built_again(warehouse: SharedWarehouse) {
 
 /// Wherever the caller of a publish disconnects, readers see one state, and the next
 /// call finds the warehouse free.
-pub async fn an_interrupted_publish_is_whole_or_nothing(warehouse: SharedWarehouse) {
+pub async fn an_interrupted_publish_is_whole_or_nothing(warehouse: EngineUnderTest) {
     let run = changing_run(&warehouse).await;
     run.build().await;
     let fence = run.begin(STAGE_VALIDATE).await;
@@ -150,7 +151,7 @@ pub async fn an_interrupted_publish_is_whole_or_nothing(warehouse: SharedWarehou
 }
 
 /// Wherever a build stops, the next attempt completes it.
-pub async fn an_interrupted_build_starts_over(warehouse: SharedWarehouse) {
+pub async fn an_interrupted_build_starts_over(warehouse: EngineUnderTest) {
     let mut run = changing_run(&warehouse).await;
     for polls in 1.. {
         let fence = run.begin(STAGE_BUILD_FACT).await;

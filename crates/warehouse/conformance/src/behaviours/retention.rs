@@ -7,11 +7,11 @@ use domain::{
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
 };
 use warehouse_core::{
-    AbandonedCandidates, CreatedRun, Error, ForgottenDays, HistoryStart, NewRun, SharedWarehouse,
-    WindowChoice,
+    AbandonedCandidates, CreatedRun, Error, ForgottenDays, HistoryStart, NewRun, WindowChoice,
 };
 
 use crate::{
+    engine::EngineUnderTest,
     event_scene::{EventRun, Told, assert_stored, file, has_event_file},
     observed::{interrupted_after, ledger_of_rows, observe},
     reference::{ExpectedRow, Inputs},
@@ -38,7 +38,7 @@ fn daily(from: i64, to: i64) -> Vec<UsageOfDay<'static>> {
 }
 
 /// Three months of two companies, up to [`day`] 20, and their inputs.
-async fn three_months(warehouse: &SharedWarehouse) -> Inputs {
+async fn three_months(warehouse: &EngineUnderTest) -> Inputs {
     let companies = vec![company("acme", "Acme"), company("bolt", "Bolt")];
     let usage = daily(-88, 20);
     publish_run(warehouse, days(-75, 20), at(1), &[(export(day(-75), "1"), companies.clone())], &usage).await;
@@ -58,24 +58,24 @@ fn accept(inputs: &mut Inputs, usage: &[UsageOfDay<'_>]) {
     }
 }
 
-async fn assert_published(warehouse: &SharedWarehouse, inputs: &Inputs, from: i64, to: i64) {
+async fn assert_published(warehouse: &EngineUnderTest, inputs: &Inputs, from: i64, to: i64) {
     let rows = published(warehouse, days(-400, 400)).await;
     let rows: Vec<ExpectedRow> = rows.iter().map(ExpectedRow::from).collect();
     let expected: BTreeSet<_> = days(from, to).days().collect();
     assert_eq!(rows, inputs.fact(&expected));
     let ledger = warehouse.published_days(days(-400, 400)).await.unwrap();
     let ledger: Vec<_> =
-        ledger.iter().map(|entry| (entry.activity_date, entry.row_count, entry.checksum)).collect();
+        ledger.iter().map(|entry| (entry.activity_date, entry.row_count, entry.checksum.unwrap())).collect();
     assert_eq!(ledger, ledger_of_rows(warehouse, days(-400, 400)).await);
     assert!(ledger.iter().map(|(day, ..)| *day).eq(expected));
 }
 
-async fn forget(warehouse: &SharedWarehouse) -> ForgottenDays {
+async fn forget(warehouse: &EngineUnderTest) -> ForgottenDays {
     warehouse.forget_days_before(start(), false).await.unwrap()
 }
 
 /// The message of a refusal, which has changed nothing.
-async fn refusal(warehouse: &SharedWarehouse) -> String {
+async fn refusal(warehouse: &EngineUnderTest) -> String {
     let before = observe(warehouse).await;
     for dry_run in [true, false] {
         let refused = warehouse.forget_days_before(start(), dry_run).await;
@@ -87,7 +87,7 @@ async fn refusal(warehouse: &SharedWarehouse) -> String {
 
 /// Days are removed with their ledger entries and the usage that no kept day reads; a
 /// dry run reports this beforehand, and afterwards nothing is left to forget.
-pub async fn forgotten_days_are_as_if_never_published(warehouse: SharedWarehouse) {
+pub async fn forgotten_days_are_as_if_never_published(warehouse: EngineUnderTest) {
     let inputs = three_months(&warehouse).await;
     let before = observe(&warehouse).await;
     let told = warehouse.forget_days_before(start(), true).await.unwrap();
@@ -120,7 +120,7 @@ pub async fn forgotten_days_are_as_if_never_published(warehouse: SharedWarehouse
 
 /// The next day and a late record in or shortly before the oldest kept days give the
 /// same fact as if nothing had been forgotten.
-pub async fn kept_days_are_computed_as_before(warehouse: SharedWarehouse) {
+pub async fn kept_days_are_computed_as_before(warehouse: EngineUnderTest) {
     let mut inputs = three_months(&warehouse).await;
     forget(&warehouse).await;
     let late = [(day(-5), vec![("acme", 9, 9), ("late", 1, 1)]), (day(0), vec![("bolt", 7, 7)])];
@@ -141,7 +141,7 @@ pub async fn kept_days_are_computed_as_before(warehouse: SharedWarehouse) {
 
 /// The run that published a forgotten day does not make a new one unnecessary, and the
 /// day is built from newly fetched data; kept days stay as they are.
-pub async fn a_forgotten_day_is_run_and_built_as_new(warehouse: SharedWarehouse) {
+pub async fn a_forgotten_day_is_run_and_built_as_new(warehouse: EngineUnderTest) {
     let mut inputs = three_months(&warehouse).await;
     let silent = [(day(-60), vec![("acme", 1, 1)])];
     publish_run(&warehouse, days(-60, -60), at(2), &[], &silent).await;
@@ -166,7 +166,7 @@ pub async fn a_forgotten_day_is_run_and_built_as_new(warehouse: SharedWarehouse)
 }
 
 /// Dirty marks of forgotten days are removed; those of kept days stay.
-pub async fn dirty_days_are_forgotten_up_to_the_first_kept_one(warehouse: SharedWarehouse) {
+pub async fn dirty_days_are_forgotten_up_to_the_first_kept_one(warehouse: EngineUnderTest) {
     let mut inputs = three_months(&warehouse).await;
     let corrections =
         [(day(-40), vec![("acme", 8, 8)]), (day(-5), vec![("acme", 8, 8)]), (day(3), vec![("acme", 8, 8)])];
@@ -182,7 +182,7 @@ pub async fn dirty_days_are_forgotten_up_to_the_first_kept_one(warehouse: Shared
 }
 
 /// Anything that still needs the days is named, and keeps them.
-pub async fn days_that_somebody_needs_are_not_forgotten(warehouse: SharedWarehouse) {
+pub async fn days_that_somebody_needs_are_not_forgotten(warehouse: EngineUnderTest) {
     three_months(&warehouse).await;
     let queued = warehouse.create_run(new_run(WindowChoice::Days(days(-1, 3)))).await.unwrap().run;
     let told = refusal(&warehouse).await;
@@ -201,7 +201,7 @@ pub async fn days_that_somebody_needs_are_not_forgotten(warehouse: SharedWarehou
 }
 
 /// Candidates of kept days are published as if nothing had happened.
-pub async fn candidates_of_kept_days_outlive_the_forgotten(warehouse: SharedWarehouse) {
+pub async fn candidates_of_kept_days_outlive_the_forgotten(warehouse: EngineUnderTest) {
     let mut inputs = three_months(&warehouse).await;
     let run = hold_run(&warehouse, days(21, 21), at(2)).await;
     let usage = [(day(15), vec![("acme", 8, 8)]), (day(21), vec![("bolt", 1, 1)])];
@@ -214,7 +214,7 @@ pub async fn candidates_of_kept_days_outlive_the_forgotten(warehouse: SharedWare
 }
 
 /// If the first kept day were unpublished, no schedule would fill the gap.
-pub async fn a_gap_at_the_first_kept_day_is_filled_before(warehouse: SharedWarehouse) {
+pub async fn a_gap_at_the_first_kept_day_is_filled_before(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(-20, -2), at(1), &[], &daily(-33, -2)).await;
     let told = refusal(&warehouse).await;
     assert!(told.contains("2026-01-01 itself is not published"), "{told}");
@@ -223,7 +223,7 @@ pub async fn a_gap_at_the_first_kept_day_is_filled_before(warehouse: SharedWareh
 }
 
 /// Wherever the caller disconnects, the days are all there or all gone.
-pub async fn an_interrupted_forgetting_is_whole_or_nothing(warehouse: SharedWarehouse) {
+pub async fn an_interrupted_forgetting_is_whole_or_nothing(warehouse: EngineUnderTest) {
     let inputs = three_months(&warehouse).await;
     for polls in 1.. {
         let outcome = interrupted_after(polls, warehouse.forget_days_before(start(), false)).await;
@@ -245,7 +245,7 @@ pub async fn an_interrupted_forgetting_is_whole_or_nothing(warehouse: SharedWare
 }
 
 /// Events are removed with their days, and their file does not count as new.
-pub async fn events_are_forgotten_with_their_days(warehouse: SharedWarehouse) {
+pub async fn events_are_forgotten_with_their_days(warehouse: EngineUnderTest) {
     let told: [Told<'_>; 3] = [("acme", -1, "a", 5), ("acme", 0, "a", 7), ("bolt", -40, "b", 1)];
     let run = EventRun::begin(&warehouse, 1).await;
     run.accept("events.ndjson", "1", &told).await;
@@ -258,7 +258,7 @@ pub async fn events_are_forgotten_with_their_days(warehouse: SharedWarehouse) {
 }
 
 /// A retried run does not rely on usage that is gone.
-pub async fn a_retried_run_stages_again_what_was_forgotten(warehouse: SharedWarehouse) {
+pub async fn a_retried_run_stages_again_what_was_forgotten(warehouse: EngineUnderTest) {
     use StageState::{Pending, Succeeded};
     three_months(&warehouse).await;
     let run = hold_run(&warehouse, days(-60, -58), at(2)).await;
@@ -279,7 +279,7 @@ pub async fn a_retried_run_stages_again_what_was_forgotten(warehouse: SharedWare
 }
 
 /// Candidates outlive their run until they are discarded, and a retry builds them again.
-pub async fn candidates_of_an_ended_run_are_discarded(warehouse: SharedWarehouse) {
+pub async fn candidates_of_an_ended_run_are_discarded(warehouse: EngineUnderTest) {
     let discard =
         async |before, dry_run| warehouse.discard_abandoned_candidates(at(before), dry_run).await.unwrap();
     assert_eq!(discard(99, false).await, None);
@@ -303,7 +303,7 @@ pub async fn candidates_of_an_ended_run_are_discarded(warehouse: SharedWarehouse
 }
 
 /// A landed file is in use once usage was staged from it.
-pub async fn landed_files_in_use_are_told_from_others(warehouse: SharedWarehouse) {
+pub async fn landed_files_in_use_are_told_from_others(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
     let landed = "product_usage/2026-01-01/usage_2026-01-01.json";
     let asked = [landed, "product_usage/2026-01-02/usage_2026-01-02.json"].map(str::to_owned);

@@ -9,9 +9,10 @@ use domain::{
     trend::StageExecution,
 };
 use uuid::Uuid;
-use warehouse_core::{Error, LeaseState, Run, RunCursor, SharedWarehouse, StageFailure, WindowChoice};
+use warehouse_core::{Error, LeaseState, Run, RunCursor, StageFailure, WindowChoice};
 
 use crate::{
+    engine::EngineUnderTest,
     observed::observe,
     scene::{
         HeldRun, TTL, all_days, at, day, days, failure, hold_run, hold_run_of, new_run, publish_run,
@@ -19,18 +20,18 @@ use crate::{
     },
 };
 
-async fn queue(warehouse: &SharedWarehouse, offset: i64) -> Uuid {
+async fn queue(warehouse: &EngineUnderTest, offset: i64) -> Uuid {
     let new = new_run(WindowChoice::Days(days(offset, offset)));
     warehouse.create_run(new).await.unwrap().run.run_id
 }
 
-async fn acquire(warehouse: &SharedWarehouse, holder: &str, ttl: Duration) -> Option<Run> {
+async fn acquire(warehouse: &EngineUnderTest, holder: &str, ttl: Duration) -> Option<Run> {
     warehouse.acquire_run(DAILY_PIPELINE, holder, ttl, at(1)).await.unwrap().map(|taken| taken.run)
 }
 
 /// The first caller gets the oldest waiting run; no one else gets any run of the
 /// pipeline while its lease lives.
-pub async fn a_run_is_taken_up_by_one_holder_at_a_time(warehouse: SharedWarehouse) {
+pub async fn a_run_is_taken_up_by_one_holder_at_a_time(warehouse: EngineUnderTest) {
     let (oldest, next) = (queue(&warehouse, 0).await, queue(&warehouse, 1).await);
     let (a, b) = futures::join!(acquire(&warehouse, "a", TTL), acquire(&warehouse, "b", TTL));
     assert!(a.is_some() != b.is_some(), "exactly one gets the run");
@@ -49,7 +50,7 @@ pub async fn a_run_is_taken_up_by_one_holder_at_a_time(warehouse: SharedWarehous
 }
 
 /// A pipeline's lease does not affect another pipeline.
-pub async fn pipelines_do_not_wait_for_each_other(warehouse: SharedWarehouse) {
+pub async fn pipelines_do_not_wait_for_each_other(warehouse: EngineUnderTest) {
     let daily = hold_run(&warehouse, days(0, 0), at(1)).await;
     let other = hold_run_of(&warehouse, "pl_other", days(0, 0), at(1)).await;
     assert_ne!(daily.run.run_id, other.run.run_id);
@@ -58,7 +59,7 @@ pub async fn pipelines_do_not_wait_for_each_other(warehouse: SharedWarehouse) {
 
 /// An abandoned run is taken up before any queued one. Its interrupted stage waits for
 /// its next attempt, without a failure.
-pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: SharedWarehouse) {
+pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: EngineUnderTest) {
     let oldest = queue(&warehouse, 0).await;
     queue(&warehouse, 1).await;
     acquire(&warehouse, "a", Duration::ZERO).await.unwrap();
@@ -78,7 +79,7 @@ pub async fn an_expired_lease_passes_on_with_a_higher_epoch(warehouse: SharedWar
 }
 
 /// Renewals keep others away as long as the run lasts.
-pub async fn a_lease_is_held_until_the_run_ends(warehouse: SharedWarehouse) {
+pub async fn a_lease_is_held_until_the_run_ends(warehouse: EngineUnderTest) {
     let run_id = queue(&warehouse, 0).await;
     assert_eq!(warehouse.renew_lease(run_id, 0, TTL).await.unwrap(), LeaseState::Lost);
     let epoch = acquire(&warehouse, "a", Duration::ZERO).await.unwrap().lease_epoch;
@@ -94,7 +95,7 @@ pub async fn a_lease_is_held_until_the_run_ends(warehouse: SharedWarehouse) {
 }
 
 /// A stage begins once, when all its dependencies have succeeded.
-pub async fn a_stage_waits_for_what_it_depends_on(warehouse: SharedWarehouse) {
+pub async fn a_stage_waits_for_what_it_depends_on(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let refused = async |stage: &str| {
         let before = observe(&warehouse).await;
@@ -123,7 +124,7 @@ pub async fn a_stage_waits_for_what_it_depends_on(warehouse: SharedWarehouse) {
 }
 
 /// Unbalanced rows are not committed; balanced ones are, with remarks.
-pub async fn a_stage_that_lost_rows_is_not_committed(warehouse: SharedWarehouse) {
+pub async fn a_stage_that_lost_rows_is_not_committed(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;
     let before = observe(&warehouse).await;
@@ -151,7 +152,7 @@ pub async fn a_stage_that_lost_rows_is_not_committed(warehouse: SharedWarehouse)
 
 /// A retryable failure leaves its stage waiting; a permanent one ends the run when
 /// nothing is running any more, and skips what waited.
-pub async fn a_failed_stage_fails_the_run_and_skips_the_rest(warehouse: SharedWarehouse) {
+pub async fn a_failed_stage_fails_the_run_and_skips_the_rest(warehouse: EngineUnderTest) {
     use StageState::{Failed, Skipped, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -176,7 +177,7 @@ pub async fn a_failed_stage_fails_the_run_and_skips_the_rest(warehouse: SharedWa
 }
 
 /// When all stages have succeeded, so has the run, and it cannot end in any other way.
-pub async fn a_run_succeeds_with_its_last_stage(warehouse: SharedWarehouse) {
+pub async fn a_run_succeeds_with_its_last_stage(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     let run = warehouse.runs(&[], None, 1).await.unwrap().swap_remove(0);
     assert_eq!((run.state, run.ended_at), (RunState::Succeeded, Some(at(1))));
@@ -193,7 +194,7 @@ pub async fn a_run_succeeds_with_its_last_stage(warehouse: SharedWarehouse) {
 }
 
 /// A cancelled run ends at once, and only once, with its unfinished stages.
-pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: SharedWarehouse) {
+pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: EngineUnderTest) {
     use StageState::{Cancelled, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let crm = run.begin(STAGE_COPY_CRM_CSV).await;
@@ -217,7 +218,7 @@ pub async fn a_run_is_cancelled_with_its_unfinished_stages(warehouse: SharedWare
 }
 
 /// A retried run continues at its first unfinished stage, after all waiting runs.
-pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
+pub async fn a_retried_run_keeps_what_succeeded(warehouse: EngineUnderTest) {
     use StageState::{Pending, Succeeded};
     let run = hold_run(&warehouse, days(0, 0), at(1)).await;
     let active = warehouse.retry_run(run.run.run_id, None).await;
@@ -244,7 +245,7 @@ pub async fn a_retried_run_keeps_what_succeeded(warehouse: SharedWarehouse) {
 }
 
 /// One run per window at a time, however it was queued.
-pub async fn a_run_is_not_retried_beside_an_active_one(warehouse: SharedWarehouse) {
+pub async fn a_run_is_not_retried_beside_an_active_one(warehouse: EngineUnderTest) {
     let first = hold_run(&warehouse, days(0, 0), at(1)).await;
     first.cancel().await;
     let second = hold_run(&warehouse, days(0, 0), at(2)).await;
@@ -256,7 +257,7 @@ pub async fn a_run_is_not_retried_beside_an_active_one(warehouse: SharedWarehous
 }
 
 /// The newest first, page by page, of all states or some.
-pub async fn runs_are_listed_newest_first_in_pages(warehouse: SharedWarehouse) {
+pub async fn runs_are_listed_newest_first_in_pages(warehouse: EngineUnderTest) {
     let mut ids = vec![];
     for offset in 0..5 {
         ids.insert(0, queue(&warehouse, offset).await);
@@ -284,7 +285,7 @@ pub async fn runs_are_listed_newest_first_in_pages(warehouse: SharedWarehouse) {
 
 /// A stage's earlier executions come from runs of the same pipeline over as many days,
 /// where the stage succeeded, the newest first.
-pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(warehouse: SharedWarehouse) {
+pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(warehouse: EngineUnderTest) {
     let execute = async |run: HeldRun, hours, rows_read| {
         let fence = run.begin(STAGE_COPY_CRM_CSV).await;
         let counters = Counters { rows_read, rows_written: rows_read, ..Counters::default() };
@@ -317,7 +318,7 @@ pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(wareh
 
 /// The next holder gets a released lease at once; releasing does not affect one that
 /// someone else now holds.
-pub async fn a_lease_that_is_given_back_is_taken_up_at_once(warehouse: SharedWarehouse) {
+pub async fn a_lease_that_is_given_back_is_taken_up_at_once(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;
     let acquire = async |holder| warehouse.acquire_run(DAILY_PIPELINE, holder, TTL, at(1)).await.unwrap();
@@ -333,7 +334,7 @@ pub async fn a_lease_that_is_given_back_is_taken_up_at_once(warehouse: SharedWar
 }
 
 /// An interrupted attempt says nothing about the stage.
-pub async fn an_attempt_that_was_cut_off_is_no_failure(warehouse: SharedWarehouse) {
+pub async fn an_attempt_that_was_cut_off_is_no_failure(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let fence = run.begin(STAGE_COPY_CRM_CSV).await;
     let cut_off = StageFailure { is_interruption: true, ..failure(true) };

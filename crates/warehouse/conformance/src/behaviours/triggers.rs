@@ -2,22 +2,23 @@
 
 use domain::{DateWindow, RunState, RunTrigger, StageState, run::STAGE_COPY_CRM_CSV};
 use futures::future::join_all;
-use warehouse_core::{CreatedRun, Error, Horizon, NewRun, Run, RunStage, SharedWarehouse, WindowChoice};
+use warehouse_core::{CreatedRun, Error, Horizon, NewRun, Run, RunStage, WindowChoice};
 
+use crate::engine::EngineUnderTest;
 use crate::scene::{
     HeldRun, at, day, days, hold_new_run, hold_run, new_run, publish_run, stage_states, take_up, unpublished,
 };
 
-async fn trigger(warehouse: &SharedWarehouse, window: WindowChoice) -> CreatedRun {
+async fn trigger(warehouse: &EngineUnderTest, window: WindowChoice) -> CreatedRun {
     warehouse.create_run(new_run(window)).await.unwrap()
 }
 
-async fn force(warehouse: &SharedWarehouse, window: WindowChoice) -> CreatedRun {
+async fn force(warehouse: &EngineUnderTest, window: WindowChoice) -> CreatedRun {
     warehouse.create_run(NewRun { force: true, ..new_run(window) }).await.unwrap()
 }
 
 /// Publishes a window without any input.
-async fn publish_nothing(warehouse: &SharedWarehouse, window: DateWindow) -> Run {
+async fn publish_nothing(warehouse: &EngineUnderTest, window: DateWindow) -> Run {
     let run = hold_run(warehouse, window, at(1)).await;
     run.ingest(&[], &[]).await;
     run.build().await;
@@ -25,7 +26,7 @@ async fn publish_nothing(warehouse: &SharedWarehouse, window: DateWindow) -> Run
     run.reload().await
 }
 
-async fn fail_run(warehouse: &SharedWarehouse, window: DateWindow) -> HeldRun {
+async fn fail_run(warehouse: &EngineUnderTest, window: DateWindow) -> HeldRun {
     let run = hold_run(warehouse, window, at(1)).await;
     run.fail_at(STAGE_COPY_CRM_CSV).await;
     run
@@ -36,7 +37,7 @@ fn found(run: Run) -> CreatedRun {
 }
 
 /// The stored run is as requested, with nothing done yet.
-pub async fn a_new_run_is_queued_with_its_stages(warehouse: SharedWarehouse) {
+pub async fn a_new_run_is_queued_with_its_stages(warehouse: EngineUnderTest) {
     let new = new_run(WindowChoice::Days(days(0, 2)));
     let CreatedRun { run, created } = warehouse.create_run(new.clone()).await.unwrap();
     assert!(created);
@@ -74,7 +75,7 @@ pub async fn a_new_run_is_queued_with_its_stages(warehouse: SharedWarehouse) {
 
 /// A queued, running or succeeded run over the window is found. Another window, or
 /// another pipeline, gets another run.
-pub async fn a_window_is_run_once_however_often_it_is_triggered(warehouse: SharedWarehouse) {
+pub async fn a_window_is_run_once_however_often_it_is_triggered(warehouse: EngineUnderTest) {
     let window = WindowChoice::Days(days(0, 2));
     let queued = trigger(&warehouse, window).await;
     assert!(queued.created);
@@ -93,7 +94,7 @@ pub async fn a_window_is_run_once_however_often_it_is_triggered(warehouse: Share
 }
 
 /// Kubernetes may start a job twice.
-pub async fn triggers_at_the_same_time_create_one_run(warehouse: SharedWarehouse) {
+pub async fn triggers_at_the_same_time_create_one_run(warehouse: EngineUnderTest) {
     let window = unpublished(day(3));
     let triggered = join_all((0..8).map(|_| trigger(&warehouse, window))).await;
     let runs: Vec<Run> = triggered.iter().map(|created| created.run.clone()).collect();
@@ -103,7 +104,7 @@ pub async fn triggers_at_the_same_time_create_one_run(warehouse: SharedWarehouse
 }
 
 /// Forcing gives a succeeded window another run, which is then the one found.
-pub async fn a_forced_trigger_runs_a_succeeded_window_again(warehouse: SharedWarehouse) {
+pub async fn a_forced_trigger_runs_a_succeeded_window_again(warehouse: EngineUnderTest) {
     let first = publish_nothing(&warehouse, days(0, 2)).await;
     let again = force(&warehouse, WindowChoice::Days(days(0, 2))).await;
     assert!(again.created);
@@ -112,7 +113,7 @@ pub async fn a_forced_trigger_runs_a_succeeded_window_again(warehouse: SharedWar
 }
 
 /// A run that did not succeed makes none unnecessary.
-pub async fn a_failed_or_cancelled_window_is_run_again(warehouse: SharedWarehouse) {
+pub async fn a_failed_or_cancelled_window_is_run_again(warehouse: EngineUnderTest) {
     let failed = fail_run(&warehouse, days(0, 2)).await;
     let second = trigger(&warehouse, WindowChoice::Days(days(0, 2))).await;
     assert!(second.created);
@@ -123,7 +124,7 @@ pub async fn a_failed_or_cancelled_window_is_run_again(warehouse: SharedWarehous
 
 /// A window has one active run even if an old one was queued again after a newer one
 /// failed.
-pub async fn an_active_run_is_found_behind_newer_failed_ones(warehouse: SharedWarehouse) {
+pub async fn an_active_run_is_found_behind_newer_failed_ones(warehouse: EngineUnderTest) {
     let old = fail_run(&warehouse, days(0, 2)).await;
     fail_run(&warehouse, days(0, 2)).await;
     let retried = warehouse.retry_run(old.run.run_id, None).await.unwrap();
@@ -134,14 +135,14 @@ pub async fn an_active_run_is_found_behind_newer_failed_ones(warehouse: SharedWa
 }
 
 /// A forced run that failed leaves the window as succeeded as it was.
-pub async fn a_succeeded_run_is_found_behind_newer_failed_ones(warehouse: SharedWarehouse) {
+pub async fn a_succeeded_run_is_found_behind_newer_failed_ones(warehouse: EngineUnderTest) {
     let succeeded = publish_nothing(&warehouse, days(0, 2)).await;
     fail_run(&warehouse, days(0, 2)).await;
     assert_eq!(trigger(&warehouse, WindowChoice::Days(days(0, 2))).await, found(succeeded));
 }
 
 /// Missed days heal by themselves, once, and published days stay as they are.
-pub async fn the_schedule_covers_every_day_since_the_first_gap(warehouse: SharedWarehouse) {
+pub async fn the_schedule_covers_every_day_since_the_first_gap(warehouse: EngineUnderTest) {
     let through = |offset| unpublished(day(offset));
     let first = trigger(&warehouse, through(5)).await;
     assert!(first.created);
@@ -167,7 +168,7 @@ pub async fn the_schedule_covers_every_day_since_the_first_gap(warehouse: Shared
 }
 
 /// A published last day does not hide a gap before it.
-pub async fn the_schedule_heals_a_gap_before_its_last_day(warehouse: SharedWarehouse) {
+pub async fn the_schedule_heals_a_gap_before_its_last_day(warehouse: EngineUnderTest) {
     publish_nothing(&warehouse, days(0, 1)).await;
     publish_nothing(&warehouse, days(4, 4)).await;
     let healing = trigger(&warehouse, unpublished(day(4))).await;
@@ -175,7 +176,7 @@ pub async fn the_schedule_heals_a_gap_before_its_last_day(warehouse: SharedWareh
 }
 
 /// An active run that ends on the day will publish it, wherever it begins.
-pub async fn the_schedule_waits_for_an_active_run_that_ends_on_its_day(warehouse: SharedWarehouse) {
+pub async fn the_schedule_waits_for_an_active_run_that_ends_on_its_day(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     let backfill = trigger(&warehouse, WindowChoice::Days(days(-3, 4))).await.run;
     let through = unpublished(day(4));
@@ -186,7 +187,7 @@ pub async fn the_schedule_waits_for_an_active_run_that_ends_on_its_day(warehouse
 }
 
 /// Forcing runs a published day again, alone.
-pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: SharedWarehouse) {
+pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: EngineUnderTest) {
     let published = publish_nothing(&warehouse, days(0, 3)).await;
     let forced = force(&warehouse, unpublished(day(3))).await;
     assert_eq!((forced.created, forced.run.window), (true, days(3, 3)));
@@ -197,7 +198,7 @@ pub async fn a_forced_schedule_runs_a_published_day_again(warehouse: SharedWareh
 }
 
 /// A day published through a typo in its year does not count as a start.
-pub async fn a_stray_day_does_not_widen_the_schedule(warehouse: SharedWarehouse) {
+pub async fn a_stray_day_does_not_widen_the_schedule(warehouse: EngineUnderTest) {
     publish_nothing(&warehouse, days(-7000, -7000)).await;
     let alone = trigger(&warehouse, unpublished(day(2))).await;
     assert_eq!(alone.run.window, days(2, 2));
@@ -208,7 +209,7 @@ pub async fn a_stray_day_does_not_widen_the_schedule(warehouse: SharedWarehouse)
 
 /// Gaps before a configured start of history stay; those of a successful backfill are
 /// healed, however old it is.
-pub async fn the_horizon_of_the_schedule_can_be_moved(warehouse: SharedWarehouse) {
+pub async fn the_horizon_of_the_schedule_can_be_moved(warehouse: EngineUnderTest) {
     publish_nothing(&warehouse, days(-600, -600)).await;
     publish_nothing(&warehouse, days(0, 1)).await;
     let through = day(2);
@@ -236,7 +237,7 @@ pub async fn the_horizon_of_the_schedule_can_be_moved(warehouse: SharedWarehouse
 }
 
 /// Accepted days are stored with the run, and mean that it runs again for them.
-pub async fn accepted_days_are_kept_and_run_again(warehouse: SharedWarehouse) {
+pub async fn accepted_days_are_kept_and_run_again(warehouse: EngineUnderTest) {
     publish_nothing(&warehouse, days(0, 1)).await;
     let accepting = |accepted: &[i64]| NewRun {
         accept_empty_days: accepted.iter().map(|offset| day(*offset)).collect(),

@@ -1,8 +1,9 @@
 //! Takes published days back.
 
 use domain::{DateWindow, RunState, RunTrigger, run::STAGE_UNPUBLISH};
-use warehouse_core::{Error, NewRun, NewStage, SharedWarehouse, UnpublishedDays, WindowChoice};
+use warehouse_core::{Error, NewRun, NewStage, UnpublishedDays, WindowChoice};
 
+use crate::engine::EngineUnderTest;
 use crate::scene::{
     at, company, day, days, export, hold_new_run, hold_run, id, new_run, publish_run, take_up,
 };
@@ -14,7 +15,7 @@ fn unpublish_run(window: DateWindow) -> NewRun {
 }
 
 /// Takes the days of `window` back in its own run.
-async fn unpublish(warehouse: &SharedWarehouse, window: DateWindow) -> UnpublishedDays {
+async fn unpublish(warehouse: &EngineUnderTest, window: DateWindow) -> UnpublishedDays {
     let run = hold_new_run(warehouse, unpublish_run(window), at(2)).await;
     let fence = run.begin(STAGE_UNPUBLISH).await;
     let unpublished = warehouse.unpublish_days(&fence, window, at(2)).await.unwrap();
@@ -27,7 +28,7 @@ async fn unpublish(warehouse: &SharedWarehouse, window: DateWindow) -> Unpublish
 
 /// Days taken back disappear for readers; a run that requests them publishes them
 /// again, unchanged.
-pub async fn days_that_were_taken_back_are_published_again(warehouse: SharedWarehouse) {
+pub async fn days_that_were_taken_back_are_published_again(warehouse: EngineUnderTest) {
     let window = days(0, 3);
     let companies = [company("acme", "Acme"), company("beta", "Beta")];
     publish_run(&warehouse, window, at(1), &[(export(day(0), "e1"), companies.to_vec())], &[]).await;
@@ -51,7 +52,7 @@ pub async fn days_that_were_taken_back_are_published_again(warehouse: SharedWare
 }
 
 /// Even when nothing at all is published any more.
-pub async fn the_only_day_that_was_taken_back_is_published_again(warehouse: SharedWarehouse) {
+pub async fn the_only_day_that_was_taken_back_is_published_again(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     unpublish(&warehouse, days(-5, 5)).await;
     assert!(warehouse.freshness().await.unwrap().is_none());
@@ -60,7 +61,7 @@ pub async fn the_only_day_that_was_taken_back_is_published_again(warehouse: Shar
 }
 
 /// A caller that does not hold the run takes nothing back.
-pub async fn a_stale_fence_takes_no_day_back(warehouse: SharedWarehouse) {
+pub async fn a_stale_fence_takes_no_day_back(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 1), at(1), &[], &[]).await;
     let run = hold_new_run(&warehouse, unpublish_run(days(0, 1)), at(2)).await;
     let fence = run.begin(STAGE_UNPUBLISH).await;
@@ -72,7 +73,7 @@ pub async fn a_stale_fence_takes_no_day_back(warehouse: SharedWarehouse) {
 
 /// A run that takes days back does not stand in for one that publishes them, nor the
 /// other way round.
-pub async fn taking_back_and_publishing_wait_for_each_other(warehouse: SharedWarehouse) {
+pub async fn taking_back_and_publishing_wait_for_each_other(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
     let back = warehouse.create_run(unpublish_run(days(0, 0))).await.unwrap();
     assert!(back.created);
@@ -83,7 +84,7 @@ pub async fn taking_back_and_publishing_wait_for_each_other(warehouse: SharedWar
 }
 
 /// A correction affects the days on either side of those taken back.
-pub async fn what_is_dirty_beside_days_that_were_taken_back_stays_dirty(warehouse: SharedWarehouse) {
+pub async fn what_is_dirty_beside_days_that_were_taken_back_stays_dirty(warehouse: EngineUnderTest) {
     let acme = [company("acme", "Acme")];
     let exports = [(export(day(0), "e1"), acme.to_vec())];
     publish_run(&warehouse, days(0, 9), at(1), &exports, &[]).await;

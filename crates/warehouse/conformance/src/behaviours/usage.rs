@@ -2,16 +2,17 @@
 
 use domain::{Counters, FailureKind, RejectionReason, run::STAGE_CALL_PRODUCT_API};
 use futures::{StreamExt, channel::oneshot, future, stream};
-use warehouse_core::{Error, QuarantinedRow, SharedWarehouse, SourceError, UsageDay, UsageLimits};
+use warehouse_core::{Error, SourceError, UsageDay, UsageLimits, inspection::QuarantinedRow};
 
 use crate::{
+    engine::EngineUnderTest,
     observed::{Observed, interrupted_after, observe},
     scene::{at, day, days, offset_of, publish_run, published, published_of, records, rejected, usage_day},
     usage_scene::{fetched, fetching_run, loaded, publish, refusal, strict},
 };
 
 /// Nothing is written, computed or published again.
-pub async fn a_redelivered_day_changes_nothing(warehouse: SharedWarehouse) {
+pub async fn a_redelivered_day_changes_nothing(warehouse: EngineUnderTest) {
     let delivered = [("acme", 2, 8), ("bolt", 0, 0)];
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), delivered.to_vec())]).await;
     let before = observe(&warehouse).await;
@@ -26,7 +27,7 @@ pub async fn a_redelivered_day_changes_nothing(warehouse: SharedWarehouse) {
 }
 
 /// The API is the authority for a day: corrected, new and removed records follow it.
-pub async fn a_record_that_is_gone_at_the_source_is_removed(warehouse: SharedWarehouse) {
+pub async fn a_record_that_is_gone_at_the_source_is_removed(warehouse: EngineUnderTest) {
     let delivered = vec![("acme", 2, 8), ("bolt", 1, 1), ("core", 5, 5)];
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(1), delivered)]).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
@@ -45,7 +46,7 @@ pub async fn a_record_that_is_gone_at_the_source_is_removed(warehouse: SharedWar
 
 /// An answer without a valid record for a day that had some is refused; its rejected
 /// records are in quarantine.
-pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: SharedWarehouse) {
+pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), vec![("acme", 2, 8)])]).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let before = observe(&warehouse).await;
@@ -61,7 +62,7 @@ pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: SharedWarehou
 
 /// A day on which nothing happened counts as fetched, however often it is requested,
 /// and accepts late records.
-pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: SharedWarehouse) {
+pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let empty = UsageDay { day: day(2), landing_path: None, bytes: 0 };
     for _ in 0..2 {
@@ -79,7 +80,7 @@ pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: SharedWarehous
 }
 
 /// A rejected record keeps its origin and its text; loading its file again replaces it.
-pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: SharedWarehouse) {
+pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let rows = [records(day(0), &[("acme", 1, 1)]), vec![rejected(2, "no date", "{\"x\": 'y'}")]].concat();
     let counters = run.load_usage(&fence, day(0), rows).await.unwrap().counters;
@@ -102,17 +103,17 @@ pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: Share
         quarantined_at: at(1),
     };
     let expected = [quarantined(0, 2, "no date", "{\"x\": 'y'}"), quarantined(1, 7, "bad", "?")];
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), expected);
-    assert_eq!(warehouse.quarantined_rows(Some(run.run.run_id), 1).await.unwrap(), expected[..1]);
-    assert_eq!(warehouse.quarantined_rows(Some(uuid::Uuid::now_v7()), 10).await.unwrap(), []);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), expected);
+    assert_eq!(warehouse.staging.quarantined_rows(Some(run.run.run_id), 1).await.unwrap(), expected[..1]);
+    assert_eq!(warehouse.staging.quarantined_rows(Some(uuid::Uuid::now_v7()), 10).await.unwrap(), []);
 
     run.load_usage(&fence, day(0), records(day(0), &[("acme", 1, 1)])).await.unwrap();
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), expected[1..]);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), expected[1..]);
 }
 
 /// Of several records for a company the last one counts; equal ones are duplicates,
 /// contradicting ones go into quarantine.
-pub async fn contradicting_records_go_into_quarantine_but_the_last(warehouse: SharedWarehouse) {
+pub async fn contradicting_records_go_into_quarantine_but_the_last(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let rows = records(
         day(0),
@@ -122,7 +123,7 @@ pub async fn contradicting_records_go_into_quarantine_but_the_last(warehouse: Sh
     let expected = Counters { rows_read: 6, rows_duplicate: 2, rows_rejected: 2, ..loaded(2, 0, 0) };
     assert_eq!(counters, expected);
     let superseded = RejectionReason::Superseded { by_line: 6 }.to_string();
-    let quarantine = warehouse.quarantined_rows(None, 10).await.unwrap();
+    let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     let told: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
     assert_eq!(told, [(1, superseded.as_str()), (4, superseded.as_str())]);
     publish(&run, &fence).await;
@@ -132,30 +133,30 @@ pub async fn contradicting_records_go_into_quarantine_but_the_last(warehouse: Sh
 }
 
 /// A row that a later run reads again stays in quarantine as the first run put it there.
-pub async fn a_rejected_row_keeps_the_run_that_first_met_it(warehouse: SharedWarehouse) {
+pub async fn a_rejected_row_keeps_the_run_that_first_met_it(warehouse: EngineUnderTest) {
     let rows = || {
         let contradicting = records(day(0), &[("acme", 1, 1), ("acme", 2, 2)]);
         [contradicting, vec![rejected(3, "bad", "?")]].concat()
     };
     let (first, fence) = fetching_run(&warehouse, 1).await;
     first.load_usage(&fence, day(0), rows()).await.unwrap();
-    let before = warehouse.quarantined_rows(None, 10).await.unwrap();
+    let before = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     assert_eq!(before.len(), 2);
     first.cancel().await;
 
     let (second, fence) = fetching_run(&warehouse, 2).await;
     second.load_usage(&fence, day(0), rows()).await.unwrap();
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), before);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), before);
     let changed = [rows(), vec![rejected(4, "bad", "new")]].concat();
     second.load_usage(&fence, day(0), changed).await.unwrap();
-    assert_eq!(warehouse.quarantined_rows(Some(first.run.run_id), 10).await.unwrap(), before);
-    let met = warehouse.quarantined_rows(Some(second.run.run_id), 10).await.unwrap();
+    assert_eq!(warehouse.staging.quarantined_rows(Some(first.run.run_id), 10).await.unwrap(), before);
+    let met = warehouse.staging.quarantined_rows(Some(second.run.run_id), 10).await.unwrap();
     let told: Vec<_> = met.iter().map(|row| (row.line, row.quarantined_at)).collect();
     assert_eq!(told, [(4, at(2))]);
 }
 
 /// A source that fails in the middle fails the load with its own error.
-pub async fn a_source_that_breaks_off_leaves_nothing_behind(warehouse: SharedWarehouse) {
+pub async fn a_source_that_breaks_off_leaves_nothing_behind(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), vec![("acme", 2, 8)])]).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let before = observe(&warehouse).await;
@@ -174,7 +175,7 @@ pub async fn a_source_that_breaks_off_leaves_nothing_behind(warehouse: SharedWar
 
 /// A caller that disconnects while rows still arrive rolls everything back, and leaves
 /// the warehouse free for the next.
-pub async fn a_load_that_is_dropped_leaves_nothing_behind(warehouse: SharedWarehouse) {
+pub async fn a_load_that_is_dropped_leaves_nothing_behind(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &[(day(0), vec![("acme", 2, 8)])]).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let before = observe(&warehouse).await;
@@ -195,7 +196,7 @@ pub async fn a_load_that_is_dropped_leaves_nothing_behind(warehouse: SharedWareh
 }
 
 /// Wherever the caller disconnects, a day is loaded whole or not at all.
-pub async fn an_interrupted_load_is_whole_or_nothing(warehouse: SharedWarehouse) {
+pub async fn an_interrupted_load_is_whole_or_nothing(warehouse: EngineUnderTest) {
     let delivered = [("acme", 2, 8), ("bolt", 1, 1)];
     let (run, fence) = fetching_run(&warehouse, 1).await;
     for polls in 1.. {

@@ -4,9 +4,9 @@
 use std::ops::Range;
 
 use domain::{Concerns, Counters};
-use warehouse_core::SharedWarehouse;
 
 use crate::{
+    engine::EngineUnderTest,
     observed::{Observed, observe},
     scene::{UsageOfDay, at, day, days, publish_run, published, published_of, records},
     usage_scene::{
@@ -20,7 +20,7 @@ fn beside(rejected: u64, readable: Counters) -> Counters {
 }
 
 /// The published users and events of companies on a day.
-async fn told(warehouse: &SharedWarehouse, offset: i64) -> Vec<(String, i32, i64)> {
+async fn told(warehouse: &EngineUnderTest, offset: i64) -> Vec<(String, i32, i64)> {
     let rows = published(warehouse, days(offset, offset)).await;
     rows.into_iter()
         .map(|row| (row.key.company_id.as_str().to_owned(), row.active_users, row.events))
@@ -32,27 +32,27 @@ fn of(company_id: &str, active_users: i32, events: i64) -> (String, i32, i64) {
 }
 
 /// Three companies on the first day, published.
-async fn three_companies(warehouse: &SharedWarehouse) {
+async fn three_companies(warehouse: &EngineUnderTest) {
     let known = vec![("acme", 2, 8), ("bolt", 1, 1), ("core", 5, 5)];
     publish_run(warehouse, days(0, 3), at(1), &[], &[(day(0), known)]).await;
 }
 
 /// The company's staged usage stays, and the others follow the answer.
-pub async fn an_unreadable_record_leaves_what_is_known(warehouse: SharedWarehouse) {
+pub async fn an_unreadable_record_leaves_what_is_known(warehouse: EngineUnderTest) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let rows = [records(day(0), &[("acme", 3, 9)]), vec![unreadable_of(2, "bolt")]].concat();
     let counters = run.load_usage(&fence, day(0), rows).await.unwrap().counters;
     assert_eq!(counters, beside(1, loaded(1, 0, 1)));
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 2)]);
-    let quarantine = warehouse.quarantined_rows(None, 10).await.unwrap();
+    let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     assert_eq!(quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), [2]);
     publish(&run, &fence).await;
     assert_eq!(told(&warehouse, 0).await, [of("acme", 3, 9), of("bolt", 1, 1)]);
 }
 
 /// A wholly unreadable record does not add its company.
-pub async fn a_new_company_that_cannot_be_read_stays_unknown(warehouse: SharedWarehouse) {
+pub async fn a_new_company_that_cannot_be_read_stays_unknown(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let rows = || [records(day(0), &[("acme", 1, 1)]), vec![unreadable_of(2, "unheard of")]].concat();
     let counters = run.load_usage(&fence, day(0), rows()).await.unwrap().counters;
@@ -66,7 +66,7 @@ pub async fn a_new_company_that_cannot_be_read_stays_unknown(warehouse: SharedWa
 
 /// A record that may concern anyone keeps every company that the answer does not name;
 /// one that concerns no company keeps none.
-pub async fn a_record_that_may_be_anyones_removes_nobody(warehouse: SharedWarehouse) {
+pub async fn a_record_that_may_be_anyones_removes_nobody(warehouse: EngineUnderTest) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let answer = |concerns| [records(day(0), &[("acme", 2, 9)]), vec![unreadable(7, concerns)]].concat();
@@ -79,7 +79,7 @@ pub async fn a_record_that_may_be_anyones_removes_nobody(warehouse: SharedWareho
 }
 
 /// The last informative record counts; each is counted once.
-pub async fn a_readable_record_beside_an_unreadable_one_counts(warehouse: SharedWarehouse) {
+pub async fn a_readable_record_beside_an_unreadable_one_counts(warehouse: EngineUnderTest) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let mut rows =
@@ -103,7 +103,7 @@ fn without_quarantine(observed: Observed) -> Observed {
 
 /// Nothing of it is loaded; its rejected records are in quarantine, and the first ones
 /// are named.
-pub async fn an_answer_of_which_too_much_is_rejected_is_refused(warehouse: SharedWarehouse) {
+pub async fn an_answer_of_which_too_much_is_rejected_is_refused(warehouse: EngineUnderTest) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let before = observe(&warehouse).await;
@@ -122,25 +122,25 @@ pub async fn an_answer_of_which_too_much_is_rejected_is_refused(warehouse: Share
     let rows = records(day(0), &[("acme", 2, 8), ("bolt", 1, 1), ("core", 5, 5)]);
     let counters = run.load_usage_within(&fence, day(0), strict(), rows).await.unwrap().counters;
     assert_eq!(counters, loaded(0, 3, 0));
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap(), []);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), []);
     assert_eq!(publish(&run, &fence).await.counters, Counters::default());
 }
 
 /// An answer without a readable record is meaningless, however short it is.
-pub async fn an_answer_without_a_readable_record_is_refused(warehouse: SharedWarehouse) {
+pub async fn an_answer_without_a_readable_record_is_refused(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
     let rows = || vec![unreadable_of(1, "acme"), unreadable(2, Concerns::NoOne)];
     let problem = refusal(run.load_usage_within(&fence, day(0), strict(), rows()).await);
     assert!(problem.contains("none of its 2 records can be read: line 1: torn"), "{problem}");
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), []);
-    assert_eq!(warehouse.quarantined_rows(None, 10).await.unwrap().len(), 2);
+    assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap().len(), 2);
     let counters = run.load_usage_within(&fence, day(0), accepted_silence(), rows()).await.unwrap().counters;
     assert_eq!(counters, beside(2, loaded(0, 0, 0)));
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 0)]);
 }
 
 /// A known day is emptied only if a person accepts it.
-pub async fn an_accepted_empty_answer_empties_a_known_day(warehouse: SharedWarehouse) {
+pub async fn an_accepted_empty_answer_empties_a_known_day(warehouse: EngineUnderTest) {
     three_companies(&warehouse).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let before = observe(&warehouse).await;
@@ -161,7 +161,7 @@ fn full(offsets: Range<i64>) -> Vec<UsageOfDay<'static>> {
 }
 
 /// After a week of days with records, an empty day does not count as quiet.
-pub async fn an_empty_answer_after_a_week_of_usage_is_refused(warehouse: SharedWarehouse) {
+pub async fn an_empty_answer_after_a_week_of_usage_is_refused(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 3), at(1), &[], &full(0..7)).await;
     let (run, fence) = fetching_run(&warehouse, 2).await;
     let before = observe(&warehouse).await;
@@ -189,7 +189,7 @@ fn of_each(companies: &[String]) -> Vec<(&str, i32, i64)> {
 }
 
 /// A day that lost much is refused, unless a person accepts it; a few records may go.
-pub async fn a_day_that_lost_too_much_is_refused(warehouse: SharedWarehouse) {
+pub async fn a_day_that_lost_too_much_is_refused(warehouse: EngineUnderTest) {
     let all = numbered(0);
     let (run, fence) = fetching_run(&warehouse, 1).await;
     run.load_usage(&fence, day(0), records(day(0), &of_each(&all))).await.unwrap();
@@ -216,7 +216,7 @@ pub async fn a_day_that_lost_too_much_is_refused(warehouse: SharedWarehouse) {
 }
 
 /// Loading the same answer again writes, removes and publishes nothing.
-pub async fn an_unreadable_answer_loaded_again_changes_nothing(warehouse: SharedWarehouse) {
+pub async fn an_unreadable_answer_loaded_again_changes_nothing(warehouse: EngineUnderTest) {
     three_companies(&warehouse).await;
     let rows = || {
         let readable = records(day(0), &[("acme", 3, 9), ("zed", 1, 1)]);

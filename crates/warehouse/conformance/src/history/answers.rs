@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{Concerns, SourceRow, UsageRecord};
 use proptest::prelude::*;
 
-use super::{COMPANIES, SPAN};
+use super::extent::{COMPANIES, SPAN};
 use crate::{
     scene::{day, records},
     usage_scene::{unreadable, unreadable_of},

@@ -6,10 +6,11 @@ use std::{collections::BTreeMap, future::Future};
 
 use domain::{Counters, EventRecord, SourceRow};
 use proptest::{prelude::*, sample::Index};
-use warehouse_core::{EventFile, SharedWarehouse, StoredEvent};
+use warehouse_core::{EventFile, inspection::StoredEvent};
 
 use super::{check, side_by_side};
 use crate::{
+    engine::EngineUnderTest,
     event_scene::{
         COMPANIES, EventRun, FILE_BYTES, Told, event, file, grouped, has_event_file, stored, sums,
     },
@@ -68,7 +69,7 @@ fn steps() -> impl Strategy<Value = Step> {
 
 /// Checks at least `cases` random histories, each on a fresh warehouse. Shrinks a
 /// counterexample to the shortest history that still fails.
-pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+pub fn hold<G, F: Future<Output = (G, EngineUnderTest)>>(cases: u32, open: impl Fn() -> F + Sync) {
     side_by_side(cases, |cases| {
         check(cases, prop::collection::vec(steps(), 1..10), async |history| {
             let (_guard, warehouse) = open().await;
@@ -78,7 +79,7 @@ pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl 
 }
 
 /// Plays a history, and compares after every step.
-async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<(), TestCaseError> {
+async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<(), TestCaseError> {
     let mut contents: Vec<Vec<Option<Record>>> = Vec::new();
     let mut word = LastWord::default();
     let run = EventRun::begin(warehouse, 1).await;
@@ -111,7 +112,7 @@ async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<(), TestC
 
 /// Delivers a file the way the history says; returns the counters if the load finished.
 async fn deliver(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     run: &EventRun,
     file: &EventFile,
     records: &[Option<Record>],

@@ -1,11 +1,13 @@
 //! Exports of a history, with some unreadable rows.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use domain::{Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields};
+use domain::{
+    CompanyAttributes, Concerns, CrmCompany, Rejection, RejectionReason, SourceRow, UnreadableFields,
+};
 use proptest::prelude::*;
 use warehouse_core::CrmExport;
 
-use super::{COMPANIES, SPAN};
+use super::extent::{COMPANIES, SPAN};
 use crate::scene::{at, day, id};
 
 /// A delivered export: the full state of some companies on a day, as far as it is
@@ -132,14 +134,13 @@ impl Row {
     fn company(&self, company_id: &str, unreadable: UnreadableFields) -> CrmCompany {
         let contact =
             |offset: i64| -> DateTime<Utc> { at(9) - TimeDelta::days(150) + TimeDelta::days(offset) };
-        CrmCompany {
-            company_id: id(company_id),
+        let attributes = CompanyAttributes {
             name: (!unreadable.name).then(|| format!("name {}", self.name)),
             country: (!unreadable.country && self.name > 0).then(|| "DE".to_owned()),
             industry_tag: None,
             last_contact_at: self.last_contact.filter(|_| !unreadable.last_contact_at).map(contact),
-            unreadable,
-        }
+        };
+        CrmCompany { company_id: id(company_id), attributes, unreadable }
     }
 }
 

@@ -14,9 +14,7 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use proptest::prelude::*;
-use warehouse_core::{
-    ChangeKind, CompanyDayChange, DayChanges, PreviewOutcome, SharedWarehouse, UsageLimits,
-};
+use warehouse_core::{ChangeKind, CompanyDayChange, DayChanges, PreviewOutcome, UsageLimits};
 
 use super::{
     SPAN,
@@ -24,6 +22,7 @@ use super::{
     check, play, side_by_side, steps,
 };
 use crate::{
+    engine::EngineUnderTest,
     scene::{at, day, days, hold_run, published},
     usage_scene::strict,
 };
@@ -61,7 +60,7 @@ fn backfills() -> impl Strategy<Value = Backfill> {
 }
 
 /// Checks at least `cases` random histories that each end in a backfill.
-pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+pub fn hold<G, F: Future<Output = (G, EngineUnderTest)>>(cases: u32, open: impl Fn() -> F + Sync) {
     side_by_side(cases, |cases| {
         check(cases, (prop::collection::vec(steps(), 0..6), backfills()), async |(history, backfill)| {
             let (_guard, warehouse) = open().await;
@@ -84,7 +83,7 @@ struct Previewed {
     refused: Vec<i64>,
 }
 
-async fn preview(warehouse: &SharedWarehouse, backfill: &Backfill) -> Previewed {
+async fn preview(warehouse: &EngineUnderTest, backfill: &Backfill) -> Previewed {
     let mut session = warehouse.begin_preview(&backfill.windows).await.unwrap();
     let mut refused = Vec::new();
     for (on, answer) in &backfill.answers {
@@ -103,7 +102,7 @@ async fn preview(warehouse: &SharedWarehouse, backfill: &Backfill) -> Previewed 
 
 /// Runs the backfill, with its runs taking the answers in order. Returns the days whose
 /// answers were refused.
-async fn run(warehouse: &SharedWarehouse, backfill: &Backfill) -> Vec<i64> {
+async fn run(warehouse: &EngineUnderTest, backfill: &Backfill) -> Vec<i64> {
     let mut refused = Vec::new();
     let mut answers = backfill.answers.iter();
     let share = answers.len().div_ceil(backfill.windows.len());
@@ -132,7 +131,7 @@ struct State {
 }
 
 impl State {
-    async fn of(warehouse: &SharedWarehouse) -> Self {
+    async fn of(warehouse: &EngineUnderTest) -> Self {
         let ever = days(-400, 400);
         let rows = published(warehouse, ever).await.into_iter().map(|row| (row.key.clone(), row));
         let ledger = warehouse.published_days(ever).await.unwrap();

@@ -11,10 +11,20 @@ use domain::{
     usage::CHURN_DAYS,
 };
 use proptest::prelude::*;
-use warehouse_core::{Error, HistoryStart, SharedWarehouse};
+use warehouse_core::{Error, HistoryStart};
 
-use super::{COMPANIES, Export, Reaches, World, answers::numbers, check, exports, side_by_side};
-use crate::scene::{HeldRun, at, day, days, hold_run, id, records};
+use super::{
+    Reaches, World,
+    answers::numbers,
+    check,
+    exports::{Export, exports},
+    extent::COMPANIES,
+    side_by_side,
+};
+use crate::{
+    engine::EngineUnderTest,
+    scene::{HeldRun, at, day, days, hold_run, id, records},
+};
 
 /// The months before which days are forgotten, by first day.
 const MONTHS: [i64; 2] = [-31, 0];
@@ -73,7 +83,7 @@ fn steps() -> impl Strategy<Value = Step> {
 }
 
 /// Checks at least `cases` random histories, each on a fresh warehouse.
-pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl Fn() -> F + Sync) {
+pub fn hold<G, F: Future<Output = (G, EngineUnderTest)>>(cases: u32, open: impl Fn() -> F + Sync) {
     side_by_side(cases, |cases| {
         check(cases, prop::collection::vec(steps(), 1..8), async |history| {
             let (_guard, warehouse) = open().await;
@@ -82,7 +92,7 @@ pub fn hold<G, F: Future<Output = (G, SharedWarehouse)>>(cases: u32, open: impl 
     });
 }
 
-async fn play(warehouse: &SharedWarehouse, history: &[Step]) -> Result<(), TestCaseError> {
+async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<(), TestCaseError> {
     let mut world = World::default();
     // Whether a run built candidates without publishing them.
     let mut has_candidates = false;
@@ -128,7 +138,7 @@ async fn copy_crm(run: &HeldRun, step: &Step, number: i64, world: &mut World) {
 }
 
 /// Loads corrections, and every unstaged day that the window's fact reads.
-async fn call_api(warehouse: &SharedWarehouse, run: &HeldRun, step: &Step, world: &mut World) {
+async fn call_api(warehouse: &EngineUnderTest, run: &HeldRun, step: &Step, world: &mut World) {
     let api = run.begin(STAGE_CALL_PRODUCT_API).await;
     let mut due = BTreeSet::new();
     for correction in &step.corrections {
@@ -154,7 +164,7 @@ async fn call_api(warehouse: &SharedWarehouse, run: &HeldRun, step: &Step, world
 
 /// Forgets what may be forgotten; anything else is refused.
 async fn forget(
-    warehouse: &SharedWarehouse,
+    warehouse: &EngineUnderTest,
     first_kept: NaiveDate,
     has_candidates: bool,
     world: &mut World,

@@ -1,4 +1,4 @@
-use domain::{Concerns, CrmCompany, Rejection, RejectionReason, SourceRow};
+use domain::{Concerns, CrmCompany, Rejection, RejectionLimit, RejectionReason, SourceRow};
 
 use super::*;
 

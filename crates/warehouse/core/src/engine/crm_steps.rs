@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::Counters;
 
-use crate::{CrmExport, Error, Neighbourhood};
+use crate::{crm::CrmExport, crm_snapshots::Neighbourhood, error::Error};
 
 /// An export whose rows are ready to be applied, one per company.
 #[derive(Debug, Clone, Copy)]

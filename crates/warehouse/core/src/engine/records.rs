@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Checksum, CompanyId, FactKey, FactRow, Publication};
 
-use super::corrupt;
-use crate::{Error, Result};
+use super::stored::corrupt;
+use crate::error::{Error, Result};
 
 /// A row of `fact_company_activity`.
 #[derive(Debug, Clone)]
@@ -80,13 +80,15 @@ pub struct PublicationRecord {
     pub run_id: String,
     pub published_at: DateTime<Utc>,
     pub row_count: i64,
+    pub checksum_version: i32,
     pub checksum: i64,
 }
 
 impl From<PublicationRecord> for Publication {
     fn from(record: PublicationRecord) -> Self {
-        let PublicationRecord { activity_date, run_id, published_at, row_count, checksum } = record;
-        let checksum = Checksum::from_stored(checksum);
+        let PublicationRecord { activity_date, run_id, published_at, row_count, checksum_version, checksum } =
+            record;
+        let checksum = Checksum::from_stored(checksum_version, checksum);
         Self { activity_date, run_id, published_at, row_count, checksum }
     }
 }

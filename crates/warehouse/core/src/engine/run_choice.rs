@@ -4,7 +4,11 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{DateWindow, RunTrigger};
 
-use crate::{Error, Horizon, NewRun, PublishedFacts, Run, WindowChoice, unpublished_window};
+use crate::{
+    error::Error,
+    horizon::{Horizon, PublishedFacts, unpublished_window},
+    runs::{NewRun, Run, WindowChoice},
+};
 
 /// The result of a trigger.
 #[derive(Debug, PartialEq)]

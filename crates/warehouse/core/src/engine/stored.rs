@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Counters;
 
-use crate::{Error, Fault, Result};
+use crate::error::{Error, Fault, Result};
 
 /// A count for storage. Ours never come near the largest `i64`.
 #[must_use]

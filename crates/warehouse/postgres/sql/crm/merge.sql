@@ -8,5 +8,4 @@ JOIN crm_company_versions AS next USING (company_id)
 WHERE version.company_id = changed.company_id
   AND version.effective_to = $1
   AND next.effective_from = $2
-  AND (next.name, next.country, next.industry_tag, next.last_contact_at)
-    IS NOT DISTINCT FROM (version.name, version.country, version.industry_tag, version.last_contact_at)
+  AND is_same_company(next, version)

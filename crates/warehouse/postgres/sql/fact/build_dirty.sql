@@ -47,78 +47,59 @@ measured AS (
 -- begins, and the first one also before. A version describes the snapshots from
 -- effective_from to effective_to, so it also tells whether the company is in one.
 versions AS (
-  SELECT companies.company_id, version.*
+  SELECT companies.company_id, spoken.*
   FROM companies
   CROSS JOIN LATERAL (
     SELECT
-      effective_from, effective_to, name, country, industry_tag, last_contact_at,
+      effective_from, effective_to, version,
       CASE WHEN LAG(effective_from) OVER by_day IS NULL THEN '-infinity' ELSE effective_from END AS first_day,
       COALESCE(LEAD(effective_from) OVER by_day, 'infinity') AS next_from
-    FROM crm_company_versions
+    FROM crm_company_versions AS version
     WHERE company_id = companies.company_id
     WINDOW by_day AS (ORDER BY effective_from)
-  ) AS version
+  ) AS spoken
 ),
--- The 12 columns that the inputs decide.
+-- What the inputs decide.
 computed AS (
   SELECT
     target.company_id,
     target.activity_date,
-    version.name AS company_name,
-    version.country,
-    version.industry_tag,
-    version.last_contact_at,
-    measured.active_users,
-    measured.events,
-    measured.active_users_7d,
-    (measured.active_on >= target.activity_date - 13) IS NOT TRUE AS is_churn_risk,
-    measured.events::DOUBLE PRECISION / NULLIF(measured.active_users, 0) AS events_per_user,
-    target.activity_date - (version.last_contact_at AT TIME ZONE 'UTC')::DATE AS days_since_last_contact,
+    fact_candidate(
+      target.company_id, target.activity_date, spoken.version,
+      measured.active_users, measured.events, measured.active_users_7d,
+      measured.active_on >= target.activity_date - 13, 'NEW'
+    ) AS candidate,
     (
       measured.recorded_on >= target.activity_date - 13 OR (
-        version.effective_from <= target.snapshot_on
-        AND (version.effective_to IS NULL OR version.effective_to >= target.snapshot_on)
+        spoken.effective_from <= target.snapshot_on
+        AND (spoken.effective_to IS NULL OR spoken.effective_to >= target.snapshot_on)
       )
     ) IS TRUE AS belongs
   FROM targets AS target
   JOIN measured ON measured.company_id = target.company_id AND measured.day = target.activity_date
-  LEFT JOIN versions AS version
-    ON version.company_id = target.company_id
-    AND target.activity_date >= version.first_day
-    AND target.activity_date < version.next_from
+  LEFT JOIN versions AS spoken
+    ON spoken.company_id = target.company_id
+    AND target.activity_date >= spoken.first_day
+    AND target.activity_date < spoken.next_from
 )
-INSERT INTO fact_candidates (
-  company_id, activity_date, company_name, country, industry_tag, last_contact_at,
-  active_users, events, "7d_active_users", is_churn_risk, events_per_user, days_since_last_contact,
-  change
-)
-SELECT
-  computed.company_id, computed.activity_date, computed.company_name, computed.country,
-  computed.industry_tag, computed.last_contact_at, computed.active_users, computed.events,
-  computed.active_users_7d, computed.is_churn_risk, computed.events_per_user,
-  computed.days_since_last_contact,
+INSERT INTO fact_candidates
+SELECT (with_change(
+  computed.candidate,
   CASE
     WHEN NOT computed.belongs THEN 'GONE'
-    WHEN fact.company_id IS NULL THEN 'NEW'
-    WHEN (
-      fact.company_name, fact.country, fact.industry_tag, fact.last_contact_at,
-      fact.active_users, fact.events, fact."7d_active_users", fact.is_churn_risk,
-      fact.events_per_user, fact.days_since_last_contact
-    ) IS DISTINCT FROM (
-      computed.company_name, computed.country, computed.industry_tag, computed.last_contact_at,
-      computed.active_users, computed.events, computed.active_users_7d, computed.is_churn_risk,
-      computed.events_per_user, computed.days_since_last_contact
-    ) THEN 'CHANGED'
-    ELSE 'EQUAL'
+    WHEN published.company_id IS NULL THEN 'NEW'
+    WHEN is_published_as(published.fact, computed.candidate) THEN 'EQUAL'
+    ELSE 'CHANGED'
   END
+)).*
 FROM computed
 LEFT JOIN LATERAL (
-  SELECT *
-  FROM fact_company_activity
+  SELECT company_id, fact
+  FROM fact_company_activity AS fact
   WHERE company_id = computed.company_id
     AND activity_date = computed.activity_date
     AND activity_date BETWEEN $1 AND $2
   OFFSET 0
-) AS fact ON TRUE
+) AS published ON TRUE
 -- What neither belongs nor is published is nothing at all.
-WHERE computed.belongs OR fact.company_id IS NOT NULL
+WHERE computed.belongs OR published.company_id IS NOT NULL

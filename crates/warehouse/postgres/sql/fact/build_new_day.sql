@@ -27,32 +27,19 @@ chosen AS (
 -- also tells whether the company is in the one on the day.
 described AS (
   SELECT
-    version.company_id, version.name, version.country, version.industry_tag, version.last_contact_at,
+    company_id, version,
     version.effective_from <= snapshot_on
       AND (version.effective_to IS NULL OR version.effective_to >= snapshot_on) AS is_member
   FROM chosen
   JOIN crm_company_versions AS version USING (company_id, effective_from)
   CROSS JOIN (SELECT snapshot_on FROM fact_build_days WHERE activity_date = $1) AS day
 )
-INSERT INTO fact_candidates (
-  company_id, activity_date, company_name, country, industry_tag, last_contact_at,
-  active_users, events, "7d_active_users", is_churn_risk, events_per_user, days_since_last_contact,
-  change
-)
-SELECT
-  company_id,
-  $1,
-  described.name,
-  described.country,
-  described.industry_tag,
-  described.last_contact_at,
-  COALESCE(measured.active_users, 0),
-  COALESCE(measured.events, 0),
-  COALESCE(measured.active_users_7d, 0),
-  measured.is_active IS NOT TRUE,
-  measured.events::DOUBLE PRECISION / NULLIF(measured.active_users, 0),
-  $1 - (described.last_contact_at AT TIME ZONE 'UTC')::DATE,
-  'NEW'
+INSERT INTO fact_candidates
+SELECT (fact_candidate(
+  company_id, $1, version,
+  COALESCE(measured.active_users, 0), COALESCE(measured.events, 0), COALESCE(measured.active_users_7d, 0),
+  measured.is_active, 'NEW'
+)).*
 FROM measured
 FULL JOIN described USING (company_id)
 WHERE measured.is_active IS NOT NULL OR described.is_member

@@ -36,41 +36,28 @@ measured AS (
 -- The days on which each version of a company describes it: until its next one
 -- begins, and the first one also before. A version describes the snapshots from
 -- effective_from to effective_to, so it also tells whether the company is in one.
-versions AS (
+described AS (
   SELECT
-    company_id, effective_from, effective_to, name, country, industry_tag, last_contact_at,
+    company_id, effective_from, effective_to, version,
     CASE WHEN LAG(effective_from) OVER by_day IS NULL THEN '-infinity' ELSE effective_from END AS first_day,
     COALESCE(LEAD(effective_from) OVER by_day, 'infinity') AS next_from
-  FROM crm_company_versions
+  FROM crm_company_versions AS version
   WINDOW by_day AS (PARTITION BY company_id ORDER BY effective_from)
 )
-INSERT INTO fact_candidates (
-  company_id, activity_date, company_name, country, industry_tag, last_contact_at,
-  active_users, events, "7d_active_users", is_churn_risk, events_per_user, days_since_last_contact,
-  change
-)
-SELECT
-  measured.company_id,
-  measured.day,
-  version.name,
-  version.country,
-  version.industry_tag,
-  version.last_contact_at,
-  measured.active_users,
-  measured.events,
-  measured.active_users_7d,
-  (measured.active_on >= measured.day - 13) IS NOT TRUE,
-  measured.events::DOUBLE PRECISION / NULLIF(measured.active_users, 0),
-  measured.day - (version.last_contact_at AT TIME ZONE 'UTC')::DATE,
-  'NEW'
+INSERT INTO fact_candidates
+SELECT (fact_candidate(
+  measured.company_id, measured.day, described.version,
+  measured.active_users, measured.events, measured.active_users_7d,
+  measured.active_on >= measured.day - 13, 'NEW'
+)).*
 FROM measured
 JOIN days ON days.activity_date = measured.day
-LEFT JOIN versions AS version
-  ON version.company_id = measured.company_id
-  AND measured.day >= version.first_day
-  AND measured.day < version.next_from
+LEFT JOIN described
+  ON described.company_id = measured.company_id
+  AND measured.day >= described.first_day
+  AND measured.day < described.next_from
 WHERE measured.recorded_on >= measured.day - 13
   OR (
-    version.effective_from <= days.snapshot_on
-    AND (version.effective_to IS NULL OR version.effective_to >= days.snapshot_on)
+    described.effective_from <= days.snapshot_on
+    AND (described.effective_to IS NULL OR described.effective_to >= days.snapshot_on)
   )

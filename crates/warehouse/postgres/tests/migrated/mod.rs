@@ -2,15 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
 use test_postgres::Database;
 use tokio::sync::OnceCell;
-use warehouse_core::SharedWarehouse;
+use warehouse_conformance::EngineUnderTest;
 use warehouse_postgres::PostgresWarehouse;
 
 /// A fresh warehouse, and the guard of its database.
-pub(crate) async fn open() -> (Database, SharedWarehouse) {
+pub(crate) async fn open() -> (Database, EngineUnderTest) {
     static TEMPLATE: OnceCell<Database> = OnceCell::const_new();
     let template = TEMPLATE
         .get_or_init(|| async {
@@ -21,5 +19,5 @@ pub(crate) async fn open() -> (Database, SharedWarehouse) {
         .await;
     let database = template.copy().await.unwrap();
     let warehouse = PostgresWarehouse::open(&database.url()).await.unwrap();
-    (database, Arc::new(warehouse))
+    (database, EngineUnderTest::new(warehouse))
 }

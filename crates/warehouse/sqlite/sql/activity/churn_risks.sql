@@ -10,18 +10,12 @@ risks AS (
       WHERE earlier.company_id = fact.company_id AND earlier.activity_date <= $1 AND earlier.events > 0
       ORDER BY earlier.activity_date DESC
       LIMIT 1
-    ), '') AS last_event_date
-  FROM fact_company_activity AS fact
+    ), '') AS "last_event_date!: String"
+  FROM fact_rows_by_day AS fact
   WHERE fact.activity_date = $1 AND fact.is_churn_risk
 )
-SELECT
-  company_id AS "company_id!", activity_date AS "activity_date!: chrono::NaiveDate", company_name, country,
-  industry_tag, last_contact_at AS "last_contact_at: chrono::DateTime<chrono::Utc>",
-  active_users AS "active_users!: i32", events AS "events!",
-  "7d_active_users" AS "active_users_7d!", is_churn_risk AS "is_churn_risk!", events_per_user,
-  days_since_last_contact AS "days_since_last_contact: i32", loaded_at AS "loaded_at!: chrono::DateTime<chrono::Utc>",
-  last_event_date AS "last_event_date!: String"
+SELECT *
 FROM risks
-WHERE last_event_date < $2 OR (last_event_date = $2 AND company_id > $3)
-ORDER BY last_event_date DESC, company_id
+WHERE "last_event_date!: String" < $2 OR ("last_event_date!: String" = $2 AND company_id > $3)
+ORDER BY "last_event_date!: String" DESC, company_id
 LIMIT $4

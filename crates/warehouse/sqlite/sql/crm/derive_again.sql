@@ -24,4 +24,4 @@ SELECT
 FROM crm_unreadable AS mark
 LEFT JOIN before ON before.company_id = mark.company_id
 LEFT JOIN told ON told.company_id = mark.company_id
-WHERE mark.effective_on = $1 AND (mark.fields < 16 OR before.company_id IS NOT NULL)
+WHERE mark.effective_on = $1 AND (mark.fields & 16 = 0 OR before.company_id IS NOT NULL)

@@ -1,5 +1,6 @@
 -- The ledger: new days, and published ones in which something changed.
--- $1 run, $2 now, $3 by what the checksums of days change: a JSON object by day
+-- $1 run, $2 now, $3 by what the checksums of days change: a JSON object by day,
+-- $4 the version of the checksums of new days
 WITH
 changed AS (
   SELECT
@@ -12,8 +13,8 @@ changed AS (
 checksums AS (
   SELECT key AS activity_date, value AS checksum FROM json_each($3)
 )
-INSERT INTO published_days (activity_date, run_id, published_at, row_count, checksum)
-SELECT day.activity_date, $1, $2, COALESCE(changed.rows, 0), COALESCE(checksums.checksum, 0)
+INSERT INTO published_days (activity_date, run_id, published_at, row_count, checksum, checksum_version)
+SELECT day.activity_date, $1, $2, COALESCE(changed.rows, 0), COALESCE(checksums.checksum, 0), $4
 FROM fact_build_days AS day
 LEFT JOIN changed USING (activity_date)
 LEFT JOIN checksums USING (activity_date)

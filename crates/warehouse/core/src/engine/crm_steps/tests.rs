@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use futures::executor::block_on;
 
 use super::*;
-use crate::Snapshot;
+use crate::crm_snapshots::Snapshot;
 
 fn day(number: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 1, number).unwrap()

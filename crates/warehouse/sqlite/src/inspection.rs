@@ -1,0 +1,64 @@
+//! What tests see of staging.
+
+use async_trait::async_trait;
+use domain::{CompanyId, DateWindow, EventId, EventRecord};
+use uuid::Uuid;
+use warehouse_core::{
+    Error,
+    engine::{corrupt, counted},
+    inspection::{DailyEvents, QuarantinedRow, StagingInspector, StoredEvent},
+};
+
+use crate::{database::SqliteWarehouse, fault::Result, run_rows::parse_id};
+
+#[async_trait]
+impl StagingInspector for SqliteWarehouse {
+    async fn stored_events(
+        &self,
+        company: &CompanyId,
+        window: DateWindow,
+    ) -> Result<Vec<StoredEvent>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let rows = sqlx::query_file!("../sql/events/stored_events.sql", company.as_str(), start, end);
+            let events = rows.fetch_all(connection).await?.into_iter().map(|row| {
+                let event_id = EventId::parse(&row.event_id).map_err(corrupt)?;
+                let (company_id, date, events) = (company.clone(), row.date, row.events);
+                let record = EventRecord { company_id, date, event_id, events };
+                Ok(StoredEvent { record, source_path: row.source_path })
+            });
+            events.collect()
+        })
+        .await
+    }
+
+    async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>, Error> {
+        let (company_id, start, end) = (company.as_str(), window.start(), window.end());
+        self.once(async |connection| {
+            let days =
+                sqlx::query_file_as!(DailyEvents, "../sql/events/daily_events.sql", company_id, start, end);
+            Ok(days.fetch_all(connection).await?)
+        })
+        .await
+    }
+
+    async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>, Error> {
+        let run_id = run_id.map(Uuid::hyphenated);
+        self.once(async |connection| {
+            let rows = sqlx::query_file!("../sql/quarantine/newest.sql", run_id, limit);
+            let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+                Ok(QuarantinedRow {
+                    run_id: parse_id(&row.run_id)?,
+                    stage: row.stage,
+                    origin: row.origin,
+                    line: counted(row.line)?,
+                    reason: row.reason,
+                    raw: row.raw,
+                    quarantined_at: row.quarantined_at,
+                })
+            });
+            rows.collect()
+        })
+        .await
+    }
+}
