@@ -27,53 +27,53 @@ pub(crate) struct Block {
 /// The IPv4 blocks. The first that contains an address counts.
 const V4: [Block; 19] = [
     // Metadata services outside of link-local: Alibaba, Azure, Oracle.
-    v4([100, 100, 100, 200], 32, "a cloud's metadata", Reach::Never),
-    v4([168, 63, 129, 16], 32, "a cloud's metadata", Reach::Never),
-    v4([192, 0, 0, 192], 32, "a cloud's metadata", Reach::Never),
-    v4([10, 0, 0, 0], 8, "a private", Reach::Private),
-    v4([172, 16, 0, 0], 12, "a private", Reach::Private),
-    v4([192, 168, 0, 0], 16, "a private", Reach::Private),
-    v4([127, 0, 0, 0], 8, "a loopback", Reach::Private),
+    v4(Ipv4Addr::new(100, 100, 100, 200), 32, "a cloud's metadata", Reach::Never),
+    v4(Ipv4Addr::new(168, 63, 129, 16), 32, "a cloud's metadata", Reach::Never),
+    v4(Ipv4Addr::new(192, 0, 0, 192), 32, "a cloud's metadata", Reach::Never),
+    v4(Ipv4Addr::new(10, 0, 0, 0), 8, "a private", Reach::Private),
+    v4(Ipv4Addr::new(172, 16, 0, 0), 12, "a private", Reach::Private),
+    v4(Ipv4Addr::new(192, 168, 0, 0), 16, "a private", Reach::Private),
+    v4(Ipv4Addr::new(127, 0, 0, 0), 8, "a loopback", Reach::Private),
     // Pods of some clusters, and overlay networks.
-    v4([100, 64, 0, 0], 10, "a shared", Reach::Private),
+    v4(Ipv4Addr::new(100, 64, 0, 0), 10, "a shared", Reach::Private),
     // Proxies and service meshes hand these out for names that they intercept.
-    v4([198, 18, 0, 0], 15, "a benchmarking", Reach::Private),
-    v4([255, 255, 255, 255], 32, "the broadcast", Reach::Never),
-    v4([240, 0, 0, 0], 4, "a reserved", Reach::Private),
+    v4(Ipv4Addr::new(198, 18, 0, 0), 15, "a benchmarking", Reach::Private),
+    v4(Ipv4Addr::new(255, 255, 255, 255), 32, "the broadcast", Reach::Never),
+    v4(Ipv4Addr::new(240, 0, 0, 0), 4, "a reserved", Reach::Private),
     // AWS, Google and Azure serve metadata here.
-    v4([169, 254, 0, 0], 16, "a link-local", Reach::Never),
+    v4(Ipv4Addr::new(169, 254, 0, 0), 16, "a link-local", Reach::Never),
     // Linux connects to itself at 0.0.0.0.
-    v4([0, 0, 0, 0], 8, "an unspecified", Reach::Never),
-    v4([192, 0, 0, 0], 24, "a reserved", Reach::Never),
-    v4([192, 0, 2, 0], 24, "a documentation", Reach::Never),
-    v4([198, 51, 100, 0], 24, "a documentation", Reach::Never),
-    v4([203, 0, 113, 0], 24, "a documentation", Reach::Never),
-    v4([192, 88, 99, 0], 24, "a 6to4 relay", Reach::Never),
-    v4([224, 0, 0, 0], 4, "a multicast", Reach::Never),
+    v4(Ipv4Addr::new(0, 0, 0, 0), 8, "an unspecified", Reach::Never),
+    v4(Ipv4Addr::new(192, 0, 0, 0), 24, "a reserved", Reach::Never),
+    v4(Ipv4Addr::new(192, 0, 2, 0), 24, "a documentation", Reach::Never),
+    v4(Ipv4Addr::new(198, 51, 100, 0), 24, "a documentation", Reach::Never),
+    v4(Ipv4Addr::new(203, 0, 113, 0), 24, "a documentation", Reach::Never),
+    v4(Ipv4Addr::new(192, 88, 99, 0), 24, "a 6to4 relay", Reach::Never),
+    v4(Ipv4Addr::new(224, 0, 0, 0), 4, "a multicast", Reach::Never),
 ];
 
 /// The IPv6 blocks, likewise.
 const V6: [Block; 16] = [
     // Metadata services among the unique local addresses: AWS, Google.
-    v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32, "a cloud's metadata", Reach::Never),
-    v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0], 32, "a cloud's metadata", Reach::Never),
-    v6([0, 0, 0, 0, 0, 0, 0, 1], 128, "a loopback", Reach::Private),
-    v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7, "a unique local", Reach::Private),
+    v6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32, "a cloud's metadata", Reach::Never),
+    v6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0), 32, "a cloud's metadata", Reach::Never),
+    v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 1), 128, "a loopback", Reach::Private),
+    v6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, "a unique local", Reach::Private),
     // Like 198.18.0.0/15.
-    v6([0x2001, 2, 0, 0, 0, 0, 0, 0], 48, "a benchmarking", Reach::Private),
-    v6([0, 0, 0, 0, 0, 0, 0, 0], 128, "the unspecified", Reach::Never),
-    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10, "a link-local", Reach::Never),
-    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8, "a multicast", Reach::Never),
-    v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32, "a documentation", Reach::Never),
-    v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20, "a documentation", Reach::Never),
+    v6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 0), 48, "a benchmarking", Reach::Private),
+    v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 128, "the unspecified", Reach::Never),
+    v6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, "a link-local", Reach::Never),
+    v6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, "a multicast", Reach::Never),
+    v6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, "a documentation", Reach::Never),
+    v6(Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, "a documentation", Reach::Never),
     // These carry an IPv4 address in a way that nobody should need any more.
-    v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, "a 6to4", Reach::Never),
-    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32, "a Teredo", Reach::Never),
-    v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23, "a reserved", Reach::Never),
+    v6(Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, "a 6to4", Reach::Never),
+    v6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 32, "a Teredo", Reach::Never),
+    v6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "a reserved", Reach::Never),
     // Everything that is not global unicast, 2000::/3, in three parts.
-    v6([0, 0, 0, 0, 0, 0, 0, 0], 3, "a reserved", Reach::Never),
-    v6([0x4000, 0, 0, 0, 0, 0, 0, 0], 2, "a reserved", Reach::Never),
-    v6([0x8000, 0, 0, 0, 0, 0, 0, 0], 1, "a reserved", Reach::Never),
+    v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 3, "a reserved", Reach::Never),
+    v6(Ipv6Addr::new(0x4000, 0, 0, 0, 0, 0, 0, 0), 2, "a reserved", Reach::Never),
+    v6(Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1, "a reserved", Reach::Never),
 ];
 
 /// NAT64's prefix: what follows is an IPv4 address, and in a network that has only IPv6
@@ -98,15 +98,12 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     })
 }
 
-const fn v4([a, b, c, d]: [u8; 4], prefix: u8, kind: &'static str, reach: Reach) -> Block {
-    let network = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix));
-    Block { network, kind, reach }
+const fn v4(address: Ipv4Addr, prefix: u8, kind: &'static str, reach: Reach) -> Block {
+    Block { network: IpNet::V4(Ipv4Net::new_assert(address, prefix)), kind, reach }
 }
 
-const fn v6(segments: [u16; 8], prefix: u8, kind: &'static str, reach: Reach) -> Block {
-    let [a, b, c, d, e, f, g, h] = segments;
-    let network = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix));
-    Block { network, kind, reach }
+const fn v6(address: Ipv6Addr, prefix: u8, kind: &'static str, reach: Reach) -> Block {
+    Block { network: IpNet::V6(Ipv6Net::new_assert(address, prefix)), kind, reach }
 }
 
 #[cfg(test)]

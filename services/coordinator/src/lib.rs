@@ -21,6 +21,7 @@ pub mod retry;
 mod run_trace;
 mod runs;
 mod service;
+mod shared_read;
 mod slow_stage;
 mod stage_call;
 mod stage_service;
@@ -51,6 +52,7 @@ use crate::{
     progress::ProgressBoard,
     runs::{RunIds, Runs},
     service::PipelineApi,
+    shared_read::SharedReads,
     stage_service::StageService,
     watchdog::Watchdog,
 };
@@ -136,6 +138,7 @@ pub fn assemble(
     let dispatcher = Dispatcher { executor, holder, run_queued: Arc::clone(&run_queued) };
     let runs = Runs {
         pipeline,
+        reads: SharedReads::new(stores.runs.clone()),
         store: stores.runs,
         published: stores.published,
         clock: Arc::clone(&context.clock),
