@@ -109,15 +109,15 @@ check_labels_and_user() {
 # check_programs CONTAINER ROOT: our programs are the only executables, and each
 # starts with the image's own user and environment.
 check_programs() {
-  local found expected program told
+  local found expected program printed
   found="$(find "$2" \( -path '*/bin/*' -o -path '*/sbin/*' \) ! -type d -printf '%P\n' | sort)"
   expected="$(for service in services/*/; do echo "usr/local/bin/$(basename "$service")"; done | sort)"
   [[ "$found" == "$expected" ]] || fail "the image has other programs than ours: $found"
   for program in $expected; do
     program="$(basename "$program")"
-    told="$(buildah run --isolation chroot "$1" -- "$program" --version)"
-    [[ "$told" == "$program $version (${commit:0:12})" ]] || fail "that is not $program of $commit: $told"
-    echo "$told"
+    printed="$(buildah run --isolation chroot "$1" -- "$program" --version)"
+    [[ "$printed" == "$program $version (${commit:0:12})" ]] || fail "that is not $program of $commit: $printed"
+    echo "$printed"
   done
   buildah run --isolation chroot "$1" -- activityctl demo --companies 200 --days 20
 }

@@ -128,7 +128,7 @@ class LoopbackCluster:
         (container,) = spec["containers"]
         log = self.folder / f"{service}.log"
         with log.open("w") as output:
-            command, environment = self.told(service, spec, container, address)
+            command, environment = self.reported(service, spec, container, address)
             process = subprocess.Popen(command, env=environment, cwd="/", stdout=output, stderr=output)
         self.pods[service] = Pod(service, spec, address, process, log)
         return self.pods[service]
@@ -142,12 +142,12 @@ class LoopbackCluster:
     def begin(self, component: str, container: str | None = None) -> subprocess.Popen:
         spec = self.rendered.pods()[component]["spec"]
         (one,) = [one for one in containers({"spec": spec}) if container in (None, one["name"])]
-        command, environment = self.told(component, spec, one, self.addresses.next())
+        command, environment = self.reported(component, spec, one, self.addresses.next())
         return subprocess.Popen(
             command, env=environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def told(self, component: str, spec: dict, container: dict, address: str) -> tuple[list[str], dict[str, str]]:
+    def reported(self, component: str, spec: dict, container: dict, address: str) -> tuple[list[str], dict[str, str]]:
         """The command and the environment of a container on this machine."""
         folders = self.mounted(component, spec, container)
         path, *arguments = container["command"] + container.get("args", [])
@@ -203,5 +203,5 @@ class LoopbackCluster:
     def ask(self, service: str, *arguments: str) -> list[dict]:
         """The JSON lines that activityctl prints for a query to a service."""
         command = [*program("activityctl"), *arguments, "--format", "json", "--server", self.pods[service].url()]
-        told = subprocess.run(command, env={}, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
-        return [json.loads(line) for line in told.stdout.splitlines()]
+        reported = subprocess.run(command, env={}, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
+        return [json.loads(line) for line in reported.stdout.splitlines()]

@@ -31,8 +31,8 @@ NAMESPACE = "activity"
 @cache
 def tool_folder(script: str) -> Path:
     """The folder that a script of tests/setup prints; the script installs what is missing."""
-    told = subprocess.run([ROOT / "tests/setup" / script], check=True, stdout=subprocess.PIPE, text=True)
-    return Path(told.stdout.strip())
+    reported = subprocess.run([ROOT / "tests/setup" / script], check=True, stdout=subprocess.PIPE, text=True)
+    return Path(reported.stdout.strip())
 
 
 def helm(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess:
@@ -57,9 +57,9 @@ def text(value_set: str) -> str:
 
 
 def template(*arguments: str) -> str:
-    told = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0", *arguments)
-    assert told.returncode == 0, told.stderr
-    return told.stdout
+    reported = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0", *arguments)
+    assert reported.returncode == 0, reported.stderr
+    return reported.stdout
 
 
 @dataclass(frozen=True)

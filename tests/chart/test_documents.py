@@ -44,7 +44,7 @@ def joined(block):
     return block.replace("\\\n", " ").splitlines()
 
 
-def told(program, *subcommands):
+def reported(program, *subcommands):
     """Every use of a program and its subcommands, with its document."""
     found = [(document, words) for document in DOCUMENTS for words in commands(document) if words[0] == program]
     chosen = [one for one in found if not subcommands or one[1][1] in subcommands]
@@ -63,12 +63,12 @@ def folder(tmp_path):
 
 def rendered(folder, words):
     """The objects that an installation or an upgrade would apply."""
-    told = helm("template", *words[1:], "--kube-version", "1.30.0", folder=folder)
-    assert told.returncode == 0, told.stderr
-    return parse(told.stdout)
+    reported = helm("template", *words[1:], "--kube-version", "1.30.0", folder=folder)
+    assert reported.returncode == 0, reported.stderr
+    return parse(reported.stdout)
 
 
-@pytest.mark.parametrize("words", told("helm", "install", "upgrade"))
+@pytest.mark.parametrize("words", reported("helm", "install", "upgrade"))
 def test_an_installation_is_rendered_as_it_is_typed(words, folder):
     if "..." in words:
         words = [word for other in words for word in ([NAME, "./helm/company-activity"] if other == "..." else [other])]
@@ -76,7 +76,7 @@ def test_an_installation_is_rendered_as_it_is_typed(words, folder):
     assert rendered(folder, words).services()
 
 
-@pytest.mark.parametrize("words", told("helm", "test", "history", "rollback", "uninstall"))
+@pytest.mark.parametrize("words", reported("helm", "test", "history", "rollback", "uninstall"))
 def test_flags_of_other_commands_of_helm_exist(words):
     known = helm(words[0], "--help").stdout
     for flag in [word.split("=")[0] for word in words if word.startswith("--")]:
@@ -85,24 +85,24 @@ def test_flags_of_other_commands_of_helm_exist(words):
 
 def test_a_rollback_names_its_revision():
     """Without one, Helm picks the revision before the newest, which may have failed."""
-    for (words,) in [one.values for one in told("helm", "rollback")]:
+    for (words,) in [one.values for one in reported("helm", "rollback")]:
         assert words[1] == NAME and words[2].isdigit()
 
 
 def test_a_test_gets_the_time_of_a_run():
-    for (words,) in [one.values for one in told("helm", "test")]:
+    for (words,) in [one.values for one in reported("helm", "test")]:
         assert words[words.index("--timeout") + 1] == "1h"
         # With it, Helm 3 reads logs of pods that it has just removed.
         assert "--logs" not in words
     assert yaml.safe_load((CHART / "values.yaml").read_text())["tests"]["activeDeadlineSeconds"] == 3600
 
 
-@pytest.mark.parametrize("words", told("activityctl"))
+@pytest.mark.parametrize("words", reported("activityctl"))
 def test_a_command_of_activityctl_exists(words):
     assert_is_known([re.sub(r"^[A-Z]+$", "1", word) for word in words])
 
 
-@pytest.mark.parametrize("words", told("kubectl"))
+@pytest.mark.parametrize("words", reported("kubectl"))
 def test_kubectl_names_objects_that_exist(words, folder):
     there = rendered(folder, ["install", NAME, CHART, "--namespace", NAME, "--values", "my-values.yaml"])
     kinds = {"deployment": "Deployment", "cronjob": "CronJob", "job": "Job"}
@@ -121,9 +121,9 @@ def test_the_document_creates_exactly_the_secrets_that_an_installation_needs(fol
             keys = [word.removeprefix("--from-file=").split("=")[0] for word in words if "--from-file=" in word]
             made[words[6]] = keys
     values = folder / "my-values.yaml"
-    told = install(made, "--values", str(values))
-    assert told.returncode == 0, told.stderr
-    read = {reference for pod in parse(told.stdout).pods().values() for reference in secrets_of(pod)}
+    reported = install(made, "--values", str(values))
+    assert reported.returncode == 0, reported.stderr
+    read = {reference for pod in parse(reported.stdout).pods().values() for reference in secrets_of(pod)}
     assert read == {(name, key) for name, keys in made.items() for key in keys}
 
 
@@ -162,9 +162,9 @@ def overlay(tmp_path):
 
 def built(overlay):
     kustomize = tool_folder("kustomize.sh") / "bin/kustomize"
-    told = subprocess.run([kustomize, "build", overlay], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    return parse(told.stdout)
+    reported = subprocess.run([kustomize, "build", overlay], capture_output=True, text=True, check=False)
+    assert reported.returncode == 0, reported.stderr
+    return parse(reported.stdout)
 
 
 def test_the_overlay_without_helm_sets_the_product_api_and_lets_it_through(overlay):

@@ -17,16 +17,16 @@ NAME = "company-activity"
 @cache
 def dependencies():
     kustomize = tool_folder("kustomize.sh") / "bin/kustomize"
-    told = subprocess.run([kustomize, "build", ROOT / "k8s/dev"], check=True, capture_output=True, text=True)
-    return parse(told.stdout)
+    reported = subprocess.run([kustomize, "build", ROOT / "k8s/dev"], check=True, capture_output=True, text=True)
+    return parse(reported.stdout)
 
 
 @cache
 def suite():
     where = ["--namespace", NAME, "--kube-version", "1.30.0"]
-    told = helm("template", NAME, CHART, *where, "--values", KIND / "values.yaml")
-    assert told.returncode == 0, told.stderr
-    return parse(told.stdout)
+    reported = helm("template", NAME, CHART, *where, "--values", KIND / "values.yaml")
+    assert reported.returncode == 0, reported.stderr
+    return parse(reported.stdout)
 
 
 def dependencies_pods():
@@ -51,9 +51,9 @@ def secret(name, key):
 
 def addresses_of(pod):
     """Hosts and ports in a pod's environment and Secrets, except those for a browser."""
-    told = [variable.get("value", "") for one in containers(pod) for variable in one.get("env", [])]
-    told += [secret(name, key) for name, key in secrets_of(pod)]
-    found = re.findall(r"(?:http|postgres)://(?:[^@/]*@)?([a-z0-9-]+):(\d+)", " ".join(told))
+    reported = [variable.get("value", "") for one in containers(pod) for variable in one.get("env", [])]
+    reported += [secret(name, key) for name, key in secrets_of(pod)]
+    found = re.findall(r"(?:http|postgres)://(?:[^@/]*@)?([a-z0-9-]+):(\d+)", " ".join(reported))
     return {(host, int(port)) for host, port in found if host != "localhost"}
 
 

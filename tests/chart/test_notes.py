@@ -26,9 +26,9 @@ def notes(folder, value_set="default", *arguments):
     (chart / "templates/NOTES.txt").rename(chart / "files/NOTES.txt")
     (chart / "templates/notes.yaml").write_text(TELLING)
     only = ["--show-only", "templates/notes.yaml", "--kube-version", "1.30.0"]
-    told = helm("template", RELEASE, chart, "--namespace", NAMESPACE, *only, *files(value_set), *arguments)
-    assert told.returncode == 0, told.stderr
-    return yaml.safe_load(told.stdout)["data"]["notes"]
+    reported = helm("template", RELEASE, chart, "--namespace", NAMESPACE, *only, *files(value_set), *arguments)
+    assert reported.returncode == 0, reported.stderr
+    return yaml.safe_load(reported.stdout)["data"]["notes"]
 
 
 @EVERY_SET
@@ -49,16 +49,16 @@ def test_commands_of_the_notes_exist(tmp_path):
 
 
 def test_commands_that_alerts_advise_exist():
-    told = (CHART / "rules/company-activity.yaml").read_text()
-    commands = re.findall(r"`activityctl ([^`]+)`", told)
-    assert len(commands) == told.count("activityctl ") > 1
+    reported = (CHART / "rules/company-activity.yaml").read_text()
+    commands = re.findall(r"`activityctl ([^`]+)`", reported)
+    assert len(commands) == reported.count("activityctl ") > 1
     for command in commands:
         assert_is_known(re.sub(r"{{.*?}}", "label", command).split())
 
 
 def assert_is_known(command):
-    told = subprocess.run([*program("activityctl"), *command, "--help"], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
+    reported = subprocess.run([*program("activityctl"), *command, "--help"], capture_output=True, text=True, check=False)
+    assert reported.returncode == 0, reported.stderr
 
 
 def test_notes_warn_of_values_that_are_still_to_be_set(tmp_path):
@@ -71,7 +71,7 @@ def test_notes_warn_of_values_that_are_still_to_be_set(tmp_path):
 
 
 def test_notes_say_what_is_stopped(tmp_path):
-    told = notes(tmp_path, "ha", "--set", "services.activity.replicas=0,services.notifier.replicas=0")
-    assert "Stopped, by replicas: 0: activity, notifier.\n" in told
+    reported = notes(tmp_path, "ha", "--set", "services.activity.replicas=0,services.notifier.replicas=0")
+    assert "Stopped, by replicas: 0: activity, notifier.\n" in reported
     (tmp_path / "running").mkdir()
     assert "Stopped" not in notes(tmp_path / "running", "ha")

@@ -190,9 +190,9 @@ def test_hooks_leave_nothing_behind(value_set):
         ("Pod", "test"),
     }
     for one in hooks:
-        told = one["annotations"]
-        gone = set(told["helm.sh/hook-delete-policy"].split(","))
-        logs = set(told.get("helm.sh/hook-output-log-policy", "").split(","))
+        reported = one["annotations"]
+        gone = set(reported["helm.sh/hook-delete-policy"].split(","))
+        logs = set(reported.get("helm.sh/hook-output-log-policy", "").split(","))
         assert gone >= {"before-hook-creation", "hook-succeeded"}, one["name"]
         if one["kind"] == "Job":
             assert gone >= {"hook-failed"} and logs == {"hook-failed"}
@@ -218,24 +218,24 @@ def test_maintenance_is_weekly_and_keeps_everything_that_is_needed():
     spec = objects("default").one("CronJob", "-maintenance")["spec"]
     assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 3 * * 0", "Etc/UTC", "Forbid")
     (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    told = {variable["name"]: variable.get("value") for variable in container["env"]}
-    assert (told["KEEP_MONTHS"], told["KEEP_LANDED_MONTHS"], told["LEFTOVERS_AFTER"]) == ("0", "0", "7d")
+    reported = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert (reported["KEEP_MONTHS"], reported["KEEP_LANDED_MONTHS"], reported["LEFTOVERS_AFTER"]) == ("0", "0", "7d")
 
 
 @EVERY_SET
 def test_maintenance_works_where_the_ingests_keep_their_files(value_set):
     """The same locations, credentials and volumes."""
     pods = objects(value_set).pods()
-    told, mounts = {}, {}
+    reported, mounts = {}, {}
     for component in ("ingest-crm", "ingest-api", "maintenance"):
         (container,) = pods[component]["spec"]["containers"]
-        told[component] = {one["name"]: one for one in container["env"]}
+        reported[component] = {one["name"]: one for one in container["env"]}
         mounts[component] = [one for one in container.get("volumeMounts", []) if one["name"] == "storage"]
-    told["ingests"] = told["ingest-crm"] | told["ingest-api"]
+    reported["ingests"] = reported["ingest-crm"] | reported["ingest-api"]
     for name in ("WAREHOUSE_URL", "LANDING_URL", "CRM_ARCHIVE_URL"):
-        assert told["maintenance"][name] == told["ingests"][name]
+        assert reported["maintenance"][name] == reported["ingests"][name]
     azure = [
-        {name: one for name, one in told[component].items() if name.startswith("AZURE_")}
+        {name: one for name, one in reported[component].items() if name.startswith("AZURE_")}
         for component in ("maintenance", "ingest-api")
     ]
     assert azure[0] == azure[1]

@@ -64,22 +64,22 @@ def test_every_variable_is_one_that_its_binary_reads(value_set):
                 [*program(command[0]), *command[1:], "--help"], capture_output=True, text=True, check=True
             ).stdout
             known = set(re.findall(r"\[env:\s+([A-Z_]+)", help_text))
-            told = {variable["name"] for variable in container["env"]}
-            assert {name for name in told - known if not name.startswith("AZURE_STORAGE_")} == set(), component
+            reported = {variable["name"] for variable in container["env"]}
+            assert {name for name in reported - known if not name.startswith("AZURE_STORAGE_")} == set(), component
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     """A release on folders, with sample sources up to yesterday."""
     folder = tmp_path_factory.mktemp("suite")
-    told = [
+    reported = [
         *files("folders"),
         "--set",
         "trigger.enabled=true",
         "--set",
         "productApi.existingSecret=company-activity-product-api",
     ]
-    with LoopbackCluster(parse(template(*told)), folder, secrets(folder)) as cluster:
+    with LoopbackCluster(parse(template(*reported)), folder, secrets(folder)) as cluster:
         days = 20
         first_day = datetime.now(UTC).date() - timedelta(days=days)
         sources = cluster.claim("sources")
@@ -105,10 +105,10 @@ def suite(tmp_path_factory):
 def test_the_trigger_triggers_yesterday_and_two_at_once_create_one_run(suite):
     yesterday = str(datetime.now(UTC).date() - timedelta(days=1))
     at_once = [suite.begin("trigger") for _ in range(2)]
-    told = [process.communicate(timeout=PATIENCE_SECONDS) for process in at_once]
-    assert [process.returncode for process in at_once] == [0, 0], told
-    ids = {stdout.splitlines()[0] for stdout, _ in told}
-    assert len(ids) == 1, told
+    reported = [process.communicate(timeout=PATIENCE_SECONDS) for process in at_once]
+    assert [process.returncode for process in at_once] == [0, 0], reported
+    ids = {stdout.splitlines()[0] for stdout, _ in reported}
+    assert len(ids) == 1, reported
     (run_id,) = ids
     watch = [*program("activityctl"), "watch", run_id, "--server", suite.pods["coordinator"].url()]
     watched = subprocess.run(watch, env={}, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
@@ -155,5 +155,5 @@ def test_maintenance_removes_what_is_old_and_can_be_repeated(suite):
 
 def test_a_trigger_that_reaches_no_coordinator_fails_so_that_its_job_retries(tmp_path):
     with LoopbackCluster(objects("default"), tmp_path, secrets(tmp_path)) as cluster:
-        told = cluster.run("trigger")
-        assert told.returncode == 1, told
+        reported = cluster.run("trigger")
+        assert reported.returncode == 1, reported

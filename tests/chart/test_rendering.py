@@ -33,8 +33,8 @@ OPERATOR = "monitoring.coreos.com/v1"
 
 @EVERY_SET
 def test_a_value_set_passes_lint(value_set):
-    told = helm("lint", "--strict", CHART, "--kube-version", "1.30.0", *files(value_set))
-    assert told.returncode == 0, told.stdout + told.stderr
+    reported = helm("lint", "--strict", CHART, "--kube-version", "1.30.0", *files(value_set))
+    assert reported.returncode == 0, reported.stdout + reported.stderr
 
 
 @pytest.mark.parametrize("value_set", GOLDEN)
@@ -83,8 +83,8 @@ def test_more_than_one_of_everything_is_monitored_where_the_operator_is():
     assert [len(rendered.of(kind)) for kind in ("PodMonitor", "ServiceMonitor", "PrometheusRule")] == [1, 0, 1]
     for kind in ("PodMonitor", "PrometheusRule"):
         validate_for_the_operator(rendered.one(kind, ""))
-    told = {"PodMonitor": "podMonitor", "PrometheusRule": "prometheusRule"}
-    for kind, value in told.items():
+    reported = {"PodMonitor": "podMonitor", "PrometheusRule": "prometheusRule"}
+    for kind, value in reported.items():
         without = parse(template(*files("ha"), *known, "--set", f"observability.{value}.enabled=false"))
         assert not without.of(kind)
 
@@ -132,26 +132,26 @@ def test_names_are_unique_and_fit(value_set):
 
 
 def test_a_long_release_name_still_fits():
-    told = helm("template", "a" * 53, CHART, "--kube-version", "1.30.0")
-    names = [one["metadata"]["name"] for one in yaml.safe_load_all(told.stdout) if one]
+    reported = helm("template", "a" * 53, CHART, "--kube-version", "1.30.0")
+    names = [one["metadata"]["name"] for one in yaml.safe_load_all(reported.stdout) if one]
     assert names
     for name in names:
         assert len(name) <= 63, name
 
 
 def test_a_cluster_that_is_too_old_is_refused():
-    told = helm("template", "release", CHART, "--kube-version", "1.29.0")
-    assert told.returncode != 0 and "kubeVersion: >=1.30" in told.stderr, told.stderr
+    reported = helm("template", "release", CHART, "--kube-version", "1.29.0")
+    assert reported.returncode != 0 and "kubeVersion: >=1.30" in reported.stderr, reported.stderr
 
 
 def test_the_readme_is_up_to_date_with_the_comments_of_the_values():
-    told = subprocess.run(
+    reported = subprocess.run(
         [tool_folder("helm.sh") / "bin/helm-docs", "--chart-search-root", CHART, "--sort-values-order", "file", "--dry-run"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.strip() == (CHART / "README.md").read_text().strip(), "run `make chart-readme`"
+    assert reported.stdout.strip() == (CHART / "README.md").read_text().strip(), "run `make chart-readme`"
 
 
 def test_every_value_is_documented():

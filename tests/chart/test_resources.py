@@ -26,8 +26,8 @@ def memory(quantity):
 
 def test_the_document_says_what_pods_request():
     asked = resources(parse(template("--set", "events.enabled=true")))
-    told = {row[0]: {"requests": {"cpu": row[3], "memory": row[4]}, "limits": {"memory": row[5]}} for row in table()}
-    assert told == asked
+    reported = {row[0]: {"requests": {"cpu": row[3], "memory": row[4]}, "limits": {"memory": row[5]}} for row in table()}
+    assert reported == asked
 
 
 def test_a_request_covers_the_measured_peak_without_waste():

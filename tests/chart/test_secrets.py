@@ -65,42 +65,42 @@ def install(secrets, *arguments):
 
 
 def test_an_installation_with_all_secrets_is_rendered():
-    told = install(DEFAULTS)
-    assert told.returncode == 0, told.stderr
+    reported = install(DEFAULTS)
+    assert reported.returncode == 0, reported.stderr
 
 
 def test_every_missing_secret_is_named_with_its_value_and_key():
-    told = install({})
-    assert told.returncode != 0
+    reported = install({})
+    assert reported.returncode != 0
     for value, secret, key in [
         ("warehouse.existingSecret", "company-activity-warehouse", "url"),
         ("productApi.existingSecret", "company-activity-product-api", "token"),
         ("storage.azure.connectionStringKey", "company-activity-storage", "connection-string"),
     ]:
-        assert f"{value}: namespace {NAMESPACE} has no Secret {secret} (key {key})" in told.stderr, told.stderr
-    assert "set checkSecrets to false" in told.stderr
+        assert f"{value}: namespace {NAMESPACE} has no Secret {secret} (key {key})" in reported.stderr, reported.stderr
+    assert "set checkSecrets to false" in reported.stderr
 
 
 def test_a_missing_key_is_named_with_the_existing_ones():
-    told = install(DEFAULTS | {"company-activity-warehouse": ["password", "URL"]})
-    assert told.returncode != 0
-    assert "Secret company-activity-warehouse has no key url, only URL, password" in told.stderr, told.stderr
+    reported = install(DEFAULTS | {"company-activity-warehouse": ["password", "URL"]})
+    assert reported.returncode != 0
+    assert "Secret company-activity-warehouse has no key url, only URL, password" in reported.stderr, reported.stderr
 
 
 def test_no_secret_is_printed():
-    told = install(DEFAULTS | {"company-activity-warehouse": []})
-    assert "has no key url, only none" in told.stderr
-    assert base64.b64encode(b"secret").decode() not in told.stderr + told.stdout
+    reported = install(DEFAULTS | {"company-activity-warehouse": []})
+    assert "has no key url, only none" in reported.stderr
+    assert base64.b64encode(b"secret").decode() not in reported.stderr + reported.stdout
 
 
 def test_the_check_may_be_disabled():
-    told = install({}, "--set", "checkSecrets=false")
-    assert told.returncode == 0, told.stderr
+    reported = install({}, "--set", "checkSecrets=false")
+    assert reported.returncode == 0, reported.stderr
 
 
 def test_without_a_cluster_nothing_is_checked():
-    told = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0")
-    assert told.returncode == 0, told.stderr
+    reported = helm("template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.30.0")
+    assert reported.returncode == 0, reported.stderr
 
 
 def test_every_secret_that_a_pod_reads_is_checked():
@@ -112,5 +112,5 @@ def test_every_secret_that_a_pod_reads_is_checked():
         assert install(keys, *files(value_set)).returncode == 0, value_set
         for name, key in sorted(read):
             without = {other: [one for one in all_ if (other, one) != (name, key)] for other, all_ in keys.items()}
-            told = install(without, *files(value_set))
-            assert told.returncode != 0 and f"Secret {name} has no key {key}" in told.stderr, (value_set, name, key)
+            reported = install(without, *files(value_set))
+            assert reported.returncode != 0 and f"Secret {name} has no key {key}" in reported.stderr, (value_set, name, key)

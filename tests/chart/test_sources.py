@@ -25,7 +25,7 @@ TOLD = {
 }
 
 
-def told(rendered):
+def reported(rendered):
     names = {name for settings in TOLD.values() for name in settings}
     found = {
         component: {one["name"]: one["value"] for one in containers(pod)[0]["env"] if one["name"] in names}
@@ -37,15 +37,15 @@ def told(rendered):
 def test_settings_of_sources_reach_the_services_that_read_them(tmp_path):
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump(SETTINGS))
-    assert told(parse(template("--values", str(values)))) == TOLD
+    assert reported(parse(template("--values", str(values)))) == TOLD
 
 
 def test_a_day_needs_no_quotes(tmp_path):
     values = tmp_path / "values.yaml"
     values.write_text("pipeline: { historyStart: 2026-01-01 }\n")
-    assert told(parse(template("--values", str(values))))["coordinator"] == TOLD["coordinator"]
+    assert reported(parse(template("--values", str(values))))["coordinator"] == TOLD["coordinator"]
 
 
 def test_what_is_not_set_is_not_passed_on():
     """So that older programs, which do not know the variable, still start."""
-    assert told(objects("default")) == {}
+    assert reported(objects("default")) == {}

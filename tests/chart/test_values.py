@@ -102,17 +102,17 @@ WRONG = {
 
 @pytest.mark.parametrize(("setting", "message"), WRONG.values(), ids=WRONG.keys())
 def test_it_is_refused(setting, message):
-    told = helm("template", "release", CHART, "--kube-version", "1.30.0", "--set", setting)
-    assert told.returncode != 0
-    assert message in told.stderr, told.stderr
+    reported = helm("template", "release", CHART, "--kube-version", "1.30.0", "--set", setting)
+    assert reported.returncode != 0
+    assert message in reported.stderr, reported.stderr
 
 
 def test_a_folder_outside_of_the_volume_is_refused():
-    told = helm(
+    reported = helm(
         "template", "release", CHART, "--kube-version", "1.30.0", *files("folders"), "--set", "crm.url=file:///crm/"
     )
-    assert told.returncode != 0
-    assert "crm.url must be below the volume: file:///var/lib/company-activity/" in told.stderr
+    assert reported.returncode != 0
+    assert "crm.url must be below the volume: file:///var/lib/company-activity/" in reported.stderr
 
 
 def test_a_share_may_be_set_on_the_command_line():
@@ -120,8 +120,8 @@ def test_a_share_may_be_set_on_the_command_line():
 
 
 def test_the_release_may_be_part_of_another_chart():
-    told = helm("template", "release", CHART, "--kube-version", "1.30.0", "--set", "global.region=eu")
-    assert told.returncode == 0, told.stderr
+    reported = helm("template", "release", CHART, "--kube-version", "1.30.0", "--set", "global.region=eu")
+    assert reported.returncode == 0, reported.stderr
 
 
 # Open on purpose: what Kubernetes defines, and what Helm passes to subcharts.
@@ -155,14 +155,14 @@ def test_the_schema_covers_exactly_the_existing_values():
     # The keys of a service are those of serviceDefaults, which are compared; audits list
     # only overrides.
     skipped = ("/services/", "/audits/", "/global")
-    told = {path for path, part in parts(resolved(SCHEMA)) if not path.startswith(("/$defs", *skipped)) and path}
+    reported = {path for path, part in parts(resolved(SCHEMA)) if not path.startswith(("/$defs", *skipped)) and path}
     missing = [
-        path for path in leaves(values) if not any(path == known or path.startswith(f"{known}/") for known in told)
+        path for path in leaves(values) if not any(path == known or path.startswith(f"{known}/") for known in reported)
     ]
     assert missing == []
     absent = [
         path
-        for path in told
+        for path in reported
         if "items" not in path and "additionalProperties" not in path and value(values, path) is None
     ]
     affinities = ["/serviceDefaults/affinity/" + kind for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")]

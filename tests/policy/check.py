@@ -54,14 +54,14 @@ def invalid(name: str, manifests: str) -> list[str]:
                 kubernetes_validate.validate(found, version, strict=True)
             except kubernetes_validate.ValidationError as error:
                 place = ".".join(str(step) for step in error.path)
-                told = f"{found['kind']}/{found['metadata']['name']} {place}: {error.message}"
-                problems.append(f"{name}, Kubernetes {version}: {told}")
+                reported = f"{found['kind']}/{found['metadata']['name']} {place}: {error.message}"
+                problems.append(f"{name}, Kubernetes {version}: {reported}")
     return problems
 
 
 def findings(folder: Path) -> set[tuple[str, str, str]]:
     """The findings of checkov: the check's ID, the resource, and the check's name."""
-    told = subprocess.run(
+    reported = subprocess.run(
         [Path(sys.executable).parent / "checkov", "--directory", folder, "--output", "json"]
         + ["--framework", "kubernetes", "dockerfile", "--quiet", "--compact", "--skip-download", "--soft-fail"],
         check=True,
@@ -70,7 +70,7 @@ def findings(folder: Path) -> set[tuple[str, str, str]]:
         env={**os.environ, "LOG_LEVEL": "ERROR"},
     )
     found = set()
-    reports = json.loads(told.stdout)
+    reports = json.loads(reported.stdout)
     checked = {report["check_type"]: report["summary"]["passed"] for report in reports}
     assert all(checked.get(kind, 0) > 50 for kind in ("dockerfile", "kubernetes")), f"checkov read nothing: {checked}"
     for report in reports:

@@ -32,7 +32,7 @@ use crate::{
 /// The longest token that is read, in bytes: what HTTP/2 servers accept of headers.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Tells the time.
+/// The clock.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Begins an HTTP client. What is asked of issuers always has a time limit, follows no

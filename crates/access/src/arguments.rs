@@ -1,4 +1,4 @@
-//! What a program is told about access, by flag or by environment variable.
+//! What a program learns about access, by flag or by environment variable.
 
 use std::path::PathBuf;
 

@@ -27,7 +27,7 @@ struct Source {
 
 struct Last {
     header: HeaderValue,
-    /// Whether the log has been told that the file cannot be read.
+    /// Whether it has been logged that the file cannot be read.
     is_reported: bool,
 }
 

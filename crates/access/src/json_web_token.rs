@@ -18,7 +18,7 @@ use crate::{
 /// The longest issuer and subject that are read, in bytes.
 const MAX_NAME_BYTES: usize = 512;
 
-/// The algorithms that have a name, to tell the caller which one was refused. An unknown
+/// The algorithms that have a name, so that a refusal can name the one that was used. An unknown
 /// name is not repeated: it could be anything.
 const REFUSED_ALGORITHMS: [&str; 13] = [
     "none", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384", "PS512", "ES384", "ES512",

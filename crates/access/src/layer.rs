@@ -78,7 +78,7 @@ where
                     parts.headers.remove(AUTHORIZATION);
                     if let Some(caller) = caller {
                         if !access.is_open() {
-                            tell(&caller, parts.uri.path());
+                            report(&caller, parts.uri.path());
                         }
                         parts.extensions.insert(caller);
                     }
@@ -91,7 +91,7 @@ where
 }
 
 /// The audit trail: who changed something, by which call. Reading is not worth a line.
-fn tell(caller: &Caller, path: &str) {
+fn report(caller: &Caller, path: &str) {
     match admission(path) {
         Some(Admission::Roles(roles)) if !roles.contains(&Role::Reader) => {
             info!(caller = caller.name(), method = path, "admitted");
@@ -103,7 +103,7 @@ fn tell(caller: &Caller, path: &str) {
 fn refuse<R: Default>(refusal: Refusal, path: &str) -> Response<R> {
     // What the issuer is to blame for is in the log already, once for many calls.
     if refusal.code() == Code::Unavailable {
-        debug!(method = path, reason = %refusal, "cannot tell who calls");
+        debug!(method = path, reason = %refusal, "cannot establish who calls");
     } else {
         info!(method = path, reason = %refusal, "refused");
     }

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{credential_error::CredentialError, policy::PolicyError};
 
-/// What every static token begins with. It tells a static token from one of an issuer,
+/// What every static token begins with. It distinguishes a static token from one of an issuer,
 /// and lets scanners for leaked secrets recognise it.
 const PREFIX: &str = "activity_";
 
@@ -61,7 +61,7 @@ impl StaticTokens {
         }
         let digest = Sha256::digest(token);
         let mut owner = Err(CredentialError::UnknownStaticToken);
-        // To the end in any case: the time tells nothing.
+        // To the end in any case: the time gives nothing away.
         for known in &self.0 {
             if bool::from(known.digest.as_slice().ct_eq(digest.as_slice())) {
                 owner = Ok(known.name.as_str());

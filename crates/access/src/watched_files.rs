@@ -1,4 +1,4 @@
-//! Reads the files of a policy, and tells whether they have changed.
+//! Reads the files of a policy, and notices when they have changed.
 
 use std::{
     fs::File,

@@ -63,13 +63,15 @@ impl std::error::Error for FieldViolations {}
 
 impl From<FieldViolations> for Status {
     fn from(FieldViolations(all): FieldViolations) -> Self {
-        let untold = all.len().saturating_sub(MAX_TOLD);
-        let told = all.into_iter().take(MAX_TOLD);
-        let told =
-            FieldViolations(told.map(|(field, problem)| (field, cut(problem, MAX_PROBLEM_BYTES))).collect());
+        let unreported = all.len().saturating_sub(MAX_TOLD);
+        let reported = all.into_iter().take(MAX_TOLD);
+        let reported = FieldViolations(
+            reported.map(|(field, problem)| (field, cut(problem, MAX_PROBLEM_BYTES))).collect(),
+        );
         let details: Vec<FieldViolation> =
-            told.iter().map(|(field, problem)| FieldViolation::new(field, problem)).collect();
-        let message = if untold == 0 { told.to_string() } else { format!("{told}; and {untold} more") };
+            reported.iter().map(|(field, problem)| FieldViolation::new(field, problem)).collect();
+        let message =
+            if unreported == 0 { reported.to_string() } else { format!("{reported}; and {unreported} more") };
         Self::with_error_details(Code::InvalidArgument, message, ErrorDetails::with_bad_request(details))
     }
 }

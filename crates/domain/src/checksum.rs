@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_version_is_told_apart_from_a_wrong_checksum() {
+    fn an_unknown_version_is_distinguished_from_a_wrong_checksum() {
         for version in ChecksumVersion::KNOWN {
             assert_eq!(ChecksumVersion::from_stored(version.to_stored()), Ok(version));
         }

@@ -89,16 +89,16 @@ pub fn with_causes(error: &dyn Error) -> String {
 /// `message`, then `cause` and its causes, without texts that already appeared.
 #[must_use]
 pub fn followed_by_causes(message: impl Into<String>, cause: Option<&dyn Error>) -> String {
-    let mut told = message.into();
+    let mut reported = message.into();
     let mut next = cause;
     while let Some(cause) = next {
         let reason = cause.to_string();
-        if !told.contains(&reason) {
-            told = format!("{told}: {reason}");
+        if !reported.contains(&reason) {
+            reported = format!("{reported}: {reason}");
         }
         next = cause.source();
     }
-    told
+    reported
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_told_unless_its_effect_has_told_it() {
+    fn a_cause_is_reported_unless_its_effect_has_reported_it() {
         for (message, expected) in [
             ("no answer", "no answer: connection reset"),
             ("no answer (connection reset)", "no answer (connection reset)"),

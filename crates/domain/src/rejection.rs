@@ -108,7 +108,7 @@ impl Rejection {
 
     /// Where the row is, and why it is rejected.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn reported(&self) -> String {
         let Self { line, reason, .. } = self;
         match reason {
             RejectionReason::InPart { .. } => reason.to_string(),

@@ -29,7 +29,7 @@ pub enum InvalidTimestamp {
     #[error("is not in the order year, month, day; write it as {0}")]
     OtherOrder(NaiveDate),
     /// A date in another, ambiguous order.
-    #[error("is in doubt: day and month cannot be told apart; write {0} or {1}")]
+    #[error("is in doubt: day and month cannot be distinguished; write {0} or {1}")]
     DayOrMonth(NaiveDate, NaiveDate),
     /// Not a calendar day, such as 2026-02-30.
     #[error("is no day of the calendar")]

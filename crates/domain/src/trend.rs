@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_seconds_is_never_slow_and_few_executions_tell_nothing() {
+    fn what_takes_seconds_is_never_slow_and_few_executions_say_nothing() {
         let quick = executions((0..14).map(|_| (0.1, 1_000)));
         let execution = StageExecution { day: day(20), took: Duration::from_secs(4), rows: 1_000 };
         assert_eq!(slow_execution(&execution, &quick), None);

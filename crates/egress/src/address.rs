@@ -38,12 +38,12 @@ const V4: [Block; 19] = [
     v4(Ipv4Addr::new(100, 64, 0, 0), 10, "a shared", Reach::Private),
     // Proxies and service meshes hand these out for names that they intercept.
     v4(Ipv4Addr::new(198, 18, 0, 0), 15, "a benchmarking", Reach::Private),
-    v4(Ipv4Addr::new(255, 255, 255, 255), 32, "the broadcast", Reach::Never),
+    v4(Ipv4Addr::BROADCAST, 32, "the broadcast", Reach::Never),
     v4(Ipv4Addr::new(240, 0, 0, 0), 4, "a reserved", Reach::Private),
     // AWS, Google and Azure serve metadata here.
     v4(Ipv4Addr::new(169, 254, 0, 0), 16, "a link-local", Reach::Never),
     // Linux connects to itself at 0.0.0.0.
-    v4(Ipv4Addr::new(0, 0, 0, 0), 8, "an unspecified", Reach::Never),
+    v4(Ipv4Addr::UNSPECIFIED, 8, "an unspecified", Reach::Never),
     v4(Ipv4Addr::new(192, 0, 0, 0), 24, "a reserved", Reach::Never),
     v4(Ipv4Addr::new(192, 0, 2, 0), 24, "a documentation", Reach::Never),
     v4(Ipv4Addr::new(198, 51, 100, 0), 24, "a documentation", Reach::Never),
@@ -57,11 +57,11 @@ const V6: [Block; 16] = [
     // Metadata services among the unique local addresses: AWS, Google.
     v6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32, "a cloud's metadata", Reach::Never),
     v6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0), 32, "a cloud's metadata", Reach::Never),
-    v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 1), 128, "a loopback", Reach::Private),
+    v6(Ipv6Addr::LOCALHOST, 128, "a loopback", Reach::Private),
     v6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, "a unique local", Reach::Private),
     // Like 198.18.0.0/15.
     v6(Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 0), 48, "a benchmarking", Reach::Private),
-    v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 128, "the unspecified", Reach::Never),
+    v6(Ipv6Addr::UNSPECIFIED, 128, "the unspecified", Reach::Never),
     v6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, "a link-local", Reach::Never),
     v6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, "a multicast", Reach::Never),
     v6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, "a documentation", Reach::Never),
@@ -71,7 +71,7 @@ const V6: [Block; 16] = [
     v6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 32, "a Teredo", Reach::Never),
     v6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "a reserved", Reach::Never),
     // Everything that is not global unicast, 2000::/3, in three parts.
-    v6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 3, "a reserved", Reach::Never),
+    v6(Ipv6Addr::UNSPECIFIED, 3, "a reserved", Reach::Never),
     v6(Ipv6Addr::new(0x4000, 0, 0, 0, 0, 0, 0, 0), 2, "a reserved", Reach::Never),
     v6(Ipv6Addr::new(0x8000, 0, 0, 0, 0, 0, 0, 0), 1, "a reserved", Reach::Never),
 ];

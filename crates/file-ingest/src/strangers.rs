@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_and_empty_files_are_told_from_deliveries() {
+    fn hidden_and_empty_files_are_distinguished_from_deliveries() {
         let files = [
             file("._crm_2026-02-01.csv", 9),
             file("2026/_temporary/0/part-0.csv", 9),

@@ -60,7 +60,7 @@ impl AtomicWriter {
     fn end(&mut self, outcome: Result<FileInfo, Error>) -> Result<FileInfo, Error> {
         if let Some(operation) = self.operation.take() {
             match &outcome {
-                Ok(file) => operation.tell_size(file.size),
+                Ok(file) => operation.report_size(file.size),
                 Err(error) => operation.fail(error),
             }
         }

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_portals_connection_string_for_a_signature_tells_the_account_by_its_endpoint() {
+    fn the_portals_connection_string_for_a_signature_names_the_account_by_its_endpoint() {
         let signature = "SharedAccessSignature=sv=2021-08-06&ss=b&srt=sco&sp=rwdlac&sig=AA%3D";
         for (endpoint, account) in [
             ("https://acme.blob.core.windows.net/", "acme"),
@@ -178,8 +178,8 @@ mod tests {
             ] {
                 let builder = configured(&text).unwrap();
                 assert_eq!(value(&builder, AzureConfigKey::AccountName).as_deref(), Some(account), "{text}");
-                let told = value(&builder, AzureConfigKey::Endpoint);
-                assert_eq!(told.as_deref(), Some(endpoint.trim_end_matches('/')), "{text}");
+                let reported = value(&builder, AzureConfigKey::Endpoint);
+                assert_eq!(reported.as_deref(), Some(endpoint.trim_end_matches('/')), "{text}");
                 assert!(value(&builder, AzureConfigKey::SasKey).unwrap().starts_with("sv="), "{text}");
                 assert!(
                     build(MicrosoftAzureBuilder::new(), Some(&text), "raw", "az://raw/").is_ok(),
@@ -243,9 +243,9 @@ mod tests {
             let builder = MicrosoftAzureBuilder::new().with_endpoint(endpoint.to_owned());
             assert_eq!(allows_http(&configure(builder, None).unwrap()), allowed, "{endpoint}");
         }
-        let told = MicrosoftAzureBuilder::new()
+        let reported = MicrosoftAzureBuilder::new()
             .with_endpoint("http://azurite:10000/dev".to_owned())
             .with_allow_http(true);
-        assert!(allows_http(&configure(told, None).unwrap()));
+        assert!(allows_http(&configure(reported, None).unwrap()));
     }
 }

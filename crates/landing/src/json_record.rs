@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_told_with_its_column() {
+    fn what_is_no_record_is_reported_with_its_column() {
         for line in ["7", "null", "[1,2]", "\"x\""] {
             assert_eq!(read(line, text).unwrap_err(), format!("{line} is no record"));
         }

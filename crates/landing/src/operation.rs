@@ -49,12 +49,12 @@ impl Operation {
     }
 
     /// Records the size of the file.
-    pub(crate) fn tell_size(&self, bytes: u64) {
+    pub(crate) fn report_size(&self, bytes: u64) {
         self.span.record("file.size", spans::count(bytes));
     }
 
     /// Records how many files were found.
-    pub(crate) fn tell_files(&self, files: usize) {
+    pub(crate) fn report_files(&self, files: usize) {
         self.span.record("pipeline.files", spans::count(files as u64));
     }
 

@@ -66,7 +66,7 @@ impl Storage {
                 .map_err(|error| self.list_error(error))
         };
         let mut files: Vec<FileInfo> = operation.observe(listed).await?;
-        operation.tell_files(files.len());
+        operation.report_files(files.len());
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
@@ -79,7 +79,7 @@ impl Storage {
         let operation = Operation::begin("head", self.root.url(), Some(path));
         let found = operation.observe(self.root.look_up(path)).await?;
         if let Some(file) = &found {
-            operation.tell_size(file.size);
+            operation.report_size(file.size);
         }
         Ok(found)
     }
@@ -91,7 +91,7 @@ impl Storage {
     /// changed since the look-up; distrust the chunks before it.
     pub async fn read(&self, file: &FileInfo) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
         let operation = Operation::begin("get", self.root.url(), Some(&file.path));
-        operation.tell_size(file.size);
+        operation.report_size(file.size);
         let chunks = operation.observe(self.open_unchanged(file)).await?;
         Ok(Reading::new(chunks, operation).boxed())
     }

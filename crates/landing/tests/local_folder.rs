@@ -167,7 +167,7 @@ async fn a_missing_folder_is_created() {
 }
 
 #[tokio::test]
-async fn a_file_whose_name_cannot_be_used_is_told_instead_of_skipped() {
+async fn a_file_whose_name_cannot_be_used_is_reported_instead_of_skipped() {
     for name in [&b"a\xff.csv"[..], b"a\nb.csv"] {
         let (folder, storage) = storage();
         fs::write(folder.path().join(OsStr::from_bytes(name)), "").unwrap();

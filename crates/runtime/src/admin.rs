@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn probes_tell_a_start_from_service_and_service_from_a_drain() {
+    async fn probes_distinguish_start_service_and_drain() {
         let rig = rig();
         for (phase, expected) in [
             (Phase::Starting, [200, 503, 503]),

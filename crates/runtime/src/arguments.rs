@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-/// What every service can be told, by flag or by environment variable.
+/// What every service can be given, by flag or by environment variable.
 #[derive(Debug, Clone, Args)]
 pub struct RuntimeArgs {
     /// Address to serve gRPC on; port 0 picks a free one

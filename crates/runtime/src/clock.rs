@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-/// Tells the time. Passed in wherever the present matters, so that tests can choose the
+/// The clock. Passed in wherever the present matters, so that tests can choose the
 /// day.
 pub trait Clock: Send + Sync {
     /// The current time.

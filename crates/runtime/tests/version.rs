@@ -87,7 +87,7 @@ fn a_release_build_names_the_commit_and_runs_again_when_head_moves() {
 }
 
 #[test]
-fn a_build_outside_of_a_repository_names_what_it_is_told_or_nothing() {
+fn a_build_outside_of_a_repository_names_what_it_is_given_or_nothing() {
     let scene = Scene::new();
     assert_eq!(named(&scene.run("release", "")), "unknown commit");
     assert_eq!(named(&scene.run("release", "1f2e3d4c5b6a7f8e9d0c")), "1f2e3d4c5b6a");
@@ -110,7 +110,7 @@ fn a_repository_around_the_sources_is_not_taken_for_their_own() {
 }
 
 #[test]
-fn a_debug_build_names_only_the_commit_that_it_is_told() {
+fn a_debug_build_names_only_the_commit_that_it_is_given() {
     let scene = Scene::new();
     scene.commit();
     assert_eq!(named(&scene.run("debug", "")), "development build");

@@ -134,7 +134,7 @@ async fn a_page_size_above_the_maximum_is_silently_cut() {
 }
 
 #[tokio::test]
-async fn bad_parameters_are_told_by_name() {
+async fn bad_parameters_are_reported_by_name() {
     let book = UsageBook::new();
     for (query, message) in [
         ("end_date=2026-01-01", "start_date is required"),

@@ -130,7 +130,7 @@ impl TlsConnector {
 
 /// In TLS 1.3 a client has finished before the server has read its certificate, so the
 /// server's refusal would hit the first call, as an error that does not say why. A gRPC
-/// server speaks first, which tells that it has accepted; one behind a proxy may not.
+/// server speaks first, which shows that it has accepted; one behind a proxy may not.
 async fn hear_verdict(stream: &mut TlsStream<TcpStream>) -> std::io::Result<()> {
     if stream.get_ref().1.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
         return Ok(());

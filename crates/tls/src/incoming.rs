@@ -234,7 +234,7 @@ async fn part_from(mut socket: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells of failures, but not of every one that strangers cause.
+/// Reports failures, but not every one that strangers cause.
 struct FailureLog(LogLimit);
 
 impl FailureLog {

@@ -71,7 +71,7 @@ pub use load_error::LoadError;
 pub use peer::{PeerNames, peer_names};
 pub use server::{ClientAuth, ClientVerification, ServerTls, ServerTlsFiles};
 
-/// How often files are compared with what is in use, unless told otherwise. Certificates
+/// How often files are compared with what is in use, unless configured otherwise. Certificates
 /// are renewed hours before they expire, so seconds do not matter.
 pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_is_known_by_its_url_and_a_url_of_another_tool_is_told_how_to_mend() {
+    fn an_engine_is_known_by_its_url_and_a_url_of_another_tool_is_refused_with_the_cure() {
         for url in [
             "postgres://me:pw@db/x",
             "postgresql://me@db/x",

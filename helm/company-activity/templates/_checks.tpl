@@ -69,9 +69,9 @@ A pod without its Secret waits silently, and Helm waits for the pod. So with a c
   (list "storage.azure.connectionStringKey" $azure.existingSecret $azure.connectionStringKey)
   (list "storage.azure.accountKeyKey" $azure.existingSecret $azure.accountKeyKey)
   (list "storage.azure.sasTokenKey" $azure.existingSecret $azure.sasTokenKey) -}}
-{{- range $channel, $told := (include "company-activity.channels" . | fromYaml).channels -}}
-{{- $named = append $named (list (printf "alerts.%s.existingSecret" $channel) $told.existingSecret $told.key) -}}
-{{- $named = append $named (list (printf "alerts.%s.signingKeyKey" $channel) $told.existingSecret $told.signingKeyKey) -}}
+{{- range $channel, $entry := (include "company-activity.channels" . | fromYaml).channels -}}
+{{- $named = append $named (list (printf "alerts.%s.existingSecret" $channel) $entry.existingSecret $entry.key) -}}
+{{- $named = append $named (list (printf "alerts.%s.signingKeyKey" $channel) $entry.existingSecret $entry.signingKeyKey) -}}
 {{- end -}}
 {{- $secrets := list -}}
 {{- range $one := $named -}}

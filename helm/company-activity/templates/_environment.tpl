@@ -118,10 +118,10 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 - { name: WEBHOOK_ALLOW_HTTP, value: "true" }
 {{- end }}
 {{- end }}
-{{- range $channel, $told := (include "company-activity.channels" . | fromYaml).channels }}
+{{- range $channel, $entry := (include "company-activity.channels" . | fromYaml).channels }}
 {{- $webhook := ternary "WEBHOOK" (printf "%s_WEBHOOK" (upper $channel)) (eq $channel "webhook") }}
 - { name: {{ $webhook }}_URL_FILE, value: /etc/company-activity/secrets/{{ $channel }}/url }
-{{- if $told.signingKeyKey }}
+{{- if $entry.signingKeyKey }}
 - { name: {{ $webhook }}_SECRET_FILE, value: /etc/company-activity/secrets/{{ $channel }}/signing-key }
 {{- end }}
 {{- end }}
@@ -130,10 +130,10 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{/* The alert channels that have a Secret: {"channels": {name: {existingSecret, key, ...}}}. */}}
 {{- define "company-activity.channels" -}}
 {{- $channels := dict -}}
-{{- range $name, $told := .Values.alerts -}}
-{{- if kindIs "map" $told -}}
-{{- if $told.existingSecret -}}
-{{- $_ := set $channels $name $told -}}
+{{- range $name, $entry := .Values.alerts -}}
+{{- if kindIs "map" $entry -}}
+{{- if $entry.existingSecret -}}
+{{- $_ := set $channels $name $entry -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

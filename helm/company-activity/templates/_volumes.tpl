@@ -31,12 +31,12 @@ The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}. Either ma
 {{- $secrets = append $secrets (dict "name" "product-api" "secret" $values.productApi.existingSecret "items" $items) -}}
 {{- end -}}
 {{- if eq .service "notifier" -}}
-{{- range $channel, $told := (include "company-activity.channels" .root | fromYaml).channels -}}
-{{- $items := list (dict "key" $told.key "path" "url") -}}
-{{- with $told.signingKeyKey -}}
+{{- range $channel, $entry := (include "company-activity.channels" .root | fromYaml).channels -}}
+{{- $items := list (dict "key" $entry.key "path" "url") -}}
+{{- with $entry.signingKeyKey -}}
 {{- $items = append $items (dict "key" . "path" "signing-key") -}}
 {{- end -}}
-{{- $secrets = append $secrets (dict "name" $channel "secret" $told.existingSecret "items" $items) -}}
+{{- $secrets = append $secrets (dict "name" $channel "secret" $entry.existingSecret "items" $items) -}}
 {{- end -}}
 {{- end -}}
 {{- dict "secrets" $secrets | toYaml -}}

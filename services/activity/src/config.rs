@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runtime::WarehouseArgs;
 
-/// What it can be told wherever it runs.
+/// Its settings wherever it runs.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Options {

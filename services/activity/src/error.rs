@@ -81,20 +81,20 @@ mod tests {
 
     use super::*;
 
-    fn told(error: Error) -> (Code, String) {
+    fn reported(error: Error) -> (Code, String) {
         let status = Status::from(error);
         (status.code(), status.message().to_owned())
     }
 
     #[test]
     fn an_invalid_request_names_its_field() {
-        let (code, message) = told(FieldViolations::of("page_size", "is negative").into());
+        let (code, message) = reported(FieldViolations::of("page_size", "is negative").into());
         assert_eq!((code, message.as_str()), (Code::InvalidArgument, "page_size: is negative"));
     }
 
     #[test]
     fn nothing_published_is_not_found() {
-        let (code, message) = told(Error::NothingPublished);
+        let (code, message) = reported(Error::NothingPublished);
         assert_eq!(code, Code::NotFound);
         assert!(message.starts_with("nothing is published yet"), "{message}");
     }
@@ -105,14 +105,14 @@ mod tests {
             company_id: CompanyId::parse("acme").unwrap(),
             activity_date: parse_day("2026-02-01").unwrap(),
         };
-        let (code, message) = told(Error::NoSuchRow(key));
+        let (code, message) = reported(Error::NoSuchRow(key));
         assert_eq!(code, Code::NotFound);
         assert!(message.starts_with("company \"acme\" has no row on 2026-02-01"), "{message}");
     }
 
     #[test]
     fn a_stopping_service_asks_to_be_asked_again() {
-        assert_eq!(told(Error::Stopping).0, Code::Unavailable);
+        assert_eq!(reported(Error::Stopping).0, Code::Unavailable);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
             (warehouse::Error::Internal(secret()), Code::Internal),
             (warehouse::Error::Precondition("SELECT 1".to_owned()), Code::Internal),
         ] {
-            let (code, message) = told(cause.into());
+            let (code, message) = reported(cause.into());
             assert_eq!(code, expected);
             assert!(!message.contains("SELECT"), "{message}");
         }

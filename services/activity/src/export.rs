@@ -186,14 +186,14 @@ mod tests {
             .collect();
         let sizes: Vec<usize> = batches.iter().map(|batch| batch.rows.len()).collect();
         assert_eq!(sizes, [500, 500, 200]);
-        let told: Vec<bool> = batches.iter().map(|batch| batch.publication.is_some()).collect();
-        assert_eq!(told, [true, false, false]);
+        let reported: Vec<bool> = batches.iter().map(|batch| batch.publication.is_some()).collect();
+        assert_eq!(reported, [true, false, false]);
         let rows: Vec<FactRow> = batches.into_iter().flat_map(|batch| batch.rows).collect();
         assert_eq!(rows, (0..1_200).map(row).collect::<Vec<_>>());
     }
 
     #[tokio::test]
-    async fn an_empty_export_still_tells_the_publication() {
+    async fn an_empty_export_still_reports_the_publication() {
         let batches = collect(export(Vec::new())).await;
         assert_eq!(batches.len(), 1);
         assert_eq!(batches[0].as_ref().unwrap().publication, Some(publication()));

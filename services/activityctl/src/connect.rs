@@ -117,16 +117,16 @@ impl Connection {
             .with_max_delay(LONGEST_PAUSE)
             .without_max_times()
             .build();
-        let mut has_told = false;
+        let mut has_reported = false;
         while let Err(problem) = connection.try_connect(give_up_at).await {
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             if Instant::now() + pause >= give_up_at {
                 return Err(Error::Unreachable { server: connection.server, problem });
             }
-            if !has_told {
+            if !has_reported {
                 let waited = humantime::format_duration(timeout);
                 notice(format_args!("waiting up to {waited} for {}: {problem}", connection.server));
-                has_told = true;
+                has_reported = true;
             }
             tokio::time::sleep(pause).await;
         }

@@ -60,13 +60,13 @@ mod tests {
     fn a_month_and_the_end_are_worth_a_line() {
         let progress =
             DayProgress { window: DateWindow::parse("2026-01-20", "2026-03-02").unwrap(), bar: None };
-        let told: Vec<String> = progress
+        let reported: Vec<String> = progress
             .window
             .days()
             .filter(|day| progress.is_worth_a_line(*day))
             .map(|day| day.to_string())
             .collect();
-        assert_eq!(told, ["2026-01-31", "2026-02-28", "2026-03-02"]);
+        assert_eq!(reported, ["2026-01-31", "2026-02-28", "2026-03-02"]);
     }
 
     #[test]

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn field_violations_are_told_a_line_each() {
+    fn field_violations_are_reported_a_line_each() {
         let mut details = ErrorDetails::with_bad_request_violation("start_date", "\"soon\" is no day");
         details.add_bad_request_violation("page_size", "-1 is below zero");
         let status = Status::with_error_details(Code::InvalidArgument, "invalid request", details);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_of_another_service_is_told_as_such() {
+    fn a_server_of_another_service_is_reported_as_such() {
         let refused = Error::Refused(Box::new(Status::unimplemented("")));
         assert_eq!(
             refused.to_string(),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn preconditions_and_retry_delays_are_told() {
+    fn preconditions_and_retry_delays_are_reported() {
         let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(7)));
         details.set_precondition_failure([PreconditionViolation::new("STATE", "run 1", "has succeeded")]);
         let status = Status::with_error_details(Code::FailedPrecondition, "cannot retry", details);

@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// Explains an empty answer: silence would read as "nobody".
 pub const NOT_PUBLISHED: &str =
-    "no day that was asked for is published; `activityctl freshness` tells which days are";
+    "no day that was asked for is published; `activityctl freshness` says which days are";
 
 /// Columns to use when the output is not a terminal.
 const WIDTH: usize = 100;

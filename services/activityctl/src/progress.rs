@@ -183,7 +183,7 @@ fn style(template: &str) -> ProgressStyle {
 /// A line per change of a stage's state or attempt.
 #[derive(Debug, Default)]
 pub struct StageLines {
-    told: HashMap<(String, String), (i32, u32, bool)>,
+    reported: HashMap<(String, String), (i32, u32, bool)>,
 }
 
 impl StageLines {
@@ -194,7 +194,7 @@ impl StageLines {
             let key = (run.run_id.clone(), stage.stage.clone());
             let is_waiting = stage.waiting_for_service_since.is_some();
             let now = (stage.state, stage.attempt, is_waiting);
-            let before = self.told.insert(key, now);
+            let before = self.reported.insert(key, now);
             let is_pending = stage_state_of(stage) == StageState::Pending;
             let waits_for_its_turn = is_pending && stage.attempt == 0 && !is_waiting;
             if before != Some(now) && !waits_for_its_turn {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_tell_each_change_once() {
+    fn lines_report_each_change_once() {
         let mut lines = StageLines::default();
         assert!(lines.changes(&run(StageState::Pending, 0)).is_empty());
         assert_eq!(lines.changes(&run(StageState::Running, 1)), ["act: running"]);
@@ -288,20 +288,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_for_a_service_is_told_with_its_name_and_since_when() {
+    fn a_wait_for_a_service_is_reported_with_its_name_and_since_when() {
         let mut lines = StageLines::default();
         let mut waiting = run(StageState::Pending, 0);
         waiting.stages[0].service = "ingest-api".into();
         waiting.stages[0].waiting_for_service_since =
             Some(prost_types::Timestamp { seconds: 1_771_048_987, nanos: 0 });
-        let told = lines.changes(&waiting);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].starts_with("act: waiting for ingest-api since 2026-02-14"), "{told:?}");
+        let reported = lines.changes(&waiting);
+        assert_eq!(reported.len(), 1, "{reported:?}");
+        assert!(reported[0].starts_with("act: waiting for ingest-api since 2026-02-14"), "{reported:?}");
         assert!(lines.changes(&waiting).is_empty());
     }
 
     #[test]
-    fn only_counts_that_happened_are_told() {
+    fn only_counts_that_happened_are_reported() {
         let counters =
             StageCounters { rows_read: 1200, rows_written: 1199, rows_rejected: 1, ..Default::default() };
         assert_eq!(counted(&counters), "1,200 rows read, 1,199 written, 1 rejected");

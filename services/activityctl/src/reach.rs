@@ -42,8 +42,8 @@ pub async fn ask<T>(
 /// Whether far days are intended: forced, and confirmed if there is somebody to ask.
 fn are_meant(refusal: &Status, force: bool, confirm: ConfirmArgs) -> Result<bool, Error> {
     let Some(problem) = far_days(refusal).filter(|_| force) else { return Ok(false) };
-    let told = problem.split(';').next().unwrap_or(&problem);
-    match confirm.ask(&format!("{told}. Run it all the same?"))? {
+    let reported = problem.split(';').next().unwrap_or(&problem);
+    match confirm.ask(&format!("{reported}. Run it all the same?"))? {
         Answer::Yes | Answer::NobodyThere => Ok(true),
         Answer::No => Err(Error::Usage("nothing was run".to_owned())),
     }

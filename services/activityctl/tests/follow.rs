@@ -195,11 +195,14 @@ async fn a_backfill_survives_a_restart_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_coordinator_without_previews_is_told_as_older() {
+async fn a_coordinator_without_previews_is_reported_as_older() {
     let (connection, _server) = scripted(vec![]);
     let (request, confirm) = (PreviewBackfillRequest::default(), ConfirmArgs { yes: false });
     let mut output = Output::plain(std::io::sink());
     let refused = backfill_preview::run(&connection, &request, confirm, RowFormat::Table, &mut output).await;
-    let told = refused.unwrap_err().to_string();
-    assert!(told.starts_with("the coordinator at http://scripted is older than this activityctl"), "{told}");
+    let reported = refused.unwrap_err().to_string();
+    assert!(
+        reported.starts_with("the coordinator at http://scripted is older than this activityctl"),
+        "{reported}"
+    );
 }

@@ -126,12 +126,15 @@ async fn two_months_are_kept_and_go_on_as_if_nothing_had_been_forgotten() {
     publish_run(&warehouse, days(-122, 71), at(1), &[(export(day(-130), "1"), companies)], &usage).await;
 
     let keep = ["--warehouse-url", &url, "--keep-months", "2"];
-    let told = maintained(now(), &[&keep[..], &["--dry-run"]].concat()).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("would forget 122 published days before 2026-01-01: 244 rows"), "{told:?}");
-    let told = maintained(now(), &keep).await;
+    let reported = maintained(now(), &[&keep[..], &["--dry-run"]].concat()).await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(
+        reported[0].starts_with("would forget 122 published days before 2026-01-01: 244 rows"),
+        "{reported:?}"
+    );
+    let reported = maintained(now(), &keep).await;
     assert_eq!(
-        told,
+        reported,
         ["forgot 122 published days before 2026-01-01: 244 rows, 0 events; 104 days of usage before \
              2025-12-01: 208 records; 8 partitions"]
     );
@@ -166,7 +169,7 @@ async fn two_months_are_kept_and_go_on_as_if_nothing_had_been_forgotten() {
 }
 
 #[tokio::test]
-async fn a_task_that_fails_is_told_and_the_others_are_done() {
+async fn a_task_that_fails_is_reported_and_the_others_are_done() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/warehouse.sqlite", folder.path().display());
     let warehouse = warehouse::open(&url).await.unwrap();
@@ -178,7 +181,10 @@ async fn a_task_that_fails_is_told_and_the_others_are_done() {
     let arguments = ["--warehouse-url", &url, "--keep-months", "2"];
     let (outcome, lines) = try_maintain(now() + TimeDelta::days(8), &arguments).await;
     let error = outcome.unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.exit_code()), ("1 of 2 tasks failed, as told above", 1));
+    assert_eq!(
+        (error.to_string().as_str(), error.exit_code()),
+        ("1 of 2 tasks failed, as reported above", 1)
+    );
     assert_eq!(
         lines,
         [format!("discarded the 1 candidate rows of run {}, which has ended", failed.run.run_id)]
@@ -287,15 +293,15 @@ async fn leftovers_go_once_they_are_old_and_nothing_else_does() {
     }
     let all = landing.files();
     assert_eq!(landing.maintained(6, &[]).await, ["nothing to remove"]);
-    let told = [
+    let reported = [
         "1 file (5 B) of landed days that nothing refers to",
         "2 files (10 B) of temporaries of landed days",
         "1 file (5 B) of temporaries of copies of CRM exports",
     ];
     let would = landing.maintained(8, &["--dry-run"]).await;
-    assert_eq!(would, told.map(|line| format!("would remove {line}")));
+    assert_eq!(would, reported.map(|line| format!("would remove {line}")));
     assert_eq!(landing.files(), all);
-    assert_eq!(landing.maintained(8, &[]).await, told.map(|line| format!("removed {line}")));
+    assert_eq!(landing.maintained(8, &[]).await, reported.map(|line| format!("removed {line}")));
     assert_eq!(landing.files(), needed_or_foreign);
     assert_eq!(landing.maintained(8, &[]).await, ["nothing to remove"]);
 }
@@ -306,13 +312,13 @@ async fn landed_days_of_old_months_go_although_they_were_loaded() {
     // Landed again a moment ago, and about to be reloaded.
     landing.place_at(&landed(1), now() + TimeDelta::days(19));
     landing.place(&landed(40));
-    let told = landing.maintained(20, &["--keep-landed-months", "2"]).await;
+    let reported = landing.maintained(20, &["--keep-landed-months", "2"]).await;
     // In April: files from before February, and the day of February that was never loaded.
     let expected = [
         "removed 2 files (10 B) of landed days before 2026-02-01",
         "removed 1 file (5 B) of landed days that nothing refers to",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let left = landing.files();
     assert!(left.contains("usage_2026-01-02.json"), "{left:?}");
     assert_eq!(left.len(), 2, "{left:?}");
@@ -330,7 +336,7 @@ async fn a_warehouse_that_knows_none_of_the_files_removes_none() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_told_before_anything_is_opened() {
+async fn wrong_usage_is_reported_before_anything_is_opened() {
     let nowhere = ["--warehouse-url", "sqlite:///proc/nowhere/warehouse.sqlite"];
     for (flags, message) in [
         (["--leftovers-after", "23h"], "--leftovers-after is less than 1d"),

@@ -83,18 +83,18 @@ impl Drop for Sources {
 }
 
 #[track_caller]
-fn assert_tells(text: &str, expected: &[&str]) {
+fn assert_reports(text: &str, expected: &[&str]) {
     for expected in expected {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
 }
 
 #[tokio::test]
-async fn what_is_understood_of_both_sources_is_told() {
+async fn what_is_understood_of_both_sources_is_reported() {
     let sources = Sources::new(EXPORT, USAGE).await;
     let (outcome, text) = sources.check(&[]).await;
     outcome.unwrap();
-    assert_tells(
+    assert_reports(
         &text,
         &[
             "newest       companies_2026-02-10.csv",
@@ -114,7 +114,7 @@ async fn what_is_understood_of_both_sources_is_told() {
 }
 
 #[tokio::test]
-async fn an_export_of_another_crm_is_told_with_the_setting_that_reads_it() {
+async fn an_export_of_another_crm_is_reported_with_the_setting_that_reads_it() {
     let export = "Account ID,Account Name,Billing Country,Industry\n001,Acme,US,Retail\n";
     let sources = Sources::new(export, USAGE).await;
     let (outcome, text) = sources.check(&[]).await;
@@ -123,11 +123,11 @@ async fn an_export_of_another_crm_is_told_with_the_setting_that_reads_it() {
         (error.exit_code(), error.to_string().as_str()),
         (1, "a run could not work with the CRM export")
     );
-    assert_tells(&text, &["there is no column company_id", "use --crm-columns-preset salesforce"]);
+    assert_reports(&text, &["there is no column company_id", "use --crm-columns-preset salesforce"]);
 
     let (outcome, text) = sources.check(&["--crm-columns-preset", "salesforce"]).await;
     outcome.unwrap();
-    assert_tells(
+    assert_reports(
         &text,
         &[
             "column       company_id <- \"Account ID\"",
@@ -138,7 +138,7 @@ async fn an_export_of_another_crm_is_told_with_the_setting_that_reads_it() {
     let columns = "company_id=\"account  id\",name=\"Account Name\"";
     let (outcome, text) = sources.check(&["--crm-columns", columns]).await;
     outcome.unwrap();
-    assert_tells(&text, &["sample       001 | Acme | - | - | -"]);
+    assert_reports(&text, &["sample       001 | Acme | - | - | -"]);
 }
 
 #[tokio::test]
@@ -147,13 +147,13 @@ async fn a_product_api_that_cannot_be_used_fails_the_check() {
     sources.api = "http://127.0.0.1:9/v1/usage".to_owned();
     let (outcome, text) = sources.check(&[]).await;
     assert_eq!(outcome.unwrap_err().to_string(), "a run could not work with the product API");
-    assert_tells(&text, &["problem      2026-02-11 page 1"]);
+    assert_reports(&text, &["problem      2026-02-11 page 1"]);
 
     let sources =
         Sources::new(EXPORT, r#"{"company_id":"","date":"2026-02-11","active_users":5,"events":50}"#).await;
     let (outcome, text) = sources.check(&[]).await;
     assert_eq!(outcome.unwrap_err().exit_code(), 1);
-    assert_tells(&text, &["none of the 1 records of 2026-02-11 is usage: record 1: company_id is empty"]);
+    assert_reports(&text, &["none of the 1 records of 2026-02-11 is usage: record 1: company_id is empty"]);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn another_day_may_be_named_and_one_without_usage_is_remarked() {
     let sources = Sources::new(EXPORT, USAGE).await;
     let (outcome, text) = sources.check(&["--date", "2026-02-05"]).await;
     outcome.unwrap();
-    assert_tells(&text, &["there is no usage on this day; name a day that has some with --date"]);
+    assert_reports(&text, &["there is no usage on this day; name a day that has some with --date"]);
 }
 
 #[tokio::test]

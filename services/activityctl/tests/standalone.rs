@@ -100,7 +100,7 @@ fn parse(flags: &[&str]) -> SuiteOptions {
 }
 
 #[tokio::test]
-async fn a_location_that_cannot_be_used_is_told_by_its_flag() {
+async fn a_location_that_cannot_be_used_is_reported_by_its_flag() {
     for (flag, url) in [
         ("--crm-url", "s3://bucket/crm/"),
         ("--landing-url", "/no/url"),
@@ -167,11 +167,11 @@ async fn a_triggered_run_publishes_its_days() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn days_that_are_not_published_are_told_apart_from_days_without_rows() {
+async fn days_that_are_not_published_are_distinguished_from_days_without_rows() {
     let standalone = Standalone::start().await;
     standalone.run("2026-01-01", "2026-01-01").await;
     let connection = Connection::through("standalone", standalone.channel.clone());
-    let told = async |company: &str, day: &str| {
+    let reported = async |company: &str, day: &str| {
         let request = ExportCompanyActivityRequest {
             company_id: company.to_owned(),
             start_date: day.to_owned(),
@@ -180,9 +180,9 @@ async fn days_that_are_not_published_are_told_apart_from_days_without_rows() {
         let answer = rows(&connection, request, 1).await.unwrap();
         (answer.rows.len(), answer.exported.is_published)
     };
-    assert_eq!(told("", "2026-01-01").await, (1, true));
-    assert_eq!(told("nobody", "2026-01-01").await, (0, true));
-    assert_eq!(told("", "2026-01-02").await, (0, false));
+    assert_eq!(reported("", "2026-01-01").await, (1, true));
+    assert_eq!(reported("nobody", "2026-01-01").await, (0, true));
+    assert_eq!(reported("", "2026-01-02").await, (0, false));
     drop(connection);
     standalone.stop().await;
 }

@@ -116,14 +116,17 @@ async fn the_day_is_named_on_which_a_stage_began_to_grow() {
     for offset in 0..20 {
         kept.keep(offset, 3 + 2 * (offset - 9).max(0)).await;
     }
-    let told = kept.trends(19, &[]).await.unwrap();
-    assert_eq!(told[0], STAGE_COPY_CRM_CSV);
+    let reported = kept.trends(19, &[]).await.unwrap();
+    assert_eq!(reported[0], STAGE_COPY_CRM_CSV);
     let row = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(row(&told[3]), "2026-01-01 1 3.0 s █████▎ 1,000 2.00 KiB");
-    assert_eq!(row(&told[22]), format!("2026-01-20 1 23.0 s {} 1,000 2.00 KiB", "█".repeat(40)));
-    assert_eq!(told[23], "grows faster than its data since 2026-01-11: 7.0 times as long for the same rows");
-    assert!(told[24].starts_with("compare  activityctl runs show "), "{told:#?}");
-    assert_eq!(told.len(), 26);
+    assert_eq!(row(&reported[3]), "2026-01-01 1 3.0 s █████▎ 1,000 2.00 KiB");
+    assert_eq!(row(&reported[22]), format!("2026-01-20 1 23.0 s {} 1,000 2.00 KiB", "█".repeat(40)));
+    assert_eq!(
+        reported[23],
+        "grows faster than its data since 2026-01-11: 7.0 times as long for the same rows"
+    );
+    assert!(reported[24].starts_with("compare  activityctl runs show "), "{reported:#?}");
+    assert_eq!(reported.len(), 26);
 }
 
 #[tokio::test]
@@ -136,8 +139,8 @@ async fn runs_are_looked_at_page_by_page_until_they_are_too_old() {
     for _ in 0..200 {
         kept.keep_cancelled(10).await;
     }
-    let told = kept.trends(10, &["--days", "5", "--format", "csv"]).await.unwrap();
-    let days: Vec<&str> = told[1..].iter().map(|line| line.split(',').nth(1).unwrap()).collect();
+    let reported = kept.trends(10, &["--days", "5", "--format", "csv"]).await.unwrap();
+    let days: Vec<&str> = reported[1..].iter().map(|line| line.split(',').nth(1).unwrap()).collect();
     assert_eq!(days, ["2026-01-09", "2026-01-10"]);
     assert!(kept.trends(100, &["--days", "5"]).await.unwrap().is_empty());
 }

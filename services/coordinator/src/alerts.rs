@@ -171,7 +171,7 @@ fn log_undeliverable(alert: &NewAlert, reason: &str) {
 }
 
 fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
-    let told = |wanted: DeliveryState| {
+    let reported = |wanted: DeliveryState| {
         deliveries
             .iter()
             .filter(move |delivery| delivery.state() == wanted)
@@ -179,7 +179,7 @@ fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
     };
     // A state from a newer notifier arrives as unspecified: ask again.
     let passing: Vec<String> =
-        told(DeliveryState::Retryable).chain(told(DeliveryState::Unspecified)).collect();
+        reported(DeliveryState::Retryable).chain(reported(DeliveryState::Unspecified)).collect();
     if !passing.is_empty() {
         let asked = deliveries.iter().filter_map(|delivery| Duration::try_from(delivery.retry_after?).ok());
         return Outcome::Deferred { problem: passing.join("; "), retry_after: asked.max() };
@@ -187,7 +187,7 @@ fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
     if deliveries.is_empty() {
         return Outcome::Settled { refusals: vec!["the notifier has no channel".to_owned()] };
     }
-    Outcome::Settled { refusals: told(DeliveryState::Refused).collect() }
+    Outcome::Settled { refusals: reported(DeliveryState::Refused).collect() }
 }
 
 fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notifier_without_channels_is_told_loudly_instead_of_asked_for_ever() {
+    fn a_notifier_without_channels_is_reported_loudly_instead_of_asked_for_ever() {
         assert_eq!(
             outcome(&[]),
             Outcome::Settled { refusals: vec!["the notifier has no channel".to_owned()] }

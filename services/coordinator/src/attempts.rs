@@ -114,7 +114,7 @@ impl RunExecutor {
         };
         let failure = match self.confirm(fence, called).await? {
             Ok(counters) => {
-                self.tell_success(run, fence, started_at, counters).await;
+                self.report_success(run, fence, started_at, counters).await;
                 return Ok(Attempted::Succeeded);
             }
             Err(failure) => failure,
@@ -128,11 +128,11 @@ impl RunExecutor {
         );
         let wait = if failure.is_interruption { Some(Duration::ZERO) } else { next };
         if let Some(committed) = self.record_failure(run, fence, &failure, wait).await? {
-            self.tell_success(run, fence, started_at, committed).await;
+            self.report_success(run, fence, started_at, committed).await;
             return Ok(Attempted::Succeeded);
         }
         let (code, ended_at) = (contract::code_name(failure.code), self.clock.now());
-        tell_attempt(run, fence, (started_at, ended_at), Err((code, &failure.message)), None);
+        report_attempt(run, fence, (started_at, ended_at), Err((code, &failure.message)), None);
         Ok(match wait {
             Some(_) if failure.is_interruption => Attempted::Interrupted,
             Some(wait) => Attempted::RetryAfter(wait),
@@ -140,11 +140,11 @@ impl RunExecutor {
         })
     }
 
-    async fn tell_success(&self, run: &Run, fence: &Fence, started_at: DateTime<Utc>, counters: Counters) {
+    async fn report_success(&self, run: &Run, fence: &Fence, started_at: DateTime<Utc>, counters: Counters) {
         let ended_at = self.clock.now();
         let took = (ended_at - started_at).to_std().unwrap_or_default();
         let slow = self.judge(run, &fence.stage, took, counters).await;
-        tell_attempt(run, fence, (started_at, ended_at), Ok(counters), slow);
+        report_attempt(run, fence, (started_at, ended_at), Ok(counters), slow);
     }
 
     /// Connects to the stage's service; while it waits, the run shows that.
@@ -156,11 +156,11 @@ impl RunExecutor {
                 format!("there is no endpoint for the service {service:?} that the run was created with"),
             ));
         };
-        let tell = |problem: &str| {
+        let report = |problem: &str| {
             warn!(%run_id, stage = %stage.stage, service, problem, "waiting for a connection to the service");
             self.board.wait(run_id, &stage.stage, self.clock.now());
         };
-        let connected = found.connect(self.connect_timeout, tell).await;
+        let connected = found.connect(self.connect_timeout, report).await;
         self.board.end_wait(run_id, &stage.stage);
         connected.map_err(|gone| {
             let waited = humantime::format_duration(self.connect_timeout);
@@ -274,7 +274,7 @@ impl RunExecutor {
 }
 
 /// Records an attempt in the run's trace.
-fn tell_attempt(
+fn report_attempt(
     run: &Run,
     fence: &Fence,
     (started_at, ended_at): (DateTime<Utc>, DateTime<Utc>),

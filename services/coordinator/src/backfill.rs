@@ -35,7 +35,7 @@ pub(crate) struct Backfill {
     current: Option<(DateWindow, RunWatch)>,
     days_done: u64,
     days_total: u64,
-    has_told: bool,
+    has_reported: bool,
 }
 
 impl Backfill {
@@ -47,7 +47,7 @@ impl Backfill {
             days_total: plan.days_total,
             chunks: plan.chunks.into(),
             current: None,
-            has_told: false,
+            has_reported: false,
         }
     }
 
@@ -59,7 +59,7 @@ impl Backfill {
         loop {
             let Some((window, watch)) = &mut self.current else {
                 let Some(chunk) = self.chunks.pop_front() else {
-                    return Ok((!self.has_told).then(|| self.update(None)));
+                    return Ok((!self.has_reported).then(|| self.update(None)));
                 };
                 self.current = Some((chunk.window, self.start(chunk).await?));
                 continue;
@@ -87,7 +87,7 @@ impl Backfill {
     }
 
     fn update(&mut self, view: Option<RunView>) -> BackfillUpdate {
-        self.has_told = true;
+        self.has_reported = true;
         let is_done = view.as_ref().is_some_and(|view| view.run.state == RunState::Succeeded);
         let under_way = self.current.as_ref().filter(|_| !is_done).map(|(window, _)| *window);
         let next = under_way.or_else(|| self.chunks.front().map(|chunk| chunk.window));

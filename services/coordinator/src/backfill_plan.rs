@@ -97,7 +97,7 @@ mod tests {
         texts.iter().map(|text| parse_day(text).unwrap()).collect()
     }
 
-    fn told(plan: &BackfillPlan) -> Vec<(String, bool)> {
+    fn reported(plan: &BackfillPlan) -> Vec<(String, bool)> {
         plan.chunks.iter().map(|chunk| (chunk.window.to_string(), chunk.is_rerun)).collect()
     }
 
@@ -110,7 +110,7 @@ mod tests {
         };
         let plan = BackfillPlan::new(window, 31, &selection);
         assert_eq!(
-            told(&plan),
+            reported(&plan),
             [
                 ("2026-02-03..2026-02-04".to_owned(), true),
                 ("2026-02-06..2026-02-08".to_owned(), false),
@@ -125,7 +125,7 @@ mod tests {
         let window = DateWindow::parse("2026-02-01", "2026-02-05").unwrap();
         let plan = BackfillPlan::new(window, 2, &Selection::All);
         let expected = ["2026-02-01..2026-02-02", "2026-02-03..2026-02-04", "2026-02-05"];
-        assert_eq!(told(&plan), expected.map(|chunk| (chunk.to_owned(), true)));
+        assert_eq!(reported(&plan), expected.map(|chunk| (chunk.to_owned(), true)));
         assert_eq!(plan.days_done(), 0);
     }
 

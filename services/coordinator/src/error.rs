@@ -37,7 +37,7 @@ pub enum Error {
     #[error("the pipeline has no stage {0}, whose service takes published days back")]
     NoPublisher(&'static str),
     /// No service can preview a backfill.
-    #[error("the pipeline has no stage {0}, whose service tells what a backfill would change")]
+    #[error("the pipeline has no stage {0}, whose service previews what a backfill would change")]
     NoPreview(&'static str),
     /// The service that would preview a backfill does not know the call.
     #[error("{0} cannot preview a backfill: it is older than this coordinator, or another service")]
@@ -73,7 +73,7 @@ impl From<Error> for Status {
         let kind = failure.kind();
         let message = match failure {
             Error::InvalidRequest(violations) => return violations.into(),
-            told => told.to_string(),
+            reported => reported.to_string(),
         };
         contract::status(kind, message, None)
     }
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    fn told(error: Error) -> (Code, String) {
+    fn reported(error: Error) -> (Code, String) {
         let status = Status::from(error);
         (status.code(), status.message().to_owned())
     }
@@ -101,14 +101,14 @@ mod tests {
 
     #[test]
     fn a_missing_run_is_not_found() {
-        let (code, message) = told(Error::RunNotFound(Uuid::nil()));
+        let (code, message) = reported(Error::RunNotFound(Uuid::nil()));
         assert_eq!(code, Code::NotFound);
         assert!(message.contains(&Uuid::nil().to_string()), "{message}");
     }
 
     #[test]
     fn a_stopped_backfill_says_where_and_why() {
-        let (code, message) = told(Error::BackfillStopped {
+        let (code, message) = reported(Error::BackfillStopped {
             run_id: Uuid::nil(),
             window: DateWindow::parse("2026-01-01", "2026-01-31").unwrap(),
             state: RunState::Failed,
@@ -121,14 +121,14 @@ mod tests {
 
     #[test]
     fn a_pipeline_without_the_product_api_cannot_be_previewed() {
-        let (code, message) = told(Error::NoPreview("act_call_product_api"));
+        let (code, message) = reported(Error::NoPreview("act_call_product_api"));
         assert_eq!(code, Code::FailedPrecondition);
         assert!(message.contains("no stage act_call_product_api"), "{message}");
     }
 
     #[test]
     fn shutting_down_may_be_retried() {
-        assert_eq!(told(Error::ShuttingDown).0, Code::Unavailable);
+        assert_eq!(reported(Error::ShuttingDown).0, Code::Unavailable);
     }
 
     #[test]
@@ -138,11 +138,12 @@ mod tests {
             (warehouse::Error::Internal(secret()), Code::Internal),
             (warehouse::Error::Unavailable(secret()), Code::Unavailable),
         ] {
-            let (code, message) = told(error.into());
+            let (code, message) = reported(error.into());
             assert_eq!(code, expected);
             assert!(!message.contains("hunter2"), "{message}");
         }
-        let (code, message) = told(warehouse::Error::Precondition("run 7 has succeeded".to_owned()).into());
+        let (code, message) =
+            reported(warehouse::Error::Precondition("run 7 has succeeded".to_owned()).into());
         assert_eq!((code, message.as_str()), (Code::FailedPrecondition, "run 7 has succeeded"));
     }
 }

@@ -66,7 +66,7 @@ impl RunExecutor {
     /// If storage fails for longer than a moment.
     pub(crate) async fn execute(&self, taken: &TakenUp) -> Result<Execution, Error> {
         let run = &taken.run;
-        self.tell_interruption(taken);
+        self.report_interruption(taken);
         let execution = tokio::select! {
             // First, so that a stage cancelled by the same stop does not count as failed.
             biased;
@@ -76,7 +76,7 @@ impl RunExecutor {
         };
         self.board.end(run.run_id);
         if let Ok(Execution::Ended(state)) = execution {
-            self.tell_end(run.run_id, state).await;
+            self.report_end(run.run_id, state).await;
         }
         match execution {
             Err(Error::Warehouse(error @ warehouse::Error::Fenced { .. })) => {
@@ -88,7 +88,7 @@ impl RunExecutor {
     }
 
     /// Records the attempts that an earlier holder left unfinished.
-    fn tell_interruption(&self, taken: &TakenUp) {
+    fn report_interruption(&self, taken: &TakenUp) {
         if taken.is_resumed {
             metrics::LEASE_TAKEOVERS.counter().add(1, &[]);
         }
@@ -101,7 +101,7 @@ impl RunExecutor {
 
     /// Records a run that has ended. Telemetry must not fail a run: if the
     /// store cannot return the run, its trace lacks the first span.
-    async fn tell_end(&self, run_id: Uuid, state: RunState) {
+    async fn report_end(&self, run_id: Uuid, state: RunState) {
         let outcome = KeyValue::new("outcome", state.as_str().to_ascii_lowercase());
         metrics::RUNS.counter().add(1, &[outcome]);
         match self.reload(run_id).await {

@@ -42,7 +42,7 @@ impl RunExecutor {
                 return None;
             }
             Err(_) => {
-                debug!(%run_id, %stage, "what the stage took before was not told in time");
+                debug!(%run_id, %stage, "how long the stage took before could not be read in time");
                 return None;
             }
         };
@@ -54,7 +54,7 @@ impl RunExecutor {
             %stage,
             rows_read = counters.rows_read,
             "the stage took {took:.1?}, {:.1} times the {:.1?} that recent runs take for as many rows; \
-             `activityctl trends --stage {stage}` tells since when",
+             `activityctl trends --stage {stage}` says since when",
             slow.factor,
             slow.expected,
         );

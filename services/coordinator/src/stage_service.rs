@@ -80,7 +80,7 @@ mod tests {
         let began = Instant::now();
         let gone = service.connect(Duration::from_millis(900), count).await.unwrap_err();
         assert!(began.elapsed() >= Duration::from_millis(400), "it must try more than once");
-        assert_eq!(waits.load(Ordering::Relaxed), 1, "a wait is told once");
+        assert_eq!(waits.load(Ordering::Relaxed), 1, "a wait is reported once");
         assert!(!gone.problem.is_empty());
     }
 }

@@ -25,11 +25,11 @@ pub(crate) struct RunWatch {
     live: watch::Receiver<LiveRun>,
     trace_link: Option<TraceLink>,
     shutdown: CancellationToken,
-    /// How old what is told may be: it only gets newer.
+    /// How old what is reported may be: it only gets newer.
     since: Instant,
     /// The run as last read.
     read: Option<Read>,
-    told: Option<RunView>,
+    reported: Option<RunView>,
 }
 
 impl RunWatch {
@@ -43,7 +43,7 @@ impl RunWatch {
         let live = board.subscribe(run_id);
         // From now on: a caller must see what it did before it asked.
         let (shared, since) = (reads.of(run_id), Instant::now());
-        Self { shared, live, trace_link, shutdown, since, read: None, told: None }
+        Self { shared, live, trace_link, shutdown, since, read: None, reported: None }
     }
 
     /// The run at first, then after every change; `None` after its end was returned.
@@ -51,13 +51,13 @@ impl RunWatch {
     /// # Errors
     /// If the run does not exist, storage fails, or the process shuts down.
     pub(crate) async fn next(&mut self) -> Result<Option<RunView>, Error> {
-        if self.told.as_ref().is_some_and(|told| told.run.state.is_terminal()) {
+        if self.reported.as_ref().is_some_and(|reported| reported.run.state.is_terminal()) {
             return Ok(None);
         }
         loop {
             let view = self.look().await?;
-            if self.told.as_ref() != Some(&view) {
-                self.told = Some(view.clone());
+            if self.reported.as_ref() != Some(&view) {
+                self.reported = Some(view.clone());
                 return Ok(Some(view));
             }
             self.wait_for_change().await?;
@@ -66,7 +66,7 @@ impl RunWatch {
 
     /// The run as last returned, if it was.
     pub(crate) fn last(&self) -> Option<&Run> {
-        self.told.as_ref().map(|told| &told.run)
+        self.reported.as_ref().map(|reported| &reported.run)
     }
 
     /// Progress changes often and needs no read from the store.

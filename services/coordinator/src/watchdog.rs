@@ -138,7 +138,7 @@ mod tests {
     }
 
     /// The days that a check at this time alerts people of.
-    async fn told(warehouse: &SharedWarehouse, now: &str) -> Vec<NaiveDate> {
+    async fn reported(warehouse: &SharedWarehouse, now: &str) -> Vec<NaiveDate> {
         let watchdog = Watchdog {
             deadline: NINE,
             pipeline: Arc::new(Pipeline::parse(DAILY_PIPELINE_YAML).unwrap()),
@@ -155,19 +155,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_day_is_told_once_if_it_is_due_and_not_published() {
+    async fn a_day_is_reported_once_if_it_is_due_and_not_published() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
         let warehouse = warehouse::open(&url).await.unwrap();
         // Nothing has ever run, so nothing is missed.
-        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, []);
+        assert_eq!(reported(&warehouse, "2026-02-14T10:00:00Z").await, []);
         publish_run(&warehouse, DateWindow::day(day("2026-02-13")), at(1), &[], &[]).await;
         for in_time in ["2026-02-14T10:00:00Z", "2026-02-15T08:59:59Z"] {
-            assert_eq!(told(&warehouse, in_time).await, [], "{in_time}");
+            assert_eq!(reported(&warehouse, in_time).await, [], "{in_time}");
         }
-        assert_eq!(told(&warehouse, "2026-02-15T09:00:00Z").await, [day("2026-02-14")]);
-        assert_eq!(told(&warehouse, "2026-02-15T09:01:00Z").await, []);
-        assert_eq!(told(&warehouse, "2026-02-16T09:00:00Z").await, [day("2026-02-15")]);
+        assert_eq!(reported(&warehouse, "2026-02-15T09:00:00Z").await, [day("2026-02-14")]);
+        assert_eq!(reported(&warehouse, "2026-02-15T09:01:00Z").await, []);
+        assert_eq!(reported(&warehouse, "2026-02-16T09:00:00Z").await, [day("2026-02-15")]);
     }
 
     #[tokio::test]
@@ -176,9 +176,9 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
         let warehouse = warehouse::open(&url).await.unwrap();
         let run = hold_run(&warehouse, DateWindow::day(day("2026-02-13")), at(1)).await;
-        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, []);
+        assert_eq!(reported(&warehouse, "2026-02-14T10:00:00Z").await, []);
         run.fail_at(STAGE_COPY_CRM_CSV).await;
-        assert_eq!(told(&warehouse, "2026-02-14T10:00:00Z").await, [day("2026-02-13")]);
+        assert_eq!(reported(&warehouse, "2026-02-14T10:00:00Z").await, [day("2026-02-13")]);
     }
 
     #[test]

@@ -312,11 +312,11 @@ fn no_page(at: PageRef, body: &[u8], why: NoPage, bearer: Option<&Bearer>) -> Er
             };
             Error::Malformed { at, problem, line: 1, column: 1, excerpt }
         }
-        NoPage::Failed(_) if repeats_token => Error::SaysItFailed { at, told: HIDDEN.to_owned() },
-        NoPage::Failed(told) => {
-            let shown = told.get(..told.floor_char_boundary(EXCERPT_BYTES)).unwrap_or_default();
+        NoPage::Failed(_) if repeats_token => Error::SaysItFailed { at, reported: HIDDEN.to_owned() },
+        NoPage::Failed(reported) => {
+            let shown = reported.get(..reported.floor_char_boundary(EXCERPT_BYTES)).unwrap_or_default();
             // It is JSON, so its quotes may stay.
-            Error::SaysItFailed { at, told: shown.escape_debug().to_string().replace("\\\"", "\"") }
+            Error::SaysItFailed { at, reported: shown.escape_debug().to_string().replace("\\\"", "\"") }
         }
     }
 }

@@ -91,7 +91,7 @@ pub struct Options {
     pub answers: AnswerOptions,
 }
 
-/// What the stand-alone process can be told.
+/// The settings of the stand-alone process.
 #[derive(Debug, Clone, ClapArgs)]
 pub struct Args {
     #[command(flatten)]

@@ -130,6 +130,6 @@ mod tests {
         let reading = Reading { names: FieldNames::default(), believes_other_forms: false };
         let mut reader = DayReader::new(parse_day("2026-01-05").unwrap(), Arc::new(reading));
         let row = reader.record(&format!("{PLAIN}{}", " ".repeat(MAX_RECORD_BYTES)));
-        assert_eq!(row.rejection().unwrap().told(), "line 1: longer than 1048576 bytes");
+        assert_eq!(row.rejection().unwrap().reported(), "line 1: longer than 1048576 bytes");
     }
 }

@@ -118,12 +118,12 @@ pub enum Error {
         excerpt: String,
     },
     /// The answer reports a failure, whatever its status.
-    #[error("{at}: the product API answered 200, but says that it failed: {told}")]
+    #[error("{at}: the product API answered 200, but says that it failed: {reported}")]
     SaysItFailed {
         /// Which page.
         at: PageRef,
         /// The failure it reports.
-        told: String,
+        reported: String,
     },
     /// The answer has an encoding that we cannot decode.
     #[error(
@@ -352,7 +352,7 @@ mod tests {
                 Code::DataLoss,
                 "odd at line 2 column 5: \"x\"",
             ),
-            (Error::SaysItFailed { at, told: "[1]".into() }, Code::DataLoss, "says that it failed: [1]"),
+            (Error::SaysItFailed { at, reported: "[1]".into() }, Code::DataLoss, "says that it failed: [1]"),
             (
                 Error::UnknownEncoding { at, encoding: "br".into() },
                 Code::DataLoss,
@@ -402,14 +402,14 @@ mod tests {
     }
 
     #[test]
-    fn every_variant_tells_the_caller_what_and_where() {
+    fn every_variant_says_what_is_wrong_and_where() {
         for (error, code, part) in variants() {
             let retry_after = error.retry_after();
             let status = Status::from(error);
             assert_eq!(status.code(), code, "{}", status.message());
             assert!(status.message().contains(part), "{}", status.message());
-            let told = tonic_types::StatusExt::get_details_retry_info(&status);
-            assert_eq!(told.and_then(|info| info.retry_delay), retry_after);
+            let reported = tonic_types::StatusExt::get_details_retry_info(&status);
+            assert_eq!(reported.and_then(|info| info.retry_delay), retry_after);
         }
     }
 

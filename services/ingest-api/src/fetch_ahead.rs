@@ -48,11 +48,11 @@ pub(crate) fn fetch_days(
 impl FetchedDay {
     fn begin(day: NaiveDate, session: Session, meter: Arc<ProgressMeter>) -> Self {
         let (fetched, waiting) = mpsc::channel(PAGES_AHEAD);
-        let (told, reading) = (Arc::clone(&meter), session.reading());
+        let (reported, reading) = (Arc::clone(&meter), session.reading());
         let fetch = async move {
             let last = stream::iter([Ok(None)]);
             let all = pages(&session, day).map_ok(|(at, page)| {
-                told.page_fetched(at, page.body_bytes);
+                reported.page_fetched(at, page.body_bytes);
                 Some(page)
             });
             let mut all = std::pin::pin!(all.chain(last));

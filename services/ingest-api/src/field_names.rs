@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_field_is_told_with_those_that_there_are() {
+    fn what_names_no_field_is_reported_with_those_that_there_are() {
         for (text, expected) in [
             ("account.id", "not of the form OURS=THEIRS"),
             ("company=x", "there are data, company_id, date, active_users, events, total, total_pages, more"),

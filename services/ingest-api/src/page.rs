@@ -256,8 +256,8 @@ mod tests {
             (r#"{"success":false,"message":"no shard","data":[]}"#, r#""no shard""#),
             (r#"{"status":"error","data":null}"#, r#""error""#),
         ] {
-            let Err(NoPage::Failed(told)) = parse(body) else { panic!("{body} is a page") };
-            assert_eq!(told, expected, "{body}");
+            let Err(NoPage::Failed(reported)) = parse(body) else { panic!("{body} is a page") };
+            assert_eq!(reported, expected, "{body}");
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) enum Step {
 pub(crate) struct Previewer {
     pub(crate) api: ProductApi,
     pub(crate) previews: Arc<dyn BackfillPreview>,
-    /// Tells which days were fetched before.
+    /// Knows which days were fetched before.
     pub(crate) staging: Arc<dyn UsageStaging>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Days to fetch at the same time.

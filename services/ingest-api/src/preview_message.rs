@@ -144,14 +144,17 @@ mod tests {
             DayChanges { new: 0, ..day("2026-02-02", true, 0) },
         ];
         let summary = summary(&PreviewOutcome { days, sample: vec![], is_outdated: true }, 4);
-        let told = |counts: PreviewCounts| {
+        let reported = |counts: PreviewCounts| {
             let days = [counts.new_days, counts.changed_days, counts.unchanged_days];
             (days, [counts.new_rows, counts.changed_rows, counts.gone_rows, counts.unchanged_rows])
         };
-        let months: Vec<_> =
-            summary.months.iter().map(|month| (month.month.as_str(), told(month.counts.unwrap()))).collect();
+        let months: Vec<_> = summary
+            .months
+            .iter()
+            .map(|month| (month.month.as_str(), reported(month.counts.unwrap())))
+            .collect();
         assert_eq!(months, [("2026-01", ([0, 1, 0], [1, 3, 0, 2])), ("2026-02", ([1, 0, 1], [1, 0, 0, 4]))]);
-        assert_eq!(told(summary.total.unwrap()), ([1, 1, 1], [2, 3, 0, 6]));
+        assert_eq!(reported(summary.total.unwrap()), ([1, 1, 1], [2, 3, 0, 6]));
         assert_eq!(summary.remarks.len(), 3);
     }
 }

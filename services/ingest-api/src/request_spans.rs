@@ -73,12 +73,12 @@ impl DayRequests {
 
     /// Begins a request that was sent `resend_count` times before.
     pub(crate) fn begin(&self, endpoint: &Url, at: PageRef, resend_count: u32) -> Exchange {
-        let told = if self.call.requests.fetch_add(1, Ordering::Relaxed) < MAX_REQUEST_SPANS {
-            Told::Alone(span_of(endpoint, at, resend_count))
+        let reported = if self.call.requests.fetch_add(1, Ordering::Relaxed) < MAX_REQUEST_SPANS {
+            Reported::Alone(span_of(endpoint, at, resend_count))
         } else {
-            Told::Summed(Arc::clone(self.summed.get_or_init(|| self.call.summed(self.day, endpoint))))
+            Reported::Summed(Arc::clone(self.summed.get_or_init(|| self.call.summed(self.day, endpoint))))
         };
-        Exchange { at, resend_count, began: Instant::now(), status: None, told }
+        Exchange { at, resend_count, began: Instant::now(), status: None, reported }
     }
 
     /// Records that a page could not be fetched, after all attempts. Each
@@ -114,11 +114,11 @@ pub(crate) struct Exchange {
     resend_count: u32,
     began: Instant,
     status: Option<StatusCode>,
-    told: Told,
+    reported: Reported,
 }
 
 #[derive(Debug)]
-enum Told {
+enum Reported {
     Alone(Span),
     Summed(Arc<SummedRequests>),
 }
@@ -126,10 +126,10 @@ enum Told {
 impl Exchange {
     /// The span to send the request in.
     pub(crate) fn span(&self) -> Span {
-        match &self.told {
-            Told::Alone(span) => span.clone(),
+        match &self.reported {
+            Reported::Alone(span) => span.clone(),
             // Concurrent requests cannot share a span for their events.
-            Told::Summed(_) => Span::none(),
+            Reported::Summed(_) => Span::none(),
         }
     }
 
@@ -142,13 +142,13 @@ impl Exchange {
     pub(crate) fn end(self, outcome: &Result<Page, Error>, requests: &HttpRequests) {
         let took = self.began.elapsed();
         requests.record(took, self.status.map(|status| status.as_u16()));
-        match &self.told {
-            Told::Alone(span) => self.tell(span, outcome),
-            Told::Summed(summed) => summed.add(self.at, self.resend_count, took, outcome.is_ok()),
+        match &self.reported {
+            Reported::Alone(span) => self.report(span, outcome),
+            Reported::Summed(summed) => summed.add(self.at, self.resend_count, took, outcome.is_ok()),
         }
     }
 
-    fn tell(&self, span: &Span, outcome: &Result<Page, Error>) {
+    fn report(&self, span: &Span, outcome: &Result<Page, Error>) {
         if let Some(status) = self.status {
             span.record("http.response.status_code", i64::from(status.as_u16()));
         }

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_by_field() {
+    fn everything_that_is_wrong_is_reported_by_field() {
         assert_eq!(
             violated_fields(&request(&["a", " "], "2026-1-1", "soon")),
             ["company_ids", "start_date", "end_date"]

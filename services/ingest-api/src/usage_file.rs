@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_landed_file_tells_its_day_and_no_other_file_does() {
+    fn a_landed_file_names_its_day_and_no_other_file_does() {
         let day = parse_day("2026-01-31").unwrap();
         assert_eq!(landed_day(&landing_path(day)), Some(day));
         for other in [

@@ -130,7 +130,7 @@ impl CopyCrmCsv {
 /// export does not name stays in the CRM.
 fn note_unnamed(row: &SourceRow<CrmCompany>, first: &OnceLock<String>) {
     if let SourceRow::Rejected(rejection @ Rejection { concerns: Concerns::Anyone, .. }) = row {
-        first.get_or_init(|| rejection.told());
+        first.get_or_init(|| rejection.reported());
     }
 }
 

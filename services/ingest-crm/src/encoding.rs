@@ -23,7 +23,7 @@ pub(crate) enum Found {
     /// Only ASCII so far.
     Ascii,
     /// Given by the configuration or a byte order mark.
-    Told(&'static Encoding),
+    Reported(&'static Encoding),
     /// UTF-8, because some of its characters are, or because nothing else is
     /// clear. In the latter case, `perhaps` is the possible alternative.
     Utf8 { perhaps: Option<&'static Encoding> },
@@ -36,7 +36,7 @@ impl Found {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ascii | Self::Utf8 { .. } => UTF_8.name(),
-            Self::Told(encoding) => encoding.name(),
+            Self::Reported(encoding) => encoding.name(),
             Self::Windows1252 => WINDOWS_1252.name(),
         }
     }
@@ -59,7 +59,7 @@ impl Found {
                 "if the file is written in another encoding, name it, perhaps --crm-encoding {}",
                 other.name().to_lowercase()
             ),
-            Self::Told(encoding) if encoding != UTF_8 => {
+            Self::Reported(encoding) if encoding != UTF_8 => {
                 "if the file is not written in it, name another --crm-encoding".to_owned()
             }
             Self::Windows1252 => {
@@ -147,10 +147,10 @@ impl TextDecoder {
     fn begin(&mut self, text: &mut Vec<u8>) {
         let State::Beginning(beginning) = std::mem::replace(&mut self.state, State::Ascii) else { return };
         let marked = Encoding::for_bom(&beginning);
-        let told = marked.or_else(|| Some((self.configured.or_else(|| without_mark(&beginning))?, 0)));
+        let reported = marked.or_else(|| Some((self.configured.or_else(|| without_mark(&beginning))?, 0)));
         let mut from = 0;
-        if let Some((encoding, mark)) = told {
-            self.found = Found::Told(encoding);
+        if let Some((encoding, mark)) = reported {
+            self.found = Found::Reported(encoding);
             from = mark;
             self.state = if encoding == UTF_8 {
                 State::Utf8

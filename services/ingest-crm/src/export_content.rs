@@ -84,12 +84,12 @@ impl<'a> Reading<'a> {
             ));
         }
         if !has_several {
-            return Ok(company_rows(chunks, self.format, move |read| self.tell(position, read)));
+            return Ok(company_rows(chunks, self.format, move |read| self.report(position, read)));
         }
         self.check_header(&part, &first_line(&head))?;
         let before = self.lines_before.load(Ordering::Relaxed);
-        let (chunks, telling) = (self.count_lines(chunks), Arc::clone(&self));
-        let rows = company_rows(chunks, self.format, move |read| telling.tell(position, read));
+        let (chunks, reporting) = (self.count_lines(chunks), Arc::clone(&self));
+        let rows = company_rows(chunks, self.format, move |read| reporting.report(position, read));
         let path = part.path.clone();
         Ok(rows
             .map_ok(move |row| numbered_through(row, before, &path))
@@ -100,7 +100,7 @@ impl<'a> Reading<'a> {
             .boxed())
     }
 
-    fn tell(&self, position: usize, read: Counters) {
+    fn report(&self, position: usize, read: Counters) {
         let Ok(mut parts) = self.read.lock() else { return };
         if let Some(part) = parts.get_mut(position) {
             *part = read;

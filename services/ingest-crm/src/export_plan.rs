@@ -247,10 +247,10 @@ fn before_the_first_remark(first: NaiveDate, window: DateWindow) -> Option<Strin
 }
 
 fn named(names: &[String]) -> String {
-    let told = names.iter().take(NAMED_FILES).cloned().collect::<Vec<_>>().join(", ");
+    let reported = names.iter().take(NAMED_FILES).cloned().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED_FILES) {
-        0 => told,
-        more => format!("{told} and {more} more"),
+        0 => reported,
+        more => format!("{reported} and {more} more"),
     }
 }
 

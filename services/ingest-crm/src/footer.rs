@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_counts_and_rules_are_told_from_companies() {
+    fn sums_counts_and_rules_are_distinguished_from_companies() {
         for cells in [
             &["Total: 3"][..],
             &["total", "", "", "3"],
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn companies_are_told_from_sums() {
+    fn companies_are_distinguished_from_sums() {
         for cells in [
             &["total", "TotalEnergies", "FR", "energy"][..],
             &["total"],

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_gone_is_told_with_both_ways_out() {
+    fn a_column_that_is_gone_is_reported_with_both_ways_out() {
         let problem = lost_of("company_id,name,Country", "company_id,name,Country code", "").unwrap();
         assert!(
             problem.contains("the column \"Country\", the country of the export before, is gone"),

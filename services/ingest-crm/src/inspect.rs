@@ -170,7 +170,7 @@ async fn inspect_file(
         problem,
         company_ids: BTreeSet::new(),
     };
-    inspected.tell_columns(&parser);
+    inspected.report_columns(&parser);
     for row in &rows {
         inspected.note(row);
     }
@@ -179,7 +179,7 @@ async fn inspect_file(
 }
 
 impl InspectedExport {
-    fn tell_columns(&mut self, parser: &CompanyParser) {
+    fn report_columns(&mut self, parser: &CompanyParser) {
         let Some(columns) = parser.columns() else { return };
         let headings = columns.headings();
         self.columns = Column::ALL
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_export_is_told_by_its_date_and_read() {
+    async fn the_newest_export_is_recognised_by_its_date_and_read() {
         let inspection = inspected(
             &[
                 ("a_2026-02-02.csv", b"company_id;name;note\nacme;Z\xfcrich AG;x\n;y\nbeta;B;\n3 rows\n"),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_header_of_another_crm_is_told_with_the_setting_that_reads_it() {
+    async fn a_header_of_another_crm_is_reported_with_the_setting_that_reads_it() {
         let export = b"Record ID,Company name,Industry,Country/Region\n12,Acme,Retail,US\n";
         let problem = inspected(&[("hubspot.csv", export)], &[]).await.newest.unwrap().problem.unwrap();
         assert!(problem.ends_with("use --crm-columns-preset hubspot"), "{problem}");

@@ -9,7 +9,7 @@ use domain::AlertCause;
 use proto::notifier::v1::{Alert as AlertProto, NotifyRequest};
 use url::Url;
 
-/// A failure that people should know about, as its message tells it. Only what identifies it
+/// A failure that people should know about, as its message has it. Only what identifies it
 /// is certain to be there: a missing or odd detail must not hold up an alert.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Alert {
@@ -227,7 +227,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_missed_deadline_is_told_as_what_it_is() {
+    fn a_missed_deadline_is_reported_as_what_it_is() {
         let missed = |cause: AlertCauseProto, run_id: &str| {
             parsed(AlertProto {
                 cause: cause.into(),
@@ -252,7 +252,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_cause_that_nobody_told_is_a_failed_stage() {
+    fn a_cause_that_nobody_reported_is_a_failed_stage() {
         let old = parsed(AlertProto { cause: 0, ..alert_proto() }).unwrap();
         assert_eq!(old.cause(), AlertCause::StageFailed);
         let newer = parsed(AlertProto { cause: 99, ..alert_proto() }).unwrap();

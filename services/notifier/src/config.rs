@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_url_is_refused_without_telling_it() {
+    fn an_unusable_url_is_refused_without_showing_it() {
         for url in
             ["ftp://hooks.example/s3cret", "hooks.example/s3cret", "https:///", "s3cret", "data:s3cret,x"]
         {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     runtime::main(
         "notifier",
-        "Tells people over Slack, Teams or a webhook that a stage failed",
+        "Alerts people over Slack, Teams or a webhook that a stage failed",
         notifier::start,
     )
 }

@@ -187,7 +187,7 @@ async fn a_silent_channel_is_retryable() {
 }
 
 #[tokio::test]
-async fn the_same_alert_is_told_once() {
+async fn the_same_alert_is_reported_once() {
     let slack = accepting().await;
     let notifier = Notifier::with(&[slack.flag("slack-webhook-url")]).await;
 
@@ -201,18 +201,18 @@ async fn the_same_alert_is_told_once() {
 }
 
 #[tokio::test]
-async fn the_same_alert_told_by_many_at_once_arrives_once() {
+async fn the_same_alert_sent_by_many_at_once_arrives_once() {
     let slack = Webhook::closed([]).await;
     let notifier = Notifier::with(&[slack.flag("slack-webhook-url")]).await;
 
-    let told = join_all((0..8).map(|_| notifier.notify(alert("a"))));
+    let reported = join_all((0..8).map(|_| notifier.notify(alert("a"))));
     let opened = async {
         slack.wait_for(1).await;
         slack.open();
     };
-    let (told, ()) = futures::join!(told, opened);
+    let (reported, ()) = futures::join!(reported, opened);
 
-    assert!(told.iter().all(|deliveries| states(deliveries) == [Delivered]));
+    assert!(reported.iter().all(|deliveries| states(deliveries) == [Delivered]));
     assert_eq!(slack.received().len(), 1);
 }
 
@@ -235,12 +235,12 @@ async fn a_slow_channel_does_not_hold_up_another() {
     let plain = accepting().await;
     let notifier = Notifier::with(&[slow.flag("slack-webhook-url"), plain.flag("webhook-url")]).await;
 
-    let told = notifier.notify(alert("a"));
+    let reported = notifier.notify(alert("a"));
     let opened = async {
         plain.wait_for(1).await;
         slow.open();
     };
-    let (deliveries, ()) = futures::join!(told, opened);
+    let (deliveries, ()) = futures::join!(reported, opened);
 
     assert_eq!(states(&deliveries), [Delivered, Delivered]);
 }
@@ -266,12 +266,12 @@ async fn a_notifier_that_has_to_stop_says_so() {
     let slack = Webhook::closed([]).await;
     let notifier = Notifier::with(&[slack.flag("slack-webhook-url")]).await;
 
-    let told = notifier.notify(alert("a"));
+    let reported = notifier.notify(alert("a"));
     let stopped = async {
         slack.wait_for(1).await;
         notifier.context.hard_stop.cancel();
     };
-    let (deliveries, ()) = futures::join!(told, stopped);
+    let (deliveries, ()) = futures::join!(reported, stopped);
 
     assert_eq!(states(&deliveries), [Retryable]);
 }

@@ -20,7 +20,7 @@ struct CommandLine {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_request_to_a_webhook_is_told_without_its_url() {
+async fn every_request_to_a_webhook_is_reported_without_its_url() {
     let collector = Receiver::start().await.unwrap();
     let line = CommandLine::parse_from(["test", "--otlp-endpoint", &collector.endpoint()]);
     let telemetry = Telemetry::start("notifier", &line.telemetry, LogWriter::stdout()).unwrap();
@@ -36,17 +36,17 @@ async fn every_request_to_a_webhook_is_told_without_its_url() {
     .await;
 
     // Like the outbox: sends again while a channel may still accept the alert.
-    let telling = info_span!("telling");
+    let reporting = info_span!("telling");
     for outcomes in [[Retryable, Retryable, Refused], [Delivered, Retryable, Refused]] {
-        let told = notifier.notify(alert("a")).instrument(telling.clone()).await;
-        assert_eq!(states(&told), outcomes);
+        let reported = notifier.notify(alert("a")).instrument(reporting.clone()).await;
+        assert_eq!(states(&reported), outcomes);
     }
-    drop(telling);
+    drop(reporting);
     tokio::task::spawn_blocking(|| telemetry.shutdown()).await.unwrap();
 
-    let telling = collector.span(|span| span.name == "telling").await.unwrap();
+    let reporting = collector.span(|span| span.name == "telling").await.unwrap();
     let trace = collector
-        .trace(&telling.trace_id, |trace| {
+        .trace(&reporting.trace_id, |trace| {
             trace.spans().iter().filter(|span| span.name.starts_with("POST ")).count() == 6
         })
         .await

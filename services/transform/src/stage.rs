@@ -58,7 +58,7 @@ impl FactStages {
     async fn validate_and_publish(&self, call: &StageCall) -> Result<StageOutcome, Error> {
         let measured = self.warehouse.measure_candidates(&call.fence, call.window).await?;
         let findings = audit(&measured, &self.policy);
-        findings.iter().for_each(tell);
+        findings.iter().for_each(report);
         let (blocking, warnings): (Vec<Finding>, Vec<Finding>) =
             findings.into_iter().partition(|finding| finding.blocks);
         if !blocking.is_empty() {
@@ -75,7 +75,7 @@ impl FactStages {
 
 /// Reports every finding, in the log and as an event of the stage's span: the
 /// stage's own message lists only the first few that block.
-fn tell(Finding { audit, blocks, message }: &Finding) {
+fn report(Finding { audit, blocks, message }: &Finding) {
     if *blocks {
         error!(audit, finding = message, "an audit blocks the publish");
     } else {

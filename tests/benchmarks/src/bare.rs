@@ -138,5 +138,5 @@ pub(crate) async fn checkpoint(database: &Database) -> Result<()> {
 
 async fn timed(database: &Database, statement: &str) -> Result<Duration> {
     let times = psql(database, &format!("{BARE_SETTINGS}\n\\timing on\n{statement}\n")).await?;
-    times.last().copied().context("psql told no time")
+    times.last().copied().context("psql reported no time")
 }

@@ -60,7 +60,7 @@ pub(crate) async fn measure(options: &Options, narrator: &Narrator, report: &mut
     for repetition in 0..repetitions {
         late.push(journey.publish_late_record(repetition).await?.1.took());
     }
-    section.compare("d", "one late record / c", median(late), new_day, Aim::Untold);
+    section.compare("d", "one late record / c", median(late), new_day, Aim::Unreported);
     section.count("e", "identical redelivery, rows written", journey.deliver_again().await?, 0);
 
     if !options.skip_history {
@@ -68,7 +68,7 @@ pub(crate) async fn measure(options: &Options, narrator: &Narrator, report: &mut
         narrator.say("embedded, g: publishing new days");
         let after = median(new_days(&mut journey, repetitions).await?);
         let what = format!("one new day after {} days / c", options.history_days);
-        section.compare("g", &what, after, new_day, Aim::Untold);
+        section.compare("g", &what, after, new_day, Aim::Unreported);
     }
     Ok(())
 }

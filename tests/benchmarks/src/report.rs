@@ -32,7 +32,7 @@ pub(crate) enum Aim {
     /// A ratio below this.
     Below(f64),
     /// None: only for comparison.
-    Untold,
+    Unreported,
 }
 
 impl Aim {
@@ -40,7 +40,7 @@ impl Aim {
         match self {
             Self::AtMost(bound) => format!("≤ {bound}"),
             Self::Below(bound) => format!("< {bound}"),
-            Self::Untold => String::new(),
+            Self::Unreported => String::new(),
         }
     }
 
@@ -49,7 +49,7 @@ impl Aim {
             Self::AtMost(bound) if figure <= bound => "met",
             Self::Below(bound) if figure < bound => "met",
             Self::AtMost(_) | Self::Below(_) => "MISSED",
-            Self::Untold => "",
+            Self::Unreported => "",
         }
     }
 }
@@ -137,6 +137,6 @@ mod tests {
         assert_eq!(Aim::AtMost(1.5).verdict(1.5), "met");
         assert_eq!(Aim::AtMost(1.5).verdict(1.501), "MISSED");
         assert_eq!(Aim::Below(0.1).verdict(0.1), "MISSED");
-        assert_eq!(Aim::Untold.verdict(9.0), "");
+        assert_eq!(Aim::Unreported.verdict(9.0), "");
     }
 }

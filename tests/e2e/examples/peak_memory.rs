@@ -63,7 +63,7 @@ async fn ended(suite: &Suite, run_id: String) -> Result<Run> {
             return Ok(run);
         }
     }
-    anyhow::bail!("the coordinator stopped telling about the run")
+    anyhow::bail!("the coordinator stopped reporting the run")
 }
 
 fn stage_line(run: &Run, name: &str) -> Result<String> {

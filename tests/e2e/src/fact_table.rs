@@ -181,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn every_difference_is_told() {
+    fn every_difference_is_reported() {
         let expected = table("a,2026-01-01,1,,\nb,2026-01-01,1,,\n");
         let actual = table("a,2026-01-01,2,,\nc,2026-01-01,1,,\n");
-        let told = actual.must_equal(&expected).unwrap_err().to_string();
+        let reported = actual.must_equal(&expected).unwrap_err().to_string();
         for difference in ["a 2026-01-01: events is", "b 2026-01-01: is missing", "c 2026-01-01: should not"]
         {
-            assert!(told.contains(difference), "{told}");
+            assert!(reported.contains(difference), "{reported}");
         }
     }
 

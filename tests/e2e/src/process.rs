@@ -80,8 +80,8 @@ impl Process {
         let (log, child) = Log::of(&mut command)?;
         // Owned from here on, so that it is always killed.
         let mut process = Self { name: name.to_owned(), child, address: listen, admin: ANY_PORT, log };
-        let told = process.log.address(|addresses| addresses.admin);
-        process.admin = in_time(&format!("the admin port of {name}"), told).await??;
+        let reported = process.log.address(|addresses| addresses.admin);
+        process.admin = in_time(&format!("the admin port of {name}"), reported).await??;
         Ok(process)
     }
 
@@ -90,8 +90,8 @@ impl Process {
     /// # Errors
     /// If it ends first, or takes too long. The error shows its log.
     pub async fn wait_until_it_listens(&mut self) -> Result<()> {
-        let told = self.log.address(|addresses| addresses.grpc);
-        self.address = in_time(&format!("the start of {}", self.name), told).await??;
+        let reported = self.log.address(|addresses| addresses.grpc);
+        self.address = in_time(&format!("the start of {}", self.name), reported).await??;
         Ok(())
     }
 
@@ -234,8 +234,8 @@ impl Log {
 
     /// Waits for the log line with an address.
     async fn address(&mut self, which: impl Fn(&Addresses) -> Option<SocketAddr>) -> Result<SocketAddr> {
-        let told = self.addresses.wait_for(|addresses| which(addresses).is_some()).await;
-        match told.ok().and_then(|addresses| which(&addresses)) {
+        let reported = self.addresses.wait_for(|addresses| which(addresses).is_some()).await;
+        match reported.ok().and_then(|addresses| which(&addresses)) {
             Some(address) => Ok(address),
             None => bail!("it ended before it listened:\n{}", self.text()),
         }
@@ -257,8 +257,8 @@ impl Log {
 fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Addresses>) {
     for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
-        let grpc = told_address(&line, "listening");
-        let admin = told_address(&line, "serving probes and metrics");
+        let grpc = reported_address(&line, "listening");
+        let admin = reported_address(&line, "serving probes and metrics");
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         if grpc.or(admin).is_some() {
             found.send_modify(|addresses| {
@@ -268,7 +268,7 @@ fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Addr
     }
 }
 
-fn told_address(line: &str, message: &str) -> Option<SocketAddr> {
+fn reported_address(line: &str, message: &str) -> Option<SocketAddr> {
     let event: serde_json::Value = serde_json::from_str(line).ok()?;
     if event["message"] == message { event["address"].as_str()?.parse().ok() } else { None }
 }

@@ -36,8 +36,8 @@ pub async fn promtool(arguments: &[&str], input: &str) -> Result<()> {
         child.wait_with_output().await
     };
     let Output { status, stdout, stderr } = in_time("promtool", written).await??;
-    let told = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
-    ensure!(status.success(), "promtool {}: {status}\n{told}", arguments.join(" "));
+    let reported = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
+    ensure!(status.success(), "promtool {}: {status}\n{reported}", arguments.join(" "));
     Ok(())
 }
 

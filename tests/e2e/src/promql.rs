@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_from_functions_labels_strings_and_ranges() {
+    fn names_are_distinguished_from_functions_labels_strings_and_ranges() {
         let expression = r#"
             sum by (stage, le) (increase(a_total{kind="read", b!~"x.."}[1h])) / (sum by (stage) (c_sum[5m]) > 0)
               and on(instance) max(d) > 0.01 * 3600 or absent(e_seconds)"#;

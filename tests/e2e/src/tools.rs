@@ -46,7 +46,7 @@ fn install(script: &str) -> Result<PathBuf> {
     let path = workspace_root().join("tests/setup").join(script);
     let output = Command::new(&path).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("cannot run {}", path.display()))?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "tests/setup/{script} failed: {}\n{told}", output.status);
+    let reported = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "tests/setup/{script} failed: {}\n{reported}", output.status);
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }

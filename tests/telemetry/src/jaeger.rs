@@ -126,8 +126,8 @@ impl Jaeger {
 pub fn install() -> Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../setup/jaeger.sh");
     let output = std::process::Command::new(&script).stdin(Stdio::null()).output()?;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "Jaeger could not be built:\n{told}");
+    let reported = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "Jaeger could not be built:\n{reported}");
     Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
 }
 

@@ -1,4 +1,4 @@
-//! Who gets in, as whom, and what the others are told.
+//! Who gets in, as whom, and what the others see.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

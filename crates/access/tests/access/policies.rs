@@ -1,4 +1,4 @@
-//! Policies: what they grant, and how mistakes in them are told.
+//! Policies: what they grant, and how mistakes in them are reported.
 
 use access::Role;
 use serde_json::json;
@@ -65,7 +65,7 @@ async fn an_issuer_speaks_for_itself_alone() {
 }
 
 #[test]
-fn mistakes_are_told_with_file_line_and_column() {
+fn mistakes_are_reported_with_file_line_and_column() {
     let signer = Signer::ed("d");
     let folder = Folder::new();
     folder.write("jwks.json", &key_set(&[&signer]).to_string());

@@ -32,7 +32,7 @@ async fn a_change_applies_to_the_next_call() {
 }
 
 #[tokio::test]
-async fn a_broken_change_keeps_what_was_and_is_told_once() {
+async fn a_broken_change_keeps_what_was_and_is_reported_once() {
     let folder = Folder::new();
     let access = folder.access(&policy("a"));
     let by_a = || with_certificate(call(READ), &[], &["a"]);

@@ -1,4 +1,4 @@
-//! Tokens of an issuer: what a good one is, and how bad ones are told apart.
+//! Tokens of an issuer: what a good one is, and how bad ones are distinguished.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,8 +11,8 @@ use crate::support::{
     with_token,
 };
 
-/// What the caller of a reader's method is told, if it sends this token.
-async fn told(signer: &Signer, token: &str) -> String {
+/// What the caller of a reader's method gets, if it sends this token.
+async fn reported(signer: &Signer, token: &str) -> String {
     let access = Folder::new().access_by_keys(&[signer]);
     let message = refused(answer(&access, with_token(READ, token)).await, Code::Unauthenticated);
     for part in token.split('.').filter(|part| part.len() > 8) {
@@ -32,7 +32,7 @@ async fn each_allowed_algorithm_gets_in() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_credential_is_told_how_to_send_one() {
+async fn a_call_without_a_credential_learns_how_to_send_one() {
     let access = Folder::new().access_by_keys(&[&Signer::ed("d")]);
     let message = refused(answer(&access, call(READ)).await, Code::Unauthenticated);
     assert!(message.starts_with("no credential: send \"authorization: Bearer <token>\""), "{message}");
@@ -46,9 +46,9 @@ async fn times_are_kept_with_leeway() {
         let token = signer.sign(&claims_with(claim, time.into()));
         assert_eq!(name(&access, with_token(READ, token)).await, "people:alice", "{claim}");
     }
-    let expired = told(&signer, &signer.sign(&claims_with("exp", (START - 30).into()))).await;
+    let expired = reported(&signer, &signer.sign(&claims_with("exp", (START - 30).into()))).await;
     assert_eq!(expired, "the token expired at 2027-01-15T07:59:30Z");
-    let early = told(&signer, &signer.sign(&claims_with("nbf", (START + 31).into()))).await;
+    let early = reported(&signer, &signer.sign(&claims_with("nbf", (START + 31).into()))).await;
     assert_eq!(early, "the token is not valid before 2027-01-15T08:00:31Z");
 }
 
@@ -56,7 +56,7 @@ async fn times_are_kept_with_leeway() {
 async fn a_token_for_others_is_refused() {
     let signer = Signer::ed("d");
     for audience in [Value::Null, json!("other"), json!(["a", "b"]), json!([]), json!(1), json!({"a": 1})] {
-        let message = told(&signer, &signer.sign(&claims_with("aud", audience))).await;
+        let message = reported(&signer, &signer.sign(&claims_with("aud", audience))).await;
         assert_eq!(message, "the token is for another audience; people tokens must be for company-activity");
     }
     let access = Folder::new().access_by_keys(&[&signer]);
@@ -68,7 +68,7 @@ async fn a_token_for_others_is_refused() {
 async fn a_token_of_an_issuer_that_nobody_configured_is_refused() {
     let signer = Signer::ed("d");
     for issuer in ["https://login.example.com", "https://login.example.org/", "HTTPS://login.example.org"] {
-        let message = told(&signer, &signer.sign(&claims_with("iss", issuer.into()))).await;
+        let message = reported(&signer, &signer.sign(&claims_with("iss", issuer.into()))).await;
         assert_eq!(message, format!("the token's issuer {issuer:?} is not configured"));
     }
 }
@@ -79,11 +79,11 @@ async fn an_unsigned_token_is_refused_whatever_it_calls_itself() {
     for algorithm in ["none", "None", "NONE", "nOnE"] {
         let header = json!({"alg": algorithm, "kid": "d"});
         let token = format!("{}.", unsigned(&header, &claims(ISSUER)));
-        let message = told(&signer, &token).await;
+        let message = reported(&signer, &token).await;
         assert_eq!(message, "the token's algorithm none is not allowed; RS256, ES256 and EdDSA are");
     }
     let token = format!("{}.", unsigned(&json!({"alg": "EdDSA", "kid": "d"}), &claims(ISSUER)));
-    assert!(told(&signer, &token).await.contains("signature does not match"));
+    assert!(reported(&signer, &token).await.contains("signature does not match"));
 }
 
 #[tokio::test]
@@ -94,8 +94,8 @@ async fn a_public_key_is_no_secret_to_sign_with() {
             let mut mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
             mac.update(message.as_bytes());
             let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
-            let told = told(&signer, &token).await;
-            assert_eq!(told, "the token's algorithm HS256 is not allowed; RS256, ES256 and EdDSA are");
+            let reported = reported(&signer, &token).await;
+            assert_eq!(reported, "the token's algorithm HS256 is not allowed; RS256, ES256 and EdDSA are");
         }
     }
 }
@@ -105,11 +105,11 @@ async fn a_key_is_used_with_its_own_algorithm_alone() {
     let signer = Signer::ed("d");
     for algorithm in ["RS256", "ES256"] {
         let token = signer.sign_under(&json!({"alg": algorithm, "kid": "d"}), &claims(ISSUER));
-        assert!(told(&signer, &token).await.contains("signature does not match"), "{algorithm}");
+        assert!(reported(&signer, &token).await.contains("signature does not match"), "{algorithm}");
     }
     let token = signer.sign_under(&json!({"alg": "my-own", "kid": "d"}), &claims(ISSUER));
     assert_eq!(
-        told(&signer, &token).await,
+        reported(&signer, &token).await,
         "the token's algorithm is not allowed; RS256, ES256 and EdDSA are"
     );
 }
@@ -121,21 +121,21 @@ async fn a_token_that_was_tampered_with_is_refused() {
         let forged = signer.sign(&claims_with("sub", "root".into()));
         let (_, signature) = honest.rsplit_once('.').unwrap();
         let (message, _) = forged.rsplit_once('.').unwrap();
-        let told = told(&signer, &format!("{message}.{signature}")).await;
-        assert_eq!(told, "the token's signature does not match its content");
+        let reported = reported(&signer, &format!("{message}.{signature}")).await;
+        assert_eq!(reported, "the token's signature does not match its content");
     }
 }
 
 #[tokio::test]
 async fn a_token_of_another_holder_of_the_same_key_name_is_refused() {
     let (ours, theirs) = (Signer::ed("d"), Signer::ed("d"));
-    assert!(told(&ours, &theirs.sign(&claims(ISSUER))).await.contains("signature does not match"));
+    assert!(reported(&ours, &theirs.sign(&claims(ISSUER))).await.contains("signature does not match"));
 }
 
 #[tokio::test]
 async fn a_key_in_a_file_that_does_not_exist_is_unknown_at_once() {
     let (ours, other) = (Signer::ed("d"), Signer::ed("other"));
-    let message = told(&ours, &other.sign(&claims(ISSUER))).await;
+    let message = reported(&ours, &other.sign(&claims(ISSUER))).await;
     assert_eq!(message, "the token is signed with a key that people does not have");
 }
 
@@ -152,7 +152,7 @@ async fn a_token_that_names_no_key_is_checked_if_one_key_alone_would_do() {
 }
 
 #[tokio::test]
-async fn malformed_tokens_are_told_what_is_wrong() {
+async fn the_refusal_of_a_malformed_token_says_what_is_wrong() {
     let signer = Signer::ed("d");
     let under = |header: Value| signer.sign_under(&header, &claims(ISSUER));
     let with = |claim: &str, value: Value| signer.sign(&claims_with(claim, value));
@@ -183,7 +183,7 @@ async fn malformed_tokens_are_told_what_is_wrong() {
         (with("iat", "now".into()), "no time in seconds"),
     ];
     for (token, expected) in cases {
-        let message = told(&signer, &token).await;
+        let message = reported(&signer, &token).await;
         assert!(message.starts_with("the token is malformed: "), "{message}");
         assert!(message.contains(expected), "{message} is not about {expected}");
     }

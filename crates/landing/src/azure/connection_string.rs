@@ -89,7 +89,7 @@ impl<'text> ConnectionString<'text> {
         }
         if self.account.is_none() {
             return Err(format!(
-                "{CONNECTION_STRING} has no AccountName, nor a BlobEndpoint that tells it: {FORMS}"
+                "{CONNECTION_STRING} has no AccountName, nor a BlobEndpoint that names it: {FORMS}"
             ));
         }
         Ok(self)

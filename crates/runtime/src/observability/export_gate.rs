@@ -157,7 +157,7 @@ mod tests {
     }
 
     /// The counter's value for an outcome.
-    fn told(registry: &prometheus::Registry, outcome: &str) -> f64 {
+    fn reported(registry: &prometheus::Registry, outcome: &str) -> f64 {
         let families = registry.gather();
         let spans = families.iter().find(|family| family.name() == "company_activity_telemetry_spans_total");
         let metrics = spans.map(prometheus::proto::MetricFamily::get_metric).unwrap_or_default();
@@ -184,7 +184,7 @@ mod tests {
             drop(tracer.start("span"));
         }
         assert_eq!(counts.queued.load(Ordering::Relaxed), MAX_QUEUED_SPANS);
-        assert_eq!(told(&registry, "dropped"), f64::from(u32::try_from(surplus).unwrap()));
+        assert_eq!(reported(&registry, "dropped"), f64::from(u32::try_from(surplus).unwrap()));
 
         let bound = Duration::from_millis(100);
         let began = Instant::now();

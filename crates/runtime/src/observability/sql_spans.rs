@@ -83,9 +83,9 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
             return;
         }
         let Some(outermost) = span.scope().from_root().next() else { return };
-        let told = told_below(&outermost);
-        if told >= MAX_STATEMENTS {
-            let left_out = i64::from(told - MAX_STATEMENTS) + 1;
+        let reported = reported_below(&outermost);
+        if reported >= MAX_STATEMENTS {
+            let left_out = i64::from(reported - MAX_STATEMENTS) + 1;
             parent.span().set_attribute(KeyValue::new("db.statements_left_out", left_out));
             return;
         }
@@ -107,7 +107,7 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
 }
 
 /// How many statements were recorded below a span before this one.
-fn told_below<'a, S: LookupSpan<'a>>(outermost: &tracing_subscriber::registry::SpanRef<'a, S>) -> u32 {
+fn reported_below<'a, S: LookupSpan<'a>>(outermost: &tracing_subscriber::registry::SpanRef<'a, S>) -> u32 {
     if let Some(StatementCount(count)) = outermost.extensions().get() {
         return count.fetch_add(1, Ordering::Relaxed);
     }

@@ -68,7 +68,7 @@ impl Call {
 
     /// Ends the call with the status in `headers`, if there is one: in a headers-only
     /// response, or in trailers.
-    pub(super) fn end_if_told(&mut self, headers: &HeaderMap) {
+    pub(super) fn end_if_reported(&mut self, headers: &HeaderMap) {
         if let Some(status) = Status::from_header_map(headers) {
             self.end(status.code(), status.message());
         }
@@ -142,7 +142,7 @@ impl<B: Body<Error = Status>> Body for CallBody<B> {
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
-                    this.call.end_if_told(trailers);
+                    this.call.end_if_reported(trailers);
                 }
             }
             Some(Err(status)) => this.call.end(status.code(), status.message()),

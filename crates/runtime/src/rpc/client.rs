@@ -70,7 +70,7 @@ impl Service<Request<Body>> for Channel {
         Box::pin(async move {
             match asking.await {
                 Ok(response) => {
-                    call.end_if_told(response.headers());
+                    call.end_if_reported(response.headers());
                     Ok(response.map(|body| Body::new(CallBody::new(body, call))))
                 }
                 Err(error) => {

@@ -83,7 +83,7 @@ where
         let answering = span.in_scope(|| self.inner.call(request)).instrument(span);
         Box::pin(async move {
             let response = answering.await?;
-            call.end_if_told(response.headers());
+            call.end_if_reported(response.headers());
             Ok(response.map(|body| Body::new(CallBody::new(body, call).open_as(open))))
         })
     }

@@ -13,7 +13,7 @@ Prometheus, and pushes them to the collector that `--otlp-endpoint` names.
 This page is written from the code: after a change of the catalogue run
 `UPDATE_DOCS=1 cargo test -p telemetry`.
 
-| Prometheus name | what it tells | labels | services |
+| Prometheus name | what it says | labels | services |
 |---|---|---|---|
 ";
 

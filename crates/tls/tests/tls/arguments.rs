@@ -24,7 +24,7 @@ fn nothing_is_plain_text_and_the_systems_cas() {
 }
 
 #[test]
-fn a_client_ca_requires_certificates_unless_told_otherwise() {
+fn a_client_ca_requires_certificates_unless_configured_otherwise() {
     let files = |flags: &str| parse(flags).unwrap().0.unwrap();
     let pair = "--tls-cert-file a.crt --tls-key-file a.key";
     let mut expected = ServerTlsFiles { certificate: "a.crt".into(), key: "a.key".into(), clients: None };

@@ -20,10 +20,10 @@ pub const COMPANIES: [&str; 3] = ["007", "acme", "bolt"];
 pub const FILE_BYTES: u64 = 500;
 
 /// An event in short: company, day, event, count.
-pub type Told<'a> = (&'a str, i64, &'a str, i64);
+pub type Reported<'a> = (&'a str, i64, &'a str, i64);
 
 /// A sum in short: company, day, sum, events.
-pub type ToldSum<'a> = (&'a str, i64, i64, i64);
+pub type ReportedSum<'a> = (&'a str, i64, i64, i64);
 
 /// An event file.
 #[must_use]
@@ -33,15 +33,15 @@ pub fn file(path: &str, etag: &str) -> EventFile {
 
 /// An event on the day `offset` days after 2026-01-01.
 #[must_use]
-pub fn event((company_id, offset, event_id, events): Told<'_>) -> EventRecord {
+pub fn event((company_id, offset, event_id, events): Reported<'_>) -> EventRecord {
     let event_id = EventId::parse(event_id).unwrap();
     EventRecord { company_id: id(company_id), date: day(offset), event_id, events }
 }
 
 /// The lines of a file without bad records.
 #[must_use]
-pub fn lines(events: &[Told<'_>]) -> Vec<SourceRow<EventRecord>> {
-    (1..).zip(events).map(|(line, told)| SourceRow::Accepted { line, row: event(*told) }).collect()
+pub fn lines(events: &[Reported<'_>]) -> Vec<SourceRow<EventRecord>> {
+    (1..).zip(events).map(|(line, reported)| SourceRow::Accepted { line, row: event(*reported) }).collect()
 }
 
 /// The counters of loading a file.
@@ -106,7 +106,7 @@ impl EventRun {
     }
 
     /// Loads a file that must be accepted.
-    pub async fn accept(&self, path: &str, etag: &str, events: &[Told<'_>]) -> Counters {
+    pub async fn accept(&self, path: &str, etag: &str, events: &[Reported<'_>]) -> Counters {
         self.load(&file(path, etag), lines(events)).await.unwrap().counters
     }
 }
@@ -155,10 +155,10 @@ pub fn grouped(stored: &[StoredEvent]) -> Vec<(&str, DailyEvents)> {
 
 /// Checks that exactly these events are stored, each with the path of its file, and
 /// that the sums match them.
-pub async fn assert_stored(warehouse: &EngineUnderTest, expected: &[(Told<'_>, &str)]) {
+pub async fn assert_stored(warehouse: &EngineUnderTest, expected: &[(Reported<'_>, &str)]) {
     let expected: Vec<StoredEvent> = expected
         .iter()
-        .map(|(told, path)| StoredEvent { record: event(*told), source_path: (*path).to_owned() })
+        .map(|(reported, path)| StoredEvent { record: event(*reported), source_path: (*path).to_owned() })
         .collect();
     let stored = stored(warehouse).await;
     assert_eq!(stored, expected);
@@ -166,11 +166,11 @@ pub async fn assert_stored(warehouse: &EngineUnderTest, expected: &[(Told<'_>, &
 }
 
 /// Checks that these are the daily sums.
-pub async fn assert_sums(warehouse: &EngineUnderTest, expected: &[ToldSum<'_>]) {
+pub async fn assert_sums(warehouse: &EngineUnderTest, expected: &[ReportedSum<'_>]) {
     let sums = sums(warehouse).await;
-    let told: Vec<ToldSum<'_>> = sums
+    let reported: Vec<ReportedSum<'_>> = sums
         .iter()
         .map(|(company, sum)| (*company, (sum.date - day(0)).num_days(), sum.events, sum.event_count))
         .collect();
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }

@@ -156,7 +156,7 @@ macro_rules! suite {
             dirty_days_survive_a_run_that_fails
             a_day_before_the_first_publish_changes_later_days
             a_gap_is_published_later
-            a_build_tells_how_far_it_is
+            a_build_reports_how_far_it_is
             measurements_count_what_would_be_published
             the_median_looks_four_weeks_back
         }
@@ -187,11 +187,11 @@ macro_rules! suite {
             events_are_forgotten_with_their_days
             a_retried_run_stages_again_what_was_forgotten
             candidates_of_an_ended_run_are_discarded
-            landed_files_in_use_are_told_from_others
+            landed_files_in_use_are_distinguished_from_others
         }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
-            a_preview_tells_old_and_new_values_of_a_correction
+            a_preview_reports_old_and_new_values_of_a_correction
             a_preview_reads_answers_as_a_load_does
             a_preview_keeps_what_a_load_keeps
             a_preview_refuses_what_a_load_refuses
@@ -201,7 +201,7 @@ macro_rules! suite {
             a_preview_notices_what_is_loaded_beside_it
         }
         $crate::suite! {@area $open, ledger:
-            the_ledger_tells_every_published_day_in_order
+            the_ledger_reports_every_published_day_in_order
             a_checksum_covers_every_value_a_row_may_hold
             a_correction_changes_the_checksums_of_its_days_alone
             rows_that_go_leave_the_checksum
@@ -210,13 +210,13 @@ macro_rules! suite {
         $crate::suite! {@area $open, activity:
             pages_and_export_agree
             a_page_starts_after_any_key
-            an_answer_tells_its_newest_publication
+            an_answer_reports_its_newest_publication
             a_row_is_found_by_its_key
             an_export_sees_one_state_while_a_publish_goes_on
             open_exports_do_not_keep_others_waiting
             roll_ups_follow_weeks_and_months
             churn_risks_come_most_recently_active_first
-            freshness_tells_the_newest_day
+            freshness_reports_the_newest_day
         }
     };
     (@area $open:path, $area:ident: $($behaviour:ident)*) => {
@@ -256,12 +256,12 @@ macro_rules! migrations {
     ($create:path) => {
         $crate::migrations! {@behaviours $create:
             a_schema_that_the_next_version_added_to_is_worked_with
-            a_newer_schema_is_told_and_left_alone
+            a_newer_schema_is_reported_and_left_alone
             programs_start_while_the_next_version_migrates
             a_schema_that_took_something_away_is_refused
             a_schema_of_another_line_is_refused
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
-            a_day_with_a_newer_checksum_is_told_and_left_alone
+            a_day_with_a_newer_checksum_is_reported_and_left_alone
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:
@@ -272,7 +272,7 @@ macro_rules! migrations {
             events::a_correction_replaces_the_event
             fact::a_correction_reaches_exactly_the_days_that_read_it
             publish::an_interrupted_publish_is_whole_or_nothing
-            backfill::a_preview_tells_old_and_new_values_of_a_correction
+            backfill::a_preview_reports_old_and_new_values_of_a_correction
             ledger::rows_that_go_leave_the_checksum
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first

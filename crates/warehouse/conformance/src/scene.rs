@@ -321,8 +321,8 @@ pub async fn publish_run(
 /// `usage`, and no records on other days.
 #[must_use]
 pub fn all_days<'a>(window: DateWindow, usage: &[UsageOfDay<'a>]) -> Vec<UsageOfDay<'a>> {
-    let told = |day| usage.iter().find(|(on, _)| *on == day).cloned();
-    window.reaching_back(CHURN_DAYS - 1).days().map(|day| told(day).unwrap_or((day, vec![]))).collect()
+    let reported = |day| usage.iter().find(|(on, _)| *on == day).cloned();
+    window.reaching_back(CHURN_DAYS - 1).days().map(|day| reported(day).unwrap_or((day, vec![]))).collect()
 }
 
 /// An export file named after the day on which it takes effect.

@@ -127,22 +127,24 @@ impl Neighbourhood {
             (None, None) => return None,
         };
         let (gone, growth) = (share(before.saturating_sub(after), before), share(after, before));
-        let (told, limit, flag) = if gone > limits.max_shrink_share {
-            let told = format!("{:.0} % fewer than", gone * 100.0);
-            (told, format!("{:.0} %", limits.max_shrink_share * 100.0), "--crm-max-shrink-share")
+        let (reported, limit, flag) = if gone > limits.max_shrink_share {
+            let reported = format!("{:.0} % fewer than", gone * 100.0);
+            (reported, format!("{:.0} %", limits.max_shrink_share * 100.0), "--crm-max-shrink-share")
         } else if after > SMALL_BASE && growth > limits.max_growth_factor {
-            let told = format!("{growth:.1} times as many as");
-            (told, format!("{} times", limits.max_growth_factor), "--crm-max-growth-factor")
+            let reported = format!("{growth:.1} times as many as");
+            (reported, format!("{} times", limits.max_growth_factor), "--crm-max-growth-factor")
         } else {
             return None;
         };
         let compared = match (earlier, &self.next) {
             (Some((snapshot, what)), _) => {
-                format!("{companies} companies, {told} the {before} of the {what} {}", snapshot.on)
+                format!("{companies} companies, {reported} the {before} of the {what} {}", snapshot.on)
             }
             (None, next) => {
                 let on = next.as_ref().map(|snapshot| snapshot.on.to_string()).unwrap_or_default();
-                format!("{companies} companies, and the snapshot after it, of {on}, has {after}, {told} it")
+                format!(
+                    "{companies} companies, and the snapshot after it, of {on}, has {after}, {reported} it"
+                )
             }
         };
         Some(format!(

@@ -53,11 +53,11 @@ impl fmt::Display for Error {
             Self::NotFound(what) => write!(f, "there is no {what}"),
             Self::Precondition(problem) | Self::Refused(problem) => f.write_str(problem),
             Self::Source(error) => error.fmt(f),
-            Self::Unavailable(fault) => write!(f, "the warehouse is unavailable: {}", fault.told),
+            Self::Unavailable(fault) => write!(f, "the warehouse is unavailable: {}", fault.reported),
             Self::Internal(fault) => write!(
                 f,
                 "the warehouse failed: {}; the log of the service that reports this has the cause",
-                fault.told
+                fault.reported
             ),
         }
     }
@@ -92,7 +92,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// rooms; so it is for the log and the trace.
 #[derive(Debug)]
 pub struct Fault {
-    told: Cow<'static, str>,
+    reported: Cow<'static, str>,
     said: Said,
     cause: Option<Cause>,
 }
@@ -107,27 +107,27 @@ const UNTOLD: &str = "it reported an error";
 
 impl Fault {
     /// A fault with these words to show, which must not quote stored data.
-    pub fn new(told: impl Into<Cow<'static, str>>, cause: impl Into<Cause>) -> Self {
+    pub fn new(reported: impl Into<Cow<'static, str>>, cause: impl Into<Cause>) -> Self {
         let cause = cause.into();
         let said = with_causes(&*cause);
-        Self::of(told, said, cause)
+        Self::of(reported, said, cause)
     }
 
     /// A fault whose cause is logged as `said` rather than in its own words.
-    pub fn of(told: impl Into<Cow<'static, str>>, said: String, cause: impl Into<Cause>) -> Self {
-        Self { told: told.into(), said: Said(said), cause: Some(cause.into()) }
+    pub fn of(reported: impl Into<Cow<'static, str>>, said: String, cause: impl Into<Cause>) -> Self {
+        Self { reported: reported.into(), said: Said(said), cause: Some(cause.into()) }
     }
 
     /// A fault without a cause.
-    pub fn plain(told: impl Into<Cow<'static, str>>) -> Self {
-        let told = told.into();
-        Self { said: Said(told.clone().into_owned()), told, cause: None }
+    pub fn plain(reported: impl Into<Cow<'static, str>>) -> Self {
+        let reported = reported.into();
+        Self { said: Said(reported.clone().into_owned()), reported, cause: None }
     }
 
     /// The words that may be shown.
     #[must_use]
-    pub fn told(&self) -> &str {
-        &self.told
+    pub fn reported(&self) -> &str {
+        &self.reported
     }
 
     /// The cause, for those who know the engine.

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn days_far_from_what_is_published_are_told_with_the_way_out() {
+    fn days_far_from_what_is_published_are_reported_with_the_way_out() {
         let reach = Reach {
             max_days: 400,
             today: day("2026-11-27"),

@@ -30,7 +30,7 @@ impl Received {
         if let Some(rejection) = row.rejection() {
             self.counters.rows_rejected += 1;
             if self.first_reasons.len() < TOLD_REASONS {
-                self.first_reasons.push(rejection.told());
+                self.first_reasons.push(rejection.reported());
             }
         }
         // A partly readable row names its company.

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_obstacle_is_told_with_what_to_do_about_it() {
+    fn an_obstacle_is_reported_with_what_to_do_about_it() {
         let start = HistoryStart::new(day("2026-03-01")).unwrap();
         let none = Obstacles { active_run: None, built_by: None, leaves_gap: false };
         none.check(start).unwrap();

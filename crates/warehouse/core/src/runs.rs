@@ -86,7 +86,7 @@ impl NewRun {
         }
         let run_id = active.run_id;
         Err(Error::Precondition(format!(
-            "run {run_id} over these days is {} and was not told to accept empty days: wait until it has \
+            "run {run_id} over these days is {} and was not asked to accept empty days: wait until it has \
              ended, or cancel it with `activityctl cancel {run_id}`, and ask again",
             active.state
         )))

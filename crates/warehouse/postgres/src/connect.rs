@@ -41,10 +41,10 @@ impl Location {
                 let cause = problem.said();
                 warn!(server, error = %problem, cause, "this server of the warehouse URL will not do");
             }
-            let told: Vec<String> =
+            let reported: Vec<String> =
                 problems.iter().map(|(server, problem)| format!("{server}: {}", brief(problem))).collect();
-            let told = format!("none of its servers will do: {}", told.join("; "));
-            return Err(Error::Unavailable(Fault::plain(told)));
+            let reported = format!("none of its servers will do: {}", reported.join("; "));
+            return Err(Error::Unavailable(Fault::plain(reported)));
         }
         let nothing = || Error::Precondition("the warehouse URL names no server".to_owned());
         Err(problems.pop().map_or_else(nothing, |(_, problem)| problem))
@@ -68,8 +68,9 @@ impl Location {
                     return Err(first_problem.map_or_else(|| failed(problem), unreadable));
                 }
                 Err(Attempt::TooLong) => {
-                    let told = format!("{} did not let us in within {:?}", server.name, self.connect_timeout);
-                    return Err(Error::Unavailable(Fault::plain(told)));
+                    let reported =
+                        format!("{} did not let us in within {:?}", server.name, self.connect_timeout);
+                    return Err(Error::Unavailable(Fault::plain(reported)));
                 }
             }
         }
@@ -120,9 +121,9 @@ impl Location {
         };
         let will_not_do: bool = sqlx::query_scalar(question).fetch_one(connection).await?;
         if will_not_do {
-            let told =
+            let reported =
                 format!("{server} is a standby or read-only, and target_session_attrs asks for another");
-            return Err(Error::Unavailable(Fault::plain(told)).into());
+            return Err(Error::Unavailable(Fault::plain(reported)).into());
         }
         Ok(())
     }
@@ -189,7 +190,7 @@ fn warn_of_plain_text(server: &str, way: &PgConnectOptions, problem: &sqlx::Erro
             server,
             error = tls_reason(problem),
             "the server's TLS cannot be used, and sslmode does not insist on it: going on WITHOUT encryption, as \
-             libpq does; mend the server's certificate, or say sslmode=disable to be told no more"
+             libpq does; mend the server's certificate, or say sslmode=disable to silence this warning"
         );
     }
 }
@@ -197,7 +198,7 @@ fn warn_of_plain_text(server: &str, way: &PgConnectOptions, problem: &sqlx::Erro
 /// An error without the prefix of all warehouse errors.
 fn brief(problem: &Error) -> String {
     match problem {
-        Error::Unavailable(fault) | Error::Internal(fault) => fault.told().to_owned(),
+        Error::Unavailable(fault) | Error::Internal(fault) => fault.reported().to_owned(),
         other => other.to_string(),
     }
 }

@@ -169,12 +169,12 @@ impl Connections {
             held
         };
         let Ok(share) = tokio::time::timeout(LONG_PATIENCE, waiting).await else {
-            let told = format!(
+            let reported = format!(
                 "all connections for loads and exports were in use for {LONG_PATIENCE:?}: raise max_connections in \
                  the warehouse URL, now {}, or export less at a time",
                 self.limit
             );
-            return Err(Error::Unavailable(Fault::plain(told)));
+            return Err(Error::Unavailable(Fault::plain(reported)));
         };
         Ok(LongLease { connection: self.short().await?, _share: share })
     }
@@ -241,7 +241,7 @@ impl Connections {
             )
         } else {
             match failed(problem) {
-                Error::Unavailable(fault) | Error::Internal(fault) => fault.told().to_owned(),
+                Error::Unavailable(fault) | Error::Internal(fault) => fault.reported().to_owned(),
                 other => other.to_string(),
             }
         };
@@ -279,8 +279,8 @@ impl Connections {
         let reason = self.refusal().reason.clone().unwrap_or_else(|| {
             format!("all {} are in use; raise max_connections in the warehouse URL", self.limit)
         });
-        let told = format!("no connection became free within {:?}: {reason}", self.patience);
-        Error::Unavailable(Fault::new(told, problem))
+        let reported = format!("no connection became free within {:?}: {reason}", self.patience);
+        Error::Unavailable(Fault::new(reported, problem))
     }
 
     fn refusal(&self) -> std::sync::MutexGuard<'_, Refusal> {
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_gets_no_connection_is_told_why() {
+    async fn whoever_gets_no_connection_learns_why() {
         let cluster = test_postgres::Cluster::start("-c fsync=off -c max_connections=10").unwrap();
         let location = location::parse(&format!("{}&max_connections=50", cluster.url())).unwrap();
         let mut connections = Connections::open(location).await.unwrap();

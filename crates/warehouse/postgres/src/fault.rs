@@ -45,10 +45,10 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
         sqlx::Error::Database(cause) => cause.code().is_some_and(|code| is_transient(&code)),
         _ => false,
     };
-    let told = told(&error).unwrap_or_else(|| "it reported an error".to_owned());
+    let reported = reported(&error).unwrap_or_else(|| "it reported an error".to_owned());
     let fault = match said(&error) {
-        Some(said) => Fault::of(told, said, error),
-        None => Fault::new(told, error),
+        Some(said) => Fault::of(reported, said, error),
+        None => Fault::new(reported, error),
     };
     if is_transient { Error::Unavailable(fault) } else { Error::Internal(fault) }
 }
@@ -82,7 +82,7 @@ fn is_transient(code: &str) -> bool {
 }
 
 /// The part of an error that anyone may see: no stored data, no statement.
-fn told(error: &sqlx::Error) -> Option<String> {
+fn reported(error: &sqlx::Error) -> Option<String> {
     Some(match error {
         sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
         sqlx::Error::PoolClosed => "it is being closed".to_owned(),
@@ -150,7 +150,7 @@ fn in_words(code: &str) -> Option<&'static str> {
             "28" => "it refuses the user or the password",
             "40" => "two transactions got in each other's way",
             "53" => "it has run out of something",
-            "57" => "it is starting, stopping, or was told to end the connection",
+            "57" => "it is starting, stopping, or was asked to end the connection",
             _ => return None,
         },
     })
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_helps_is_told_and_the_servers_own_words_are_not() {
+    fn what_helps_is_said_and_the_servers_own_words_are_not() {
         let error = failed(sqlx::Error::Io(std::io::Error::new(ErrorKind::ConnectionRefused, "hunter2")));
         assert_eq!(error.to_string(), "the warehouse is unavailable: nothing listens at its address");
         let error = failed(sqlx::Error::Protocol("hunter2".to_owned()));

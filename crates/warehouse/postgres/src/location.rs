@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn options_are_set_and_the_applications_name_is_told() {
+    async fn options_are_set_and_the_applications_name_is_reported() {
         let database = test_postgres::Database::create().await.unwrap();
         let url = format!(
             "{}&options=-c%20statement_timeout=7s%20--lock-timeout=8s&application_name=mine",

@@ -42,7 +42,7 @@ impl Retention for PostgresWarehouse {
         if dry_run || forgotten == ForgottenDays::default() {
             return Ok(forgotten);
         }
-        self.write(async |connection| forget(connection, start).await).await.map_err(told_if_busy)
+        self.write(async |connection| forget(connection, start).await).await.map_err(reported_if_busy)
     }
 
     async fn discard_abandoned_candidates(
@@ -51,7 +51,7 @@ impl Retention for PostgresWarehouse {
         dry_run: bool,
     ) -> Result<Option<AbandonedCandidates>, Error> {
         let discarded = self.write(async |connection| discard(connection, ended_before, dry_run).await);
-        discarded.await.map_err(told_if_busy)
+        discarded.await.map_err(reported_if_busy)
     }
 
     async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>, Error> {
@@ -208,7 +208,7 @@ async fn discard(
 }
 
 /// What a caller learns when a wait was given up.
-fn told_if_busy(error: Error) -> Error {
+fn reported_if_busy(error: Error) -> Error {
     let busy = {
         let Error::Unavailable(fault) = &error else { return error };
         let code = fault.cause().and_then(|cause| cause.downcast_ref::<sqlx::Error>()).and_then(sqlstate);

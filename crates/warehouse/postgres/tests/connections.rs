@@ -89,7 +89,7 @@ async fn a_role_with_two_connections_gets_its_work_done() {
 }
 
 #[tokio::test]
-async fn a_role_with_one_connection_is_told_that_two_are_needed() {
+async fn a_role_with_one_connection_learns_that_two_are_needed() {
     let limited = Limited::to(1).await;
     let problem = refusal(&limited.url()).await;
     assert!(problem.contains("too many connections"), "{problem}");

@@ -50,7 +50,7 @@ async fn processes_that_start_together_migrate_once() {
 }
 
 #[tokio::test]
-async fn an_engine_tells_nothing_of_its_password() {
+async fn an_engine_shows_nothing_of_its_password() {
     let (_database, warehouse) = migrated::open().await;
     assert_eq!(format!("{warehouse:?}"), "PostgresWarehouse { .. }");
 }

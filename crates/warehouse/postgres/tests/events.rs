@@ -8,7 +8,7 @@ use futures::future;
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use test_postgres::Database;
 use warehouse_conformance::event_scene::{
-    COMPANIES, EventRun, Told, assert_sums, file, grouped, lines, stored, sums,
+    COMPANIES, EventRun, Reported, assert_sums, file, grouped, lines, stored, sums,
 };
 
 async fn connect(database: &Database) -> PgConnection {
@@ -41,7 +41,7 @@ async fn files_that_are_loaded_at_once_leave_the_sums_of_all_their_events() {
     let run = EventRun::begin(&warehouse, 1).await;
     let loads = ["a", "b", "c", "d"].iter().zip(1..).map(|(name, count)| {
         // Every file has all events of one company, and its own version of another's.
-        let events: Vec<Told<'_>> = names
+        let events: Vec<Reported<'_>> = names
             .iter()
             .flat_map(|event| [("acme", 0, event.as_str(), 1), ("bolt", 0, event.as_str(), count)])
             .collect();
@@ -60,7 +60,7 @@ async fn files_that_are_loaded_at_once_leave_the_sums_of_all_their_events() {
 async fn the_reader_role_sums_events_itself() {
     let (database, warehouse) = migrated::open().await;
     let run = EventRun::begin(&warehouse, 1).await;
-    let events: Vec<Told<'_>> = COMPANIES.iter().map(|company| (*company, 0, "a", 2)).collect();
+    let events: Vec<Reported<'_>> = COMPANIES.iter().map(|company| (*company, 0, "a", 2)).collect();
     run.accept("a.ndjson", "1", &events).await;
     let mut connection = connect(&database).await;
     sqlx::raw_sql("SET ROLE activity_reader").execute(&mut connection).await.unwrap();

@@ -29,7 +29,7 @@ fn any_history_publishes_what_the_definition_calls_for() {
 }
 
 #[test]
-fn any_preview_tells_what_the_backfill_then_does() {
+fn any_preview_reports_what_the_backfill_then_does() {
     history::preview::hold(histories().unwrap_or(PREVIEWS), migrated::open);
 }
 

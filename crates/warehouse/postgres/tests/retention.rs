@@ -63,7 +63,7 @@ async fn old_months_go_by_the_partition() {
 }
 
 #[tokio::test]
-async fn a_long_reader_is_told_of_and_makes_nobody_else_wait() {
+async fn a_long_reader_is_reported_and_makes_nobody_else_wait() {
     let (database, warehouse) = migrated::open().await;
     publish_three_months(&warehouse).await;
     let before = published(&warehouse, days(-60, 10)).await;

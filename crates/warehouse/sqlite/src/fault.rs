@@ -39,13 +39,13 @@ impl From<sqlx::Error> for Failure {
                 error,
                 sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
             );
-        let told = match &error {
+        let reported = match &error {
             sqlx::Error::PoolTimedOut => Some("no connection became free in time"),
             sqlx::Error::PoolClosed => Some("it is being closed"),
             _ => code.and_then(in_words),
         };
-        let fault = match told {
-            Some(told) => Fault::new(told, error),
+        let fault = match reported {
+            Some(reported) => Fault::new(reported, error),
             None => Fault::from(Box::<dyn std::error::Error + Send + Sync>::from(error)),
         };
         Self(if is_transient { Error::Unavailable(fault) } else { Error::Internal(fault) })

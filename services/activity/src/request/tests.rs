@@ -65,7 +65,7 @@ fn an_absurd_range_is_refused() {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once() {
+fn everything_wrong_is_reported_at_once() {
     let request = ListCompanyActivityRequest {
         company_id: "a\u{0}b".to_owned(),
         page_size: -1,

@@ -67,7 +67,7 @@ pub struct BackfillArgs {
     #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
     chunk_days: u32,
 
-    /// Tell what would change, and change nothing
+    /// Show what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -162,8 +162,8 @@ impl Backfill {
                 change = changes.message() => change,
                 interrupted = tokio::signal::ctrl_c() => {
                     interrupted?;
-                    let told = "interrupted: the run that is under way goes on, no further one is started";
-                    return Err(Error::Local(anyhow::anyhow!(told)));
+                    let reported = "interrupted: the run that is under way goes on, no further one is started";
+                    return Err(Error::Local(anyhow::anyhow!(reported)));
                 }
             };
             match change {
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_backfill_that_stopped_tells_how_to_continue_it() {
+    async fn a_backfill_that_stopped_reports_how_to_continue_it() {
         let server = ServerArgs { server: "127.0.0.1:1".parse().unwrap(), connect_timeout: None };
         let connection = Connection::new(&server).unwrap();
         let days = window(parse_day("2026-01-01").unwrap(), parse_day("2026-01-31").unwrap()).unwrap();
@@ -265,7 +265,7 @@ mod tests {
             chunk_days: 7,
             ..BackfillRequest::default()
         };
-        let told = |force, next_date: &str| {
+        let reported = |force, next_date: &str| {
             let stopped = Backfill { next_date: next_date.to_owned(), ..Backfill::new(&asked(force)) };
             stopped.continuation(&asked(force), &connection)
         };
@@ -273,8 +273,8 @@ mod tests {
         let command = |from: &str, force: &str| {
             Some(format!("continue with: activityctl backfill --from {from} --to 2026-01-31{force} {rest}"))
         };
-        assert_eq!(told(true, "2026-01-15"), command("2026-01-15", " --force"));
-        assert_eq!(told(false, "2026-01-15"), command("2026-01-01", ""));
-        assert_eq!(told(true, ""), None);
+        assert_eq!(reported(true, "2026-01-15"), command("2026-01-15", " --force"));
+        assert_eq!(reported(false, "2026-01-15"), command("2026-01-01", ""));
+        assert_eq!(reported(true, ""), None);
     }
 }

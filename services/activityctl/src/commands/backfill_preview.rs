@@ -112,7 +112,7 @@ fn print(
 #[derive(Debug)]
 struct UnitProgress {
     bar: Option<ProgressBar>,
-    told: Option<(u64, bool)>,
+    reported: Option<(u64, bool)>,
 }
 
 impl UnitProgress {
@@ -121,7 +121,7 @@ impl UnitProgress {
             let style = ProgressStyle::with_template(UNITS).unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::no_length().with_style(style.progress_chars("━╸─"))
         });
-        Self { bar, told: None }
+        Self { bar, reported: None }
     }
 
     fn show(&mut self, step: &StageProgress) {
@@ -137,8 +137,8 @@ impl UnitProgress {
     /// The new line since the last step, if any.
     fn changes(&mut self, step: &StageProgress) -> Option<String> {
         let now = Some((step.units_total, step.units_done == step.units_total));
-        let is_new = self.told != now;
-        self.told = now;
+        let is_new = self.reported != now;
+        self.reported = now;
         let line = || format!("{}/{} {}", step.units_done, step.units_total, printable(&step.activity));
         is_new.then(line)
     }
@@ -153,8 +153,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phase_is_told_at_its_beginning_and_its_end() {
-        let mut progress = UnitProgress { bar: None, told: None };
+    fn a_phase_is_reported_at_its_beginning_and_its_end() {
+        let mut progress = UnitProgress { bar: None, reported: None };
         let step = |units_done, units_total, activity: &str| StageProgress {
             units_done,
             units_total,

@@ -15,7 +15,7 @@ Examples:
   activityctl freshness
   activityctl freshness --format json | jq .days_behind";
 
-/// Tell through which day data is published, and how far behind yesterday that is
+/// Show through which day data is published, and how far behind yesterday that is
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct FreshnessArgs {

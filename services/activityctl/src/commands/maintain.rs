@@ -71,7 +71,7 @@ pub struct MaintainArgs {
     #[arg(long, env = "LEFTOVERS_AFTER", value_name = "DURATION", default_value = "7d", value_parser = humantime::parse_duration)]
     leftovers_after: Duration,
 
-    /// Tell what would go, and remove nothing
+    /// Show what would go, and remove nothing
     #[arg(long)]
     dry_run: bool,
 }

@@ -36,10 +36,10 @@ pub struct MigrateArgs {
 pub async fn execute(args: &MigrateArgs, output: &mut Output) -> Result<(), Error> {
     let report =
         warehouse::migrate(&args.warehouse.warehouse_url).await.context("cannot migrate the warehouse")?;
-    tell(&report, output)
+    print_report(&report, output)
 }
 
-fn tell(report: &MigrationReport, output: &mut Output) -> Result<(), Error> {
+fn print_report(report: &MigrationReport, output: &mut Output) -> Result<(), Error> {
     match report.version_before {
         Some(version) => output.line(format_args!("schema version before: {version}"))?,
         None => output.line("schema version before: none")?,
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::output::Captured;
 
-    async fn told(url: &str) -> String {
+    async fn reported(url: &str) -> String {
         let captured = Captured::default();
         let args = MigrateArgs { warehouse: WarehouseArgs { warehouse_url: url.to_owned() } };
         execute(&args, &mut captured.output()).await.unwrap();
@@ -72,12 +72,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_migration_tells_what_it_found_and_did() {
+    async fn a_migration_reports_what_it_found_and_did() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/new/warehouse.sqlite", folder.path().display());
-        let first = told(&url).await;
+        let first = reported(&url).await;
         assert!(first.starts_with("schema version before: none\napplied 0001_foundation\n"), "{first}");
-        let again = told(&url).await;
+        let again = reported(&url).await;
         let version = again.lines().next().unwrap().trim_start_matches("schema version before: ");
         assert_eq!(
             again,
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_schema_is_told_migration_by_migration() {
+    fn a_newer_schema_is_reported_migration_by_migration() {
         let report = MigrationReport {
             version_before: Some(7),
             version: 7,
@@ -96,7 +96,7 @@ mod tests {
             unknown: vec![6, 7],
         };
         let captured = Captured::default();
-        tell(&report, &mut captured.output()).unwrap();
+        report(&report, &mut captured.output()).unwrap();
         assert_eq!(
             captured.text(),
             "schema version before: 7\nnothing to apply\n\

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_without_a_link_is_told_by_its_identifier() {
+    fn a_trace_without_a_link_is_named_by_its_identifier() {
         let run = Run { traceparent: TRACEPARENT.into(), ..Run::default() };
         assert_eq!(shown(&run).lines().last(), Some("trace: b9ab6d07e17d287155b2858319f49261"));
         assert!(!shown(&Run::default()).contains("trace"));

@@ -21,7 +21,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Reads the beginning of the newest CRM export, and the first page of one day from the
-product API, under the same settings as `activityctl standalone`. Tells what was
+product API, under the same settings as `activityctl standalone`. Shows what was
 understood, what is missing, and which setting would mend it. Writes nothing.
 
 Exit codes: 0 a run could work with both, 1 it could not, 2 wrong usage.
@@ -48,7 +48,7 @@ enum SourcesCommand {
 const DATA_DIR_HELP: &str =
     "The data folder of `activityctl standalone`, whose crm/daily/ is read without --crm-url";
 
-/// Tell what is understood of both sources, and which setting would mend the rest
+/// Show what is understood of both sources, and which setting would mend the rest
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, mut_arg("data_dir", |data_dir| data_dir.help(DATA_DIR_HELP)))]
 pub struct CheckArgs {
@@ -130,7 +130,7 @@ pub async fn check(args: &CheckArgs, clock: Arc<dyn Clock>, output: &mut Output)
     if args.json {
         json::write_line(output.writer(), &report)?;
     } else {
-        report.tell(output)?;
+        report.report(output)?;
     }
     output.flush()?;
     report.verdict()
@@ -165,18 +165,18 @@ fn strangers(crm: &Source<CrmInspection>, api: &Source<ApiInspection>) -> Option
 }
 
 impl Report {
-    fn tell(&self, output: &mut Output) -> Result<(), Error> {
+    fn report(&self, output: &mut Output) -> Result<(), Error> {
         output.line("CRM exports")?;
         if let Some(crm) = &self.crm.inspection {
-            tell_crm(crm, output)?;
+            report_crm(crm, output)?;
         }
-        tell_all("problem", &self.crm.problems, output)?;
+        report_all("problem", &self.crm.problems, output)?;
         output.line("Product API")?;
         if let Some(api) = &self.product_api.inspection {
-            tell_api(api, output)?;
+            report_api(api, output)?;
         }
-        tell_all("problem", &self.product_api.problems, output)?;
-        tell_all("note", &self.notes, output)
+        report_all("problem", &self.product_api.problems, output)?;
+        report_all("note", &self.notes, output)
     }
 
     fn verdict(&self) -> Result<(), Error> {
@@ -188,65 +188,65 @@ impl Report {
     }
 }
 
-fn tell(name: &str, value: &str, output: &mut Output) -> Result<(), Error> {
+fn report(name: &str, value: &str, output: &mut Output) -> Result<(), Error> {
     output.line(format_args!("  {name:<12} {}", printable(value)))
 }
 
-fn tell_all(name: &str, values: &[String], output: &mut Output) -> Result<(), Error> {
-    values.iter().try_for_each(|value| tell(name, value, output))
+fn report_all(name: &str, values: &[String], output: &mut Output) -> Result<(), Error> {
+    values.iter().try_for_each(|value| report(name, value, output))
 }
 
-fn tell_crm(crm: &CrmInspection, output: &mut Output) -> Result<(), Error> {
-    tell("location", &format!("{}, {} files", crm.location, crm.exports), output)?;
+fn report_crm(crm: &CrmInspection, output: &mut Output) -> Result<(), Error> {
+    report("location", &format!("{}, {} files", crm.location, crm.exports), output)?;
     let Some(export) = &crm.newest else {
-        return tell(
+        return report(
             "note",
             "there is no CRM export (*.csv) here: companies would stay as they are known so far",
             output,
         );
     };
-    tell("newest", &format!("{} ({} bytes)", export.path, export.bytes), output)?;
+    report("newest", &format!("{} ({} bytes)", export.path, export.bytes), output)?;
     if let Some(day) = export.effective_on {
-        tell("counts from", &day.to_string(), output)?;
+        report("counts from", &day.to_string(), output)?;
     }
-    tell("encoding", export.encoding, output)?;
+    report("encoding", export.encoding, output)?;
     if let Some(delimiter) = export.delimiter {
-        tell("delimiter", &format!("{delimiter:?}"), output)?;
+        report("delimiter", &format!("{delimiter:?}"), output)?;
     }
     for column in &export.columns {
         let heading = column.heading.as_ref().map_or("none".to_owned(), |heading| format!("{heading:?}"));
-        tell("column", &format!("{} <- {heading}", column.column), output)?;
+        report("column", &format!("{} <- {heading}", column.column), output)?;
     }
     if !export.ignored.is_empty() {
-        tell("not read", &export.ignored.join(", "), output)?;
+        report("not read", &export.ignored.join(", "), output)?;
     }
     let part = if export.is_whole { "" } else { " in the first part of it" };
     let (rows, partial, rejected) = (export.rows, export.partial, export.rejected);
-    tell("rows", &format!("{rows}{part}, {partial} with unreadable fields, {rejected} rejected"), output)?;
+    report("rows", &format!("{rows}{part}, {partial} with unreadable fields, {rejected} rejected"), output)?;
     for row in &export.sample {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
         let contact = row.last_contact_at.map_or("-".to_owned(), |at| at.to_rfc3339());
         let cells =
             [row.company_id.clone(), text(&row.name), text(&row.country), text(&row.industry_tag), contact];
-        tell("sample", &cells.join(" | "), output)?;
+        report("sample", &cells.join(" | "), output)?;
     }
-    tell_all("reason", &export.reasons, output)?;
-    tell_all("note", &export.notes, output)
+    report_all("reason", &export.reasons, output)?;
+    report_all("note", &export.notes, output)
 }
 
-fn tell_api(api: &ApiInspection, output: &mut Output) -> Result<(), Error> {
+fn report_api(api: &ApiInspection, output: &mut Output) -> Result<(), Error> {
     let (records, rejected) = (api.records, api.rejected);
-    tell("day", &api.day.to_string(), output)?;
+    report("day", &api.day.to_string(), output)?;
     let asked = api.page_size;
-    tell("first page", &format!("{records} records of up to {asked}, {rejected} rejected"), output)?;
+    report("first page", &format!("{records} records of up to {asked}, {rejected} rejected"), output)?;
     for row in &api.sample {
         let cells =
             format!("{} | {} | {} users | {} events", row.company_id, row.date, row.active_users, row.events);
-        tell("sample", &cells, output)?;
+        report("sample", &cells, output)?;
     }
-    tell_all("reason", &api.reasons, output)?;
+    report_all("reason", &api.reasons, output)?;
     if records == 0 {
-        tell("note", "there is no usage on this day; name a day that has some with --date", output)?;
+        report("note", "there is no usage on this day; name a day that has some with --date", output)?;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ Examples:
   activityctl unpublish --date 2006-11-24
   activityctl unpublish --from 2026-02-01 --to 2026-02-12 --yes";
 
-/// Take published days back, in a run that tells how many rows went
+/// Take published days back, in a run that reports how many rows went
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct UnpublishArgs {

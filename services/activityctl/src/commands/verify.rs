@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_checksum_of_a_newer_version_is_told_and_no_difference() {
+    async fn a_checksum_of_a_newer_version_is_reported_and_no_difference() {
         let folder = tempfile::tempdir().unwrap();
         let url = publish(folder.path()).await;
         change(&url, "UPDATE published_days SET checksum_version = 9 WHERE activity_date = '2026-01-02'")

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_tells_its_stages_in_words() {
+    fn a_run_reports_its_stages_in_words() {
         let stage =
             RunStage { stage: "act_copy_crm_csv".into(), state: 4, attempt: 2, ..RunStage::default() };
         let run = Run { run_id: "r".into(), state: 4, trigger: 2, stages: vec![stage], ..Run::default() };

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn only_values_that_differ_are_told() {
+    fn only_values_that_differ_are_reported() {
         let change = CompanyDayChange { old_row: Some(row(None, 3)), new_row: Some(row(Some("Acme"), 4)) };
         let mut csv = Vec::new();
         write_csv(&mut csv, &[change]).unwrap();
@@ -186,10 +186,11 @@ mod tests {
     #[test]
     fn a_row_that_comes_or_goes_has_one_side() {
         let new = CompanyDayChange { old_row: None, new_row: Some(row(None, 4)) };
-        let told: Vec<_> = value_changes(&new).into_iter().map(|value| (value.column, value.new)).collect();
+        let reported: Vec<_> =
+            value_changes(&new).into_iter().map(|value| (value.column, value.new)).collect();
         let zero = || "0".to_owned();
         assert_eq!(
-            told,
+            reported,
             [
                 ("active_users", zero()),
                 ("events", "4".to_owned()),

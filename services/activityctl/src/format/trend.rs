@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn json_tells_since_when_a_stage_grows() {
+    fn json_reports_since_when_a_stage_grows() {
         let mut line = Vec::new();
         json::write_line(&mut line, &TrendJson::from(&creeping_trends()[0])).unwrap();
         let trend: serde_json::Value = serde_json::from_slice(&line).unwrap();

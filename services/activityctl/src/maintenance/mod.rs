@@ -53,7 +53,7 @@ pub struct Maintenance<'a> {
     warehouse: &'a dyn Retention,
     plan: &'a Plan,
     output: &'a mut Output,
-    has_told: bool,
+    has_reported: bool,
     tasks: usize,
     failed: usize,
 }
@@ -61,7 +61,7 @@ pub struct Maintenance<'a> {
 impl<'a> Maintenance<'a> {
     /// Prepares the tasks of `plan`.
     pub const fn new(warehouse: &'a dyn Retention, plan: &'a Plan, output: &'a mut Output) -> Self {
-        Self { warehouse, plan, output, has_told: false, tasks: 0, failed: 0 }
+        Self { warehouse, plan, output, has_reported: false, tasks: 0, failed: 0 }
     }
 
     /// Clears the warehouse: candidates, then days.
@@ -69,11 +69,11 @@ impl<'a> Maintenance<'a> {
     /// # Errors
     /// If the output cannot be written.
     pub async fn clear_warehouse(&mut self) -> Result<(), Error> {
-        let told = self.discard_candidates().await.context("cannot discard abandoned candidates");
-        self.tell(told)?;
+        let reported = self.discard_candidates().await.context("cannot discard abandoned candidates");
+        self.report(reported)?;
         if let Some(first_kept) = self.plan.first_kept_day {
-            let told = self.forget_days(first_kept).await;
-            self.tell(told.with_context(|| format!("cannot forget the days before {first_kept}")))?;
+            let reported = self.forget_days(first_kept).await;
+            self.report(reported.with_context(|| format!("cannot forget the days before {first_kept}")))?;
         }
         Ok(())
     }
@@ -93,10 +93,10 @@ impl<'a> Maintenance<'a> {
         if let Some(first_kept) = self.plan.first_landed_day {
             let is_old = |path: &str| ingest_api::landed_day(path).is_some_and(|day| day < first_kept);
             let removed = files.remove_if(is_old).await;
-            self.tell_removed(removed, &format!("landed days before {first_kept}"))?;
+            self.report_removed(removed, &format!("landed days before {first_kept}"))?;
         }
         let unused = files.remove_unused(self.warehouse).await;
-        self.tell_removed(unused, "landed days that nothing refers to")?;
+        self.report_removed(unused, "landed days that nothing refers to")?;
         self.clear_temporaries(&files, "landed days").await
     }
 
@@ -124,9 +124,9 @@ impl<'a> Maintenance<'a> {
     pub fn end(self) -> Result<(), Error> {
         if self.failed > 0 {
             let (failed, tasks) = (self.failed, self.tasks);
-            return Err(anyhow::anyhow!("{failed} of {tasks} tasks failed, as told above").into());
+            return Err(anyhow::anyhow!("{failed} of {tasks} tasks failed, as reported above").into());
         }
-        if !self.has_told {
+        if !self.has_reported {
             self.output.line("nothing to remove")?;
         }
         Ok(())
@@ -170,23 +170,23 @@ impl<'a> Maintenance<'a> {
 
     async fn clear_temporaries(&mut self, files: &Files<'_>, what: &str) -> Result<(), Error> {
         let removed = files.remove_temporaries().await;
-        self.tell_removed(removed, &format!("temporaries of {what}"))
+        self.report_removed(removed, &format!("temporaries of {what}"))
     }
 
-    fn tell_removed(&mut self, removed: anyhow::Result<Removed>, what: &str) -> Result<(), Error> {
+    fn report_removed(&mut self, removed: anyhow::Result<Removed>, what: &str) -> Result<(), Error> {
         let did = self.did("removed", "remove");
-        let told = removed
+        let reported = removed
             .map(|removed| (removed.files > 0).then(|| format!("{did} {removed} of {what}")))
             .with_context(|| format!("cannot remove {what}"));
-        self.tell(told)
+        self.report(reported)
     }
 
-    fn tell(&mut self, told: anyhow::Result<Option<String>>) -> Result<(), Error> {
+    fn report(&mut self, reported: anyhow::Result<Option<String>>) -> Result<(), Error> {
         self.tasks += 1;
-        match told {
+        match reported {
             Ok(None) => {}
             Ok(Some(line)) => {
-                self.has_told = true;
+                self.has_reported = true;
                 self.output.line(line)?;
             }
             Err(error) => {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_reported_once() {
         let busy = warehouse::Error::Unavailable(warehouse::Fault::plain("busy, try again"));
         let error = anyhow::Error::from(busy).context("cannot forget");
         assert_eq!(with_causes(&*error), "cannot forget: the warehouse is unavailable: busy, try again");

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipeline_must_tell_people_of_failures() {
+    fn a_pipeline_must_report_failures() {
         let silent = parse("name: pl_daily\nstages: [{name: a, service: s}]").unwrap_err();
         assert!(silent.to_string().contains("on_failure"), "{silent}");
         let elsewhere =

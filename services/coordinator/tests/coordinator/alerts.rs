@@ -20,12 +20,12 @@ use crate::{
 const BROKEN: Step = Step::Fail(FailureKind::InvalidInput, "companies.csv line 7: no company_id");
 
 #[tokio::test]
-async fn a_failed_stage_is_told_with_everything_people_need() {
+async fn a_failed_stage_is_reported_with_everything_people_need() {
     let suite = Suite::new().await;
     suite.script.plan(STAGE_COPY_CRM_CSV, [Step::Fail(FailureKind::Unavailable, "away"), BROKEN]);
     let coordinator = suite.start("coordinator-0");
     let run = coordinator.trigger().await;
-    let alerts = suite.notifier.told(1).await;
+    let alerts = suite.notifier.reported(1).await;
     let alert = alerts.first().unwrap();
     assert_eq!(alert.alert_key, format!("{}/{STAGE_COPY_CRM_CSV}/2", run.run_id));
     assert_eq!(alert.pipeline, "pl_company_activity_daily");
@@ -38,19 +38,19 @@ async fn a_failed_stage_is_told_with_everything_people_need() {
 }
 
 #[tokio::test]
-async fn every_failed_stage_is_told_once() {
+async fn every_failed_stage_is_reported_once() {
     let suite = Suite::new().await;
     suite.script.plan(STAGE_COPY_CRM_CSV, [BROKEN]);
     suite.script.plan(STAGE_CALL_PRODUCT_API, [BROKEN]);
     let coordinator = suite.start("coordinator-0");
     let run = coordinator.trigger().await;
     coordinator.ended(&run.run_id).await;
-    suite.notifier.told(2).await;
+    suite.notifier.reported(2).await;
     assert_settled(&suite, coordinator).await;
-    let mut told: Vec<String> =
+    let mut reported: Vec<String> =
         suite.notifier.alerts.borrow().iter().map(|alert| alert.stage.clone()).collect();
-    told.sort_unstable();
-    assert_eq!(told, [STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV]);
+    reported.sort_unstable();
+    assert_eq!(reported, [STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV]);
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn an_alert_is_delivered_again_under_its_key_until_it_arrives() {
     suite.script.plan(STAGE_COPY_CRM_CSV, [BROKEN]);
     let coordinator = suite.start("coordinator-0");
     coordinator.trigger().await;
-    suite.notifier.told(3).await;
+    suite.notifier.reported(3).await;
     assert_settled(&suite, coordinator).await;
     let alerts = suite.notifier.alerts.borrow().clone();
     assert_eq!(alerts.len(), 3);
@@ -78,7 +78,7 @@ async fn a_refused_alert_is_not_delivered_for_ever() {
     suite.script.plan(STAGE_COPY_CRM_CSV, [BROKEN]);
     let coordinator = suite.start("coordinator-0");
     coordinator.trigger().await;
-    suite.notifier.told(1).await;
+    suite.notifier.reported(1).await;
     assert_settled(&suite, coordinator).await;
     assert_eq!(suite.notifier.alerts.borrow().len(), 1);
 }
@@ -100,7 +100,7 @@ async fn an_alert_that_a_dead_coordinator_left_is_delivered_by_the_next_one() {
     let run_id = Uuid::from_u128(7);
     fail_as_a_coordinator_that_dies(&suite, run_id).await;
     let _coordinator = suite.start("coordinator-1");
-    let alerts = suite.notifier.told(1).await;
+    let alerts = suite.notifier.reported(1).await;
     assert_eq!(alerts[0].run_id, run_id.to_string());
 }
 

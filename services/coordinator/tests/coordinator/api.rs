@@ -64,7 +64,7 @@ async fn a_watcher_sees_live_progress_and_nothing_twice() {
     let run_id = coordinator.trigger().await.run_id;
     let request = WatchRunRequest { run_id };
     let mut watch = coordinator.client.clone().watch_run(request).await.unwrap().into_inner();
-    let mut told: Vec<Run> = Vec::new();
+    let mut reported: Vec<Run> = Vec::new();
     while let Some(response) = watch.message().await.unwrap() {
         let run = response.run.unwrap();
         let copying = stage(&run, STAGE_COPY_CRM_CSV);
@@ -72,10 +72,10 @@ async fn a_watcher_sees_live_progress_and_nothing_twice() {
             assert_eq!(copying.state(), StageState::Running);
             go.notify_one();
         }
-        told.push(run);
+        reported.push(run);
     }
-    assert_succeeded(told.last().unwrap());
-    assert!(told.windows(2).all(|pair| pair[0] != pair[1]));
+    assert_succeeded(reported.last().unwrap());
+    assert!(reported.windows(2).all(|pair| pair[0] != pair[1]));
 }
 
 #[tokio::test]

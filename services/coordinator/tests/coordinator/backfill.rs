@@ -21,12 +21,12 @@ async fn backfill(coordinator: &Coordinator, force: bool) -> (Vec<BackfillRespon
         ..BackfillRequest::default()
     };
     let mut updates = coordinator.client.clone().backfill(request).await.unwrap().into_inner();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     loop {
         match updates.message().await {
-            Ok(Some(update)) => told.push(update),
-            Ok(None) => return (told, Ok(())),
-            Err(status) => return (told, Err(status)),
+            Ok(Some(update)) => reported.push(update),
+            Ok(None) => return (reported, Ok(())),
+            Err(status) => return (reported, Err(status)),
         }
     }
 }

@@ -86,11 +86,11 @@ fn old_dry_run() -> BackfillRequest {
 }
 
 async fn messages<T>(mut answer: Streaming<T>) -> Vec<T> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     while let Some(message) = answer.message().await.unwrap() {
-        told.push(message);
+        reported.push(message);
     }
-    told
+    reported
 }
 
 async fn assert_nothing_ran(suite: &Suite, coordinator: &Coordinator) {
@@ -100,7 +100,7 @@ async fn assert_nothing_ran(suite: &Suite, coordinator: &Coordinator) {
 }
 
 #[tokio::test]
-async fn a_preview_tells_its_days_and_then_what_the_service_finds() {
+async fn a_preview_reports_its_days_and_then_what_the_service_finds() {
     let (suite, previews) = previewing().await;
     let coordinator = suite.start("coordinator-0");
     let answer = coordinator.client.clone().preview_backfill(five_days()).await.unwrap();
@@ -141,7 +141,7 @@ async fn a_dry_run_of_an_older_client_is_previewed_and_starts_no_run() {
 }
 
 #[tokio::test]
-async fn a_preview_without_a_day_to_run_only_tells_the_days() {
+async fn a_preview_without_a_day_to_run_only_reports_the_days() {
     let suite = Suite::new().await;
     let days = DateWindow::parse("2026-02-04", "2026-02-05").unwrap();
     publish_run(&suite.warehouse, days, at(1), &[], &[]).await;

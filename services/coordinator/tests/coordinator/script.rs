@@ -176,17 +176,17 @@ pub(crate) struct ScriptedNotifier {
 
 impl ScriptedNotifier {
     /// Waits for the `count`-th alert.
-    pub(crate) async fn told(&self, count: usize) -> Vec<Alert> {
+    pub(crate) async fn reported(&self, count: usize) -> Vec<Alert> {
         let mut alerts = self.alerts.subscribe();
         in_time(alerts.wait_for(|alerts| alerts.len() >= count)).await.unwrap().clone()
     }
 
     /// Waits for the alert with this key. Others may arrive before it, some twice.
-    pub(crate) async fn told_of(&self, alert_key: &str) -> Alert {
+    pub(crate) async fn reported(&self, alert_key: &str) -> Alert {
         let mut alerts = self.alerts.subscribe();
         let of_key = |alerts: &[Alert]| alerts.iter().find(|alert| alert.alert_key == alert_key).cloned();
-        let told = in_time(alerts.wait_for(|alerts| of_key(alerts).is_some())).await.unwrap();
-        of_key(&told).unwrap()
+        let reported = in_time(alerts.wait_for(|alerts| of_key(alerts).is_some())).await.unwrap();
+        of_key(&reported).unwrap()
     }
 }
 

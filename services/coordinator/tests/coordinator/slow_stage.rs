@@ -74,7 +74,7 @@ async fn run_day(suite: &Suite, coordinator: &Coordinator, number: usize, second
 }
 
 #[tokio::test]
-async fn a_stage_that_takes_much_longer_than_it_did_is_told_and_counted() {
+async fn a_stage_that_takes_much_longer_than_it_did_is_reported_and_counted() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::WARN)

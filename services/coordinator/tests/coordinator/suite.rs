@@ -208,11 +208,11 @@ impl Coordinator {
     pub(crate) async fn watch(&self, run_id: &str) -> Vec<Run> {
         let request = WatchRunRequest { run_id: run_id.to_owned() };
         let mut states = self.client.clone().watch_run(request).await.unwrap().into_inner();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Some(response) = in_time(states.message()).await.unwrap() {
-            told.push(response.run.unwrap());
+            reported.push(response.run.unwrap());
         }
-        told
+        reported
     }
 
     /// Waits for the end of a run.

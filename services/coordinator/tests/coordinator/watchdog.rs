@@ -12,7 +12,7 @@ const KEY: &str = "pl_company_activity_daily/publish_deadline/2026-02-13";
 const DEADLINE: u32 = 4;
 
 #[tokio::test]
-async fn a_day_that_nobody_triggered_is_told() {
+async fn a_day_that_nobody_triggered_is_reported() {
     let mut suite = Suite::new().await;
     let first = suite.start("coordinator-0");
     let run = first.trigger_day("2026-02-10").await;
@@ -20,7 +20,7 @@ async fn a_day_that_nobody_triggered_is_told() {
     first.kill().await;
     suite.set_publish_deadline(DEADLINE);
     let _second = suite.start("coordinator-1");
-    let alert = suite.notifier.told_of(KEY).await;
+    let alert = suite.notifier.reported(KEY).await;
     assert_eq!((alert.run_id.as_str(), alert.attempt), ("", 0));
     assert_eq!((alert.stage.as_str(), alert.error_code.as_str()), ("publish_deadline", "DEADLINE_EXCEEDED"));
     assert_eq!(alert.business_date, "2026-02-13");
@@ -29,7 +29,7 @@ async fn a_day_that_nobody_triggered_is_told() {
 }
 
 #[tokio::test]
-async fn a_day_whose_run_failed_is_told_with_what_keeps_it() {
+async fn a_day_whose_run_failed_is_reported_with_what_keeps_it() {
     let mut suite = Suite::new().await;
     suite.script.plan(STAGE_COPY_CRM_CSV, [Step::Fail(FailureKind::InvalidInput, "no company_id")]);
     let first = suite.start("coordinator-0");
@@ -38,7 +38,7 @@ async fn a_day_whose_run_failed_is_told_with_what_keeps_it() {
     first.kill().await;
     suite.set_publish_deadline(DEADLINE);
     let _second = suite.start("coordinator-1");
-    let alert = suite.notifier.told_of(KEY).await;
+    let alert = suite.notifier.reported(KEY).await;
     assert_eq!((alert.run_id.as_str(), alert.cause()), (run.run_id.as_str(), AlertCause::DeadlineRunFailed));
     assert_eq!(
         alert.error_message,

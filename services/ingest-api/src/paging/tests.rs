@@ -105,16 +105,16 @@ fn what_an_answer_says_of_its_list_counts_before_its_length() {
 
 #[test]
 fn an_answer_that_ends_before_what_it_said_is_refused() {
-    let told = |outcome: Result<Taken, Error>| outcome.unwrap_err().to_string();
-    let too_few = told(take_all(LIMITS, |at| saying(lengths(&[100, 99])(at), Some(249), None)));
+    let reported = |outcome: Result<Taken, Error>| outcome.unwrap_err().to_string();
+    let too_few = reported(take_all(LIMITS, |at| saying(lengths(&[100, 99])(at), Some(249), None)));
     assert!(too_few.contains("said that the day has 249 records, and 199 came"), "{too_few}");
-    let claims_end = told(take_all(LIMITS, |at| saying(lengths(&[100])(at), Some(249), Some(false))));
+    let claims_end = reported(take_all(LIMITS, |at| saying(lengths(&[100])(at), Some(249), Some(false))));
     assert!(claims_end.contains("249 records, and 100 came"), "{claims_end}");
     let promised =
-        told(take_all(LIMITS, |at| saying(lengths(&[100, 99])(at), None, (at < 3).then_some(true))));
+        reported(take_all(LIMITS, |at| saying(lengths(&[100, 99])(at), None, (at < 3).then_some(true))));
     assert!(promised.contains("said on page 2 that more follow, and 199 came"), "{promised}");
     assert!(promised.contains("more="), "{promised}");
-    let empty = told(take_all(LIMITS, |at| saying(lengths(&[])(at), Some(9), None)));
+    let empty = reported(take_all(LIMITS, |at| saying(lengths(&[])(at), Some(9), None)));
     assert!(empty.contains("9 records, and 0 came"), "{empty}");
     // On a full page many servers guess, so nothing is reported.
     take_all(LIMITS, |at| saying(lengths(&[100])(at), None, (at < 2).then_some(true))).unwrap();

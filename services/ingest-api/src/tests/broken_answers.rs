@@ -9,7 +9,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn garbage_is_told_with_its_place_and_not_tried_again() {
+async fn garbage_is_reported_with_its_place_and_not_tried_again() {
     for (body, problem, place) in [
         ("<html>Sign in</html>", "expected value", "line 1 column 1: \"<html>Sign in</html>\""),
         ("{\"data\":\n[{} oops]}", "expected `,` or `]`", "line 2 column 5"),
@@ -55,9 +55,9 @@ async fn no_error_holds_the_token_or_the_url() {
         let server = ScriptedApi::start(script).await;
         let url = format!("{}?code=hidden-code", server.url);
         let error = fetch(&url, &["--product-api-max-attempts=2"]).await.unwrap_err();
-        let told = format!("{error} {error:?}");
+        let reported = format!("{error} {error:?}");
         for secret in [TOKEN, "t0ken", "hidden-code", "127.0.0.1"] {
-            assert!(!told.contains(secret), "{told}");
+            assert!(!reported.contains(secret), "{reported}");
         }
     }
 }

@@ -95,7 +95,7 @@ async fn a_page_that_fails_leaves_the_file_that_was_there() {
 }
 
 #[tokio::test]
-async fn what_is_read_back_tells_good_records_from_bad_ones_by_line() {
+async fn what_is_read_back_separates_good_records_from_bad_ones_by_line() {
     let bad = r#"{"company_id":"b","date":"2026-01-05","active_users":"five","events":1}"#;
     let server =
         ScriptedApi::holding(&[(DAY, &[&record("a", DAY, 1, 2), bad, &record("c", DAY, 0, 0)])]).await;

@@ -197,7 +197,7 @@ async fn a_token_that_stays_refused_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn days_before_the_window_that_the_api_does_not_know_are_optional_and_told_once() {
+async fn days_before_the_window_that_the_api_does_not_know_are_optional_and_reported_once() {
     for code in [400, 404, 410, 416] {
         let server = ScriptedApi::start(move |asked| {
             if asked.start_date.as_str() < "2026-01-03" {
@@ -209,10 +209,11 @@ async fn days_before_the_window_that_the_api_does_not_know_are_optional_and_told
         let pipeline = Pipeline::new().await;
         let window = DateWindow::parse(DAY, DAY).unwrap();
         let outcome = pipeline.ingest(&server, window).await.unwrap();
-        let told: Vec<_> = outcome.remarks.iter().filter(|remark| remark.contains("knows nothing")).collect();
-        assert_eq!(told.len(), 1, "{:?}", outcome.remarks);
-        assert!(told[0].starts_with("2025-12-23..2026-01-02: "), "{told:?}");
-        assert!(told[0].contains("11 days") && told[0].contains(&code.to_string()), "{told:?}");
+        let reported: Vec<_> =
+            outcome.remarks.iter().filter(|remark| remark.contains("knows nothing")).collect();
+        assert_eq!(reported.len(), 1, "{:?}", outcome.remarks);
+        assert!(reported[0].starts_with("2025-12-23..2026-01-02: "), "{reported:?}");
+        assert!(reported[0].contains("11 days") && reported[0].contains(&code.to_string()), "{reported:?}");
         let known = DateWindow::parse("2025-12-01", "2026-01-31").unwrap();
         let staged = pipeline.staged(known).await;
         assert_eq!(staged.len(), 3, "what is unknown is not taken for zero: {staged:?}");

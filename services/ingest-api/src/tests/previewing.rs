@@ -56,7 +56,7 @@ async fn published() -> Pipeline {
     pipeline
 }
 
-fn told(row: Option<&CompanyActivity>) -> Option<(&str, &str, i32, i64)> {
+fn reported(row: Option<&CompanyActivity>) -> Option<(&str, &str, i32, i64)> {
     row.map(|row| (row.company_id.as_str(), row.activity_date.as_str(), row.active_users, row.events))
 }
 
@@ -64,7 +64,7 @@ fn told(row: Option<&CompanyActivity>) -> Option<(&str, &str, i32, i64)> {
 const TORN: &str = r#"{"company_id":"torn","date":"2026-01-05","active_users":"many","events":1}"#;
 
 #[tokio::test]
-async fn old_and_new_values_are_told_and_nothing_changes() {
+async fn old_and_new_values_are_reported_and_nothing_changes() {
     let now = [record("corrected", DAY, 1, 9), record("corrected", DAY, 1, 3), record("same", DAY, 5, 6)];
     let now: Vec<&str> = now.iter().map(String::as_str).chain([TORN]).collect();
     let server = ScriptedApi::holding(&[(DAY, &now), (NEXT_DAY, &[&record("same", NEXT_DAY, 1, 1)])]).await;
@@ -76,7 +76,7 @@ async fn old_and_new_values_are_told_and_nothing_changes() {
     let changes: Vec<_> = previewed
         .changes
         .iter()
-        .map(|change| (told(change.old_row.as_ref()), told(change.new_row.as_ref())))
+        .map(|change| (reported(change.old_row.as_ref()), reported(change.new_row.as_ref())))
         .collect();
     assert_eq!(
         changes,

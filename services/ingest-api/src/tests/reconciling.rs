@@ -70,7 +70,7 @@ fn summary(compared: u64, mismatches: u64, invalid_records: u64) -> Update {
 }
 
 #[tokio::test]
-async fn every_difference_is_told_and_zeros_equal_a_missing_record() {
+async fn every_difference_is_reported_and_zeros_equal_a_missing_record() {
     let now = [
         record("added", DAY, 7, 8),
         record("corrected", DAY, 1, 3),

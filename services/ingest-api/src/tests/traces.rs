@@ -68,7 +68,7 @@ async fn a_stage_is_days_and_their_requests_and_files() {
 }
 
 #[tokio::test]
-async fn every_attempt_tells_its_outcome_in_trace_and_metrics() {
+async fn every_attempt_reports_its_outcome_in_trace_and_metrics() {
     // A status that no other test in this process receives.
     let metrics = Metrics::install().unwrap();
     let server = ScriptedApi::start(|asked| match asked.attempt {
@@ -81,7 +81,7 @@ async fn every_attempt_tells_its_outcome_in_trace_and_metrics() {
     let (outcome, trace) = recorder.trace(fetch(&server.url, &[])).await;
     let error = outcome.unwrap_err().to_string();
 
-    let told: Vec<_> = trace
+    let reported: Vec<_> = trace
         .named(REQUEST)
         .iter()
         .map(|span| {
@@ -93,7 +93,7 @@ async fn every_attempt_tells_its_outcome_in_trace_and_metrics() {
             )
         })
         .collect();
-    assert_eq!(told, [("", "429", "429"), ("1", "200", "Unavailable"), ("2", "451", "451")]);
+    assert_eq!(reported, [("", "429", "429"), ("1", "200", "Unavailable"), ("2", "451", "451")]);
     assert_eq!(trace.named(REQUEST)[2].error.as_deref(), Some(&*error));
     let labels =
         [("http_request_method", "GET"), ("peer", "product-api"), ("http_response_status_code", "451")];

@@ -11,9 +11,9 @@ fn rows_of(file: &str, format: &CsvFormat) -> Vec<SourceRow<CrmCompany>> {
     rows
 }
 
-fn told(file: &str) -> Vec<String> {
+fn reported(file: &str) -> Vec<String> {
     let rows = rows_of(file, &CsvFormat::default());
-    let told = |row: &SourceRow<CrmCompany>| match row {
+    let reported = |row: &SourceRow<CrmCompany>| match row {
         SourceRow::Accepted { line, row } => format!("{line} {}", row.company_id),
         SourceRow::Partial { row, rejection } => {
             format!("{} {} but {}", rejection.line, row.company_id, rejection.reason)
@@ -22,17 +22,17 @@ fn told(file: &str) -> Vec<String> {
             format!("{} {:?}: {}", rejection.line, rejection.concerns, rejection.reason)
         }
     };
-    rows.iter().map(told).collect()
+    rows.iter().map(reported).collect()
 }
 
 const HEADER: &str = "company_id,name,country,industry_tag,last_contact_at\n";
 
 #[track_caller]
-fn assert_told(rows: &str, expected: &[&str]) {
-    let told = told(&format!("{HEADER}{rows}"));
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.starts_with(expected), "{told:?} instead of {expected:?}");
+fn assert_reported(rows: &str, expected: &[&str]) {
+    let reported = reported(&format!("{HEADER}{rows}"));
+    assert_eq!(reported.len(), expected.len(), "{reported:#?}");
+    for (reported, expected) in reported.iter().zip(expected) {
+        assert!(reported.starts_with(expected), "{reported:?} instead of {expected:?}");
     }
 }
 
@@ -68,26 +68,32 @@ fn what_is_written_below_the_rows_is_no_company() {
         ",,,,3\n",
         "EOF\n",
     ] {
-        let told = told(&format!("{HEADER}acme,Acme,US,saas,\nbeta,Beta\ngamma\n{footer}"));
-        assert_eq!(told[..3], ["2 acme", "3 beta", "4 gamma"], "{footer}");
-        assert!(told.len() > 3 && told[3..].iter().all(|row| row.contains(" NoOne: ")), "{told:?}");
+        let reported = reported(&format!("{HEADER}acme,Acme,US,saas,\nbeta,Beta\ngamma\n{footer}"));
+        assert_eq!(reported[..3], ["2 acme", "3 beta", "4 gamma"], "{footer}");
+        assert!(
+            reported.len() > 3 && reported[3..].iter().all(|row| row.contains(" NoOne: ")),
+            "{reported:?}"
+        );
     }
 }
 
 #[test]
 fn what_looks_like_a_footer_and_is_followed_by_rows_is_a_row() {
-    assert_told("acme,Acme\n\nbeta\ncity,City,US,x,\n", &["2 acme", "4 beta", "5 city"]);
-    assert_told(",,,,3\nacme,Acme,,,\n", &["2 Anyone: company_id is empty", "3 acme"]);
-    assert_told("acme,Acme,,,\n,Nobody,,,\n", &["2 acme", "3 Anyone: company_id is empty"]);
+    assert_reported("acme,Acme\n\nbeta\ncity,City,US,x,\n", &["2 acme", "4 beta", "5 city"]);
+    assert_reported(",,,,3\nacme,Acme,,,\n", &["2 Anyone: company_id is empty", "3 acme"]);
+    assert_reported("acme,Acme,,,\n,Nobody,,,\n", &["2 acme", "3 Anyone: company_id is empty"]);
 }
 
 #[test]
 fn empty_fields_behind_the_last_do_no_harm_where_all_rows_have_them() {
-    assert_told("acme,Acme,US,saas,,\nbeta,Beta,DE,x,,\ncity,City,,,,\n", &["2 acme", "3 beta", "4 city"]);
-    assert_told("acme,Acme,US,saas,,\n\nTotal: 1\n", &["2 acme", "4 NoOne"]);
+    assert_reported(
+        "acme,Acme,US,saas,,\nbeta,Beta,DE,x,,\ncity,City,,,,\n",
+        &["2 acme", "3 beta", "4 city"],
+    );
+    assert_reported("acme,Acme,US,saas,,\n\nTotal: 1\n", &["2 acme", "4 NoOne"]);
     // In other positions they show a surplus delimiter.
     let torn = "has 6 fields, the header has 5";
-    assert_told(
+    assert_reported(
         "acme,Acme, Inc,US,saas,\nbeta,Beta,DE,x,\ncity,City, Inc,US,,\n",
         &[&format!("2 acme but {torn}"), "3 beta", &format!("4 city but {torn}")],
     );
@@ -95,7 +101,7 @@ fn empty_fields_behind_the_last_do_no_harm_where_all_rows_have_them() {
 
 #[test]
 fn a_row_that_lost_a_delimiter_is_not_read_one_column_off() {
-    assert_told(
+    assert_reported(
         "acme,Acme US,saas,2026-02-01\nbeta,Beta,DE,x,\n",
         &["2 Anyone: has 4 fields, the header has 5, and a date where industry_tag is", "3 beta"],
     );
@@ -103,7 +109,7 @@ fn a_row_that_lost_a_delimiter_is_not_read_one_column_off() {
 
 #[test]
 fn a_row_that_a_line_break_tears_apart_makes_no_second_company() {
-    assert_told(
+    assert_reported(
         "acme,Acme\nInc,US,saas,2026-02-01\nbeta,Beta,DE\n",
         &[
             "2 acme but goes on in line 3: put values with a line break in quotes",
@@ -112,12 +118,12 @@ fn a_row_that_a_line_break_tears_apart_makes_no_second_company() {
         ],
     );
     // Rows that merely lack their last cells, and would fit together.
-    assert_told("acme,Acme,US\nbeta,Beta,DE\n", &["2 acme", "3 beta"]);
+    assert_reported("acme,Acme,US\nbeta,Beta,DE\n", &["2 acme", "3 beta"]);
 }
 
 #[test]
 fn exports_joined_into_one_are_read_through_their_headers() {
-    assert_told(
+    assert_reported(
         &format!("acme,Acme,US,saas,\n\u{feff}{HEADER}\u{feff}beta,Beta,DE,x,\n"),
         &["2 acme", "3 NoOne: repeats the header", "4 beta"],
     );

@@ -40,10 +40,10 @@ fn read(chunks: &[&[u8]]) -> Result<Vec<Record>, InvalidFile> {
 /// The rows after the header: line, fields joined by `|`, or the fault.
 fn rows(file: &str) -> Vec<String> {
     let records = read(&[file.as_bytes()]).unwrap();
-    records.iter().skip(1).map(told).collect()
+    records.iter().skip(1).map(reported).collect()
 }
 
-fn told(record: &Record) -> String {
+fn reported(record: &Record) -> String {
     let fields: Vec<&str> = record.fields.iter().map(|field| field.text.as_str()).collect();
     match record.fault {
         None => format!("{} {}", record.line, fields.join("|")),
@@ -200,11 +200,11 @@ fn quotes_escaped_by_backslashes_are_noticed_row_by_row() {
             "6 e|Plain|IT",
         ],
     );
-    let as_told = |quoting| -> Vec<String> {
-        read_as(quoting, &[file.as_bytes()]).unwrap().iter().skip(1).map(told).collect()
+    let as_reported = |quoting| -> Vec<String> {
+        read_as(quoting, &[file.as_bytes()]).unwrap().iter().skip(1).map(reported).collect()
     };
-    assert!(as_told(Quoting::Double)[0].starts_with("2 [a] column 2 has text behind"));
-    assert_eq!(as_told(Quoting::Backslash)[..2], ["2 a|Eps \"The\" Best|FR", "3 b|ends with \"|US"]);
+    assert!(as_reported(Quoting::Double)[0].starts_with("2 [a] column 2 has text behind"));
+    assert_eq!(as_reported(Quoting::Backslash)[..2], ["2 a|Eps \"The\" Best|FR", "3 b|ends with \"|US"]);
 }
 
 #[test]

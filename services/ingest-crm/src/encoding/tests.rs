@@ -70,12 +70,12 @@ fn an_encoding_that_is_named_is_used() {
         } else {
             encoding.encode(text).0.into_owned()
         };
-        assert_eq!(decoded(Some(encoding), &[&bytes]), (Found::Told(encoding), text.as_bytes().to_vec()));
+        assert_eq!(decoded(Some(encoding), &[&bytes]), (Found::Reported(encoding), text.as_bytes().to_vec()));
     }
 }
 
 #[test]
-fn utf_16_is_told_by_its_mark_or_by_its_zeros() {
+fn utf_16_is_recognised_by_its_mark_or_by_its_zeros() {
     let text = "company_id,name\nacme,Łódź 🦀\n";
     let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -86,10 +86,10 @@ fn utf_16_is_told_by_its_mark_or_by_its_zeros() {
         (b"", &big, UTF_16BE),
     ] {
         let file = [mark, bytes].concat();
-        assert_eq!(decoded(None, &[&file]), (Found::Told(encoding), text.as_bytes().to_vec()));
+        assert_eq!(decoded(None, &[&file]), (Found::Reported(encoding), text.as_bytes().to_vec()));
         // A mark takes precedence over the configuration.
         if !mark.is_empty() {
-            assert_eq!(decoded(Some(UTF_8), &[&file]).0, Found::Told(encoding));
+            assert_eq!(decoded(Some(UTF_8), &[&file]).0, Found::Reported(encoding));
         }
     }
 }
@@ -106,7 +106,7 @@ fn utf_8_within_a_file_taken_for_windows_1252_is_not_believed() {
     let guess = Found::Windows1252;
     assert!(guess.trusts("Zürich") && guess.trusts("Zurich"));
     assert!(!guess.trusts("ZÃ¼rich"), "the UTF-8 of ü read as Windows-1252");
-    assert!(Found::Told(WINDOWS_1252).trusts("ZÃ¼rich"), "who names an encoding is believed");
+    assert!(Found::Reported(WINDOWS_1252).trusts("ZÃ¼rich"), "who names an encoding is believed");
 }
 
 proptest! {

@@ -72,7 +72,7 @@ fn files_of_a_day_that_are_all_loaded_are_no_matter_any_more() {
 }
 
 #[test]
-fn the_last_path_of_a_day_counts_where_that_is_wanted_and_is_told() {
+fn the_last_path_of_a_day_counts_where_that_is_wanted_and_is_reported() {
     let plan =
         plan(&["2026-02-01/a.csv", "2026-02-01/b.csv", "c_2026-02-02.csv"], SameDay::Last, "2026-02-10");
     assert_eq!(loaded(&plan), on(&[("2026-02-01/b.csv", "2026-02-01"), ("c_2026-02-02.csv", "2026-02-02")]));
@@ -128,7 +128,7 @@ fn parts_of_different_days_are_different_exports() {
 }
 
 #[test]
-fn an_undated_export_counts_from_the_day_of_the_first_run_and_is_told() {
+fn an_undated_export_counts_from_the_day_of_the_first_run_and_is_reported() {
     let plan = plan(&["companies.csv"], SameDay::Refuse, "2026-02-10");
     assert_eq!(loaded(&plan), on(&[("companies.csv", "2026-02-10")]));
     let [remark] = plan.remarks.try_into().unwrap();
@@ -153,8 +153,8 @@ fn an_undated_export_that_is_known_keeps_its_day_and_a_new_one_rewrites_no_histo
     // An old day is run again.
     let window = DateWindow::day(day("2026-02-03"));
     let settled = exports.settle(&days, window);
-    let told: Vec<_> = settled.exports().iter().map(|export| export.effective_on).collect();
-    assert_eq!(told, [day("2026-02-01"), day("2026-02-08")]);
+    let reported: Vec<_> = settled.exports().iter().map(|export| export.effective_on).collect();
+    assert_eq!(reported, [day("2026-02-01"), day("2026-02-08")]);
     let plan = settled.plan(&[1], days.first_snapshot, window, SameDay::Refuse);
     assert_eq!(loaded(&plan), on(&[("later.csv", "2026-02-08")]));
 }
@@ -182,7 +182,7 @@ fn a_date_that_there_is_not_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn days_before_the_first_export_are_told() {
+fn days_before_the_first_export_are_reported() {
     let exports = exports(files(&["companies_2026-02-05.csv"]), SameDay::Refuse);
     let days = nothing(&exports);
     let window = DateWindow::new(day("2026-02-01"), day("2026-02-08")).unwrap();

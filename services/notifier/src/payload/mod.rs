@@ -12,6 +12,6 @@ const MAX_LINK_BYTES: usize = 2_000;
 
 /// The error message as people see it: chat services refuse empty texts.
 fn shown_error(alert: &Alert) -> &str {
-    let told = &alert.message.error_message;
-    if told.trim().is_empty() { "(no error message)" } else { told }
+    let reported = &alert.message.error_message;
+    if reported.trim().is_empty() { "(no error message)" } else { reported }
 }

@@ -68,7 +68,7 @@ fn differences(before: &Rows, after: &Rows) -> BTreeSet<Value> {
 
 /// A company's only event is corrected to zero long after it was published:
 /// fourteen days turn out to be at risk.
-async fn a_dry_run_tells_what_the_backfill_then_does(layout: Layout, settings: Settings) -> Result<()> {
+async fn a_dry_run_reports_what_the_backfill_then_does(layout: Layout, settings: Settings) -> Result<()> {
     let suite = Suite::start(layout, settings).await?;
     let vector = Vector::gaps()?;
     vector.deliver(&suite.sources)?;
@@ -108,15 +108,15 @@ async fn a_dry_run_tells_what_the_backfill_then_does(layout: Layout, settings: S
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_what_the_backfill_then_does_in_one_process() -> Result<()> {
-    a_dry_run_tells_what_the_backfill_then_does(Layout::Standalone, Settings::default()).await
+async fn a_dry_run_reports_what_the_backfill_then_does_in_one_process() -> Result<()> {
+    a_dry_run_reports_what_the_backfill_then_does(Layout::Standalone, Settings::default()).await
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_what_the_backfill_then_does_on_postgres() -> Result<()> {
+async fn a_dry_run_reports_what_the_backfill_then_does_on_postgres() -> Result<()> {
     let database = Database::create().await?;
     let settings = Settings::default().warehouse(database.url());
-    a_dry_run_tells_what_the_backfill_then_does(Layout::Separate, settings).await
+    a_dry_run_reports_what_the_backfill_then_does(Layout::Separate, settings).await
 }
 
 /// Publishes around a gap, and makes a run over published days fail.
@@ -142,10 +142,10 @@ async fn gaps_and_failed_days_are_found(settings: Settings) -> Result<()> {
     let (from, to) = (vector.window.start().to_string(), vector.window.end().to_string());
     let backfill = ["backfill", "--from", &from, "--to", &to];
     let dry_run = suite.command("coordinator", &[backfill.as_slice(), &["--dry-run"]].concat()).await?;
-    let told = dry_run.success()?;
-    let total = told.lines().find(|line| line.starts_with("total")).context("no total")?;
+    let reported = dry_run.success()?;
+    let total = reported.lines().find(|line| line.starts_with("total")).context("no total")?;
     // Two days to publish; the failed ones already match the sources.
-    assert!(total.split_whitespace().skip(1).take(3).eq(["2", "0", "2"]), "{told}");
+    assert!(total.split_whitespace().skip(1).take(3).eq(["2", "0", "2"]), "{reported}");
 
     suite.command("coordinator", &backfill).await?.success()?;
     let runs = suite.pipeline()?.list_runs(ListRunsRequest::default()).await?.into_inner().runs;
@@ -177,7 +177,7 @@ async fn gaps_and_failed_days_are_found_on_postgres() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_forced_backfill_that_failed_tells_how_to_continue() -> Result<()> {
+async fn a_forced_backfill_that_failed_reports_how_to_continue() -> Result<()> {
     let suite = Suite::standalone().await?;
     let vector = Vector::gaps()?;
     vector.deliver(&suite.sources)?;

@@ -52,8 +52,8 @@ async fn stays_in_the_log(settings: Settings) -> Result<()> {
     let alert = alert.first().context("no alert")?.json.to_string();
     ensure!(alert.contains("a rule of the schema was broken"), "{alert}");
     let shown = suite.command(ACTIVITYCTL, &["runs", "show", &run.run_id]).await?;
-    for told in [&format!("{run:?}"), &alert, &format!("{shown:?}")] {
-        ensure!(!told.contains(STORED), "{told}");
+    for reported in [&format!("{run:?}"), &alert, &format!("{shown:?}")] {
+        ensure!(!reported.contains(STORED), "{reported}");
     }
     let log = suite.logs();
     ensure!(log.contains(STORED), "the log does not have the cause: {log}");

@@ -43,11 +43,11 @@ impl Sql {
     async fn must_hold(&self, expected: &[(&str, &str, i64, i64)]) -> Result<()> {
         let kept = self.sums(KEPT_SUMS).await?;
         assert_eq!(kept, self.sums(FULL_SUMS).await?);
-        let told: Vec<_> = kept
+        let reported: Vec<_> = kept
             .iter()
             .map(|(company, date, events, count)| (company.as_str(), date.as_str(), *events, *count))
             .collect();
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
         Ok(())
     }
 }
@@ -117,7 +117,7 @@ async fn events_count_once_in_separate_processes_on_postgres() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_broken_event_file_is_told_and_the_fact_is_published() -> Result<()> {
+async fn a_broken_event_file_is_reported_and_the_fact_is_published() -> Result<()> {
     const HOOK: &str = "/hook";
     let receiver = AlertReceiver::start().await?;
     let settings = Settings::default().with_events().flag("notifier", "--webhook-url", &receiver.url(HOOK));

@@ -45,12 +45,12 @@ async fn fails_and_changes_nothing(
     Ok(run)
 }
 
-async fn broken_export(content: &str, told: &[&str]) -> Result<()> {
+async fn broken_export(content: &str, reported: &[&str]) -> Result<()> {
     let (suite, vector, day) = suite_before_the_last_day(Settings::default()).await?;
     suite.sources.put_export("companies_2026-01-24.csv", content)?;
     let run = fails_and_changes_nothing(&suite, vector.window, day, STAGE_COPY_CRM_CSV).await?;
     let failed = stage(&run, STAGE_COPY_CRM_CSV)?;
-    for text in ["companies_2026-01-24.csv"].iter().chain(told) {
+    for text in ["companies_2026-01-24.csv"].iter().chain(reported) {
         assert!(failed.error_message.contains(text), "{text:?} is not in {:?}", failed.error_message);
     }
     // No day of API data is lost, and nothing that cannot work is tried.
@@ -274,7 +274,7 @@ fn alerting(receiver: &AlertReceiver) -> Settings {
         .flag("notifier", "--webhook-secret", "e2e-signing-key")
 }
 
-fn tells_of(delivery: &Delivery, run: &Run) -> Result<()> {
+fn reports_of(delivery: &Delivery, run: &Run) -> Result<()> {
     let text = delivery.json.to_string();
     let error = &stage(run, STAGE_CALL_PRODUCT_API)?.error_message;
     let first_words: String = error.chars().take(40).collect();
@@ -292,7 +292,7 @@ async fn a_failed_run_alerts_every_channel_once() -> Result<()> {
     let run = fails_and_changes_nothing(&suite, vector.window, day, STAGE_CALL_PRODUCT_API).await?;
     for path in [SLACK, TEAMS, WEBHOOK] {
         let deliveries = receiver.wait_for(path, 1).await?;
-        tells_of(deliveries.first().context("none arrived")?, &run)?;
+        reports_of(deliveries.first().context("none arrived")?, &run)?;
     }
     let only = |path| receiver.accepted(path).pop().context("none arrived");
     let card = &only(TEAMS)?.json["attachments"][0];
@@ -317,13 +317,13 @@ async fn an_alert_waits_for_a_receiver_that_is_away() -> Result<()> {
     for path in [SLACK, TEAMS, WEBHOOK] {
         let deliveries = receiver.wait_for(path, 1).await?;
         assert_eq!(deliveries.len(), 1, "{path}");
-        tells_of(deliveries.first().context("none arrived")?, &run)?;
+        reports_of(deliveries.first().context("none arrived")?, &run)?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_day_that_nothing_ran_is_told_as_missed_on_every_channel() -> Result<()> {
+async fn a_day_that_nothing_ran_is_reported_as_missed_on_every_channel() -> Result<()> {
     let receiver = AlertReceiver::start().await?;
     let (mut suite, _, _) = suite_before_the_last_day(alerting(&receiver)).await?;
     // At that time of day yesterday is always due.

@@ -115,8 +115,8 @@ async fn a_stage_service_that_stays_away_fails_the_run_by_its_name() -> Result<(
     suite.process("ingest-api")?.kill().await?;
     let run = suite.run_to_end(vector.window, false).await?;
     assert_eq!(run.state(), RunState::Failed);
-    let told = &stage(&run, STAGE_CALL_PRODUCT_API)?.error_message;
-    assert!(told.starts_with("ingest-api could not be reached for 1s"), "{told}");
+    let reported = &stage(&run, STAGE_CALL_PRODUCT_API)?.error_message;
+    assert!(reported.starts_with("ingest-api could not be reached for 1s"), "{reported}");
     assert!(!has_begun(&run, STAGE_VALIDATE));
     Ok(())
 }

@@ -36,17 +36,18 @@ async fn every_line_of_a_stage_names_its_run_and_leads_to_its_span() -> Result<(
     let run = suite.run_to_end(vector.window, false).await?;
     assert_eq!(run.state(), RunState::Succeeded, "{run:#?}");
 
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for service in ["ingest-crm", "ingest-api", "transform"] {
         let lines = lines(&suite.log_of(service)?)?;
         assert!(!lines.is_empty(), "{service} wrote nothing");
-        told.extend(lines);
+        reported.extend(lines);
     }
     // The coordinator also logs about runs, not only stages.
-    told.extend(lines(&suite.log_of("coordinator")?)?.into_iter().filter(|line| line["stage"].is_string()));
-    let stages: BTreeSet<&str> = told.iter().filter_map(|line| line["stage"].as_str()).collect();
+    reported
+        .extend(lines(&suite.log_of("coordinator")?)?.into_iter().filter(|line| line["stage"].is_string()));
+    let stages: BTreeSet<&str> = reported.iter().filter_map(|line| line["stage"].as_str()).collect();
     assert_eq!(stages, BTreeSet::from(STAGES));
-    lead_to_the_trace(&told, &run, &collector).await
+    lead_to_the_trace(&reported, &run, &collector).await
 }
 
 async fn lead_to_the_trace(lines: &[Value], run: &Run, collector: &Receiver) -> Result<()> {

@@ -22,8 +22,8 @@ async fn a_python_client_reads_the_published_table() -> Result<()> {
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = in_time("the Python client", client.output()).await??;
-    let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the Python client failed: {}\n{told}", output.status);
+    let reported = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the Python client failed: {}\n{reported}", output.status);
     let rows = String::from_utf8(output.stdout)?;
     FactTable::parse_json(&rows).context("the client's output")?.must_equal(&vector.expected)
 }

@@ -18,7 +18,7 @@ async fn published() -> Result<(Suite, Vector)> {
 async fn a_mistyped_year_is_refused_with_the_way_out() -> Result<()> {
     let (suite, vector) = published().await?;
     let end = vector.window.end().to_string();
-    for (days, told) in [
+    for (days, reported) in [
         (["--date", "2006-11-24"].as_slice(), "ask again with --force"),
         (["--date", "0001-01-01"].as_slice(), "is the year mistyped?"),
         (["--date", "2199-01-01"].as_slice(), "the day is not over yet"),
@@ -31,7 +31,7 @@ async fn a_mistyped_year_is_refused_with_the_way_out() -> Result<()> {
             };
             let outcome = suite.command("coordinator", &[vec![command], days.clone()].concat()).await?;
             assert_eq!(outcome.code, 1, "{command} {days:?}: {outcome:?}");
-            assert!(outcome.stderr.contains(told), "{command} {days:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains(reported), "{command} {days:?}: {}", outcome.stderr);
             assert!(outcome.stderr.contains("INVALID_ARGUMENT"), "{command} {days:?}: {}", outcome.stderr);
         }
     }
@@ -49,8 +49,8 @@ async fn a_far_day_that_was_forced_is_taken_back() -> Result<()> {
     let unasked = suite.command("coordinator", &[&["unpublish"], day.as_slice()].concat()).await?;
     assert_eq!(unasked.code, 2, "{unasked:?}");
     let confirmed = [&["unpublish", "--yes"], day.as_slice()].concat();
-    let told = suite.command("coordinator", &confirmed).await?.success()?;
-    assert!(told.contains("rows of 2006-11-24 back (run "), "{told}");
+    let reported = suite.command("coordinator", &confirmed).await?.success()?;
+    assert!(reported.contains("rows of 2006-11-24 back (run "), "{reported}");
     let again = suite.command("coordinator", &confirmed).await?;
     assert!(again.stderr.contains("there is nothing to take back"), "{again:?}");
     let listed = suite.command("coordinator", &["runs"]).await?.success()?;

@@ -54,7 +54,7 @@ pub(crate) fn is_whole(trace: &Trace, times: usize, stages: &[&str]) -> bool {
 /// Expects that `stages` succeeded: each with an attempt below the run, the
 /// call to its service, and its work down to the SQL; each after its
 /// dependencies.
-pub(crate) fn stages_are_told(trace: &Trace, run: &Run, stages: &[&str]) -> Result<()> {
+pub(crate) fn stages_are_reported(trace: &Trace, run: &Run, stages: &[&str]) -> Result<()> {
     for stage in stages {
         let attempt = last_attempt(trace, stage)?;
         let executed = execution(trace, attempt, stage)?;
@@ -76,9 +76,9 @@ pub(crate) fn stages_are_told(trace: &Trace, run: &Run, stages: &[&str]) -> Resu
             let window = run.window.as_ref().context("the run has no window")?;
             assert_eq!(span.attributes["pipeline.business_date"], window.end_date, "{span:?}");
         }
-        statements_are_told(trace, executed);
+        statements_are_reported(trace, executed);
         if *stage == STAGE_CALL_PRODUCT_API {
-            requests_are_told(trace, executed);
+            requests_are_reported(trace, executed);
         }
     }
     for (before, after) in ORDER.iter().filter(|(_, after)| stages.contains(after)) {
@@ -108,7 +108,7 @@ fn execution<'a>(trace: &'a Trace, attempt: &'a Span, stage: &str) -> Result<&'a
     only(answer, &execution_of(stage), service, "internal")
 }
 
-fn requests_are_told(trace: &Trace, executed: &Span) {
+fn requests_are_reported(trace: &Trace, executed: &Span) {
     for request in below_with(trace, executed, "http.request.method") {
         assert_eq!(request.attributes["http.request.method"], "GET", "{request:?}");
         assert_eq!(request.attributes["http.response.status_code"], "200", "{request:?}");
@@ -117,7 +117,7 @@ fn requests_are_told(trace: &Trace, executed: &Span) {
     }
 }
 
-fn statements_are_told(trace: &Trace, executed: &Span) {
+fn statements_are_reported(trace: &Trace, executed: &Span) {
     for statement in below_with(trace, executed, "db.query.summary") {
         assert_eq!(statement.attributes["db.system.name"], "sqlite", "{statement:?}");
         assert_eq!(statement.attributes["db.query.summary"], statement.name, "{statement:?}");
@@ -153,7 +153,7 @@ pub(crate) fn attempts_are(trace: &Trace, stage: &str, expected: &[Attempt<'_>])
 }
 
 /// Whether the complete alert has arrived: below the run, through the notifier, to a webhook.
-pub(crate) fn alert_is_told(trace: &Trace) -> bool {
+pub(crate) fn alert_is_reported(trace: &Trace) -> bool {
     let below = [DAILY_PIPELINE, ALERT, NOTIFY, NOTIFY];
     let sends = |span: &&Span| {
         span.service == "notifier"

@@ -34,7 +34,7 @@ async fn the_demo_shows_a_result_and_leaves_nothing_behind() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_demo_that_is_told_where_keeps_everything_there() -> Result<()> {
+async fn a_demo_that_is_given_a_place_keeps_everything_there() -> Result<()> {
     let home = tempfile::tempdir()?;
     let data = home.path().join("data");
     let data = data.to_str().context("a temporary folder's path is text")?;
@@ -50,7 +50,7 @@ async fn a_demo_that_is_told_where_keeps_everything_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_format_of_the_command_line_tells_the_same_rows() -> Result<()> {
+async fn every_format_of_the_command_line_reports_the_same_rows() -> Result<()> {
     let suite = Suite::standalone().await?;
     let vector = Vector::gaps()?;
     vector.deliver(&suite.sources)?;
@@ -77,7 +77,7 @@ async fn every_format_of_the_command_line_tells_the_same_rows() -> Result<()> {
 }
 
 #[tokio::test]
-async fn runs_freshness_and_churn_are_told() -> Result<()> {
+async fn runs_freshness_and_churn_are_reported() -> Result<()> {
     let suite = Suite::standalone().await?;
     let vector = Vector::gaps()?;
     vector.deliver(&suite.sources)?;
@@ -139,7 +139,7 @@ const TEAMS: &str = "/workflows/teams-9c44";
 const WEBHOOK: &str = "/hooks/plain-1b7d";
 const SIGNING_KEY: &str = "signing-key-55aa";
 
-async fn a_failing_run_tells_no_secret(layout: Layout) -> Result<()> {
+async fn a_failing_run_shows_no_secret(layout: Layout) -> Result<()> {
     let receiver = AlertReceiver::start().await?;
     let collector = Receiver::start().await?;
     let settings = Settings::default()
@@ -157,32 +157,33 @@ async fn a_failing_run_tells_no_secret(layout: Layout) -> Result<()> {
     receiver.refuse_next(2);
     let run = suite.run_to_end(vector.window, false).await?;
     assert_eq!(run.state(), RunState::Failed);
-    let mut told = vec![suite.command("coordinator", &["runs", "show", &run.run_id]).await?.success()?];
+    let mut reported = vec![suite.command("coordinator", &["runs", "show", &run.run_id]).await?.success()?];
     for path in [SLACK, TEAMS, WEBHOOK] {
         let deliveries = receiver.wait_for(path, 1).await?;
-        told.extend(deliveries.iter().map(|delivery| String::from_utf8_lossy(&delivery.body).into_owned()));
+        reported
+            .extend(deliveries.iter().map(|delivery| String::from_utf8_lossy(&delivery.body).into_owned()));
     }
-    told.push(suite.logs());
+    reported.push(suite.logs());
     for service in suite.services() {
-        told.push(suite.admin(service)?.metrics().await?);
+        reported.push(suite.admin(service)?.metrics().await?);
     }
     for name in [DAILY_PIPELINE, "act_send_failure_alert"] {
         collector.span(|span| span.name == name).await?;
     }
-    told.extend(collector.spans().iter().map(|span| format!("{span:?}")));
+    reported.extend(collector.spans().iter().map(|span| format!("{span:?}")));
     for secret in [API_TOKEN, SLACK, TEAMS, WEBHOOK, SIGNING_KEY] {
-        let leak = told.iter().flat_map(|text| text.lines()).find(|line| line.contains(secret));
-        assert_eq!(leak, None, "{secret} was told");
+        let leak = reported.iter().flat_map(|text| text.lines()).find(|line| line.contains(secret));
+        assert_eq!(leak, None, "{secret} was shown");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_failing_run_in_one_process_tells_no_secret() -> Result<()> {
-    a_failing_run_tells_no_secret(Layout::Standalone).await
+async fn a_failing_run_in_one_process_shows_no_secret() -> Result<()> {
+    a_failing_run_shows_no_secret(Layout::Standalone).await
 }
 
 #[tokio::test]
-async fn a_failing_run_in_separate_processes_tells_no_secret() -> Result<()> {
-    a_failing_run_tells_no_secret(Layout::Separate).await
+async fn a_failing_run_in_separate_processes_shows_no_secret() -> Result<()> {
+    a_failing_run_shows_no_secret(Layout::Separate).await
 }

@@ -16,7 +16,7 @@ use e2e::{
 use proto::pipeline::v1::{RetryRunRequest, RunState, StageState};
 use sample_sources::Fault;
 
-use crate::run_trees::{Attempt, alert_is_told, attempts_are, is_whole, stages_are_told, the_one};
+use crate::run_trees::{Attempt, alert_is_reported, attempts_are, is_whole, stages_are_reported, the_one};
 
 const INGESTS: [&str; 2] = [STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API];
 const ALERTS: &str = "/alerts";
@@ -41,7 +41,7 @@ async fn a_good_run(collector: Collector) -> Result<()> {
     assert_eq!(root.attributes["pipeline.run_id"], run.run_id);
     assert_eq!(root.attributes["pipeline.state"], "SUCCEEDED");
     assert_eq!(root.attributes["pipeline.business_date"], vector.window.end().to_string());
-    stages_are_told(&trace, &run, &STAGES)?;
+    stages_are_reported(&trace, &run, &STAGES)?;
     for name in STAGES {
         attempts_are(&trace, name, &[Attempt::Succeeded]);
     }
@@ -69,22 +69,23 @@ async fn a_failed_run_and_its_retry(collector: Collector) -> Result<()> {
     suite.sources.faults.fail_next(usize::MAX / 2, Fault::status(401));
     let run = suite.run_to_end(vector.window, false).await?;
     assert_eq!(run.state(), RunState::Failed, "{run:#?}");
-    let told = &stage(&run, STAGE_CALL_PRODUCT_API)?.error_message;
+    let reported = &stage(&run, STAGE_CALL_PRODUCT_API)?.error_message;
     let alert = receiver.wait_for(ALERTS, 1).await?;
     assert_eq!(alert.first().context("no alert")?.json["trace_url"], run.trace_url);
 
     let id = trace_id(&run)?;
-    let trace = collector.trace(&id, |trace| is_whole(trace, 1, &INGESTS) && alert_is_told(trace)).await?;
+    let trace =
+        collector.trace(&id, |trace| is_whole(trace, 1, &INGESTS) && alert_is_reported(trace)).await?;
     let root = the_one(&trace, &trace.roots())?;
-    let cause = format!("{STAGE_CALL_PRODUCT_API}: {told}");
+    let cause = format!("{STAGE_CALL_PRODUCT_API}: {reported}");
     assert_eq!((root.name.as_str(), root.error.as_ref()), (DAILY_PIPELINE, Some(&cause)), "{trace}");
     attempts_are(&trace, STAGE_COPY_CRM_CSV, &[Attempt::Succeeded]);
     attempts_are(
         &trace,
         STAGE_CALL_PRODUCT_API,
-        &[Attempt::Failed { code: "UNAUTHENTICATED", message: told }],
+        &[Attempt::Failed { code: "UNAUTHENTICATED", message: reported }],
     );
-    stages_are_told(&trace, &run, &[STAGE_COPY_CRM_CSV])?;
+    stages_are_reported(&trace, &run, &[STAGE_COPY_CRM_CSV])?;
 
     suite.sources.faults.clear();
     suite.pipeline()?.retry_run(RetryRunRequest { run_id: run.run_id.clone() }).await?;
@@ -95,9 +96,9 @@ async fn a_failed_run_and_its_retry(collector: Collector) -> Result<()> {
     assert_eq!(first.error.as_ref(), Some(&cause), "{trace}");
     let again = *trace.named(DAILY_PIPELINE).last().context("no retry")?;
     assert_eq!((trace.path(again), again.error.as_ref()), (vec![DAILY_PIPELINE; 2], None), "{trace}");
-    let failed = Attempt::Failed { code: "UNAUTHENTICATED", message: told };
+    let failed = Attempt::Failed { code: "UNAUTHENTICATED", message: reported };
     attempts_are(&trace, STAGE_CALL_PRODUCT_API, &[failed, Attempt::Succeeded]);
-    stages_are_told(&trace, &retried, &STAGES)
+    stages_are_reported(&trace, &retried, &STAGES)
 }
 
 #[tokio::test]
@@ -139,7 +140,7 @@ async fn a_killed_coordinator(collector: Collector) -> Result<()> {
     assert_eq!(root.error, None);
     attempts_are(&trace, STAGE_COPY_CRM_CSV, &[Attempt::Succeeded]);
     attempts_are(&trace, STAGE_CALL_PRODUCT_API, &[Attempt::Interrupted, Attempt::Succeeded]);
-    stages_are_told(&trace, &resumed, &STAGES)?;
+    stages_are_reported(&trace, &resumed, &STAGES)?;
     // The killed process's end of the call is lost; the other end records that the call was cancelled.
     for orphan in trace.roots().into_iter().filter(|span| span.span_id != root.span_id) {
         assert_eq!((orphan.service.as_str(), orphan.kind.as_str()), ("ingest-api", "server"), "{trace}");

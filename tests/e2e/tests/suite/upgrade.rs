@@ -281,8 +281,8 @@ async fn rolled_back(settings: Settings, coordinator: Coordinator, vector: Vecto
 async fn previous_reads_the_mark() -> Result<bool> {
     let folder = TempDir::new()?;
     let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
-    let told = migrate(Build::Previous, &url).await?.success()?;
-    Ok(told.contains("_schema_compatibility"))
+    let reported = migrate(Build::Previous, &url).await?.success()?;
+    Ok(reported.contains("_schema_compatibility"))
 }
 
 #[tokio::test]

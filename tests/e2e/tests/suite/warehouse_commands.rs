@@ -19,11 +19,11 @@ async fn migrate(url: &str) -> Result<String> {
 
 /// The first of several processes applies each migration, while the others wait.
 async fn migrate_from_several_processes(url: &str) -> Result<()> {
-    let told = future::try_join_all((0..6).map(|_| migrate(url))).await?.concat();
-    let applied: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("applied ")).collect();
-    assert_eq!(applied.first(), Some(&"0001_foundation"), "{told}");
-    assert!(applied.is_sorted_by(|one, next| one < next), "each once and in order: {told}");
-    let last = told.lines().last().context("nothing was told")?.to_owned();
+    let reported = future::try_join_all((0..6).map(|_| migrate(url))).await?.concat();
+    let applied: Vec<&str> = reported.lines().filter_map(|line| line.strip_prefix("applied ")).collect();
+    assert_eq!(applied.first(), Some(&"0001_foundation"), "{reported}");
+    assert!(applied.is_sorted_by(|one, next| one < next), "each once and in order: {reported}");
+    let last = reported.lines().last().context("nothing was shown")?.to_owned();
     let again = migrate(url).await?;
     assert!(again.contains("nothing to apply") && again.ends_with(&format!("{last}\n")), "{again}");
     Ok(())
@@ -43,7 +43,7 @@ async fn processes_that_migrate_sqlite_at_once_apply_each_migration_once() -> Re
 }
 
 #[tokio::test]
-async fn a_password_is_not_told_when_a_warehouse_cannot_be_migrated() -> Result<()> {
+async fn a_password_is_not_shown_when_a_warehouse_cannot_be_migrated() -> Result<()> {
     for url in ["postgres://owner:s3cret@127.0.0.1:1/activity", "postgres://owner:s3cret@:bad/activity"] {
         for command in ["migrate", "verify"] {
             let Outcome { code, stdout, stderr } =
@@ -80,8 +80,8 @@ async fn a_row_of_postgres_that_somebody_changed_is_found() -> Result<()> {
     connection.close().await?;
     let outcome = verify(vector.window).await?;
     assert_eq!(outcome.code, 1, "{outcome:?}");
-    let told: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("20")).collect();
-    assert!(told.len() == 1 && told[0].starts_with(&changed.to_string()), "{outcome:?}");
+    let reported: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("20")).collect();
+    assert!(reported.len() == 1 && reported[0].starts_with(&changed.to_string()), "{outcome:?}");
     assert!(outcome.stderr.contains(&format!("1 of {days} days differ from the ledger")), "{outcome:?}");
     let before = DateWindow::new(vector.window.start(), changed.pred_opt().context("no day before")?)?;
     verify(before).await?.success().map(drop)

@@ -55,7 +55,7 @@ fn whom_a_service_is_told_to_talk_to_is_there() {
         }
     }
     for host in ["azurite", "collector", "notifier", "postgres", "sample-api", "transform"] {
-        assert!(seen.contains(host), "nobody is told of {host}");
+        assert!(seen.contains(host), "nobody listens for {host}");
     }
 }
 

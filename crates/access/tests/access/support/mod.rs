@@ -180,7 +180,7 @@ pub(crate) async fn roles(access: &Access, call: Request<()>) -> BTreeSet<Role> 
     answer(access, call).await.unwrap().unwrap().roles().collect()
 }
 
-/// What a refused caller is told.
+/// What a refused caller sees.
 #[track_caller]
 pub(crate) fn refused(answer: Result<Option<Caller>, Status>, code: Code) -> String {
     let status = answer.unwrap_err();

@@ -80,7 +80,7 @@ pub async fn a_page_starts_after_any_key(warehouse: EngineUnderTest) {
 }
 
 /// Every answer names the newest publication of its days.
-pub async fn an_answer_tells_its_newest_publication(warehouse: EngineUnderTest) {
+pub async fn an_answer_reports_its_newest_publication(warehouse: EngineUnderTest) {
     publish_ten_days(&warehouse).await;
     let run = hold_run(&warehouse, days(10, 10), at(2)).await;
     run.ingest(&[], &[(day(9), vec![("acme", 1, 1)])]).await;
@@ -231,7 +231,7 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: EngineUnderT
         warehouse.churn_risks(&ChurnQuery { day: day(on), after }, limit).await.unwrap()
     };
     let (risks, publication) = read(20, None, 100).await;
-    let told: Vec<_> =
+    let reported: Vec<_> =
         risks.iter().map(|risk| (risk.row.key.company_id.as_str(), risk.last_event_date)).collect();
     let expected = [
         ("late a", Some(day(3))),
@@ -241,7 +241,7 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: EngineUnderT
         ("new b", None),
         ("silent", None),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(publication.map(|publication| publication.activity_date), Some(day(20)));
     let rows = published(&warehouse, days(20, 20)).await;
     assert!(risks.iter().all(|risk| rows.contains(&risk.row)));
@@ -266,7 +266,7 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: EngineUnderT
 }
 
 /// The newest published day, and the number of published days, not counting gaps.
-pub async fn freshness_tells_the_newest_day(warehouse: EngineUnderTest) {
+pub async fn freshness_reports_the_newest_day(warehouse: EngineUnderTest) {
     assert_eq!(warehouse.freshness().await.unwrap(), None);
     publish_ten_days(&warehouse).await;
     publish_run(&warehouse, days(-4, -3), at(2), &[], &[]).await;

@@ -60,7 +60,7 @@ fn rows_of(rows: Vec<SourceRow<UsageRecord>>) -> RowStream<'static, UsageRecord>
 }
 
 /// The days that differ, as offsets, each with its new, changed and gone rows.
-fn told(outcome: &PreviewOutcome) -> Vec<(i64, u64, u64, u64)> {
+fn reported(outcome: &PreviewOutcome) -> Vec<(i64, u64, u64, u64)> {
     let differs = |day: &&DayChanges| day.new + day.changed + day.gone > 0;
     let offset = |day: NaiveDate| (day - scene::day(0)).num_days();
     outcome.days.iter().filter(differs).map(|day| (offset(day.day), day.new, day.changed, day.gone)).collect()
@@ -75,12 +75,12 @@ async fn two_companies(warehouse: &EngineUnderTest) {
 }
 
 /// A corrected record changes exactly the fourteen days that read it.
-pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: EngineUnderTest) {
+pub async fn a_preview_reports_old_and_new_values_of_a_correction(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let corrected = [(day(3), vec![("acme", 1, 10), ("bolt", 5, 20)])];
     let outcome = preview(&warehouse, &[days(3, 3)], &corrected, 3).await;
     // The users of seven days; events, and so the churn risk, are unchanged.
-    assert_eq!(told(&outcome), (3..=9).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
+    assert_eq!(reported(&outcome), (3..=9).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
     assert!(outcome.days.iter().all(|day| day.is_published && day.unchanged == 1));
     let users = |row: &Option<FactRow>| {
         row.as_ref().map(|row| (offset_of(row), row.active_users, row.active_users_7d))
@@ -99,7 +99,7 @@ pub async fn a_preview_tells_old_and_new_values_of_a_correction(warehouse: Engin
     assert!(names.eq([Some("Bolt"); 3]));
     let equal = [(day(3), vec![("acme", 1, 10), ("bolt", 2, 20)])];
     let outcome = preview(&warehouse, &[days(3, 3)], &equal, 3).await;
-    assert_eq!((told(&outcome), outcome.sample), (vec![], vec![]));
+    assert_eq!((reported(&outcome), outcome.sample), (vec![], vec![]));
     assert_eq!(outcome.days.iter().map(|day| day.unchanged).collect::<Vec<_>>(), [2]);
 }
 
@@ -113,7 +113,7 @@ pub async fn a_preview_reads_answers_as_a_load_does(warehouse: EngineUnderTest) 
     let unread = rows_of(vec![rejected(1, "bad", "?")]);
     refusal(session.add_usage_day(day(4), strict(), unread).await);
     let outcome = session.finish(9, at(99), Arc::new(|_| ())).await.unwrap();
-    assert_eq!(told(&outcome), []);
+    assert_eq!(reported(&outcome), []);
 }
 
 /// Unreadable input changes nothing, just as in a load.
@@ -129,7 +129,7 @@ pub async fn a_preview_keeps_what_a_load_keeps(warehouse: EngineUnderTest) {
     session.add_usage_day(day(5), strict(), rows_of(no_ones)).await.unwrap();
     let outcome = session.finish(9, at(99), Arc::new(|_| ())).await.unwrap();
     // Only bolt's record of the last day is gone.
-    assert_eq!(told(&outcome), (5..=11).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
+    assert_eq!(reported(&outcome), (5..=11).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
 }
 
 /// An implausible answer is refused, and leaves nothing behind; the answers before it
@@ -180,7 +180,7 @@ pub async fn a_preview_includes_what_is_dirty_already(warehouse: EngineUnderTest
     failing.ingest(&[], &[(day(15), vec![("acme", 1, 10), ("bolt", 0, 20)])]).await;
     failing.cancel().await;
     let outcome = preview(&warehouse, &[days(0, 0)], &[], 0).await;
-    assert_eq!(told(&outcome), (15..=20).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
+    assert_eq!(reported(&outcome), (15..=20).map(|on| (on, 0, 1, 0)).collect::<Vec<_>>());
 }
 
 /// A gap between two windows is neither requested nor filled.
@@ -188,7 +188,7 @@ pub async fn a_preview_fills_the_asked_gaps_alone(warehouse: EngineUnderTest) {
     two_companies(&warehouse).await;
     let windows = [days(-3, -2), days(22, 22), days(24, 24)];
     let outcome = preview(&warehouse, &windows, &[(day(22), vec![("late", 1, 1)])], 2).await;
-    assert_eq!(told(&outcome), [(-3, 2, 0, 0), (-2, 2, 0, 0), (22, 3, 0, 0), (24, 3, 0, 0)]);
+    assert_eq!(reported(&outcome), [(-3, 2, 0, 0), (-2, 2, 0, 0), (22, 3, 0, 0), (24, 3, 0, 0)]);
     assert!(outcome.days.iter().all(|day| !day.is_published && day.unchanged == 0));
     assert!(outcome.sample.iter().all(|change| change.old.is_none() && change.new.is_some()));
 }

@@ -236,8 +236,8 @@ pub async fn contradicting_rows_go_into_quarantine_but_the_last(warehouse: Engin
 
     let quarantine = warehouse.staging.quarantined_rows(Some(run.run.run_id), 10).await.unwrap();
     let superseded = RejectionReason::Superseded { by_line: 6 }.to_string();
-    let told: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
-    assert_eq!(told, [(2, superseded.as_str()), (5, "company_id is empty")]);
+    let reported: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
+    assert_eq!(reported, [(2, superseded.as_str()), (5, "company_id is empty")]);
     let contradicting = quarantine.first().unwrap();
     assert_eq!(contradicting.origin, export(day(0), "1").path);
     assert_eq!((contradicting.stage.as_str(), contradicting.quarantined_at), (STAGE_COPY_CRM_CSV, at(1)));

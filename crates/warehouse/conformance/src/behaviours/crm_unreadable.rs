@@ -58,7 +58,7 @@ async fn publish(
 }
 
 /// The days on which a company has a row, with its name and whether its last contact is known.
-async fn told(warehouse: &EngineUnderTest, company_id: &str) -> Vec<(i64, String, bool)> {
+async fn reported(warehouse: &EngineUnderTest, company_id: &str) -> Vec<(i64, String, bool)> {
     let rows = published_of(warehouse, company_id, days(0, 12)).await;
     rows.iter()
         .map(|row| {
@@ -80,8 +80,11 @@ pub async fn a_field_that_cannot_be_read_stays_as_it_was(warehouse: EngineUnderT
         publish(&warehouse, 1, vec![(export(day(0), "1"), first), (export(day(5), "1"), second)]).await;
     let expected = Counters { rows_read: 2, rows_rejected: 2, bytes_read: 100, ..Counters::default() };
     assert_eq!(counted.last(), Some(&expected));
-    assert_eq!(told(&warehouse, "acme").await, [on(0..5, "Acme", true), on(5..=12, "ACME", true)].concat());
-    assert_eq!(told(&warehouse, "bolt").await, on(5..=12, "Bolt", false));
+    assert_eq!(
+        reported(&warehouse, "acme").await,
+        [on(0..5, "Acme", true), on(5..=12, "ACME", true)].concat()
+    );
+    assert_eq!(reported(&warehouse, "bolt").await, on(5..=12, "Bolt", false));
     let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     assert_eq!(quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3]);
 }
@@ -102,9 +105,9 @@ pub async fn a_rejected_row_does_not_remove_its_company(warehouse: EngineUnderTe
         ..Counters::default()
     };
     assert_eq!(counted.last(), Some(&expected));
-    assert_eq!(told(&warehouse, "acme").await, on(0..=12, "Acme", true));
-    assert_eq!(told(&warehouse, "gone").await, on(0..5, "Gone", true));
-    assert_eq!(told(&warehouse, "unheard of").await, []);
+    assert_eq!(reported(&warehouse, "acme").await, on(0..=12, "Acme", true));
+    assert_eq!(reported(&warehouse, "gone").await, on(0..5, "Gone", true));
+    assert_eq!(reported(&warehouse, "unheard of").await, []);
 }
 
 /// A row that may concern anyone keeps every company that the export does not name; one
@@ -119,8 +122,11 @@ pub async fn a_row_that_may_be_anyones_removes_nobody(warehouse: EngineUnderTest
         vec![(export(day(0), "1"), all()), (export(day(4), "1"), torn), (export(day(8), "1"), footer)],
     )
     .await;
-    assert_eq!(told(&warehouse, "acme").await, [on(0..4, "Acme", true), on(4..=12, "ACME", true)].concat());
-    assert_eq!(told(&warehouse, "bolt").await, on(0..8, "Bolt", true));
+    assert_eq!(
+        reported(&warehouse, "acme").await,
+        [on(0..4, "Acme", true), on(4..=12, "ACME", true)].concat()
+    );
+    assert_eq!(reported(&warehouse, "bolt").await, on(0..8, "Bolt", true));
 }
 
 /// The previous snapshot may arrive later, or change: unreadable data follows it,
@@ -130,20 +136,20 @@ pub async fn what_cannot_be_read_follows_the_export_before(warehouse: EngineUnde
     let last = (export(day(8), "1"), vec![accepted(2, "zed", "Zed"), torn()]);
     let middle = (export(day(4), "1"), vec![without_contact(2, "acme", "ACME"), accepted(3, "zed", "Zed")]);
     publish(&warehouse, 1, vec![last, middle]).await;
-    assert_eq!(told(&warehouse, "acme").await, on(0..=12, "ACME", false));
+    assert_eq!(reported(&warehouse, "acme").await, on(0..=12, "ACME", false));
 
     let first = vec![accepted(2, "acme", "Acme"), accepted(3, "zed", "Zed")];
     publish(&warehouse, 2, vec![(export(day(0), "1"), first)]).await;
     assert_eq!(
-        told(&warehouse, "acme").await,
+        reported(&warehouse, "acme").await,
         [on(0..4, "Acme", true), on(4..=12, "ACME", true)].concat(),
         "the contact is known by now"
     );
 
     let replaced = vec![accepted(2, "zed", "Zed"), accepted(3, "bolt", "Bolt")];
     publish(&warehouse, 3, vec![(export(day(4), "2"), replaced)]).await;
-    assert_eq!(told(&warehouse, "acme").await, on(0..4, "Acme", true));
-    assert_eq!(told(&warehouse, "bolt").await, on(4..=12, "Bolt", true));
+    assert_eq!(reported(&warehouse, "acme").await, on(0..4, "Acme", true));
+    assert_eq!(reported(&warehouse, "bolt").await, on(4..=12, "Bolt", true));
 }
 
 /// The last informative row counts; each row is counted once.
@@ -162,9 +168,9 @@ pub async fn an_unreadable_row_beside_another_of_its_company_is_counted_once(war
     let expected =
         Counters { rows_read: 7, rows_written: 2, rows_rejected: 5, bytes_read: 100, ..Counters::default() };
     assert_eq!(counted, [expected]);
-    assert_eq!(told(&warehouse, "acme").await, on(0..=12, "Acme", true));
-    assert_eq!(told(&warehouse, "bolt").await, on(0..=12, "BOLT", false));
-    assert_eq!(told(&warehouse, "core").await, on(0..=12, "Core", true));
+    assert_eq!(reported(&warehouse, "acme").await, on(0..=12, "Acme", true));
+    assert_eq!(reported(&warehouse, "bolt").await, on(0..=12, "BOLT", false));
+    assert_eq!(reported(&warehouse, "core").await, on(0..=12, "Core", true));
 }
 
 async fn load_within(

@@ -7,18 +7,18 @@ use warehouse_core::{Error, EventFile, Fence, Result, SourceError, inspection::Q
 use crate::{
     engine::EngineUnderTest,
     event_scene::{
-        EventRun, FILE_BYTES, Told, assert_stored, assert_sums, event, file, has_event_file, lines, loaded,
-        stored, sums,
+        EventRun, FILE_BYTES, Reported, assert_stored, assert_sums, event, file, has_event_file, lines,
+        loaded, stored, sums,
     },
     observed::{interrupted_after, observe},
     scene::{at, day, days, hold_run, published, rejected},
 };
 
-const DELIVERED: [Told<'static>; 4] =
+const DELIVERED: [Reported<'static>; 4] =
     [("007", 0, "a", 7), ("acme", 0, "a", 1), ("acme", 0, "b", 2), ("acme", 1, "a", 4)];
 
-fn from(path: &str) -> Vec<(Told<'static>, &str)> {
-    DELIVERED.iter().map(|told| (*told, path)).collect()
+fn from(path: &str) -> Vec<(Reported<'static>, &str)> {
+    DELIVERED.iter().map(|reported| (*reported, path)).collect()
 }
 
 /// A different path or content makes a different file; loading the same one again
@@ -92,7 +92,7 @@ pub async fn a_file_changed_in_place_has_a_new_word_and_takes_nothing_back(wareh
 /// Equal records are duplicates; a contradicted one goes into quarantine.
 pub async fn of_contradicting_records_in_a_file_the_last_counts(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
-    let told = [
+    let reported = [
         ("acme", 0, "a", 1),
         ("acme", 0, "a", 2),
         ("acme", 1, "a", 1),
@@ -107,7 +107,7 @@ pub async fn of_contradicting_records_in_a_file_the_last_counts(warehouse: Engin
         bytes_read: FILE_BYTES,
         ..Counters::default()
     };
-    assert_eq!(run.accept("a.ndjson", "1", &told).await, expected);
+    assert_eq!(run.accept("a.ndjson", "1", &reported).await, expected);
     assert_sums(&warehouse, &[("acme", 0, 1, 1), ("acme", 1, 1, 1)]).await;
     let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     let superseded = RejectionReason::Superseded { by_line: 5 }.to_string();
@@ -173,10 +173,11 @@ pub async fn the_largest_sums_are_kept_and_larger_ones_refused(warehouse: Engine
 /// One file may contain days that are years apart.
 pub async fn events_of_many_months_find_their_place(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;
-    let told = [("acme", -3_650, "a", 1), ("acme", -1, "a", 2), ("acme", 0, "a", 3), ("acme", 400, "a", 4)];
-    assert_eq!(run.accept("a.ndjson", "1", &told).await, loaded(4, 0, 0));
-    assert_eq!(run.accept("b.ndjson", "1", &told).await, loaded(0, 4, 0));
-    let expected: Vec<_> = told.iter().map(|told| (*told, "b.ndjson")).collect();
+    let reported =
+        [("acme", -3_650, "a", 1), ("acme", -1, "a", 2), ("acme", 0, "a", 3), ("acme", 400, "a", 4)];
+    assert_eq!(run.accept("a.ndjson", "1", &reported).await, loaded(4, 0, 0));
+    assert_eq!(run.accept("b.ndjson", "1", &reported).await, loaded(0, 4, 0));
+    let expected: Vec<_> = reported.iter().map(|reported| (*reported, "b.ndjson")).collect();
     assert_stored(&warehouse, &expected).await;
 }
 

@@ -189,16 +189,16 @@ pub async fn a_gap_is_published_later(warehouse: EngineUnderTest) {
 }
 
 /// A build's progress ends at what it returns.
-pub async fn a_build_tells_how_far_it_is(warehouse: EngineUnderTest) {
+pub async fn a_build_reports_how_far_it_is(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 2), at(1)).await;
     run.ingest(&[], &[(day(0), vec![("acme", 1, 1), ("bolt", 1, 1)])]).await;
-    let told = Arc::new(Mutex::new(Vec::<Progress>::new()));
-    let progress = Arc::clone(&told);
+    let reported = Arc::new(Mutex::new(Vec::<Progress>::new()));
+    let progress = Arc::clone(&reported);
     let fence = run.begin(STAGE_BUILD_FACT).await;
     let sink = Arc::new(move |news| progress.lock().unwrap().push(news));
     let counters = warehouse.build_fact(&fence, days(0, 2), at(2), sink).await.unwrap();
     assert_eq!(counters, Counters { rows_read: 6, rows_written: 6, ..Counters::default() });
-    let last = told.lock().unwrap().last().cloned().unwrap();
+    let last = reported.lock().unwrap().last().cloned().unwrap();
     assert_eq!(last.counters, counters);
     assert!(last.units_total > 0 && last.units_done == last.units_total, "{last:?}");
     let stage = run.reload().await.stages.swap_remove(2);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// One entry per published day of the window, in order: by which run, when, and what.
-pub async fn the_ledger_tells_every_published_day_in_order(warehouse: EngineUnderTest) {
+pub async fn the_ledger_reports_every_published_day_in_order(warehouse: EngineUnderTest) {
     assert_eq!(warehouse.published_days(days(-30, 30)).await.unwrap(), []);
     let companies = ["acme", "bolt"].map(|name| company(name, name)).to_vec();
     let first_usage = [(day(1), vec![("ghost", 1, 1)])];
@@ -43,9 +43,9 @@ pub async fn the_ledger_tells_every_published_day_in_order(warehouse: EngineUnde
 
 async fn assert_ledger_fits(warehouse: &EngineUnderTest) {
     let ledger = warehouse.published_days(days(-400, 400)).await.unwrap();
-    let told: Vec<_> =
+    let reported: Vec<_> =
         ledger.iter().map(|entry| (entry.activity_date, entry.row_count, entry.checksum.unwrap())).collect();
-    assert_eq!(told, ledger_of_rows(warehouse, days(-400, 400)).await);
+    assert_eq!(reported, ledger_of_rows(warehouse, days(-400, 400)).await);
 }
 
 /// Every engine hashes any possible row in the same way.

@@ -98,7 +98,7 @@ pub async fn a_schema_that_the_next_version_added_to_is_worked_with(database: im
 }
 
 /// Migrating a newer schema applies nothing and reports the unknown migrations.
-pub async fn a_newer_schema_is_told_and_left_alone(database: impl Database) {
+pub async fn a_newer_schema_is_reported_and_left_alone(database: impl Database) {
     let known = database.migrate().await.unwrap().version;
     database.execute(NEXT_MIGRATION).await;
     let expected = MigrationReport {
@@ -166,7 +166,7 @@ pub async fn a_known_migration_that_was_changed_is_refused_on_a_newer_schema(dat
 
 /// A day whose checksum a newer version wrote is neither compared nor published again; the
 /// other days are.
-pub async fn a_day_with_a_newer_checksum_is_told_and_left_alone(database: impl Database) {
+pub async fn a_day_with_a_newer_checksum_is_reported_and_left_alone(database: impl Database) {
     let warehouse = database.open().await.unwrap();
     publish(&warehouse, 0, 10).await;
     publish(&warehouse, 1, 11).await;

@@ -11,7 +11,7 @@ use warehouse_core::CrmExport;
 
 use crate::{
     engine::EngineUnderTest,
-    event_scene::{EventRun, Told, assert_stored},
+    event_scene::{EventRun, Reported, assert_stored},
     reference::{ExpectedRow, Inputs},
     scene::{
         UsageOfDay, at, company, contacted, day, days, export, id, offset_of, publish_run, published,
@@ -29,18 +29,18 @@ const SPAN: (i64, i64) = (-3, 25);
 
 fn companies(arrival: usize) -> Vec<CrmCompany> {
     let contacted = contacted(company("contacted", "Contacted"), at(0));
-    let told_from = |first: usize, name: &str| (arrival >= first).then(|| company(name, name));
-    let told_in = |exports: &[usize], name: &str| exports.contains(&arrival).then(|| company(name, name));
+    let reported_from = |first: usize, name: &str| (arrival >= first).then(|| company(name, name));
+    let reported_in = |exports: &[usize], name: &str| exports.contains(&arrival).then(|| company(name, name));
     let changing = company("changes", ["one", "two", "one"].get(arrival).unwrap());
     [
         Some(changing),
         (arrival != 1).then_some(contacted),
         Some(company("stays", "stays")),
-        told_from(1, "arrives"),
-        told_from(2, "arrives late"),
-        told_in(&[0, 2], "comes back"),
-        told_in(&[0], "leaves"),
-        told_in(&[1], "passes by"),
+        reported_from(1, "arrives"),
+        reported_from(2, "arrives late"),
+        reported_in(&[0, 2], "comes back"),
+        reported_in(&[0], "leaves"),
+        reported_in(&[1], "passes by"),
     ]
     .into_iter()
     .flatten()
@@ -64,8 +64,8 @@ fn usage() -> Vec<UsageOfDay<'static>> {
 fn expected() -> Vec<ExpectedRow> {
     let mut inputs = Inputs::default();
     for (number, on) in EXPORTS.iter().enumerate() {
-        let told = companies(number).into_iter().map(|company| (company.company_id.clone(), company));
-        inputs.snapshots.insert(day(*on), told.collect::<BTreeMap<_, _>>());
+        let reported = companies(number).into_iter().map(|company| (company.company_id.clone(), company));
+        inputs.snapshots.insert(day(*on), reported.collect::<BTreeMap<_, _>>());
     }
     for (on, records) in usage() {
         for (company_id, active_users, events) in records {
@@ -145,7 +145,7 @@ pub async fn any_order_of_days_gives_the_same_fact<G, F: Future<Output = (G, Eng
 pub async fn any_order_of_files_leaves_the_same_events<G, F: Future<Output = (G, EngineUnderTest)>>(
     open: impl Fn() -> F,
 ) {
-    let files: [(&str, Vec<Told<'_>>); 3] = [
+    let files: [(&str, Vec<Reported<'_>>); 3] = [
         ("a.ndjson", vec![("acme", 0, "once", 1), ("acme", 0, "twice", 1), ("acme", 0, "back and forth", 1)]),
         ("b.ndjson", vec![("acme", 0, "twice", 2), ("acme", 0, "back and forth", 2), ("bolt", 40, "b", 5)]),
         ("c.ndjson", vec![("acme", 0, "back and forth", 1)]),

@@ -12,7 +12,7 @@ use warehouse_core::{
 
 use crate::{
     engine::EngineUnderTest,
-    event_scene::{EventRun, Told, assert_stored, file, has_event_file},
+    event_scene::{EventRun, Reported, assert_stored, file, has_event_file},
     observed::{interrupted_after, ledger_of_rows, observe},
     reference::{ExpectedRow, Inputs},
     scene::{
@@ -90,11 +90,11 @@ async fn refusal(warehouse: &EngineUnderTest) -> String {
 pub async fn forgotten_days_are_as_if_never_published(warehouse: EngineUnderTest) {
     let inputs = three_months(&warehouse).await;
     let before = observe(&warehouse).await;
-    let told = warehouse.forget_days_before(start(), true).await.unwrap();
+    let reported = warehouse.forget_days_before(start(), true).await.unwrap();
     assert_eq!(observe(&warehouse).await, before);
 
     let forgotten = forget(&warehouse).await;
-    assert_eq!(forgotten, told);
+    assert_eq!(forgotten, reported);
     let expected = ForgottenDays {
         days: 75,
         rows: 150,
@@ -185,8 +185,11 @@ pub async fn dirty_days_are_forgotten_up_to_the_first_kept_one(warehouse: Engine
 pub async fn days_that_somebody_needs_are_not_forgotten(warehouse: EngineUnderTest) {
     three_months(&warehouse).await;
     let queued = warehouse.create_run(new_run(WindowChoice::Days(days(-1, 3)))).await.unwrap().run;
-    let told = refusal(&warehouse).await;
-    assert!(told.contains(&format!("run {} over 2025-12-31..2026-01-04 is active", queued.run_id)), "{told}");
+    let reported = refusal(&warehouse).await;
+    assert!(
+        reported.contains(&format!("run {} over 2025-12-31..2026-01-04 is active", queued.run_id)),
+        "{reported}"
+    );
     let run = take_up(&warehouse, at(2)).await;
     refusal(&warehouse).await;
     run.cancel().await;
@@ -194,8 +197,8 @@ pub async fn days_that_somebody_needs_are_not_forgotten(warehouse: EngineUnderTe
     let built = hold_run(&warehouse, days(20, 20), at(3)).await;
     built.ingest(&[], &[(day(-10), vec![("acme", 8, 8)])]).await;
     built.build().await;
-    let told = refusal(&warehouse).await;
-    assert!(told.contains(&format!("the candidates of run {}", built.run.run_id)), "{told}");
+    let reported = refusal(&warehouse).await;
+    assert!(reported.contains(&format!("the candidates of run {}", built.run.run_id)), "{reported}");
     built.publish().await;
     assert_eq!(forget(&warehouse).await.days, 75);
 }
@@ -216,8 +219,8 @@ pub async fn candidates_of_kept_days_outlive_the_forgotten(warehouse: EngineUnde
 /// If the first kept day were unpublished, no schedule would fill the gap.
 pub async fn a_gap_at_the_first_kept_day_is_filled_before(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(-20, -2), at(1), &[], &daily(-33, -2)).await;
-    let told = refusal(&warehouse).await;
-    assert!(told.contains("2026-01-01 itself is not published"), "{told}");
+    let reported = refusal(&warehouse).await;
+    assert!(reported.contains("2026-01-01 itself is not published"), "{reported}");
     publish_run(&warehouse, days(-1, 0), at(2), &[], &daily(-1, 0)).await;
     assert_eq!(forget(&warehouse).await.days, 20);
 }
@@ -246,15 +249,15 @@ pub async fn an_interrupted_forgetting_is_whole_or_nothing(warehouse: EngineUnde
 
 /// Events are removed with their days, and their file does not count as new.
 pub async fn events_are_forgotten_with_their_days(warehouse: EngineUnderTest) {
-    let told: [Told<'_>; 3] = [("acme", -1, "a", 5), ("acme", 0, "a", 7), ("bolt", -40, "b", 1)];
+    let reported: [Reported<'_>; 3] = [("acme", -1, "a", 5), ("acme", 0, "a", 7), ("bolt", -40, "b", 1)];
     let run = EventRun::begin(&warehouse, 1).await;
-    run.accept("events.ndjson", "1", &told).await;
+    run.accept("events.ndjson", "1", &reported).await;
     assert_eq!(warehouse.forget_days_before(start(), true).await.unwrap().events, 2);
     assert_eq!(forget(&warehouse).await.events, 2);
     assert_stored(&warehouse, &[(("acme", 0, "a", 7), "events.ndjson")]).await;
     assert!(has_event_file(&warehouse, &file("events.ndjson", "1")).await);
     run.accept("more.ndjson", "1", &[("acme", 1, "b", 2)]).await;
-    assert_stored(&warehouse, &[(told[1], "events.ndjson"), (("acme", 1, "b", 2), "more.ndjson")]).await;
+    assert_stored(&warehouse, &[(reported[1], "events.ndjson"), (("acme", 1, "b", 2), "more.ndjson")]).await;
 }
 
 /// A retried run does not rely on usage that is gone.
@@ -303,7 +306,7 @@ pub async fn candidates_of_an_ended_run_are_discarded(warehouse: EngineUnderTest
 }
 
 /// A landed file is in use once usage was staged from it.
-pub async fn landed_files_in_use_are_told_from_others(warehouse: EngineUnderTest) {
+pub async fn landed_files_in_use_are_distinguished_from_others(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
     let landed = "product_usage/2026-01-01/usage_2026-01-01.json";
     let asked = [landed, "product_usage/2026-01-02/usage_2026-01-02.json"].map(str::to_owned);

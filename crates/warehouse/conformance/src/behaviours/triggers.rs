@@ -244,13 +244,19 @@ pub async fn accepted_days_are_kept_and_run_again(warehouse: EngineUnderTest) {
         ..new_run(WindowChoice::Days(days(0, 1)))
     };
     let outside = warehouse.create_run(accepting(&[2])).await.unwrap_err();
-    assert!(matches!(&outside, Error::Precondition(told) if told.contains("--accept-empty")), "{outside}");
+    assert!(
+        matches!(&outside, Error::Precondition(reported) if reported.contains("--accept-empty")),
+        "{outside}"
+    );
     let created = warehouse.create_run(accepting(&[1])).await.unwrap();
     assert!(created.created);
     assert_eq!(created.run.accept_empty_days, [day(1)].into());
     assert_eq!(warehouse.create_run(accepting(&[1])).await.unwrap(), found(created.run.clone()));
     let other = warehouse.create_run(accepting(&[0])).await.unwrap_err();
-    assert!(matches!(&other, Error::Precondition(told) if told.contains("activityctl cancel")), "{other}");
+    assert!(
+        matches!(&other, Error::Precondition(reported) if reported.contains("activityctl cancel")),
+        "{other}"
+    );
 
     let run = take_up(&warehouse, at(1)).await;
     assert_eq!(run.run.accept_empty_days, [day(1)].into());

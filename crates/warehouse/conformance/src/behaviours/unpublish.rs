@@ -21,8 +21,8 @@ async fn unpublish(warehouse: &EngineUnderTest, window: DateWindow) -> Unpublish
     let unpublished = warehouse.unpublish_days(&fence, window, at(2)).await.unwrap();
     let state = warehouse.finish_run(run.run.run_id, run.run.lease_epoch, at(2)).await.unwrap();
     assert_eq!(state, RunState::Succeeded);
-    let told = run.reload().await.stages.swap_remove(0);
-    assert_eq!(told.counters.rows_removed, unpublished.rows);
+    let reported = run.reload().await.stages.swap_remove(0);
+    assert_eq!(reported.counters.rows_removed, unpublished.rows);
     unpublished
 }
 

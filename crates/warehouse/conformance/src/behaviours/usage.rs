@@ -54,8 +54,8 @@ pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: EngineUnderTe
     assert_eq!(observe(&warehouse).await, before);
     refusal(run.load_usage_within(&fence, day(0), strict(), vec![rejected(1, "bad", "{}")]).await);
     let after = observe(&warehouse).await;
-    let told: Vec<_> = after.quarantine.iter().map(|row| (row.line, row.raw.as_str())).collect();
-    assert_eq!(told, [(1, "{}")]);
+    let reported: Vec<_> = after.quarantine.iter().map(|row| (row.line, row.raw.as_str())).collect();
+    assert_eq!(reported, [(1, "{}")]);
     assert_eq!(Observed { quarantine: vec![], ..after }, before);
     assert_eq!(publish(&run, &fence).await.counters, Counters::default());
 }
@@ -124,12 +124,12 @@ pub async fn contradicting_records_go_into_quarantine_but_the_last(warehouse: En
     assert_eq!(counters, expected);
     let superseded = RejectionReason::Superseded { by_line: 6 }.to_string();
     let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
-    let told: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
-    assert_eq!(told, [(1, superseded.as_str()), (4, superseded.as_str())]);
+    let reported: Vec<_> = quarantine.iter().map(|row| (row.line, row.reason.as_str())).collect();
+    assert_eq!(reported, [(1, superseded.as_str()), (4, superseded.as_str())]);
     publish(&run, &fence).await;
     let rows = published(&warehouse, days(0, 0)).await;
-    let told: Vec<_> = rows.iter().map(|row| (row.active_users, row.events)).collect();
-    assert_eq!(told, [(2, 2), (3, 3)]);
+    let reported: Vec<_> = rows.iter().map(|row| (row.active_users, row.events)).collect();
+    assert_eq!(reported, [(2, 2), (3, 3)]);
 }
 
 /// A row that a later run reads again stays in quarantine as the first run put it there.
@@ -151,8 +151,8 @@ pub async fn a_rejected_row_keeps_the_run_that_first_met_it(warehouse: EngineUnd
     second.load_usage(&fence, day(0), changed).await.unwrap();
     assert_eq!(warehouse.staging.quarantined_rows(Some(first.run.run_id), 10).await.unwrap(), before);
     let met = warehouse.staging.quarantined_rows(Some(second.run.run_id), 10).await.unwrap();
-    let told: Vec<_> = met.iter().map(|row| (row.line, row.quarantined_at)).collect();
-    assert_eq!(told, [(4, at(2))]);
+    let reported: Vec<_> = met.iter().map(|row| (row.line, row.quarantined_at)).collect();
+    assert_eq!(reported, [(4, at(2))]);
 }
 
 /// A source that fails in the middle fails the load with its own error.

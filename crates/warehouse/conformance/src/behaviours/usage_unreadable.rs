@@ -20,7 +20,7 @@ fn beside(rejected: u64, readable: Counters) -> Counters {
 }
 
 /// The published users and events of companies on a day.
-async fn told(warehouse: &EngineUnderTest, offset: i64) -> Vec<(String, i32, i64)> {
+async fn reported(warehouse: &EngineUnderTest, offset: i64) -> Vec<(String, i32, i64)> {
     let rows = published(warehouse, days(offset, offset)).await;
     rows.into_iter()
         .map(|row| (row.key.company_id.as_str().to_owned(), row.active_users, row.events))
@@ -48,7 +48,7 @@ pub async fn an_unreadable_record_leaves_what_is_known(warehouse: EngineUnderTes
     let quarantine = warehouse.staging.quarantined_rows(None, 10).await.unwrap();
     assert_eq!(quarantine.iter().map(|row| row.line).collect::<Vec<_>>(), [2]);
     publish(&run, &fence).await;
-    assert_eq!(told(&warehouse, 0).await, [of("acme", 3, 9), of("bolt", 1, 1)]);
+    assert_eq!(reported(&warehouse, 0).await, [of("acme", 3, 9), of("bolt", 1, 1)]);
 }
 
 /// A wholly unreadable record does not add its company.
@@ -93,7 +93,7 @@ pub async fn a_readable_record_beside_an_unreadable_one_counts(warehouse: Engine
     assert_eq!(counters, expected);
     assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 0, 3)]);
     publish(&run, &fence).await;
-    assert_eq!(told(&warehouse, 0).await, [of("acme", 3, 3), of("bolt", 6, 6), of("core", 5, 5)]);
+    assert_eq!(reported(&warehouse, 0).await, [of("acme", 3, 3), of("bolt", 6, 6), of("core", 5, 5)]);
 }
 
 /// What readers see, without the quarantine.
@@ -114,8 +114,8 @@ pub async fn an_answer_of_which_too_much_is_rejected_is_refused(warehouse: Engin
         assert!(problem.contains(part), "{part:?} is not in {problem}");
     }
     let after = observe(&warehouse).await;
-    let told: Vec<_> = after.quarantine.iter().map(|row| (row.line, row.run_id)).collect();
-    assert_eq!(told, [1, 10, 11, 12, 13].map(|line| (line, run.run.run_id)));
+    let reported: Vec<_> = after.quarantine.iter().map(|row| (row.line, row.run_id)).collect();
+    assert_eq!(reported, [1, 10, 11, 12, 13].map(|line| (line, run.run.run_id)));
     assert_eq!(without_quarantine(after), without_quarantine(before));
 
     // The next answer for the day replaces the quarantined records, too.

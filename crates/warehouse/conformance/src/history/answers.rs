@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) on: i64,
-    companies: Vec<Option<Told>>,
+    companies: Vec<Option<Reported>>,
     /// After the companies: a record that may concern anyone, or one that concerns no
     /// one.
     torn: Option<bool>,
@@ -23,7 +23,7 @@ pub(super) struct Answer {
 
 /// How a company appears.
 #[derive(Debug, Clone, Copy)]
-enum Told {
+enum Reported {
     Numbers(i32, i64),
     Nothing,
 }
@@ -34,30 +34,30 @@ pub(super) fn numbers() -> impl Strategy<Value = (i32, i64)> {
 }
 
 pub(super) fn answers() -> impl Strategy<Value = Answer> {
-    let told = prop_oneof![
-        6 => numbers().prop_map(|(active_users, events)| Told::Numbers(active_users, events)),
-        1 => Just(Told::Nothing),
+    let reported = prop_oneof![
+        6 => numbers().prop_map(|(active_users, events)| Reported::Numbers(active_users, events)),
+        1 => Just(Reported::Nothing),
     ];
     let torn = prop_oneof![5 => Just(None), 1 => any::<bool>().prop_map(Some)];
-    (0..SPAN, prop::collection::vec(prop::option::of(told), COMPANIES.len()), torn)
+    (0..SPAN, prop::collection::vec(prop::option::of(reported), COMPANIES.len()), torn)
         .prop_map(|(on, companies, torn)| Answer { on, companies, torn })
 }
 
 impl Answer {
     pub(super) fn rows(&self) -> Vec<SourceRow<UsageRecord>> {
-        let told: BTreeMap<&str, Told> = COMPANIES
+        let reported: BTreeMap<&str, Reported> = COMPANIES
             .into_iter()
             .zip(&self.companies)
-            .filter_map(|(name, told)| Some((name, (*told)?)))
+            .filter_map(|(name, reported)| Some((name, (*reported)?)))
             .collect();
-        let readable: Vec<_> = told
+        let readable: Vec<_> = reported
             .iter()
-            .filter_map(|(name, told)| match told {
-                Told::Numbers(active_users, events) => Some((*name, *active_users, *events)),
-                Told::Nothing => None,
+            .filter_map(|(name, reported)| match reported {
+                Reported::Numbers(active_users, events) => Some((*name, *active_users, *events)),
+                Reported::Nothing => None,
             })
             .collect();
-        let unread = told.iter().filter(|(_, told)| matches!(told, Told::Nothing));
+        let unread = reported.iter().filter(|(_, reported)| matches!(reported, Reported::Nothing));
         let unread = (50..).zip(unread).map(|(line, (name, _))| unreadable_of(line, name));
         let torn =
             self.torn.map(|anyones| unreadable(99, if anyones { Concerns::Anyone } else { Concerns::NoOne }));

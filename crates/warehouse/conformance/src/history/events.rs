@@ -12,7 +12,7 @@ use super::{check, side_by_side};
 use crate::{
     engine::EngineUnderTest,
     event_scene::{
-        COMPANIES, EventRun, FILE_BYTES, Told, event, file, grouped, has_event_file, stored, sums,
+        COMPANIES, EventRun, FILE_BYTES, Reported, event, file, grouped, has_event_file, stored, sums,
     },
     observed::interrupted_after,
     scene::rejected,
@@ -138,13 +138,13 @@ fn rows(records: &[Option<Record>]) -> Vec<SourceRow<EventRecord>> {
     (1..)
         .zip(records)
         .map(|(line, record)| match record {
-            Some(record) => SourceRow::Accepted { line, row: event(told(*record)) },
+            Some(record) => SourceRow::Accepted { line, row: event(reported(*record)) },
             None => rejected(line, "bad", "?"),
         })
         .collect()
 }
 
-fn told((company, on, event_id, events): Record) -> Told<'static> {
+fn reported((company, on, event_id, events): Record) -> Reported<'static> {
     let company = COMPANIES.get(company).unwrap();
     let (on, event_id) = (DAYS.get(on).unwrap(), EVENT_IDS.get(event_id).unwrap());
     (company, *on, event_id, events)
@@ -161,7 +161,7 @@ impl LastWord {
     /// different count.
     fn take(&mut self, path: &str, records: &[Option<Record>]) -> u64 {
         let before = self.counts();
-        for (company, on, event_id, events) in records.iter().flatten().map(|record| told(*record)) {
+        for (company, on, event_id, events) in records.iter().flatten().map(|record| reported(*record)) {
             let files = self.said.entry((company, on, event_id)).or_default();
             files.insert(path.to_owned(), events);
         }

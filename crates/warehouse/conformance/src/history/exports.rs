@@ -106,18 +106,19 @@ impl Export {
     }
 
     pub(super) fn rows(&self) -> Vec<SourceRow<CrmCompany>> {
-        let told = (2..).zip(COMPANIES).zip(&self.companies);
-        let told = told.filter_map(|((line, company_id), row)| Some(row.as_ref()?.told(line, company_id)));
+        let reported = (2..).zip(COMPANIES).zip(&self.companies);
+        let reported =
+            reported.filter_map(|((line, company_id), row)| Some(row.as_ref()?.reported(line, company_id)));
         let torn = self.torn.map(|anyones| {
             let concerns = if anyones { Concerns::Anyone } else { Concerns::NoOne };
             SourceRow::Rejected(rejection(99, concerns))
         });
-        told.chain(torn).collect()
+        reported.chain(torn).collect()
     }
 }
 
 impl Row {
-    fn told(&self, line: u64, company_id: &str) -> SourceRow<CrmCompany> {
+    fn reported(&self, line: u64, company_id: &str) -> SourceRow<CrmCompany> {
         let concerns = Concerns::Company(id(company_id));
         match self.readable {
             Readable::All => {

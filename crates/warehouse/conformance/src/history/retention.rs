@@ -49,12 +49,12 @@ struct Correction {
 
 impl Correction {
     fn records(&self) -> Vec<SourceRow<UsageRecord>> {
-        let told: Vec<_> = COMPANIES
+        let reported: Vec<_> = COMPANIES
             .into_iter()
             .zip(&self.companies)
             .filter_map(|(name, numbers)| numbers.map(|(active_users, events)| (name, active_users, events)))
             .collect();
-        records(day(self.on), &told)
+        records(day(self.on), &reported)
     }
 }
 

@@ -80,9 +80,12 @@ fn a_base_is_compared_with_its_neighbour_in_time() {
         match problem {
             None => assert_eq!(judged, Ok(()), "{snapshots:?} {companies}"),
             Some(problem) => {
-                let told = judged.unwrap_err();
-                assert!(told.starts_with(&format!("b.csv: {problem}")), "{told}");
-                assert!(told.contains("raise --crm-max-") && told.ends_with(" and retry the run"), "{told}");
+                let reported = judged.unwrap_err();
+                assert!(reported.starts_with(&format!("b.csv: {problem}")), "{reported}");
+                assert!(
+                    reported.contains("raise --crm-max-") && reported.ends_with(" and retry the run"),
+                    "{reported}"
+                );
             }
         }
     }

@@ -45,7 +45,7 @@ measured AS (
 ),
 -- The days on which each version of a company describes it: until its next one
 -- begins, and the first one also before. A version describes the snapshots from
--- effective_from to effective_to, so it also tells whether the company is in one.
+-- effective_from to effective_to, so it also says whether the company is in one.
 versions AS (
   SELECT companies.company_id, spoken.*
   FROM companies

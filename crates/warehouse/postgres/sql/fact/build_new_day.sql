@@ -24,7 +24,7 @@ chosen AS (
   GROUP BY company_id
 ),
 -- A version describes the snapshots from effective_from to effective_to, so it
--- also tells whether the company is in the one on the day.
+-- also says whether the company is in the one on the day.
 described AS (
   SELECT
     company_id, version,

@@ -20,7 +20,7 @@ measured AS (
     COALESCE(usage.active_users, 0) AS active_users,
     COALESCE(usage.events, 0) AS events,
     COALESCE(SUM(usage.active_users) OVER seven_days, 0) AS active_users_7d,
-    -- The newest days by then with a record and with an event: they tell of any
+    -- The newest days by then with a record and with an event: they decide for any
     -- number of days, and cost less than a window of fourteen.
     MAX(usage.date) OVER until_day AS recorded_on,
     MAX(usage.date) FILTER (WHERE usage.events > 0) OVER until_day AS active_on
@@ -35,7 +35,7 @@ measured AS (
 ),
 -- The days on which each version of a company describes it: until its next one
 -- begins, and the first one also before. A version describes the snapshots from
--- effective_from to effective_to, so it also tells whether the company is in one.
+-- effective_from to effective_to, so it also says whether the company is in one.
 described AS (
   SELECT
     company_id, effective_from, effective_to, version,

@@ -1,4 +1,4 @@
--- What goes with the published days before $1 and the usage before $2: told by
+-- What goes with the published days before $1 and the usage before $2: recognised by
 -- the ledgers, which know it without reading the rows.
 SELECT
   COUNT(*) AS "days!",

@@ -12,8 +12,8 @@ async fn a_column_that_was_renamed_is_refused_before_anything_is_written() {
     scene.write("companies_2026-02-02.csv", "company_id,name,Country code\nacme,Acme,US\nbeta,Beta,DE\n");
     let error = scene.execute("2026-02-03").await.unwrap_err();
     assert_eq!(error.kind, FailureKind::InvalidInput);
-    for told in ["companies_2026-02-02.csv", "the column \"country\"", "country=\"Country code\""] {
-        assert!(error.message.contains(told), "{}", error.message);
+    for reported in ["companies_2026-02-02.csv", "the column \"country\"", "country=\"Country code\""] {
+        assert!(error.message.contains(reported), "{}", error.message);
     }
     assert!(!scene.is_loaded("companies_2026-02-02.csv", "2026-02-02").await);
 }
