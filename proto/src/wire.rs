@@ -67,7 +67,7 @@ fn check_value(field: &Field, parent: &str, value: &Value<'_>, count: &mut usize
             add(1, entries)?;
             walk(of, &format!("{parent}{}.", field.name), message)
         }
-        // Not what the contract says: decoding fails.
+        // Not of the contract's type: decoding fails.
         (_, Value::Number) => Ok(()),
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     resolver::{Filtered, System},
 };
 
-/// A configured URL that requests may go to, as far as its text tells. Holds no part of
-/// the URL but its scheme.
+/// A configured URL that requests may go to, checked as far as its text
+/// allows. Holds no part of the URL but its scheme.
 #[derive(Debug, Clone, Copy)]
 pub struct Destination {
     policy: Policy,
@@ -125,7 +125,7 @@ mod tests {
         let refusal = refusal_in(&error).unwrap().to_string();
         assert_eq!(
             refusal,
-            "its host is at 127.0.0.1, a loopback address; if that is right, say --webhook-allow-private"
+            "its host is at 127.0.0.1, a loopback address; if that is right, set --webhook-allow-private"
         );
     }
 
@@ -143,7 +143,7 @@ mod tests {
         let url = Url::parse("http://api.internal/").unwrap();
         let error = client(&url, PRIVATE, Rebinding::to(&[&["8.8.8.8"]])).get(url).send().await.unwrap_err();
         let refusal = refusal_in(&error).unwrap().to_string();
-        assert!(refusal.ends_with("use https://, or say --webhook-allow-http"), "{refusal}");
+        assert!(refusal.ends_with("use https://, or set --webhook-allow-http"), "{refusal}");
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The address is inside a network.
-    #[error("its host is at {address}, {kind} address; if that is right, say --{options}-allow-private")]
+    #[error("its host is at {address}, {kind} address; if that is right, set --{options}-allow-private")]
     Private {
         /// The address.
         address: IpAddr,
@@ -41,7 +41,7 @@ pub enum Refusal {
     },
     /// The request would cross the internet unencrypted.
     #[error(
-        "http:// would send everything over the internet unencrypted; use https://, or say --{options}-allow-http{}",
+        "http:// would send everything over the internet unencrypted; use https://, or set --{options}-allow-http{}",
         .or_private.then(|| format!(", or --{options}-allow-private if its host is in a private network")).unwrap_or_default()
     )]
     Unencrypted {
@@ -53,7 +53,7 @@ pub enum Refusal {
 }
 
 impl Policy {
-    /// Checks what the text of a URL tells: its scheme, and its host if that is an
+    /// Checks what the text of a URL shows: its scheme, and its host if that is an
     /// address. An address never reaches a resolver.
     pub(crate) fn check_url(self, url: &Url) -> Result<(), Refusal> {
         let is_encrypted = is_encrypted(url);
@@ -106,7 +106,7 @@ mod tests {
         }
         for url in ["http://hooks.example/x", "http://8.8.8.8/x"] {
             let refusal = verdict(STRICT, url).unwrap_err();
-            assert!(refusal.contains("use https://, or say --webhook-allow-http"), "{refusal}");
+            assert!(refusal.contains("use https://, or set --webhook-allow-http"), "{refusal}");
             assert_eq!(verdict(HTTP, url), Ok(()), "{url}");
         }
     }
@@ -115,7 +115,7 @@ mod tests {
     fn private_addresses_need_an_option_and_then_may_be_plain() {
         for url in ["https://10.0.0.7/x", "http://127.0.0.1:8080/x", "http://[::1]/x", "http://[fd00::1]/x"] {
             let refusal = verdict(STRICT, url).unwrap_err();
-            assert!(refusal.ends_with("address; if that is right, say --webhook-allow-private"), "{refusal}");
+            assert!(refusal.ends_with("address; if that is right, set --webhook-allow-private"), "{refusal}");
             assert!(verdict(HTTP, url).is_err(), "{url}");
             assert_eq!(verdict(PRIVATE, url), Ok(()), "{url}");
         }

@@ -188,7 +188,7 @@ fn authorize(admin: &Admin, headers: &HeaderMap) -> Result<(), (StatusCode, Stri
     }
 }
 
-/// The log tells operators what is wrong with the file; callers need not know.
+/// The log has what is wrong with the file; callers need not know.
 fn unreadable(error: SecretError) -> (StatusCode, String) {
     error!(%error, "--admin-token-file cannot be used");
     (StatusCode::INTERNAL_SERVER_ERROR, "the token cannot be checked: see the log\n".to_owned())
@@ -290,8 +290,8 @@ mod tests {
                 assert_eq!(ask_from(&rig, peer, None, "GET", path, "").await.0, 200, "{path}");
             }
             for authorization in [None, Some("Bearer "), Some("Bearer guess")] {
-                let (status, told) = ask_from(&rig, peer, authorization, "PUT", "/log", "debug").await;
-                assert_eq!(status, 403, "{told}");
+                let (status, answer) = ask_from(&rig, peer, authorization, "PUT", "/log", "debug").await;
+                assert_eq!(status, 403, "{answer}");
             }
         }
         assert_eq!(ask(&rig, "GET", "/log", "").await.1, "info\n");

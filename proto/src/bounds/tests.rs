@@ -46,7 +46,7 @@ impl Contract {
         }
     }
 
-    /// Checks that the table says of a message what the contract does.
+    /// Checks that the table agrees with the contract on a message.
     fn check(&self, bounded: &Bounded) {
         let name = full_name(bounded);
         let message = self.messages.get(&name).unwrap_or_else(|| panic!("{name} is not in the contracts"));
@@ -59,16 +59,16 @@ impl Contract {
         let bound: Vec<(&str, i32)> =
             bounded.fields.iter().map(|field| (field.name, i32::try_from(field.number).unwrap())).collect();
         assert_eq!(bound, needed, "{name}: give each of its fields a bound, in proto/src/bounds.rs");
-        for (field, told) in message.field.iter().filter(|field| self.needs_bound(field)).zip(bounded.fields)
+        for (field, entry) in message.field.iter().filter(|field| self.needs_bound(field)).zip(bounded.fields)
         {
             let repeated = field.label() == Label::Repeated;
-            let inner = match (told.bound, field.r#type(), repeated) {
+            let inner = match (entry.bound, field.r#type(), repeated) {
                 (Bound::Text { .. }, Type::String | Type::Bytes, false)
                 | (Bound::Texts { .. }, Type::String | Type::Bytes, true)
                 | (Bound::Enums { .. }, Type::Enum, true) => continue,
                 (Bound::Message(of), Type::Message, false)
                 | (Bound::Messages { of, .. }, Type::Message, true) => of,
-                other => panic!("{name}.{}: the bound is of another type: {other:?}", told.name),
+                other => panic!("{name}.{}: the bound is of another type: {other:?}", entry.name),
             };
             assert_eq!(full_name(inner), field.type_name());
             self.check(inner);
@@ -81,7 +81,9 @@ fn every_field_of_every_request_has_a_bound() {
     let contract = contract();
     let listed: BTreeSet<String> = REQUESTS.iter().map(full_name).collect();
     assert_eq!(listed, contract.requests, "list each request in proto/src/bounds.rs");
-    REQUESTS.iter().for_each(|bounded| contract.check(bounded));
+    for bounded in &REQUESTS {
+        contract.check(bounded);
+    }
 }
 
 /// At least as many bytes as the longest message, with six for each key and length.

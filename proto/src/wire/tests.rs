@@ -94,7 +94,7 @@ fn nothing_hides_behind_what_cannot_be_read() {
     for bytes in [&[0x0a, 5, 1][..], &[0x0a], &[0xff; 11], &[0x09, 1], &[0x0d, 1], &[0x0e]] {
         assert_eq!(check_bytes::<GetRunRequest>(bytes), refused("GetRunRequest", "cannot be decoded"));
     }
-    // Inside a message the field's path is told.
+    // Inside a message the error has the field's path.
     let bytes = [0x12, 2, 0x0a, 9];
     assert_eq!(check_bytes::<TriggerRunRequest>(&bytes), refused("window", "cannot be decoded"));
 }

@@ -336,7 +336,7 @@ mod tests {
                     },
                 },
                 Code::FailedPrecondition,
-                "its host is at 10.0.0.7, a private address; if that is right, say --product-api-allow-private",
+                "its host is at 10.0.0.7, a private address; if that is right, set --product-api-allow-private",
             ),
             (throttled(), Code::ResourceExhausted, "throttling"),
             (Error::ServerFailed { at, status, retry_after: None }, Code::Unavailable, "failed (418"),

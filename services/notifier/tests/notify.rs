@@ -170,7 +170,7 @@ async fn a_name_whose_address_is_not_allowed_is_not_asked_and_may_be_later() {
     assert_eq!(states(&deliveries), [Retryable]);
     let message = &deliveries[0].error_message;
     assert!(message.starts_with("was not asked: its host is at "), "{message}");
-    assert!(message.ends_with("say --webhook-allow-private"), "{message}");
+    assert!(message.ends_with("set --webhook-allow-private"), "{message}");
     assert!(slack.received().is_empty());
 }
 

@@ -87,17 +87,17 @@ impl Rig {
         RunWatch::new(Uuid::from_u128(1), &self.reads, &self.board, None, CancellationToken::new())
     }
 
-    /// Starts watchers one after the other; each ends with the states that it was told.
+    /// Starts watchers one after the other; each ends with the states that it reported.
     async fn watchers(&self, count: usize) -> JoinSet<Vec<RunState>> {
         let mut watchers = JoinSet::new();
         for _ in 0..count {
             let mut watch = self.watch();
             watchers.spawn(async move {
-                let mut told = Vec::new();
+                let mut reported = Vec::new();
                 while let Some(view) = watch.next().await.unwrap() {
-                    told.push(view.run.state);
+                    reported.push(view.run.state);
                 }
-                told
+                reported
             });
             tokio::time::sleep(Duration::from_millis(7)).await;
         }
@@ -117,8 +117,8 @@ async fn a_hundred_watchers_read_about_as_often_as_one() {
         rig.store.enter(RunState::Running);
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         rig.store.enter(RunState::Succeeded);
-        for told in watchers.join_all().await {
-            assert_eq!(told, [RunState::Queued, RunState::Running, RunState::Succeeded]);
+        for reported in watchers.join_all().await {
+            assert_eq!(reported, [RunState::Queued, RunState::Running, RunState::Succeeded]);
         }
     }
     assert!(polls[0] >= 19, "{polls:?}");
@@ -133,8 +133,8 @@ async fn one_read_tells_all_watchers_what_this_process_changed() {
     rig.store.reads();
     rig.store.enter(RunState::Cancelled);
     rig.board.changed(Uuid::from_u128(1), None);
-    for told in watchers.join_all().await {
-        assert_eq!(told, [RunState::Queued, RunState::Cancelled]);
+    for reported in watchers.join_all().await {
+        assert_eq!(reported, [RunState::Queued, RunState::Cancelled]);
     }
     assert_eq!(rig.store.reads(), 1);
 }

@@ -176,7 +176,7 @@ async fn a_name_whose_address_is_not_allowed_is_not_asked_and_the_option_is_name
     assert_eq!(error.kind(), FailureKind::FailedPrecondition, "{error}");
     let message = error.to_string();
     assert!(
-        message.contains("a loopback address; if that is right, say --product-api-allow-private"),
+        message.contains("a loopback address; if that is right, set --product-api-allow-private"),
         "{message}"
     );
     assert_eq!(server.requests().len(), asked);
