@@ -96,7 +96,7 @@ mod tests {
             unknown: vec![6, 7],
         };
         let captured = Captured::default();
-        report(&report, &mut captured.output()).unwrap();
+        print_report(&report, &mut captured.output()).unwrap();
         assert_eq!(
             captured.text(),
             "schema version before: 7\nnothing to apply\n\

@@ -182,7 +182,7 @@ impl ScriptedNotifier {
     }
 
     /// Waits for the alert with this key. Others may arrive before it, some twice.
-    pub(crate) async fn reported(&self, alert_key: &str) -> Alert {
+    pub(crate) async fn reported_by_key(&self, alert_key: &str) -> Alert {
         let mut alerts = self.alerts.subscribe();
         let of_key = |alerts: &[Alert]| alerts.iter().find(|alert| alert.alert_key == alert_key).cloned();
         let reported = in_time(alerts.wait_for(|alerts| of_key(alerts).is_some())).await.unwrap();

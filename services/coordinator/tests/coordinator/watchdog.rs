@@ -20,7 +20,7 @@ async fn a_day_that_nobody_triggered_is_reported() {
     first.kill().await;
     suite.set_publish_deadline(DEADLINE);
     let _second = suite.start("coordinator-1");
-    let alert = suite.notifier.reported(KEY).await;
+    let alert = suite.notifier.reported_by_key(KEY).await;
     assert_eq!((alert.run_id.as_str(), alert.attempt), ("", 0));
     assert_eq!((alert.stage.as_str(), alert.error_code.as_str()), ("publish_deadline", "DEADLINE_EXCEEDED"));
     assert_eq!(alert.business_date, "2026-02-13");
@@ -38,7 +38,7 @@ async fn a_day_whose_run_failed_is_reported_with_what_keeps_it() {
     first.kill().await;
     suite.set_publish_deadline(DEADLINE);
     let _second = suite.start("coordinator-1");
-    let alert = suite.notifier.reported(KEY).await;
+    let alert = suite.notifier.reported_by_key(KEY).await;
     assert_eq!((alert.run_id.as_str(), alert.cause()), (run.run_id.as_str(), AlertCause::DeadlineRunFailed));
     assert_eq!(
         alert.error_message,
