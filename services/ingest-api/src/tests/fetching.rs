@@ -1,6 +1,6 @@
 //! Pages, credentials and retries.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use domain::FailureKind;
 
