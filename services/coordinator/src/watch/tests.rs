@@ -59,15 +59,15 @@ impl RunReader for Counting {
     }
 
     async fn runs(&self, _: &[RunState], _: Option<RunCursor>, _: u32) -> warehouse::Result<Vec<Run>> {
-        unimplemented!("nobody lists")
+        Ok(Vec::new())
     }
 
     async fn failed_days(&self, _: &str, _: DateWindow) -> warehouse::Result<Vec<NaiveDate>> {
-        unimplemented!("nobody backfills")
+        Ok(Vec::new())
     }
 
     async fn recent_executions(&self, _: &Run, _: &str, _: u32) -> warehouse::Result<Vec<StageExecution>> {
-        unimplemented!("nobody compares")
+        Ok(Vec::new())
     }
 }
 
