@@ -98,6 +98,7 @@ pub fn process(args: &DemoArgs, progress: &RunProgress, context: &Context) -> Pr
         },
         log_writer: LogWriter::for_people(move || writer.clone(), has_coloured_stderr()),
         admin_listen: None,
+        admin_token_file: None,
         context: context.clone(),
     }
 }
