@@ -18,11 +18,11 @@ use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::{
     AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
-    AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog,
-    BacklogReader, ChurnQuery, ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error,
-    EventFile, EventStaging, Export, FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState,
-    LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
-    ProgressSink, PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
+    AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk,
+    Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
+    FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, LoadOutcome, NewAlert,
+    NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink,
+    PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
     SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay,
     UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };

@@ -21,9 +21,10 @@ use activityctl::{
 };
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
-    ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest,
-    RetryRunResponse, Run, RunState, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest,
-    UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
+    ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest, ListRunsResponse,
+    PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest, RetryRunResponse, Run, RunState,
+    TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest,
+    WatchRunResponse,
     pipeline_service_server::{PipelineService, PipelineServiceServer},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};

@@ -33,8 +33,7 @@ pub(crate) async fn list(
 fn query(asked: ListAuditEntriesRequest) -> Result<AuditQuery, FieldViolations> {
     let ListAuditEntriesRequest { page_size: _, page_token, since, actions } = asked;
     let since = since.map(|since| {
-        timestamp_from_proto(&since)
-            .ok_or_else(|| FieldViolations::of("since", "is no time of the calendar"))
+        timestamp_from_proto(&since).ok_or_else(|| FieldViolations::of("since", "is no time of the calendar"))
     });
     let action = |name: &String| {
         let problem = || FieldViolations::of("actions", format!("{name:?} is no action that is recorded"));
@@ -99,7 +98,10 @@ mod tests {
     fn what_cannot_be_asked_is_refused_by_field() {
         let asked = ListAuditEntriesRequest::default;
         assert_eq!(query(asked()), Ok(AuditQuery::default()));
-        assert_eq!(violated(ListAuditEntriesRequest { actions: vec!["reboot".into()], ..asked() }), ["actions"]);
+        assert_eq!(
+            violated(ListAuditEntriesRequest { actions: vec!["reboot".into()], ..asked() }),
+            ["actions"]
+        );
         for token in ["next", "0ff", "FF"] {
             let asked = ListAuditEntriesRequest { page_token: token.into(), ..asked() };
             assert_eq!(violated(asked), ["page_token"], "{token}");

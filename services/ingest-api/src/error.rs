@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use contract::FieldViolations;
 use domain::{FailureKind, counters::Imbalance};
+use egress::Refusal;
 use reqwest::StatusCode;
 use runtime::stage::StageError;
 use secret::SecretError;
@@ -46,6 +47,14 @@ pub enum Error {
         at: PageRef,
         /// Neither success, nor 401, 403, 408, 429 or 5xx.
         status: StatusCode,
+    },
+    /// The product API's host is at an address that requests may not go to.
+    #[error("{at}: the product API was not asked: {refusal}")]
+    NotAllowed {
+        /// Which page.
+        at: PageRef,
+        /// The address, and which option allows it.
+        refusal: Refusal,
     },
     /// The product API asks us to wait.
     #[error("{at}: the product API is throttling ({status})")]
@@ -221,7 +230,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Token(_) | Self::UnusableToken | Self::RequestRefused { .. } => {
+            Self::Token(_) | Self::UnusableToken | Self::RequestRefused { .. } | Self::NotAllowed { .. } => {
                 FailureKind::FailedPrecondition
             }
             Self::Unauthenticated { .. } => FailureKind::Unauthenticated,
@@ -317,6 +326,18 @@ mod tests {
             (Error::UnusableToken, Code::FailedPrecondition, "check how it was stored"),
             (Error::Unauthenticated { at, status }, Code::Unauthenticated, "--product-api-token-file"),
             (Error::RequestRefused { at, status }, Code::FailedPrecondition, "--product-api-url"),
+            (
+                Error::NotAllowed {
+                    at,
+                    refusal: Refusal::Private {
+                        address: [10, 0, 0, 7].into(),
+                        kind: "a private",
+                        options: "product-api",
+                    },
+                },
+                Code::FailedPrecondition,
+                "its host is at 10.0.0.7, a private address; if that is right, set --product-api-allow-private",
+            ),
             (throttled(), Code::ResourceExhausted, "throttling"),
             (Error::ServerFailed { at, status, retry_after: None }, Code::Unavailable, "failed (418"),
             (

@@ -47,13 +47,8 @@ impl AuditTrail for PostgresWarehouse {
         let actions: Vec<String> = query.actions.iter().map(|action| action.as_str().to_owned()).collect();
         let before = query.before.map(|AuditEntryId(id)| id);
         self.once(async |connection| {
-            let rows = sqlx::query_file!(
-                "sql/audit/entries.sql",
-                query.since,
-                &actions,
-                before,
-                i64::from(limit)
-            );
+            let rows =
+                sqlx::query_file!("sql/audit/entries.sql", query.since, &actions, before, i64::from(limit));
             let entries = rows.fetch_all(connection).await?.into_iter().map(|row| {
                 let end = match (row.outcome, row.message, row.ended_at) {
                     (Some(outcome), Some(message), Some(ended_at)) => Some(ActionEnd {

@@ -17,9 +17,7 @@ use test_postgres::Database;
 use warehouse_conformance::scene::{
     at, company, day, days, export, hold_run, id, publish_run, published, records, rejected,
 };
-use warehouse_core::{
-    ActionEnd, ActivityReader, AuditQuery, NewAuditEntry, SharedWarehouse,
-};
+use warehouse_core::{ActionEnd, ActivityReader, AuditQuery, NewAuditEntry, SharedWarehouse};
 use warehouse_postgres::PostgresWarehouse;
 
 async fn connect(database: &Database) -> PgConnection {

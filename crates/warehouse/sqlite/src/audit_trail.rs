@@ -45,13 +45,8 @@ impl AuditTrail for SqliteWarehouse {
         let actions: serde_json::Value = query.actions.iter().map(|action| action.as_str()).collect();
         let before = query.before.map(|AuditEntryId(id)| id);
         self.once(async |connection| {
-            let rows = sqlx::query_file!(
-                "sql/audit/entries.sql",
-                query.since,
-                actions.to_string(),
-                before,
-                limit
-            );
+            let rows =
+                sqlx::query_file!("sql/audit/entries.sql", query.since, actions.to_string(), before, limit);
             let entries = rows.fetch_all(connection).await?.into_iter().map(|row| {
                 let end = match (row.outcome, row.message, row.ended_at) {
                     (Some(outcome), Some(message), Some(ended_at)) => Some(ActionEnd {

@@ -6,9 +6,7 @@ use chrono::DateTime;
 use domain::{ActionOutcome, CompanyId, FactKey, FailureKind, OperatorAction};
 use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
 use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
-use warehouse_core::{
-    ActionEnd, ActivityReader, AuditQuery, AuditTrail, NewAuditEntry, SharedWarehouse,
-};
+use warehouse_core::{ActionEnd, ActivityReader, AuditQuery, AuditTrail, NewAuditEntry, SharedWarehouse};
 use warehouse_sqlite::SqliteWarehouse;
 
 /// Reverts the file to before the ledger had checksums.

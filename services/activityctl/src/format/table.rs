@@ -107,7 +107,8 @@ pub fn churn_risks<'a>(risks: impl IntoIterator<Item = &'a ChurnRisk>) -> Table 
 /// Runs, one line each.
 #[must_use]
 pub fn runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Table {
-    let mut table = with_header(["RUN", "DAYS", "TRIGGER", "STATE", "STAGES", "CREATED", "DURATION", "REQUESTED BY"]);
+    let mut table =
+        with_header(["RUN", "DAYS", "TRIGGER", "STATE", "STAGES", "CREATED", "DURATION", "REQUESTED BY"]);
     for run in runs {
         let done = run.stages.iter().filter(|stage| stage.state == StageState::Succeeded as i32).count();
         table.add_row([
@@ -283,7 +284,8 @@ mod tests {
             message: "run 7 has succeeded".into(),
             ..AuditEntry::default()
         };
-        let begun = AuditEntry { address: String::new(), outcome: 0, message: String::new(), ..entry.clone() };
+        let begun =
+            AuditEntry { address: String::new(), outcome: 0, message: String::new(), ..entry.clone() };
         let lines = printed(audit_entries([&entry, &begun]));
         let [.., ended, open] = lines.as_slice() else { panic!("{lines:?}") };
         assert_eq!(
