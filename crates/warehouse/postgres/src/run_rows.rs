@@ -14,6 +14,7 @@ use crate::{database::storable, fault::Result};
 /// Inserts a queued run and its stages.
 pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<()> {
     let accepted: Vec<NaiveDate> = new.accept_empty_days.iter().copied().collect();
+    let requested_by = storable(&new.requested_by);
     sqlx::query_file!(
         "../sql/runs/insert_run.sql",
         new.run_id,
@@ -24,7 +25,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
         new.created_at,
         new.traceparent,
         &accepted,
-        storable(&new.requested_by).as_ref()
+        requested_by.as_ref()
     )
     .execute(&mut *connection)
     .await?;
