@@ -28,6 +28,7 @@ impl Counting {
             window: DateWindow::parse("2026-02-13", "2026-02-13").unwrap(),
             trigger: RunTrigger::Manual,
             accept_empty_days: BTreeSet::new(),
+            requested_by: None,
             state: RunState::Queued,
             lease_epoch: 0,
             created_at: "2026-02-14T06:00:00Z".parse().unwrap(),
