@@ -216,7 +216,8 @@ impl PipelineApi {
         requester: &Requester,
     ) -> Result<Done<Updates<BackfillResponse>>, Status> {
         let plan = self.plan(asked).await?;
-        let message = format!("{} runs over {} days", plan.chunks.len(), plan.days_total - plan.days_done());
+        let days = plan.days_total - plan.days_done();
+        let message = format!("days to run: {days}, runs: {}", plan.chunks.len());
         let backfill = Backfill::new(Arc::clone(&self.runs), plan, requester.name.clone());
         let updates = stream::try_unfold(backfill, async |mut backfill| {
             let update = backfill.next().await?;

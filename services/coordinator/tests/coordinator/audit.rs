@@ -88,7 +88,8 @@ async fn every_action_is_recorded_with_how_it_ended_and_reading_is_not() {
     let messages: Vec<&str> = entries.iter().rev().map(|entry| entry.message.as_str()).collect();
     assert_eq!(messages[0], format!("run {} created", run.run_id));
     assert_eq!(messages[1], format!("run {} found", run.run_id));
-    assert!(messages[2].contains("has succeeded"), "{messages:?}");
+    assert!(messages[2].ends_with("has ended: it is SUCCEEDED"), "{messages:?}");
+    assert_eq!(messages[4], "days to run: 1, runs: 1");
     assert!(entries.iter().all(|entry| entry.actor == "anonymous" && entry.end_time.is_some()));
 }
 
