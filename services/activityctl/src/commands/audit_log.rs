@@ -83,13 +83,13 @@ impl FromStr for Since {
 }
 
 impl Since {
-    /// The time itself; the beginning of the calendar if the duration is longer.
+    /// The time itself, not before 1970: the contract has no times before year 1.
     fn as_of(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(time) => time,
             Self::Ago(ago) => {
                 let earlier = TimeDelta::from_std(ago).ok().and_then(|ago| now.checked_sub_signed(ago));
-                earlier.unwrap_or(DateTime::UNIX_EPOCH)
+                earlier.unwrap_or_default().max(DateTime::UNIX_EPOCH)
             }
         }
     }
