@@ -3,6 +3,7 @@
 use std::{env, fs, path::Path};
 
 use prost::Message;
+use tonic_prost_build::Config;
 
 const PROTOS: [&str; 5] = [
     "company_activity/activity/v1/activity.proto",
@@ -18,6 +19,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let descriptors = protox::compile(PROTOS, ["."])?;
     fs::write(Path::new(&env::var("OUT_DIR")?).join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let mut config = Config::new();
+    // The codec finds a message's bounds by its name.
+    config.enable_type_names();
+    tonic_prost_build::configure()
+        .codec_path("crate::codec::BoundedCodec")
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

@@ -4,6 +4,10 @@
 
 #![expect(clippy::large_enum_variant, reason = "generated")]
 
+pub mod bounds;
+pub mod codec;
+mod wire;
+
 /// The serialized `FileDescriptorSet` of all contracts, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 

@@ -57,6 +57,20 @@ BEHAVIOURS = ACCESS_BEHAVIOURS | {
         "the timeout of channels is set on the notifier": on(
             ["Deployment/notifier"], {"container.env.NOTIFY_TIMEOUT": "5s"}
         ),
+        "channels may be where they are allowed to be": on(
+            ["Deployment/notifier"],
+            {
+                "container.env.WEBHOOK_ALLOW_PRIVATE": "true",
+                "container.env.WEBHOOK_ALLOW_HTTP": "true",
+            },
+        ),
+        "the product API may be where it is allowed to be": on(
+            ["Deployment/ingest-api"],
+            {
+                "container.env.PRODUCT_API_ALLOW_PRIVATE": "false",
+                "container.env.PRODUCT_API_ALLOW_HTTP": "true",
+            },
+        ),
         "the notifier may reach its channels": on(
             ["NetworkPolicy/notifier"], {"spec.egress": added(rule("to", [], 443, 8443))}
         ),

@@ -34,6 +34,11 @@ pub struct RuntimeArgs {
     #[arg(long, env = "ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
 
+    /// File that holds the bearer token with which others than this machine may change the log filter on the admin
+    /// port; read anew for each request [default: only this machine may]
+    #[arg(long, env = "ADMIN_TOKEN_FILE", value_name = "FILE")]
+    pub admin_token_file: Option<PathBuf>,
+
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub telemetry: TelemetryArgs,

@@ -1,6 +1,6 @@
 //! From the start of a process to its exit code.
 
-use std::{fmt, future::Future, net::SocketAddr, process::ExitCode};
+use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,6 +47,7 @@ where
         telemetry: runtime.telemetry.clone(),
         log_writer: LogWriter::stdout(),
         admin_listen: runtime.admin_listen,
+        admin_token_file: runtime.admin_token_file.clone(),
         context: context.clone(),
     };
     let outcome = process.run(async {
@@ -88,6 +89,8 @@ pub struct Process {
     pub log_writer: LogWriter,
     /// Where to serve probes and metrics, if at all.
     pub admin_listen: Option<SocketAddr>,
+    /// The token of the admin port, if it has one.
+    pub admin_token_file: Option<PathBuf>,
     /// SIGTERM and SIGINT cancel its `shutdown`, a second one its `hard_stop`.
     pub context: Context,
 }
@@ -108,7 +111,8 @@ impl Process {
             let end_admin = CancellationToken::new();
             if let Some(listen) = self.admin_listen {
                 let lifecycle = self.context.lifecycle.clone();
-                let admin = admin::serve(listen, &telemetry, lifecycle, end_admin.clone())?;
+                let admin =
+                    admin::serve(listen, self.admin_token_file, &telemetry, lifecycle, end_admin.clone())?;
                 tokio::spawn(admin);
             }
             let outcome = work.await;

@@ -18,10 +18,13 @@ use contract::{
 use domain::{Counters, DateWindow, FailureKind, Progress};
 use futures::Stream;
 use opentelemetry::KeyValue;
-use proto::stage::v1::{
-    ExecuteStageRequest, ExecuteStageResponse, StageResult,
-    execute_stage_response::Update,
-    stage_service_server::{StageService, StageServiceServer},
+use proto::{
+    bounds::MAX_REQUEST_BYTES,
+    stage::v1::{
+        ExecuteStageRequest, ExecuteStageResponse, StageResult,
+        execute_stage_response::Update,
+        stage_service_server::{StageService, StageServiceServer},
+    },
 };
 use telemetry::{metrics, spans, stage_spans::StageAttempt};
 use tokio::sync::{mpsc, watch};
@@ -133,7 +136,8 @@ pub fn server<E: StageExecutor>(executor: E, context: &Context) -> StageServiceS
         // Growth is only visible in a counter that already exists.
         count_rows(&KeyValue::new("stage", *stage), &Counters::default());
     }
-    StageServiceServer::new(StageHost { executor: Arc::new(executor), hard_stop: context.hard_stop.clone() })
+    let host = StageHost { executor: Arc::new(executor), hard_stop: context.hard_stop.clone() };
+    StageServiceServer::new(host).max_decoding_message_size(MAX_REQUEST_BYTES)
 }
 
 /// Serves an executor over gRPC.

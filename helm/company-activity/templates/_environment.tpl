@@ -75,6 +75,12 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: LANDING_URL, value: {{ .Values.landing.url | quote }} }
 {{- with .Values.productApi }}
 - { name: PRODUCT_API_URL, value: {{ .url | quote }} }
+{{- if not .allowPrivate }}
+- { name: PRODUCT_API_ALLOW_PRIVATE, value: "false" }
+{{- end }}
+{{- if .allowHttp }}
+- { name: PRODUCT_API_ALLOW_HTTP, value: "true" }
+{{- end }}
 {{- if .existingSecret }}
 - { name: PRODUCT_API_TOKEN_FILE, value: /etc/company-activity/secrets/product-api/token }
 {{- end }}
@@ -106,6 +112,12 @@ The environment of a service: the common part, then its own. Every name is that 
 {{- define "company-activity.environment.notifier" -}}
 {{- with .Values.alerts -}}
 - { name: NOTIFY_TIMEOUT, value: {{ .timeout | quote }} }
+{{- if .allowPrivate }}
+- { name: WEBHOOK_ALLOW_PRIVATE, value: "true" }
+{{- end }}
+{{- if .allowHttp }}
+- { name: WEBHOOK_ALLOW_HTTP, value: "true" }
+{{- end }}
 {{- end }}
 {{- range $channel, $entry := (include "company-activity.channels" . | fromYaml).channels }}
 {{- $webhook := ternary "WEBHOOK" (printf "%s_WEBHOOK" (upper $channel)) (eq $channel "webhook") }}

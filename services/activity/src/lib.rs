@@ -28,7 +28,9 @@ pub use config::{Args, Options};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use proto::activity::v1::company_activity_service_server::CompanyActivityServiceServer;
+use proto::{
+    activity::v1::company_activity_service_server::CompanyActivityServiceServer, bounds::MAX_REQUEST_BYTES,
+};
 use runtime::{Context, Service};
 use warehouse::ActivityReader;
 
@@ -50,5 +52,6 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 pub fn assemble(options: &Options, warehouse: Arc<dyn ActivityReader>, context: &Context) -> Service {
     let queries = Queries::new(warehouse, context.clock.clone());
     let service = ActivityService::new(queries, options.export_stall_timeout, context.hard_stop.clone());
-    Service::new("activity").with_grpc(CompanyActivityServiceServer::new(service))
+    Service::new("activity")
+        .with_grpc(CompanyActivityServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES))
 }

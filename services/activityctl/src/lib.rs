@@ -67,6 +67,7 @@ fn execute(command: Command) -> Result<(), Error> {
                 telemetry: TelemetryArgs::for_a_command(),
                 log_writer: LogWriter::stdout(),
                 admin_listen: None,
+                admin_token_file: None,
                 context: context.clone(),
             };
             process.run(commands::sample::serve_sample_api(args, output, context.shutdown))?

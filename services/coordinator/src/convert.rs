@@ -10,7 +10,7 @@ use contract::{
         stage_state_to_proto, timestamp_to_proto, window_from_proto, window_to_proto,
     },
 };
-use domain::{DateWindow, Progress, RunState, StageState, date_window::MAX_WINDOW_DAYS};
+use domain::{DateWindow, Progress, RunState, StageState};
 use proto::{
     pipeline::v1::{
         BackfillDays, BackfillResponse, PreviewBackfillResponse, Run as RunProto, RunStage as RunStageProto,
@@ -161,10 +161,6 @@ pub(crate) fn accepted_days(
     window: Option<DateWindow>,
 ) -> Result<BTreeSet<NaiveDate>, FieldViolations> {
     const FIELD: &str = "accept_empty_days";
-    let most = usize::try_from(MAX_WINDOW_DAYS).unwrap_or(usize::MAX);
-    if asked.len() > most {
-        return Err(FieldViolations::of(FIELD, format!("has {} entries, more than {most}", asked.len())));
-    }
     let accepted = |text: &String| {
         let day = day_from_proto(FIELD, text)?;
         match window {
@@ -187,12 +183,14 @@ pub(crate) fn page_size(asked: i32) -> Result<u32, FieldViolations> {
 }
 
 /// The states to filter by.
+/// The states of a request, each once: their order means nothing.
 pub(crate) fn run_states(asked: &[i32]) -> Result<Vec<RunState>, FieldViolations> {
-    let state = |number: &i32| {
+    let state = |number: i32| {
         let problem = || FieldViolations::of("states", format!("{number} is no state of a run"));
-        run_state_from_proto(*number).ok_or_else(problem)
+        run_state_from_proto(number).ok_or_else(problem)
     };
-    asked.iter().map(state).collect()
+    let distinct: BTreeSet<i32> = asked.iter().copied().collect();
+    distinct.into_iter().map(state).collect()
 }
 
 /// The token for the page after a run; opaque to callers.

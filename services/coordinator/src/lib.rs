@@ -21,6 +21,7 @@ pub mod retry;
 mod run_trace;
 mod runs;
 mod service;
+mod shared_read;
 mod slow_stage;
 mod stage_call;
 mod stage_service;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 
 use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::FutureExt;
-use proto::pipeline::v1::pipeline_service_server::PipelineServiceServer;
+use proto::{bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer};
 use runtime::{Context, HistoryOptions, Service};
 use tokio::sync::Notify;
 use warehouse::Horizon;
@@ -52,6 +53,7 @@ use crate::{
     progress::ProgressBoard,
     runs::{RunIds, Runs},
     service::PipelineApi,
+    shared_read::SharedReads,
     stage_service::StageService,
     watchdog::Watchdog,
 };
@@ -139,6 +141,7 @@ pub fn assemble(
     let dispatcher = Dispatcher { executor, holder, run_queued: Arc::clone(&run_queued) };
     let runs = Runs {
         pipeline,
+        reads: SharedReads::new(stores.runs.clone()),
         store: stores.runs,
         published: stores.published,
         clock: Arc::clone(&context.clock),
@@ -152,7 +155,10 @@ pub fn assemble(
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let service = Service::new("coordinator")
-        .with_grpc(PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) }))
+        .with_grpc(
+            PipelineServiceServer::new(PipelineApi { runs: Arc::new(runs) })
+                .max_decoding_message_size(MAX_REQUEST_BYTES),
+        )
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
         .with_background("the gauges", gauges.run())

@@ -28,6 +28,7 @@ use crate::{
     preview::Previewer,
     progress::{ProgressBoard, RunView},
     run_trace::{traceparent_of, traceparent_of_retry},
+    shared_read::SharedReads,
     trace_link::TraceLink,
     watch::RunWatch,
 };
@@ -40,6 +41,8 @@ pub(crate) struct Runs {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: RunIds,
     pub(crate) board: ProgressBoard,
+    /// What watchers of the same run read together.
+    pub(crate) reads: SharedReads,
     /// Links a run to its trace.
     pub(crate) trace_link: Option<TraceLink>,
     /// Notified when a run is created or queued again.
@@ -168,8 +171,8 @@ impl Runs {
     }
 
     pub(crate) fn watch(&self, run_id: Uuid) -> RunWatch {
-        let (store, trace_link) = (self.store.clone(), self.trace_link.clone());
-        RunWatch::new(run_id, store, &self.board, trace_link, self.shutdown.clone())
+        let (trace_link, shutdown) = (self.trace_link.clone(), self.shutdown.clone());
+        RunWatch::new(run_id, &self.reads, &self.board, trace_link, shutdown)
     }
 
     pub(crate) async fn cancel(&self, run_id: Uuid) -> Result<RunView, Error> {

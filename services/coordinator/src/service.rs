@@ -86,13 +86,16 @@ impl PipelineService for PipelineApi {
         request: Request<WatchRunRequest>,
     ) -> Result<Response<Self::WatchRunStream>, Status> {
         let run_id = convert::run_id(&request.into_inner().run_id)?;
-        // Checked before the stream begins, so that an unknown run fails the call itself.
-        self.runs.get(run_id).await?;
-        let views = stream::try_unfold(self.runs.watch(run_id), async |mut watch| {
+        let mut watch = self.runs.watch(run_id);
+        // Read before the stream begins, so that an unknown run fails the call itself.
+        let first = watch.next().await?;
+        let changes = stream::try_unfold(watch, async |mut watch| {
             let view = watch.next().await?;
             Ok::<_, Error>(view.map(|view| (view, watch)))
         });
-        let responses = views.map_ok(|view| WatchRunResponse { run: Some(convert::run(&view)) });
+        let responses = stream::iter(first.map(Ok))
+            .chain(changes)
+            .map_ok(|view| WatchRunResponse { run: Some(convert::run(&view)) });
         Ok(Response::new(Box::pin(responses.map_err(Status::from))))
     }
 

@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use warehouse::{Run, RunReader};
+use warehouse::Run;
 
 use crate::{
     error::Error,
     progress::{LiveRun, ProgressBoard, RunView},
+    shared_read::{Read, SharedRead, SharedReads},
     trace_link::TraceLink,
 };
 
@@ -18,26 +19,31 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// The successive states of a run.
 pub(crate) struct RunWatch {
-    run_id: Uuid,
-    runs: Arc<dyn RunReader>,
+    /// Dropped before `live`: a version of the board means nothing to those who come
+    /// after the board has forgotten the run.
+    shared: Arc<SharedRead>,
     live: watch::Receiver<LiveRun>,
     trace_link: Option<TraceLink>,
     shutdown: CancellationToken,
-    /// The run as last read, and the version of the board it was read at.
-    read: Option<(Run, u64)>,
+    /// How old what is reported may be: it only gets newer.
+    since: Instant,
+    /// The run as last read.
+    read: Option<Read>,
     reported: Option<RunView>,
 }
 
 impl RunWatch {
     pub(crate) fn new(
         run_id: Uuid,
-        runs: Arc<dyn RunReader>,
+        reads: &SharedReads,
         board: &ProgressBoard,
         trace_link: Option<TraceLink>,
         shutdown: CancellationToken,
     ) -> Self {
         let live = board.subscribe(run_id);
-        Self { run_id, runs, live, trace_link, shutdown, read: None, reported: None }
+        // From now on: a caller must see what it did before it asked.
+        let (shared, since) = (reads.of(run_id), Instant::now());
+        Self { shared, live, trace_link, shutdown, since, read: None, reported: None }
     }
 
     /// The run at first, then after every change; `None` after its end was returned.
@@ -66,22 +72,24 @@ impl RunWatch {
     /// Progress changes often and needs no read from the store.
     async fn look(&mut self) -> Result<RunView, Error> {
         let live = self.live.borrow_and_update().clone();
-        let run = match &self.read {
-            Some((run, version)) if *version == live.version => run.clone(),
-            _ => {
-                let run = self.runs.run(self.run_id).await?.ok_or(Error::RunNotFound(self.run_id))?;
-                self.read = Some((run.clone(), live.version));
-                run
-            }
+        let is_current = |read: &&Read| read.version >= live.version && read.began >= self.since;
+        let read = match self.read.as_ref().filter(is_current) {
+            Some(read) => read.clone(),
+            None => self.shared.read(live.version, self.since).await?,
         };
-        Ok(RunView::new(run, &live, self.trace_link.as_ref()))
+        let view = RunView::new(read.run.as_ref().clone(), &live, self.trace_link.as_ref());
+        self.read = Some(read);
+        Ok(view)
     }
 
     async fn wait_for_change(&mut self) -> Result<(), Error> {
+        let known = self.read.as_ref().map_or(self.since, |read| read.began);
         tokio::select! {
             () = self.shutdown.cancelled() => Err(Error::ShuttingDown),
-            () = tokio::time::sleep(POLL) => {
-                self.read = None;
+            () = tokio::time::sleep_until(known + POLL) => {
+                // Anything newer will do, also what another watcher has read meanwhile. Then
+                // both are due at the same time, and from there on one read serves them.
+                self.since = known + Duration::from_nanos(1);
                 Ok(())
             }
             // The board keeps watched runs, so the sender always exists.
@@ -89,3 +97,6 @@ impl RunWatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

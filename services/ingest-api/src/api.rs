@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, ensure};
 use chrono::NaiveDate;
 use domain::{failure::with_causes, retry_after::parse_retry_after};
+use egress::{Destination, Policy, refusal_in};
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER},
@@ -32,18 +33,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const EXCERPT_BYTES: usize = 80;
 
 /// The client for all requests.
-///
-/// # Errors
-/// If TLS cannot be set up.
-pub fn http_client(timeout: Duration) -> anyhow::Result<Client> {
-    Client::builder()
+fn http_client(destination: Destination, timeout: Duration) -> anyhow::Result<Client> {
+    destination
+        .client()
         .user_agent(concat!("company-activity/", env!("CARGO_PKG_VERSION")))
         .timeout(timeout)
         .connect_timeout(timeout.min(CONNECT_TIMEOUT))
-        // A redirect could carry the token to another host, and a proxy from
-        // the environment could read it.
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
         .build()
         .context("cannot set up the HTTP client")
 }
@@ -69,8 +64,9 @@ impl ProductApi {
     /// Takes the options that concern the product API.
     ///
     /// # Errors
-    /// If its URL is missing or not an HTTP URL, or the timeout is zero.
-    pub(crate) fn new(options: &Options, client: Client, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    /// If its URL is missing, not an HTTP URL or not allowed, the timeout is zero, or TLS
+    /// cannot be set up.
+    pub(crate) fn new(options: &Options, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let url = options.product_api_url.as_deref().context("--product-api-url is missing")?;
         // The error does not repeat the URL: it may hold a secret.
         ensure!(
@@ -83,8 +79,15 @@ impl ProductApi {
             "--product-api-url must begin with https:// or http://, not {}:",
             endpoint.scheme()
         );
+        let policy = Policy {
+            options: "product-api",
+            allow_private: options.product_api_allow_private,
+            allow_http: options.product_api_allow_http,
+        };
+        let destination =
+            Destination::new(&endpoint, policy).context("--product-api-url may not be requested")?;
         Ok(Self {
-            client,
+            client: http_client(destination, options.product_api_timeout)?,
             endpoint,
             token: TokenSource {
                 token: options.product_api_token.clone(),
@@ -250,6 +253,9 @@ impl Session {
 
     fn transport_failure(&self, at: PageRef, error: reqwest::Error) -> Error {
         let error = error.without_url();
+        if let Some(refusal) = refusal_in(&error) {
+            return Error::NotAllowed { at, refusal: refusal.clone() };
+        }
         if error.is_timeout() {
             return Error::TimedOut { at, limit: self.api.timeout };
         }

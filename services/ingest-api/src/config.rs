@@ -29,6 +29,14 @@ pub struct Options {
     #[arg(long, env = "PRODUCT_API_URL", value_name = "URL", hide_env_values = true)]
     pub product_api_url: Option<String>,
 
+    /// Allow the product API to be in a private network or on this machine, where it may also be plain http
+    #[arg(long, env = "PRODUCT_API_ALLOW_PRIVATE", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub product_api_allow_private: bool,
+
+    /// Allow the product API to be reached over the internet by http, which encrypts neither token nor records
+    #[arg(long, env = "PRODUCT_API_ALLOW_HTTP", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub product_api_allow_http: bool,
+
     /// Bearer token for the product API
     #[arg(long, env = "PRODUCT_API_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub product_api_token: Option<Secret>,

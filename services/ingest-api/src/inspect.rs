@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     answer_options::Reading,
-    api::{ProductApi, http_client},
+    api::ProductApi,
     config::Options,
     page::PageRef,
     record::{ReadRecord, UnreadableRecord, parse_record},
@@ -76,7 +76,7 @@ pub async fn inspect(
     day: NaiveDate,
 ) -> anyhow::Result<ApiInspection> {
     let options = Options { product_api_max_attempts: 1, ..options.clone() };
-    let api = ProductApi::new(&options, http_client(options.product_api_timeout)?, clock)?;
+    let api = ProductApi::new(&options, clock)?;
     let session = api.session()?;
     let reading = session.reading();
     let page = session.page(PageRef { day, page: 1 }, &session.requests_for(day)).await?;

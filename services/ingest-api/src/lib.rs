@@ -37,12 +37,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use landing::Storage;
-use proto::reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer;
+use proto::{
+    bounds::MAX_REQUEST_BYTES, reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer,
+};
 use runtime::{Context, HistoryOptions, Service};
 use warehouse::{ActivityReader, BackfillPreview, SharedWarehouse, UsageStaging};
 
 pub use answer_options::AnswerOptions;
-pub use api::http_client;
 pub use config::{Args, LandingArgs, Options};
 pub use error::Error;
 pub use field_names::{FieldName, InvalidFieldName};
@@ -94,8 +95,7 @@ pub fn assemble(
 ) -> anyhow::Result<Service> {
     let landing_url = options.landing.landing_url.as_deref().context("--landing-url is missing")?;
     let storage = Storage::open(landing_url).context("--landing-url cannot be used")?;
-    let client = http_client(options.product_api_timeout)?;
-    let api = ProductApi::new(&options, client, Arc::clone(&context.clock))?;
+    let api = ProductApi::new(&options, Arc::clone(&context.clock))?;
     let plan = FetchPlan { repoll_days: options.repoll_days, history_start: history.history_start };
     let concurrency = usize::from(options.product_api_concurrency);
     let previewer = Previewer {
@@ -118,7 +118,7 @@ pub fn assemble(
     };
     let reconciliation =
         ReconciliationHost { reconciler: Reconciler { api, published: stores.published }, previewer };
-    Ok(Service::new("ingest-api")
-        .with_stages(stage, context)
-        .with_grpc(ReconciliationServiceServer::new(reconciliation)))
+    Ok(Service::new("ingest-api").with_stages(stage, context).with_grpc(
+        ReconciliationServiceServer::new(reconciliation).max_decoding_message_size(MAX_REQUEST_BYTES),
+    ))
 }

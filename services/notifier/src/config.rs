@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use egress::{Destination, Policy, Refusal};
 use hmac::digest::InvalidLength;
+use reqwest::Client;
 use runtime::WarehouseArgs;
 use secret::{Secret, SecretError, read_secret};
 
@@ -48,6 +50,14 @@ pub struct Options {
     #[arg(long, env = "WEBHOOK_SECRET_FILE", value_name = "FILE")]
     pub webhook_secret_file: Option<PathBuf>,
 
+    /// Allow channels to be in a private network or on this machine, where they may also be plain http
+    #[arg(long, env = "WEBHOOK_ALLOW_PRIVATE", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub webhook_allow_private: bool,
+
+    /// Allow channels to be reached over the internet by http, which encrypts neither the alert nor the URL
+    #[arg(long, env = "WEBHOOK_ALLOW_HTTP", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub webhook_allow_http: bool,
+
     /// How long a channel may take to answer
     #[arg(long, env = "NOTIFY_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub notify_timeout: Duration,
@@ -88,6 +98,17 @@ pub enum ConfigError {
         /// What is wrong with the URL.
         problem: InvalidWebhookUrl,
     },
+    /// Requests may not go to a webhook's URL.
+    #[error("--{option} may not be requested: {refusal}")]
+    NotAllowed {
+        /// The option, without its dashes.
+        option: &'static str,
+        /// Why, and which option allows it.
+        refusal: Refusal,
+    },
+    /// The HTTP client of a channel cannot be built.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(reqwest::Error),
     /// A signing key without a webhook to sign for.
     #[error("--webhook-secret signs what --webhook-url receives, but there is no --webhook-url")]
     SecretWithoutWebhook,
@@ -99,30 +120,47 @@ pub enum ConfigError {
 impl Options {
     /// The configured channels.
     pub(crate) fn endpoints(&self) -> Result<Vec<Endpoint>, ConfigError> {
-        let slack = webhook_url(
-            "slack-webhook-url",
-            self.slack_webhook_url.as_ref(),
-            self.slack_webhook_url_file.as_ref(),
-        )?;
-        let teams = webhook_url(
-            "teams-webhook-url",
-            self.teams_webhook_url.as_ref(),
-            self.teams_webhook_url_file.as_ref(),
-        )?;
-        let webhook = webhook_url("webhook-url", self.webhook_url.as_ref(), self.webhook_url_file.as_ref())?;
+        let webhooks = [
+            (
+                Channel::Slack,
+                "slack-webhook-url",
+                self.slack_webhook_url.as_ref(),
+                self.slack_webhook_url_file.as_ref(),
+            ),
+            (
+                Channel::Teams,
+                "teams-webhook-url",
+                self.teams_webhook_url.as_ref(),
+                self.teams_webhook_url_file.as_ref(),
+            ),
+            (Channel::Webhook, "webhook-url", self.webhook_url.as_ref(), self.webhook_url_file.as_ref()),
+        ];
         let mut signing_key = self.signing_key()?;
-        if signing_key.is_some() && webhook.is_none() {
-            return Err(ConfigError::SecretWithoutWebhook);
+        let mut endpoints = Vec::new();
+        for (channel, option, direct, file) in webhooks {
+            let Some(url) = webhook_url(option, direct, file)? else { continue };
+            let client = self.client(option, &url)?;
+            let signing_key = if channel == Channel::Webhook { signing_key.take() } else { None };
+            endpoints.push(Endpoint { channel, url, client, signing_key });
         }
-        let urls = [(Channel::Slack, slack), (Channel::Teams, teams), (Channel::Webhook, webhook)];
-        Ok(urls
-            .into_iter()
-            .filter_map(|(channel, url)| Some((channel, url?)))
-            .map(|(channel, url)| {
-                let signing_key = if channel == Channel::Webhook { signing_key.take() } else { None };
-                Endpoint { channel, url, signing_key }
-            })
-            .collect())
+        // Still here: nothing took it.
+        if signing_key.is_some() { Err(ConfigError::SecretWithoutWebhook) } else { Ok(endpoints) }
+    }
+
+    /// The client for one channel.
+    fn client(&self, option: &'static str, url: &WebhookUrl) -> Result<Client, ConfigError> {
+        let policy = Policy {
+            options: "webhook",
+            allow_private: self.webhook_allow_private,
+            allow_http: self.webhook_allow_http,
+        };
+        Destination::new(url.expose(), policy)
+            .map_err(|refusal| ConfigError::NotAllowed { option, refusal })?
+            .client()
+            .timeout(self.notify_timeout)
+            .user_agent(concat!("company-activity-notifier/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(ConfigError::Client)
     }
 
     fn signing_key(&self) -> Result<Option<SigningKey>, ConfigError> {
@@ -172,7 +210,7 @@ mod tests {
     fn only_what_is_configured_is_a_channel() {
         assert!(options(&[]).endpoints().unwrap().is_empty());
         let endpoints =
-            options(&["--webhook-url=http://a.example/x", "--slack-webhook-url=https://b.example/y"])
+            options(&["--webhook-url=https://a.example/x", "--slack-webhook-url=https://b.example/y"])
                 .endpoints()
                 .unwrap();
         let channels: Vec<Channel> = endpoints.iter().map(|endpoint| endpoint.channel).collect();
@@ -211,6 +249,26 @@ mod tests {
             assert!(matches!(error, ConfigError::Url { option: "teams-webhook-url", .. }), "{text}");
             assert!(!text.contains("s3cret") && !text.contains("hooks.example"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_url_that_may_not_be_requested_is_refused_with_what_allows_it_and_without_telling_it() {
+        for (url, allowed_by) in [
+            ("http://hooks.example/s3cret", "--webhook-allow-http"),
+            ("http://127.0.0.1:9/s3cret", "--webhook-allow-private"),
+            ("https://10.0.0.7/s3cret", "--webhook-allow-private"),
+        ] {
+            let error = options(&["--slack-webhook-url", url]).endpoints().unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with("--slack-webhook-url may not be requested: "), "{text}");
+            assert!(text.contains(allowed_by), "{text}");
+            assert!(!text.contains("s3cret") && !text.contains("hooks.example"), "{text}");
+            assert!(options(&["--slack-webhook-url", url, allowed_by]).endpoints().is_ok(), "{url}");
+        }
+        let flags =
+            ["--webhook-url=http://169.254.169.254/", "--webhook-allow-private", "--webhook-allow-http"];
+        let error = options(&flags).endpoints().unwrap_err().to_string();
+        assert!(error.ends_with("a link-local address, and no option allows those"), "{error}");
     }
 
     #[test]

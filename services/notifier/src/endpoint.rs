@@ -3,6 +3,7 @@
 use std::fmt;
 
 use proto::notifier::v1::Channel as ChannelProto;
+use reqwest::Client;
 use secret::{Hidden, Secret};
 use url::Url;
 
@@ -61,6 +62,8 @@ pub(crate) struct Endpoint {
     pub(crate) channel: Channel,
     /// Where to post.
     pub(crate) url: WebhookUrl,
+    /// Posts there and nowhere else.
+    pub(crate) client: Client,
     /// Signs the payload, if set.
     pub(crate) signing_key: Option<SigningKey>,
 }

@@ -62,7 +62,7 @@ pub use config::{Args, ConfigError, Options};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use proto::notifier::v1::notifier_service_server::NotifierServiceServer;
+use proto::{bounds::MAX_REQUEST_BYTES, notifier::v1::notifier_service_server::NotifierServiceServer};
 use runtime::{Context, Service};
 use tokio_util::task::TaskTracker;
 use warehouse::AlertLog;
@@ -89,7 +89,7 @@ pub fn assemble(
     context: &Context,
 ) -> anyhow::Result<Service> {
     let endpoints = options.endpoints()?;
-    let sender = Sender::new(options, context)?;
+    let sender = Sender::new(options, context);
     let notifier = Notifier::new(endpoints, sender, warehouse, Arc::clone(&context.clock));
     let deliveries = TaskTracker::new();
     let service = NotifierGrpc::new(Arc::new(notifier), deliveries.clone());
@@ -101,6 +101,6 @@ pub fn assemble(
         Ok(())
     };
     Ok(Service::new("notifier")
-        .with_grpc(NotifierServiceServer::new(service))
+        .with_grpc(NotifierServiceServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("alert deliveries", finish_deliveries))
 }

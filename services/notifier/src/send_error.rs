@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::FailureKind;
+use egress::Refusal;
 use reqwest::StatusCode;
 
 /// Why a channel did not accept a message. Never contains its URL.
@@ -14,6 +15,10 @@ pub(crate) enum SendError {
     /// The connection failed.
     #[error("could not be reached: {0}")]
     Unreachable(String),
+    /// Requests may not go to the address that its name has now. It can be sent later:
+    /// once that is allowed, or once the name has its right address again.
+    #[error("was not asked: {0}")]
+    NotAllowed(Refusal),
     /// It asks to wait or has failed itself: 429 or 5xx.
     #[error("answered {status}")]
     Overloaded {
@@ -39,7 +44,11 @@ impl SendError {
     /// Whether the same message may be accepted later.
     pub(crate) const fn is_retryable(&self) -> bool {
         match self {
-            Self::TimedOut(_) | Self::Unreachable(_) | Self::Overloaded { .. } | Self::Stopping => true,
+            Self::TimedOut(_)
+            | Self::Unreachable(_)
+            | Self::NotAllowed(_)
+            | Self::Overloaded { .. }
+            | Self::Stopping => true,
             Self::Refused { .. } => false,
         }
     }
@@ -49,6 +58,7 @@ impl SendError {
         match self {
             Self::TimedOut(_) => FailureKind::TimedOut.name(),
             Self::Unreachable(_) => FailureKind::Unavailable.name(),
+            Self::NotAllowed(_) => FailureKind::FailedPrecondition.name(),
             Self::Overloaded { status, .. } | Self::Refused { status, .. } => status.as_str(),
             Self::Stopping => FailureKind::Cancelled.name(),
         }
@@ -58,7 +68,11 @@ impl SendError {
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Overloaded { retry_after, .. } => *retry_after,
-            Self::TimedOut(_) | Self::Unreachable(_) | Self::Refused { .. } | Self::Stopping => None,
+            Self::TimedOut(_)
+            | Self::Unreachable(_)
+            | Self::NotAllowed(_)
+            | Self::Refused { .. }
+            | Self::Stopping => None,
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use domain::{failure::with_causes, retry_after::parse_retry_after};
+use egress::refusal_in;
 use reqwest::{
-    Client, Response, StatusCode,
+    Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
-    redirect,
 };
 use runtime::{Clock, Context};
 use tokio_util::sync::CancellationToken;
@@ -26,31 +25,19 @@ const MAX_REASON_BYTES: usize = 64;
 /// Posts to webhooks.
 #[derive(Clone)]
 pub(crate) struct Sender {
-    client: Client,
     clock: Arc<dyn Clock>,
     hard_stop: CancellationToken,
     timeout: Duration,
 }
 
 impl Sender {
-    /// A sender with its own HTTP client. The client follows no redirects,
-    /// which would hand alerts to whoever answers, and ignores proxies from the
-    /// environment, which nobody configured for this.
-    pub(crate) fn new(options: &Options, context: &Context) -> anyhow::Result<Self> {
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .timeout(options.notify_timeout)
-            .user_agent(concat!("company-activity-notifier/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("cannot build the HTTP client")?;
-        Ok(Self {
-            client,
+    /// A sender that stops with the process.
+    pub(crate) fn new(options: &Options, context: &Context) -> Self {
+        Self {
             clock: Arc::clone(&context.clock),
             hard_stop: context.hard_stop.clone(),
             timeout: options.notify_timeout,
-        })
+        }
     }
 
     /// Posts `body` and waits for the answer.
@@ -70,7 +57,7 @@ impl Sender {
 
     async fn post(&self, attempt: &mut Attempt, endpoint: &Endpoint, body: Bytes) -> Result<(), SendError> {
         let url = endpoint.url.expose();
-        let mut request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json");
+        let mut request = endpoint.client.post(url.clone()).header(CONTENT_TYPE, "application/json");
         if let Some(key) = &endpoint.signing_key {
             request = request.header(signature::HEADER, key.sign(&body, self.clock.now()));
         }
@@ -90,7 +77,10 @@ impl Sender {
         if error.is_timeout() {
             return SendError::TimedOut(self.timeout);
         }
-        SendError::Unreachable(with_causes(&error.without_url()))
+        match refusal_in(&error) {
+            Some(refusal) => SendError::NotAllowed(refusal.clone()),
+            None => SendError::Unreachable(with_causes(&error.without_url())),
+        }
     }
 
     fn retry_after(&self, response: &Response) -> Option<Duration> {

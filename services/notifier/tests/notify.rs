@@ -157,6 +157,24 @@ async fn an_unreachable_channel_is_retryable_and_its_url_stays_secret() {
 }
 
 #[tokio::test]
+async fn a_name_whose_address_is_not_allowed_is_not_asked_and_may_be_later() {
+    let slack = accepting().await;
+    let flags = [
+        slack.flag("slack-webhook-url").replace("127.0.0.1", "localhost"),
+        "--webhook-allow-http".to_owned(),
+    ];
+    let notifier = Notifier::without_private_addresses(&flags).await;
+
+    let deliveries = notifier.notify(alert("a")).await;
+
+    assert_eq!(states(&deliveries), [Retryable]);
+    let message = &deliveries[0].error_message;
+    assert!(message.starts_with("was not asked: its host is at "), "{message}");
+    assert!(message.ends_with("set --webhook-allow-private"), "{message}");
+    assert!(slack.received().is_empty());
+}
+
+#[tokio::test]
 async fn a_silent_channel_is_retryable() {
     let silent = Webhook::closed([]).await;
     let flags = [silent.flag("webhook-url"), "--notify-timeout=50ms".to_owned()];

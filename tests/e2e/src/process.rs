@@ -74,7 +74,9 @@ impl Process {
         command.args(arguments).args(["--listen", &listen.to_string(), "--log-format", "json"]);
         command.args(["--admin-listen", &ANY_PORT.to_string()]);
         // Settings in the developer's shell must not affect the test.
-        command.env_clear().envs(environment.iter().cloned());
+        // A variable, because a flag would stop the programs of an earlier version.
+        let receivers_are_local = ("WEBHOOK_ALLOW_PRIVATE", "true");
+        command.env_clear().envs([receivers_are_local]).envs(environment.iter().cloned());
         let (log, child) = Log::of(&mut command)?;
         // Owned from here on, so that it is always killed.
         let mut process = Self { name: name.to_owned(), child, address: listen, admin: ANY_PORT, log };

@@ -59,6 +59,11 @@ pub struct DemoArgs {
     /// http://localhost:4317 [default: none]
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = runtime::parse_collector)]
     otlp_endpoint: Option<String>,
+
+    /// Trust a collector at an https:// URL whose certificate these CAs have signed: a PEM file
+    /// [default: the system's CAs]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", value_name = "FILE")]
+    otlp_ca_file: Option<PathBuf>,
 }
 
 /// Runs the demo.
@@ -94,10 +99,12 @@ pub fn process(args: &DemoArgs, progress: &RunProgress, context: &Context) -> Pr
         telemetry: TelemetryArgs {
             log: args.log.clone(),
             otlp_endpoint: args.otlp_endpoint.clone(),
+            otlp_ca_file: args.otlp_ca_file.clone(),
             ..TelemetryArgs::for_a_command()
         },
         log_writer: LogWriter::for_people(move || writer.clone(), has_coloured_stderr()),
         admin_listen: None,
+        admin_token_file: None,
         context: context.clone(),
     }
 }
@@ -181,6 +188,7 @@ mod tests {
             data_dir: Some(data_dir.to_owned()),
             log: "off".to_owned(),
             otlp_endpoint: None,
+            otlp_ca_file: None,
         }
     }
 

@@ -84,6 +84,7 @@ pub fn process(args: &StandaloneArgs, context: &Context) -> Process {
         telemetry: args.runtime.telemetry.clone(),
         log_writer: LogWriter::stdout(),
         admin_listen: args.runtime.admin_listen,
+        admin_token_file: args.runtime.admin_token_file.clone(),
         context: context.clone(),
     }
 }

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Arg, Args};
-use proto::stage::v1::stage_service_server::{self, StageServiceServer};
+use proto::{
+    bounds::MAX_REQUEST_BYTES,
+    stage::v1::stage_service_server::{self, StageServiceServer},
+};
 use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio_util::sync::CancellationToken;
 
@@ -121,7 +124,8 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     let coordinator =
         coordinator::assemble(options.coordinator, options.history, connections, warehouse.into(), context)?;
 
-    let mut suite = Service::new("standalone").with_grpc(StageServiceServer::new(router));
+    let mut suite = Service::new("standalone")
+        .with_grpc(StageServiceServer::new(router).max_decoding_message_size(MAX_REQUEST_BYTES));
     add(&mut suite, inside.outliving(coordinator));
     for service in executors.into_iter().chain([notifier, activity]) {
         add(&mut suite, service);

@@ -140,6 +140,26 @@ async fn requests_that_make_no_sense_are_refused_by_field() {
 }
 
 #[tokio::test]
+async fn requests_that_are_too_long_are_refused_before_any_work() {
+    let suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let mut client = coordinator.client.clone();
+    let states =
+        |count| ListRunsRequest { states: vec![RunState::Failed.into(); count], ..Default::default() };
+    assert!(client.list_runs(states(16)).await.unwrap().into_inner().runs.is_empty(), "said often enough");
+    let refused = client.list_runs(states(1_000_000)).await.unwrap_err();
+    assert_eq!(violated_field(&refused), "states");
+    assert_eq!(refused.message(), "states: has more than 16 entries");
+    let accepted =
+        TriggerRunRequest { accept_empty_days: vec!["2026-02-13".to_owned(); 10_001], ..Default::default() };
+    assert_eq!(violated_field(&client.trigger_run(accepted).await.unwrap_err()), "accept_empty_days");
+    // Longer than any request, so not even read.
+    let refused = client.list_runs(states(3_000_000)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
+    assert!(suite.script.executed().is_empty());
+}
+
+#[tokio::test]
 async fn a_run_that_is_not_there_is_not_found() {
     let suite = Suite::new().await;
     let coordinator = suite.start("coordinator-0");

@@ -1,6 +1,6 @@
 //! Pages, credentials and retries.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use domain::FailureKind;
 
@@ -8,10 +8,7 @@ use super::{
     scripted_api::{Asked, ScriptedApi, cut_off, endless, json, page_of, some_records, status, throttled},
     setup::{DAY, TOKEN, api, clock, fetch, options, records},
 };
-use crate::{
-    api::{ProductApi, http_client},
-    error::Error,
-};
+use crate::{api::ProductApi, error::Error};
 
 #[tokio::test]
 async fn a_request_carries_what_the_contract_asks_for() {
@@ -158,10 +155,29 @@ fn options_that_no_request_could_meet_are_refused_by_name() {
         ("api.example.com", &[][..], "--product-api-url"),
         ("ftp://api.example.com/usage", &[], "--product-api-url"),
         ("http://api.example.com/usage", &["--product-api-timeout=0s"], "--product-api-timeout"),
+        ("http://169.254.169.254/usage", &["--product-api-allow-http"], "--product-api-url"),
+        ("http://127.0.0.1/usage", &["--product-api-allow-private=false"], "--product-api-url"),
+        ("http://8.8.8.8/usage", &[], "--product-api-url"),
     ] {
         let options = options(url, flags);
-        let client = http_client(Duration::from_secs(1)).unwrap();
-        let error = ProductApi::new(&options, client, Arc::new(clock())).err().unwrap();
+        let error = ProductApi::new(&options, Arc::new(clock())).err().unwrap();
         assert!(error.to_string().starts_with(expected), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_name_whose_address_is_not_allowed_is_not_asked_and_the_option_is_named() {
+    let server = ScriptedApi::start(|_| json(r#"{"data":[]}"#)).await;
+    let url = server.url.replace("127.0.0.1", "localhost");
+    assert!(fetch(&url, &[]).await.is_ok());
+    let asked = server.requests().len();
+    let flags = ["--product-api-allow-private=false", "--product-api-allow-http"];
+    let error = fetch(&url, &flags).await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::FailedPrecondition, "{error}");
+    let message = error.to_string();
+    assert!(
+        message.contains("a loopback address; if that is right, set --product-api-allow-private"),
+        "{message}"
+    );
+    assert_eq!(server.requests().len(), asked);
 }

@@ -10,7 +10,7 @@ use runtime::StoppedClock;
 
 use crate::{
     answer_options::Reading,
-    api::{ProductApi, Session, http_client},
+    api::{ProductApi, Session},
     config::Options,
     error::Error,
     page::Page,
@@ -52,8 +52,7 @@ pub(super) fn options(url: &str, flags: &[&str]) -> Options {
 }
 
 pub(super) fn api(options: &Options) -> ProductApi {
-    let client = http_client(options.product_api_timeout).unwrap();
-    ProductApi::new(options, client, Arc::new(clock())).unwrap()
+    ProductApi::new(options, Arc::new(clock())).unwrap()
 }
 
 pub(super) fn session(url: &str, flags: &[&str]) -> Session {

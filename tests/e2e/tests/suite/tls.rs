@@ -38,6 +38,7 @@ async fn whoever_connects_the_wrong_way_learns_the_right_one() -> Result<()> {
     let (secured, folder) = (Secured::new()?, tempfile::tempdir()?);
     let other = Secured::new()?;
     let (ca, other_ca) = (secured.file("ca.crt"), other.file("ca.crt"));
+    let token = secured.token_file("person");
     let with_tls = activity(Some(&secured), folder.path()).await?;
     let plain = activity(None, folder.path()).await?;
 
@@ -51,7 +52,7 @@ async fn whoever_connects_the_wrong_way_learns_the_right_one() -> Result<()> {
     assert!(stderr.contains("--tls-ca-file"), "{stderr}");
     let stderr = failure(&server, &["--tls-ca-file", "/nowhere/ca.crt"]).await?;
     assert!(stderr.contains("/nowhere/ca.crt"), "{stderr}");
-    let stderr = failure("http://activity.invalid:1", &["--token-file", text(&ca)?]).await?;
+    let stderr = failure("http://activity.invalid:1", &["--token-file", text(&token)?]).await?;
     assert!(stderr.contains("in the clear") && stderr.contains("--token-over-plain-text"), "{stderr}");
 
     let arguments = ["freshness", "--server", &server, "--tls-ca-file", text(&ca)?];
