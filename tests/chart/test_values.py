@@ -119,6 +119,10 @@ WRONG = {
         "auth.issuers[0].name=cluster,auth.issuers[0].issuer=x,auth.issuers[0].audiences={x}",
         "at '/auth/issuers/0/name': 'not' failed",
     ),
+    "keys that anybody on the way could replace": (
+        "auth.issuers[0].name=a,auth.issuers[0].issuer=x,auth.issuers[0].audiences={x},auth.issuers[0].jwks_uri=http://x/",
+        "at '/auth/issuers/0/jwks_uri': 'http://x/' does not match pattern",
+    ),
     "a token for another issuer": ("auth.issuers[0].token_file=cluster/token", "additional properties 'token_file'"),
     "a policy in the environment": ("services.activity.env.ACCESS_FILE=x", "ACCESS_FILE"),
     "storage that nobody can reach": ("storage.azure.existingSecret=", "set storage.azure.accountName"),
