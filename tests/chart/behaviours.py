@@ -1,67 +1,28 @@
 """What each value set changes in the default rendering, by behaviour: object, path (see changes.py), new value."""
 
-import hashlib
-
-from changes import ADDED, GONE, REMOVED
-from rendered import CHART, RELEASE, SERVICES
-
-PREFIX = f"{RELEASE}-company-activity"
-DEFAULT_SERVICES = [row["name"] for row in SERVICES if "optional" not in row]
-DEPLOYMENTS = [f"Deployment/{name}" for name in DEFAULT_SERVICES]
-POLICIES = [f"NetworkPolicy/{name}" for name in DEFAULT_SERVICES]
-TESTS = ["Pod/test", "Pod/test-query"]
-PODS = [*DEPLOYMENTS, "Job/migration", "CronJob/maintenance", "CronJob/trigger", *TESTS]
-STORING = ["Deployment/ingest-crm", "Deployment/ingest-api", "CronJob/maintenance"]
-WITH_WAREHOUSE = ["migration", "maintenance", *DEFAULT_SERVICES]
-DIGEST = "sha256:" + "0123456789abcdef" * 4
-PIPELINE = (CHART / "files/pipelines/with-events.yaml").read_text()
-AUDITS = 'source_rows_present: block\nvolume: "off"\nvolume_min_share: 0.7'
-VOLUME = "/var/lib/company-activity"
-
-
-def on(names, changed):
-    """The same changes in several objects."""
-    return {(name, path): value for name in names for path, value in changed.items()}
-
-
-def pods_of(component):
-    labels = {"name": "company-activity", "instance": "release", "component": component}
-    return {"podSelector": {"matchLabels": {f"app.kubernetes.io/{key}": value for key, value in labels.items()}}}
-
-
-def rule(direction, peers, *ports):
-    listed = [{"protocol": "TCP", "port": port} for port in ports]
-    return {"ports": listed, direction: peers} if peers else {"ports": listed}
-
-
-def added(*rules):
-    return {ADDED: list(rules), REMOVED: []}
-
-
-def replaced(old, new):
-    return {ADDED: [new], REMOVED: [old]}
-
-
-def secret(name, *items):
-    return {"defaultMode": 0o440, "items": [{"key": key, "path": path} for key, path in items], "secretName": name}
-
-
-def checksum(text):
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def endpoints(*services):
-    return ",".join(f"{name}=http://{PREFIX}-{name}:50051" for name in services)
-
-
-def calls(*components):
-    return rule("to", [pods_of(component) for component in components], 50051)
-
-
-def collector(url, peer):
-    sent = on(DEPLOYMENTS, {"container.env.OTEL_EXPORTER_OTLP_ENDPOINT": url})
-    return sent | on(POLICIES, {"spec.egress": added(rule("to", [peer], 4317))})
-
+from access_behaviours import ACCESS_BEHAVIOURS, WITHOUT_TRIGGER, policy
+from changes import ADDED, GONE
+from expected import (
+    AUDITS,
+    DEFAULT_SERVICES,
+    DEPLOYMENTS,
+    DIGEST,
+    PIPELINE,
+    PODS,
+    STORING,
+    VOLUME,
+    WITH_WAREHOUSE,
+    added,
+    calls,
+    checksum,
+    collector,
+    endpoints,
+    on,
+    pods_of,
+    replaced,
+    rule,
+    secret,
+)
 
 CHANNELS = ("slack", "teams", "webhook")
 FOLDER = "/etc/company-activity/secrets"
@@ -73,7 +34,7 @@ EVENTS_ENDPOINT = on(
     {"container.env.STAGE_ENDPOINT": endpoints("ingest-crm", "ingest-api", "ingest-events", "transform")},
 )
 
-BEHAVIOURS = {
+BEHAVIOURS = ACCESS_BEHAVIOURS | {
     "alerts": {
         "a channel is a mounted Secret that the notifier finds by its file": on(
             ["Deployment/notifier"],
@@ -82,17 +43,15 @@ BEHAVIOURS = {
                 "container.env.TEAMS_WEBHOOK_URL_FILE": f"{FOLDER}/teams/url",
                 "container.env.WEBHOOK_URL_FILE": f"{FOLDER}/webhook/url",
                 "container.env.WEBHOOK_SECRET_FILE": f"{FOLDER}/webhook/signing-key",
-                "container.volumeMounts": [
-                    {"name": name, "mountPath": f"{FOLDER}/{name}", "readOnly": True} for name in CHANNELS
-                ],
-                "pod.spec.volumes": [
-                    {"name": "slack", "secret": secret("slack-webhook", ("url", "url"))},
-                    {"name": "teams", "secret": secret("teams-webhook", ("workflow-url", "url"))},
-                    {
-                        "name": "webhook",
-                        "secret": secret("incident-webhook", ("address", "url"), ("signing-key", "signing-key")),
-                    },
-                ],
+                "pod.spec.volumes.slack": {"secret": secret("slack-webhook", ("url", "url"))},
+                "pod.spec.volumes.teams": {"secret": secret("teams-webhook", ("workflow-url", "url"))},
+                "pod.spec.volumes.webhook": {
+                    "secret": secret("incident-webhook", ("address", "url"), ("signing-key", "signing-key"))
+                },
+            }
+            | {
+                f"container.volumeMounts.{name}": {"mountPath": f"{FOLDER}/{name}", "readOnly": True}
+                for name in CHANNELS
             },
         ),
         "the timeout of channels is set on the notifier": on(
@@ -252,16 +211,20 @@ BEHAVIOURS = {
             [f"PodDisruptionBudget/{name}" for name in DEFAULT_SERVICES], {"": GONE}
         ),
         "topology spread can be disabled": on(DEPLOYMENTS, {"pod.spec.topologySpreadConstraints": GONE}),
-        "the trigger can be disabled, together with its account": on(
+        "the trigger can be disabled, together with its account and its grant": on(
             ["CronJob/trigger", "ServiceAccount/trigger"], {"": GONE}
-        ),
+        )
+        | on(["ConfigMap/access"], {"data.access.yaml": policy(accounts=WITHOUT_TRIGGER)}),
         "locations are folders of the volume that every pod with files mounts": on(
             ["Deployment/ingest-crm"], {"container.env.CRM_URL": f"file://{VOLUME}/crm/daily/"}
         )
         | on(
             ["Deployment/ingest-crm", "CronJob/maintenance"],
+            {"container.env.CRM_ARCHIVE_URL": f"file://{VOLUME}/landing/"},
+        )
+        | on(
+            ["CronJob/maintenance"],
             {
-                "container.env.CRM_ARCHIVE_URL": f"file://{VOLUME}/landing/",
                 "container.volumeMounts": [{"name": "storage", "mountPath": VOLUME}],
                 "pod.spec.volumes": [{"name": "storage", "persistentVolumeClaim": {"claimName": "sources"}}],
             },
@@ -271,7 +234,7 @@ BEHAVIOURS = {
             {"container.env.LANDING_URL": f"file://{VOLUME}/landing/"},
         )
         | on(
-            ["Deployment/ingest-api"],
+            ["Deployment/ingest-crm", "Deployment/ingest-api"],
             {
                 "container.volumeMounts.storage": {"mountPath": VOLUME},
                 "pod.spec.volumes.storage": {"persistentVolumeClaim": {"claimName": "sources"}},

@@ -2,7 +2,8 @@
 
 Only what a cluster provides is replaced: each pod has its own loopback address, so ports stay the same; names of
 Services become addresses; images are the binaries of this work tree, or an image's root file system (programs.py);
-volumes are folders; Secrets hold what a test puts into them.
+volumes are folders; Secrets and ConfigMaps of others hold what a test puts into them; tokens and certificates come from
+credentials.py.
 """
 
 import json
@@ -18,8 +19,10 @@ from pathlib import Path
 from time import monotonic
 
 import grpc
+import yaml
+from credentials import API_SERVER, ApiServer, CertificateAuthority, TokenIssuer
 from programs import IMAGE_ENVIRONMENT, IN_IMAGE, hand_over, program
-from rendered import Objects, containers
+from rendered import NAMESPACE, Objects, containers
 
 # Far longer than needed: the machine may be busy with other tests.
 PATIENCE_SECONDS = 120
@@ -45,9 +48,11 @@ class Pod:
     address: str
     process: subprocess.Popen
     log: Path
+    # What its callers need for a connection; none without TLS.
+    tls: grpc.ChannelCredentials | None
 
     def url(self) -> str:
-        return f"http://{self.address}:{self.port('grpc')}"
+        return f"{'https' if self.tls else 'http'}://{self.address}:{self.port('grpc')}"
 
     def port(self, name: str) -> int:
         return next(port["containerPort"] for port in self.container["ports"] if port["name"] == name)
@@ -71,8 +76,14 @@ class Pod:
 
     def health(self) -> bytes:
         """The answer of its gRPC health service: a serialized HealthCheckResponse."""
-        with grpc.insecure_channel(self.url().removeprefix("http://")) as channel:
-            return channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=PATIENCE_SECONDS)
+        return self.call("/grpc.health.v1.Health/Check")
+
+    def call(self, method: str, token: str | None = None, tls: grpc.ChannelCredentials | None = None) -> bytes:
+        """The answer to an empty message; with the credentials of the cluster's own callers unless others are given."""
+        tls, target = tls or self.tls, f"{self.address}:{self.port('grpc')}"
+        metadata = [("authorization", f"Bearer {token}")] if token else []
+        with grpc.secure_channel(target, tls) if tls else grpc.insecure_channel(target) as channel:
+            return channel.unary_unary(method)(b"", metadata=metadata, timeout=PATIENCE_SECONDS)
 
     def terminate(self) -> int:
         """Stops it like the kubelet, and returns its exit code."""
@@ -94,18 +105,30 @@ def get(url: str) -> int:
 class LoopbackCluster:
     """A release whose pods are processes with their files below one folder."""
 
-    def __init__(self, rendered: Objects, folder: Path, secrets: dict[str, dict[str, str]]):
+    def __init__(
+        self,
+        rendered: Objects,
+        folder: Path,
+        secrets: dict[str, dict[str, str]],
+        config_maps: dict[str, dict[str, str]] | None = None,
+    ):
         self.rendered = rendered
         self.folder = hand_over(folder)
-        self.secrets = secrets
+        self.issuer, self.authority = TokenIssuer(), CertificateAuthority()
+        self.secrets = dict(secrets)
+        self.config_maps = {name: one["data"] for name, one in rendered.of("ConfigMap").items()}
+        self.config_maps |= {"kube-root-ca.crt": {"ca.crt": self.authority.pem()}} | (config_maps or {})
         self.addresses = Addresses()
         self.hosts = {name: self.addresses.next() for name in rendered.of("Service")}
         self.pods: dict[str, Pod] = {}
+        self.secrets |= {one["spec"]["secretName"]: self.issued(one) for one in rendered.of("Certificate").values()}
+        self.api_server = ApiServer(self.addresses.next(), self.issuer, self.authority, folder)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.api_server.stop()
         for pod in self.pods.values():
             pod.process.kill()
             pod.process.wait()
@@ -130,7 +153,8 @@ class LoopbackCluster:
         with log.open("w") as output:
             command, environment = self.reported(service, spec, container, address)
             process = subprocess.Popen(command, env=environment, cwd="/", stdout=output, stderr=output)
-        self.pods[service] = Pod(service, spec, address, process, log)
+        secured = any(variable["name"] == "TLS_CERT_FILE" for variable in container["env"])
+        self.pods[service] = Pod(service, spec, address, process, log, self.tls() if secured else None)
         return self.pods[service]
 
     def run(self, component: str, container: str | None = None) -> subprocess.CompletedProcess:
@@ -171,29 +195,57 @@ class LoopbackCluster:
         value = value.replace("0.0.0.0:", f"{address}:")
         for mount, folder in folders.items():
             value = value.replace(f"{mount}/", f"{folder}/")
-        return re.sub(r"http://([a-z0-9.-]+):", lambda found: f"http://{self.host(found[1])}:", value)
+        return re.sub(r"(https?)://([a-z0-9.-]+):", lambda found: f"{found[1]}://{self.host(found[2])}:", value)
 
     def mounted(self, component: str, spec: dict, container: dict) -> dict[str, Path]:
         """The folders of a container's volumes, by mount path."""
         volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
         return {
-            mount["mountPath"]: self.volume(component, volumes[mount["name"]])
+            mount["mountPath"]: self.volume(component, volumes[mount["name"]], spec["serviceAccountName"])
             for mount in container.get("volumeMounts", [])
         }
 
-    def volume(self, component: str, volume: dict) -> Path:
+    def volume(self, component: str, volume: dict, account: str) -> Path:
         if "persistentVolumeClaim" in volume:
             return self.claim(volume["persistentVolumeClaim"]["claimName"])
         folder = self.folder / component / volume["name"]
-        folder.mkdir(parents=True, exist_ok=True)
-        if "configMap" in volume:
-            content = self.rendered.of("ConfigMap")[volume["configMap"]["name"]]["data"]
-        else:
-            secret = self.secrets[volume["secret"]["secretName"]]
-            content = {item["path"]: secret[item["key"]] for item in volume["secret"]["items"]}
-        for name, text in content.items():
-            (folder / name).write_text(text)
+        for source in volume.get("projected", {}).get("sources", [volume]):
+            for path, text in self.content(source, account).items():
+                file = folder / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text.replace("https://kubernetes.default.svc/", f"{self.api_server.url}/"))
         return folder
+
+    def content(self, source: dict, account: str) -> dict[str, str]:
+        """The files of a volume, or of one source of a projected one."""
+        ((kind, settings),) = [(kind, value) for kind, value in source.items() if kind != "name"]
+        if kind == "serviceAccountToken":
+            return {settings["path"]: self.token(account, settings.get("audience"))}
+        kept = self.config_maps if kind == "configMap" else self.secrets
+        content = kept[settings.get("secretName") or settings["name"]]
+        items = settings.get("items") or [{"key": key, "path": key} for key in content]
+        return {item["path"]: content[item["key"]] for item in items}
+
+    def token(self, account: str, audience: str | None, namespace: str = NAMESPACE) -> str:
+        """A token of a service account, as the cluster issues it; without an audience it is for the API server."""
+        policy = yaml.safe_load(self.rendered.one("ConfigMap", "-access")["data"]["access.yaml"])
+        (issuer,) = [one["issuer"] for one in policy["issuers"] if one["name"] == "cluster"]
+        subject = f"system:serviceaccount:{namespace}:{account}"
+        token = self.issuer.token(issuer, subject, audience or API_SERVER)
+        if audience is None:
+            self.api_server.known.add(token)
+        return token
+
+    def issued(self, certificate: dict) -> dict[str, str]:
+        """The Secret that cert-manager fills, with the address of the Service among the names."""
+        name = certificate["metadata"]["name"]
+        pair = self.authority.issue(certificate["spec"]["dnsNames"], [self.hosts[name]] if name in self.hosts else [])
+        return {"tls.crt": pair[0], "tls.key": pair[1], "ca.crt": self.authority.pem()}
+
+    def tls(self, *names: str) -> grpc.ChannelCredentials:
+        """A client's side of TLS, with a certificate that has these names, or just one of the right CA."""
+        certificate, key = self.authority.issue(list(names) or ["caller.example"], [])
+        return grpc.ssl_channel_credentials(self.authority.pem().encode(), key.encode(), certificate.encode())
 
     def claim(self, name: str) -> Path:
         folder = self.folder / "claims" / name
@@ -202,6 +254,24 @@ class LoopbackCluster:
 
     def ask(self, service: str, *arguments: str) -> list[dict]:
         """The JSON lines that activityctl prints for a query to a service."""
-        command = [*program("activityctl"), *arguments, "--format", "json", "--server", self.pods[service].url()]
-        reported = subprocess.run(command, env={}, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS)
+        reported = self.by_hand(service, *arguments, "--format", "json")
+        assert reported.returncode == 0, reported.stderr
         return [json.loads(line) for line in reported.stdout.splitlines()]
+
+    def by_hand(self, service: str, *arguments: str) -> subprocess.CompletedProcess:
+        """Runs activityctl as the notes advise: with a token of the account for people."""
+        environment = {"ACTIVITY_SERVER": self.pods[service].url()}
+        (account,) = [name for name in self.rendered.of("ServiceAccount") if name.endswith("-activityctl")]
+        policy = yaml.safe_load(self.rendered.one("ConfigMap", "-access")["data"]["access.yaml"])
+        content = {"TOKEN_FILE": self.token(account, policy["issuers"][0]["audiences"][0])}
+        if self.pods[service].tls:
+            certificate, key = self.authority.issue(["person.example"], [])
+            content |= {"TLS_CA_FILE": self.authority.pem()}
+            content |= {"TLS_CLIENT_CERT_FILE": certificate, "TLS_CLIENT_KEY_FILE": key}
+        for name, text in content.items():
+            (self.folder / f"person.{name}").write_text(text)
+            environment[name] = str(self.folder / f"person.{name}")
+        command = [*program("activityctl"), *arguments]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+        )

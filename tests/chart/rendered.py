@@ -17,8 +17,9 @@ VALUE_SETS = {"default": [], "ha": [CHART / "values-ha.yaml"]} | {
     file.stem: [file] for file in sorted((HERE / "values").glob("*.yaml"))
 }
 # Everything that can be enabled at the same time.
+PARTS = ("ha", "alerts", "azure", "events", "observability", "access", "tls", "everything")
 VALUE_SETS["everything"] = [
-    file for part in ("ha", "alerts", "azure", "events", "observability", "everything") for file in VALUE_SETS[part]
+    file for part in PARTS for file in VALUE_SETS[part]
 ]
 # The value sets whose rendering is kept; test_value_sets.py compares the others with these.
 GOLDEN = ("default", "everything")

@@ -190,3 +190,22 @@ def test_the_overlay_without_helm_is_valid_in_any_namespace(namespace, overlay):
     assert {one["metadata"]["namespace"] for one in there.all} == {namespace}
     for version in (OLDEST, NEWEST):
         validate_all(there, version)
+
+
+@pytest.mark.parametrize("section", ["auth", "tls"])
+def test_values_about_callers_are_rendered_as_they_are_written(section, tmp_path):
+    (values,) = [block for block in blocks(OPERATIONS, "yaml") if block.startswith(f"{section}:")]
+    (tmp_path / "values.yaml").write_text(values)
+    there = rendered(tmp_path, ["install", NAME, CHART, "--values", "values.yaml"])
+    assert there.of("Certificate") if section == "tls" else "token:alice" in str(there.of("ConfigMap"))
+
+
+def test_the_token_for_people_is_for_the_audience_of_the_release(folder):
+    there = rendered(folder, ["install", NAME, CHART, "--namespace", NAME, "--values", "my-values.yaml"])
+    policy = yaml.safe_load(there.of("ConfigMap")[f"{NAME}-access"]["data"]["access.yaml"])
+    ((account, audience),) = {
+        (words[words.index("token") + 1], words[words.index("--audience") + 1])
+        for words in commands("operations")
+        if words[3:5] == ["create", "token"]
+    }
+    assert account in there.of("ServiceAccount") and [audience] == policy["issuers"][0]["audiences"]

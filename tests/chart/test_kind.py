@@ -43,6 +43,9 @@ def secrets_of(pod):
     for volume in pod["spec"].get("volumes", []):
         for item in volume.get("secret", {}).get("items", []):
             yield volume["secret"]["secretName"], item["key"]
+        for source in volume.get("projected", {}).get("sources", []):
+            for item in source.get("secret", {}).get("items", []):
+                yield source["secret"]["name"], item["key"]
 
 
 def secret(name, key):
@@ -117,3 +120,10 @@ def test_links_to_traces_lead_to_jaeger():
         if variable["name"] == "TRACE_URL"
     }
     assert linked.startswith(f"http://localhost:{mapping['hostPort']}/")
+
+
+def test_the_command_that_the_script_advises_is_granted_its_role():
+    (advised,) = re.findall(r"exec deployment/(\S+) -- .*\n.*activityctl trigger", (KIND / "up.sh").read_text())
+    policy = yaml.safe_load(suite().of("ConfigMap")[f"{NAME}-access"]["data"]["access.yaml"])
+    roles = [set(one["roles"]) for one in policy["grants"] if one["identity"].endswith(f":{NAME}:{advised}")]
+    assert {"stage", "alerts", "reader", "operator"} == set().union(*roles)

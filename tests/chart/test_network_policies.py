@@ -8,7 +8,8 @@ from test_objects import ADMIN, GRPC, labels_of, selects
 
 WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
 PORTS = {"grpc": GRPC, "admin": ADMIN}
-# Ports to which each component may connect outside the release, besides DNS.
+API_SERVER = {443, 6443}
+# Ports to which each component may connect outside the release, besides DNS and, for services, the API server.
 OUTSIDE = {
     **{row["name"]: {5432, 443} if row.get("storage") else {5432} for row in SERVICES},
     "migration": {5432},
@@ -71,7 +72,7 @@ def test_pods_reach_exactly_the_services_that_their_environment_names(value_set)
         environment = " ".join(
             variable.get("value", "") for one in containers(caller) for variable in one.get("env", [])
         )
-        named = {services[name] for name in re.findall(rf"http://([^/:,]+):{GRPC}\b", environment)}
+        named = {services[name] for name in re.findall(rf"https?://([^/:,]+):{GRPC}\b", environment)}
         reached = {other for other, called in pods.items() if may(rendered, caller, called, GRPC)}
         assert reached == named, component
         assert not any(may(rendered, caller, called, ADMIN) for called in pods.values())
@@ -97,6 +98,8 @@ def extra(value_set, component):
         ports |= {443, 8443}
     if includes(value_set, "azure") and component not in ("trigger", "test", "test-query"):
         ports |= {6432}
+    if service and value_set != "open":
+        ports |= {8443} if includes(value_set, "access") else API_SERVER
     if (includes(value_set, "observability") or value_set == "external-otlp") and service:
         ports |= {4317}
     return ports
@@ -117,6 +120,7 @@ def test_every_pod_may_resolve_names(value_set):
 
 @pytest.mark.parametrize(("url", "port"), [("http://api/x", 80), ("https://api:8443/x", 8443), ("https://api", 443)])
 def test_the_port_of_an_api_is_that_of_its_url(url, port):
-    rendered = parse(template("--set", f"productApi.url={url}", "--set", "networkPolicy.storage.ports={9}"))
+    others = ["--set", "networkPolicy.storage.ports={9}", "--set", "networkPolicy.tokenIssuers.ports={7}"]
+    rendered = parse(template("--set", f"productApi.url={url}", *others))
     rules = rendered.one("NetworkPolicy", "-ingest-api")["spec"]["egress"]
-    assert {one["port"] for rule in rules for one in rule["ports"]} == {53, 5432, 9, port}
+    assert {one["port"] for rule in rules for one in rule["ports"]} == {53, 5432, 9, 7, port}

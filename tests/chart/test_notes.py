@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 from programs import program
-from rendered import CHART, NAMESPACE, RELEASE, VALUE_SETS, files, helm, objects
+from rendered import CHART, NAMESPACE, RELEASE, VALUE_SETS, files, helm, objects, template
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 # Helm prints notes only if a cluster answers; this template renders them anywhere.
@@ -75,3 +75,32 @@ def test_notes_say_what_is_stopped(tmp_path):
     assert "Stopped, by replicas: 0: activity, notifier.\n" in reported
     (tmp_path / "running").mkdir()
     assert "Stopped" not in notes(tmp_path / "running", "ha")
+
+
+def test_notes_say_how_people_and_services_get_in(tmp_path):
+    policy = yaml.safe_load(objects("default").one("ConfigMap", "-access")["data"]["access.yaml"])
+    (audience,) = policy["issuers"][0]["audiences"]
+    reported = notes(tmp_path)
+    ((account, asked),) = re.findall(r"create token (\S+) --audience (\S+) > token", reported)
+    assert (account, asked) == (f"{RELEASE}-company-activity-activityctl", audience)
+    (volume,) = [block for block in reported.split("\n\n") if block.startswith("  volumes:")]
+    (source,) = yaml.safe_load(volume)["volumes"][0]["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == audience
+    (grants,) = [block for block in reported.split("\n\n") if block.startswith("  auth:")]
+    file = tmp_path / "values.yaml"
+    file.write_text(grants)
+    assert "THEIR-ACCOUNT" in template("--values", str(file))
+
+
+def test_notes_of_a_suite_with_tls_say_what_verifies_it(tmp_path):
+    reported = notes(tmp_path, "tls")
+    assert "http://" not in reported.replace("api.example.com", "")
+    (secret,) = re.findall(r"get secret (\S+) --output", reported)
+    assert secret == objects("tls").one("Certificate", "-coordinator")["spec"]["secretName"]
+    names = re.findall(r"TLS_SERVER_NAME=(\S+)", reported)
+    assert names and set(names) <= set(objects("tls").of("Certificate"))
+
+
+def test_notes_of_a_suite_that_is_open_say_so(tmp_path):
+    reported = notes(tmp_path, "open")
+    assert "whoever reaches a service may do everything" in reported and "create token" not in reported

@@ -1,5 +1,6 @@
 """With the rendered arguments and environments, the binaries do what the chart expects."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from credentials import TokenIssuer
 from loopback_cluster import PATIENCE_SECONDS, LoopbackCluster, get
 from programs import hand_over, program
 from rendered import VALUE_SETS, containers, files, objects, parse, template
@@ -16,6 +18,10 @@ SERVING = b"\x08\x01"
 TOKEN = "the product API's token"
 AZURITE = "UseDevelopmentStorage=true"
 WEBHOOK = "https://hooks.example.com/secret"
+# A static token, and an identity provider.
+ALICE = "activity_" + "a1" * 32
+PEOPLE = TokenIssuer()
+CONFIG_MAPS = {"access-keys": {"people.json": PEOPLE.key_set()}}
 
 
 def secrets(folder):
@@ -30,12 +36,13 @@ def secrets(folder):
         "slack-webhook": {"url": WEBHOOK},
         "teams-webhook": {"workflow-url": WEBHOOK},
         "incident-webhook": {"address": WEBHOOK, "signing-key": "key"},
+        "access-tokens": {"hashes": f"{hashlib.sha256(ALICE.encode()).hexdigest()}  alice\n"},
     }
 
 
 @EVERY_SET
 def test_every_binary_starts_as_rendered_passes_its_probes_and_ends_in_time(value_set, tmp_path):
-    with LoopbackCluster(objects(value_set), tmp_path, secrets(tmp_path)) as cluster:
+    with LoopbackCluster(objects(value_set), tmp_path, secrets(tmp_path), CONFIG_MAPS) as cluster:
         migration = cluster.run("migration")
         assert migration.returncode == 0, migration.stderr
         cluster.start_all()
@@ -68,12 +75,13 @@ def test_every_variable_is_one_that_its_binary_reads(value_set):
             assert {name for name in reported - known if not name.startswith("AZURE_STORAGE_")} == set(), component
 
 
-@pytest.fixture(scope="module")
-def suite(tmp_path_factory):
-    """A release on folders, with sample sources up to yesterday."""
+@pytest.fixture(scope="module", params=[[], files("tls")], ids=["plain text", "TLS"])
+def suite(tmp_path_factory, request):
+    """A release on folders, with sample sources up to yesterday. All its calls need tokens."""
     folder = tmp_path_factory.mktemp("suite")
     reported = [
         *files("folders"),
+        *request.param,
         "--set",
         "trigger.enabled=true",
         "--set",
@@ -110,8 +118,7 @@ def test_the_trigger_triggers_yesterday_and_two_at_once_create_one_run(suite):
     ids = {stdout.splitlines()[0] for stdout, _ in reported}
     assert len(ids) == 1, reported
     (run_id,) = ids
-    watch = [*program("activityctl"), "watch", run_id, "--server", suite.pods["coordinator"].url()]
-    watched = subprocess.run(watch, env={}, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    watched = suite.by_hand("coordinator", "watch", run_id)
     assert watched.returncode == 0, watched.stdout + watched.stderr
     (run,) = suite.ask("coordinator", "runs")
     assert (run["run_id"], run["state"]) == (run_id, "SUCCEEDED")
@@ -157,3 +164,15 @@ def test_a_trigger_that_reaches_no_coordinator_fails_so_that_its_job_retries(tmp
     with LoopbackCluster(objects("default"), tmp_path, secrets(tmp_path)) as cluster:
         reported = cluster.run("trigger")
         assert reported.returncode == 1, reported
+
+
+def test_a_secret_with_one_certificate_serves_all_services_and_their_callers(tmp_path):
+    rendered = parse(template("--set", "tls.existingSecret=services-tls"))
+    with LoopbackCluster(rendered, tmp_path, secrets(tmp_path)) as cluster:
+        certificate, key = cluster.authority.issue(list(cluster.hosts), list(cluster.hosts.values()))
+        pem = {"tls.crt": certificate, "tls.key": key, "ca.crt": cluster.authority.pem()}
+        cluster.secrets["services-tls"] = pem
+        assert cluster.run("migration").returncode == 0
+        cluster.start("coordinator").started()
+        triggered = cluster.run("trigger")
+        assert triggered.returncode == 0, triggered.stderr

@@ -29,6 +29,7 @@ EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
 OLDEST = "1.30"
 NEWEST = kubernetes_validate.latest_version()
 OPERATOR = "monitoring.coreos.com/v1"
+CERT_MANAGER = "cert-manager.io/v1"
 
 
 @EVERY_SET
@@ -57,7 +58,7 @@ def test_every_object_is_valid(value_set, version):
 
 def validate_all(rendered, version):
     for one in rendered.all:
-        if one["apiVersion"] != OPERATOR:
+        if one["apiVersion"] not in (OPERATOR, CERT_MANAGER):
             validate(json.dumps(one), version)
 
 
@@ -101,9 +102,21 @@ def test_the_monitor_of_services_is_valid():
 
 
 def validate_for_the_operator(one):
-    assert one["apiVersion"] == OPERATOR
-    definitions = tool_folder("prometheus-crds.sh")
-    definition = yaml.safe_load((definitions / f"monitoring.coreos.com_{one['kind'].lower()}s.yaml").read_text())
+    validate_by_definition(one, OPERATOR, "prometheus-crds.sh")
+
+
+@pytest.mark.parametrize("value_set", ["tls", "everything"])
+def test_certificates_are_valid(value_set):
+    certificates = objects(value_set).of("Certificate").values()
+    assert certificates
+    for one in certificates:
+        validate_by_definition(one, CERT_MANAGER, "cert-manager-crds.sh")
+
+
+def validate_by_definition(one, api, script):
+    assert one["apiVersion"] == api
+    file = f"{api.removesuffix('/v1')}_{one['kind'].lower()}s.yaml"
+    definition = yaml.safe_load((tool_folder(script) / file).read_text())
     schema = next(one for one in definition["spec"]["versions"] if one["name"] == "v1")["schema"]["openAPIV3Schema"]
     jsonschema.validate(one, closed(schema))
 

@@ -9,8 +9,9 @@ import json
 from functools import cache
 
 import pytest
-from behaviours import BEHAVIOURS, PREFIX
+from behaviours import BEHAVIOURS
 from changes import ADDED, GONE, changes, named
+from expected import PREFIX
 from rendered import GOLDEN, VALUE_SETS, files, objects, parse, template, text
 
 CASES = [

@@ -94,8 +94,37 @@ WRONG = {
         "observability.podMonitor.enabled=true,observability.serviceMonitor.enabled=true",
         "would scrape every pod twice",
     ),
-    "TLS before its time": ("tls.enabled=true", "additional properties 'tls' not allowed"),
-    "tokens before their time": ("auth.existingSecret=tokens", "additional properties 'auth' not allowed"),
+    "TLS without a certificate": ("tls.enabled=true", "at '/tls': additional properties 'enabled' not allowed"),
+    "two sources of certificates": (
+        "tls.certManager.enabled=true,tls.existingSecret=services-tls",
+        "tls.certManager and tls.existingSecret are two sources of certificates",
+    ),
+    "certificates of nobody": ("tls.certManager.enabled=true", "set tls.certManager.issuerRef.name"),
+    "certificates of callers without TLS": ("tls.clientCertificates=required", "tls.clientCertificates needs TLS"),
+    "certificates of callers at times": ("tls.clientCertificates=maybe", "at '/tls/clientCertificates': value must be"),
+    "a role that is none": (
+        "auth.grants[0].identity=token:alice,auth.grants[0].roles={admin}",
+        "at '/auth/grants/0/roles/0': value must be one of 'reader', 'operator', 'stage', 'alerts'",
+    ),
+    "a grant for nobody": ("auth.grants[0].roles={reader}", "at '/auth/grants/0': 'oneOf' failed, none matched"),
+    "a prefix of half a name": (
+        "auth.grants[0].prefix=token:al,auth.grants[0].roles={reader}",
+        "at '/auth/grants/0/prefix': 'token:al' does not match pattern",
+    ),
+    "an issuer for any audience": (
+        "auth.issuers[0].name=people,auth.issuers[0].issuer=https://login.example.com",
+        "at '/auth/issuers/0': missing property 'audiences'",
+    ),
+    "an issuer with the cluster's name": (
+        "auth.issuers[0].name=cluster,auth.issuers[0].issuer=x,auth.issuers[0].audiences={x}",
+        "at '/auth/issuers/0/name': 'not' failed",
+    ),
+    "keys that anybody on the way could replace": (
+        "auth.issuers[0].name=a,auth.issuers[0].issuer=x,auth.issuers[0].audiences={x},auth.issuers[0].jwks_uri=http://x/",
+        "at '/auth/issuers/0/jwks_uri': 'http://x/' does not match pattern",
+    ),
+    "a token for another issuer": ("auth.issuers[0].token_file=cluster/token", "additional properties 'token_file'"),
+    "a policy in the environment": ("services.activity.env.ACCESS_FILE=x", "ACCESS_FILE"),
     "storage that nobody can reach": ("storage.azure.existingSecret=", "set storage.azure.accountName"),
 }
 

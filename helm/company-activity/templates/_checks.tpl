@@ -27,8 +27,21 @@
 {{- if and .Values.alerts.webhook.signingKeyKey (not .Values.alerts.webhook.existingSecret) -}}
 {{- fail "alerts.webhook.signingKeyKey is a key of alerts.webhook.existingSecret, which is not set" -}}
 {{- end -}}
+{{- include "company-activity.checks.tls" .Values.tls -}}
 {{- if .Values.checkSecrets -}}
 {{- include "company-activity.checks.secrets" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "company-activity.checks.tls" -}}
+{{- if and .certManager.enabled .existingSecret -}}
+{{- fail "tls.certManager and tls.existingSecret are two sources of certificates: leave one of them out" -}}
+{{- end -}}
+{{- if and .certManager.enabled (not .certManager.issuerRef.name) -}}
+{{- fail "tls.certManager needs an issuer: set tls.certManager.issuerRef.name" -}}
+{{- end -}}
+{{- if and (ne .clientCertificates "none") (not .certManager.enabled) (not .existingSecret) -}}
+{{- fail "tls.clientCertificates needs TLS: enable tls.certManager or set tls.existingSecret" -}}
 {{- end -}}
 {{- end -}}
 
@@ -68,7 +81,11 @@ A pod without its Secret waits silently, and Helm waits for the pod. So with a c
   (list "productApi.existingSecret" .Values.productApi.existingSecret .Values.productApi.key)
   (list "storage.azure.connectionStringKey" $azure.existingSecret $azure.connectionStringKey)
   (list "storage.azure.accountKeyKey" $azure.existingSecret $azure.accountKeyKey)
-  (list "storage.azure.sasTokenKey" $azure.existingSecret $azure.sasTokenKey) -}}
+  (list "storage.azure.sasTokenKey" $azure.existingSecret $azure.sasTokenKey)
+  (list "tls.existingSecret" .Values.tls.existingSecret "tls.crt")
+  (list "tls.existingSecret" .Values.tls.existingSecret "tls.key")
+  (list "tls.existingSecret" .Values.tls.existingSecret "ca.crt")
+  (list "auth.staticTokens.existingSecret" (ternary .Values.auth.staticTokens.existingSecret "" .Values.auth.enabled) .Values.auth.staticTokens.key) -}}
 {{- range $channel, $entry := (include "company-activity.channels" . | fromYaml).channels -}}
 {{- $named = append $named (list (printf "alerts.%s.existingSecret" $channel) $entry.existingSecret $entry.key) -}}
 {{- $named = append $named (list (printf "alerts.%s.signingKeyKey" $channel) $entry.existingSecret $entry.signingKeyKey) -}}

@@ -53,6 +53,9 @@
 {{- $policy := $values.networkPolicy -}}
 {{ include "company-activity.egress.dns" .root }}
 {{ include "company-activity.egress.warehouse" .root }}
+{{- if $values.auth.enabled }}
+{{ include "company-activity.egress.rule" $policy.tokenIssuers }}
+{{- end }}
 {{- with .service.calls }}
 {{ include "company-activity.egress.services" (dict "root" $.root "services" .) }}
 {{- end }}

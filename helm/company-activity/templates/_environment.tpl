@@ -1,14 +1,12 @@
 {{/*
 The environment of a service: the common part, then its own. Every name is that of a flag in the binary's --help.
-Flags for TLS and tokens between services belong in the common part, and their files in
-company-activity.secretFiles. (dict "root" $ "service" name "settings" settings "storage" whether it reaches object storage)
+(dict "root" $ "service" name "settings" settings "storage" whether it reaches object storage)
 */}}
 {{- define "company-activity.environment" -}}
 {{- $values := .root.Values -}}
 - { name: LISTEN, value: "0.0.0.0:50051" }
 - { name: ADMIN_LISTEN, value: "0.0.0.0:9464" }
-{{- /* Network policies alone decide who reaches a service. */}}
-- { name: ALLOW_UNAUTHENTICATED, value: "true" }
+{{ include "company-activity.environment.server" .root }}
 - { name: DRAIN_TIMEOUT, value: "{{ .settings.drainSeconds }}s" }
 - { name: LOG, value: {{ $values.observability.log | quote }} }
 - { name: LOG_FORMAT, value: json }
@@ -52,6 +50,7 @@ company-activity.secretFiles. (dict "root" $ "service" name "settings" settings 
 {{- end }}
 - { name: STAGE_ENDPOINT, value: {{ join "," $endpoints | quote }} }
 - { name: NOTIFIER_URL, value: {{ include "company-activity.url" (dict "root" . "service" "notifier") | quote }} }
+{{- include "company-activity.environment.client" . }}
 {{- with .Values.observability.traceUrl }}
 - { name: TRACE_URL, value: {{ . | quote }} }
 {{- end }}

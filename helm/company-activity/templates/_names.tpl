@@ -47,12 +47,9 @@ app.kubernetes.io/part-of: company-activity
 {{- end -}}
 {{- end -}}
 
-{{/*
-The URL of a service of this release: (dict "root" $ "service" "coordinator").
-With TLS between services, only this scheme changes.
-*/}}
+{{/* The URL of a service of this release: (dict "root" $ "service" "coordinator"). */}}
 {{- define "company-activity.url" -}}
-http://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
+{{ ternary "https" "http" (ne (include "company-activity.tls" .root) "") }}://{{ include "company-activity.fullname" .root }}-{{ .service }}:50051
 {{- end -}}
 
 {{/* The port of a URL, or the default port of its scheme. */}}

@@ -1,5 +1,5 @@
 {{/*
-The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}. Either may be empty.
+The volumes of a service, or of a pod that calls one, as YAML: {"volumes": [...], "mounts": [...]}. Either may be empty.
 (dict "root" $ "service" name "storage" bool)
 */}}
 {{- define "company-activity.volumes" -}}
@@ -14,6 +14,27 @@ The volumes of a service as YAML: {"volumes": [...], "mounts": [...]}. Either ma
 {{- range (include "company-activity.secretFiles" . | fromYaml).secrets -}}
 {{- $volumes = append $volumes (dict "name" .name "secret" (dict "secretName" .secret "defaultMode" 0440 "items" .items)) -}}
 {{- $mounts = append $mounts (dict "name" .name "mountPath" (printf "/etc/company-activity/secrets/%s" .name) "readOnly" true) -}}
+{{- end -}}
+{{- $server := hasKey (include "company-activity.services" .root | fromYaml).services .service -}}
+{{- $client := or (eq .service "coordinator") (hasKey (include "company-activity.clients" .root | fromYaml).clients .service) -}}
+{{- if and $values.auth.enabled $server -}}
+{{- $sources := (include "company-activity.accessFiles" .root | fromYaml).sources -}}
+{{- $volumes = append $volumes (dict "name" "access" "projected" (dict "defaultMode" 0440 "sources" $sources)) -}}
+{{- $mounts = append $mounts (dict "name" "access" "mountPath" "/etc/company-activity/access" "readOnly" true) -}}
+{{- end -}}
+{{- if and $values.auth.enabled $client -}}
+{{- $token := dict "audience" (include "company-activity.audience" .root) "path" "token" "expirationSeconds" 3600 -}}
+{{- $volumes = append $volumes (dict "name" "token" "projected" (dict "defaultMode" 0440 "sources" (list (dict "serviceAccountToken" $token)))) -}}
+{{- $mounts = append $mounts (dict "name" "token" "mountPath" "/var/run/company-activity" "readOnly" true) -}}
+{{- end -}}
+{{- if and (include "company-activity.tls" .root) (or $server $client) -}}
+{{- $certificate := include "company-activity.certificate" (dict "root" .root "service" .service "server" $server "client" $client) | fromYaml -}}
+{{- $items := list -}}
+{{- range $certificate.keys -}}
+{{- $items = append $items (dict "key" . "path" .) -}}
+{{- end -}}
+{{- $volumes = append $volumes (dict "name" "tls" "secret" (dict "secretName" $certificate.secret "defaultMode" 0440 "items" $items)) -}}
+{{- $mounts = append $mounts (dict "name" "tls" "mountPath" "/etc/company-activity/tls" "readOnly" true) -}}
 {{- end -}}
 {{- if and .storage $values.storage.volume.existingClaim -}}
 {{- $volumes = append $volumes (dict "name" "storage" "persistentVolumeClaim" (dict "claimName" $values.storage.volume.existingClaim)) -}}
