@@ -42,6 +42,7 @@ mod retention;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod schema;
 mod tally;
 mod usage;
 
