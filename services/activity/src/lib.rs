@@ -42,7 +42,7 @@ use crate::{queries::Queries, service::ActivityService};
 /// If the warehouse cannot be opened.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let warehouse =
-        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open --warehouse-url")?;
+        warehouse::open_to_read(&args.warehouse.warehouse_url).await.context("cannot open --warehouse-url")?;
     context.audit_in(warehouse.clone());
     Ok(assemble(&args.options, warehouse, &context))
 }

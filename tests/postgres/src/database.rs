@@ -58,7 +58,14 @@ impl Database {
     /// # Errors
     /// As [`create`](Self::create).
     pub async fn create_with_roles() -> Result<Self> {
-        let server = server().await?;
+        Self::create_with_roles_on(server().await?).await
+    }
+
+    /// Like [`create_with_roles`](Self::create_with_roles), on the given server.
+    ///
+    /// # Errors
+    /// As [`create_on`](Self::create_on).
+    pub async fn create_with_roles_on(server: Url) -> Result<Self> {
         administrate(&server, ROLES.to_owned()).await.context("cannot create roles for a test")?;
         Self::from_template(server, "template0", Some(OWNER)).await
     }

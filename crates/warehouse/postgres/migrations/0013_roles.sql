@@ -42,6 +42,8 @@ DECLARE
   month DATE := date_trunc('month'::TEXT, first_day::TIMESTAMP)::DATE;
   partition TEXT;
 BEGIN
+  -- Refuses the end of time, before there are partitions up to it.
+  PERFORM month_partition(parent, last_day);
   WHILE month <= last_day LOOP
     partition := month_partition(parent, month);
     IF NOT has_partition(parent, partition) THEN
@@ -99,6 +101,8 @@ BEGIN
   IF rows_written < 10000 THEN
     RETURN;
   END IF;
+  -- Refuses other tables.
+  PERFORM month_partition(parent, last_day);
   FOR grown IN
     SELECT relname
     FROM generate_series(

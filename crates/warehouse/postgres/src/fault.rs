@@ -133,6 +133,7 @@ fn in_words(code: &str) -> Option<&'static str> {
         "53200" => "it is out of memory",
         "57014" => "a statement was cancelled, or took longer than its statement_timeout",
         "25006" => READ_ONLY,
+        "0A000" => "it does not support what was asked of it; a standby, for one, takes no writes",
         "42501" => "permission denied: its role lacks a right",
         "42704" => "it does not know a name that was used, such as that of a setting in the URL's options",
         "3D000" => "there is no such database",

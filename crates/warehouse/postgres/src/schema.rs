@@ -137,3 +137,112 @@ async fn lacking(connection: &mut PgConnection) -> Result<Vec<String>> {
     }
     Ok(report.applied)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+    use test_postgres::{Database, OWNER, READER, WRITER};
+
+    use super::*;
+    use crate::location;
+
+    /// What a role is told that cannot work with the schema as it is.
+    async fn refused(url: &str, access: Access) -> String {
+        let location = location::parse(url).unwrap();
+        let refusal = prepare_within(&location, access, Duration::ZERO).await.unwrap_err();
+        Error::from(refusal).to_string()
+    }
+
+    async fn prepared(url: &str, access: Access) {
+        prepare_within(&location::parse(url).unwrap(), access, Duration::ZERO).await.unwrap();
+    }
+
+    async fn execute(database: &Database, statement: &str) {
+        let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    async fn migrated() -> Database {
+        let database = Database::create_with_roles().await.unwrap();
+        prepared(&database.url_of(OWNER), Access::Write).await;
+        database
+    }
+
+    #[tokio::test]
+    async fn a_schema_that_is_not_there_is_for_its_owner_to_create() {
+        let database = Database::create_with_roles().await.unwrap();
+        let problem = refused(&database.url_of(WRITER), Access::Write).await;
+        assert_eq!(
+            problem,
+            "the warehouse has no schema yet, or none that the role test_activity_writer may look into, and the role \
+             test_activity_writer may not change it: run `activityctl migrate` as the role that is to own it"
+        );
+        // Whoever only reads migrates nothing, whatever the role.
+        for role in [READER, OWNER] {
+            let problem = refused(&database.url_of(role), Access::Read).await;
+            assert!(problem.contains("no schema yet") && problem.contains("only reads"), "{problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_schema_that_is_out_of_date_is_for_its_owner_to_migrate() {
+        let database = migrated().await;
+        execute(&database, "DELETE FROM _sqlx_migrations WHERE version = 13").await;
+        let cure = "run `activityctl migrate` as its owner, test_activity_owner";
+        for (role, access) in [(WRITER, Access::Write), (READER, Access::Read)] {
+            let problem = refused(&database.url_of(role), access).await;
+            assert!(problem.starts_with("the warehouse's schema lacks 0013_roles, and "), "{problem}");
+            assert!(problem.ends_with(cure), "{problem}");
+        }
+        prepared(&database.url_of(OWNER), Access::Write).await;
+        prepared(&database.url_of(WRITER), Access::Write).await;
+        prepared(&database.url_of(READER), Access::Read).await;
+    }
+
+    #[tokio::test]
+    async fn a_role_that_lacks_rights_learns_which_role_has_them() {
+        let database = migrated().await;
+        let problem = refused(&database.url_of(READER), Access::Write).await;
+        assert!(problem.contains("GRANT activity_writer TO test_activity_reader"), "{problem}");
+        execute(&database, "REVOKE SELECT ON _sqlx_migrations FROM activity_reader, activity_writer").await;
+        for (role, access, group) in
+            [(READER, Access::Read, "activity_reader"), (WRITER, Access::Write, "activity_writer")]
+        {
+            let problem = refused(&database.url_of(role), access).await;
+            assert!(problem.contains(&format!("GRANT {group} TO {role}")), "{problem}");
+            assert!(problem.contains("`activityctl migrate` as its owner, test_activity_owner"), "{problem}");
+        }
+        // Migrating gives the roles their rights, also if there is nothing else to do.
+        migration::migrate(&location::parse(&database.url_of(OWNER)).unwrap()).await.unwrap();
+        prepared(&database.url_of(WRITER), Access::Write).await;
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_refuses_a_server_that_takes_no_writes() {
+        let database = migrated().await;
+        let read_only = |role: &str| {
+            let url = database.url_of(role);
+            let separator = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{separator}options=-c%20default_transaction_read_only=on")
+        };
+        let problem = refused(&read_only(WRITER), Access::Write).await;
+        assert!(problem.contains(READ_ONLY), "{problem}");
+        prepared(&read_only(READER), Access::Read).await;
+        prepared(&read_only(WRITER), Access::Read).await;
+    }
+
+    #[tokio::test]
+    async fn services_that_start_before_the_migration_wait_for_it() {
+        let database = Database::create_with_roles().await.unwrap();
+        let [service, reader, owner] = [WRITER, READER, OWNER].map(|role| database.url_of(role));
+        let waits = async |url: &str, access| {
+            prepare_within(&location::parse(url).unwrap(), access, PATIENCE).await.unwrap();
+        };
+        futures::join!(
+            waits(&service, Access::Write),
+            waits(&reader, Access::Read),
+            prepared(&owner, Access::Write)
+        );
+    }
+}
