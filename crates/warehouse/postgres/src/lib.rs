@@ -44,6 +44,7 @@ mod run_rows;
 mod runs;
 mod schema;
 mod tally;
+mod tls_problem;
 mod usage;
 
 pub use database::PostgresWarehouse;

@@ -104,7 +104,9 @@ async fn problem(connection: &mut PgConnection, rights: &Rights, access: Access)
         Access::Read => "this program only reads".to_owned(),
     };
     let Some(owner_found) = &rights.owner else {
-        return Ok(Some(format!("the warehouse has no schema yet, or none that the role {role} may look into, and {may_not}: {cure}")));
+        return Ok(Some(format!(
+            "the warehouse has no schema yet, or none that the role {role} may look into, and {may_not}: {cure}"
+        )));
     };
     let lacking = lacking(connection).await?;
     if !lacking.is_empty() {

@@ -30,7 +30,14 @@ async fn connect(url: &str) -> PgConnection {
 async fn published_days() -> (Database, EngineUnderTest) {
     let (database, warehouse) = migrated::open().await;
     let usage = [(day(0), vec![("acme", 1, 1)]), (day(1), vec![("acme", 2, 2)])];
-    publish_run(&warehouse, days(0, 1), at(1), &[(export(day(0), "1"), vec![company("acme", "Acme")])], &usage).await;
+    publish_run(
+        &warehouse,
+        days(0, 1),
+        at(1),
+        &[(export(day(0), "1"), vec![company("acme", "Acme")])],
+        &usage,
+    )
+    .await;
     (database, warehouse)
 }
 
@@ -98,7 +105,9 @@ async fn a_service_changes_neither_the_schema_nor_what_is_on_record() {
     ] {
         let refused = refusal(&mut service, statement).await;
         assert!(
-            ["permission denied", "must be owner", "only ever added to"].iter().any(|words| refused.contains(words)),
+            ["permission denied", "must be owner", "only ever added to"]
+                .iter()
+                .any(|words| refused.contains(words)),
             "{refused}"
         );
     }
@@ -115,13 +124,22 @@ async fn the_owners_functions_do_what_they_are_for_and_nothing_else() {
     let of_run = |call: &str| call.replace("RUN", &format!("'{newest_run}'"));
     for (call, words) in [
         // A run that has ended publishes nothing, and one that publishes takes nothing back.
-        (of_run("record_published_days(RUN, now(), '{2026-01-01}', '{1}', '{1}', 1)"), "nothing that it may publish"),
+        (
+            of_run("record_published_days(RUN, now(), '{2026-01-01}', '{1}', '{1}', 1)"),
+            "nothing that it may publish",
+        ),
         (of_run("remove_unpublished_days(RUN, '2026-01-01', '2026-01-01')"), "does not take back"),
         ("forget_months_before('2030-01-01', '2029-12-01')".to_owned(), "is not published"),
         ("forget_months_before('2026-01-02', '2025-12-01')".to_owned(), "whole months"),
         ("forget_months_before('2026-01-01', '2029-12-01')".to_owned(), "whole months"),
-        ("ensure_month_partitions('published_days', '2026-01-01', '2026-01-01')".to_owned(), "not partitioned"),
-        ("ensure_month_partitions('x\"; DROP TABLE y', '2026-01-01', '2026-01-01')".to_owned(), "not partitioned"),
+        (
+            "ensure_month_partitions('published_days', '2026-01-01', '2026-01-01')".to_owned(),
+            "not partitioned",
+        ),
+        (
+            "ensure_month_partitions('x\"; DROP TABLE y', '2026-01-01', '2026-01-01')".to_owned(),
+            "not partitioned",
+        ),
         ("ensure_month_partitions('fact_events', '2026-01-01', 'infinity')".to_owned(), "is in no month"),
         ("ensure_month_partitions('fact_events', '-infinity', '2026-01-01')".to_owned(), "is in no month"),
         ("publish_new_month('infinity', now())".to_owned(), "is in no month"),
@@ -191,7 +209,11 @@ async fn what_runs_with_the_owners_rights_has_a_fixed_path_and_is_for_services_a
     ];
     assert_eq!(names, expected);
     for (name, settings, for_writers, for_readers) in functions {
-        assert_eq!((settings, for_writers, for_readers), (vec!["search_path=public, pg_temp".to_owned()], true, false), "{name}");
+        assert_eq!(
+            (settings, for_writers, for_readers),
+            (vec!["search_path=public, pg_temp".to_owned()], true, false),
+            "{name}"
+        );
     }
 }
 
@@ -294,7 +316,10 @@ async fn a_standby_is_read_in_the_readers_role() {
     assert!(refused.contains("a standby, for one, takes no writes"), "{refused}");
     let reader: SharedWarehouse = Arc::new(reader);
     assert_eq!(published(&reader, days(0, 1)).await, expected);
-    assert_eq!(reader.published_days(days(0, 1)).await.unwrap(), service.published_days(days(0, 1)).await.unwrap());
+    assert_eq!(
+        reader.published_days(days(0, 1)).await.unwrap(),
+        service.published_days(days(0, 1)).await.unwrap()
+    );
 }
 
 /// The migrations of the version before there were roles.
