@@ -8,7 +8,7 @@ use warehouse_core::{Error, MigrationReport};
 use crate::{
     connections::{Connections, LongLease},
     fault::Result,
-    location, migration,
+    location,
     schema::{self, Access},
 };
 
@@ -48,7 +48,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// As for [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
-        Ok(migration::migrate(&location::parse(url)?).await?)
+        Ok(schema::migrate(&location::parse(url)?).await?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Migrates the schema, and starts on a newer one.
+//! Applies migrations, and says what a newer schema means for this program.
 
 use std::time::Duration;
 
@@ -17,14 +17,6 @@ use crate::{
 
 /// How often to check whether another process has finished migrating.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
-
-/// Applies missing migrations over its own connections; one process at a time.
-pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
-    let (mut lock, mut connection) = two_connections(location).await?;
-    let report = migrate_over(&mut lock, &mut connection).await?;
-    close(lock, connection).await;
-    Ok(report)
-}
 
 /// Opens the connections that migrating takes: one for the work, one to keep others out.
 pub(crate) async fn two_connections(location: &Location) -> Result<(PgConnection, PgConnection)> {

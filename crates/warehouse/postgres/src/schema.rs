@@ -9,7 +9,7 @@ use sqlx::{
 };
 use tokio::time::Instant;
 use tracing::warn;
-use warehouse_core::{Error, Fault};
+use warehouse_core::{Error, Fault, MigrationReport};
 
 use crate::{
     fault::{READ_ONLY, Result},
@@ -40,6 +40,23 @@ struct Rights {
     is_read_only: bool,
 }
 
+/// Applies missing migrations; one process at a time.
+pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
+    let (mut lock, mut connection) = migration::two_connections(location).await?;
+    let rights = Rights::read(&mut connection).await?;
+    rights.check_server()?;
+    if !rights.may_migrate {
+        let (role, cure) = (&rights.role, rights.cure());
+        return Err(Error::Precondition(format!(
+            "the role {role} may not change the warehouse's schema: {cure}"
+        ))
+        .into());
+    }
+    let report = migration::migrate_over(&mut lock, &mut connection).await?;
+    migration::close(lock, connection).await;
+    Ok(report)
+}
+
 /// Waits until the schema is current, and migrates it if the role may.
 pub(crate) async fn prepare(location: &Location, access: Access) -> Result<()> {
     prepare_within(location, access, PATIENCE).await
@@ -51,8 +68,8 @@ async fn prepare_within(location: &Location, access: Access, patience: Duration)
     let mut has_said = false;
     loop {
         let rights = Rights::read(&mut connection).await?;
-        if access == Access::Write && rights.is_read_only {
-            return Err(Error::Unavailable(Fault::plain(READ_ONLY)).into());
+        if access == Access::Write {
+            rights.check_server()?;
         }
         let Some(problem) = problem(&mut connection, &rights, access).await? else { break };
         if access == Access::Write && rights.may_migrate {
@@ -75,6 +92,14 @@ async fn prepare_within(location: &Location, access: Access, patience: Duration)
 impl Rights {
     async fn read(connection: &mut PgConnection) -> Result<Self> {
         Ok(sqlx::query_file_as!(Self, "sql/schema/rights.sql").fetch_one(connection).await?)
+    }
+
+    /// Refuses a server that takes no writes.
+    fn check_server(&self) -> Result<()> {
+        match self.is_read_only {
+            true => Err(Error::Unavailable(Fault::plain(READ_ONLY)).into()),
+            false => Ok(()),
+        }
     }
 
     /// Who can bring the schema up to date.
@@ -216,7 +241,7 @@ mod tests {
             assert!(problem.contains("`activityctl migrate` as its owner, test_activity_owner"), "{problem}");
         }
         // Migrating gives the roles their rights, also if there is nothing else to do.
-        migration::migrate(&location::parse(&database.url_of(OWNER)).unwrap()).await.unwrap();
+        migrate(&location::parse(&database.url_of(OWNER)).unwrap()).await.unwrap();
         prepared(&database.url_of(WRITER), Access::Write).await;
     }
 
