@@ -96,10 +96,10 @@ impl Rights {
 
     /// Refuses a server that takes no writes.
     fn check_server(&self) -> Result<()> {
-        match self.is_read_only {
-            true => Err(Error::Unavailable(Fault::plain(READ_ONLY)).into()),
-            false => Ok(()),
+        if self.is_read_only {
+            return Err(Error::Unavailable(Fault::plain(READ_ONLY)).into());
         }
+        Ok(())
     }
 
     /// Who can bring the schema up to date.
@@ -111,7 +111,10 @@ impl Rights {
     }
 }
 
-/// Why a role cannot work with the schema now. Others may change that.
+/// Why a role cannot work with the schema yet. A migration may change that.
+///
+/// # Errors
+/// If no migration will.
 async fn problem(connection: &mut PgConnection, rights: &Rights, access: Access) -> Result<Option<String>> {
     let (role, cure) = (&rights.role, rights.cure());
     if rights.may_read == Some(false) {
@@ -128,7 +131,7 @@ async fn problem(connection: &mut PgConnection, rights: &Rights, access: Access)
         Access::Write => format!("the role {role} may not change it"),
         Access::Read => "this program only reads".to_owned(),
     };
-    let Some(owner_found) = &rights.owner else {
+    let Some(owner) = &rights.owner else {
         return Ok(Some(format!(
             "the warehouse has no schema yet, or none that the role {role} may look into, and {may_not}: {cure}"
         )));
@@ -139,10 +142,11 @@ async fn problem(connection: &mut PgConnection, rights: &Rights, access: Access)
         return Ok(Some(format!("the warehouse's schema lacks {lacking}, and {may_not}: {cure}")));
     }
     if access == Access::Write && rights.may_write == Some(false) {
-        return Ok(Some(format!(
+        return Err(Error::Precondition(format!(
             "the role {role} may only read the warehouse: let an administrator say `GRANT activity_writer TO {role}`, \
-             or use another role; the schema belongs to {owner_found}"
-        )));
+             or use another role; the schema belongs to {owner}"
+        ))
+        .into());
     }
     Ok(None)
 }
