@@ -36,9 +36,9 @@ async fn days_are_published_by_services_that_own_nothing_and_read_by_one_that_wr
             vector.window.start()
         ),
     )?;
-    for day in vector.window.days() {
-        suite.publish(DateWindow::day(day)).await?;
-    }
+    suite.publish(first).await?;
+    let second = vector.window.start().succ_opt().context("no second day")?;
+    suite.publish(DateWindow::new(second, vector.window.end())?).await?;
     // Start again on the schema that is there.
     for service in ["transform", "activity"] {
         suite.restart(service).await?;
