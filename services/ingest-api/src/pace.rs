@@ -135,7 +135,7 @@ mod tests {
     use futures::FutureExt;
 
     /// As many places as there are now.
-    async fn fill(pace: &Arc<Pace>) -> Vec<Place> {
+    fn fill(pace: &Arc<Pace>) -> Vec<Place> {
         let mut places = Vec::new();
         while let Some(place) = tokio::task::unconstrained(pace.place()).now_or_never() {
             places.push(place);
@@ -146,7 +146,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_with_too_much_to_do_is_asked_half_as_much_and_then_more_again() {
         let pace = Pace::new(8, None);
-        let places = fill(&pace).await;
+        let places = fill(&pace);
         assert_eq!(places.len(), 8);
         tokio::time::advance(Duration::from_millis(1)).await;
         for place in &places {
@@ -154,17 +154,17 @@ mod tests {
         }
         drop(places);
         // Eight refusals of requests that were sent together are one.
-        let places = fill(&pace).await;
+        let places = fill(&pace);
         assert_eq!(places.len(), 4);
         for place in &places {
             place.answered();
         }
         drop(places);
-        assert_eq!(fill(&pace).await.len(), 5);
+        assert_eq!(fill(&pace).len(), 5);
         for _ in 0..100 {
             pace.place().await.answered();
         }
-        assert_eq!(fill(&pace).await.len(), 8);
+        assert_eq!(fill(&pace).len(), 8);
     }
 
     #[tokio::test(start_paused = true)]
@@ -174,7 +174,7 @@ mod tests {
             tokio::time::advance(Duration::from_millis(1)).await;
             pace.place().await.refused(None);
         }
-        assert_eq!(fill(&pace).await.len(), 1);
+        assert_eq!(fill(&pace).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
