@@ -93,6 +93,10 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: PAGE_SIZE, value: {{ .pageSize | int | quote }} }
 - { name: PRODUCT_API_TIMEOUT, value: {{ .timeout | quote }} }
 - { name: PRODUCT_API_CONCURRENCY, value: {{ .concurrency | int | quote }} }
+- { name: PRODUCT_API_PAGE_CONCURRENCY, value: {{ .pageConcurrency | int | quote }} }
+{{- with .maxRate }}
+- { name: PRODUCT_API_MAX_RATE, value: {{ . | int64 | quote }} }
+{{- end }}
 - { name: REPOLL_DAYS, value: {{ .repollDays | int | quote }} }
 {{- with .fields }}
 - { name: PRODUCT_API_FIELDS, value: {{ . | quote }} }
