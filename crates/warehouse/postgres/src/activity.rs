@@ -14,9 +14,9 @@ use warehouse_core::{
 };
 
 use crate::{
-    connections::LongLease,
-    database::{PostgresWarehouse, begin_read_fact},
+    database::{PostgresWarehouse, begin_export},
     fault::{Failure, Result},
+    lease::Lease,
 };
 
 /// Rows an export reads at a time. It pages within one transaction rather than
@@ -155,34 +155,55 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
     rows.fetch_all(connection).await?.into_iter().map(|row| Ok(row.try_into()?)).collect()
 }
 
-/// Sends the newest publication, then all rows page by page until the reader
-/// disconnects; one transaction holds the state.
+/// Exports on `lease`, and stops whatever it is doing when the reader disconnects.
 async fn export(
-    mut connection: LongLease,
-    mut query: ActivityQuery,
+    mut lease: Lease,
+    query: ActivityQuery,
     begun: oneshot::Sender<Result<Option<Publication>, Error>>,
     pages: mpsc::Sender<Result<Vec<FactRow>, Error>>,
 ) {
+    let is_complete = tokio::select! {
+        biased;
+        () = pages.closed() => false,
+        is_complete = send_pages(&mut lease, query, begun, &pages) => is_complete,
+    };
+    if is_complete {
+        lease.release();
+    }
+}
+
+/// Sends the newest publication, then all rows page by page; one transaction holds the
+/// state. Returns whether nothing went wrong.
+async fn send_pages(
+    connection: &mut PgConnection,
+    mut query: ActivityQuery,
+    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
+    pages: &mpsc::Sender<Result<Vec<FactRow>, Error>>,
+) -> bool {
     let beginning = async {
-        let mut transaction = begin_read_fact(&mut connection).await?;
+        let mut transaction = begin_export(connection).await?;
         let publication = newest_publication(&mut transaction, query.window).await?;
         Ok::<_, Failure>((transaction, publication))
     };
-    let mut transaction = match beginning.await {
-        Ok((transaction, publication)) => {
-            if begun.send(Ok(publication)).is_err() {
-                return;
-            }
-            transaction
+    let (mut transaction, publication) = match beginning.await {
+        Ok(begun) => begun,
+        Err(failure) => {
+            // The caller may have disconnected.
+            drop(begun.send(Err(failure.into())));
+            return false;
         }
-        // The caller may have disconnected.
-        Err(failure) => return drop(begun.send(Err(failure.into()))),
     };
+    if begun.send(Ok(publication)).is_err() {
+        return true;
+    }
     loop {
         let page = select(&mut transaction, &query, EXPORT_PAGE).await.map_err(Error::from);
-        let last = page.as_ref().ok().and_then(|rows| rows.last()).map(|row| row.key.clone());
+        let (is_well, last) = match &page {
+            Ok(rows) => (true, rows.last().map(|row| row.key.clone())),
+            Err(_) => (false, None),
+        };
         if pages.send(page).await.is_err() || last.is_none() {
-            return;
+            return is_well;
         }
         query.after = last;
     }

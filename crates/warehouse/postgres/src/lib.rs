@@ -31,6 +31,7 @@ mod fault;
 mod fence;
 mod incoming;
 mod inspection;
+mod lease;
 mod location;
 mod locks;
 mod measure;
@@ -42,6 +43,7 @@ mod retention;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod statement_limits;
 mod tally;
 mod usage;
 
