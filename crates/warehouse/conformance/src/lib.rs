@@ -280,6 +280,7 @@ macro_rules! migrations {
             publish::an_interrupted_publish_is_whole_or_nothing
             backfill::a_preview_reports_old_and_new_values_of_a_correction
             ledger::rows_that_go_leave_the_checksum
+            activity::a_list_names_the_version_of_its_rows
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first
         }

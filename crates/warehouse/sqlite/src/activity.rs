@@ -8,7 +8,8 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Period, RollUp,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Listing, Period,
+    RollUp, RowsVersion,
     engine::{FactRecord, PublicationRecord, corrupt},
     fact_record,
 };
@@ -36,14 +37,12 @@ impl ActivityReader for SqliteWarehouse {
         .await
     }
 
-    async fn fact_rows(
-        &self,
-        query: &ActivityQuery,
-        limit: u32,
-    ) -> Result<(Vec<FactRow>, Option<Publication>), Error> {
+    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<Listing<FactRow>, Error> {
         self.read(async |connection| {
-            let rows = select(connection, Selection::of(query), limit).await?;
-            Ok((rows, newest_publication(connection, query.window).await?))
+            let items = select(connection, Selection::of(query), limit).await?;
+            let publication = newest_publication(connection, query.window).await?;
+            let rows = rows_version(connection, query.window, false).await?;
+            Ok(Listing { items, publication, rows })
         })
         .await
     }
@@ -75,14 +74,13 @@ impl ActivityReader for SqliteWarehouse {
         .await
     }
 
-    async fn churn_risks(
-        &self,
-        query: &ChurnQuery,
-        limit: u32,
-    ) -> Result<(Vec<ChurnRisk>, Option<Publication>), Error> {
+    async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<Listing<ChurnRisk>, Error> {
         self.read(async |connection| {
-            let risks = select_risks(connection, query, limit).await?;
-            Ok((risks, newest_publication(connection, DateWindow::day(query.day)).await?))
+            let items = select_risks(connection, query, limit).await?;
+            let day = DateWindow::day(query.day);
+            let publication = newest_publication(connection, day).await?;
+            let rows = rows_version(connection, day, true).await?;
+            Ok(Listing { items, publication, rows })
         })
         .await
     }
@@ -273,4 +271,16 @@ async fn newest_publication(
     let newest =
         sqlx::query_file_as!(PublicationRecord, "../sql/activity/newest_publication.sql", start, end);
     Ok(newest.fetch_optional(connection).await?.map(Publication::from))
+}
+
+/// Which rows the window has, and if `and_before` all days before it.
+async fn rows_version(
+    connection: &mut SqliteConnection,
+    window: DateWindow,
+    and_before: bool,
+) -> Result<RowsVersion> {
+    let (start, end) = (window.start(), window.end());
+    let version =
+        sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", start, end, and_before);
+    Ok(version.fetch_one(connection).await?)
 }
