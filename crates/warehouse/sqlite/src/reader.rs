@@ -92,7 +92,7 @@ mod tests {
     }
 
     async fn ask(reader: &mut Reader, sql: &str) -> sqlx::Result<i64> {
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut **reader.deref_mut()).await
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut ***reader).await
     }
 
     #[tokio::test]
