@@ -140,7 +140,61 @@ fn time_left(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::{convert::Infallible, sync::Arc};
+
+    use tonic::Code;
+    use tower::{ServiceExt as _, service_fn};
+
     use super::*;
+
+    /// A body that never says anything, and holds on to something.
+    struct Silent(#[expect(dead_code, reason = "it is held")] Arc<()>);
+
+    impl http_body::Body for Silent {
+        type Data = <Body as http_body::Body>::Data;
+        type Error = Status;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Status>>> {
+            Poll::Pending
+        }
+    }
+
+    fn request_within(timeout: &str) -> Request<()> {
+        Request::builder().header(GRPC_TIMEOUT, timeout).body(()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_call_without_an_answer_at_its_deadline_is_told_so() {
+        let silent = service_fn(async |_: Request<()>| -> Result<Response<Body>, Infallible> {
+            std::future::pending().await
+        });
+        let response = DeadlineLayer.layer(silent).oneshot(request_within("5m")).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(status.message(), "the call's deadline has passed: it gave 5ms");
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_at_its_deadline_and_lets_go() {
+        let held = Arc::new(());
+        let watch = Arc::downgrade(&held);
+        let streaming = service_fn(move |_: Request<()>| {
+            let body = Body::new(Silent(Arc::clone(&held)));
+            async { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let response = DeadlineLayer.layer(streaming).oneshot(request_within("5m")).await.unwrap();
+        let mut body = std::pin::pin!(response.into_body());
+        let mut next = async || {
+            std::future::poll_fn(|context| http_body::Body::poll_frame(body.as_mut(), context)).await
+        };
+        let trailers = next().await.unwrap().unwrap().into_trailers().unwrap();
+        assert_eq!(Status::from_header_map(&trailers).unwrap().code(), Code::DeadlineExceeded);
+        assert!(next().await.is_none());
+        assert!(watch.upgrade().is_none(), "the stream is still held");
+    }
 
     #[test]
     fn a_timeout_is_read_as_the_protocol_writes_it() {

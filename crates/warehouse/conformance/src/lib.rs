@@ -216,6 +216,7 @@ macro_rules! suite {
             pages_and_export_agree
             a_page_starts_after_any_key
             an_answer_reports_its_newest_publication
+            a_list_names_the_version_of_its_rows
             a_row_is_found_by_its_key
             an_export_sees_one_state_while_a_publish_goes_on
             open_exports_do_not_keep_others_waiting
@@ -280,7 +281,6 @@ macro_rules! migrations {
             publish::an_interrupted_publish_is_whole_or_nothing
             backfill::a_preview_reports_old_and_new_values_of_a_correction
             ledger::rows_that_go_leave_the_checksum
-            activity::a_list_names_the_version_of_its_rows
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first
         }

@@ -41,6 +41,9 @@ const LONG_PATIENCE: Duration = Duration::from_secs(600);
 /// How often a waiter looks for a free connection.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long an idle connection is taken to be alive: it answered when it was returned.
+const SURELY_ALIVE: Duration = Duration::from_secs(1);
+
 /// How often to ask why no new connection can be opened.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -281,16 +284,22 @@ fn warn_of_refusal(reason: &str) {
 }
 
 fn pool(connections: u32, location: Arc<Location>, limits: Arc<StatementLimits>) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).after_connect(
-        move |connection, _| {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        // Instead of always, which would be another round trip for every query.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move { Ok(metadata.idle_for < SURELY_ALIVE || connection.ping().await.is_ok()) })
+        })
+        .after_connect(move |connection, _| {
             let (location, limits) = (Arc::clone(&location), Arc::clone(&limits));
             Box::pin(async move {
                 location.prepare(connection).await?;
                 connection.execute(AssertSqlSafe(limits.set.clone())).await?;
                 Ok(())
             })
-        },
-    )
+        })
 }
 
 #[cfg(test)]
