@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use domain::FailureKind;
 use futures::future::join_all;
 use sqlx::{Connection as _, Executor, PgConnection};
-use test_postgres::Database;
+use test_postgres::{Database, Pooler};
 use tokio::time::timeout;
 use warehouse_conformance::scene::{at, day, days, publish_run, published};
 use warehouse_core::{ActivityQuery, SharedWarehouse};
@@ -30,12 +30,19 @@ impl Scene {
     /// A published day, in a warehouse with few connections.
     async fn with(settings: &str) -> Self {
         let database = Database::create().await.unwrap();
-        let mut url: url::Url = database.url().parse().unwrap();
+        let url = database.url();
+        Self::through(&url, database, settings).await
+    }
+
+    /// The same by another URL of the database.
+    async fn through(url: &str, database: Database, settings: &str) -> Self {
+        let owner: SharedWarehouse = Arc::new(PostgresWarehouse::open(&database.url()).await.unwrap());
+        publish_run(&owner, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+        let mut url: url::Url = url.parse().unwrap();
         url.query_pairs_mut()
             .append_pair("max_connections", &CONNECTIONS.to_string())
             .append_pair("options", settings);
         let warehouse: SharedWarehouse = Arc::new(PostgresWarehouse::open(url.as_str()).await.unwrap());
-        publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
         Self { database, warehouse }
     }
 
@@ -103,6 +110,22 @@ async fn a_hundred_reads_whose_callers_went_are_stopped_and_use_up_no_connection
 #[tokio::test]
 async fn callers_that_went_one_after_another_leave_room_for_the_next() {
     let scene = Scene::with("").await;
+    leave_room(&scene).await;
+}
+
+#[tokio::test]
+async fn callers_that_went_leave_room_through_pgbouncer_too() {
+    if Pooler::program().is_none() {
+        eprintln!("SKIPPED: there is no pgbouncer: run tests/setup/pgbouncer.sh");
+        return;
+    }
+    let database = Database::create().await.unwrap();
+    let pooler = Pooler::start(&database.url(), "session").unwrap();
+    let url = pooler.url_of(&database.url()).unwrap();
+    leave_room(&Scene::through(&url, database, "").await).await;
+}
+
+async fn leave_room(scene: &Scene) {
     let _blocker = scene.blocker().await;
     for _ in 0..4 * CONNECTIONS {
         timeout(CALLER, scene.warehouse.freshness()).await.unwrap_err();
@@ -125,7 +148,7 @@ async fn an_export_whose_reader_went_while_its_statement_ran_is_stopped() {
 
 #[tokio::test]
 async fn who_waits_for_a_lock_too_long_learns_so() {
-    let scene = Scene::with("-c lock_timeout=50ms").await;
+    let scene = Scene::with("-c lock_timeout=500ms").await;
     let _blocker = scene.blocker().await;
     for answer in [
         timeout(IN_TIME, scene.warehouse.freshness()).await.unwrap().map(drop),
@@ -140,7 +163,7 @@ async fn who_waits_for_a_lock_too_long_learns_so() {
 
 #[tokio::test]
 async fn a_read_that_takes_too_long_is_ended_by_the_server() {
-    let scene = Scene::with("-c statement_timeout=50ms").await;
+    let scene = Scene::with("-c statement_timeout=2s").await;
     let _blocker = scene.blocker().await;
     let refused = timeout(IN_TIME, scene.warehouse.freshness()).await.unwrap().unwrap_err();
     assert_eq!(refused.kind(), FailureKind::Unavailable);
