@@ -346,5 +346,10 @@ mod tests {
         ] {
             assert_eq!(shown(&mut lease, setting).await, value, "{setting}");
         }
+        let lifted = format!("BEGIN; {}", connections.statement_limits().lift_in_transaction);
+        lease.execute(AssertSqlSafe(lifted)).await.unwrap();
+        for setting in ["statement_timeout", "lock_timeout"] {
+            assert_eq!(shown(&mut lease, setting).await, "0", "{setting}");
+        }
     }
 }

@@ -6,20 +6,20 @@
 //! URL sets (`options=-c statement_timeout=...`) replaces a limit, and holds for
 //! everything.
 
-/// A setting, its value for queries, and the value that lifts it.
+/// A setting, its value for queries, and whether it is only for them.
 struct Limit {
     name: &'static str,
     value: &'static str,
-    lifted: Option<&'static str>,
+    is_lifted: bool,
 }
 
 const LIMITS: [Limit; 3] = [
-    Limit { name: "statement_timeout", value: "1min", lifted: Some("0") },
+    Limit { name: "statement_timeout", value: "1min", is_lifted: true },
     // Shorter, so that the message says what the statement waited for.
-    Limit { name: "lock_timeout", value: "30s", lifted: Some("0") },
+    Limit { name: "lock_timeout", value: "30s", is_lifted: true },
     // How often the server looks whether the client of a running statement is still there.
     // It costs a system call; without it only the attempt to answer would tell.
-    Limit { name: "client_connection_check_interval", value: "500ms", lifted: None },
+    Limit { name: "client_connection_check_interval", value: "500ms", is_lifted: false },
 ];
 
 /// The statements that set and lift the limits.
@@ -39,8 +39,9 @@ impl StatementLimits {
         let is_set = |limit: &&Limit| !settings.iter().any(|(name, _)| name.eq_ignore_ascii_case(limit.name));
         let ours = || LIMITS.iter().filter(is_set);
         let lifting = |scope: &str| {
-            let lifted = ours().filter_map(|limit| Some((limit.name, limit.lifted?)));
-            joined(lifted.map(|(name, value)| format!("SET {scope}{name} = '{value}'")))
+            let lifted = ours().filter(|limit| limit.is_lifted);
+            // Not to zero: the role or the database may have a limit of its own.
+            joined(lifted.map(|limit| format!("SET {scope}{} TO DEFAULT", limit.name)))
         };
         Self {
             set: joined(ours().map(|Limit { name, value, .. }| format!("SET {name} = '{value}'"))),
@@ -61,10 +62,10 @@ mod tests {
     #[test]
     fn what_the_url_sets_is_neither_set_nor_lifted() {
         let limits = StatementLimits::beside(&[]);
-        assert_eq!(limits.lift, "SET statement_timeout = '0'; SET lock_timeout = '0'");
+        assert_eq!(limits.lift, "SET statement_timeout TO DEFAULT; SET lock_timeout TO DEFAULT");
         let settings = [("Statement_Timeout".to_owned(), "7s".to_owned())];
         let limits = StatementLimits::beside(&settings);
         assert_eq!(limits.set, "SET lock_timeout = '30s'; SET client_connection_check_interval = '500ms'");
-        assert_eq!(limits.lift_in_transaction, "SET LOCAL lock_timeout = '0'");
+        assert_eq!(limits.lift_in_transaction, "SET LOCAL lock_timeout TO DEFAULT");
     }
 }
