@@ -28,6 +28,7 @@ use crate::{
     fault::{failed, sqlstate},
     lease::Lease,
     location::Location,
+    schema::Access,
     statement_limits::StatementLimits,
 };
 
@@ -72,7 +73,7 @@ struct Refusal {
 
 impl Connections {
     /// Connects as `location` says, within the role's limit.
-    pub(crate) async fn open(location: Location) -> Result<Self> {
+    pub(crate) async fn open(location: Location, access: Access) -> Result<Self> {
         let (options, mut connection) = location.connect().await?;
         let allowed = connect::allowed_connections(&mut connection).await?;
         connect::close(connection).await;
@@ -86,8 +87,8 @@ impl Connections {
         }
         let location = Arc::new(location);
         let statement_limits = Arc::new(StatementLimits::beside(&location.settings));
-        let pool =
-            pool(limit, Arc::clone(&location), Arc::clone(&statement_limits)).connect_lazy_with(options);
+        let pool = pool(limit, Arc::clone(&location), Arc::clone(&statement_limits), access);
+        let pool = pool.connect_lazy_with(options);
         let long = usize::try_from(limit.saturating_sub(1).max(1)).unwrap_or(1);
         let connections = Self {
             pool,
@@ -283,7 +284,12 @@ fn warn_of_refusal(reason: &str) {
     }
 }
 
-fn pool(connections: u32, location: Arc<Location>, limits: Arc<StatementLimits>) -> PgPoolOptions {
+fn pool(
+    connections: u32,
+    location: Arc<Location>,
+    limits: Arc<StatementLimits>,
+    access: Access,
+) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
@@ -297,6 +303,10 @@ fn pool(connections: u32, location: Arc<Location>, limits: Arc<StatementLimits>)
             Box::pin(async move {
                 location.prepare(connection).await?;
                 connection.execute(AssertSqlSafe(limits.set.clone())).await?;
+                if access == Access::Read {
+                    // Not part of `prepare`: a URL may ask for a server that takes writes.
+                    connection.execute("SET default_transaction_read_only = on").await?;
+                }
                 Ok(())
             })
         })
@@ -311,7 +321,7 @@ mod tests {
     async fn whoever_gets_no_connection_learns_why() {
         let cluster = test_postgres::Cluster::start("-c fsync=off -c max_connections=10").unwrap();
         let location = location::parse(&format!("{}&max_connections=50", cluster.url())).unwrap();
-        let mut connections = Connections::open(location).await.unwrap();
+        let mut connections = Connections::open(location, Access::Write).await.unwrap();
         let mut held = Vec::new();
         let taken = loop {
             connections.patience = Duration::from_secs(if held.len() < 10 { 10 } else { 1 });
@@ -336,7 +346,8 @@ mod tests {
     #[tokio::test]
     async fn plans_are_made_for_the_values_at_hand_and_statements_have_limits() {
         let database = test_postgres::Database::create().await.unwrap();
-        let connections = Connections::open(location::parse(&database.url()).unwrap()).await.unwrap();
+        let connections =
+            Connections::open(location::parse(&database.url()).unwrap(), Access::Write).await.unwrap();
         let mut lease = connections.short().await.unwrap();
         for (setting, value) in [
             ("plan_cache_mode", "force_custom_plan"),

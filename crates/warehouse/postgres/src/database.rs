@@ -5,7 +5,13 @@ use std::{borrow::Cow, fmt};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 use warehouse_core::{Error, MigrationReport};
 
-use crate::{connections::Connections, fault::Result, lease::Lease, location, migration};
+use crate::{
+    connections::Connections,
+    fault::Result,
+    lease::Lease,
+    location,
+    schema::{self, Access},
+};
 
 /// The production engine.
 #[derive(Clone)]
@@ -16,13 +22,25 @@ pub struct PostgresWarehouse {
 impl PostgresWarehouse {
     /// Connects to the database that `url` names
     /// (`postgres://user:password@host:5432/database`, or another form of libpq) and
-    /// migrates its schema. `max_connections` in the URL's query limits the open
-    /// connections; the default is 18, or what the role may have.
+    /// migrates its schema, if it is not current and the role owns it.
+    /// `max_connections` in the URL's query limits the open connections; the default is
+    /// 18, or what the role may have.
     ///
     /// # Errors
-    /// If the URL is invalid, or the database cannot be reached or migrated.
+    /// If the URL is invalid, the database cannot be reached or migrated, or the role may
+    /// not work with it or finds a schema that it may not migrate.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        Ok(open(url).await?)
+        Ok(open(url, Access::Write).await?)
+    }
+
+    /// Connects as [`open`](Self::open) does, to read what is published: migrates
+    /// nothing, and is content with a standby and with the role `activity_reader`.
+    ///
+    /// # Errors
+    /// If the URL is invalid, the database cannot be reached, or has no schema that this
+    /// program and its role can read.
+    pub async fn open_to_read(url: &str) -> Result<Self, Error> {
+        Ok(open(url, Access::Read).await?)
     }
 
     /// Migrates the schema and does nothing else. Any number of processes may do so at
@@ -31,7 +49,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// As for [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
-        Ok(migration::migrate(&location::parse(url)?).await?)
+        Ok(schema::migrate(&location::parse(url)?).await?)
     }
 }
 
@@ -42,10 +60,10 @@ impl fmt::Debug for PostgresWarehouse {
     }
 }
 
-async fn open(url: &str) -> Result<PostgresWarehouse> {
+async fn open(url: &str, access: Access) -> Result<PostgresWarehouse> {
     let location = location::parse(url)?;
-    migration::migrate(&location).await?;
-    Ok(PostgresWarehouse { connections: Connections::open(location).await? })
+    schema::prepare(&location, access).await?;
+    Ok(PostgresWarehouse { connections: Connections::open(location, access).await? })
 }
 
 impl PostgresWarehouse {
@@ -68,7 +86,7 @@ impl PostgresWarehouse {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T, Error> {
         let mut lease = self.connections.short().await?;
-        let done = self.written(&mut lease, work).await?;
+        let done = committed(&mut lease, &[BEGIN_WRITE, self.unlimited()], work).await?;
         lease.release();
         Ok(done)
     }
@@ -82,17 +100,18 @@ impl PostgresWarehouse {
     ) -> Result<T, Error> {
         let mut lease = self.connections.long().await?;
         lease.close_on_drop();
-        Ok(self.written(&mut lease, work).await?)
+        Ok(committed(&mut lease, &[BEGIN_WRITE, self.unlimited()], work).await?)
     }
 
-    async fn written<T>(
+    /// Executes one statement that writes, also where connections are there to read:
+    /// whether it may is up to the role.
+    pub(crate) async fn record<T>(
         &self,
-        connection: &mut PgConnection,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
-    ) -> Result<T> {
-        let mut transaction = begin(connection, &[BEGIN_WRITE, self.unlimited()]).await?;
-        let done = work(&mut transaction).await?;
-        transaction.commit().await?;
+    ) -> Result<T, Error> {
+        let mut lease = self.connections.short().await?;
+        let done = committed(&mut lease, &[BEGIN_RECORD], work).await?;
+        lease.release();
         Ok(done)
     }
 
@@ -157,6 +176,18 @@ pub(crate) async fn begin_export(connection: &mut PgConnection) -> Result<Transa
     begin(connection, &[BEGIN_READ, HOLD_PARTITIONS, EXPORT_PATIENCE]).await
 }
 
+/// Runs `work` in a transaction that these statements begin, and commits it unless it fails.
+async fn committed<T>(
+    connection: &mut PgConnection,
+    beginning: &[&str],
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+) -> Result<T> {
+    let mut transaction = begin(connection, beginning).await?;
+    let done = work(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(done)
+}
+
 /// Begins a transaction by these statements, in one round trip.
 async fn begin<'c>(
     connection: &'c mut PgConnection,
@@ -167,6 +198,8 @@ async fn begin<'c>(
 
 /// A client whose host dies in the middle loses its locks after a while.
 const BEGIN_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2min'";
+
+const BEGIN_RECORD: &str = "BEGIN READ WRITE";
 
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 

@@ -86,12 +86,12 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
-    use crate::{connections::Connections, location};
+    use crate::{connections::Connections, location, schema::Access};
 
     async fn one_connection(database: &test_postgres::Database) -> Connections {
         let mut location = location::parse(&database.url()).unwrap();
         location.connections = 1;
-        Connections::open(location).await.unwrap()
+        Connections::open(location, Access::Write).await.unwrap()
     }
 
     async fn backend(lease: &mut Lease) -> i32 {

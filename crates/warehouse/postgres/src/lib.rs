@@ -43,8 +43,10 @@ mod retention;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod schema;
 mod statement_limits;
 mod tally;
+mod tls_problem;
 mod usage;
 
 pub use database::PostgresWarehouse;
