@@ -24,7 +24,7 @@ use tracing::{error, info, warn};
 use crate::{
     context::Context,
     lifecycle::Phase,
-    rpc::{OpenCalls, RpcServerLayer, present_certificate, record_caller},
+    rpc::{DeadlineLayer, OpenCalls, RpcServerLayer, present_certificate, record_caller},
     server_options::ServerOptions,
     service::{BackgroundTask, GrpcRoutes, Service},
 };
@@ -42,15 +42,17 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before the kernel probes whether its peer is alive.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// A tonic server with HTTP/2 keepalive, which is off by default, and a span for every call.
+/// A tonic server with HTTP/2 keepalive, which is off by default, a span for every call, and
+/// an end to every call at its deadline.
 ///
 /// tonic's own TCP options (`tcp_nodelay`, `tcp_keepalive` and its intervals) would have no
 /// effect: they apply where tonic makes the listener, and ours comes from outside, so
 /// [`incoming`] sets both. All others (`http2_*`, `max_connection_age`, `timeout`, limits,
 /// `accept_http1`) apply to any connection.
-pub(crate) fn builder(calls: OpenCalls) -> Server<Stack<RpcServerLayer, Identity>> {
+pub(crate) fn builder(calls: OpenCalls) -> Server<Stack<DeadlineLayer, Stack<RpcServerLayer, Identity>>> {
     Server::builder()
         .layer(RpcServerLayer::new(calls))
+        .layer(DeadlineLayer)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
 }
