@@ -34,9 +34,8 @@ const BETWEEN_REQUESTS: Duration = Duration::from_secs(10);
 /// How many calls of each caller are waited for after a change.
 const MORE_CALLS: usize = 5;
 
-fn channel(url: &str, tls: &ClientTls) -> Channel {
-    let endpoint = Endpoint::from_shared(url.to_owned()).expect("a URL");
-    endpoint.connect_with_connector_lazy(tls.connector(&ConnectOptions::default()))
+fn channel(server: &Endpoint, tls: &ClientTls) -> Channel {
+    server.connect_with_connector_lazy(tls.connector(&ConnectOptions::default()))
 }
 
 async fn call(channel: Channel, token: &str) -> Result<(), Status> {
@@ -47,8 +46,8 @@ async fn call(channel: Channel, token: &str) -> Result<(), Status> {
 }
 
 /// The certificate that a server shows to a new connection.
-async fn shown(url: &str, tls: &ClientTls) -> Result<Vec<u8>> {
-    let stream = tls.connector(&ConnectOptions::default()).call(url.parse()?).await?;
+async fn shown(server: &Endpoint, tls: &ClientTls) -> Result<Vec<u8>> {
+    let stream = tls.connector(&ConnectOptions::default()).call(server.uri().clone()).await?;
     let chain = stream.inner().get_ref().1.peer_certificates().context("no certificate")?;
     Ok(chain.first().context("no certificate")?.to_vec())
 }
@@ -63,7 +62,7 @@ struct Load {
 }
 
 impl Load {
-    fn begin(url: &str, tls: &ClientTls, token: String) -> Self {
+    fn begin(server: &Endpoint, tls: &ClientTls, token: String) -> Self {
         let stop = CancellationToken::new();
         let load = Self {
             calls: Default::default(),
@@ -72,11 +71,11 @@ impl Load {
             _stop: stop.clone().drop_guard(),
         };
         for (number, calls) in load.calls.iter().enumerate() {
-            let (url, tls, kept) = (url.to_owned(), tls.clone(), channel(url, tls));
+            let (server, tls, kept) = (server.clone(), tls.clone(), channel(server, tls));
             let (calls, failed, token) = (calls.clone(), load.failed.clone(), load.token.clone());
             let calling = async move {
                 loop {
-                    let channel = if number < 2 { kept.clone() } else { channel(&url, &tls) };
+                    let channel = if number < 2 { kept.clone() } else { channel(&server, &tls) };
                     let token = token.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     match call(channel, &token).await {
                         Ok(()) => _ = calls.fetch_add(1, Ordering::Relaxed),
@@ -126,12 +125,12 @@ async fn certificates_and_cas_of_both_sides_are_replaced_without_a_failed_call()
     let mut server = Volume::new(&old_server, &old_clients.pem())?;
     let mut client = Volume::new(&old_client, &old_servers.pem())?;
     let process = activity(&folder, &issuer.policy(), Some(&server)).await?;
-    let url = format!("https://{}", process.address());
+    let endpoint = Endpoint::from_shared(format!("https://{}", process.address()))?;
     let tls = client.client()?;
     let token = signer.sign(&issuer.claims("alice"))?;
-    let load = Load::begin(&url, &tls, token.clone());
+    let load = Load::begin(&endpoint, &tls, token.clone());
     load.goes_on().await?;
-    assert_eq!(shown(&url, &tls).await?, old_server.der);
+    assert_eq!(shown(&endpoint, &tls).await?, old_server.der);
 
     // Both sides first trust the new CAs as well, then show new certificates, then trust the
     // new CAs alone. Whether the service follows its files is seen from outside.
@@ -140,13 +139,13 @@ async fn certificates_and_cas_of_both_sides_are_replaced_without_a_failed_call()
     client.publish(&old_client, &both_servers)?;
     assert_eq!(tls.reload(), Reload::Replaced);
     server.publish(&old_server, &both_clients)?;
-    found("trust in the clients' new CA", async || Ok(call(channel(&url, &renewed), &token).await.ok()))
+    found("trust in the clients' new CA", async || Ok(call(channel(&endpoint, &renewed), &token).await.ok()))
         .await?;
     load.goes_on().await?;
 
     server.publish(&new_server, &both_clients)?;
     found("the server's new certificate", async || {
-        Ok((shown(&url, &tls).await? == new_server.der).then_some(()))
+        Ok((shown(&endpoint, &tls).await? == new_server.der).then_some(()))
     })
     .await?;
     load.goes_on().await?;
@@ -156,7 +155,7 @@ async fn certificates_and_cas_of_both_sides_are_replaced_without_a_failed_call()
     load.goes_on().await?;
     server.publish(&new_server, &new_clients.pem())?;
     let refused = found("the end of trust in the clients' old CA", async || {
-        Ok(call(channel(&url, &outdated), &token).await.err())
+        Ok(call(channel(&endpoint, &outdated), &token).await.err())
     })
     .await?;
     assert!(refused.message().contains("refused the client certificate"), "{refused:?}");
@@ -172,10 +171,10 @@ async fn keys_of_tokens_are_replaced_without_a_failed_call() -> Result<()> {
     let server = Volume::new(&servers.for_loopback()?, &clients.pem())?;
     let client = Volume::new(&clients.for_id("spiffe://company/dashboard")?, &servers.pem())?;
     let process = activity(&folder, &issuer.policy(), Some(&server)).await?;
-    let url = format!("https://{}", process.address());
+    let endpoint = Endpoint::from_shared(format!("https://{}", process.address()))?;
     let tls = client.client()?;
     let before = old.sign(&issuer.claims("alice"))?;
-    let load = Load::begin(&url, &tls, before.clone());
+    let load = Load::begin(&endpoint, &tls, before.clone());
     load.goes_on().await?;
     let may_be_asked_again = async || {
         let last = *issuer.asked().last().context("nobody asked")?;
@@ -188,15 +187,15 @@ async fn keys_of_tokens_are_replaced_without_a_failed_call() -> Result<()> {
     load.send(new.sign(&issuer.claims("alice"))?);
     load.goes_on().await?;
     assert_eq!(issuer.asked().len(), 2, "the new key is asked for once, by all callers together");
-    call(channel(&url, &tls), &before).await.context("a token of the old key, which is still listed")?;
+    call(channel(&endpoint, &tls), &before).await.context("a token of the old key, which is still listed")?;
 
     issuer.publish(&[&new]);
     load.goes_on().await?;
     found("time to ask again", may_be_asked_again).await?;
     // What makes the service look at the keys again; they are looked at every ten minutes anyway.
     let unknown = Signer::new("unknown")?.sign(&issuer.claims("mallory"))?;
-    call(channel(&url, &tls), &unknown).await.expect_err("nobody has this key");
-    let refused = call(channel(&url, &tls), &before).await.expect_err("the old key is gone");
+    call(channel(&endpoint, &tls), &unknown).await.expect_err("nobody has this key");
+    let refused = call(channel(&endpoint, &tls), &before).await.expect_err("the old key is gone");
     assert_eq!(refused.message(), "the token is signed with a key that people does not have");
     load.goes_on().await?;
     assert_eq!(issuer.asked().len(), 3);
