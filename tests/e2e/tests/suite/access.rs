@@ -3,23 +3,25 @@
 use std::{fs, future::poll_fn, path::PathBuf};
 
 use access::{Admission, Role, admission};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use domain::{DateWindow, run::STAGE_COPY_CRM_CSV};
 use e2e::{
     alerts::AlertReceiver,
-    cli,
+    cli, in_time,
     runs::stage,
     secured::{Secured, text},
     services,
-    settings::Layout,
+    settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
     vectors::Vector,
+    workspace_root,
 };
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use proto::pipeline::v1::{
     GetRunRequest, ListRunsRequest, Run, pipeline_service_client::PipelineServiceClient,
 };
+use tokio::process::Command;
 use tonic::{
     Code, Request, Status,
     body::Body,
@@ -212,6 +214,39 @@ async fn a_coordinator_that_is_not_let_in_says_so_in_its_run() -> Result<()> {
     let expected = "ingest-crm does not let the coordinator in: token:nobody may not call";
     assert!(failed.error_message.starts_with(expected), "{}", failed.error_message);
     Ok(())
+}
+
+#[tokio::test]
+async fn the_tokens_of_the_compose_file_open_what_its_policy_grants() -> Result<()> {
+    let (access, tokens) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let make = async || -> Result<String> {
+        let made = Command::new("node")
+            .arg(workspace_root().join("docker/tokens.mjs"))
+            .args([access.path(), tokens.path()])
+            .args(["coordinator", "person"])
+            .output();
+        let made = in_time("the tokens", made).await??;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Ok(fs::read_to_string(access.path().join("tokens"))?)
+    };
+    let hashes = make().await?;
+    assert_eq!(make().await?, hashes, "a second start has made other tokens");
+
+    let policy = fs::read_to_string(workspace_root().join("docker/access.yaml"))?;
+    let own = policy.replace("/access/", &format!("{}/", text(access.path())?));
+    assert_ne!(own, policy);
+    let file = access.path().join("access.yaml");
+    fs::write(&file, own)?;
+    let (coordinator, person) = (tokens.path().join("coordinator"), tokens.path().join("person"));
+    let settings = Settings::default()
+        .variable("ACCESS_FILE", text(&file)?)
+        .variable("TOKEN_FILE", text(&coordinator)?)
+        .client_variable("TOKEN_FILE", text(&person)?);
+    let suite = Suite::start(Layout::Separate, settings).await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    suite.publish(vector.window).await?;
+    suite.fact(vector.window).await?.must_equal(&vector.expected)
 }
 
 #[tokio::test]
