@@ -105,7 +105,7 @@ bench-tracing: ## Measure what tracing costs a run over a new day
 .PHONY: bench-query
 bench-query: ## Measure what certificates and tokens cost queries; ARGS=10000 sets the number of companies
 	@tests/setup/postgres.sh >/dev/null
-	@$(CARGO) build --locked --release --package activityctl --package activity --package e2e --bins --example query_overhead
+	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example query_overhead
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/query_overhead" $(ARGS)
 
 .PHONY: lint-shell

@@ -1,6 +1,6 @@
-//! Measures what asking callers who they are costs their queries: the same calls to two
-//! processes of `activity` on one database, one with TLS that asks for a client certificate and
-//! a token, one that speaks plain text to everybody. Both are measured in turn, in rounds, so
+//! Measures what asking callers who they are costs their queries: the same calls to two suites
+//! on one database, one with TLS that asks for a client certificate and a token, one that speaks
+//! plain text to everybody. Both are measured in turn, in rounds, so
 //! that a machine that is busier at noon is busier for both. `make bench-query` runs it on
 //! optimised binaries.
 
@@ -9,11 +9,9 @@ use std::{env, fs, time::Instant};
 use anyhow::{Context as _, Result, ensure};
 use domain::DateWindow;
 use e2e::{
-    binaries::Build,
     issuer::{Issuer, Signer},
-    process::{ANY_PORT, Process},
     settings::{Layout, Settings},
-    suite::Suite,
+    suite::{ACTIVITYCTL, Suite},
     volume::{Authority, Volume},
 };
 use futures::future::try_join_all;
@@ -34,13 +32,16 @@ use tonic::{
 const DAYS: u32 = 30;
 
 /// An odd number has a middle.
-const ROUNDS: usize = 21;
+const ROUNDS: usize = 15;
 
 /// Callers at the same time; each has a connection.
 const CALLERS: usize = 4;
 
 /// The most that proof may cost: the ratio of a round's figures with it to those without.
 const AIM: f64 = 1.15;
+
+/// What Linux reports processor times in.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Rows of a page.
 const PAGE: i32 = 1000;
@@ -54,15 +55,16 @@ enum Query {
 
 impl Query {
     const ALL: [(Self, &'static str, usize); 3] =
-        [(Self::Get, "get by key", 400), (Self::List, "list page", 40), (Self::Export, "export", 2)];
+        [(Self::Get, "get by key", 200), (Self::List, "list page", 20), (Self::Export, "export", 1)];
 }
 
-/// One of the two processes, and its callers.
+/// One of the two suites, and its callers.
 struct Side {
     callers: Vec<Caller>,
-    _process: Process,
-    /// The process looks at its certificate again and again.
-    _certificate: Option<Volume>,
+    process: u32,
+    _suite: Suite,
+    /// The suite looks at its certificate and policy again and again.
+    _files: Option<(Volume, TempDir)>,
 }
 
 #[derive(Clone)]
@@ -77,11 +79,12 @@ struct Target {
     window: DateWindow,
 }
 
-/// Seconds: of one round, and of the median call in it.
+/// Seconds: of one round, of the median call in it, and of the server's processor.
 #[derive(Debug, Clone, Copy)]
 struct Figures {
     round: f64,
     call: f64,
+    processor: f64,
 }
 
 #[tokio::main]
@@ -89,14 +92,18 @@ async fn main() -> Result<()> {
     let companies = env::args().nth(1).map_or(Ok(2_000), |count| count.parse())?;
     let database = Database::create().await?;
     let world = World::generate(WorldOptions { companies, days: DAYS, ..WorldOptions::default() });
-    let target = publish(&world, &database).await?;
-    let folder = tempfile::tempdir()?;
-    let (proven, open) = (proven(&database, &folder).await?, open(&database).await?);
+    let settings = Settings::default().warehouse(database.url());
+    let (target, open) = open(&world, settings.clone()).await?;
+    let proven = proven(settings).await?;
     say(&format!(
         "{companies} companies, {DAYS} days on Postgres; {CALLERS} callers at once; medians of {ROUNDS} rounds"
     ));
-    say("                 throughput (calls/s)         time of a call (p50, ms)     ratios of");
-    say("                 proven       open            proven       open            round  call");
+    say(
+        "              throughput (calls/s)   call (p50, ms)      server's processor (ms)   ratios: proven / open",
+    );
+    say(
+        "              proven      open       proven    open      proven    open            time   p50    processor",
+    );
     let mut is_met = true;
     for (query, name, calls) in Query::ALL {
         // Connections and caches are warm before anything counts.
@@ -116,9 +123,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Publishes the sample's days.
-async fn publish(world: &World, database: &Database) -> Result<Target> {
-    let suite = Suite::start(Layout::Standalone, Settings::default().warehouse(database.url())).await?;
+/// Publishes the sample's days, for both sides.
+async fn publish(world: &World, suite: &Suite) -> Result<Target> {
     suite.sources.put_world(world, world.end())?;
     let days: Vec<_> = world.days().collect();
     let window = DateWindow::new(*days.first().context("no days")?, *days.last().context("no days")?)?;
@@ -129,28 +135,35 @@ async fn publish(world: &World, database: &Database) -> Result<Target> {
     Ok(Target { companies, window })
 }
 
-async fn activity(database: &Database, flags: &[(&str, String)]) -> Result<Process> {
-    let mut arguments = vec!["--warehouse-url".to_owned(), database.url()];
-    arguments.extend(flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), value.clone()]));
-    Process::start(Build::Current, "activity", ANY_PORT, arguments, &[]).await
+async fn open(world: &World, settings: Settings) -> Result<(Target, Side)> {
+    let mut suite = Suite::start(Layout::Standalone, settings).await?;
+    let target = publish(world, &suite).await?;
+    let mut callers = Vec::new();
+    for _ in 0..CALLERS {
+        let endpoint = Endpoint::from_shared(suite.url_of("activity")?)?;
+        let client = CompanyActivityServiceClient::new(endpoint.tcp_nodelay(true).connect().await?);
+        callers.push(Caller { client, authorization: None });
+    }
+    let process = suite.process(ACTIVITYCTL)?.id()?;
+    Ok((target, Side { callers, process, _suite: suite, _files: None }))
 }
 
-async fn proven(database: &Database, folder: &TempDir) -> Result<Side> {
+async fn proven(settings: Settings) -> Result<Side> {
     let signer = Signer::new("key")?;
     let issuer = Issuer::start(&[&signer]).await?;
     let (servers, clients) = (Authority::new("servers")?, Authority::new("clients")?);
-    let server = Volume::new(&servers.for_loopback()?, &clients.pem())?;
+    let (server, folder) = (Volume::new(&servers.for_loopback()?, &clients.pem())?, tempfile::tempdir()?);
     let policy = folder.path().join("access.yaml");
     fs::write(&policy, issuer.policy())?;
     let file = |name: &str| server.file(name).display().to_string();
-    let flags = [
-        ("--access-file", policy.display().to_string()),
-        ("--tls-cert-file", file("tls.crt")),
-        ("--tls-key-file", file("tls.key")),
-        ("--tls-client-ca-file", file("ca.crt")),
-    ];
-    let process = activity(database, &flags).await?;
-    let endpoint = Endpoint::from_shared(format!("https://{}", process.address()))?;
+    let settings = settings
+        .with_tls()
+        .variable("ACCESS_FILE", &policy.display().to_string())
+        .variable("TLS_CERT_FILE", &file("tls.crt"))
+        .variable("TLS_KEY_FILE", &file("tls.key"))
+        .variable("TLS_CLIENT_CA_FILE", &file("ca.crt"));
+    let mut suite = Suite::start(Layout::Standalone, settings).await?;
+    let endpoint = Endpoint::from_shared(suite.url_of("activity")?)?;
     let mut callers = Vec::new();
     for number in 0..CALLERS {
         let own = clients.for_id(&format!("spiffe://company/caller/{number}"))?;
@@ -162,22 +175,22 @@ async fn proven(database: &Database, folder: &TempDir) -> Result<Side> {
             authorization: Some(format!("Bearer {token}").parse()?),
         });
     }
-    Ok(Side { callers, _process: process, _certificate: Some(server) })
+    let process = suite.process(ACTIVITYCTL)?.id()?;
+    Ok(Side { callers, process, _suite: suite, _files: Some((server, folder)) })
 }
 
-async fn open(database: &Database) -> Result<Side> {
-    let process = activity(database, &[]).await?;
-    let mut callers = Vec::new();
-    for _ in 0..CALLERS {
-        let channel = Endpoint::from_shared(process.url())?.tcp_nodelay(true).connect().await?;
-        callers.push(Caller { client: CompanyActivityServiceClient::new(channel), authorization: None });
-    }
-    Ok(Side { callers, _process: process, _certificate: None })
+/// The processor time of a process so far, in seconds.
+fn processor_time(process: u32) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // After the name, which may have spaces: utime and stime are the 12th and 13th field.
+    let (_, fields) = status.rsplit_once(')').context("no name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
 }
 
 /// Every caller's calls, as fast as they are answered.
 async fn round(side: &Side, query: Query, target: &Target, calls: usize) -> Result<Figures> {
-    let began = Instant::now();
+    let (began, worked) = (Instant::now(), processor_time(side.process)?);
     let callers = side.callers.iter().enumerate().map(async |(number, caller)| {
         let mut times = Vec::with_capacity(calls);
         for call in 0..calls {
@@ -188,7 +201,8 @@ async fn round(side: &Side, query: Query, target: &Target, calls: usize) -> Resu
         anyhow::Ok(times)
     });
     let times = try_join_all(callers).await?.concat();
-    Ok(Figures { round: began.elapsed().as_secs_f64(), call: median(times) })
+    let processor = processor_time(side.process)? - worked;
+    Ok(Figures { round: began.elapsed().as_secs_f64(), call: median(times), processor })
 }
 
 impl Caller {
@@ -239,21 +253,29 @@ fn list_request(window: DateWindow) -> ListCompanyActivityRequest {
 
 /// Prints a line; whether the aim is met.
 fn report(name: &str, calls: usize, [proven, open]: &[Vec<Figures>; 2]) -> bool {
-    let all = |figures: &[Figures], of: fn(&Figures) -> f64| median(figures.iter().map(of).collect());
     #[expect(clippy::cast_precision_loss, reason = "a few hundred calls")]
-    let throughput = |figures: &[Figures]| (calls * CALLERS) as f64 / all(figures, |one| one.round);
-    let milliseconds = |figures: &[Figures]| all(figures, |one| one.call) * 1_000.0;
+    let calls = (calls * CALLERS) as f64;
+    let middle = |figures: &[Figures], of: fn(&Figures) -> f64| median(figures.iter().map(of).collect());
+    let throughput = |figures: &[Figures]| calls / middle(figures, |one| one.round);
+    let milliseconds = |figures: &[Figures]| middle(figures, |one| one.call) * 1_000.0;
+    // Summed: the ticks of one round are coarse.
+    let worked = |figures: &[Figures]| figures.iter().map(|one| one.processor).sum::<f64>();
+    #[expect(clippy::cast_precision_loss, reason = "a few rounds")]
+    let per_call = |figures: &[Figures]| worked(figures) * 1_000.0 / (calls * figures.len() as f64);
     // Of the two halves of each round, which met the same machine.
     let ratio = |of: fn(&Figures) -> f64| {
         median(proven.iter().zip(open).map(|(proven, open)| of(proven) / of(open)).collect())
     };
     let (of_round, of_call) = (ratio(|one| one.round), ratio(|one| one.call));
     say(&format!(
-        "{name:12}  {:9.1}  {:9.1}            {:9.2}  {:9.2}            {of_round:5.3}  {of_call:5.3}",
+        "{name:12}  {:8.1}  {:8.1}   {:7.2}  {:7.2}   {:7.3}  {:7.3}         {of_round:5.3}  {of_call:5.3}  {:5.3}",
         throughput(proven),
         throughput(open),
         milliseconds(proven),
         milliseconds(open),
+        per_call(proven),
+        per_call(open),
+        worked(proven) / worked(open),
     ));
     of_round <= AIM && of_call <= AIM
 }
