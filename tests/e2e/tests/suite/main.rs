@@ -5,6 +5,7 @@ mod azurite;
 mod backfill;
 mod collectors;
 mod credentials;
+mod database_roles;
 mod database_words;
 mod events;
 mod failures;
