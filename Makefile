@@ -107,6 +107,12 @@ bench-tracing: ## Measure what tracing costs a run over a new day
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example tracing_overhead
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/tracing_overhead"
 
+.PHONY: bench-query
+bench-query: ## Measure what certificates and tokens cost queries; ARGS=10000 sets the number of companies
+	@tests/setup/postgres.sh >/dev/null
+	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example query_overhead
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/query_overhead" $(ARGS)
+
 .PHONY: lint-shell
 lint-shell: ## Check the shell scripts
 	@shellcheck="$$(tests/setup/shellcheck.sh)" && "$$shellcheck" --external-sources --source-path SCRIPTDIR --severity warning $$(git ls-files '*.sh' .ci/run)

@@ -14,6 +14,8 @@ pub mod collector;
 pub mod dashboards;
 pub mod database;
 pub mod fact_table;
+pub mod issuer;
+pub mod openid;
 pub mod operator;
 pub mod process;
 pub mod prometheus;
@@ -28,6 +30,7 @@ pub mod stored;
 pub mod suite;
 pub mod tools;
 pub mod vectors;
+pub mod volume;
 
 use std::{path::PathBuf, time::Duration};
 
