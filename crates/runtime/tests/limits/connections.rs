@@ -96,10 +96,12 @@ async fn an_idle_connection_ends_without_a_failed_call() {
     let server = Server::within(Limits { idle, ..few(10) }).await;
     let connections = Arc::default();
     let mut client = counting(server.address, &connections);
-    // Just when the connection ends, so that calls and ends meet.
-    let mut calls = interval(idle + Duration::from_millis(2));
-    for _ in 0..200 {
-        calls.tick().await;
+    // Around the moment when the connection ends, so that calls and ends meet.
+    let mut milliseconds = interval(Duration::from_millis(1));
+    for number in 0..200 {
+        for _ in 0..5 + number % 20 {
+            milliseconds.tick().await;
+        }
         client.get_freshness(GetFreshnessRequest {}).await.unwrap();
     }
     assert!(connections.load(Ordering::SeqCst) > 1, "no connection ended, so nothing was tested");
