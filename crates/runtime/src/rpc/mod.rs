@@ -7,6 +7,7 @@ mod caller;
 mod callers;
 mod client;
 mod open_calls;
+mod resend;
 mod server;
 mod unread;
 

@@ -9,13 +9,18 @@ use std::{
     time::Duration,
 };
 
-use hyper_util::rt::TokioIo;
 use proto::activity::v1::{
     ExportCompanyActivityRequest, GetFreshnessRequest,
     company_activity_service_client::CompanyActivityServiceClient,
 };
 use runtime::Limits;
-use tokio::{io::AsyncReadExt, net::TcpStream, time::interval};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::support::{GREETING, Server, has_frame, rest_of, until};
 
@@ -76,18 +81,24 @@ async fn a_connection_that_does_not_speak_http2_is_closed_soon() {
     assert!(server.client().get_freshness(GetFreshnessRequest {}).await.is_ok());
 }
 
-/// A client that counts how often it connects.
-fn counting(
-    address: SocketAddr,
-    connections: &Arc<AtomicUsize>,
-) -> CompanyActivityServiceClient<tonic::transport::Channel> {
-    let connections = connections.clone();
-    let connector = tower::service_fn(move |_: http::Uri| {
-        connections.fetch_add(1, Ordering::SeqCst);
-        async move { TcpStream::connect(address).await.map(TokioIo::new) }
-    });
-    let endpoint = tonic::transport::Endpoint::from_static("http://server");
-    CompanyActivityServiceClient::new(endpoint.connect_with_connector_lazy(connector))
+/// Forwards connections to a server and counts them.
+async fn counting(server: SocketAddr, connections: &Arc<AtomicUsize>) -> (SocketAddr, AbortOnDropHandle<()>) {
+    let (listener, connections) =
+        (TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap(), connections.clone());
+    let address = listener.local_addr().unwrap();
+    let forwarding = async move {
+        let mut forwarded = JoinSet::new();
+        while let Ok((mut ours, _)) = listener.accept().await {
+            connections.fetch_add(1, Ordering::SeqCst);
+            forwarded.spawn(async move {
+                let mut theirs = TcpStream::connect(server).await?;
+                ours.set_nodelay(true)?;
+                theirs.set_nodelay(true)?;
+                tokio::io::copy_bidirectional(&mut ours, &mut theirs).await
+            });
+        }
+    };
+    (address, AbortOnDropHandle::new(tokio::spawn(forwarding)))
 }
 
 #[tokio::test]
@@ -95,9 +106,12 @@ async fn an_idle_connection_ends_without_a_failed_call() {
     let idle = Duration::from_millis(10);
     let server = Server::within(Limits { idle, ..few(10) }).await;
     let connections = Arc::default();
-    let mut client = counting(server.address, &connections);
+    let (address, _forwarding) = counting(server.address, &connections).await;
+    let channel = runtime::channel::connect(&format!("http://{address}")).unwrap();
+    let mut client = CompanyActivityServiceClient::new(channel);
     // Around the moment when the connection ends, so that calls and ends meet.
     let mut milliseconds = interval(Duration::from_millis(1));
+    milliseconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 0..200 {
         for _ in 0..5 + number % 20 {
             milliseconds.tick().await;
@@ -112,7 +126,9 @@ async fn a_connection_with_an_open_call_is_not_idle() {
     let idle = Duration::from_millis(10);
     let server = Server::within(Limits { idle, ..few(10) }).await;
     let connections = Arc::default();
-    let mut client = counting(server.address, &connections);
+    let (address, _forwarding) = counting(server.address, &connections).await;
+    let channel = runtime::channel::connect(&format!("http://{address}")).unwrap();
+    let mut client = CompanyActivityServiceClient::new(channel);
     let answer = client.export_company_activity(ExportCompanyActivityRequest::default()).await.unwrap();
     let mut export = answer.into_inner();
     let mut messages = interval(idle);
