@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One in so many connections makes room at a time.
-const SHARE_TO_END: usize = 64;
+const SHARE_TO_END: usize = 16;
 
 /// How connections of a port are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,7 @@ struct Usage {
     calls: usize,
     /// Since when there has been no call.
     since: Instant,
+    had_calls: bool,
 }
 
 /// Whether there is a place for a new connection.
@@ -172,7 +173,7 @@ impl Connections {
     fn enter(&self, peer: Option<IpAddr>) -> Place {
         let state = Arc::new(State {
             peer,
-            usage: Mutex::new(Usage { calls: 0, since: Instant::now() }),
+            usage: Mutex::new(Usage { calls: 0, since: Instant::now(), had_calls: false }),
             spoke: CancellationToken::new(),
             closing: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -278,9 +279,10 @@ impl State {
         self.closing.is_cancelled() || self.cut.is_cancelled()
     }
 
-    /// Ends a connection for another one. One that has not said a word has none to lose.
+    /// Ends a connection for another one. One that has never had a call is cut off: waiting
+    /// for its answer would be what whoever opens thousands of them wants.
     fn make_room(&self) {
-        if self.spoke.is_cancelled() {
+        if self.usage().had_calls {
             self.closing.cancel();
         } else {
             self.cut.cancel();
@@ -326,7 +328,10 @@ impl Connection {
 
     /// Keeps the connection from being idle for as long as the call is open.
     pub(crate) fn begin_call(&self) -> ConnectionCall {
-        self.0.usage().calls += 1;
+        let mut usage = self.0.usage();
+        usage.calls += 1;
+        usage.had_calls = true;
+        drop(usage);
         ConnectionCall(self.0.clone())
     }
 }
