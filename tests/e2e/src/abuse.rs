@@ -38,6 +38,9 @@ const MOST_HEADER_BYTES: usize = 4 * 1024 * 1024;
 /// Streams that are reset, at most.
 const MOST_RESETS: u32 = 20_000;
 
+/// The flow-control window of an abuser's streams: a fraction of one message.
+const WINDOW: u32 = 1_024;
+
 /// `:method: POST`, `:scheme: http`, `:path: /` of HPACK's static table, `:authority: a`.
 const REQUEST: &[u8] = &[0x83, 0x86, 0x84, 0x41, 1, b'a'];
 
@@ -66,7 +69,7 @@ pub struct Abuser {
 impl Abuser {
     fn client(&self) -> Result<CompanyActivityServiceClient<Channel>> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.server))?;
-        Ok(CompanyActivityServiceClient::new(endpoint.initial_stream_window_size(65_535).connect_lazy()))
+        Ok(CompanyActivityServiceClient::new(endpoint.initial_stream_window_size(WINDOW).connect_lazy()))
     }
 
     fn signed<T>(&self, message: T) -> Result<Request<T>> {

@@ -83,7 +83,8 @@ struct Scene {
 
 impl Scene {
     async fn prepare(with_tls: bool) -> Result<Self> {
-        let world = World::generate(WorldOptions { companies: 300, days: 6, ..WorldOptions::default() });
+        // Several messages of an export, so that one that is not read stays open.
+        let world = World::generate(WorldOptions { companies: 1_500, days: 6, ..WorldOptions::default() });
         let mut suite = Suite::standalone().await?;
         suite.sources.put_world(&world, world.end())?;
         let (first, last) = (world.days().next(), world.days().last());
