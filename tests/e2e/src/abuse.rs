@@ -170,7 +170,7 @@ impl Abuser {
     /// If it goes on listening.
     pub async fn endless_headers(&self) -> Result<usize> {
         let mut socket = self.greeted().await?;
-        let (mut sent, piece) = (0, [0_u8; 16 * 1024]);
+        let (mut sent, piece) = (0, vec![0; 16 * 1024]);
         let mut kind = HEADERS;
         // A literal header with an empty name and value, as often as it fits.
         while sent < MOST_HEADER_BYTES {

@@ -10,7 +10,7 @@ pub(crate) use descriptors::raise_descriptor_limit;
 
 use crate::connections::{Busy, ConnectionLimits};
 
-/// The most connections by default. Each costs about 50 KiB, so that they stay well below
+/// The most connections by default. Each costs about 40 KiB, so that they stay well below
 /// the memory that services are given; clients of gRPC share one connection.
 const CONNECTIONS: usize = 2_048;
 

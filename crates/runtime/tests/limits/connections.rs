@@ -125,6 +125,12 @@ async fn an_idle_connection_ends_without_a_failed_call() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_that_its_idle_connection_ends() {
+    let server = Server::within(Limits { idle: Duration::from_millis(10), ..few(10) }).await;
+    assert!(has_frame(&rest_of(server.socket(GREETING).await).await, GOAWAY));
+}
+
+#[tokio::test]
 async fn a_connection_with_an_open_call_is_not_idle() {
     let idle = Duration::from_millis(10);
     let server = Server::within(Limits { idle, ..few(10) }).await;

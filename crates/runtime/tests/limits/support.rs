@@ -79,7 +79,7 @@ impl CompanyActivityService for Scripted {
         &self,
         _: Request<GetFreshnessRequest>,
     ) -> Result<Response<GetFreshnessResponse>, Status> {
-        Ok(Response::new(Default::default()))
+        Ok(Response::new(GetFreshnessResponse::default()))
     }
 
     /// Never.
@@ -89,7 +89,7 @@ impl CompanyActivityService for Scripted {
     ) -> Result<Response<ListCompanyActivityResponse>, Status> {
         let _counted = Counted::by(&self.handlers.lists);
         let _never = self.never.acquire().await;
-        Ok(Response::new(Default::default()))
+        Ok(Response::new(ListCompanyActivityResponse::default()))
     }
 
     /// Without end.
@@ -167,9 +167,8 @@ impl Server {
 
     /// Whether a probe on a connection of its own is answered.
     pub(crate) async fn is_healthy(&self) -> bool {
-        let channel = self.endpoint().connect_lazy();
-        let check = HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_ok();
-        check
+        let mut client = HealthClient::new(self.endpoint().connect_lazy());
+        client.check(HealthCheckRequest::default()).await.is_ok()
     }
 }
 
