@@ -5,6 +5,7 @@
 //! tests run concurrently. Nothing sleeps: tests wait for events, with a
 //! deadline.
 
+pub mod abuse;
 pub mod admin;
 pub mod alerts;
 pub mod azurite;
@@ -15,6 +16,7 @@ pub mod dashboards;
 pub mod database;
 pub mod fact_table;
 pub mod issuer;
+pub mod memory;
 pub mod openid;
 pub mod operator;
 pub mod process;
@@ -29,6 +31,7 @@ pub mod sql_reader;
 pub mod stored;
 pub mod suite;
 pub mod tools;
+pub mod valid_caller;
 pub mod vectors;
 pub mod volume;
 

@@ -1,5 +1,6 @@
 //! The end-to-end suite. A single binary, so that its dependencies are built once.
 
+mod abuse;
 mod access;
 mod azurite;
 mod backfill;
