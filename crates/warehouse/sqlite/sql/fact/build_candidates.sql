@@ -1,78 +1,99 @@
 -- The candidates of the companies after $1 up to $2.
-WITH
--- What to compute: every company on days not yet published ...
-targets AS (
-  SELECT company_id, activity_date
-  FROM known_companies
-  JOIN fact_build_days ON is_new
-  WHERE company_id > $1 AND company_id <= $2
-  UNION
-  -- ... and what is dirty on published ones.
-  SELECT company_id, activity_date
+WITH RECURSIVE
+-- How far back computing a day reads: 14 days with the day itself.
+back (days) AS (
+  SELECT 0
+  UNION ALL
+  SELECT days + 1 FROM back WHERE days < 13
+),
+-- What to compute on published days: what is dirty.
+dirty AS MATERIALIZED (
+  SELECT DISTINCT company_id, activity_date
   FROM dirty_company_days
   JOIN fact_build_days ON NOT is_new AND activity_date BETWEEN first_day AND last_day
   WHERE company_id > $1 AND company_id <= $2
 ),
--- The usage of the 14 days that end on each target's day.
+-- The days that new days read.
+calendar AS MATERIALIZED (
+  SELECT DISTINCT date(activity_date, '-' || days || ' days') AS day
+  FROM fact_build_days
+  CROSS JOIN back
+  WHERE is_new
+),
+-- Every calendar day that a company-day to compute reads, with or without usage, so that
+-- windows of rows are windows of days: on new days of every company ...
+calendar_days AS (
+  SELECT known.company_id, calendar.day
+  FROM known_companies AS known
+  CROSS JOIN calendar
+  WHERE known.company_id > $1 AND known.company_id <= $2
+  UNION
+  -- ... and of what is dirty.
+  SELECT company_id, date(activity_date, '-' || days || ' days')
+  FROM dirty
+  CROSS JOIN back
+  ORDER BY 1, 2
+),
+-- The usage of those days, and of the 7 days that end on each.
 measured AS (
   SELECT
-    target.company_id,
-    target.activity_date,
-    day.snapshot_on,
-    COUNT(usage.date) AS usage_records,
-    COALESCE(SUM(usage.active_users) FILTER (WHERE usage.date = target.activity_date), 0) AS active_users,
-    COALESCE(SUM(usage.events) FILTER (WHERE usage.date = target.activity_date), 0) AS events,
-    COALESCE(SUM(usage.active_users) FILTER (WHERE usage.date >= day.rolling_from), 0) AS active_users_7d,
-    -- Counted, not summed: fourteen days of events need not fit one integer.
-    COUNT(*) FILTER (WHERE usage.events > 0) AS active_days_14d
-  FROM targets AS target
-  JOIN fact_build_days AS day USING (activity_date)
-  LEFT JOIN stg_product_usage AS usage
-    ON usage.company_id = target.company_id
-    AND usage.date BETWEEN day.churn_from AND target.activity_date
-  GROUP BY target.company_id, target.activity_date
+    each.company_id,
+    each.day,
+    COALESCE(usage.active_users, 0) AS active_users,
+    COALESCE(usage.events, 0) AS events,
+    COALESCE(SUM(usage.active_users) OVER seven_days, 0) AS active_users_7d,
+    -- The newest days by then with a record and with an event: they decide for any
+    -- number of days, and cost less than a window of fourteen.
+    MAX(usage.date) OVER until_day AS recorded_on,
+    MAX(usage.date) FILTER (WHERE usage.events > 0) OVER until_day AS active_on
+  FROM calendar_days AS each
+  LEFT JOIN stg_product_usage AS usage ON usage.date = each.day AND usage.company_id = each.company_id
+  WINDOW
+    seven_days AS (PARTITION BY each.company_id ORDER BY each.day ROWS 6 PRECEDING),
+    until_day AS (PARTITION BY each.company_id ORDER BY each.day ROWS UNBOUNDED PRECEDING)
 ),
--- Whether the company belongs to the day's snapshot, and which of its versions
--- describes it: the newest up to the day; before its first one, the first.
-described AS (
+-- The days on which each version of a company describes it: until its next one begins,
+-- and the first one also before. A version describes the snapshots from effective_from to
+-- effective_to, so it also says whether the company is in one.
+described AS MATERIALIZED (
   SELECT
-    measured.*,
-    EXISTS (
-      SELECT 1 FROM crm_company_versions AS member
-      WHERE member.company_id = measured.company_id
-        AND member.effective_from <= measured.snapshot_on
-        AND (member.effective_to IS NULL OR member.effective_to >= measured.snapshot_on)
-    ) AS is_member,
-    COALESCE(
-      (
-        SELECT MAX(effective_from) FROM crm_company_versions
-        WHERE company_id = measured.company_id AND effective_from <= measured.activity_date
-      ),
-      (SELECT MIN(effective_from) FROM crm_company_versions WHERE company_id = measured.company_id)
-    ) AS version_from
-  FROM measured
+    company_id, effective_from, effective_to, name, country, industry_tag, last_contact_at,
+    julianday(date(last_contact_at)) AS contact_day,
+    IIF(LAG(effective_from) OVER by_day IS NULL, '', effective_from) AS first_day,
+    COALESCE(LEAD(effective_from) OVER by_day, '9999-99-99') AS next_from
+  FROM crm_company_versions
+  WHERE company_id > $1 AND company_id <= $2
+  WINDOW by_day AS (PARTITION BY company_id ORDER BY effective_from)
 ),
 -- The 12 columns that the inputs decide.
 computed AS (
   SELECT
-    described.company_id,
-    described.activity_date,
-    version.name AS company_name,
-    version.country,
-    version.industry_tag,
-    version.last_contact_at,
-    described.active_users,
-    described.events,
-    described.active_users_7d,
-    described.active_days_14d = 0 AS is_churn_risk,
-    CAST(described.events AS REAL) / NULLIF(described.active_users, 0) AS events_per_user,
-    CAST(
-      julianday(described.activity_date) - julianday(date(version.last_contact_at)) AS INTEGER
-    ) AS days_since_last_contact,
-    described.is_member OR described.usage_records > 0 AS belongs
-  FROM described
-  LEFT JOIN crm_company_versions AS version
-    ON version.company_id = described.company_id AND version.effective_from = described.version_from
+    measured.company_id,
+    day.activity_date,
+    described.name AS company_name,
+    described.country,
+    described.industry_tag,
+    described.last_contact_at,
+    measured.active_users,
+    measured.events,
+    measured.active_users_7d,
+    COALESCE(measured.active_on < day.churn_from, TRUE) AS is_churn_risk,
+    CAST(measured.events AS REAL) / NULLIF(measured.active_users, 0) AS events_per_user,
+    CAST(julianday(day.activity_date) - described.contact_day AS INTEGER) AS days_since_last_contact,
+    COALESCE(measured.recorded_on >= day.churn_from, FALSE) OR (
+      described.effective_from <= day.snapshot_on
+      AND (described.effective_to IS NULL OR described.effective_to >= day.snapshot_on)
+    ) AS belongs,
+    -- Nothing is published on a new day.
+    IIF(day.is_new, NULL, day.activity_date) AS published_on
+  FROM measured
+  JOIN fact_build_days AS day ON day.activity_date = measured.day
+  LEFT JOIN described
+    ON described.company_id = measured.company_id
+    AND measured.day >= described.first_day
+    AND measured.day < described.next_from
+  -- The other days were only read.
+  WHERE day.is_new OR (measured.company_id, measured.day) IN (SELECT company_id, activity_date FROM dirty)
 )
 INSERT INTO fact_candidates (
   company_id, activity_date, company_name, country, industry_tag, last_contact_at,
@@ -85,7 +106,7 @@ SELECT
   computed.active_users_7d, computed.is_churn_risk, computed.events_per_user,
   computed.days_since_last_contact,
   CASE
-    WHEN NOT computed.belongs THEN 'GONE'
+    WHEN computed.belongs IS NOT TRUE THEN 'GONE'
     WHEN fact.company_id IS NULL THEN 'NEW'
     WHEN (
       fact.company_name, fact.country, fact.industry_tag, fact.last_contact_at,
@@ -100,6 +121,6 @@ SELECT
   END
 FROM computed
 LEFT JOIN fact_company_activity AS fact
-  ON fact.company_id = computed.company_id AND fact.activity_date = computed.activity_date
+  ON fact.company_id = computed.company_id AND fact.activity_date = computed.published_on
 -- What neither belongs nor is published is nothing at all.
 WHERE computed.belongs OR fact.company_id IS NOT NULL

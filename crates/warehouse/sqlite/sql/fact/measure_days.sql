@@ -1,5 +1,17 @@
 -- What each day would look like once published, beside what its inputs call for.
-WITH
+WITH RECURSIVE
+-- How far back computing a day reads: 14 days with the day itself.
+back (days) AS (
+  SELECT 0
+  UNION ALL
+  SELECT days + 1 FROM back WHERE days < 13
+),
+-- The days whose usage each day reads. Usage is looked up by them, one by one.
+read_days AS MATERIALIZED (
+  SELECT activity_date, date(activity_date, '-' || days || ' days') AS day
+  FROM fact_build_days
+  CROSS JOIN back
+),
 -- Rows that the candidates add to and take from each day.
 delta AS (
   SELECT
@@ -24,9 +36,10 @@ SELECT
         AND member.effective_from <= day.snapshot_on
         AND (member.effective_to IS NULL OR member.effective_to >= day.snapshot_on)
     ) AND EXISTS (
-      SELECT 1 FROM stg_product_usage AS usage
-      WHERE usage.company_id = known.company_id
-        AND usage.date BETWEEN day.churn_from AND day.activity_date
+      SELECT 1
+      FROM read_days AS read
+      CROSS JOIN stg_product_usage AS usage ON usage.date = read.day AND usage.company_id = known.company_id
+      WHERE read.activity_date = day.activity_date
     )
   ) AS "expected_rows!: i64",
   COALESCE(source.records, 0) AS "source_rows!: i64"
