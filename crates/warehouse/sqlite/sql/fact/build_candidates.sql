@@ -1,56 +1,18 @@
--- The candidates of the companies after $1 up to $2.
-WITH RECURSIVE
--- How far back computing a day reads: 14 days with the day itself.
-back (days) AS (
-  SELECT 0
-  UNION ALL
-  SELECT days + 1 FROM back WHERE days < 13
-),
--- What to compute on published days: what is dirty.
-dirty AS MATERIALIZED (
-  SELECT DISTINCT company_id, activity_date
-  FROM dirty_company_days
-  JOIN fact_build_days ON NOT is_new AND activity_date BETWEEN first_day AND last_day
-  WHERE company_id > $1 AND company_id <= $2
-),
--- The days that new days read.
-calendar AS MATERIALIZED (
-  SELECT DISTINCT date(activity_date, '-' || days || ' days') AS day
-  FROM fact_build_days
-  CROSS JOIN back
-  WHERE is_new
-),
--- Every calendar day that a company-day to compute reads, with or without usage, so that
--- windows of rows are windows of days: on new days of every company ...
-calendar_days AS (
-  SELECT known.company_id, calendar.day
+-- The candidates of the companies after $1 up to $2, from the usage in chunk_usage.
+WITH
+-- What to compute: every company on days not yet published ...
+targets AS (
+  SELECT known.company_id, day.activity_date, day.rolling_from, day.churn_from, day.snapshot_on, day.is_new
   FROM known_companies AS known
-  CROSS JOIN calendar
-  WHERE known.company_id > $1 AND known.company_id <= $2
-  UNION
-  -- ... and of what is dirty.
-  SELECT company_id, date(activity_date, '-' || days || ' days')
-  FROM dirty
-  CROSS JOIN back
-  ORDER BY 1, 2
-),
--- The usage of those days, and of the 7 days that end on each.
-measured AS (
-  SELECT
-    each.company_id,
-    each.day,
-    COALESCE(usage.active_users, 0) AS active_users,
-    COALESCE(usage.events, 0) AS events,
-    COALESCE(SUM(usage.active_users) OVER seven_days, 0) AS active_users_7d,
-    -- The newest days by then with a record and with an event: they decide for any
-    -- number of days, and cost less than a window of fourteen.
-    MAX(usage.date) OVER until_day AS recorded_on,
-    MAX(usage.date) FILTER (WHERE usage.events > 0) OVER until_day AS active_on
-  FROM calendar_days AS each
-  LEFT JOIN stg_product_usage AS usage ON usage.date = each.day AND usage.company_id = each.company_id
-  WINDOW
-    seven_days AS (PARTITION BY each.company_id ORDER BY each.day ROWS 6 PRECEDING),
-    until_day AS (PARTITION BY each.company_id ORDER BY each.day ROWS UNBOUNDED PRECEDING)
+  CROSS JOIN fact_build_days AS day
+  WHERE day.is_new AND known.company_id > $1 AND known.company_id <= $2
+  UNION ALL
+  -- ... and what is dirty on published ones.
+  SELECT DISTINCT
+    dirty.company_id, day.activity_date, day.rolling_from, day.churn_from, day.snapshot_on, day.is_new
+  FROM dirty_company_days AS dirty
+  JOIN fact_build_days AS day ON NOT day.is_new AND day.activity_date BETWEEN dirty.first_day AND dirty.last_day
+  WHERE dirty.company_id > $1 AND dirty.company_id <= $2
 ),
 -- The days on which each version of a company describes it: until its next one begins,
 -- and the first one also before. A version describes the snapshots from effective_from to
@@ -68,32 +30,44 @@ described AS MATERIALIZED (
 -- The 12 columns that the inputs decide.
 computed AS (
   SELECT
-    measured.company_id,
-    day.activity_date,
+    target.company_id,
+    target.activity_date,
     described.name AS company_name,
     described.country,
     described.industry_tag,
     described.last_contact_at,
-    measured.active_users,
-    measured.events,
-    measured.active_users_7d,
-    COALESCE(measured.active_on < day.churn_from, TRUE) AS is_churn_risk,
-    CAST(measured.events AS REAL) / NULLIF(measured.active_users, 0) AS events_per_user,
-    CAST(julianday(day.activity_date) - described.contact_day AS INTEGER) AS days_since_last_contact,
-    COALESCE(measured.recorded_on >= day.churn_from, FALSE) OR (
-      described.effective_from <= day.snapshot_on
-      AND (described.effective_to IS NULL OR described.effective_to >= day.snapshot_on)
+    COALESCE(usage.active_users, 0) AS active_users,
+    COALESCE(usage.events, 0) AS events,
+    (
+      SELECT COALESCE(SUM(recent.active_users), 0) FROM chunk_usage AS recent
+      WHERE recent.company_id = target.company_id
+        AND recent.date BETWEEN target.rolling_from AND target.activity_date
+    ) AS active_users_7d,
+    COALESCE(usage.events, 0) = 0 AND NOT EXISTS (
+      SELECT 1 FROM chunk_usage AS recent
+      WHERE recent.company_id = target.company_id
+        AND recent.date BETWEEN target.churn_from AND target.activity_date
+        AND recent.events > 0
+    ) AS is_churn_risk,
+    CAST(usage.events AS REAL) / NULLIF(usage.active_users, 0) AS events_per_user,
+    CAST(julianday(target.activity_date) - described.contact_day AS INTEGER) AS days_since_last_contact,
+    (
+      described.effective_from <= target.snapshot_on
+      AND (described.effective_to IS NULL OR described.effective_to >= target.snapshot_on)
+    ) IS TRUE OR EXISTS (
+      SELECT 1 FROM chunk_usage AS recent
+      WHERE recent.company_id = target.company_id
+        AND recent.date BETWEEN target.churn_from AND target.activity_date
     ) AS belongs,
     -- Nothing is published on a new day.
-    IIF(day.is_new, NULL, day.activity_date) AS published_on
-  FROM measured
-  JOIN fact_build_days AS day ON day.activity_date = measured.day
+    IIF(target.is_new, NULL, target.activity_date) AS published_on
+  FROM targets AS target
+  LEFT JOIN chunk_usage AS usage
+    ON usage.company_id = target.company_id AND usage.date = target.activity_date
   LEFT JOIN described
-    ON described.company_id = measured.company_id
-    AND measured.day >= described.first_day
-    AND measured.day < described.next_from
-  -- The other days were only read.
-  WHERE day.is_new OR (measured.company_id, measured.day) IN (SELECT company_id, activity_date FROM dirty)
+    ON described.company_id = target.company_id
+    AND target.activity_date >= described.first_day
+    AND target.activity_date < described.next_from
 )
 INSERT INTO fact_candidates (
   company_id, activity_date, company_name, country, industry_tag, last_contact_at,
@@ -106,7 +80,7 @@ SELECT
   computed.active_users_7d, computed.is_churn_risk, computed.events_per_user,
   computed.days_since_last_contact,
   CASE
-    WHEN computed.belongs IS NOT TRUE THEN 'GONE'
+    WHEN NOT computed.belongs THEN 'GONE'
     WHEN fact.company_id IS NULL THEN 'NEW'
     WHEN (
       fact.company_name, fact.country, fact.industry_tag, fact.last_contact_at,

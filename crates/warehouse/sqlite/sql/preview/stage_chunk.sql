@@ -12,12 +12,12 @@ chunk AS (
   UNION
   SELECT company_id FROM dirty_company_days WHERE company_id > $1 AND company_id <= $2
 )
-INSERT INTO stg_product_usage (company_id, date, active_users, events)
+INSERT INTO chunk_usage (company_id, date, active_users, events)
 -- CROSS: looked up by day and company, never searched for.
 SELECT staged.company_id, staged.date, staged.active_users, staged.events
 FROM read_days
 CROSS JOIN chunk
-CROSS JOIN main.stg_product_usage AS staged
+CROSS JOIN stg_product_usage AS staged
   ON staged.date = read_days.day AND staged.company_id = chunk.company_id
 WHERE NOT EXISTS (
   SELECT 1 FROM usage_differences AS difference
