@@ -93,6 +93,6 @@ async fn name_companies(connection: &mut PgConnection) -> Result<u64> {
         Err(problem) if sqlstate(&problem).as_deref() == Some(NAMED_MEANWHILE) => attempt.rollback().await?,
         Err(problem) => return Err(problem.into()),
     }
-    let named = query_file!("../sql/crm/name_companies.sql").execute(connection).await?;
+    let named = query_file!("sql/crm/name_companies.sql").execute(connection).await?;
     Ok(named.rows_affected())
 }
