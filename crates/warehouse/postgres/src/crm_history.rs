@@ -45,7 +45,8 @@ impl CrmHistory for History<'_> {
             CrmStep::InsertVersions { day, next } => query_file!("sql/crm/insert_versions.sql", day, next),
             CrmStep::Merge { last, first } => query_file!("sql/crm/merge.sql", last, first),
             CrmStep::DropMerged { first } => query_file!("sql/crm/drop_merged.sql", first),
-            CrmStep::NameCompanies => return name_companies(self.0).await,
+            CrmStep::NameCompanies { is_first: true } => return name_first_companies(self.0).await,
+            CrmStep::NameCompanies { is_first: false } => query_file!("sql/crm/name_companies.sql"),
             CrmStep::MarkDirty { day, is_first } => query_file!("sql/crm/mark_dirty.sql", day, is_first),
             CrmStep::RecordSnapshot { day, path, companies, keeps_unnamed } => {
                 query_file!("../sql/crm/record_snapshot.sql", day, path, stored(companies), keeps_unnamed)
@@ -78,9 +79,9 @@ impl CrmHistory for History<'_> {
     }
 }
 
-/// Names the changed companies. Of a first export that is as much work as its versions,
-/// and twice as much if each company is checked for being named by somebody else.
-async fn name_companies(connection: &mut PgConnection) -> Result<u64> {
+/// Names the companies of a first export. That is as much work as to write their versions,
+/// and twice as much if each one is checked for being named by somebody else.
+async fn name_first_companies(connection: &mut PgConnection) -> Result<u64> {
     let mut attempt = connection.begin().await?;
     match query_file!("sql/crm/name_first_companies.sql").execute(&mut *attempt).await {
         Ok(named) => {

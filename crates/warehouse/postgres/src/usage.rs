@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use domain::{CompanyId, Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by};
+use domain::{
+    CompanyId, Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by,
+};
 use sqlx::PgConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,

@@ -42,7 +42,7 @@ impl CrmHistory for History<'_> {
             CrmStep::InsertVersions { day, next } => query_file!("sql/crm/insert_versions.sql", day, next),
             CrmStep::Merge { last, first } => query_file!("sql/crm/merge.sql", last, first),
             CrmStep::DropMerged { first } => query_file!("sql/crm/drop_merged.sql", first),
-            CrmStep::NameCompanies => query_file!("sql/crm/name_companies.sql"),
+            CrmStep::NameCompanies { .. } => query_file!("sql/crm/name_companies.sql"),
             CrmStep::MarkDirty { day, is_first } => query_file!("sql/crm/mark_dirty.sql", day, is_first),
             CrmStep::RecordSnapshot { day, path, companies, keeps_unnamed } => {
                 query_file!("../sql/crm/record_snapshot.sql", day, path, stored(companies), keeps_unnamed)

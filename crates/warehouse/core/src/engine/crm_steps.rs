@@ -57,8 +57,8 @@ pub enum CrmStep<'a> {
     Merge { last: NaiveDate, first: NaiveDate },
     /// Drops versions merged into an earlier one.
     DropMerged { first: NaiveDate },
-    /// Adds the companies to the known ones.
-    NameCompanies,
+    /// Adds the companies to the known ones. If no export came before, there may be none.
+    NameCompanies { is_first: bool },
     /// Marks dirty the published days on which a change may be visible.
     MarkDirty { day: NaiveDate, is_first: bool },
     /// Records the snapshot, of that many companies.
@@ -141,15 +141,13 @@ pub async fn take_over<H: CrmHistory>(
     let has_changed = is_new_day || changes.all > 0;
     // Before the version is counted, as in loads of usage: two that name the same company
     // wait for each other here, and neither may already hold what the other waits for.
-    history.execute(CrmStep::NameCompanies).await?;
+    history.execute(CrmStep::NameCompanies { is_first: held_before.is_none() }).await?;
     if has_changed {
         // Before looking at the published days: none is added until this commits.
         history.execute(CrmStep::BumpStagingVersion).await?;
     }
     take_over_changes(history, day, (previous, next), held_before).await?;
-    history
-        .execute(CrmStep::RecordSnapshot { day, path: &export.path, companies, keeps_unnamed })
-        .await?;
+    history.execute(CrmStep::RecordSnapshot { day, path: &export.path, companies, keeps_unnamed }).await?;
     if has_changed {
         derive_heirs(history, day).await?;
     }
