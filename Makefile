@@ -91,6 +91,11 @@ bench-service-memory: ## Measure the memory of each service while a day of 100,0
 	@$(CARGO) build --locked --release --workspace --bins --package e2e --example service_memory
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/service_memory"
 
+.PHONY: bench-pages
+bench-pages: ## Measure how long one day of the product API takes, beside a loop over its pages
+	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example page_fetching
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/page_fetching"
+
 .PHONY: bench-warehouse
 bench-warehouse: ## Measure the storage engines against bare SQL; ARGS="--help" lists what can be set
 	@tests/setup/postgres.sh >/dev/null

@@ -80,9 +80,16 @@ BEHAVIOURS = ACCESS_BEHAVIOURS | {
             PODS, {"container.image": f"ghcr.io/company-activity/company-activity@{DIGEST}"}
         ),
         "every pod has the registry's Secrets": on(PODS, {"pod.spec.imagePullSecrets": [{"name": "registry"}]}),
-        "every pod with the warehouse reads its URL from the named Secret": on(
-            [name for name in PODS if name in [*DEPLOYMENTS, "CronJob/maintenance"]],
+        "every pod that works on the warehouse reads its URL from the named Secret": on(
+            [name for name in PODS if name in [*DEPLOYMENTS, "CronJob/maintenance"] and name != "Deployment/activity"],
             {"container.env.WAREHOUSE_URL.valueFrom.secretKeyRef.name": "activity-writer"},
+        ),
+        "activity has the reader's URL": on(
+            ["Deployment/activity"],
+            {
+                "container.env.WAREHOUSE_URL.valueFrom.secretKeyRef.name": "activity-reader",
+                "container.env.WAREHOUSE_URL.valueFrom.secretKeyRef.key": "reader-url",
+            },
         ),
         "the migration has the owner's URL": on(
             ["Job/migration"],

@@ -31,6 +31,7 @@ def secrets(folder):
         "company-activity-warehouse": {"url": warehouse},
         "activity-writer": {"url": warehouse},
         "activity-owner": {"owner-url": warehouse},
+        "activity-reader": {"reader-url": warehouse},
         "company-activity-product-api": {"token": TOKEN},
         "company-activity-storage": {"connection-string": AZURITE},
         "slack-webhook": {"url": WEBHOOK},

@@ -20,8 +20,9 @@ as_owner "$bin/initdb" --pgdata "$scratch/data" --username postgres --auth trust
 as_owner "$bin/pg_ctl" --pgdata "$scratch/data" --log "$scratch/log" --wait \
   --options "-c listen_addresses='' -c unix_socket_directories='$scratch' -c fsync=off" start >/dev/null
 
-# The compiler also needs the connection's own tables.
+# The compiler also needs the connection's own tables, and migrations sqlx's.
 {
+  echo 'CREATE TABLE _sqlx_migrations (version BIGINT NOT NULL PRIMARY KEY);'
   cat migrations/*.sql
   sed -e 's/CREATE TEMPORARY/CREATE/' -e 's/ ON COMMIT DELETE ROWS//' sql/*/create_incoming.sql sql/*/create_temporary.sql
 } | "$bin/psql" --quiet --no-psqlrc --host "$scratch" --username postgres --set ON_ERROR_STOP=1 >/dev/null

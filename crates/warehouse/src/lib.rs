@@ -16,7 +16,8 @@ use warehouse_sqlite::SqliteWarehouse;
 
 use crate::observed::Observed;
 
-/// Opens the warehouse that `url` names and brings its schema up to date.
+/// Opens the warehouse that `url` names and brings its schema up to date, where the role
+/// in the URL may do so.
 ///
 /// `sqlite:///path/to/file` is the embedded engine; the file and its folder are created
 /// as needed. `postgres://user:password@host:5432/database`, also in libpq's other
@@ -27,19 +28,39 @@ use crate::observed::Observed;
 /// If no engine supports the URL, or the database cannot be opened or migrated.
 pub fn open(url: &str) -> BoxFuture<'_, Result<SharedWarehouse>> {
     Box::pin(async move {
-        let warehouse: SharedWarehouse = match engine_of(url)? {
-            Engine::Sqlite => Arc::new(Observed::new(SqliteWarehouse::open(url).await?)),
-            Engine::Postgres => Arc::new(Observed::new(PostgresWarehouse::open(url).await?)),
-        };
-        // Watching must not keep the warehouse open.
-        let watched = Arc::downgrade(&warehouse);
-        metrics::watch_pool(move || {
-            let connections = watched.upgrade().map(|warehouse| warehouse.connections());
-            let Connections { used, idle, max } = connections.unwrap_or_default();
-            PoolUse { used, idle, max }
-        });
-        Ok(warehouse)
+        Ok(match engine_of(url)? {
+            Engine::Sqlite => watched(SqliteWarehouse::open(url).await?),
+            Engine::Postgres => watched(PostgresWarehouse::open(url).await?),
+        })
     })
+}
+
+/// Opens the warehouse that `url` names for a program that reads what is published. On
+/// Postgres it leaves the schema alone, and takes a standby and a role that may only
+/// read. A file has no roles, so the embedded engine opens it as [`open`] does.
+///
+/// # Errors
+/// As for [`open`], and if Postgres has no schema that this program can read.
+pub fn open_to_read(url: &str) -> BoxFuture<'_, Result<SharedWarehouse>> {
+    Box::pin(async move {
+        Ok(match engine_of(url)? {
+            Engine::Sqlite => watched(SqliteWarehouse::open(url).await?),
+            Engine::Postgres => watched(PostgresWarehouse::open_to_read(url).await?),
+        })
+    })
+}
+
+/// An engine whose calls are traced, and whose connections are counted.
+fn watched<W: Warehouse + 'static>(engine: W) -> SharedWarehouse {
+    let warehouse: SharedWarehouse = Arc::new(Observed::new(engine));
+    // Watching must not keep the warehouse open.
+    let watched = Arc::downgrade(&warehouse);
+    metrics::watch_pool(move || {
+        let connections = watched.upgrade().map(|warehouse| warehouse.connections());
+        let Connections { used, idle, max } = connections.unwrap_or_default();
+        PoolUse { used, idle, max }
+    });
+    warehouse
 }
 
 /// Migrates the schema of the warehouse that `url` names, as [`open`] does, and nothing

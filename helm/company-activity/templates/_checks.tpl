@@ -78,6 +78,7 @@ A pod without its Secret waits silently, and Helm waits for the pod. So with a c
 {{- $named := list
   (list "warehouse.existingSecret" .Values.warehouse.existingSecret .Values.warehouse.key)
   (list "warehouse.migration.existingSecret" (ternary $migration.existingSecret "" $migration.enabled) $migration.key)
+  (list "warehouse.reader.existingSecret" .Values.warehouse.reader.existingSecret .Values.warehouse.reader.key)
   (list "productApi.existingSecret" .Values.productApi.existingSecret .Values.productApi.key)
   (list "storage.azure.connectionStringKey" $azure.existingSecret $azure.connectionStringKey)
   (list "storage.azure.accountKeyKey" $azure.existingSecret $azure.accountKeyKey)

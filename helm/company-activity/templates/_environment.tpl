@@ -14,7 +14,7 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
 {{- end }}
 - { name: TRACE_QUERY_RATIO, value: {{ $values.observability.traceQueryRatio | quote }} }
-{{ include "company-activity.warehouseUrl" $values.warehouse }}
+{{ include "company-activity.warehouseUrl" (include "company-activity.warehouse" . | fromYaml) }}
 {{- with include (printf "company-activity.environment.%s" .service) .root }}
 {{ . }}
 {{- end }}
@@ -24,6 +24,12 @@ The environment of a service: the common part, then its own. Every name is that 
 {{- range $name, $value := .settings.env }}
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
+{{- end -}}
+
+{{/* Where a service finds its warehouse's URL: activity only reads, and may have one of its own. */}}
+{{- define "company-activity.warehouse" -}}
+{{- $warehouse := .root.Values.warehouse -}}
+{{- ternary $warehouse.reader $warehouse (and (eq .service "activity") (ne $warehouse.reader.existingSecret "")) | toYaml -}}
 {{- end -}}
 
 {{- define "company-activity.warehouseUrl" -}}
@@ -87,6 +93,10 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: PAGE_SIZE, value: {{ .pageSize | int | quote }} }
 - { name: PRODUCT_API_TIMEOUT, value: {{ .timeout | quote }} }
 - { name: PRODUCT_API_CONCURRENCY, value: {{ .concurrency | int | quote }} }
+- { name: PRODUCT_API_PAGE_CONCURRENCY, value: {{ .pageConcurrency | int | quote }} }
+{{- with .maxRate }}
+- { name: PRODUCT_API_MAX_RATE, value: {{ . | int64 | quote }} }
+{{- end }}
 - { name: REPOLL_DAYS, value: {{ .repollDays | int | quote }} }
 {{- with .fields }}
 - { name: PRODUCT_API_FIELDS, value: {{ . | quote }} }

@@ -41,8 +41,9 @@ use crate::{queries::Queries, service::ActivityService};
 /// # Errors
 /// If the warehouse cannot be opened.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
-    let warehouse =
-        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open --warehouse-url")?;
+    let warehouse = warehouse::open_to_read(&args.warehouse.warehouse_url)
+        .await
+        .context("cannot open --warehouse-url")?;
     context.audit_in(warehouse.clone());
     Ok(assemble(&args.options, warehouse, &context))
 }

@@ -20,6 +20,7 @@ use crate::{
     config::Options,
     credentials::{Bearer, Credentials, TokenSource},
     error::Error,
+    pace::Pace,
     page::{NoPage, Page, PageRef},
     paging_limits::PagingLimits,
     request_spans::{CallSpans, DayRequests, Exchange},
@@ -55,6 +56,8 @@ pub(crate) struct ProductApi {
     max_page_bytes: usize,
     max_pages: u32,
     is_unpaged: bool,
+    pages_ahead: usize,
+    pace: Arc<Pace>,
     retry: RetryPolicy,
     requests: HttpRequests,
     clock: Arc<dyn Clock>,
@@ -86,6 +89,7 @@ impl ProductApi {
         };
         let destination =
             Destination::new(&endpoint, policy).context("--product-api-url may not be requested")?;
+        let pages_ahead = usize::from(options.product_api_page_concurrency);
         Ok(Self {
             client: http_client(destination, options.product_api_timeout)?,
             endpoint,
@@ -99,6 +103,8 @@ impl ProductApi {
             max_page_bytes: options.product_api_max_page_bytes,
             max_pages: options.product_api_max_pages,
             is_unpaged: options.answers.product_api_unpaged,
+            pages_ahead,
+            pace: Pace::new(pages_ahead, options.product_api_max_rate),
             retry: RetryPolicy::new(options),
             requests: HttpRequests::new("GET", "product-api"),
             clock,
@@ -135,6 +141,7 @@ impl Session {
             page_size: usize::try_from(self.api.page_size).unwrap_or(usize::MAX),
             max_pages: self.api.max_pages,
             is_unpaged: self.api.is_unpaged,
+            pages_ahead: self.api.pages_ahead,
         }
     }
 
@@ -149,11 +156,11 @@ impl Session {
     }
 
     /// The spans of the requests for a day.
-    pub(crate) fn requests_for(&self, day: NaiveDate) -> DayRequests {
-        DayRequests::new(self.spans(), day)
+    pub(crate) fn requests_for(&self, day: NaiveDate) -> Arc<DayRequests> {
+        Arc::new(DayRequests::new(self.spans(), day))
     }
 
-    /// Fetches one page, retrying transient failures.
+    /// Fetches one page when it is its turn, retrying transient failures.
     ///
     /// # Errors
     /// [`Error::GaveUp`], or the first failure that is not transient.
@@ -161,13 +168,19 @@ impl Session {
         let mut attempts = 0;
         let attempt = || {
             attempts += 1;
-            self.try_page(requests.begin(&self.api.endpoint, at, attempts - 1), at)
+            let resend_count = attempts - 1;
+            async move {
+                let place = self.api.pace.place().await;
+                let outcome = self.try_page(requests.begin(&self.api.endpoint, at, resend_count), at).await;
+                match &outcome {
+                    Ok(_) => place.answered(),
+                    Err(error) if error.says_too_many() => place.refused(self.api.retry.pause(error)),
+                    Err(_) => {}
+                }
+                outcome
+            }
         };
-        let outcome = self.api.retry.run(attempt).await;
-        if let Err(error) = &outcome {
-            requests.gave_up(error);
-        }
-        outcome
+        self.api.retry.run(attempt).await
     }
 
     async fn try_page(&self, mut exchange: Exchange, at: PageRef) -> Result<Page, Error> {

@@ -1,6 +1,6 @@
 //! Settings of the service.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::Args as ClapArgs;
 use runtime::{HistoryOptions, WarehouseArgs};
@@ -54,9 +54,18 @@ pub struct Options {
     #[arg(long, env = "PRODUCT_API_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub product_api_timeout: Duration,
 
-    /// How many days to fetch at the same time; the pages of one day come one after the other
+    /// How many days to fetch at the same time
     #[arg(long, env = "PRODUCT_API_CONCURRENCY", value_name = "DAYS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub product_api_concurrency: u16,
+
+    /// How many pages to ask for at the same time, of one day and of all days together; fewer while the product API
+    /// answers 429. A day begins with one page, and asks for as many pages ahead as it has received
+    #[arg(long, env = "PRODUCT_API_PAGE_CONCURRENCY", value_name = "PAGES", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub product_api_page_concurrency: u16,
+
+    /// The most requests to the product API in a second [default: no limit]
+    #[arg(long, env = "PRODUCT_API_MAX_RATE", value_name = "REQUESTS")]
+    pub product_api_max_rate: Option<NonZeroU32>,
 
     /// How often to try a page that fails with 429, 5xx, a timeout or a lost connection
     #[arg(long, env = "PRODUCT_API_MAX_ATTEMPTS", value_name = "TIMES", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]

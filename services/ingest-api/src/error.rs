@@ -262,6 +262,11 @@ impl Error {
         matches!(self, Self::SaysItFailed { .. }) || self.kind().is_transient()
     }
 
+    /// Whether the product API wants fewer requests.
+    pub(crate) const fn says_too_many(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::ServerFailed { retry_after: Some(_), .. })
+    }
+
     /// The status of an answer that says the product API knows nothing of the
     /// requested day, as for days before its history.
     pub(crate) fn as_unknown_day(&self) -> Option<StatusCode> {

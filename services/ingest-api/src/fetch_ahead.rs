@@ -15,9 +15,6 @@ use crate::{
     progress::ProgressMeter,
 };
 
-/// Pages of a day buffered for the reader.
-const PAGES_AHEAD: usize = 8;
-
 type Fetched = Result<Option<Page>, Error>;
 
 /// A day being fetched; dropping it cancels the fetch.
@@ -47,7 +44,8 @@ pub(crate) fn fetch_days(
 
 impl FetchedDay {
     fn begin(day: NaiveDate, session: Session, meter: Arc<ProgressMeter>) -> Self {
-        let (fetched, waiting) = mpsc::channel(PAGES_AHEAD);
+        // The pages are ahead already.
+        let (fetched, waiting) = mpsc::channel(1);
         let (reported, reading) = (Arc::clone(&meter), session.reading());
         let fetch = async move {
             let last = stream::iter([Ok(None)]);

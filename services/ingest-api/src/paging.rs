@@ -9,6 +9,7 @@ use crate::{
     api::Session,
     error::Error,
     page::{Page, PageRef},
+    pages_ahead::PagesAhead,
     paging_limits::PagingLimits,
 };
 
@@ -18,17 +19,19 @@ const PATIENCE_WITH_EMPTY_PAGES: u32 = 3;
 /// How often the same company may repeat if each page has one record.
 const PATIENCE_WITH_EQUAL_RECORDS: u32 = 3;
 
-/// The pages of a day in order, each fetched on demand. Holds at most two pages.
+/// The pages of a day in order, fetched a few ahead. Holds at most as many as are asked for
+/// at the same time, and two more. Dropping the stream ends the requests.
 pub(crate) fn pages(
     session: &Session,
     day: NaiveDate,
-) -> impl Stream<Item = Result<(PageRef, Page), Error>> + Send + '_ {
+) -> impl Stream<Item = Result<(PageRef, Page), Error>> + Send + use<> {
     let paging = Paging::new(day, session.limits());
-    stream::try_unfold((paging, session.requests_for(day)), move |(mut paging, requests)| async move {
+    let ahead = PagesAhead::new(session.clone(), day);
+    stream::try_unfold((paging, ahead), move |(mut paging, mut ahead)| async move {
         while let Some(at) = paging.next {
-            let page = session.page(at, &requests).await?;
+            let page = ahead.page(at, paging.last_to_ask_for(at)).await?;
             if let Some(page) = paging.take(at, page)? {
-                return Ok(Some(((at, page), (paging, requests))));
+                return Ok(Some(((at, page), (paging, ahead))));
             }
         }
         Ok(None)
@@ -51,6 +54,8 @@ struct Paging {
     came: u64,
     /// The day's number of records, as last announced.
     total: Option<u64>,
+    /// The day's number of pages, as last announced.
+    total_pages: Option<u64>,
     /// The companies of the previous page.
     previous: Arc<[u64]>,
     /// A short page that announced more, while none has come.
@@ -69,12 +74,27 @@ impl Paging {
             limits,
             came: 0,
             total: None,
+            total_pages: None,
             previous: Arc::default(),
             promised_by: None,
             repeated: None,
             empty_pages: 0,
             equal_records: 0,
         }
+    }
+
+    /// The last page to ask for before `at` has arrived. A day begins with one, and asks for
+    /// as many at a time as have arrived, so that no more pages are asked for in vain than
+    /// there are; and for none past an end that is announced.
+    fn last_to_ask_for(&self, at: PageRef) -> u32 {
+        let arrived = u64::from(at.page - 1);
+        let at_a_time = arrived.clamp(1, self.limits.pages_ahead as u64);
+        let last = (arrived + at_a_time).min(u64::from(self.limits.max_pages));
+        let announced = self.total_pages.unwrap_or(u64::MAX).min(match (self.total, self.full_page as u64) {
+            (Some(total), full_page @ 1..) => arrived + total.saturating_sub(self.came).div_ceil(full_page),
+            _ => u64::MAX,
+        });
+        u32::try_from(last.min(announced)).unwrap_or(u32::MAX).max(at.page)
     }
 
     /// Records a page, and returns it unless it is a repeat.
@@ -123,6 +143,7 @@ impl Paging {
         }
         self.came += page.records as u64;
         self.total = page.signs.total.or(self.total);
+        self.total_pages = page.signs.total_pages.or(self.total_pages);
         let says_more = page.signs.says_more_after(at.page);
         if page.records > 0 {
             self.previous = Arc::clone(&page.keys);

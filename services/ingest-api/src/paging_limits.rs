@@ -7,6 +7,8 @@ pub(crate) struct PagingLimits {
     pub(crate) page_size: usize,
     /// The most pages per day.
     pub(crate) max_pages: u32,
+    /// The most pages to ask for at the same time.
+    pub(crate) pages_ahead: usize,
     /// Whether the only page holds everything.
     pub(crate) is_unpaged: bool,
 }

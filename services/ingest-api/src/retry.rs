@@ -56,6 +56,11 @@ impl RetryPolicy {
         patient_wait(backoff, error.retry_after(), self.max_retry_after)
     }
 
+    /// How long the product API wants no request, as far as we have that patience.
+    pub(crate) fn pause(&self, error: &Error) -> Option<Duration> {
+        error.retry_after().map(|wait| wait.min(self.max_retry_after))
+    }
+
     fn gave_up(&self, error: Error) -> Error {
         if error.is_worth_another_request() {
             Error::GaveUp { attempts: self.max_attempts, last: Box::new(error) }

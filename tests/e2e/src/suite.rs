@@ -169,8 +169,10 @@ impl Suite {
     }
 
     fn service_arguments(&self, service: &'static str) -> Result<Vec<String>> {
-        let mut arguments = vec!["--warehouse-url".to_owned(), self.warehouse_url()];
-        arguments.extend(self.own_arguments(service)?);
+        let mut arguments = self.own_arguments(service)?;
+        if !self.settings.has(service, "--warehouse-url") {
+            arguments.extend(["--warehouse-url".to_owned(), self.warehouse_url()]);
+        }
         if service == "coordinator" {
             for name in self.processes.keys() {
                 let url = self.url_of(name)?;

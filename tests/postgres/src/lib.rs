@@ -16,5 +16,5 @@ mod database;
 mod pooler;
 
 pub use cluster::{Cluster, binaries};
-pub use database::Database;
+pub use database::{Database, OWNER, READER, WRITER};
 pub use pooler::Pooler;

@@ -12,7 +12,7 @@ use crate::database::{PostgresWarehouse, storable};
 impl AuditTrail for PostgresWarehouse {
     async fn record_action(&self, new: &NewAuditEntry) -> Result<AuditEntryId, Error> {
         let (actor, details) = (storable(&new.actor), storable(&new.details));
-        self.once(async |connection| {
+        self.record(async |connection| {
             let recorded = sqlx::query_file_scalar!(
                 "../sql/audit/record_action.sql",
                 new.action.as_str(),
@@ -28,7 +28,7 @@ impl AuditTrail for PostgresWarehouse {
 
     async fn record_end(&self, id: AuditEntryId, end: &ActionEnd) -> Result<(), Error> {
         let message = storable(&end.message);
-        self.once(async |connection| {
+        self.record(async |connection| {
             sqlx::query_file!(
                 "../sql/audit/record_end.sql",
                 id.0,

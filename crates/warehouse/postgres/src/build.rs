@@ -163,7 +163,7 @@ async fn start_build(connection: &mut PgConnection, fence: &Fence, window: DateW
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id).execute(&mut *connection).await?;
     collect_days(connection, window.start(), window.end()).await?;
     // The amount of dirty data decides the join, and no ANALYZE may have run yet.
-    connection.execute("ANALYZE dirty_company_days, fact_build_days").await?;
+    connection.execute("SELECT analyze_build()").await?;
     fence::hold(connection, fence).await
 }
 

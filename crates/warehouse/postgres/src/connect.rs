@@ -14,6 +14,7 @@ use warehouse_core::{Error, Fault, Result};
 use crate::{
     fault::{self, failed, sqlstate},
     location::{Location, Server, Wanted},
+    tls_problem::{tls_reason, unreadable},
 };
 
 /// How statements run on every connection.
@@ -148,37 +149,6 @@ fn is_about_tls(way: &PgConnectOptions, problem: &sqlx::Error) -> bool {
             sqlx::Error::Io(cause) => cause.kind() == ErrorKind::InvalidData,
             _ => false,
         },
-    }
-}
-
-/// The error if neither TLS nor plain text reached the server.
-fn unreadable(problem: sqlx::Error) -> Error {
-    if !matches!(problem, sqlx::Error::Tls(_) | sqlx::Error::Io(_)) {
-        return failed(problem);
-    }
-    let reason = tls_reason(&problem);
-    if reason.contains("does not support TLS") {
-        return Error::Unavailable(Fault::new(
-            "the server offers no TLS, and sslmode insists on it: switch it on there (ssl = on), or where the network \
-             is trusted use sslmode=prefer or sslmode=disable",
-            problem,
-        ));
-    }
-    Error::Unavailable(Fault::new(
-        format!(
-            "TLS with it failed ({reason}); give the server a certificate of version 3 that names it, signed by the \
-             authority in sslrootcert, or where the network is trusted use sslmode=prefer or sslmode=disable"
-        ),
-        problem,
-    ))
-}
-
-/// The rustls message: it concerns only certificates and handshakes, never stored data.
-fn tls_reason(problem: &sqlx::Error) -> String {
-    match problem {
-        sqlx::Error::Tls(cause) => cause.to_string(),
-        sqlx::Error::Io(cause) => cause.to_string(),
-        _ => "unknown".to_owned(),
     }
 }
 

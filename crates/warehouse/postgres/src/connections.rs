@@ -31,6 +31,7 @@ use crate::{
     connect,
     fault::{failed, sqlstate},
     location::Location,
+    schema::Access,
 };
 
 /// How long to wait for a connection.
@@ -97,7 +98,7 @@ impl DerefMut for LongLease {
 
 impl Connections {
     /// Connects as `location` says, within the role's limit.
-    pub(crate) async fn open(location: Location) -> Result<Self> {
+    pub(crate) async fn open(location: Location, access: Access) -> Result<Self> {
         let (options, mut connection) = location.connect().await?;
         let allowed = connect::allowed_connections(&mut connection).await?;
         connect::close(connection).await;
@@ -110,7 +111,7 @@ impl Connections {
             );
         }
         let location = Arc::new(location);
-        let pool = pool(limit, Arc::clone(&location)).connect_lazy_with(options);
+        let pool = pool(limit, Arc::clone(&location), access).connect_lazy_with(options);
         let long = usize::try_from(limit.saturating_sub(1).max(1)).unwrap_or(1);
         let connections = Self {
             pool,
@@ -296,13 +297,20 @@ fn warn_of_refusal(reason: &str) {
     }
 }
 
-fn pool(connections: u32, location: Arc<Location>) -> PgPoolOptions {
+fn pool(connections: u32, location: Arc<Location>, access: Access) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
         .after_connect(move |connection, _| {
             let location = Arc::clone(&location);
-            Box::pin(async move { location.prepare(connection).await })
+            Box::pin(async move {
+                location.prepare(connection).await?;
+                if access == Access::Read {
+                    // Not part of `prepare`: a URL may ask for a server that takes writes.
+                    connection.execute("SET default_transaction_read_only = on").await?;
+                }
+                Ok(())
+            })
         })
         // A cancelled `begin` leaves its transaction open on the pooled connection; the
         // next borrower would run inside it (github.com/transact-rs/sqlx/issues/4393).
@@ -326,14 +334,14 @@ mod tests {
         let location = location::parse(&database.url()).unwrap();
         let (options, connection) = location.connect().await.unwrap();
         connect::close(connection).await;
-        pool(1, Arc::new(location)).connect_with(options).await.unwrap()
+        pool(1, Arc::new(location), Access::Write).connect_with(options).await.unwrap()
     }
 
     #[tokio::test]
     async fn whoever_gets_no_connection_learns_why() {
         let cluster = test_postgres::Cluster::start("-c fsync=off -c max_connections=10").unwrap();
         let location = location::parse(&format!("{}&max_connections=50", cluster.url())).unwrap();
-        let mut connections = Connections::open(location).await.unwrap();
+        let mut connections = Connections::open(location, Access::Write).await.unwrap();
         let mut held = Vec::new();
         let taken = loop {
             connections.patience = Duration::from_secs(if held.len() < 10 { 10 } else { 1 });

@@ -8,7 +8,8 @@ use warehouse_core::{Error, MigrationReport};
 use crate::{
     connections::{Connections, LongLease},
     fault::Result,
-    location, migration,
+    location,
+    schema::{self, Access},
 };
 
 /// The production engine.
@@ -20,13 +21,25 @@ pub struct PostgresWarehouse {
 impl PostgresWarehouse {
     /// Connects to the database that `url` names
     /// (`postgres://user:password@host:5432/database`, or another form of libpq) and
-    /// migrates its schema. `max_connections` in the URL's query limits the open
-    /// connections; the default is 18, or what the role may have.
+    /// migrates its schema, if it is not current and the role owns it.
+    /// `max_connections` in the URL's query limits the open connections; the default is
+    /// 18, or what the role may have.
     ///
     /// # Errors
-    /// If the URL is invalid, or the database cannot be reached or migrated.
+    /// If the URL is invalid, the database cannot be reached or migrated, or the role may
+    /// not work with it or finds a schema that it may not migrate.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        Ok(open(url).await?)
+        Ok(open(url, Access::Write).await?)
+    }
+
+    /// Connects as [`open`](Self::open) does, to read what is published: migrates
+    /// nothing, and is content with a standby and with the role `activity_reader`.
+    ///
+    /// # Errors
+    /// If the URL is invalid, the database cannot be reached, or has no schema that this
+    /// program and its role can read.
+    pub async fn open_to_read(url: &str) -> Result<Self, Error> {
+        Ok(open(url, Access::Read).await?)
     }
 
     /// Migrates the schema and does nothing else. Any number of processes may do so at
@@ -35,7 +48,7 @@ impl PostgresWarehouse {
     /// # Errors
     /// As for [`open`](Self::open).
     pub async fn migrate(url: &str) -> Result<MigrationReport, Error> {
-        Ok(migration::migrate(&location::parse(url)?).await?)
+        Ok(schema::migrate(&location::parse(url)?).await?)
     }
 }
 
@@ -46,10 +59,10 @@ impl fmt::Debug for PostgresWarehouse {
     }
 }
 
-async fn open(url: &str) -> Result<PostgresWarehouse> {
+async fn open(url: &str, access: Access) -> Result<PostgresWarehouse> {
     let location = location::parse(url)?;
-    migration::migrate(&location).await?;
-    Ok(PostgresWarehouse { connections: Connections::open(location).await? })
+    schema::prepare(&location, access).await?;
+    Ok(PostgresWarehouse { connections: Connections::open(location, access).await? })
 }
 
 impl PostgresWarehouse {
@@ -85,6 +98,18 @@ impl PostgresWarehouse {
         let mut connection = self.connections.long().await?;
         connection.close_on_drop();
         let mut transaction = begin_write(&mut connection).await?;
+        let done = work(&mut transaction).await?;
+        commit(transaction).await?;
+        Ok(done)
+    }
+
+    /// Executes one statement that writes, also where connections are there to read:
+    /// whether it may is up to the role.
+    pub(crate) async fn record<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut transaction = self.begin(BEGIN_RECORD).await?;
         let done = work(&mut transaction).await?;
         commit(transaction).await?;
         Ok(done)
@@ -136,6 +161,8 @@ async fn commit(transaction: Transaction<'_, Postgres>) -> Result<()> {
 
 /// A client whose host dies in the middle loses its locks after a while.
 const BEGIN_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2min'";
+
+const BEGIN_RECORD: &str = "BEGIN READ WRITE";
 
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 

@@ -119,6 +119,10 @@ fn lost(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// What is wrong with a server that takes no writes.
+pub(crate) const READ_ONLY: &str =
+    "it is read-only: a standby, or in the middle of a failover; the URL has to name the primary";
+
 /// A SQLSTATE, or its class, in words.
 fn in_words(code: &str) -> Option<&'static str> {
     Some(match code {
@@ -128,9 +132,8 @@ fn in_words(code: &str) -> Option<&'static str> {
         "53100" => "its disk is full",
         "53200" => "it is out of memory",
         "57014" => "a statement was cancelled, or took longer than its statement_timeout",
-        "25006" => {
-            "it is read-only: a standby, or in the middle of a failover; the URL has to name the primary"
-        }
+        "25006" => READ_ONLY,
+        "0A000" => "it does not support what was asked of it; a standby, for one, takes no writes",
         "42501" => "permission denied: its role lacks a right",
         "42704" => "it does not know a name that was used, such as that of a setting in the URL's options",
         "3D000" => "there is no such database",

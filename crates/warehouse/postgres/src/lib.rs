@@ -43,7 +43,9 @@ mod retention;
 mod run_choice;
 mod run_rows;
 mod runs;
+mod schema;
 mod tally;
+mod tls_problem;
 mod usage;
 
 pub use database::PostgresWarehouse;

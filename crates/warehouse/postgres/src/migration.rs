@@ -1,10 +1,10 @@
-//! Migrates the schema, and starts on a newer one.
+//! Applies migrations, and says what a newer schema means for this program.
 
 use std::time::Duration;
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection,
-    migrate::{Migrate, MigrateError, Migrator},
+    ConnectOptions, Connection, Executor, PgConnection,
+    migrate::{AppliedMigration, Migrate, MigrateError, Migrator},
 };
 use tracing::info;
 use warehouse_core::{Error, Fault, MigrationReport};
@@ -16,14 +16,27 @@ use crate::{
 };
 
 /// How often to check whether another process has finished migrating.
-const POLL: Duration = Duration::from_millis(100);
+pub(crate) const POLL: Duration = Duration::from_millis(100);
 
-/// Applies missing migrations over its own connection; one process at a time.
-pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
-    let (options, mut lock) = location.connect().await?;
-    let mut connection = options.connect().await.map_err(needs_two)?;
-    location.prepare(&mut connection).await?;
-    connect::refuse_transaction_pooling(&mut lock, &mut connection).await?;
+/// Opens the connections that migrating takes: one for the work, one to keep others out.
+pub(crate) async fn two_connections(location: &Location) -> Result<(PgConnection, PgConnection)> {
+    let (options, mut first) = location.connect().await?;
+    let mut second = options.connect().await.map_err(needs_two)?;
+    location.prepare(&mut second).await?;
+    connect::refuse_transaction_pooling(&mut first, &mut second).await?;
+    Ok((first, second))
+}
+
+pub(crate) async fn close(first: PgConnection, second: PgConnection) {
+    connect::close(second).await;
+    connect::close(first).await;
+}
+
+/// Applies missing migrations over `connection`, and keeps others out over `lock`.
+pub(crate) async fn migrate_over(
+    lock: &mut PgConnection,
+    connection: &mut PgConnection,
+) -> Result<MigrationReport> {
     // Session locks, which sqlx takes by itself, do not work through every connection
     // pooler; this lock lives in a transaction.
     let mut holding = lock.begin().await?;
@@ -34,10 +47,8 @@ pub(crate) async fn migrate(location: &Location) -> Result<MigrationReport> {
     }
     let mut migrator = sqlx::migrate!();
     migrator.set_locking(false);
-    let report = apply(&mut connection, migrator).await?;
+    let report = apply(connection, migrator).await?;
     holding.commit().await?;
-    connect::close(connection).await;
-    connect::close(lock).await;
     Ok(report)
 }
 
@@ -45,6 +56,24 @@ async fn apply(connection: &mut PgConnection, mut migrator: Migrator) -> Result<
     let table = &migrator.table_name;
     connection.ensure_migrations_table(table).await?;
     let applied = connection.list_applied_migrations(table).await?;
+    let report = report(connection, &migrator, &applied).await?;
+    // sqlx still checks that no known migration has changed.
+    migrator.set_ignore_missing(true);
+    // `run` takes anything that yields a connection, and so makes a future that is not `Send` for all lifetimes.
+    migrator.run_direct(None, connection, false).await?;
+    if report.unknown.is_empty() {
+        // Roles may have been created since.
+        connection.execute("CALL grant_rights()").await?;
+    }
+    Ok(report)
+}
+
+/// What is there to do for a schema with the migrations `applied`.
+pub(crate) async fn report(
+    connection: &mut PgConnection,
+    migrator: &Migrator,
+    applied: &[AppliedMigration],
+) -> Result<MigrationReport> {
     let before: Vec<i64> = applied.iter().map(|migration| migration.version).collect();
     let known = migrator.iter().map(|migration| (migration.version, migration.description.as_ref()));
     let report = MigrationReport::new(&before, known);
@@ -53,10 +82,6 @@ async fn apply(connection: &mut PgConnection, mut migrator: Migrator) -> Result<
         let MigrationReport { version, newest_known, .. } = report;
         info!(version, newest_known, "the warehouse is newer than this program, which can work with it");
     }
-    // sqlx still checks that no known migration has changed.
-    migrator.set_ignore_missing(true);
-    // `run` takes anything that yields a connection, and so makes a future that is not `Send` for all lifetimes.
-    migrator.run_direct(None, connection, false).await?;
     Ok(report)
 }
 

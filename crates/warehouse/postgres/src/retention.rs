@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{Counters, DateWindow};
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use sqlx::{Executor, PgConnection};
+use uuid::Uuid;
 use warehouse_core::{
     AbandonedCandidates, Error, Fault, Fence, ForgottenDays, HistoryStart, Obstacles, Retention,
     UnpublishedDays,
@@ -32,7 +33,7 @@ const PATIENCE_WITH_READERS: &str = "SET LOCAL lock_timeout = '2s'";
 impl Retention for PostgresWarehouse {
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays, Error> {
         let forgotten = self.read(async |connection| {
-            let (forgotten, _) = look(connection, start).await?;
+            let forgotten = look(connection, start).await?;
             if forgotten != ForgottenDays::default() {
                 obstacles(connection, start).await?.check(start)?;
             }
@@ -63,33 +64,19 @@ impl Retention for PostgresWarehouse {
     }
 }
 
-/// A partition to drop, as written in a statement.
-struct OldPartition {
-    parent: String,
-    partition: String,
-}
-
 /// What would be removed.
-async fn look(
-    connection: &mut PgConnection,
-    start: HistoryStart,
-) -> Result<(ForgottenDays, Vec<OldPartition>)> {
-    let partitions =
-        sqlx::query_file_as!(OldPartition, "sql/retention/old_partitions.sql", start.fact(), start.usage())
-            .fetch_all(&mut *connection)
-            .await?;
+async fn look(connection: &mut PgConnection, start: HistoryStart) -> Result<ForgottenDays> {
     let counts = sqlx::query_file!("sql/retention/forgotten.sql", start.fact(), start.usage())
         .fetch_one(connection)
         .await?;
-    let forgotten = ForgottenDays {
+    Ok(ForgottenDays {
         days: counted(counts.days)?,
         rows: counted(counts.rows)?,
         usage_days: counted(counts.usage_days)?,
         usage_records: counted(counts.usage_records)?,
         events: counted(counts.events)?,
-        partitions: partitions.len() as u64,
-    };
-    Ok((forgotten, partitions))
+        partitions: counted(counts.partitions)?,
+    })
 }
 
 async fn obstacles(connection: &mut PgConnection, start: HistoryStart) -> Result<Obstacles> {
@@ -109,37 +96,20 @@ async fn forget(connection: &mut PgConnection, start: HistoryStart) -> Result<Fo
         lock.take(connection).await?;
     }
     publish::lock_versions(connection).await?;
-    let (forgotten, partitions) = look(connection, start).await?;
+    let forgotten = look(connection, start).await?;
     connection.execute(PATIENCE_WITH_READERS).await?;
     // No run may start that relies on days about to be removed.
-    connection.execute("LOCK TABLE pipeline_runs IN SHARE MODE").await?;
+    connection.execute("SELECT hold_back_new_runs()").await?;
     obstacles(connection, start).await?.check(start)?;
-    drop_partitions(connection, partitions).await?;
-    forget_ledgers(connection, start).await?;
+    sqlx::query!("SELECT forget_months_before($1, $2)", start.fact(), start.usage())
+        .execute(&mut *connection)
+        .await?;
+    clear_dirty(connection, start).await?;
     Ok(forgotten)
 }
 
-async fn drop_partitions(connection: &mut PgConnection, partitions: Vec<OldPartition>) -> Result<()> {
-    if partitions.is_empty() {
-        return Ok(());
-    }
-    let parents: BTreeSet<String> = partitions.iter().map(|old| format!("ONLY {}", old.parent)).collect();
-    let parents: Vec<String> = parents.into_iter().collect();
-    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", parents.join(", "));
-    let partitions: Vec<String> = partitions.into_iter().map(|old| old.partition).collect();
-    let dropped = format!("DROP TABLE {}", partitions.join(", "));
-    for statement in [lock, dropped] {
-        // The names of our tables, and of partitions as quoted by the database.
-        connection.execute(AssertSqlSafe(statement)).await?;
-    }
-    Ok(())
-}
-
-async fn forget_ledgers(connection: &mut PgConnection, start: HistoryStart) -> Result<()> {
-    sqlx::query!("DELETE FROM published_days WHERE activity_date < $1", start.fact())
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("DELETE FROM usage_days WHERE date < $1", start.usage()).execute(&mut *connection).await?;
+/// Clears what is dirty of the days that are gone, and counts their going like a publish.
+async fn clear_dirty(connection: &mut PgConnection, start: HistoryStart) -> Result<()> {
     sqlx::query!("DELETE FROM dirty_company_days WHERE last_day < $1", start.fact())
         .execute(&mut *connection)
         .await?;
@@ -157,14 +127,18 @@ pub(crate) async fn unpublish_days(
     now: DateTime<Utc>,
 ) -> Result<UnpublishedDays> {
     fence::hold(connection, fence).await?;
-    let unpublished = unpublish(connection, window).await?;
+    let unpublished = unpublish(connection, fence.run_id, window).await?;
     let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
     runs::complete_stage(connection, fence, counters, &[], now).await?;
     Ok(unpublished)
 }
 
 /// Takes published days back within the caller's transaction.
-async fn unpublish(connection: &mut PgConnection, window: DateWindow) -> Result<UnpublishedDays> {
+async fn unpublish(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    window: DateWindow,
+) -> Result<UnpublishedDays> {
     let (first, last) = (window.start(), window.end());
     // In the same order as forgetting, so that they never deadlock.
     Lock::Candidates.take(connection).await?;
@@ -172,9 +146,11 @@ async fn unpublish(connection: &mut PgConnection, window: DateWindow) -> Result<
     let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
         .fetch_one(&mut *connection)
         .await?;
+    sqlx::query!("SELECT remove_unpublished_days($1, $2, $3)", run_id, first, last)
+        .execute(&mut *connection)
+        .await?;
     for statement in [
         "DELETE FROM fact_company_activity WHERE activity_date BETWEEN $1 AND $2",
-        "DELETE FROM published_days WHERE activity_date BETWEEN $1 AND $2",
         "DELETE FROM dirty_company_days WHERE first_day >= $1 AND last_day <= $2",
     ] {
         sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await?;

@@ -143,36 +143,6 @@ async fn a_new_month_does_not_wait_for_readers() {
 }
 
 #[tokio::test]
-async fn the_reader_role_sees_what_is_published_and_nothing_else() {
-    let (database, warehouse) = migrated::open().await;
-    publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
-    let mut connection = connect(&database).await;
-    let relations: Vec<(String, bool)> = sqlx::query_as(
-        "SELECT relname::TEXT, has_table_privilege('activity_reader', oid, 'SELECT')
-         FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') ORDER BY 1",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .unwrap();
-    let readable: Vec<&str> =
-        relations.iter().filter(|(_, readable)| *readable).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(
-        readable,
-        ["agg_company_daily_events", "fact_company_activity", "fact_events", "published_days"]
-    );
-
-    connection.execute("SET ROLE activity_reader").await.unwrap();
-    let users: i64 = sqlx::query_scalar(r#"SELECT "7d_active_users" FROM fact_company_activity"#)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    assert_eq!(users, 1);
-    connection.execute("DELETE FROM fact_company_activity").await.unwrap_err();
-    connection.execute("SELECT * FROM stg_product_usage").await.unwrap_err();
-    connection.execute("SELECT ensure_month_partitions('x', '2020-01-01', '2020-01-01')").await.unwrap_err();
-}
-
-#[tokio::test]
 async fn the_seeds_staging_view_has_each_companys_newest_version() {
     let (database, warehouse) = migrated::open().await;
     let run = hold_run(&warehouse, days(0, 5), at(1)).await;

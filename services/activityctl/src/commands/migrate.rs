@@ -10,9 +10,11 @@ use crate::{error::Error, local_audit, output::Output};
 
 const EXAMPLES: &str = "\
 Migrations only ever add to the schema, and each is applied once: run it as often as you
-like, also from several processes at the same time. Services do the same when they start;
-running it beforehand keeps that from them, and lets them do without the right to change
-the schema. A schema that a newer version has migrated is left as it is.
+like, also from several processes at the same time. Services of the role that owns the
+schema do the same when they start; running it beforehand lets them do without the right
+to change the schema. On Postgres it also gives the roles activity_writer and
+activity_reader their rights, if they exist. A schema that a newer version has migrated is
+left as it is.
 
 Examples:
   activityctl migrate --warehouse-url postgres://owner:password@db:5432/activity

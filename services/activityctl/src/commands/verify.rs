@@ -54,7 +54,7 @@ pub struct VerifyArgs {
 /// If a day differs, or the warehouse cannot be read.
 pub async fn execute(args: &VerifyArgs, output: &mut Output) -> Result<(), Error> {
     let warehouse =
-        warehouse::open(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
+        warehouse::open_to_read(&args.warehouse.warehouse_url).await.context("cannot open the warehouse")?;
     let Some(freshness) = warehouse.freshness().await.context("cannot read the ledger")? else {
         return output.line("nothing is published yet");
     };

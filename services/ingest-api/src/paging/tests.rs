@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::page_signs::PageSigns;
 
-const LIMITS: PagingLimits = PagingLimits { page_size: 100, max_pages: 10, is_unpaged: false };
+const LIMITS: PagingLimits =
+    PagingLimits { page_size: 100, max_pages: 10, pages_ahead: 8, is_unpaged: false };
 
 /// A page of records with these numbers, without signs about its list.
 fn page(numbers: impl IntoIterator<Item = u64>) -> Page {
@@ -190,7 +191,7 @@ proptest! {
                 gives_more.then_some(end < records),
             )
         };
-        let limits = PagingLimits { page_size, max_pages: 1_000, is_unpaged: false };
+        let limits = PagingLimits { page_size, max_pages: 1_000, pages_ahead: 8, is_unpaged: false };
         match take_all(limits, answer) {
             Ok(taken) => {
                 let is_gap = |at: u32| answer(at).records == 0 && u64::from(at) * size < records;

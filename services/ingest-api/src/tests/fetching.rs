@@ -32,7 +32,8 @@ async fn every_record_comes_exactly_once_also_for_an_exact_multiple_of_the_page_
         let held = some_records(DAY, count);
         let script = held.clone();
         let server = ScriptedApi::start(move |asked| page_of(&script, asked)).await;
-        let pages = fetch(&server.url, &["--page-size=5"]).await.unwrap();
+        let flags = ["--page-size=5", "--product-api-page-concurrency=1"];
+        let pages = fetch(&server.url, &flags).await.unwrap();
         assert_eq!(records(&pages), held);
         assert_eq!(server.pages().len(), expected_pages, "{count} records");
     }
@@ -44,7 +45,7 @@ async fn a_server_that_caps_the_page_size_still_gives_every_record() {
     let script = held.clone();
     let server =
         ScriptedApi::start(move |asked| page_of(&script, &Asked { page_size: 3, ..asked.clone() })).await;
-    let pages = fetch(&server.url, &[]).await.unwrap();
+    let pages = fetch(&server.url, &["--product-api-page-concurrency=1"]).await.unwrap();
     assert_eq!(records(&pages), held);
     assert_eq!(server.pages(), [1, 2, 3]);
 }

@@ -4,6 +4,7 @@ mod broken_answers;
 mod fetching;
 mod landed_files;
 mod odd_answers;
+mod pages_ahead;
 mod pipeline;
 mod previewing;
 mod reconciling;

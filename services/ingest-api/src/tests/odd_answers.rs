@@ -18,7 +18,8 @@ fn held() -> Vec<String> {
     some_records(DAY, 4)
 }
 
-const PAGES_OF_TWO: &[&str] = &["--page-size=2"];
+/// One page after the other, so that each request has its reason.
+const PAGES_OF_TWO: &[&str] = &["--page-size=2", "--product-api-page-concurrency=1"];
 
 fn encoded(encoding: &'static str, body: Vec<u8>) -> Response {
     ([(header::CONTENT_ENCODING, encoding)], body).into_response()

@@ -116,7 +116,9 @@ async fn a_thousand_pages_are_a_hundred_spans_and_their_sum() {
     })
     .await;
     let recorder = Recorder::start().unwrap();
-    let (outcome, trace) = recorder.trace(fetch(&server.url, &["--page-size=1"])).await;
+    // Pages asked for past the end would be counted as well.
+    let flags = ["--page-size=1", "--product-api-page-concurrency=1"];
+    let (outcome, trace) = recorder.trace(fetch(&server.url, &flags)).await;
     assert_eq!(outcome.unwrap().len(), 1_000);
 
     assert_eq!(trace.named(REQUEST).len(), MAX_REQUEST_SPANS as usize);

@@ -4,6 +4,7 @@ mod access;
 mod azurite;
 mod backfill;
 mod collectors;
+mod database_roles;
 mod database_words;
 mod events;
 mod failures;

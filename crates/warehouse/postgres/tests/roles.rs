@@ -1,0 +1,397 @@
+//! What the roles of the database may do. The conformance suite shows that services can
+//! work in theirs.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod migrated;
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use chrono::DateTime;
+use domain::OperatorAction;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, migrate::Migrator};
+use test_postgres::{Cluster, Database, OWNER, READER, WRITER};
+use url::Url;
+use warehouse_conformance::{
+    EngineUnderTest,
+    scene::{at, company, day, days, export, publish_run, published},
+};
+use warehouse_core::{ActivityReader, AuditQuery, AuditTrail, NewAuditEntry, SharedWarehouse};
+use warehouse_postgres::PostgresWarehouse;
+
+/// Much longer than anything here takes.
+const SOON: Duration = Duration::from_secs(50);
+
+async fn connect(url: &str) -> PgConnection {
+    PgConnection::connect(url).await.unwrap()
+}
+
+/// A warehouse with two published days, the first one a candidate to be tampered with.
+async fn published_days() -> (Database, EngineUnderTest) {
+    let (database, warehouse) = migrated::open().await;
+    let usage = [(day(0), vec![("acme", 1, 1)]), (day(1), vec![("acme", 2, 2)])];
+    publish_run(
+        &warehouse,
+        days(0, 1),
+        at(1),
+        &[(export(day(0), "1"), vec![company("acme", "Acme")])],
+        &usage,
+    )
+    .await;
+    (database, warehouse)
+}
+
+/// The message with which the database refuses a statement.
+async fn refusal(connection: &mut PgConnection, statement: &str) -> String {
+    match connection.execute(AssertSqlSafe(statement)).await {
+        Ok(_) => format!("NOT REFUSED: {statement}"),
+        Err(error) => format!("{statement}: {error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_service_changes_neither_the_schema_nor_what_is_on_record() {
+    let (database, warehouse) = published_days().await;
+    let ledger = warehouse.published_days(days(0, 1)).await.unwrap();
+    let mut service = connect(&database.url_of(WRITER)).await;
+    // A warning that nothing was granted, and no error.
+    service.execute("GRANT ALL ON published_days, audit_actions TO activity_writer").await.unwrap();
+    for statement in [
+        // The ledger.
+        "UPDATE published_days SET checksum = 0",
+        "UPDATE published_days SET published_at = now()",
+        "DELETE FROM published_days",
+        "TRUNCATE published_days",
+        "INSERT INTO published_days (activity_date, run_id, published_at, row_count, checksum)
+           VALUES ('2026-02-01', gen_random_uuid(), now(), 0, 0)",
+        // The audit trail, and what runs and alerts say.
+        "UPDATE audit_actions SET actor = 'token:bob'",
+        "DELETE FROM audit_actions",
+        "UPDATE audit_ends SET outcome = 'SUCCEEDED'",
+        "DELETE FROM audit_ends",
+        "TRUNCATE audit_actions, audit_ends",
+        "UPDATE pipeline_runs SET requested_by = 'token:bob'",
+        "UPDATE pipeline_runs SET window_start = '2026-01-01'",
+        "DELETE FROM pipeline_runs",
+        "DELETE FROM pipeline_run_stages",
+        "UPDATE alert_outbox SET error_message = 'nothing'",
+        "DELETE FROM alert_outbox",
+        "DELETE FROM alert_deliveries",
+        "DELETE FROM usage_days",
+        "DELETE FROM crm_exports",
+        // The schema.
+        "DROP TABLE fact_company_activity",
+        "DROP TABLE fact_company_activity_y2026m01",
+        "ALTER TABLE fact_company_activity DETACH PARTITION fact_company_activity_y2026m01",
+        "ALTER TABLE published_days ADD COLUMN note TEXT",
+        "ALTER TABLE audit_actions DISABLE TRIGGER ALL",
+        "DROP TRIGGER audit_actions_stay ON audit_actions",
+        "TRUNCATE fact_company_activity",
+        "DELETE FROM fact_company_activity_y2026m01",
+        "CREATE TABLE mine (id INTEGER)",
+        "CREATE INDEX mine ON published_days (run_id)",
+        "CREATE SCHEMA mine",
+        "UPDATE schema_compatibility SET oldest_known = 99",
+        "DELETE FROM _sqlx_migrations",
+        // The functions, and whose rights they have.
+        "CREATE FUNCTION mine() RETURNS INTEGER LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION month_partition(parent TEXT, day TIMESTAMP) RETURNS TEXT LANGUAGE sql AS 'SELECT NULL'",
+        "CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "ALTER FUNCTION analyze_build() RESET search_path",
+        "DROP FUNCTION analyze_build()",
+        "CALL grant_rights()",
+        "SET ROLE test_activity_owner",
+        "SET SESSION AUTHORIZATION test_activity_owner",
+    ] {
+        let refused = refusal(&mut service, statement).await;
+        assert!(
+            ["permission denied", "must be owner", "only ever added to"]
+                .iter()
+                .any(|words| refused.contains(words)),
+            "{refused}"
+        );
+    }
+    assert_eq!(warehouse.published_days(days(0, 1)).await.unwrap(), ledger);
+}
+
+#[tokio::test]
+async fn the_owners_functions_do_what_they_are_for_and_nothing_else() {
+    let (database, warehouse) = published_days().await;
+    let ledger = warehouse.published_days(days(0, 1)).await.unwrap();
+    let mut service = connect(&database.url_of(WRITER)).await;
+    let newest_run: uuid::Uuid =
+        sqlx::query_scalar("SELECT run_id FROM pipeline_runs").fetch_one(&mut service).await.unwrap();
+    let of_run = |call: &str| call.replace("RUN", &format!("'{newest_run}'"));
+    for (call, words) in [
+        // A run that has ended publishes nothing, and one that publishes takes nothing back.
+        (
+            of_run("record_published_days(RUN, now(), '{2026-01-01}', '{1}', '{1}', 1)"),
+            "nothing that it may publish",
+        ),
+        (of_run("remove_unpublished_days(RUN, '2026-01-01', '2026-01-01')"), "does not take back"),
+        ("forget_months_before('2030-01-01', '2029-12-01')".to_owned(), "is not published"),
+        ("forget_months_before('2026-01-02', '2025-12-01')".to_owned(), "whole months"),
+        ("forget_months_before('2026-01-01', '2029-12-01')".to_owned(), "whole months"),
+        (
+            "ensure_month_partitions('published_days', '2026-01-01', '2026-01-01')".to_owned(),
+            "not partitioned",
+        ),
+        (
+            "ensure_month_partitions('x\"; DROP TABLE y', '2026-01-01', '2026-01-01')".to_owned(),
+            "not partitioned",
+        ),
+        ("ensure_month_partitions('fact_events', '2026-01-01', 'infinity')".to_owned(), "is in no month"),
+        ("ensure_month_partitions('fact_events', '-infinity', '2026-01-01')".to_owned(), "is in no month"),
+        ("publish_new_month('infinity', now())".to_owned(), "is in no month"),
+        ("analyze_if_grown('pg_class', '2026-01-01', '2026-01-01', 1000000)".to_owned(), "not partitioned"),
+    ] {
+        let refused = refusal(&mut service, &format!("SELECT {call}")).await;
+        assert!(refused.contains(words), "{refused}");
+    }
+    assert_eq!(warehouse.published_days(days(0, 1)).await.unwrap(), ledger);
+}
+
+#[tokio::test]
+async fn a_services_own_tables_and_path_mislead_no_function_of_the_owner() {
+    let (database, warehouse) = published_days().await;
+    let ledger = warehouse.published_days(days(0, 1)).await.unwrap();
+    let mut service = connect(&database.url_of(WRITER)).await;
+    // Tables by which, if they counted, a run that never was would publish.
+    for statement in [
+        "CREATE TEMPORARY TABLE fact_build (run_id UUID, staging_version BIGINT, publish_version BIGINT)",
+        "CREATE TEMPORARY TABLE fact_build_days (activity_date DATE, is_new BOOLEAN)",
+        "CREATE TEMPORARY TABLE warehouse_versions (staging BIGINT, publish BIGINT)",
+        "CREATE TEMPORARY TABLE pipeline_runs (run_id UUID, state TEXT)",
+        "INSERT INTO fact_build VALUES ('00000000-0000-0000-0000-000000000000', 1, 1)",
+        "INSERT INTO fact_build_days VALUES ('2026-01-01', FALSE)",
+        "INSERT INTO warehouse_versions VALUES (1, 1)",
+        "INSERT INTO pipeline_runs VALUES ('00000000-0000-0000-0000-000000000000', 'RUNNING')",
+        "CREATE FUNCTION pg_temp.month_partition(parent TEXT, day DATE) RETURNS TEXT LANGUAGE sql
+           AS 'SELECT parent::TEXT'",
+        "SET search_path = pg_temp, public",
+    ] {
+        service.execute(statement).await.unwrap();
+    }
+    let forged = "SELECT public.record_published_days(
+        '00000000-0000-0000-0000-000000000000', now(), '{2026-01-01}', '{5}', '{5}', 1)";
+    let refused = refusal(&mut service, forged).await;
+    assert!(refused.contains("nothing that it may publish"), "{refused}");
+    let refused = refusal(
+        &mut service,
+        "SELECT public.ensure_month_partitions('published_days', '2026-01-01', '2026-01-01')",
+    )
+    .await;
+    assert!(refused.contains("not partitioned"), "{refused}");
+    assert_eq!(warehouse.published_days(days(0, 1)).await.unwrap(), ledger);
+}
+
+#[tokio::test]
+async fn what_runs_with_the_owners_rights_has_a_fixed_path_and_is_for_services_alone() {
+    let (database, _warehouse) = migrated::open().await;
+    let functions: Vec<(String, Vec<String>, bool, bool)> = sqlx::query_as(
+        "SELECT proname::TEXT, COALESCE(proconfig, '{}'), has_function_privilege('activity_writer', oid, 'EXECUTE'),
+                has_function_privilege('activity_reader', oid, 'EXECUTE')
+         FROM pg_proc WHERE pronamespace = 'public'::REGNAMESPACE AND prosecdef ORDER BY 1",
+    )
+    .fetch_all(&mut connect(&database.url()).await)
+    .await
+    .unwrap();
+    let names: Vec<&str> = functions.iter().map(|(name, ..)| name.as_str()).collect();
+    let expected = [
+        "analyze_build",
+        "analyze_if_grown",
+        "ensure_month_partitions",
+        "forget_months_before",
+        "hold_back_new_runs",
+        "publish_new_month",
+        "record_published_days",
+        "remove_unpublished_days",
+    ];
+    assert_eq!(names, expected);
+    for (name, settings, for_writers, for_readers) in functions {
+        assert_eq!(
+            (settings, for_writers, for_readers),
+            (vec!["search_path=public, pg_temp".to_owned()], true, false),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reader_reads_what_is_published_and_writes_nothing() {
+    let (database, _warehouse) = published_days().await;
+    let mut reader = connect(&database.url_of(READER)).await;
+    let relations: Vec<(String, bool, bool)> = sqlx::query_as(
+        "SELECT relname::TEXT, has_table_privilege(oid, 'SELECT'),
+                has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+                  OR has_any_column_privilege(oid, 'INSERT, UPDATE, REFERENCES')
+         FROM pg_class WHERE relnamespace = 'public'::REGNAMESPACE AND relkind IN ('r', 'p', 'v', 'm') ORDER BY 1",
+    )
+    .fetch_all(&mut reader)
+    .await
+    .unwrap();
+    let with = |wanted: fn(&(String, bool, bool)) -> bool| -> Vec<&str> {
+        relations.iter().filter(|one| wanted(one)).map(|(name, ..)| name.as_str()).collect()
+    };
+    let readable = [
+        "_sqlx_migrations",
+        "agg_company_daily_events",
+        "fact_company_activity",
+        "fact_events",
+        "published_days",
+        "schema_compatibility",
+    ];
+    assert_eq!(with(|(_, may_read, _)| *may_read), readable);
+    assert!(with(|(_, _, may_write)| *may_write).is_empty());
+    for statement in [
+        "INSERT INTO audit_actions (action, actor, details, requested_at) VALUES ('TRIGGER', 'x', '', now())",
+        "DELETE FROM fact_company_activity",
+        "SELECT * FROM crm_company_versions",
+        "SELECT ensure_month_partitions('fact_events', '2026-01-01', '2026-01-01')",
+        "SELECT publish_changed_rows(now())",
+        "CALL grant_rights()",
+        "CREATE TABLE mine (id INTEGER)",
+        "CREATE FUNCTION mine() RETURNS INTEGER LANGUAGE sql AS 'SELECT 1'",
+        "SET ROLE activity_writer",
+    ] {
+        let refused = refusal(&mut reader, statement).await;
+        assert!(refused.contains("permission denied"), "{refused}");
+    }
+}
+
+fn log_filter_change() -> NewAuditEntry {
+    NewAuditEntry {
+        action: OperatorAction::LogLevel,
+        actor: "anonymous".to_owned(),
+        address: None,
+        details: "debug".to_owned(),
+        requested_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+#[tokio::test]
+async fn a_warehouse_that_is_open_to_read_writes_nothing_but_the_audit_trail_and_that_as_its_role_may() {
+    let (database, warehouse) = published_days().await;
+    let as_reader = PostgresWarehouse::open_to_read(&database.url_of(READER)).await.unwrap();
+    assert_eq!(
+        as_reader.published_days(days(0, 1)).await.unwrap(),
+        warehouse.published_days(days(0, 1)).await.unwrap()
+    );
+    let refused = as_reader.record_action(&log_filter_change()).await.unwrap_err().to_string();
+    assert!(refused.contains("permission denied"), "{refused}");
+
+    let as_service = PostgresWarehouse::open_to_read(&database.url_of(WRITER)).await.unwrap();
+    as_service.record_action(&log_filter_change()).await.unwrap();
+    let recorded = warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap();
+    assert_eq!(recorded.len(), 1);
+}
+
+#[tokio::test]
+async fn a_standby_is_read_in_the_readers_role() {
+    let primary = Cluster::start("-c fsync=off").unwrap();
+    let standby = primary.standby().unwrap();
+    let database = Database::create_with_roles_on(primary.url()).await.unwrap();
+    PostgresWarehouse::migrate(&database.url_of(OWNER)).await.unwrap();
+    let service: SharedWarehouse = Arc::new(PostgresWarehouse::open(&database.url_of(WRITER)).await.unwrap());
+    publish_run(&service, days(0, 1), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    let expected = published(&service, days(0, 1)).await;
+
+    let path = Url::parse(&database.url()).unwrap().path().to_owned();
+    let mut url = standby.url();
+    url.set_path(&path);
+    url.set_username(READER).unwrap();
+    let arrival = async {
+        // What is replayed arrives in its order: first the database, last the days.
+        loop {
+            let Ok(mut connection) = PgConnection::connect(url.as_str()).await else { continue };
+            let days = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM published_days");
+            if days.fetch_one(&mut connection).await.is_ok_and(|days| days == 2) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, arrival).await.unwrap();
+    let reader = PostgresWarehouse::open_to_read(url.as_str()).await.unwrap();
+    let refused = reader.record_action(&log_filter_change()).await.unwrap_err().to_string();
+    assert!(refused.contains("a standby, for one, takes no writes"), "{refused}");
+    let reader: SharedWarehouse = Arc::new(reader);
+    assert_eq!(published(&reader, days(0, 1)).await, expected);
+    assert_eq!(
+        reader.published_days(days(0, 1)).await.unwrap(),
+        service.published_days(days(0, 1)).await.unwrap()
+    );
+}
+
+/// The migrations of the version before there were roles.
+async fn migrate_as_before_roles(url: &str) {
+    let all = sqlx::migrate!();
+    let earlier: Vec<_> = all.migrations.iter().filter(|one| one.version < 13).cloned().collect();
+    let before = Migrator { migrations: Cow::Owned(earlier), ..Migrator::DEFAULT };
+    before.run(&mut connect(url).await).await.unwrap();
+}
+
+/// On a server of its own, for roles belong to the server.
+#[tokio::test]
+async fn roles_may_be_created_after_the_schema_by_whoever_may() {
+    let cluster = Cluster::start("-c fsync=off").unwrap();
+    let mut administrator = connect(cluster.url().as_str()).await;
+    administrator.execute("CREATE ROLE somebody LOGIN; CREATE ROLE service LOGIN").await.unwrap();
+    administrator.execute("CREATE DATABASE activity OWNER somebody").await.unwrap();
+    let url_of = |role: &str| {
+        let mut url = cluster.url();
+        url.set_path("activity");
+        url.set_username(role).unwrap();
+        url.to_string()
+    };
+    // The owner may create no role, and the schema is none the worse for it.
+    migrate_as_before_roles(&url_of("somebody")).await;
+    let report = PostgresWarehouse::migrate(&url_of("somebody")).await.unwrap();
+    assert!(report.applied.contains(&"0013_roles".to_owned()), "{report:?}");
+    let owner: SharedWarehouse = Arc::new(PostgresWarehouse::open(&url_of("somebody")).await.unwrap());
+    publish_run(&owner, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+
+    administrator.execute("CREATE ROLE activity_writer; GRANT activity_writer TO service").await.unwrap();
+    let again = PostgresWarehouse::migrate(&url_of("somebody")).await.unwrap();
+    assert!(again.applied.is_empty(), "{again:?}");
+    let service: SharedWarehouse = Arc::new(PostgresWarehouse::open(&url_of("service")).await.unwrap());
+    publish_run(&service, days(0, 40), at(2), &[], &[(day(40), vec![("acme", 1, 1)])]).await;
+    assert_eq!(published(&service, days(0, 40)).await.len(), 15);
+}
+
+/// The statements of the installation in docs/operations.md.
+fn documented_statements() -> Vec<String> {
+    let operations = include_str!("../../../../docs/operations.md");
+    let (_, after) = operations.split_once("An administrator creates them:").unwrap();
+    let (_, block) = after.split_once("```sql").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    block.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn the_documented_statements_create_roles_that_work() {
+    let cluster = Cluster::start("-c fsync=off").unwrap();
+    let url_of = |role: &str| {
+        let mut url = cluster.url();
+        url.set_path("activity");
+        url.set_username(role).unwrap();
+        url.to_string()
+    };
+    let mut administrator = connect(cluster.url().as_str()).await;
+    for statement in documented_statements() {
+        match statement.strip_prefix("\\connect ") {
+            Some(_) => administrator = connect(&url_of("postgres")).await,
+            None => drop(administrator.execute(AssertSqlSafe(statement)).await.unwrap()),
+        }
+    }
+    PostgresWarehouse::migrate(&url_of("activity_owner")).await.unwrap();
+    let service: SharedWarehouse =
+        Arc::new(PostgresWarehouse::open(&url_of("activity_service")).await.unwrap());
+    publish_run(&service, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
+    for role in ["activity_query", "dashboard"] {
+        let reader: SharedWarehouse = Arc::new(PostgresWarehouse::open_to_read(&url_of(role)).await.unwrap());
+        assert_eq!(published(&reader, days(0, 0)).await.len(), 1);
+        let refused =
+            refusal(&mut connect(&url_of(role)).await, "CREATE TEMPORARY TABLE mine (id INTEGER)").await;
+        assert!(refused.contains("permission denied"), "{refused}");
+    }
+}
