@@ -38,6 +38,10 @@ test-e2e: build ## Run the end-to-end suite; ONLY=name picks tests
 test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and roll back; PREVIOUS=rev, by default the newest release
 	@tests/upgrade.sh $(PREVIOUS)
 
+.PHONY: test-abuse
+test-abuse: build ## Abuse a server in every way that the suite knows, and print what a valid caller notices
+	@E2E_ABUSE=full $(CARGO) test --locked --package e2e -- --nocapture --test-threads 1 abuse::
+
 .PHONY: test-chart
 test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 accepts the two golden renderings as they are
 	@tools="$$(tests/setup/python.sh)" && "$$tools/bin/pytest" tests/chart
@@ -106,6 +110,12 @@ bench-warehouse: ## Measure the storage engines against bare SQL; ARGS="--help" 
 bench-tracing: ## Measure what tracing costs a run over a new day
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example tracing_overhead
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/tracing_overhead"
+
+.PHONY: bench-query
+bench-query: ## Measure what certificates and tokens cost queries; ARGS=10000 sets the number of companies
+	@tests/setup/postgres.sh >/dev/null
+	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example query_overhead
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/query_overhead" $(ARGS)
 
 .PHONY: lint-shell
 lint-shell: ## Check the shell scripts

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Node tools that the tests need (buf, Azurite) if they are
+# Installs the Node tools that the tests need (buf, Azurite, oidc-provider) if they are
 # missing, and prints the folder that holds `node_modules`.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"

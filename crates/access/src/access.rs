@@ -26,6 +26,7 @@ use crate::{
     policy::{Grant, Policy, PolicyError, roles},
     refusal::Refusal,
     static_tokens::{StaticTokens, is_static},
+    verified_tokens::VerifiedTokens,
     watched_files::{FileReader, Fingerprint},
 };
 
@@ -36,7 +37,8 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Begins an HTTP client. What is asked of issuers always has a time limit, follows no
-/// redirect and ignores proxies of the environment; the rest is up to this.
+/// redirect, ignores proxies of the environment and connects to checked addresses alone; the
+/// rest is up to this.
 pub type HttpClients = Arc<dyn Fn() -> reqwest::ClientBuilder + Send + Sync>;
 
 /// What decisions need of the world.
@@ -62,6 +64,7 @@ struct Checked {
 /// A policy at work.
 struct Rules {
     issuers: Vec<Arc<Issuer>>,
+    verified: VerifiedTokens,
     static_tokens: StaticTokens,
     grants: Vec<Grant>,
 }
@@ -193,6 +196,8 @@ impl Rules {
         };
         Ok(Self {
             issuers: policy.issuers.into_iter().map(issuer).collect::<Result<_, _>>()?,
+            // None from before: another audience or leeway may apply.
+            verified: VerifiedTokens::default(),
             static_tokens: policy.static_tokens,
             grants: policy.grants,
         })
@@ -211,7 +216,7 @@ impl Rules {
             let identity = if is_static(token) {
                 Identity::named(format!("token:{}", self.static_tokens.owner(token)?))
             } else {
-                json_web_token::verify(token, &self.issuers, now).await?
+                json_web_token::verify(token, &self.issuers, &self.verified, now).await?
             };
             identities.push(identity);
         }

@@ -1,6 +1,6 @@
 //! Whom a credential names.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ pub(crate) struct Identity {
     /// `spiffe://...`, `dns:<host>`, `<issuer>:<sub>` or `token:<name>`.
     pub(crate) name: String,
     /// The issuer's name in the policy, and the token's claims.
-    pub(crate) issued: Option<(String, Map<String, Value>)>,
+    pub(crate) issued: Option<Arc<(String, Map<String, Value>)>>,
 }
 
 impl Identity {

@@ -1,7 +1,8 @@
 //! Asks an issuer for its keys.
 
-use std::{error::Error as _, fs, path::PathBuf, time::Duration};
+use std::{error::Error as _, fs, path::PathBuf, sync::Arc, time::Duration};
 
+use egress::refusal_in;
 use reqwest::{
     Certificate, Client, StatusCode,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
@@ -11,8 +12,9 @@ use url::Url;
 
 use crate::{
     access::HttpClients,
+    key_address::check_address,
     key_set::KeySet,
-    policy::{CaFile, KeySource, PolicyError, check_address},
+    policy::{CaFile, IssuerOptions, KeySource, PolicyError},
 };
 
 /// How long one request may take.
@@ -23,7 +25,9 @@ const MAX_BYTES: usize = 256 * 1024;
 
 /// Fetches the keys of one issuer.
 pub(crate) struct Fetcher {
-    client: Client,
+    http: HttpClients,
+    authorities: Option<Vec<Certificate>>,
+    allow_private: bool,
     address: Address,
     issuer: String,
     token_file: Option<PathBuf>,
@@ -42,20 +46,24 @@ struct DiscoveryDocument {
 
 impl Fetcher {
     /// A fetcher for an issuer; `None` if its keys are in a file.
-    pub(crate) fn new(
-        issuer: &str,
-        keys: &KeySource,
-        ca: Option<&CaFile>,
-        token_file: Option<PathBuf>,
-        http: &HttpClients,
-    ) -> Result<Option<Self>, PolicyError> {
-        let address = match keys {
-            KeySource::Discovery(url) => Address::Discovery(url.clone()),
-            KeySource::Address(url) => Address::Keys(url.clone()),
+    pub(crate) fn new(options: &IssuerOptions, http: &HttpClients) -> Result<Option<Self>, PolicyError> {
+        let (address, url) = match &options.keys {
+            KeySource::Discovery(url) => (Address::Discovery(url.clone()), url),
+            KeySource::Address(url) => (Address::Keys(url.clone()), url),
             KeySource::Text(_) => return Ok(None),
         };
-        let client = client(ca, http)?;
-        Ok(Some(Self { client, address, issuer: issuer.to_owned(), token_file }))
+        let fetcher = Self {
+            http: Arc::clone(http),
+            authorities: options.ca.as_ref().map(authorities).transpose()?,
+            allow_private: options.allow_private,
+            address,
+            issuer: options.issuer.clone(),
+            token_file: options.token_file.clone(),
+        };
+        // What cannot work is reported with the policy.
+        let path = options.ca.as_ref().map(|ca| ca.path.clone()).unwrap_or_default();
+        fetcher.client(url).map_err(|message| PolicyError::new(&path, message))?;
+        Ok(Some(fetcher))
     }
 
     /// The issuer's keys as of now. The error says what went wrong, for the log.
@@ -78,16 +86,32 @@ impl Fetcher {
         }
         let keys = Url::parse(&document.jwks_uri)
             .map_err(|error| format!("{address}: its jwks_uri is no URL: {error}"))?;
-        check_address(&keys).map_err(|message| format!("{address}: its jwks_uri: {message}"))?;
+        check_address(&keys, self.allow_private)
+            .map_err(|message| format!("{address}: its jwks_uri: {message}"))?;
         Ok(keys)
     }
 
+    /// A client for one address. A redirect could carry the token elsewhere, and a proxy from
+    /// the environment could answer with keys of its own: it heeds neither.
+    fn client(&self, address: &Url) -> Result<Client, String> {
+        let destination = check_address(address, self.allow_private)?;
+        let mut builder = destination.guard((self.http)()).timeout(TIMEOUT).connect_timeout(TIMEOUT);
+        if let Some(authorities) = &self.authorities {
+            builder = builder.tls_certs_only(authorities.clone());
+        }
+        builder.build().map_err(with_causes)
+    }
+
     async fn get(&self, address: &Url) -> Result<Vec<u8>, String> {
-        let mut request = self.client.get(address.clone()).header(ACCEPT, "application/json");
+        let client = self.client(address).map_err(|message| format!("{address}: {message}"))?;
+        let mut request = client.get(address.clone()).header(ACCEPT, "application/json");
         if let Some(file) = &self.token_file {
             request = request.header(AUTHORIZATION, token(file)?);
         }
-        let failed = |error: reqwest::Error| format!("{address}: {}", with_causes(error.without_url()));
+        let failed = |error: reqwest::Error| match refusal_in(&error) {
+            Some(refusal) => format!("{address}: {refusal}"),
+            None => format!("{address}: {}", with_causes(error.without_url())),
+        };
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
         if status != StatusCode::OK {
@@ -105,24 +129,13 @@ impl Fetcher {
     }
 }
 
-fn client(ca: Option<&CaFile>, http: &HttpClients) -> Result<Client, PolicyError> {
-    // A redirect could carry the token elsewhere, and a proxy from the environment could
-    // answer with keys of its own.
-    let mut builder = http()
-        .timeout(TIMEOUT)
-        .connect_timeout(TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy();
-    let path = ca.map(|ca| ca.path.clone()).unwrap_or_default();
-    let failed = |error: reqwest::Error| PolicyError::new(&path, with_causes(error));
-    if let Some(ca) = ca {
-        let certificates = Certificate::from_pem_bundle(ca.pem.as_bytes()).map_err(failed)?;
-        if certificates.is_empty() {
-            return Err(PolicyError::new(&path, "the file has no certificate in PEM format"));
-        }
-        builder = builder.tls_certs_only(certificates);
+fn authorities(ca: &CaFile) -> Result<Vec<Certificate>, PolicyError> {
+    let certificates = Certificate::from_pem_bundle(ca.pem.as_bytes())
+        .map_err(|error| PolicyError::new(&ca.path, with_causes(error)))?;
+    if certificates.is_empty() {
+        return Err(PolicyError::new(&ca.path, "the file has no certificate in PEM format"));
     }
-    builder.build().map_err(failed)
+    Ok(certificates)
 }
 
 fn token(file: &PathBuf) -> Result<HeaderValue, String> {

@@ -54,13 +54,7 @@ pub(crate) struct KeyQuery<'a> {
 
 impl Issuer {
     pub(crate) fn new(options: IssuerOptions, environment: &Environment) -> Result<Self, PolicyError> {
-        let fetcher = Fetcher::new(
-            &options.issuer,
-            &options.keys,
-            options.ca.as_ref(),
-            options.token_file.clone(),
-            &environment.http,
-        )?;
+        let fetcher = Fetcher::new(&options, &environment.http)?;
         let set = match &options.keys {
             // The policy has parsed it before.
             KeySource::Text(text) => KeySet::parse(text.as_bytes()).ok().map(Arc::new),

@@ -13,6 +13,7 @@ use crate::{
     credential_error::CredentialError::{self, Malformed},
     issuer::{Issuer, KeyQuery},
     refusal::Refusal,
+    verified_tokens::{Validity, Verified, VerifiedTokens, fingerprint},
 };
 
 /// The longest issuer and subject that are read, in bytes.
@@ -42,30 +43,62 @@ struct Token<'a> {
     signature: &'a str,
 }
 
-/// The identity that a token proves.
+/// The identity that a token proves. One that was `verified` before proves it again while its
+/// time lasts and its issuer still has the key.
 pub(crate) async fn verify(
     token: &str,
     issuers: &[Arc<Issuer>],
+    verified: &VerifiedTokens,
     now: DateTime<Utc>,
 ) -> Result<Identity, Refusal> {
-    let token = Token::read(token)?;
-    let issuer = token.issuer(issuers)?;
-    // Before the keys are asked for: what cannot pass is no reason to ask for them.
-    token.check_audience(issuer)?;
-    token.check_time(now, issuer.leeway())?;
-    let subject = token.name("sub", Malformed("it has no subject (sub)"))?;
-    let query =
-        KeyQuery { id: token.key_id.as_deref(), algorithm: token.algorithm, issued_at: token.date("iat")? };
-    let key = issuer.key(query).await?;
-    let verified = jsonwebtoken::crypto::verify(token.signature, token.message, &key.key, key.algorithm);
-    if !matches!(verified, Ok(true)) {
-        return Err(CredentialError::Signature.into());
+    let fingerprint = fingerprint(token);
+    if let Some(known) = verified.get(&fingerprint) {
+        known.validity.check(now, known.issuer.leeway())?;
+        let key = known.issuer.key(known.key_query()).await?;
+        // Another key may have come under the same name.
+        if Arc::ptr_eq(&key, &known.key) {
+            return Ok(known.identity.clone());
+        }
     }
-    let name = format!("{}:{subject}", issuer.name());
-    Ok(Identity { name, issued: Some((issuer.name().to_owned(), token.claims)) })
+    let token = Token::read(token)?.verify(issuers, now).await?;
+    let identity = token.identity.clone();
+    verified.insert(fingerprint, token);
+    Ok(identity)
+}
+
+impl Validity {
+    fn check(self, now: DateTime<Utc>, leeway: TimeDelta) -> Result<(), CredentialError> {
+        if now - leeway >= self.ends {
+            return Err(CredentialError::Expired(self.ends));
+        }
+        match self.begins {
+            Some(begins) if now + leeway < begins => Err(CredentialError::NotYetValid(begins)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl<'a> Token<'a> {
+    async fn verify(self, issuers: &[Arc<Issuer>], now: DateTime<Utc>) -> Result<Verified, Refusal> {
+        let issuer = Arc::clone(self.issuer(issuers)?);
+        // Before the keys are asked for: what cannot pass is no reason to ask for them.
+        self.check_audience(&issuer)?;
+        let validity = self.validity()?;
+        validity.check(now, issuer.leeway())?;
+        let subject = self.name("sub", Malformed("it has no subject (sub)"))?;
+        let issued_at = self.date("iat")?;
+        let query = KeyQuery { id: self.key_id.as_deref(), algorithm: self.algorithm, issued_at };
+        let key = issuer.key(query).await?;
+        let is_good = jsonwebtoken::crypto::verify(self.signature, self.message, &key.key, key.algorithm);
+        if !matches!(is_good, Ok(true)) {
+            return Err(CredentialError::Signature.into());
+        }
+        let name = format!("{}:{subject}", issuer.name());
+        let identity = Identity { name, issued: Some(Arc::new((issuer.name().to_owned(), self.claims))) };
+        let Self { key_id, algorithm, .. } = self;
+        Ok(Verified { identity, issuer, key, key_id, algorithm, issued_at, validity })
+    }
+
     fn read(token: &'a str) -> Result<Self, CredentialError> {
         let parts = token.split('.').collect::<Vec<_>>();
         let [header, claims, signature] = parts[..] else {
@@ -106,15 +139,9 @@ impl<'a> Token<'a> {
         Err(CredentialError::Audience { issuer: issuer.name().to_owned(), expected })
     }
 
-    fn check_time(&self, now: DateTime<Utc>, leeway: TimeDelta) -> Result<(), CredentialError> {
-        let expiry = self.date("exp")?.ok_or(Malformed("it does not expire (exp)"))?;
-        if now - leeway >= expiry {
-            return Err(CredentialError::Expired(expiry));
-        }
-        match self.date("nbf")? {
-            Some(start) if now + leeway < start => Err(CredentialError::NotYetValid(start)),
-            _ => Ok(()),
-        }
+    fn validity(&self) -> Result<Validity, CredentialError> {
+        let ends = self.date("exp")?.ok_or(Malformed("it does not expire (exp)"))?;
+        Ok(Validity { begins: self.date("nbf")?, ends })
     }
 
     /// A claim that is a name: short, and without characters that could forge a line of a log.

@@ -19,6 +19,7 @@ mod credential_error;
 mod fetch;
 mod issuer;
 mod json_web_token;
+mod key_address;
 mod key_set;
 mod layer;
 mod listen;
@@ -27,6 +28,7 @@ mod policy;
 mod refusal;
 mod role;
 mod static_tokens;
+mod verified_tokens;
 mod watched_files;
 
 pub use access::{Access, Clock, Environment, HttpClients, Reload};

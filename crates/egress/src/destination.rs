@@ -32,16 +32,17 @@ impl Destination {
     /// each connection. It follows no redirects, which could carry a token or an alert to
     /// another host, and ignores proxies from the environment, which could read them.
     pub fn client(self) -> ClientBuilder {
-        self.client_with(Arc::new(System))
+        self.guard(Client::builder())
     }
 
-    fn client_with(self, names: Arc<dyn Resolve>) -> ClientBuilder {
+    /// The same on a client that somebody else has begun.
+    pub fn guard(self, client: ClientBuilder) -> ClientBuilder {
+        self.guard_with(client, Arc::new(System))
+    }
+
+    fn guard_with(self, client: ClientBuilder, names: Arc<dyn Resolve>) -> ClientBuilder {
         let resolver = Filtered { names, policy: self.policy, is_encrypted: self.is_encrypted };
-        Client::builder()
-            .dns_resolver(Arc::new(resolver))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
+        client.dns_resolver(Arc::new(resolver)).redirect(redirect::Policy::none()).referer(false).no_proxy()
     }
 }
 
@@ -58,10 +59,12 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::refusal_in;
+    use crate::{policy::Settings, refusal_in};
 
-    const STRICT: Policy = Policy { options: "webhook", allow_private: false, allow_http: true };
-    const PRIVATE: Policy = Policy { options: "webhook", allow_private: true, allow_http: false };
+    const SETTINGS: Settings =
+        Settings { private: "--webhook-allow-private", http: Some("--webhook-allow-http") };
+    const STRICT: Policy = Policy { settings: SETTINGS, allow_private: false, allow_http: true };
+    const PRIVATE: Policy = Policy { settings: SETTINGS, allow_private: true, allow_http: false };
 
     /// Answers each question with the next list of addresses.
     struct Rebinding(Mutex<VecDeque<Vec<IpAddr>>>);
@@ -93,7 +96,7 @@ mod tests {
     }
 
     fn client(url: &Url, policy: Policy, names: Arc<Rebinding>) -> Client {
-        Destination::new(url, policy).unwrap().client_with(names).build().unwrap()
+        Destination::new(url, policy).unwrap().guard_with(Client::builder(), names).build().unwrap()
     }
 
     #[tokio::test]

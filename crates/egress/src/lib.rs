@@ -1,4 +1,5 @@
-//! Where requests to configured URLs may go: the product API and the webhooks.
+//! Where requests to configured URLs may go: the product API, the webhooks, and the issuers of
+//! tokens.
 //!
 //! Whoever can change such a URL, or the DNS of its host, could otherwise have a service
 //! inside the network ask what they cannot reach themselves: a cloud's metadata service,
@@ -12,5 +13,5 @@ mod policy;
 mod resolver;
 
 pub use destination::Destination;
-pub use policy::{Policy, Refusal};
+pub use policy::{Policy, Refusal, Settings};
 pub use resolver::refusal_in;

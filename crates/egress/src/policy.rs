@@ -9,12 +9,21 @@ use crate::address::{Reach, block_of};
 /// What the operator allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// How the names of the options begin, for example `product-api`.
-    pub options: &'static str,
-    /// Private addresses and this machine, also by plain HTTP: `--<options>-allow-private`.
+    /// What the settings are called.
+    pub settings: Settings,
+    /// Private addresses and this machine, also by plain HTTP.
     pub allow_private: bool,
-    /// Plain HTTP to the internet: `--<options>-allow-http`.
+    /// Plain HTTP to the internet.
     pub allow_http: bool,
+}
+
+/// How an operator allows more, as messages say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// For private addresses, for example `--webhook-allow-private`.
+    pub private: &'static str,
+    /// For plain HTTP to the internet; `None` if nothing allows it.
+    pub http: Option<&'static str>,
 }
 
 /// Why a request may not go somewhere. Names an address but no URL, and no host of one:
@@ -22,14 +31,14 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The address is inside a network.
-    #[error("its host is at {address}, {kind} address; if that is right, set --{options}-allow-private")]
+    #[error("its host is at {address}, {kind} address; if that is right, set {setting}")]
     Private {
         /// The address.
         address: IpAddr,
         /// What it is, with an article.
         kind: &'static str,
-        /// How the option's name begins.
-        options: &'static str,
+        /// What allows it.
+        setting: &'static str,
     },
     /// The address is one that no option allows.
     #[error("its host is at {address}, {kind} address, and no option allows those")]
@@ -41,14 +50,15 @@ pub enum Refusal {
     },
     /// The request would cross the internet unencrypted.
     #[error(
-        "http:// would send everything over the internet unencrypted; use https://, or set --{options}-allow-http{}",
-        .or_private.then(|| format!(", or --{options}-allow-private if its host is in a private network")).unwrap_or_default()
+        "http:// would send everything over the internet unencrypted; use https://{}{}",
+        .http.map(|setting| format!(", or set {setting}")).unwrap_or_default(),
+        .private.map(|setting| format!(", or {setting} if its host is in a private network")).unwrap_or_default()
     )]
     Unencrypted {
-        /// How the option's name begins.
-        options: &'static str,
-        /// Whether allowing private addresses could be what is missing.
-        or_private: bool,
+        /// What allows it, if anything does.
+        http: Option<&'static str>,
+        /// What allows private addresses, if that could be what is missing.
+        private: Option<&'static str>,
     },
 }
 
@@ -63,20 +73,21 @@ impl Policy {
             // By plain HTTP a name must turn out to be inside, if nothing else is allowed.
             Some(Host::Domain(_)) | None if is_encrypted || self.allow_http || self.allow_private => Ok(()),
             Some(Host::Domain(_)) | None => {
-                Err(Refusal::Unencrypted { options: self.options, or_private: true })
+                let Settings { private, http } = self.settings;
+                Err(Refusal::Unencrypted { http, private: Some(private) })
             }
         }
     }
 
     /// Checks one address.
     pub(crate) fn check(self, address: IpAddr, is_encrypted: bool) -> Result<(), Refusal> {
-        let options = self.options;
+        let Settings { private: setting, http } = self.settings;
         match block_of(address) {
             None if is_encrypted || self.allow_http => Ok(()),
-            None => Err(Refusal::Unencrypted { options, or_private: false }),
+            None => Err(Refusal::Unencrypted { http, private: None }),
             Some(block) => match block.reach {
                 Reach::Private if self.allow_private => Ok(()),
-                Reach::Private => Err(Refusal::Private { address, kind: block.kind, options }),
+                Reach::Private => Err(Refusal::Private { address, kind: block.kind, setting }),
                 Reach::Never => Err(Refusal::Never { address, kind: block.kind }),
             },
         }
@@ -91,7 +102,9 @@ pub(crate) fn is_encrypted(url: &Url) -> bool {
 mod tests {
     use super::*;
 
-    const STRICT: Policy = Policy { options: "webhook", allow_private: false, allow_http: false };
+    const SETTINGS: Settings =
+        Settings { private: "--webhook-allow-private", http: Some("--webhook-allow-http") };
+    const STRICT: Policy = Policy { settings: SETTINGS, allow_private: false, allow_http: false };
     const PRIVATE: Policy = Policy { allow_private: true, ..STRICT };
     const HTTP: Policy = Policy { allow_http: true, ..STRICT };
 
@@ -122,6 +135,13 @@ mod tests {
         let refusal = verdict(PRIVATE, "http://8.8.8.8/x").unwrap_err();
         assert!(refusal.contains("unencrypted"), "{refusal}");
         assert_eq!(verdict(PRIVATE, "http://product-api:8080/x"), Ok(()), "its address decides");
+    }
+
+    #[test]
+    fn no_setting_is_named_where_none_allows_http() {
+        let policy = Policy { settings: Settings { http: None, ..SETTINGS }, ..PRIVATE };
+        let refusal = verdict(policy, "http://8.8.8.8/x").unwrap_err();
+        assert!(refusal.ends_with("unencrypted; use https://"), "{refusal}");
     }
 
     #[test]

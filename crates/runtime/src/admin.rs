@@ -23,8 +23,10 @@ use tracing::{error, info};
 
 use crate::{
     audit::Requester,
+    connections::{Connections, LimitedListener},
     context::Context,
     lifecycle::Phase,
+    limits::ADMIN,
     observability::{LogFilter, Telemetry},
 };
 
@@ -66,8 +68,10 @@ pub(crate) fn serve(
     info!(%address, "serving probes and metrics");
     let (registry, log_filter) = (telemetry.registry.clone(), telemetry.log_filter.clone());
     let admin = Admin { process, context, registry, log_filter, token_file };
-    // Responses are sent at once. If that cannot be set, they are only a little slower.
-    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+    // Of its own, so that callers of the gRPC port cannot keep probes out. Tapped, because
+    // axum finds the peer's address behind its own listeners alone.
+    let connections = Connections::new("admin", ADMIN);
+    let listener = LimitedListener::new(listener, connections).tap_io(|_| ());
     let service = router(admin).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     // Boxed like the gRPC server, for the same reason.

@@ -6,6 +6,8 @@ use access::AccessArgs;
 use clap::{Args, ValueEnum};
 use tls::ServerTlsArgs;
 
+use crate::limits::LimitArgs;
+
 /// What every service can be given, by flag or by environment variable.
 #[derive(Debug, Clone, Args)]
 pub struct RuntimeArgs {
@@ -28,6 +30,10 @@ pub struct RuntimeArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would take it for the help's heading")]
     pub access: AccessArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    pub limits: LimitArgs,
 
     /// Address to serve probes (/livez, /readyz, /startupz), metrics (/metrics)
     /// and the log filter (/log) on, in plain HTTP [default: none]

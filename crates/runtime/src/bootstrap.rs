@@ -11,6 +11,7 @@ use crate::{
     admin,
     arguments::{RuntimeArgs, TelemetryArgs},
     context::Context,
+    limits::raise_descriptor_limit,
     observability::{LogWriter, Telemetry},
     server::serve,
     server_options::ServerOptions,
@@ -40,6 +41,7 @@ where
         Ok(line) => line,
         Err(error) => error.exit(),
     };
+    raise_descriptor_limit();
     let runtime = line.runtime;
     let context = Context::new();
     let process = Process {

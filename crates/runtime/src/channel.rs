@@ -12,7 +12,6 @@ use tonic::{service::Routes, transport::Uri};
 pub use crate::rpc::Channel;
 use crate::{
     connector::{Connector, endpoint},
-    rpc::OpenCalls,
     server,
     service::BackgroundTask,
 };
@@ -53,7 +52,7 @@ pub fn in_process(
     let endpoint = endpoint("http://in-process")?;
     let channel = Channel::new(endpoint.connect_with_connector_lazy(connector), endpoint.uri().clone(), None);
     let run = async move {
-        server::builder(OpenCalls::default())
+        server::in_process_builder()
             .add_routes(routes)
             .serve_with_incoming_shutdown(UnboundedReceiverStream::new(incoming), shutdown.cancelled_owned())
             .await

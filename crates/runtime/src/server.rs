@@ -1,30 +1,38 @@
 //! The gRPC server: health, reflection, keepalive and a bounded drain.
 
 use std::{
+    convert::Infallible,
+    io,
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use access::may_listen;
 use anyhow::Context as _;
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use http::{Request, Response};
 use tls::{HandshakeLimits, RELOAD_INTERVAL};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::{
+    body::Body,
     service::Routes,
-    transport::{Server, server::TcpIncoming},
+    transport::{self, Server, server::TcpIncoming},
 };
 use tower::{
+    ServiceBuilder,
     layer::util::{Identity, Stack},
     util::MapRequestLayer,
 };
 use tracing::{error, info, warn};
 
 use crate::{
+    connections::{Connection, Connections, FromPeer, Tracked, serve_each},
     context::Context,
     lifecycle::Phase,
-    rpc::{OpenCalls, RpcServerLayer, present_certificate, record_caller},
+    rpc::{
+        AdmissionLayer, Callers, DeadlineLayer, OpenCalls, RpcServerLayer, present_certificate, record_caller,
+    },
     server_options::ServerOptions,
     service::{BackgroundTask, GrpcRoutes, Service},
 };
@@ -42,17 +50,50 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before the kernel probes whether its peer is alive.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// A tonic server with HTTP/2 keepalive, which is off by default, and a span for every call.
+/// Streams that one connection may have open. A client that has more to ask waits, or opens
+/// another connection.
+const STREAMS_PER_CONNECTION: u32 = 100;
+
+/// The most bytes of a request's headers: room for a token of 8 KiB, and for what proxies
+/// add. h2 derives from it how many CONTINUATION frames it reads.
+const HEADER_BYTES: u32 = 16 * 1024;
+
+/// Bytes of requests that a client may send before they are read, on one stream and on its
+/// connection. Requests are small.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+
+/// Streams that a client may reset before they are answered (rapid reset), and that may be
+/// reset because of what it sends. Then its connection is ended.
+const RESETS_WHILE_PENDING: usize = 20;
+const RESETS_FOR_ERRORS: usize = 256;
+
+/// How often to look for responses that nobody reads.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// A tonic server with HTTP/2 keepalive, which is off by default.
+///
+/// Every limit of HTTP/2 is set on purpose, whatever its default is in this version.
 ///
 /// tonic's own TCP options (`tcp_nodelay`, `tcp_keepalive` and its intervals) would have no
 /// effect: they apply where tonic makes the listener, and ours comes from outside, so
 /// [`incoming`] sets both. All others (`http2_*`, `max_connection_age`, `timeout`, limits,
 /// `accept_http1`) apply to any connection.
-pub(crate) fn builder(calls: OpenCalls) -> Server<Stack<RpcServerLayer, Identity>> {
+fn http2() -> Server {
     Server::builder()
-        .layer(RpcServerLayer::new(calls))
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .http2_max_header_list_size(HEADER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_WHILE_PENDING))
+        .http2_max_local_error_reset_streams(Some(RESETS_FOR_ERRORS))
+}
+
+/// A server for this process alone, whose calls have spans and end at their deadlines.
+pub(crate) fn in_process_builder() -> Server<Stack<DeadlineLayer, Stack<RpcServerLayer, Identity>>> {
+    http2().layer(RpcServerLayer::new(OpenCalls::default())).layer(DeadlineLayer)
 }
 
 /// The connections of a listener. Without `TCP_NODELAY`, every response waits about 40
@@ -113,20 +154,31 @@ fn run(
         }
         let stop_accepting = CancellationToken::new();
         let calls = OpenCalls::default();
-        let router = builder(calls.clone())
+        let callers = Callers::new(options.limits.calls, options.limits.calls_per_second);
+        let limited = ServiceBuilder::new()
+            .layer(RpcServerLayer::new(calls.clone()))
+            .layer(DeadlineLayer)
             .layer(MapRequestLayer::new(present_certificate))
             .layer(options.access.clone().layer())
             .layer(MapRequestLayer::new(record_caller))
-            .add_routes(routes);
-        let (sockets, stopped) = (incoming(listener), stop_accepting.clone().cancelled_owned());
+            .layer(AdmissionLayer::new(callers, options.access.is_open())?)
+            .service(routes.prepare());
+        let connections = Connections::new("grpc", options.limits.of_connections());
+        tasks.spawn(end_unread(calls.clone(), connections.clone(), options.limits.unread, context.clone()));
+        let (sockets, stop) = (incoming(listener), stop_accepting.clone());
         let server: BoxFuture<'static, _> = match &options.tls {
             Some(tls) => {
-                let connections = tls.incoming(sockets, HandshakeLimits::default());
-                Box::pin(router.serve_with_incoming_shutdown(connections, stopped))
+                let encrypted = tls.incoming(sockets, handshake_limits(options.limits.connections));
+                Box::pin(serve_each(encrypted, connections, stop, server_of(limited)))
             }
-            None => Box::pin(router.serve_with_incoming_shutdown(sockets, stopped)),
+            None => Box::pin(serve_each(sockets, connections, stop, server_of(limited))),
         };
-        tasks.spawn(async move { ("the gRPC server", server.await.map_err(anyhow::Error::from)) });
+        tasks.spawn(async move {
+            ("the gRPC server", {
+                server.await;
+                Ok(())
+            })
+        });
         info!(service = service.name, %address, tls = has_tls, "listening");
         context.lifecycle.enter(Phase::Ready);
         on_listening(address);
@@ -148,6 +200,58 @@ fn run(
         let drained = drain(&mut tasks, &options, &context, &calls).await;
         outcome.and(drained)
     })
+}
+
+/// Serves single connections: each by a server of its own, because tonic can end all
+/// connections of a server without losing a call, and no single one.
+fn server_of<S, IO>(
+    service: S,
+) -> impl Fn(Tracked<IO>, Connection, CancellationToken) -> BoxFuture<'static, Result<(), transport::Error>>
+where
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    IO: FromPeer,
+{
+    move |io, connection, end| {
+        let with_connection = MapRequestLayer::new(move |mut request: Request<Body>| {
+            request.extensions_mut().insert(connection.clone());
+            request
+        });
+        // One connection, and no end of connections, at which tonic would shut down.
+        let alone = stream::iter([Ok::<_, io::Error>(io)]).chain(stream::pending());
+        let server = http2().layer(with_connection);
+        Box::pin(server.serve_with_incoming_shutdown(service.clone(), alone, end.cancelled_owned()))
+    }
+}
+
+/// Unfinished handshakes have a third of the connections' number to themselves.
+fn handshake_limits(connections: usize) -> HandshakeLimits {
+    let limits = HandshakeLimits::default();
+    HandshakeLimits { unfinished: limits.unfinished.min((connections / 3).max(16)), ..limits }
+}
+
+/// Ends responses whose readers take nothing, until the context shuts down: then a drain
+/// deals with them.
+async fn end_unread(
+    calls: OpenCalls,
+    connections: Connections,
+    limit: Duration,
+    context: Context,
+) -> (&'static str, anyhow::Result<()>) {
+    let mut looks = tokio::time::interval(SWEEP.min(limit));
+    loop {
+        tokio::select! {
+            () = context.shutdown.cancelled() => return ("the end of unread responses", Ok(())),
+            _ = looks.tick() => {}
+        }
+        let ended = calls.end_unread(limit);
+        for _ in 0..ended {
+            connections.count("unread");
+        }
+        if ended > 0 {
+            warn!(ended, after = ?limit, "responses that nobody reads are ended");
+        }
+    }
 }
 
 /// Reads the certificate and the policy again whenever they change, until the context

@@ -6,7 +6,7 @@ use access::{Access, Environment};
 use anyhow::Context as _;
 use tls::{DefaultTimeProvider, ServerTls};
 
-use crate::{arguments::RuntimeArgs, clock::Clock, context::Context};
+use crate::{arguments::RuntimeArgs, clock::Clock, context::Context, limits::Limits};
 
 /// How a service is served.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct ServerOptions {
     pub access: Access,
     /// Whether callers that nobody asks who they are may come from beyond loopback.
     pub allow_unauthenticated: bool,
+    /// How much of the server its callers may use.
+    pub limits: Limits,
 }
 
 impl Default for ServerOptions {
@@ -34,6 +36,7 @@ impl Default for ServerOptions {
             tls: None,
             access: Access::open(),
             allow_unauthenticated: false,
+            limits: Limits::default(),
         }
     }
 }
@@ -54,6 +57,7 @@ impl ServerOptions {
             tls: tls.context("cannot serve with TLS")?,
             access: access.context("--access-file cannot be used")?,
             allow_unauthenticated: args.access.allow_unauthenticated,
+            limits: args.limits.limits(),
         })
     }
 }

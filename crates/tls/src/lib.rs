@@ -68,6 +68,7 @@ pub use files::{Role, TlsFile};
 pub use incoming::{HandshakeLimits, TlsIncoming};
 pub use live::Reload;
 pub use load_error::LoadError;
+pub use log_limit::LogLimit;
 pub use peer::{PeerNames, peer_names};
 pub use server::{ClientAuth, ClientVerification, ServerTls, ServerTlsFiles};
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// Admits one line in a while.
 #[derive(Debug)]
-pub(crate) struct LogLimit {
+pub struct LogLimit {
     every: Duration,
     state: Mutex<State>,
 }
@@ -21,12 +21,15 @@ struct State {
 }
 
 impl LogLimit {
-    pub(crate) fn new(every: Duration) -> Self {
+    /// Admits one line every so often.
+    #[must_use]
+    pub fn new(every: Duration) -> Self {
         Self { every, state: Mutex::default() }
     }
 
     /// How many were left out before this line; `None` if this one is left out as well.
-    pub(crate) fn admit(&self) -> Option<u64> {
+    #[must_use]
+    pub fn admit(&self) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if state.last.is_some_and(|last| now.duration_since(last) < self.every) {

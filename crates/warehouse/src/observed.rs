@@ -20,7 +20,7 @@ use warehouse_core::{
     AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
     AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk,
     Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
-    FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, LoadOutcome, NewAlert,
+    FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert,
     NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink,
     PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
     SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay,
@@ -216,13 +216,13 @@ observe! {
 
     ActivityReader {
         fn fact_row(key: &FactKey) -> Option<(FactRow, Publication)>;
-        fn fact_rows(query: &ActivityQuery, limit: u32) -> (Vec<FactRow>, Option<Publication>);
+        fn fact_rows(query: &ActivityQuery, limit: u32) -> Listing<FactRow>;
         fn roll_up(
             company: &CompanyId,
             window: DateWindow,
             period: Period
         ) -> (Vec<RollUp>, Option<Publication>);
-        fn churn_risks(query: &ChurnQuery, limit: u32) -> (Vec<ChurnRisk>, Option<Publication>);
+        fn churn_risks(query: &ChurnQuery, limit: u32) -> Listing<ChurnRisk>;
         fn published_days(window: DateWindow) -> Vec<Publication>;
         fn freshness() -> Option<Freshness>;
 

@@ -31,6 +31,8 @@ issuers:
     audiences: [{{ include "company-activity.audience" . | quote }}]
     # The discovery document names an address of the API server's host, which pods may not reach.
     jwks_uri: https://kubernetes.default.svc/openid/v1/jwks
+    # The API server's Service has a private address in every cluster.
+    allow_private: true
     ca_file: cluster/ca.crt
     token_file: cluster/token
   {{- with .Values.auth.issuers }}

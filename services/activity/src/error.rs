@@ -22,6 +22,12 @@ pub(crate) enum Error {
         .0.company_id.as_str(), .0.activity_date
     )]
     NoSuchRow(FactKey),
+    /// The rows of a list are no longer those of its first page.
+    #[error(
+        "rows of the requested days were published anew since the first page: start again without page_token, \
+         or use ExportCompanyActivity, which reads one state however long it takes"
+    )]
+    PublishedAnew,
     /// The drain timed out.
     #[error("the service is stopping: ask again")]
     Stopping,
@@ -46,6 +52,7 @@ impl Error {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
             Self::NothingPublished | Self::NoSuchRow(_) => FailureKind::NotFound,
+            Self::PublishedAnew => FailureKind::Conflict,
             Self::Stalled(_) => FailureKind::TimedOut,
             Self::Stopping | Self::Warehouse(warehouse::Error::Unavailable(_)) => FailureKind::Unavailable,
             // Reads break no rule of the warehouse, so any other error is a defect.
@@ -67,9 +74,11 @@ impl From<Error> for Status {
                 error!(error = %cause, "the warehouse refused a read");
                 undisclosed(kind, "the activity service")
             }
-            Error::NothingPublished | Error::NoSuchRow(_) | Error::Stopping | Error::Stalled(_) => {
-                status(kind, error.to_string(), None)
-            }
+            Error::NothingPublished
+            | Error::NoSuchRow(_)
+            | Error::PublishedAnew
+            | Error::Stopping
+            | Error::Stalled(_) => status(kind, error.to_string(), None),
         }
     }
 }

@@ -7,6 +7,9 @@
 //! - A page token records the days its first page covered, so that a publish in
 //!   between does not move later pages to other days. It is valid only for the
 //!   call and the fields it was issued for; only `page_size` may change.
+//! - A page token also records which rows its first page was read from. If a publish has
+//!   changed rows of the covered days since, the next page is `ABORTED`: together the
+//!   pages would be no list of any state.
 //! - An export always sends at least one message, so that the publication
 //!   reaches the caller even when there are no rows.
 //! - An export whose reader stalls ends with `DEADLINE_EXCEEDED`: otherwise it

@@ -10,7 +10,7 @@ use chrono::{Datelike, NaiveDate};
 use domain::{CompanyId, DateWindow, FactKey};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use warehouse::ChurnCursor;
+use warehouse::{ChurnCursor, RowsVersion};
 
 /// Raised when the meaning of positions changes, so that older tokens are rejected.
 const VERSION: u8 = 1;
@@ -79,6 +79,8 @@ pub(crate) struct RowPosition {
     pub(crate) window: DateWindow,
     /// The last row of the previous page.
     pub(crate) after: FactKey,
+    /// The rows that the first page is read from. Tokens of the version before have none.
+    pub(crate) rows: Option<RowsVersion>,
 }
 
 /// Where a page of churn risks starts.
@@ -88,6 +90,8 @@ pub(crate) struct ChurnPosition {
     pub(crate) day: NaiveDate,
     /// The last risk of the previous page.
     pub(crate) after: ChurnCursor,
+    /// As of [`RowPosition`].
+    pub(crate) rows: Option<RowsVersion>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -100,6 +104,8 @@ struct EncodedRowPosition {
     company_id: String,
     #[prost(sint32, tag = "4")]
     activity_date: i32,
+    #[prost(message, optional, tag = "5")]
+    rows: Option<EncodedRowsVersion>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -110,16 +116,39 @@ struct EncodedChurnPosition {
     last_event_date: Option<i32>,
     #[prost(string, tag = "3")]
     company_id: String,
+    #[prost(message, optional, tag = "4")]
+    rows: Option<EncodedRowsVersion>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct EncodedRowsVersion {
+    #[prost(int64, tag = "1")]
+    days: i64,
+    #[prost(int64, tag = "2")]
+    checksums: i64,
+}
+
+impl From<RowsVersion> for EncodedRowsVersion {
+    fn from(RowsVersion { days, checksums }: RowsVersion) -> Self {
+        Self { days, checksums }
+    }
+}
+
+impl From<EncodedRowsVersion> for RowsVersion {
+    fn from(EncodedRowsVersion { days, checksums }: EncodedRowsVersion) -> Self {
+        Self { days, checksums }
+    }
 }
 
 impl Position for RowPosition {
     fn to_bytes(&self) -> Vec<u8> {
-        let Self { window, after } = self;
+        let Self { window, after, rows } = self;
         EncodedRowPosition {
             window_start: window.start().num_days_from_ce(),
             window_end: window.end().num_days_from_ce(),
             company_id: after.company_id.to_string(),
             activity_date: after.activity_date.num_days_from_ce(),
+            rows: rows.map(Into::into),
         }
         .encode_to_vec()
     }
@@ -132,6 +161,7 @@ impl Position for RowPosition {
                 company_id: CompanyId::from_stored(&encoded.company_id).ok()?,
                 activity_date: day(encoded.activity_date)?,
             },
+            rows: encoded.rows.map(Into::into),
         })
     }
 }
@@ -142,6 +172,7 @@ impl Position for ChurnPosition {
             day: self.day.num_days_from_ce(),
             last_event_date: self.after.last_event_date.map(|day| day.num_days_from_ce()),
             company_id: self.after.company_id.to_string(),
+            rows: self.rows.map(Into::into),
         }
         .encode_to_vec()
     }
@@ -153,7 +184,8 @@ impl Position for ChurnPosition {
             None => None,
         };
         let company_id = CompanyId::from_stored(&encoded.company_id).ok()?;
-        Some(Self { day: day(encoded.day)?, after: ChurnCursor { last_event_date, company_id } })
+        let after = ChurnCursor { last_event_date, company_id };
+        Some(Self { day: day(encoded.day)?, after, rows: encoded.rows.map(Into::into) })
     }
 }
 
@@ -176,20 +208,28 @@ mod tests {
     }
 
     prop_compose! {
+        fn any_version()(days in any::<i64>(), checksums in any::<i64>()) -> RowsVersion {
+            RowsVersion { days, checksums }
+        }
+    }
+
+    prop_compose! {
         fn any_row_position()(
             start in any_day(), length in 0_u64..5_000, company_id in any_company(), activity_date in any_day(),
+            rows in proptest::option::of(any_version()),
         ) -> RowPosition {
             let end = start.checked_add_days(chrono::Days::new(length)).unwrap();
             let window = DateWindow::new(start, end).unwrap();
-            RowPosition { window, after: FactKey { company_id, activity_date } }
+            RowPosition { window, after: FactKey { company_id, activity_date }, rows }
         }
     }
 
     prop_compose! {
         fn any_churn_position()(
             day in any_day(), last_event_date in proptest::option::of(any_day()), company_id in any_company(),
+            rows in proptest::option::of(any_version()),
         ) -> ChurnPosition {
-            ChurnPosition { day, after: ChurnCursor { last_event_date, company_id } }
+            ChurnPosition { day, after: ChurnCursor { last_event_date, company_id }, rows }
         }
     }
 
@@ -240,6 +280,7 @@ mod tests {
                 company_id: CompanyId::parse("acme").unwrap(),
                 activity_date: day(739_000).unwrap(),
             },
+            rows: None,
         };
         let token = TokenScope::new("List", &["ab", "c"]).seal(&position);
         for (call, fields) in

@@ -7,7 +7,8 @@ use domain::{DateWindow, FactKey, FactRow, Publication};
 use futures::{StreamExt, stream};
 use runtime::Clock;
 use warehouse::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, RollUp,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Listing, RollUp,
+    RowsVersion,
 };
 
 use crate::{
@@ -32,19 +33,24 @@ impl<T, P> Page<T, P> {
         Self { items: Vec::new(), next: None, publication: None }
     }
 
-    /// A page cut from `items`, which were read with one more than `size` to
-    /// learn whether another page follows.
+    /// A page cut from a listing that was read with one more than `size` to learn whether
+    /// another page follows. Its rows have to be those `of_earlier_pages`, if there are any:
+    /// parts of two publications would miss some companies and repeat others.
     fn cut(
-        mut items: Vec<T>,
+        listing: Listing<T>,
         size: u32,
-        publication: Option<Publication>,
-        position: impl Fn(&T) -> P,
-    ) -> Self {
+        of_earlier_pages: Option<RowsVersion>,
+        position: impl Fn(&T, RowsVersion) -> P,
+    ) -> Result<Self> {
+        let Listing { mut items, publication, rows } = listing;
+        if of_earlier_pages.is_some_and(|earlier| earlier != rows) {
+            return Err(Error::PublishedAnew);
+        }
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let has_more = items.len() > size;
         items.truncate(size);
-        let next = if has_more { items.last().map(position) } else { None };
-        Self { items, next, publication }
+        let next = if has_more { items.last().map(|last| position(last, rows)) } else { None };
+        Ok(Self { items, next, publication })
     }
 }
 
@@ -73,9 +79,9 @@ impl Queries {
     pub(crate) async fn rows(&self, request: RowsRequest) -> Result<Page<FactRow, RowPosition>> {
         let Some(window) = self.window(request.days).await? else { return Ok(Page::of_nothing()) };
         let query = ActivityQuery { company_id: request.company_id, window, after: request.after };
-        let (rows, publication) = self.warehouse.fact_rows(&query, request.page_size + 1).await?;
-        let position = |row: &FactRow| RowPosition { window, after: row.key.clone() };
-        Ok(Page::cut(rows, request.page_size, publication, position))
+        let listing = self.warehouse.fact_rows(&query, request.page_size + 1).await?;
+        let position = |row: &FactRow, rows| RowPosition { window, after: row.key.clone(), rows: Some(rows) };
+        Page::cut(listing, request.page_size, request.rows, position)
     }
 
     /// All rows of some days.
@@ -105,15 +111,16 @@ impl Queries {
             },
         };
         let query = ChurnQuery { day, after: request.after };
-        let (risks, publication) = self.warehouse.churn_risks(&query, request.page_size + 1).await?;
-        let position = |risk: &ChurnRisk| ChurnPosition {
+        let listing = self.warehouse.churn_risks(&query, request.page_size + 1).await?;
+        let position = |risk: &ChurnRisk, rows| ChurnPosition {
             day,
             after: ChurnCursor {
                 last_event_date: risk.last_event_date,
                 company_id: risk.row.key.company_id.clone(),
             },
+            rows: Some(rows),
         };
-        Ok(Page::cut(risks, request.page_size, publication, position))
+        Page::cut(listing, request.page_size, request.rows, position)
     }
 
     /// What is published, and the day from which its age is counted.

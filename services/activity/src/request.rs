@@ -10,7 +10,7 @@ use proto::activity::v1::{
     ExportCompanyActivityRequest, GetCompanyActivityRequest, ListChurnRisksRequest,
     ListCompanyActivityRequest, RollUpCompanyActivityRequest, RollUpPeriod,
 };
-use warehouse::{ChurnCursor, Period};
+use warehouse::{ChurnCursor, Period, RowsVersion};
 
 use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
 
@@ -76,6 +76,8 @@ pub(crate) struct RowsRequest {
     pub(crate) company_id: Option<CompanyId>,
     pub(crate) days: AskedDays,
     pub(crate) after: Option<FactKey>,
+    /// The rows that the earlier pages are read from, if they are known.
+    pub(crate) rows: Option<RowsVersion>,
     pub(crate) page_size: u32,
     pub(crate) tokens: TokenScope,
 }
@@ -101,6 +103,8 @@ pub(crate) struct ChurnRequest {
     /// `None`: the newest published day.
     pub(crate) day: Option<NaiveDate>,
     pub(crate) after: Option<ChurnCursor>,
+    /// As of [`RowsRequest`].
+    pub(crate) rows: Option<RowsVersion>,
     pub(crate) page_size: u32,
     pub(crate) tokens: TokenScope,
 }
@@ -134,11 +138,13 @@ impl TryFrom<ListCompanyActivityRequest> for RowsRequest {
             optional(&page_token, |token| violations.keep("page_token", tokens.open::<RowPosition>(token)));
         match (company_id, days, page_size, position) {
             (Some(company_id), Some(days), Some(page_size), Some(position)) => {
-                let (days, after) = match position {
-                    Some(RowPosition { window, after }) => (AskedDays::Exactly(window), Some(after)),
-                    None => (days, None),
+                let (days, after, rows) = match position {
+                    Some(RowPosition { window, after, rows }) => {
+                        (AskedDays::Exactly(window), Some(after), rows)
+                    }
+                    None => (days, None, None),
                 };
-                Ok(Self { company_id, days, after, page_size, tokens })
+                Ok(Self { company_id, days, after, rows, page_size, tokens })
             }
             _ => Err(violations),
         }
@@ -189,11 +195,11 @@ impl TryFrom<ListChurnRisksRequest> for ChurnRequest {
             optional(&page_token, |token| violations.keep("page_token", tokens.open::<ChurnPosition>(token)));
         match (day, page_size, position) {
             (Some(day), Some(page_size), Some(position)) => {
-                let (day, after) = match position {
-                    Some(ChurnPosition { day, after }) => (Some(day), Some(after)),
-                    None => (day, None),
+                let (day, after, rows) = match position {
+                    Some(ChurnPosition { day, after, rows }) => (Some(day), Some(after), rows),
+                    None => (day, None, None),
                 };
-                Ok(Self { day, after, page_size, tokens })
+                Ok(Self { day, after, rows, page_size, tokens })
             }
             _ => Err(violations),
         }

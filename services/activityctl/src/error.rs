@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, ErrorKind},
+    time::Duration,
 };
 
 use contract::is_transport_failure;
@@ -136,7 +137,14 @@ impl From<serde_json::Error> for Error {
 /// Whether the same call may work later, unchanged.
 #[must_use]
 pub fn is_passing(status: &Status) -> bool {
-    is_transport_failure(status) || status.code() == Code::Unavailable
+    is_transport_failure(status)
+        || status.code() == Code::Unavailable
+        || (status.code() == Code::ResourceExhausted && asked_wait(status).is_some())
+}
+
+/// How long a server asks to wait before calling again.
+pub fn asked_wait(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info()?.retry_delay
 }
 
 /// What somebody can do whom the server does not let in. Its own message says who they are to

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::Args;
+use domain::retry_after::patient_wait;
 use proto::pipeline::v1::{Run, WatchRunRequest};
 use tonic::Status;
 
 use crate::{
     connect::Connection,
-    error::{Error, is_passing},
+    error::{Error, asked_wait, is_passing},
     progress::RunProgress,
     run_end::{has_ended, success},
 };
@@ -46,6 +47,9 @@ pub async fn follow_to_success(
     success(&run)?;
     Ok(run)
 }
+
+/// The longest wait that a server is granted: it may be busy, but somebody is watching.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The waits between attempts to reach a server that went away.
 pub fn reconnect_delays(args: &FollowArgs) -> impl Iterator<Item = Duration> + use<> {
@@ -86,7 +90,7 @@ async fn follow(
             progress.note(format_args!("lost the server: {}; trying again", status.message()));
         }
         connected = false;
-        tokio::time::sleep(delay).await;
+        tokio::time::sleep(patient_wait(delay, asked_wait(&status), LONGEST_WAIT)).await;
     }
 }
 

@@ -10,6 +10,7 @@ use proto::notifier::v1::{
 use runtime::{Channel, Clock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tonic_types::StatusExt;
 use tracing::{Instrument, error, info, info_span, warn};
 use warehouse::{AlertOutbox, NewAlert, PendingAlert, Run, RunReader};
 
@@ -119,7 +120,7 @@ impl AlertDelivery {
                     contract::code_name(status.code()),
                     contract::message_with_causes(&status)
                 ),
-                retry_after: None,
+                retry_after: status.get_details_retry_info().and_then(|info| info.retry_delay),
             },
             Err(_) => Outcome::Deferred {
                 problem: format!("no answer within {:?}", self.policy.timeout),

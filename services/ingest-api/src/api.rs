@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, ensure};
 use chrono::NaiveDate;
 use domain::{failure::with_causes, retry_after::parse_retry_after};
-use egress::{Destination, Policy, refusal_in};
+use egress::{Destination, Policy, Settings, refusal_in};
 use reqwest::{
     Client, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, RETRY_AFTER},
@@ -83,7 +83,10 @@ impl ProductApi {
             endpoint.scheme()
         );
         let policy = Policy {
-            options: "product-api",
+            settings: Settings {
+                private: "--product-api-allow-private",
+                http: Some("--product-api-allow-http"),
+            },
             allow_private: options.product_api_allow_private,
             allow_http: options.product_api_allow_http,
         };

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use egress::{Destination, Policy, Refusal};
+use egress::{Destination, Policy, Refusal, Settings};
 use hmac::digest::InvalidLength;
 use reqwest::Client;
 use runtime::WarehouseArgs;
@@ -150,7 +150,7 @@ impl Options {
     /// The client for one channel.
     fn client(&self, option: &'static str, url: &WebhookUrl) -> Result<Client, ConfigError> {
         let policy = Policy {
-            options: "webhook",
+            settings: Settings { private: "--webhook-allow-private", http: Some("--webhook-allow-http") },
             allow_private: self.webhook_allow_private,
             allow_http: self.webhook_allow_http,
         };

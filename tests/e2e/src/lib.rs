@@ -5,6 +5,7 @@
 //! tests run concurrently. Nothing sleeps: tests wait for events, with a
 //! deadline.
 
+pub mod abuse;
 pub mod admin;
 pub mod alerts;
 pub mod azurite;
@@ -14,6 +15,9 @@ pub mod collector;
 pub mod dashboards;
 pub mod database;
 pub mod fact_table;
+pub mod issuer;
+pub mod memory;
+pub mod openid;
 pub mod operator;
 pub mod process;
 pub mod prometheus;
@@ -27,7 +31,9 @@ pub mod sql_reader;
 pub mod stored;
 pub mod suite;
 pub mod tools;
+pub mod valid_caller;
 pub mod vectors;
+pub mod volume;
 
 use std::{path::PathBuf, time::Duration};
 

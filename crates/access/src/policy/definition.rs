@@ -24,6 +24,7 @@ pub(super) struct IssuerDefinition {
     pub(super) audiences: Spanned<Vec<String>>,
     pub(super) jwks_uri: Option<Spanned<String>>,
     pub(super) jwks_file: Option<Spanned<PathBuf>>,
+    pub(super) allow_private: Option<Spanned<bool>>,
     pub(super) ca_file: Option<Spanned<PathBuf>>,
     pub(super) token_file: Option<Spanned<PathBuf>>,
     #[serde(default, deserialize_with = "duration")]

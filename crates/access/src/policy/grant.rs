@@ -50,7 +50,7 @@ impl Who {
             Self::Prefix(prefix) => identity.name.starts_with(prefix),
             Self::Claim { issuer, claim, test } => identity
                 .issued
-                .as_ref()
+                .as_deref()
                 .filter(|(issued_by, _)| issued_by == issuer)
                 .and_then(|(_, claims)| find(claims, claim))
                 .is_some_and(|value| test.accepts(value)),
@@ -84,13 +84,15 @@ impl ClaimTest {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
 
     fn identity(name: &str, claims: Value) -> Identity {
         let Value::Object(claims) = claims else { panic!("claims are an object") };
-        Identity { name: name.to_owned(), issued: Some(("people".to_owned(), claims)) }
+        Identity { name: name.to_owned(), issued: Some(Arc::new(("people".to_owned(), claims))) }
     }
 
     fn claim(claim: &str, test: ClaimTest) -> Who {
@@ -152,7 +154,7 @@ mod tests {
         let mut mallory = identity("other:1", json!({"groups": ["analysts"]}));
         let who = claim("groups", contains("analysts"));
         assert!(who.fits(&mallory));
-        mallory.issued.as_mut().unwrap().0 = "other".to_owned();
+        Arc::make_mut(mallory.issued.as_mut().unwrap()).0 = "other".to_owned();
         assert!(!who.fits(&mallory));
         assert!(!who.fits(&Identity::named("people:1".to_owned())));
     }

@@ -20,6 +20,7 @@ use self::{
     grant::{ClaimTest, Who},
 };
 use crate::{
+    key_address::{check_address, is_loopback},
     key_set::KeySet,
     static_tokens::StaticTokens,
     watched_files::{FileReader, beside},
@@ -51,6 +52,8 @@ pub(crate) struct IssuerOptions {
     pub(crate) audiences: Vec<String>,
     pub(crate) leeway: TimeDelta,
     pub(crate) keys: KeySource,
+    /// Whether its keys may be asked for at private addresses.
+    pub(crate) allow_private: bool,
     pub(crate) ca: Option<CaFile>,
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -64,6 +67,16 @@ pub(crate) enum KeySource {
     Address(Url),
     /// This key set, which a file held.
     Text(String),
+}
+
+impl KeySource {
+    /// The configured address, if keys are fetched.
+    fn address(&self) -> Option<&Url> {
+        match self {
+            Self::Discovery(url) | Self::Address(url) => Some(url),
+            Self::Text(_) => None,
+        }
+    }
 }
 
 /// The only certificates that an issuer's server may prove itself by.
@@ -136,13 +149,17 @@ impl Reading<'_> {
             self.error(name, format!("leeway is longer than {} minutes", MAX_LEEWAY.num_minutes()))
         })?;
         let keys = self.keys(&definition)?;
-        if let (KeySource::Text(_), Some(file)) =
-            (&keys, definition.ca_file.as_ref().or(definition.token_file.as_ref()))
-        {
-            return Err(
-                self.error(file, "ca_file and token_file are for keys that are fetched, not for jwks_file")
-            );
+        if let KeySource::Text(_) = &keys {
+            let message =
+                "ca_file, token_file and allow_private are for keys that are fetched, not for jwks_file";
+            if let Some(file) = definition.ca_file.as_ref().or(definition.token_file.as_ref()) {
+                return Err(self.error(file, message));
+            }
+            if let Some(setting) = &definition.allow_private {
+                return Err(self.error(setting, message));
+            }
         }
+        let allow_private = definition.allow_private.is_some_and(|allowed| allowed.value);
         let ca = definition.ca_file.map(|file| {
             let path = beside(self.path, &file.value);
             self.files.read(&path).map(|pem| CaFile { path, pem })
@@ -156,6 +173,8 @@ impl Reading<'_> {
             issuer: definition.issuer.value,
             audiences: definition.audiences.value,
             leeway,
+            // What an issuer on this machine names may be there, too.
+            allow_private: allow_private || keys.address().is_some_and(is_loopback),
             keys,
             ca: ca.transpose()?,
             token_file: token_file.transpose()?,
@@ -163,11 +182,12 @@ impl Reading<'_> {
     }
 
     fn keys(&mut self, definition: &IssuerDefinition) -> Result<KeySource, PolicyError> {
+        let allow_private = definition.allow_private.as_ref().is_some_and(|allowed| allowed.value);
         match (&definition.jwks_file, &definition.jwks_uri) {
             (Some(file), Some(_)) => {
                 Err(self.error(file, "jwks_file and jwks_uri contradict each other: leave one of them out"))
             }
-            (None, Some(uri)) => Ok(KeySource::Address(self.address(uri)?)),
+            (None, Some(uri)) => Ok(KeySource::Address(self.address(uri, allow_private)?)),
             (Some(file), None) => {
                 let path = beside(self.path, &file.value);
                 let text = self.files.read(&path)?;
@@ -175,7 +195,7 @@ impl Reading<'_> {
                 Ok(KeySource::Text(text))
             }
             (None, None) => {
-                let mut url = self.address(&definition.issuer)?;
+                let mut url = self.address(&definition.issuer, allow_private)?;
                 let path = format!("{}/.well-known/openid-configuration", url.path().trim_end_matches('/'));
                 url.set_path(&path);
                 Ok(KeySource::Discovery(url))
@@ -183,12 +203,13 @@ impl Reading<'_> {
         }
     }
 
-    fn address(&self, text: &Spanned<String>) -> Result<Url, PolicyError> {
+    fn address(&self, text: &Spanned<String>, allow_private: bool) -> Result<Url, PolicyError> {
         let url = Url::parse(&text.value).map_err(|error| {
             let hint = "for an issuer without an address, set jwks_uri or jwks_file";
             self.error(text, format!("this is no URL ({error}); {hint}"))
         })?;
-        check_address(&url).map_err(|message| self.error(text, message))?;
+        check_address(&url, allow_private || is_loopback(&url))
+            .map_err(|message| self.error(text, message))?;
         Ok(url)
     }
 
@@ -248,22 +269,6 @@ fn check_kind(name: &str, is_issuer: impl Fn(&str) -> bool) -> Result<(), String
             "{name:?} is no identity: write spiffe://..., dns:<host>, token:<name>, or <issuer>:<subject> with an issuer of this file"
         )),
     }
-}
-
-/// Whether keys may be asked for at an address.
-pub(crate) fn check_address(url: &Url) -> Result<(), &'static str> {
-    let is_loopback = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        _ => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
-        return Err("keys come by https://, or by http:// from a loopback address, for tests");
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err("the address has a user, a password or a fragment");
-    }
-    Ok(())
 }
 
 fn yaml_error(path: &Path, error: &serde_saphyr::Error) -> PolicyError {

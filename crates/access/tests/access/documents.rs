@@ -47,7 +47,7 @@ fn with_keys(folder: &Folder, policy: &str, signer: &Signer) -> Access {
     folder.write("jwks.json", &key_set(&[signer]).to_string());
     let lines = policy.lines().filter(|line| {
         let key = line.trim_start().split(':').next().unwrap();
-        !["jwks_uri", "ca_file", "token_file"].contains(&key)
+        !["jwks_uri", "ca_file", "token_file", "allow_private"].contains(&key)
     });
     let policy: String = lines
         .flat_map(|line| [line, if line.contains("audiences:") { "    jwks_file: jwks.json" } else { "" }])

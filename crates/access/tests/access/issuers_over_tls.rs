@@ -40,18 +40,19 @@ impl Listener for TlsListener {
     }
 }
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// An issuer with a certificate of an authority.
-async fn start(authority: &Authority, signer: &Signer) -> String {
+/// An issuer at a name of this machine, with a certificate of an authority. Its document says
+/// that its keys are at `keys`, which may be a path of its own.
+pub(crate) async fn start(authority: &Authority, signer: &Signer, host: &str, keys: &str) -> String {
     let key = KeyPair::generate().unwrap();
-    let parameters = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let parameters = CertificateParams::new([host.to_owned()]).unwrap();
     let certificate = parameters.signed_by(&key, authority).unwrap();
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let config = ServerConfig::builder()
@@ -59,8 +60,9 @@ async fn start(authority: &Authority, signer: &Signer) -> String {
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let document = json!({"issuer": url, "jwks_uri": format!("{url}/keys")}).to_string();
+    let url = format!("https://{host}:{}", listener.local_addr().unwrap().port());
+    let keys = if keys.starts_with('/') { format!("{url}{keys}") } else { keys.to_owned() };
+    let document = json!({"issuer": url, "jwks_uri": keys}).to_string();
     let keys = key_set(&[signer]).to_string();
     let routes = Router::new()
         .route("/.well-known/openid-configuration", get(async || document))
@@ -74,7 +76,7 @@ async fn start(authority: &Authority, signer: &Signer) -> String {
 async fn an_issuer_proves_itself_by_its_own_authority() {
     let (ours, other) = (authority(), authority());
     let signer = Signer::ed("d");
-    let url = start(&ours, &signer).await;
+    let url = start(&ours, &signer, "127.0.0.1", "/keys").await;
     let token = signer.sign(&claims(&url));
     let folder = Folder::new();
     folder.write("ours.crt", &ours.pem());
@@ -93,7 +95,7 @@ async fn an_issuer_proves_itself_by_its_own_authority() {
 async fn a_renewed_authority_is_trusted_after_the_file_has_changed() {
     let (old, new) = (authority(), authority());
     let signer = Signer::ed("d");
-    let url = start(&new, &signer).await;
+    let url = start(&new, &signer, "127.0.0.1", "/keys").await;
     let token = signer.sign(&claims(&url));
     let folder = Folder::new();
     folder.write("ca.crt", &old.pem());

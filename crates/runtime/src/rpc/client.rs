@@ -16,7 +16,10 @@ use tower::{Layer, Service, util::Either};
 use tracing::{Instrument, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::call::{Call, CallBody, Side, traced_method};
+use super::{
+    call::{Call, CallBody, Side, traced_method},
+    resend,
+};
 
 type Connection = Either<SendsBearerToken<transport::Channel>, transport::Channel>;
 
@@ -74,7 +77,10 @@ impl Service<Request<Body>> for Channel {
             propagator.inject_context(&span.context(), &mut HeaderInjector(request.headers_mut()));
         });
         let mut call = Call::begin(Side::Client, method, span.clone(), self.durations.clone());
-        let asking = span.in_scope(|| self.connection.call(request)).instrument(span);
+        // The one that is ready, not its clone.
+        let clone = self.connection.clone();
+        let connection = std::mem::replace(&mut self.connection, clone);
+        let asking = resend::call(connection, request).instrument(span);
         Box::pin(async move {
             match asking.await {
                 Ok(response) => {

@@ -17,6 +17,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::{
     call::{Call, CallBody, Side, traced_method},
     open_calls::OpenCalls,
+    unread::AbandonableBody,
 };
 
 /// Adds a server span to every call.
@@ -85,7 +86,11 @@ where
         Box::pin(async move {
             let response = answering.await?;
             call.end_if_reported(response.headers());
-            Ok(response.map(|body| Body::new(CallBody::new(body, call).open_as(open))))
+            Ok(response.map(|body| {
+                let body = AbandonableBody::new(body);
+                open.responds(body.handle());
+                Body::new(CallBody::new(body, call).open_as(open))
+            }))
         })
     }
 }

@@ -196,6 +196,33 @@ pub const RPC_CLIENT_DURATION: Metric = Metric {
     services: "coordinator, activityctl",
 };
 
+/// Connections of callers.
+pub const SERVER_CONNECTIONS: Metric = Metric {
+    name: "company_activity.server.connections",
+    unit: "{connection}",
+    description: "Connections of callers that are open.",
+    kind: Kind::Gauge,
+    attributes: &[("port", "`grpc` or `admin`")],
+    services: "all",
+};
+
+/// What limits have kept out or ended.
+pub const SERVER_LIMITED: Metric = Metric {
+    name: "company_activity.server.limited",
+    unit: "{event}",
+    description: "Connections and calls that a limit has refused or ended.",
+    kind: Kind::Counter,
+    attributes: &[
+        ("port", "`grpc` or `admin`"),
+        (
+            "limit",
+            "connections refused: `full`; connections ended: `made_room`, `idle`, `silent`; \
+             calls refused: `calls`, `streams`, `stages`, `rate`; calls ended: `unread`",
+        ),
+    ],
+    services: "all",
+};
+
 /// Connections to the warehouse. Does not use the name of the semantic conventions: its
 /// ending `count` is reserved for histograms in Prometheus.
 pub const POOL_CONNECTIONS: Metric = Metric {
@@ -246,6 +273,8 @@ pub const CATALOGUE: &[Metric] = &[
     HTTP_CLIENT_DURATION,
     RPC_SERVER_DURATION,
     RPC_CLIENT_DURATION,
+    SERVER_CONNECTIONS,
+    SERVER_LIMITED,
     POOL_CONNECTIONS,
     POOL_MAX,
     TELEMETRY_SPANS,

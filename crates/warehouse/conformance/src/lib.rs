@@ -216,6 +216,7 @@ macro_rules! suite {
             pages_and_export_agree
             a_page_starts_after_any_key
             an_answer_reports_its_newest_publication
+            a_list_names_the_version_of_its_rows
             a_row_is_found_by_its_key
             an_export_sees_one_state_while_a_publish_goes_on
             open_exports_do_not_keep_others_waiting

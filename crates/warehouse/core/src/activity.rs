@@ -18,6 +18,27 @@ pub struct ActivityQuery {
     pub after: Option<FactKey>,
 }
 
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing<T> {
+    /// The items, in order.
+    pub items: Vec<T>,
+    /// The newest publication among the requested days.
+    pub publication: Option<Publication>,
+    /// Which rows of the fact the list is read from.
+    pub rows: RowsVersion,
+}
+
+/// Tells rows of the fact from those that other publications leave: two pages with equal
+/// versions are parts of one list. Publishing equal rows again does not change it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowsVersion {
+    /// How many of the days are published.
+    pub days: i64,
+    /// The sum of the days' checksums, each cut to 31 bits.
+    pub checksums: i64,
+}
+
 /// All rows of a query, from one consistent state.
 pub struct Export {
     /// The newest publication among the requested days.
@@ -97,12 +118,8 @@ pub trait ActivityReader: Send + Sync {
     /// has no such row.
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>>;
 
-    /// Up to `limit` rows, and the newest publication among the requested days.
-    async fn fact_rows(
-        &self,
-        query: &ActivityQuery,
-        limit: u32,
-    ) -> Result<(Vec<FactRow>, Option<Publication>)>;
+    /// Up to `limit` rows.
+    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<Listing<FactRow>>;
 
     /// Streams all rows of a query.
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export>;
@@ -115,12 +132,8 @@ pub trait ActivityReader: Send + Sync {
         period: Period,
     ) -> Result<(Vec<RollUp>, Option<Publication>)>;
 
-    /// Up to `limit` churn risks, and the publication of the day.
-    async fn churn_risks(
-        &self,
-        query: &ChurnQuery,
-        limit: u32,
-    ) -> Result<(Vec<ChurnRisk>, Option<Publication>)>;
+    /// Up to `limit` churn risks, which are read from all rows through the day.
+    async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<Listing<ChurnRisk>>;
 
     /// The ledger's entries for a window, ordered by day; unpublished days have none.
     async fn published_days(&self, window: DateWindow) -> Result<Vec<Publication>>;

@@ -38,7 +38,8 @@ mod usage;
 mod usage_judgement;
 
 pub use activity::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Period, RollUp,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Listing, Period,
+    RollUp, RowsVersion,
 };
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use audit_trail::{ActionEnd, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, NewAuditEntry};

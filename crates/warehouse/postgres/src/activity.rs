@@ -8,15 +8,16 @@ use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Period, RollUp,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Listing, Period,
+    RollUp, RowsVersion,
     engine::{FactRecord, PublicationRecord},
     fact_record,
 };
 
 use crate::{
-    connections::LongLease,
-    database::{PostgresWarehouse, begin_read_fact},
+    database::{PostgresWarehouse, begin_export},
     fault::{Failure, Result},
+    lease::Lease,
 };
 
 /// Rows an export reads at a time. It pages within one transaction rather than
@@ -27,22 +28,29 @@ const EXPORT_PAGE: u32 = 2_000;
 #[async_trait]
 impl ActivityReader for PostgresWarehouse {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>, Error> {
-        self.read_fact(async |connection| {
-            let row = published_row(connection, key).await?;
-            let publication = newest_publication(connection, DateWindow::day(key.activity_date)).await?;
-            Ok(row.zip(publication))
+        let (company, day) = (key.company_id.as_str(), key.activity_date);
+        self.once(async |connection| {
+            let found = sqlx::query_file!("sql/activity/row.sql", company, day);
+            let Some(row) = found.fetch_optional(connection).await? else { return Ok(None) };
+            let publication = PublicationRecord {
+                activity_date: row.activity_date,
+                run_id: row.run_id,
+                published_at: row.published_at,
+                row_count: row.row_count,
+                checksum_version: row.checksum_version,
+                checksum: row.checksum,
+            };
+            Ok(Some((fact_record!(row, row.loaded_at).try_into()?, publication.into())))
         })
         .await
     }
 
-    async fn fact_rows(
-        &self,
-        query: &ActivityQuery,
-        limit: u32,
-    ) -> Result<(Vec<FactRow>, Option<Publication>), Error> {
+    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<Listing<FactRow>, Error> {
         self.read_fact(async |connection| {
-            let rows = select(connection, query, limit).await?;
-            Ok((rows, newest_publication(connection, query.window).await?))
+            let items = select(connection, query, limit).await?;
+            let publication = newest_publication(connection, query.window).await?;
+            let rows = rows_version(connection, query.window, false).await?;
+            Ok(Listing { items, publication, rows })
         })
         .await
     }
@@ -82,14 +90,13 @@ impl ActivityReader for PostgresWarehouse {
         .await
     }
 
-    async fn churn_risks(
-        &self,
-        query: &ChurnQuery,
-        limit: u32,
-    ) -> Result<(Vec<ChurnRisk>, Option<Publication>), Error> {
+    async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<Listing<ChurnRisk>, Error> {
         self.read_fact(async |connection| {
-            let risks = select_risks(connection, query, limit).await?;
-            Ok((risks, newest_publication(connection, DateWindow::day(query.day)).await?))
+            let items = select_risks(connection, query, limit).await?;
+            let day = DateWindow::day(query.day);
+            let publication = newest_publication(connection, day).await?;
+            let rows = rows_version(connection, day, true).await?;
+            Ok(Listing { items, publication, rows })
         })
         .await
     }
@@ -155,34 +162,55 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
     rows.fetch_all(connection).await?.into_iter().map(|row| Ok(row.try_into()?)).collect()
 }
 
-/// Sends the newest publication, then all rows page by page until the reader
-/// disconnects; one transaction holds the state.
+/// Exports on `lease`, and stops whatever it is doing when the reader disconnects.
 async fn export(
-    mut connection: LongLease,
-    mut query: ActivityQuery,
+    mut lease: Lease,
+    query: ActivityQuery,
     begun: oneshot::Sender<Result<Option<Publication>, Error>>,
     pages: mpsc::Sender<Result<Vec<FactRow>, Error>>,
 ) {
+    let is_complete = tokio::select! {
+        biased;
+        () = pages.closed() => false,
+        is_complete = send_pages(&mut lease, query, begun, &pages) => is_complete,
+    };
+    if is_complete {
+        lease.release();
+    }
+}
+
+/// Sends the newest publication, then all rows page by page; one transaction holds the
+/// state. Returns whether nothing went wrong.
+async fn send_pages(
+    connection: &mut PgConnection,
+    mut query: ActivityQuery,
+    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
+    pages: &mpsc::Sender<Result<Vec<FactRow>, Error>>,
+) -> bool {
     let beginning = async {
-        let mut transaction = begin_read_fact(&mut connection).await?;
+        let mut transaction = begin_export(connection).await?;
         let publication = newest_publication(&mut transaction, query.window).await?;
         Ok::<_, Failure>((transaction, publication))
     };
-    let mut transaction = match beginning.await {
-        Ok((transaction, publication)) => {
-            if begun.send(Ok(publication)).is_err() {
-                return;
-            }
-            transaction
+    let (mut transaction, publication) = match beginning.await {
+        Ok(begun) => begun,
+        Err(failure) => {
+            // The caller may have disconnected.
+            drop(begun.send(Err(failure.into())));
+            return false;
         }
-        // The caller may have disconnected.
-        Err(failure) => return drop(begun.send(Err(failure.into()))),
     };
+    if begun.send(Ok(publication)).is_err() {
+        return true;
+    }
     loop {
         let page = select(&mut transaction, &query, EXPORT_PAGE).await.map_err(Error::from);
-        let last = page.as_ref().ok().and_then(|rows| rows.last()).map(|row| row.key.clone());
+        let (is_well, last) = match &page {
+            Ok(rows) => (true, rows.last().map(|row| row.key.clone())),
+            Err(_) => (false, None),
+        };
         if pages.send(page).await.is_err() || last.is_none() {
-            return;
+            return is_well;
         }
         query.after = last;
     }
@@ -222,4 +250,16 @@ async fn newest_publication(
     let newest =
         sqlx::query_file_as!(PublicationRecord, "../sql/activity/newest_publication.sql", start, end);
     Ok(newest.fetch_optional(connection).await?.map(Publication::from))
+}
+
+/// Which rows the window has, and if `and_before` all days before it.
+async fn rows_version(
+    connection: &mut PgConnection,
+    window: DateWindow,
+    and_before: bool,
+) -> Result<RowsVersion> {
+    let (start, end) = (window.start(), window.end());
+    let version =
+        sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", start, end, and_before);
+    Ok(version.fetch_one(connection).await?)
 }

@@ -37,7 +37,7 @@ impl FactBuilder for PostgresWarehouse {
     ) -> Result<Counters, Error> {
         let began = Instant::now();
         self.write(async |connection| start_build(connection, fence, window).await).await?;
-        let days = self.read(days_to_build).await?;
+        let days = self.scan(days_to_build).await?;
         let mut report = Progress {
             units_total: days.count,
             activity: "computing days".to_owned(),
@@ -61,7 +61,7 @@ impl FactBuilder for PostgresWarehouse {
     }
 
     async fn measure_candidates(&self, fence: &Fence, _window: DateWindow) -> Result<Measurements, Error> {
-        self.read(async |connection| {
+        self.scan(async |connection| {
             measure::keep_candidates(connection).await?;
             fence::check(connection, fence).await?;
             publish::check_build_is_current(connection, fence).await?;

@@ -9,7 +9,6 @@
 //! one.
 
 use std::{
-    ops::{Deref, DerefMut},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -18,20 +17,19 @@ use std::{
 };
 
 use sqlx::{
-    Connection as _, Executor, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions,
+    AssertSqlSafe, Connection as _, Executor, PgPool, Postgres, pool::PoolConnection, postgres::PgPoolOptions,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 use tracing::{info, warn};
 use warehouse_core::{Error, Fault, Result};
 
 use crate::{
     connect,
     fault::{failed, sqlstate},
+    lease::Lease,
     location::Location,
     schema::Access,
+    statement_limits::StatementLimits,
 };
 
 /// How long to wait for a connection.
@@ -44,6 +42,9 @@ const LONG_PATIENCE: Duration = Duration::from_secs(600);
 /// How often a waiter looks for a free connection.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long an idle connection is taken to be alive: it answered when it was returned.
+const SURELY_ALIVE: Duration = Duration::from_secs(1);
+
 /// How often to ask why no new connection can be opened.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -55,6 +56,7 @@ const EXPORTS: usize = 8;
 pub(crate) struct Connections {
     pool: PgPool,
     location: Arc<Location>,
+    statement_limits: Arc<StatementLimits>,
     limit: u32,
     patience: Duration,
     long: Arc<Semaphore>,
@@ -67,33 +69,6 @@ pub(crate) struct Connections {
 struct Refusal {
     asked: Option<Instant>,
     reason: Option<String>,
-}
-
-/// A connection that may be held for long.
-pub(crate) struct LongLease {
-    connection: PoolConnection<Postgres>,
-    _share: Vec<OwnedSemaphorePermit>,
-}
-
-impl LongLease {
-    /// Closes the connection instead of returning it.
-    pub(crate) fn close_on_drop(&mut self) {
-        self.connection.close_on_drop();
-    }
-}
-
-impl Deref for LongLease {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for LongLease {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.connection
-    }
 }
 
 impl Connections {
@@ -111,18 +86,21 @@ impl Connections {
             );
         }
         let location = Arc::new(location);
-        let pool = pool(limit, Arc::clone(&location), access).connect_lazy_with(options);
+        let statement_limits = Arc::new(StatementLimits::beside(&location.settings));
+        let pool = pool(limit, Arc::clone(&location), Arc::clone(&statement_limits), access);
+        let pool = pool.connect_lazy_with(options);
         let long = usize::try_from(limit.saturating_sub(1).max(1)).unwrap_or(1);
         let connections = Self {
             pool,
             location,
+            statement_limits,
             limit,
             patience: PATIENCE,
             long: Arc::new(Semaphore::new(long)),
             exports: Arc::new(Semaphore::new(long.div_ceil(2).min(EXPORTS))),
             refusal: Arc::default(),
         };
-        drop(connections.short().await?);
+        connections.short().await?.release();
         Ok(connections)
     }
 
@@ -131,13 +109,22 @@ impl Connections {
         self.limit
     }
 
+    /// How long statements may take.
+    pub(crate) fn statement_limits(&self) -> &StatementLimits {
+        &self.statement_limits
+    }
+
     /// The number of open connections, and of idle ones among them.
     pub(crate) fn open_and_idle(&self) -> (u32, u32) {
         (self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX))
     }
 
     /// A connection for short use.
-    pub(crate) async fn short(&self) -> Result<PoolConnection<Postgres>> {
+    pub(crate) async fn short(&self) -> Result<Lease> {
+        Ok(Lease::new(self.connection().await?, Vec::new()))
+    }
+
+    async fn connection(&self) -> Result<PoolConnection<Postgres>> {
         let deadline = Instant::now() + self.patience;
         loop {
             let problem = match self.acquire(deadline).await {
@@ -152,16 +139,16 @@ impl Connections {
     }
 
     /// A connection for a load.
-    pub(crate) async fn long(&self) -> Result<LongLease> {
+    pub(crate) async fn long(&self) -> Result<Lease> {
         self.lease(&[&self.long]).await
     }
 
     /// A connection for an export or a preview.
-    pub(crate) async fn export(&self) -> Result<LongLease> {
+    pub(crate) async fn export(&self) -> Result<Lease> {
         self.lease(&[&self.exports, &self.long]).await
     }
 
-    async fn lease(&self, shares: &[&Arc<Semaphore>]) -> Result<LongLease> {
+    async fn lease(&self, shares: &[&Arc<Semaphore>]) -> Result<Lease> {
         let waiting = async {
             let mut held = Vec::with_capacity(shares.len());
             for share in shares {
@@ -169,7 +156,7 @@ impl Connections {
             }
             held
         };
-        let Ok(share) = tokio::time::timeout(LONG_PATIENCE, waiting).await else {
+        let Ok(shares) = tokio::time::timeout(LONG_PATIENCE, waiting).await else {
             let reported = format!(
                 "all connections for loads and exports were in use for {LONG_PATIENCE:?}: raise max_connections in \
                  the warehouse URL, now {}, or export less at a time",
@@ -177,7 +164,7 @@ impl Connections {
             );
             return Err(Error::Unavailable(Fault::plain(reported)));
         };
-        Ok(LongLease { connection: self.short().await?, _share: share })
+        Ok(Lease::new(self.connection().await?, shares))
     }
 
     /// A connection that is idle, new, or freed before `deadline`.
@@ -297,14 +284,25 @@ fn warn_of_refusal(reason: &str) {
     }
 }
 
-fn pool(connections: u32, location: Arc<Location>, access: Access) -> PgPoolOptions {
+fn pool(
+    connections: u32,
+    location: Arc<Location>,
+    limits: Arc<StatementLimits>,
+    access: Access,
+) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
+        // Instead of always, which would be another round trip for every query.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move { Ok(metadata.idle_for < SURELY_ALIVE || connection.ping().await.is_ok()) })
+        })
         .after_connect(move |connection, _| {
-            let location = Arc::clone(&location);
+            let (location, limits) = (Arc::clone(&location), Arc::clone(&limits));
             Box::pin(async move {
                 location.prepare(connection).await?;
+                connection.execute(AssertSqlSafe(limits.set.clone())).await?;
                 if access == Access::Read {
                     // Not part of `prepare`: a URL may ask for a server that takes writes.
                     connection.execute("SET default_transaction_read_only = on").await?;
@@ -312,30 +310,12 @@ fn pool(connections: u32, location: Arc<Location>, access: Access) -> PgPoolOpti
                 Ok(())
             })
         })
-        // A cancelled `begin` leaves its transaction open on the pooled connection; the
-        // next borrower would run inside it (github.com/transact-rs/sqlx/issues/4393).
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                // No error if there is no transaction, which is the usual case. A
-                // connection on which it fails is not reused.
-                Ok(connection.execute("ROLLBACK").await.is_ok())
-            })
-        })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::task::Poll;
-
     use super::*;
     use crate::location;
-
-    async fn one_connection(database: &test_postgres::Database) -> sqlx::PgPool {
-        let location = location::parse(&database.url()).unwrap();
-        let (options, connection) = location.connect().await.unwrap();
-        connect::close(connection).await;
-        pool(1, Arc::new(location), Access::Write).connect_with(options).await.unwrap()
-    }
 
     #[tokio::test]
     async fn whoever_gets_no_connection_learns_why() {
@@ -344,65 +324,46 @@ mod tests {
         let mut connections = Connections::open(location, Access::Write).await.unwrap();
         let mut held = Vec::new();
         let taken = loop {
-            connections.patience = Duration::from_secs(if held.len() < 10 { 10 } else { 1 });
+            // Longer than until the reason is asked for again: a slow connection before may have
+            // caused a question, too.
+            let patience = if held.len() < 10 { 10 } else { 7 };
+            connections.patience = Duration::from_secs(patience);
             match connections.short().await {
                 Ok(connection) => held.push(connection),
                 Err(error) => break error.to_string(),
             }
         };
         assert_eq!(held.len(), 10);
-        assert!(taken.contains("no connection became free within 1s: too many connections"), "{taken}");
+        assert!(taken.contains("no connection became free within 7s: too many connections"), "{taken}");
         assert!(taken.contains("max_connections in the URLs of all services, now 50 here"), "{taken}");
         // The others continue with what there is.
         held.pop();
         connections.short().await.unwrap();
     }
 
-    async fn backend(pool: &sqlx::PgPool) -> i32 {
-        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(pool).await.unwrap()
+    async fn shown(lease: &mut Lease, setting: &'static str) -> String {
+        let setting = format!("SHOW {setting}");
+        sqlx::query_scalar(AssertSqlSafe(setting)).fetch_one(&mut **lease).await.unwrap()
     }
 
     #[tokio::test]
-    async fn plans_are_made_for_the_values_at_hand() {
+    async fn plans_are_made_for_the_values_at_hand_and_statements_have_limits() {
         let database = test_postgres::Database::create().await.unwrap();
-        let pool = one_connection(&database).await;
-        let mode: String = sqlx::query_scalar("SHOW plan_cache_mode").fetch_one(&pool).await.unwrap();
-        assert_eq!(mode, "force_custom_plan");
-    }
-
-    #[tokio::test]
-    async fn a_connection_is_used_again() {
-        let database = test_postgres::Database::create().await.unwrap();
-        let pool = one_connection(&database).await;
-        let first = backend(&pool).await;
-        pool.begin().await.unwrap().commit().await.unwrap();
-        drop(pool.begin().await.unwrap());
-        assert_eq!(backend(&pool).await, first);
-    }
-
-    #[tokio::test]
-    async fn a_transaction_that_was_cancelled_while_it_began_is_not_inherited() {
-        let database = test_postgres::Database::create().await.unwrap();
-        let pool = one_connection(&database).await;
-        for polls in 1.. {
-            let mut beginning = Box::pin(pool.begin());
-            let mut left = polls;
-            let begun = std::future::poll_fn(|context| {
-                left -= 1;
-                match beginning.as_mut().poll(context) {
-                    Poll::Pending if left > 0 => Poll::Pending,
-                    state => Poll::Ready(state.is_ready()),
-                }
-            })
-            .await;
-            drop(beginning);
-            let transaction = async || -> i64 {
-                sqlx::query_scalar("SELECT txid_current()").fetch_one(&pool).await.unwrap()
-            };
-            assert_ne!(transaction().await, transaction().await, "after {polls} polls");
-            if begun {
-                break;
-            }
+        let connections =
+            Connections::open(location::parse(&database.url()).unwrap(), Access::Write).await.unwrap();
+        let mut lease = connections.short().await.unwrap();
+        for (setting, value) in [
+            ("plan_cache_mode", "force_custom_plan"),
+            ("statement_timeout", "1min"),
+            ("lock_timeout", "30s"),
+            ("client_connection_check_interval", "500ms"),
+        ] {
+            assert_eq!(shown(&mut lease, setting).await, value, "{setting}");
+        }
+        let lifted = format!("BEGIN; {}", connections.statement_limits().lift_in_transaction);
+        lease.execute(AssertSqlSafe(lifted)).await.unwrap();
+        for setting in ["statement_timeout", "lock_timeout"] {
+            assert_eq!(shown(&mut lease, setting).await, "0", "{setting}");
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use sqlx::{Connection, PgConnection, Postgres, SqlStr, Transaction};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 use warehouse_core::{Error, MigrationReport};
 
 use crate::{
-    connections::{Connections, LongLease},
+    connections::Connections,
     fault::Result,
+    lease::Lease,
     location,
     schema::{self, Access},
 };
@@ -71,8 +72,10 @@ impl PostgresWarehouse {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut connection = self.connections.short().await?;
-        Ok(work(&mut connection).await?)
+        let mut lease = self.connections.short().await?;
+        let done = work(&mut lease).await?;
+        lease.release();
+        Ok(done)
     }
 
     /// Runs `work` in one transaction, and commits it unless it fails. Each statement
@@ -82,9 +85,9 @@ impl PostgresWarehouse {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut transaction = self.begin(BEGIN_WRITE).await?;
-        let done = work(&mut transaction).await?;
-        commit(transaction).await?;
+        let mut lease = self.connections.short().await?;
+        let done = committed(&mut lease, &[BEGIN_WRITE, self.unlimited()], work).await?;
+        lease.release();
         Ok(done)
     }
 
@@ -95,12 +98,9 @@ impl PostgresWarehouse {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut connection = self.connections.long().await?;
-        connection.close_on_drop();
-        let mut transaction = begin_write(&mut connection).await?;
-        let done = work(&mut transaction).await?;
-        commit(transaction).await?;
-        Ok(done)
+        let mut lease = self.connections.long().await?;
+        lease.close_on_drop();
+        Ok(committed(&mut lease, &[BEGIN_WRITE, self.unlimited()], work).await?)
     }
 
     /// Executes one statement that writes, also where connections are there to read:
@@ -109,9 +109,9 @@ impl PostgresWarehouse {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut transaction = self.begin(BEGIN_RECORD).await?;
-        let done = work(&mut transaction).await?;
-        commit(transaction).await?;
+        let mut lease = self.connections.short().await?;
+        let done = committed(&mut lease, &[BEGIN_RECORD], work).await?;
+        lease.release();
         Ok(done)
     }
 
@@ -120,8 +120,15 @@ impl PostgresWarehouse {
         &self,
         question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut transaction = self.begin(BEGIN_READ).await?;
-        Ok(question(&mut transaction).await?)
+        self.read_in(&[BEGIN_READ], question).await
+    }
+
+    /// Like [`read`](Self::read), for a stage's read of much of the warehouse.
+    pub(crate) async fn scan<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        self.read_in(&[BEGIN_READ, self.unlimited()], question).await
     }
 
     /// Like [`read`](Self::read), for published data. A dropped partition is gone even
@@ -130,33 +137,63 @@ impl PostgresWarehouse {
         &self,
         question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut transaction = self.begin(BEGIN_READ_FACT).await?;
-        Ok(question(&mut transaction).await?)
+        self.read_in(&[BEGIN_READ, HOLD_PARTITIONS], question).await
     }
 
-    /// A connection for the duration of an export.
-    pub(crate) async fn connect_export(&self) -> Result<LongLease> {
+    async fn read_in<T>(
+        &self,
+        beginning: &[&str],
+        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut lease = self.connections.short().await?;
+        let answer = {
+            let mut transaction = begin(&mut lease, beginning).await?;
+            question(&mut transaction).await?
+        };
+        lease.release();
+        Ok(answer)
+    }
+
+    /// Lifts the limits of statements for one transaction.
+    fn unlimited(&self) -> &str {
+        &self.connections.statement_limits().lift_in_transaction
+    }
+
+    /// A connection for the duration of an export or a preview.
+    pub(crate) async fn connect_export(&self) -> Result<Lease> {
         Ok(self.connections.export().await?)
-    }
-
-    async fn begin(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>> {
-        let connection = self.connections.short().await?;
-        Ok(Transaction::begin(connection, Some(SqlStr::from_static(statement))).await?)
     }
 }
 
 /// Begins a transaction that may write, on the caller's connection.
 pub(crate) async fn begin_write(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
-    Ok(connection.begin_with(BEGIN_WRITE).await?)
+    begin(connection, &[BEGIN_WRITE]).await
 }
 
-/// Begins a transaction that reads published data, on the caller's connection.
-pub(crate) async fn begin_read_fact(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
-    Ok(connection.begin_with(BEGIN_READ_FACT).await?)
+/// Begins a transaction that reads published data for as long as an export lasts, on the
+/// caller's connection.
+pub(crate) async fn begin_export(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
+    begin(connection, &[BEGIN_READ, HOLD_PARTITIONS, EXPORT_PATIENCE]).await
 }
 
-async fn commit(transaction: Transaction<'_, Postgres>) -> Result<()> {
-    Ok(transaction.commit().await?)
+/// Runs `work` in a transaction that these statements begin, and commits it unless it fails.
+async fn committed<T>(
+    connection: &mut PgConnection,
+    beginning: &[&str],
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+) -> Result<T> {
+    let mut transaction = begin(connection, beginning).await?;
+    let done = work(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(done)
+}
+
+/// Begins a transaction by these statements, in one round trip.
+async fn begin<'c>(
+    connection: &'c mut PgConnection,
+    statements: &[&str],
+) -> Result<Transaction<'c, Postgres>> {
+    Ok(connection.begin_with(AssertSqlSafe(statements.join("; "))).await?)
 }
 
 /// A client whose host dies in the middle loses its locks after a while.
@@ -166,8 +203,12 @@ const BEGIN_RECORD: &str = "BEGIN READ WRITE";
 
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
-const BEGIN_READ_FACT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
-                               LOCK TABLE ONLY fact_company_activity IN ACCESS SHARE MODE";
+const HOLD_PARTITIONS: &str = "LOCK TABLE ONLY fact_company_activity IN ACCESS SHARE MODE";
+
+/// Between two pages an export waits for its reader. The service ends one whose reader
+/// stalls long before; this ends the transaction of a service whose host has died, which
+/// would keep old rows from being vacuumed.
+const EXPORT_PATIENCE: &str = "SET LOCAL idle_in_transaction_session_timeout = '15min'";
 
 /// Counts a change to staged data, so that candidates built earlier are outdated, and
 /// blocks publishes until the caller's transaction ends.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{DateWindow, FactRow, Progress, UsageRecord};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use warehouse_core::{
     BackfillPreview, ChangeCounts, ChangeKind, Error, PreviewOutcome, PreviewSession, PreviewTally,
     ProgressSink, RowStream, UsageLimits, days_between,
@@ -16,16 +16,16 @@ use warehouse_core::{
 use crate::{
     activity::published_row,
     build::{self, BuildDays},
-    connections::LongLease,
     database::{PostgresWarehouse, begin_write},
     fault::Result,
     incoming,
+    lease::Lease,
     usage::{self, Answer, UsageIncoming},
 };
 
 /// A preview in progress.
 struct PostgresPreview {
-    connection: LongLease,
+    connection: Lease,
     windows: Vec<DateWindow>,
     /// The versions of staged and published data when it began.
     versions: Versions,
@@ -64,6 +64,9 @@ impl PostgresPreview {
         let mut connection = warehouse.connect_export().await?;
         // Its temporary tables must not outlive the preview.
         connection.close_on_drop();
+        // A build may take longer than a query, and ends with its caller.
+        let unlimited = warehouse.connections.statement_limits().lift.clone();
+        connection.execute(AssertSqlSafe(unlimited)).await?;
         // A statement prepared earlier would go on using the table that it found then.
         connection.clear_cached_statements().await?;
         let versions = Versions::read(&mut connection).await?;

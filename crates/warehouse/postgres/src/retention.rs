@@ -32,7 +32,7 @@ const PATIENCE_WITH_READERS: &str = "SET LOCAL lock_timeout = '2s'";
 #[async_trait]
 impl Retention for PostgresWarehouse {
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays, Error> {
-        let forgotten = self.read(async |connection| {
+        let forgotten = self.scan(async |connection| {
             let forgotten = look(connection, start).await?;
             if forgotten != ForgottenDays::default() {
                 obstacles(connection, start).await?.check(start)?;

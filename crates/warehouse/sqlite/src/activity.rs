@@ -4,16 +4,21 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication, date_window::parse_day};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
-use sqlx::{Sqlite, SqliteConnection, Transaction};
-use tokio::sync::mpsc;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Freshness, Period, RollUp,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Listing, Period,
+    RollUp, RowsVersion,
     engine::{FactRecord, PublicationRecord, corrupt},
     fact_record,
 };
 
-use crate::{database::SqliteWarehouse, fault::Result};
+use crate::{
+    database::SqliteWarehouse,
+    fault::{Failure, Result},
+    reader::Reader,
+};
 
 /// Sorts after every company identifier.
 const AFTER_ALL_COMPANIES: &str = "\u{10ffff}";
@@ -32,22 +37,23 @@ impl ActivityReader for SqliteWarehouse {
         .await
     }
 
-    async fn fact_rows(
-        &self,
-        query: &ActivityQuery,
-        limit: u32,
-    ) -> Result<(Vec<FactRow>, Option<Publication>), Error> {
+    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<Listing<FactRow>, Error> {
         self.read(async |connection| {
-            let rows = select(connection, Selection::of(query), limit).await?;
-            Ok((rows, newest_publication(connection, query.window).await?))
+            let items = select(connection, Selection::of(query), limit).await?;
+            let publication = newest_publication(connection, query.window).await?;
+            let rows = rows_version(connection, query.window, false).await?;
+            Ok(Listing { items, publication, rows })
         })
         .await
     }
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export, Error> {
-        let (transaction, publication) = self.begin_export(query.window).await?;
+        let (begun, publication) = oneshot::channel();
         let (rows, received) = mpsc::channel(EXPORT_BUFFER);
-        tokio::spawn(export(transaction, Selection::of(query), rows));
+        tokio::spawn(export(self.export_reader().await?, Selection::of(query), begun, rows));
+        let publication = publication
+            .await
+            .unwrap_or(Err(Error::Unavailable(Fault::plain("the export's task has ended"))))?;
         Ok(Export { publication, rows: ReceiverStream::new(received).boxed() })
     }
 
@@ -68,14 +74,13 @@ impl ActivityReader for SqliteWarehouse {
         .await
     }
 
-    async fn churn_risks(
-        &self,
-        query: &ChurnQuery,
-        limit: u32,
-    ) -> Result<(Vec<ChurnRisk>, Option<Publication>), Error> {
+    async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<Listing<ChurnRisk>, Error> {
         self.read(async |connection| {
-            let risks = select_risks(connection, query, limit).await?;
-            Ok((risks, newest_publication(connection, DateWindow::day(query.day)).await?))
+            let items = select_risks(connection, query, limit).await?;
+            let day = DateWindow::day(query.day);
+            let publication = newest_publication(connection, day).await?;
+            let rows = rows_version(connection, day, true).await?;
+            Ok(Listing { items, publication, rows })
         })
         .await
     }
@@ -108,19 +113,6 @@ impl ActivityReader for SqliteWarehouse {
             }))
         })
         .await
-    }
-}
-
-impl SqliteWarehouse {
-    /// A transaction for the duration of an export, and the newest publication that it
-    /// sees.
-    async fn begin_export(
-        &self,
-        window: DateWindow,
-    ) -> Result<(Transaction<'static, Sqlite>, Option<Publication>)> {
-        let mut transaction = self.exports.begin().await?;
-        let publication = newest_publication(&mut transaction, window).await?;
-        Ok((transaction, publication))
     }
 }
 
@@ -229,13 +221,41 @@ fn rows<'a>(
     records.map(|record| Ok(record?.try_into()?)).boxed()
 }
 
-/// Sends all rows until the reader disconnects; the transaction holds the state.
+/// Exports through `reader`, and stops whatever it is doing when the caller disconnects.
 async fn export(
-    mut transaction: Transaction<'static, Sqlite>,
+    mut reader: Reader,
     selection: Selection,
+    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
     received: mpsc::Sender<Result<FactRow, Error>>,
 ) {
-    let mut exported = rows(&mut transaction, &selection, i64::MAX);
+    tokio::select! {
+        biased;
+        () = received.closed() => {}
+        () = send_rows(&mut reader, &selection, begun, &received) => {}
+    }
+}
+
+/// Sends the newest publication, then all rows; one transaction holds the state.
+async fn send_rows(
+    connection: &mut SqliteConnection,
+    selection: &Selection,
+    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
+    received: &mpsc::Sender<Result<FactRow, Error>>,
+) {
+    let beginning = async {
+        let mut transaction = connection.begin().await?;
+        let publication = newest_publication(&mut transaction, selection.window).await?;
+        Ok::<_, Failure>((transaction, publication))
+    };
+    let (mut transaction, publication) = match beginning.await {
+        Ok(begun) => begun,
+        // The caller may have disconnected.
+        Err(failure) => return drop(begun.send(Err(failure.into()))),
+    };
+    if begun.send(Ok(publication)).is_err() {
+        return;
+    }
+    let mut exported = rows(&mut transaction, selection, i64::MAX);
     while let Some(row) = exported.next().await {
         if received.send(row.map_err(Error::from)).await.is_err() {
             return;
@@ -251,4 +271,16 @@ async fn newest_publication(
     let newest =
         sqlx::query_file_as!(PublicationRecord, "../sql/activity/newest_publication.sql", start, end);
     Ok(newest.fetch_optional(connection).await?.map(Publication::from))
+}
+
+/// Which rows the window has, and if `and_before` all days before it.
+async fn rows_version(
+    connection: &mut SqliteConnection,
+    window: DateWindow,
+    and_before: bool,
+) -> Result<RowsVersion> {
+    let (start, end) = (window.start(), window.end());
+    let version =
+        sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", start, end, and_before);
+    Ok(version.fetch_one(connection).await?)
 }

@@ -31,7 +31,7 @@ impl FactBuilder for SqliteWarehouse {
         let began = Instant::now();
         self.write(async |connection| start_build(connection, fence, window).await).await?;
         let mut report = Progress {
-            units_total: self.read(companies_to_build).await?,
+            units_total: self.scan(companies_to_build).await?,
             activity: "computing companies".to_owned(),
             ..Progress::default()
         };
@@ -55,7 +55,7 @@ impl FactBuilder for SqliteWarehouse {
     }
 
     async fn measure_candidates(&self, fence: &Fence, _window: DateWindow) -> Result<Measurements, Error> {
-        self.read(async |connection| {
+        self.scan(async |connection| {
             fence::check(connection, fence).await?;
             publish::check_build_is_current(connection, fence).await?;
             measure(connection, fence).await

@@ -4,21 +4,21 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use log::LevelFilter;
 use sqlx::{
-    ConnectOptions, Executor, SqliteConnection, SqlitePool,
+    ConnectOptions, Connection, Executor, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use warehouse_core::{Error, MigrationReport};
 
-use crate::{
-    fault::{Failure, Result},
-    migration, transaction,
-};
+use crate::{fault::Result, migration, reader::Reader, transaction};
 
 /// How long a writer waits for another. A publish of millions of rows holds the
 /// database for a few minutes at most.
 const WRITER_PATIENCE: Duration = Duration::from_secs(600);
 
 const READERS: u32 = 8;
+
+/// How long a query of a caller may take.
+const READ_LIMIT: Duration = Duration::from_secs(60);
 
 /// The most concurrent exports. They last as long as their readers like, so they have
 /// their own connections.
@@ -139,8 +139,25 @@ impl SqliteWarehouse {
         &self,
         question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut transaction = self.readers.begin().await.map_err(Failure::from)?;
-        Ok(question(&mut transaction).await?)
+        Ok(self.read_within(Some(READ_LIMIT), question).await?)
+    }
+
+    /// Like [`read`](Self::read), for a stage's read of much of the warehouse.
+    pub(crate) async fn scan<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        Ok(self.read_within(None, question).await?)
+    }
+
+    async fn read_within<T>(
+        &self,
+        limit: Option<Duration>,
+        question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
+    ) -> Result<T> {
+        let mut reader = Reader::on(&self.readers, limit).await?;
+        let mut transaction = reader.begin().await?;
+        question(&mut transaction).await
     }
 
     /// Reads with a single statement.
@@ -148,8 +165,13 @@ impl SqliteWarehouse {
         &self,
         question: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>,
     ) -> Result<T, Error> {
-        let mut connection = self.readers.acquire().await.map_err(Failure::from)?;
-        Ok(question(&mut connection).await?)
+        let mut reader = Reader::on(&self.readers, Some(READ_LIMIT)).await?;
+        Ok(question(&mut reader).await?)
+    }
+
+    /// A reader for the duration of an export or a preview.
+    pub(crate) async fn export_reader(&self) -> Result<Reader> {
+        Reader::on(&self.exports, None).await
     }
 }
 

@@ -34,7 +34,7 @@ impl From<sqlx::Error> for Failure {
             }
             _ => None,
         };
-        let is_transient = matches!(code, Some(SQLITE_BUSY | SQLITE_LOCKED))
+        let is_transient = matches!(code, Some(SQLITE_BUSY | SQLITE_LOCKED | SQLITE_INTERRUPT))
             || matches!(
                 error,
                 sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
@@ -54,11 +54,13 @@ impl From<sqlx::Error> for Failure {
 
 const SQLITE_BUSY: u32 = 5;
 const SQLITE_LOCKED: u32 = 6;
+const SQLITE_INTERRUPT: u32 = 9;
 
 /// A result code in words that quote no stored data.
 fn in_words(code: u32) -> Option<&'static str> {
     Some(match code {
         SQLITE_BUSY | SQLITE_LOCKED => "it is busy: another process writes to its file",
+        SQLITE_INTERRUPT => "a read took too long and was ended: ask for less at a time",
         8 => "its file may only be read: let the service write to it and to its folder",
         10 => "its file could not be read or written: look at the disk",
         11 => "its file is damaged: restore it from a backup",

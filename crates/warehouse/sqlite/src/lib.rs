@@ -26,6 +26,7 @@ mod migration;
 mod preview;
 mod publish;
 mod quarantine;
+mod reader;
 mod retention;
 mod run_choice;
 mod run_rows;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{DateWindow, FactRow, Progress, UsageRecord};
-use sqlx::{Connection, Executor, Sqlite, SqliteConnection, pool::PoolConnection};
+use sqlx::{Connection, Executor, SqliteConnection};
 use warehouse_core::{
     BackfillPreview, ChangeCounts, ChangeKind, Error, PreviewOutcome, PreviewSession, PreviewTally,
     ProgressSink, RowStream, UsageLimits, days_between,
@@ -19,6 +19,7 @@ use crate::{
     database::SqliteWarehouse,
     fault::Result,
     incoming,
+    reader::Reader,
     shadow::shadow,
     usage::{self, Answer, UsageIncoming},
 };
@@ -33,7 +34,7 @@ const BUILD: [&str; 4] = ["stg_product_usage", "known_companies", "fact_build_da
 
 /// A preview in progress.
 struct SqlitePreview {
-    connection: PoolConnection<Sqlite>,
+    connection: Reader,
     windows: Vec<DateWindow>,
     /// The versions of staged and published data when it began.
     versions: Versions,
@@ -69,7 +70,7 @@ impl PreviewSession for SqlitePreview {
 
 impl SqlitePreview {
     async fn begin(warehouse: &SqliteWarehouse, windows: &[DateWindow]) -> Result<Self> {
-        let mut connection = warehouse.exports.acquire().await?;
+        let mut connection = warehouse.export_reader().await?;
         // Its temporary tables must not outlive the preview.
         connection.close_on_drop();
         // A statement prepared earlier would go on using the table that it found then.

@@ -17,7 +17,7 @@ use crate::{database::SqliteWarehouse, fault::Result, fence, run_rows::parse_id,
 #[async_trait]
 impl Retention for SqliteWarehouse {
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays, Error> {
-        let forgotten = self.read(async |connection| look(connection, start).await).await?;
+        let forgotten = self.scan(async |connection| look(connection, start).await).await?;
         if dry_run || forgotten == ForgottenDays::default() {
             return Ok(forgotten);
         }

@@ -91,6 +91,7 @@ fn a_token_brings_its_days_back_and_only_page_size_may_change() {
     let position = RowPosition {
         window: DateWindow::parse("2026-02-01", "2026-02-10").unwrap(),
         after: FactKey { company_id: CompanyId::parse("acme").unwrap(), activity_date: day("2026-02-03") },
+        rows: Some(RowsVersion { days: 10, checksums: 7 }),
     };
     let next =
         ListCompanyActivityRequest { page_token: tokens.seal(&position), page_size: 7, ..first.clone() };
@@ -98,6 +99,7 @@ fn a_token_brings_its_days_back_and_only_page_size_may_change() {
     let continued = RowsRequest::try_from(next.clone()).unwrap();
     assert_eq!(continued.days, AskedDays::Exactly(position.window));
     assert_eq!(continued.after, Some(position.after));
+    assert_eq!(continued.rows, position.rows);
 
     for other in [
         ListCompanyActivityRequest { company_id: "acme".to_owned(), ..next.clone() },
@@ -113,7 +115,7 @@ fn a_churn_token_belongs_to_its_day() {
     let first = ListChurnRisksRequest::default();
     let tokens = ChurnRequest::try_from(first.clone()).unwrap().tokens;
     let after = ChurnCursor { last_event_date: None, company_id: CompanyId::parse("acme").unwrap() };
-    let token = tokens.seal(&ChurnPosition { day: day("2026-02-01"), after: after.clone() });
+    let token = tokens.seal(&ChurnPosition { day: day("2026-02-01"), after: after.clone(), rows: None });
     let continued =
         ChurnRequest::try_from(ListChurnRisksRequest { page_token: token.clone(), ..first }).unwrap();
     assert_eq!((continued.day, continued.after), (Some(day("2026-02-01")), Some(after)));

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use clap::Args;
 use contract::message::window_to_proto;
+use domain::retry_after::patient_wait;
 use proto::{
     pipeline::v1::{BackfillRequest, BackfillResponse, PreviewBackfillRequest, Run},
     stage::v1::DateWindow as DateWindowProto,
@@ -14,8 +15,8 @@ use crate::{
     confirm::ConfirmArgs,
     connect::{Connection, Patience, ServerArgs},
     days::{parse_day, window},
-    error::{Error, is_passing},
-    follow::{FollowArgs, reconnect_delays},
+    error::{Error, asked_wait, is_passing},
+    follow::{FollowArgs, LONGEST_WAIT, reconnect_delays},
     format::{RowFormat, table},
     output::{Output, notice},
     progress::RunProgress,
@@ -209,7 +210,7 @@ impl Backfill {
         let mut status = lost;
         loop {
             let Some(delay) = delays.next() else { return Err(connection.failure(status)) };
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep(patient_wait(delay, asked_wait(&status), LONGEST_WAIT)).await;
             match connection.pipeline().backfill(rest.clone()).await {
                 Ok(changes) => return Ok(changes.into_inner()),
                 Err(again) if is_passing(&again) => status = again,

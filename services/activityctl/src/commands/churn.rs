@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use clap::Args;
 use proto::activity::v1::{ChurnRisk, ListChurnRisksRequest, Publication};
+use tonic::Code;
 
 use crate::{
     connect::{Connection, Patience, ServerArgs},
@@ -91,8 +92,16 @@ pub async fn churn_risks(
             page_size: i32::try_from(limit.min(MAX_PAGE)).unwrap_or(i32::MAX),
             page_token,
         };
-        let page = connection.activity().list_churn_risks(request).await;
-        let page = page.map_err(|status| connection.failure(status))?.into_inner();
+        let page = match connection.activity().list_churn_risks(request).await {
+            Ok(page) => page.into_inner(),
+            // A publish came in between of two pages: the list begins again.
+            Err(status) if status.code() == Code::Aborted && !risks.is_empty() => {
+                risks.clear();
+                page_token = String::new();
+                continue;
+            }
+            Err(status) => return Err(connection.failure(status)),
+        };
         risks.extend(page.churn_risks);
         page_token = page.next_page_token;
         if risks.len() >= wanted || page_token.is_empty() {

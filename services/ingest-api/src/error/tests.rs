@@ -25,7 +25,7 @@ fn variants() -> Vec<(Error, Code, &'static str)> {
                 refusal: Refusal::Private {
                     address: [10, 0, 0, 7].into(),
                     kind: "a private",
-                    options: "product-api",
+                    setting: "--product-api-allow-private",
                 },
             },
             Code::FailedPrecondition,

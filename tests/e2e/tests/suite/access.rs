@@ -3,23 +3,25 @@
 use std::{fs, future::poll_fn, path::PathBuf};
 
 use access::{Admission, Role, admission};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use domain::{DateWindow, run::STAGE_COPY_CRM_CSV};
 use e2e::{
     alerts::AlertReceiver,
-    cli,
+    cli, in_time,
     runs::stage,
     secured::{Secured, text},
     services,
-    settings::Layout,
+    settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
     vectors::Vector,
+    workspace_root,
 };
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use proto::pipeline::v1::{
     GetRunRequest, ListRunsRequest, Run, pipeline_service_client::PipelineServiceClient,
 };
+use tokio::process::Command;
 use tonic::{
     Code, Request, Status,
     body::Body,
@@ -87,7 +89,7 @@ async fn one_process_asks_at_its_port_and_not_within_itself() -> Result<()> {
 }
 
 /// Every method of the contracts, as `package.Service/Method`.
-fn methods() -> Result<Vec<String>> {
+pub(crate) fn methods() -> Result<Vec<String>> {
     let mut methods = Vec::new();
     for file in FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET)?.file {
         for service in &file.service {
@@ -99,7 +101,7 @@ fn methods() -> Result<Vec<String>> {
 }
 
 /// The services that serve a method.
-fn hosts(method: &str) -> Result<Vec<&'static str>> {
+pub(crate) fn hosts(method: &str) -> Result<Vec<&'static str>> {
     let (service, _) = method.rsplit_once('/').unwrap_or_default();
     Ok(match service.rsplit('.').next().unwrap_or_default() {
         "PipelineService" => vec!["coordinator"],
@@ -115,7 +117,11 @@ fn hosts(method: &str) -> Result<Vec<&'static str>> {
 
 /// What a call with a message that cannot be decoded comes to: whoever is let in learns that,
 /// and nothing is done.
-async fn call(mut channel: Channel, method: &str, token: Option<&MetadataValue<Ascii>>) -> Result<Code> {
+pub(crate) async fn call(
+    mut channel: Channel,
+    method: &str,
+    token: Option<&MetadataValue<Ascii>>,
+) -> Result<Status> {
     let message = Body::new("\0\0\0\0\u{1}\u{7}".to_owned());
     let mut request = http::Request::post(format!("/{method}")).body(message)?;
     request.headers_mut().insert("content-type", http::HeaderValue::from_static("application/grpc"));
@@ -126,7 +132,7 @@ async fn call(mut channel: Channel, method: &str, token: Option<&MetadataValue<A
     poll_fn(|context| GrpcService::<Body>::poll_ready(&mut channel, context)).await?;
     let response = GrpcService::call(&mut channel, request).await?;
     let status = Status::from_header_map(response.headers());
-    Ok(status.with_context(|| format!("{method} has not ended at once"))?.code())
+    status.with_context(|| format!("{method} has not ended at once"))
 }
 
 async fn each_method_opens_to_its_roles_alone(layout: Layout) -> Result<()> {
@@ -139,16 +145,16 @@ async fn each_method_opens_to_its_roles_alone(layout: Layout) -> Result<()> {
         };
         for host in hosts(&method)? {
             let channel = secured.channel(suite.url_of(host)?, "ca.crt")?;
-            let answer = call(channel.clone(), &method, None).await?;
+            let answer = call(channel.clone(), &method, None).await?.code();
             assert_eq!(answer, Code::Unauthenticated, "{host} {method}");
             let unknown = format!("Bearer activity_{}", "0".repeat(64)).parse()?;
-            let answer = call(channel.clone(), &method, Some(&unknown)).await?;
+            let answer = call(channel.clone(), &method, Some(&unknown)).await?.code();
             assert_eq!(answer, Code::Unauthenticated, "{host} {method}");
-            let answer = call(channel.clone(), &method, Some(&bearer(&secured, "nobody")?)).await?;
+            let answer = call(channel.clone(), &method, Some(&bearer(&secured, "nobody")?)).await?.code();
             assert_eq!(answer, Code::PermissionDenied, "{host} {method}");
             for role in Role::ALL {
                 let token = bearer(&secured, role.name())?;
-                let answer = call(channel.clone(), &method, Some(&token)).await?;
+                let answer = call(channel.clone(), &method, Some(&token)).await?.code();
                 assert_ne!(answer, Code::Unauthenticated, "{host} {method} as {role}");
                 let is_denied = answer == Code::PermissionDenied;
                 assert_eq!(is_denied, !roles.contains(&role), "{host} {method} as {role}: {answer:?}");
@@ -208,6 +214,39 @@ async fn a_coordinator_that_is_not_let_in_says_so_in_its_run() -> Result<()> {
     let expected = "ingest-crm does not let the coordinator in: token:nobody may not call";
     assert!(failed.error_message.starts_with(expected), "{}", failed.error_message);
     Ok(())
+}
+
+#[tokio::test]
+async fn the_tokens_of_the_compose_file_open_what_its_policy_grants() -> Result<()> {
+    let (access, tokens) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let make = async || -> Result<String> {
+        let made = Command::new("node")
+            .arg(workspace_root().join("docker/tokens.mjs"))
+            .args([access.path(), tokens.path()])
+            .args(["coordinator", "person"])
+            .output();
+        let made = in_time("the tokens", made).await??;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Ok(fs::read_to_string(access.path().join("tokens"))?)
+    };
+    let hashes = make().await?;
+    assert_eq!(make().await?, hashes, "a second start has made other tokens");
+
+    let policy = fs::read_to_string(workspace_root().join("docker/access.yaml"))?;
+    let own = policy.replace("/access/", &format!("{}/", text(access.path())?));
+    assert_ne!(own, policy);
+    let file = access.path().join("access.yaml");
+    fs::write(&file, own)?;
+    let (coordinator, person) = (tokens.path().join("coordinator"), tokens.path().join("person"));
+    let settings = Settings::default()
+        .variable("ACCESS_FILE", text(&file)?)
+        .variable("TOKEN_FILE", text(&coordinator)?)
+        .client_variable("TOKEN_FILE", text(&person)?);
+    let suite = Suite::start(Layout::Separate, settings).await?;
+    let vector = Vector::gaps()?;
+    vector.deliver(&suite.sources)?;
+    suite.publish(vector.window).await?;
+    suite.fact(vector.window).await?.must_equal(&vector.expected)
 }
 
 #[tokio::test]

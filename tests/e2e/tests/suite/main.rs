@@ -1,9 +1,11 @@
 //! The end-to-end suite. A single binary, so that its dependencies are built once.
 
+mod abuse;
 mod access;
 mod azurite;
 mod backfill;
 mod collectors;
+mod credentials;
 mod database_roles;
 mod database_words;
 mod events;
@@ -12,6 +14,7 @@ mod handover;
 mod idempotence;
 mod logs;
 mod metrics;
+mod openid;
 mod order;
 mod postgres;
 mod probes;
@@ -19,6 +22,7 @@ mod python;
 mod reach;
 mod readers;
 mod recovery;
+mod rotation;
 mod run_trees;
 mod schedule;
 mod standalone;

@@ -1,6 +1,6 @@
 //! The compose file starts every service with valid settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use image::{
     compose::{Compose, environment, line},
@@ -56,6 +56,38 @@ fn whom_a_service_is_told_to_talk_to_is_there() {
     }
     for host in ["azurite", "collector", "notifier", "postgres", "sample-api", "transform"] {
         assert!(seen.contains(host), "nobody listens for {host}");
+    }
+}
+
+#[test]
+fn services_ask_for_tokens_that_their_callers_have() {
+    let compose = Compose::read().unwrap();
+    let services: BTreeSet<String> = binaries_of_services().unwrap().into_iter().collect();
+    for (name, container) in compose.ours() {
+        let environment: BTreeMap<_, _> = environment(container).into_iter().collect();
+        assert!(!environment.contains_key("ALLOW_UNAUTHENTICATED"), "{name}");
+        let volumes = container["volumes"].as_array().into_iter().flatten();
+        let mounted: BTreeSet<_> = volumes.filter_map(|volume| volume["target"].as_str()).collect();
+        let serves = services.contains(name) && name != "activityctl";
+        let calls = ["coordinator", "activityctl"].contains(&name);
+        for (variable, is_needed, folder, path) in [
+            ("ACCESS_FILE", serves, "/etc/company-activity/access.yaml", "/etc/company-activity/access.yaml"),
+            ("ACCESS_FILE", serves, "/access", "/etc/company-activity/access.yaml"),
+            (
+                "TOKEN_FILE",
+                calls,
+                "/tokens",
+                if name == "coordinator" { "/tokens/coordinator" } else { "/tokens/person" },
+            ),
+        ] {
+            assert_eq!(mounted.contains(folder), is_needed, "{name}: {folder}");
+            let expected = is_needed.then_some(path);
+            assert_eq!(environment.get(variable).map(String::as_str), expected, "{name}: {variable}");
+        }
+        if serves || calls {
+            let before = &container["depends_on"]["tokens"]["condition"];
+            assert_eq!(before, "service_completed_successfully", "{name}");
+        }
     }
 }
 

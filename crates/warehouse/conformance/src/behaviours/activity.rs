@@ -2,7 +2,7 @@
 
 use domain::{DateWindow, FactKey, FactRow, Publication, run::STAGE_COPY_CRM_CSV};
 use futures::TryStreamExt;
-use warehouse_core::{ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Period, RollUp};
+use warehouse_core::{ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Listing, Period, RollUp};
 
 use crate::engine::EngineUnderTest;
 use crate::scene::{
@@ -26,7 +26,7 @@ fn query(company_id: Option<&str>, window: DateWindow, after: Option<FactKey>) -
 async fn pages(warehouse: &EngineUnderTest, mut query: ActivityQuery, limit: u32) -> Vec<FactRow> {
     let mut rows = vec![];
     loop {
-        let (page, _) = warehouse.fact_rows(&query, limit).await.unwrap();
+        let page = warehouse.fact_rows(&query, limit).await.unwrap().items;
         assert!(page.len() <= usize::try_from(limit).unwrap());
         let Some(last) = page.last() else { return rows };
         query.after = Some(last.key.clone());
@@ -73,7 +73,7 @@ pub async fn a_page_starts_after_any_key(warehouse: EngineUnderTest) {
                 let expected: Vec<_> = all.iter().filter(|row| row.key > key).cloned().collect();
                 let query = query(None, window, Some(key));
                 assert_eq!(exported(&warehouse, &query).await, expected, "{query:?}");
-                assert_eq!(warehouse.fact_rows(&query, 1_000).await.unwrap().0, expected, "{query:?}");
+                assert_eq!(warehouse.fact_rows(&query, 1_000).await.unwrap().items, expected, "{query:?}");
             }
         }
     }
@@ -90,7 +90,7 @@ pub async fn an_answer_reports_its_newest_publication(warehouse: EngineUnderTest
         let warehouse = &warehouse;
         async move {
             let query = query(Some("acme"), window, None);
-            let (_, of_page) = warehouse.fact_rows(&query, 1).await.unwrap();
+            let of_page = warehouse.fact_rows(&query, 1).await.unwrap().publication;
             let of_export = warehouse.export_facts(&query).await.unwrap().publication;
             let (_, of_roll_up) = warehouse.roll_up(&id("acme"), window, Period::Week).await.unwrap();
             assert_eq!(of_page, of_export);
@@ -102,6 +102,38 @@ pub async fn an_answer_reports_its_newest_publication(warehouse: EngineUnderTest
     assert_eq!(newest(days(0, 9)).await, Some((day(9), at(2))));
     assert_eq!(newest(days(0, 30)).await, Some((day(10), at(2))));
     assert_eq!(newest(days(11, 30)).await, None);
+}
+
+/// The version of a list's rows changes with the rows of its days, and with nothing else.
+/// Churn risks are read from all days through theirs.
+pub async fn a_list_names_the_version_of_its_rows(warehouse: EngineUnderTest) {
+    publish_ten_days(&warehouse).await;
+    let versions = async || {
+        let mut versions = vec![];
+        for window in [days(0, 3), days(4, 9)] {
+            for limit in [1, 1_000] {
+                versions.push(warehouse.fact_rows(&query(None, window, None), limit).await.unwrap().rows);
+            }
+        }
+        for on in [3, 9] {
+            let query = ChurnQuery { day: day(on), after: None };
+            versions.push(warehouse.churn_risks(&query, 1).await.unwrap().rows);
+        }
+        versions
+    };
+    let before = versions().await;
+    assert!(before[0] == before[1] && before[2] == before[3] && before[0] != before[2], "{before:?}");
+    // Another day, and the same days with equal rows.
+    publish_run(&warehouse, days(10, 10), at(2), &[], &[]).await;
+    publish_run(&warehouse, days(0, 9), at(3), &[], &[]).await;
+    assert_eq!(versions().await, before);
+    // One row of day 2, and with it the sums of the week from there.
+    let run = hold_run(&warehouse, days(11, 11), at(4)).await;
+    run.ingest(&[], &[(day(2), vec![("bolt", 1, 1)])]).await;
+    run.build().await;
+    run.publish().await;
+    let after = versions().await;
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after), "{before:?}, {after:?}");
 }
 
 /// A row and the publication of its day; nothing for a day or a company without one.
@@ -230,7 +262,7 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: EngineUnderT
     let read = async |on: i64, after: Option<ChurnCursor>, limit| {
         warehouse.churn_risks(&ChurnQuery { day: day(on), after }, limit).await.unwrap()
     };
-    let (risks, publication) = read(20, None, 100).await;
+    let Listing { items: risks, publication, .. } = read(20, None, 100).await;
     let reported: Vec<_> =
         risks.iter().map(|risk| (risk.row.key.company_id.as_str(), risk.last_event_date)).collect();
     let expected = [
@@ -249,7 +281,7 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: EngineUnderT
     for limit in [1, 2, 4] {
         let (mut paged, mut after) = (Vec::<ChurnRisk>::new(), None);
         loop {
-            let (page, _) = read(20, after, limit).await;
+            let page = read(20, after, limit).await.items;
             assert!(page.len() <= usize::try_from(limit).unwrap());
             let Some(last) = page.last() else { break };
             let (last_event_date, company_id) = (last.last_event_date, last.row.key.company_id.clone());
@@ -259,10 +291,11 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: EngineUnderT
         assert_eq!(paged, risks, "in pages of {limit}");
     }
     // A day in the past ignores what came later.
-    let (past, _) = read(0, None, 100).await;
+    let past = read(0, None, 100).await.items;
     assert_eq!(past.len(), 7);
     assert!(past.iter().all(|risk| risk.last_event_date.is_none()));
-    assert_eq!(read(21, None, 100).await, (vec![], None));
+    let unpublished = read(21, None, 100).await;
+    assert_eq!((unpublished.items, unpublished.publication), (vec![], None));
 }
 
 /// The newest published day, and the number of published days, not counting gaps.
