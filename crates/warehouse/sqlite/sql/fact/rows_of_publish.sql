@@ -13,4 +13,5 @@ SELECT json_group_array(json_array(
   active_users, events, active_users_7d, is_churn_risk, days_since_last_contact
 ))
 FROM fact_rows_to_go
-GROUP BY company_id
+-- Not in the order of the fact's key: SQLite would read all of the fact for it.
+GROUP BY +company_id
