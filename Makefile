@@ -40,7 +40,7 @@ test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and rol
 
 .PHONY: test-abuse
 test-abuse: build ## Abuse a server in every way that the suite knows, and print what a valid caller notices
-	@E2E_ABUSE=full $(CARGO) test --locked --package e2e -- --nocapture --test-threads 1 abuse::
+	@E2E_ABUSE=full $(CARGO) test --locked --package e2e -- --ignored --nocapture --test-threads 1 abuse::
 
 .PHONY: test-chart
 test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 accepts the two golden renderings as they are
@@ -112,7 +112,13 @@ bench-tracing: ## Measure what tracing costs a run over a new day
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/tracing_overhead"
 
 .PHONY: bench-query
-bench-query: ## Measure what certificates and tokens cost queries; ARGS=10000 sets the number of companies
+bench-query: ## Measure queries beside pgbench and \copy; ARGS="100000 30" sets the numbers of companies and days
+	@tests/setup/postgres.sh >/dev/null
+	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example query_speed
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/query_speed" $(ARGS)
+
+.PHONY: bench-proof
+bench-proof: ## Measure what certificates and tokens cost queries; ARGS=10000 sets the number of companies
 	@tests/setup/postgres.sh >/dev/null
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example query_overhead
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/query_overhead" $(ARGS)

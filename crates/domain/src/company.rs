@@ -48,7 +48,7 @@ impl CompanyId {
         if let Some(found) = invisible(&text) {
             return Err(InvalidCompanyId::InvisibleCharacter(found));
         }
-        Self::from_stored(&text)
+        Self::from_stored(text)
     }
 
     /// Takes a stored identifier unchanged: an earlier version may have stored one that
@@ -56,23 +56,31 @@ impl CompanyId {
     ///
     /// # Errors
     /// If it is empty, too long or has a control character.
-    pub fn from_stored(text: &str) -> Result<Self, InvalidCompanyId> {
+    pub fn from_stored(text: impl Into<String>) -> Result<Self, InvalidCompanyId> {
+        let text = text.into();
         if text.is_empty() {
             return Err(InvalidCompanyId::Empty);
         }
-        if text.chars().count() > MAX_COMPANY_ID_CHARS {
+        // No text has more characters than bytes.
+        if text.len() > MAX_COMPANY_ID_CHARS && text.chars().count() > MAX_COMPANY_ID_CHARS {
             return Err(InvalidCompanyId::TooLong);
         }
         if text.chars().any(char::is_control) {
             return Err(InvalidCompanyId::ControlCharacter);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 
     /// The identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
     }
 }
 

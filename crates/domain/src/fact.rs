@@ -60,6 +60,16 @@ pub struct FactRow {
 }
 
 impl FactRow {
+    /// About how many bytes the row takes in a message.
+    #[must_use]
+    pub fn approximate_bytes(&self) -> usize {
+        /// Numbers, dates and times, and the tags of all fields.
+        const FIXED: usize = 50;
+        let texts = [&self.company_name, &self.country, &self.industry_tag];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        FIXED + self.key.company_id.as_str().len() + texts
+    }
+
     /// A company-day without CRM data or usage, for tests that fill in what they are about.
     #[must_use]
     pub fn blank(key: FactKey) -> Self {

@@ -229,8 +229,8 @@ observe! {
         also {
             async fn export_facts(&self, query: &ActivityQuery) -> Result<Export> {
                 let export = self.observe("export_facts", self.inner.export_facts(query)).await?;
-                let rows = export.rows.inspect_err(|error| log_failure("export_facts", error)).boxed();
-                Ok(Export { rows, ..export })
+                let pages = export.pages.inspect_err(|error| log_failure("export_facts", error)).boxed();
+                Ok(Export { pages, ..export })
             }
         }
     }

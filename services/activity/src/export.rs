@@ -1,11 +1,11 @@
 //! Streams an export in batches.
 
-use std::time::Duration;
+use std::{time::Duration, vec};
 
 use domain::{FactRow, Publication};
 use futures::{
     Stream, StreamExt, TryStreamExt,
-    stream::{self, TryChunksError},
+    stream::{self, BoxStream},
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,9 +15,9 @@ use warehouse::Export;
 
 use crate::error::{Error, Result};
 
-/// Rows in one message: some 100 KB, half of gRPC's limit at the widest, and
-/// the most held in memory at a time.
-const BATCH_ROWS: usize = 500;
+/// Bytes of rows in one message, about, whatever their width: enough that the message itself
+/// costs little, and far less than gRPC's limit.
+const BATCH_BYTES: usize = 128 * 1024;
 
 /// Rows for one message.
 #[derive(Debug, PartialEq)]
@@ -57,22 +57,22 @@ async fn read(
     stall_timeout: Duration,
     hard_stop: CancellationToken,
 ) -> Result<()> {
-    let Export { mut publication, rows } = export;
-    let mut chunks = rows.try_chunks(BATCH_ROWS).map_err(|TryChunksError(_, error)| Error::Warehouse(error));
+    let Export { mut publication, pages } = export;
+    let mut rows = Rows { pages, page: Vec::new().into_iter() };
     let mut is_first = true;
     loop {
-        let rows = tokio::select! {
+        let batch = tokio::select! {
             biased;
             () = hard_stop.cancelled() => return Err(Error::Stopping),
             // Dropping the call also drops this; until then the receiver may already be gone.
             () = batches.closed() => return Ok(()),
-            rows = chunks.try_next() => rows?,
+            batch = rows.next_batch() => batch?,
         };
-        if rows.is_none() && !is_first {
+        if batch.is_empty() && !is_first {
             return Ok(());
         }
         is_first = false;
-        let batch = Batch { rows: rows.unwrap_or_default(), publication: publication.take() };
+        let batch = Batch { rows: batch, publication: publication.take() };
         tokio::select! {
             biased;
             () = hard_stop.cancelled() => return Err(Error::Stopping),
@@ -88,11 +88,39 @@ async fn read(
     }
 }
 
+/// The rows of an export that are not in a batch yet.
+struct Rows {
+    pages: BoxStream<'static, warehouse::Result<Vec<FactRow>>>,
+    page: vec::IntoIter<FactRow>,
+}
+
+impl Rows {
+    /// The rows of the next message; empty at the end.
+    async fn next_batch(&mut self) -> Result<Vec<FactRow>> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        loop {
+            for row in self.page.by_ref() {
+                bytes += row.approximate_bytes();
+                batch.push(row);
+                if bytes >= BATCH_BYTES {
+                    return Ok(batch);
+                }
+            }
+            match self.pages.try_next().await? {
+                Some(page) => self.page = page.into_iter(),
+                None => return Ok(batch),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use contract::message::fact_row_to_proto;
     use domain::date_window::parse_day;
-    use futures::stream::BoxStream;
+    use prost::Message as _;
+    use proto::activity::v1::ExportCompanyActivityResponse;
 
     use super::*;
     use crate::test_rows::idle_company;
@@ -111,8 +139,10 @@ mod tests {
         }
     }
 
+    /// An export whose pages have one row each.
     fn export(rows: Vec<warehouse::Result<FactRow>>) -> Export {
-        Export { publication: Some(publication()), rows: stream::iter(rows).boxed() }
+        let pages = rows.into_iter().map(|row| row.map(|row| vec![row]));
+        Export { publication: Some(publication()), pages: stream::iter(pages).boxed() }
     }
 
     /// Longer than a test lasts.
@@ -126,12 +156,12 @@ mod tests {
     fn endless() -> (Export, std::sync::Weak<()>) {
         let held = std::sync::Arc::new(());
         let watch = std::sync::Arc::downgrade(&held);
-        let rows: BoxStream<'static, warehouse::Result<FactRow>> = stream::iter((0..).map(move |at| {
+        let pages = stream::iter((0..).map(move |at| {
             std::hint::black_box(&held);
-            Ok(row(at))
+            Ok(vec![row(at)])
         }))
         .boxed();
-        (Export { publication: None, rows }, watch)
+        (Export { publication: None, pages }, watch)
     }
 
     #[tokio::test(start_paused = true)]
@@ -178,18 +208,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rows_come_in_bounded_batches_and_the_publication_once() {
-        let batches: Vec<Batch> = collect(export((0..1_200).map(|at| Ok(row(at))).collect()))
+    async fn every_row_comes_once_and_the_publication_first() {
+        let batches: Vec<Batch> = collect(export((0..5_000).map(|at| Ok(row(at))).collect()))
             .await
             .into_iter()
             .map(Result::unwrap)
             .collect();
-        let sizes: Vec<usize> = batches.iter().map(|batch| batch.rows.len()).collect();
-        assert_eq!(sizes, [500, 500, 200]);
-        let reported: Vec<bool> = batches.iter().map(|batch| batch.publication.is_some()).collect();
-        assert_eq!(reported, [true, false, false]);
+        assert!(batches.len() > 2);
+        assert!(batches.iter().skip(1).all(|batch| batch.publication.is_none()));
+        assert_eq!(batches[0].publication, Some(publication()));
         let rows: Vec<FactRow> = batches.into_iter().flat_map(|batch| batch.rows).collect();
-        assert_eq!(rows, (0..1_200).map(row).collect::<Vec<_>>());
+        assert_eq!(rows, (0..5_000).map(row).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn messages_have_about_as_many_bytes_whatever_the_width_of_their_rows() {
+        for width in [None, Some(10), Some(300), Some(1_000)] {
+            let wide = |at| {
+                let text = width.map(|width| "x".repeat(width));
+                let loaded_at = DateTime::from_timestamp(1_770_000_000, 0).unwrap();
+                FactRow {
+                    company_name: text.clone(),
+                    industry_tag: text.clone(),
+                    country: text,
+                    loaded_at,
+                    ..row(at)
+                }
+            };
+            // Pages larger and smaller than a message.
+            for page in [7, 4_000] {
+                let rows: Vec<FactRow> = (0..4_000).map(wide).collect();
+                let pages = rows.chunks(page).map(|page| Ok(page.to_vec())).collect::<Vec<_>>();
+                let export = Export { publication: None, pages: stream::iter(pages).boxed() };
+                let mut sizes = Vec::new();
+                for batch in collect(export).await {
+                    let activities = batch.unwrap().rows.into_iter().map(fact_row_to_proto).collect();
+                    sizes.push(ExportCompanyActivityResponse { activities, publication: None }.encoded_len());
+                }
+                assert!(sizes.pop().is_some(), "the last may be smaller");
+                assert!(!sizes.is_empty());
+                let bounds = 64 * 1024..=256 * 1024;
+                assert!(sizes.iter().all(|size| bounds.contains(size)), "{width:?}, {page}: {sizes:?}");
+            }
+        }
     }
 
     #[tokio::test]
@@ -201,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_read_ends_the_export_with_an_error() {
-        let mut rows: Vec<warehouse::Result<FactRow>> = (0..600).map(|at| Ok(row(at))).collect();
+        let mut rows: Vec<warehouse::Result<FactRow>> = (0..3_000).map(|at| Ok(row(at))).collect();
         rows.push(Err(warehouse::Error::Internal("disk".into())));
         let batches = collect(export(rows)).await;
         assert_eq!(batches.len(), 2);

@@ -158,7 +158,7 @@ impl Position for RowPosition {
         Some(Self {
             window: DateWindow::new(day(encoded.window_start)?, day(encoded.window_end)?).ok()?,
             after: FactKey {
-                company_id: CompanyId::from_stored(&encoded.company_id).ok()?,
+                company_id: CompanyId::from_stored(encoded.company_id).ok()?,
                 activity_date: day(encoded.activity_date)?,
             },
             rows: encoded.rows.map(Into::into),
@@ -183,7 +183,7 @@ impl Position for ChurnPosition {
             Some(days) => Some(day(days)?),
             None => None,
         };
-        let company_id = CompanyId::from_stored(&encoded.company_id).ok()?;
+        let company_id = CompanyId::from_stored(encoded.company_id).ok()?;
         let after = ChurnCursor { last_event_date, company_id };
         Some(Self { day: day(encoded.day)?, after, rows: encoded.rows.map(Into::into) })
     }

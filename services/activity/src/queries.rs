@@ -87,7 +87,7 @@ impl Queries {
     /// All rows of some days.
     pub(crate) async fn export(&self, request: ExportRequest) -> Result<Export> {
         let Some(window) = self.window(request.days).await? else {
-            return Ok(Export { publication: None, rows: stream::empty().boxed() });
+            return Ok(Export { publication: None, pages: stream::empty().boxed() });
         };
         let query = ActivityQuery { company_id: request.company_id, window, after: None };
         Ok(self.warehouse.export_facts(&query).await?)

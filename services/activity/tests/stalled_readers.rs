@@ -18,7 +18,7 @@ use warehouse::SharedWarehouse;
 use warehouse_conformance::scene::{at, day, days, publish_run};
 
 /// Enough that no buffer between warehouse and reader holds all rows.
-const COMPANIES: usize = 1_000;
+const COMPANIES: usize = 2_000;
 const DAYS: i64 = 20;
 const ROWS: usize = COMPANIES * 20;
 

@@ -112,7 +112,7 @@ impl Reconciler {
     ) -> Result<Vec<Finding>, Error> {
         let mut source = fetch_numbers(session, asked, day, summary).await?;
         let mut comparison = Comparison { day, summary, findings: Vec::new() };
-        let mut published = self.published.export_facts(&asked.published_rows(day)).await?.rows;
+        let mut published = self.published.export_facts(&asked.published_rows(day)).await?.rows();
         while let Some(row) = published.try_next().await? {
             let company_id = row.key.company_id;
             if asked.includes(&company_id) {

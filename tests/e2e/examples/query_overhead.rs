@@ -1,7 +1,7 @@
 //! Measures what asking callers who they are costs their queries: the same calls to two suites
 //! on one database, one with TLS that asks for a client certificate and a token, one that speaks
 //! plain text to everybody. Both are measured in turn, in rounds, so
-//! that a machine that is busier at noon is busier for both. `make bench-query` runs it on
+//! that a machine that is busier at noon is busier for both. `make bench-proof` runs it on
 //! optimised binaries.
 
 use std::{env, fs, time::Instant};

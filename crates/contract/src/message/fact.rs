@@ -24,7 +24,7 @@ pub fn fact_row_to_proto(row: FactRow) -> CompanyActivity {
         loaded_at,
     } = row;
     CompanyActivity {
-        company_id: company_id.to_string(),
+        company_id: company_id.into_string(),
         activity_date: activity_date.to_string(),
         company_name,
         country,

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
-use futures::stream::BoxStream;
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 
 use crate::error::Result;
 
@@ -43,8 +46,16 @@ pub struct RowsVersion {
 pub struct Export {
     /// The newest publication among the requested days.
     pub publication: Option<Publication>,
-    /// The rows by company, then day.
-    pub rows: BoxStream<'static, Result<FactRow>>,
+    /// The rows by company, then day, as many at a time as the engine reads. No page is empty.
+    pub pages: BoxStream<'static, Result<Vec<FactRow>>>,
+}
+
+impl Export {
+    /// The rows one by one.
+    #[must_use]
+    pub fn rows(self) -> BoxStream<'static, Result<FactRow>> {
+        self.pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten().boxed()
+    }
 }
 
 /// The calendar period of a roll-up.

@@ -3,27 +3,21 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
-use futures::StreamExt;
+use futures::TryStreamExt;
 use sqlx::PgConnection;
-use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::ReceiverStream;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Listing, Period,
-    RollUp, RowsVersion,
-    engine::{FactRecord, PublicationRecord},
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Error, Export, Freshness, Listing,
+    Period, RollUp, RowsVersion,
+    engine::{FactRecord, PublicationRecord, corrupt},
     fact_record,
 };
 
 use crate::{
-    database::{PostgresWarehouse, begin_export},
+    churn_order::ChurnOrder,
+    database::PostgresWarehouse,
+    export,
     fault::{Failure, Result},
-    lease::Lease,
 };
-
-/// Rows an export reads at a time. It pages within one transaction rather than
-/// streaming one long result: if the reader disconnects, no remainder has to be
-/// received.
-const EXPORT_PAGE: u32 = 2_000;
 
 #[async_trait]
 impl ActivityReader for PostgresWarehouse {
@@ -56,18 +50,7 @@ impl ActivityReader for PostgresWarehouse {
     }
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export, Error> {
-        let (begun, publication) = oneshot::channel();
-        let (rows, received) = mpsc::channel(1);
-        tokio::spawn(export(self.connect_export().await?, query.clone(), begun, rows));
-        let publication = publication.await.unwrap_or(Err(ended()))?;
-        let rows = ReceiverStream::new(received).flat_map(|page: Result<Vec<FactRow>, Error>| {
-            let rows = match page {
-                Ok(rows) => rows.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(error)],
-            };
-            futures::stream::iter(rows)
-        });
-        Ok(Export { publication, rows: rows.boxed() })
+        export::begin(self.connect_export().await?, query.clone()).await
     }
 
     async fn roll_up(
@@ -92,11 +75,15 @@ impl ActivityReader for PostgresWarehouse {
 
     async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<Listing<ChurnRisk>, Error> {
         self.read_fact(async |connection| {
-            let items = select_risks(connection, query, limit).await?;
             let day = DateWindow::day(query.day);
             let publication = newest_publication(connection, day).await?;
             let rows = rows_version(connection, day, true).await?;
-            Ok(Listing { items, publication, rows })
+            let order = match self.churn_orders.get(query.day, rows) {
+                Some(order) => order,
+                None => self.churn_orders.keep(query.day, rows, churn_order(connection, query.day).await?),
+            };
+            let risks = order.page(query.after.as_ref(), limit);
+            Ok(Listing { items: select_risks(connection, query.day, risks).await?, publication, rows })
         })
         .await
     }
@@ -143,7 +130,11 @@ pub(crate) async fn published_row(connection: &mut PgConnection, key: &FactKey) 
 }
 
 /// Up to `limit` rows.
-async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32) -> Result<Vec<FactRow>> {
+pub(crate) async fn select(
+    connection: &mut PgConnection,
+    query: &ActivityQuery,
+    limit: u32,
+) -> Result<Vec<FactRow>> {
     let (after_company, after_day) = match &query.after {
         Some(key) => (key.company_id.as_str(), key.activity_date),
         // Sorts before every row: no company identifier is empty.
@@ -159,90 +150,39 @@ async fn select(connection: &mut PgConnection, query: &ActivityQuery, limit: u32
         after_day,
         i64::from(limit)
     );
-    rows.fetch_all(connection).await?.into_iter().map(|row| Ok(row.try_into()?)).collect()
+    rows.fetch(connection)
+        .map_err(Failure::from)
+        .and_then(async |row| Ok(row.try_into()?))
+        .try_collect()
+        .await
 }
 
-/// Exports on `lease`, and stops whatever it is doing when the reader disconnects.
-async fn export(
-    mut lease: Lease,
-    query: ActivityQuery,
-    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
-    pages: mpsc::Sender<Result<Vec<FactRow>, Error>>,
-) {
-    let is_complete = tokio::select! {
-        biased;
-        () = pages.closed() => false,
-        is_complete = send_pages(&mut lease, query, begun, &pages) => is_complete,
-    };
-    if is_complete {
-        lease.release();
-    }
+async fn churn_order(connection: &mut PgConnection, day: NaiveDate) -> Result<ChurnOrder> {
+    let risks = sqlx::query_file!("sql/activity/churn_order.sql", day).fetch_all(connection).await?;
+    let risks = risks.into_iter().map(|risk| {
+        let company_id = CompanyId::from_stored(risk.company_id).map_err(corrupt)?;
+        Ok(ChurnCursor { last_event_date: risk.last_event_date, company_id })
+    });
+    Ok(ChurnOrder::of(risks.collect::<Result<_>>()?))
 }
 
-/// Sends the newest publication, then all rows page by page; one transaction holds the
-/// state. Returns whether nothing went wrong.
-async fn send_pages(
-    connection: &mut PgConnection,
-    mut query: ActivityQuery,
-    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
-    pages: &mpsc::Sender<Result<Vec<FactRow>, Error>>,
-) -> bool {
-    let beginning = async {
-        let mut transaction = begin_export(connection).await?;
-        let publication = newest_publication(&mut transaction, query.window).await?;
-        Ok::<_, Failure>((transaction, publication))
-    };
-    let (mut transaction, publication) = match beginning.await {
-        Ok(begun) => begun,
-        Err(failure) => {
-            // The caller may have disconnected.
-            drop(begun.send(Err(failure.into())));
-            return false;
-        }
-    };
-    if begun.send(Ok(publication)).is_err() {
-        return true;
-    }
-    loop {
-        let page = select(&mut transaction, &query, EXPORT_PAGE).await.map_err(Error::from);
-        let (is_well, last) = match &page {
-            Ok(rows) => (true, rows.last().map(|row| row.key.clone())),
-            Err(_) => (false, None),
-        };
-        if pages.send(page).await.is_err() || last.is_none() {
-            return is_well;
-        }
-        query.after = last;
-    }
-}
-
-/// An export whose task was aborted, which happens only when the process exits.
-fn ended() -> Error {
-    Error::Unavailable(Fault::plain("the export's task has ended"))
-}
-
+/// The rows of a day's risks, in their order.
 async fn select_risks(
     connection: &mut PgConnection,
-    query: &ChurnQuery,
-    limit: u32,
+    day: NaiveDate,
+    risks: &[ChurnCursor],
 ) -> Result<Vec<ChurnRisk>> {
-    let after = query.after.as_ref();
-    let risks = sqlx::query_file!(
-        "sql/activity/churn_risks.sql",
-        query.day,
-        after.is_some(),
-        after.and_then(|after| after.last_event_date),
-        after.map_or("", |after| after.company_id.as_str()),
-        i64::from(limit)
-    );
-    let risks = risks.fetch_all(connection).await?.into_iter().map(|risk| {
-        let last_event_date = risk.last_event_date;
-        Ok(ChurnRisk { row: fact_record!(risk, risk.loaded_at).try_into()?, last_event_date })
+    let companies: Vec<&str> = risks.iter().map(|risk| risk.company_id.as_str()).collect();
+    let rows = sqlx::query_file!("sql/activity/rows_of_companies.sql", day, &companies as &[&str]);
+    let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+        let position = usize::try_from(row.position - 1).map_err(corrupt)?;
+        let last_event_date = risks.get(position).and_then(|risk| risk.last_event_date);
+        Ok(ChurnRisk { row: fact_record!(row, row.loaded_at).try_into()?, last_event_date })
     });
-    risks.collect()
+    rows.collect()
 }
 
-async fn newest_publication(
+pub(crate) async fn newest_publication(
     connection: &mut PgConnection,
     window: DateWindow,
 ) -> Result<Option<Publication>> {

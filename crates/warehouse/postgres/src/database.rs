@@ -1,11 +1,12 @@
 //! Opening the database, and transactions on it.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 use warehouse_core::{Error, MigrationReport};
 
 use crate::{
+    churn_order::ChurnOrders,
     connections::Connections,
     fault::Result,
     lease::Lease,
@@ -17,6 +18,7 @@ use crate::{
 #[derive(Clone)]
 pub struct PostgresWarehouse {
     pub(crate) connections: Connections,
+    pub(crate) churn_orders: Arc<ChurnOrders>,
 }
 
 impl PostgresWarehouse {
@@ -63,7 +65,8 @@ impl fmt::Debug for PostgresWarehouse {
 async fn open(url: &str, access: Access) -> Result<PostgresWarehouse> {
     let location = location::parse(url)?;
     schema::prepare(&location, access).await?;
-    Ok(PostgresWarehouse { connections: Connections::open(location, access).await? })
+    let connections = Connections::open(location, access).await?;
+    Ok(PostgresWarehouse { connections, churn_orders: Arc::default() })
 }
 
 impl PostgresWarehouse {

@@ -91,7 +91,7 @@ async fn an_export_sees_the_days_that_were_there_when_it_began() {
         let warehouse = Arc::clone(&warehouse);
         tokio::spawn(async move { warehouse.forget_days_before(start(), false).await })
     };
-    let rows: Vec<_> = export.rows.try_collect().await.unwrap();
+    let rows: Vec<_> = export.rows().try_collect().await.unwrap();
     assert_eq!(rows.len(), 71);
     let outcome = forgetting.await.unwrap();
     assert!(matches!(outcome, Ok(_) | Err(Error::Unavailable(_))), "{outcome:?}");

@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication, date_window::parse_day};
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{BoxStream, TryChunksError},
+};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -23,8 +26,8 @@ use crate::{
 /// Sorts after every company identifier.
 const AFTER_ALL_COMPANIES: &str = "\u{10ffff}";
 
-/// Rows buffered between an export's query and its reader.
-const EXPORT_BUFFER: usize = 512;
+/// Rows that an export passes on at a time; one such page waits for the reader.
+const EXPORT_PAGE: usize = 512;
 
 #[async_trait]
 impl ActivityReader for SqliteWarehouse {
@@ -49,12 +52,12 @@ impl ActivityReader for SqliteWarehouse {
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export, Error> {
         let (begun, publication) = oneshot::channel();
-        let (rows, received) = mpsc::channel(EXPORT_BUFFER);
-        tokio::spawn(export(self.export_reader().await?, Selection::of(query), begun, rows));
+        let (pages, received) = mpsc::channel(1);
+        tokio::spawn(export(self.export_reader().await?, Selection::of(query), begun, pages));
         let publication = publication
             .await
             .unwrap_or(Err(Error::Unavailable(Fault::plain("the export's task has ended"))))?;
-        Ok(Export { publication, rows: ReceiverStream::new(received).boxed() })
+        Ok(Export { publication, pages: ReceiverStream::new(received).boxed() })
     }
 
     async fn roll_up(
@@ -226,12 +229,12 @@ async fn export(
     mut reader: Reader,
     selection: Selection,
     begun: oneshot::Sender<Result<Option<Publication>, Error>>,
-    received: mpsc::Sender<Result<FactRow, Error>>,
+    pages: mpsc::Sender<Result<Vec<FactRow>, Error>>,
 ) {
     tokio::select! {
         biased;
-        () = received.closed() => {}
-        () = send_rows(&mut reader, &selection, begun, &received) => {}
+        () = pages.closed() => {}
+        () = send_rows(&mut reader, &selection, begun, &pages) => {}
     }
 }
 
@@ -240,7 +243,7 @@ async fn send_rows(
     connection: &mut SqliteConnection,
     selection: &Selection,
     begun: oneshot::Sender<Result<Option<Publication>, Error>>,
-    received: &mpsc::Sender<Result<FactRow, Error>>,
+    pages: &mpsc::Sender<Result<Vec<FactRow>, Error>>,
 ) {
     let beginning = async {
         let mut transaction = connection.begin().await?;
@@ -255,9 +258,10 @@ async fn send_rows(
     if begun.send(Ok(publication)).is_err() {
         return;
     }
-    let mut exported = rows(&mut transaction, selection, i64::MAX);
-    while let Some(row) = exported.next().await {
-        if received.send(row.map_err(Error::from)).await.is_err() {
+    let mut exported = rows(&mut transaction, selection, i64::MAX).try_chunks(EXPORT_PAGE);
+    while let Some(page) = exported.next().await {
+        let page = page.map_err(|TryChunksError(_, failure)| Error::from(failure));
+        if pages.send(page).await.is_err() {
             return;
         }
     }

@@ -102,19 +102,21 @@ async fn contents(
     day: NaiveDate,
 ) -> warehouse::Result<(Option<Publication>, Content)> {
     let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None };
-    let mut export = warehouse.export_facts(&query).await?;
-    let checksum = match export.publication.as_ref().map(|entry| entry.checksum) {
+    let export = warehouse.export_facts(&query).await?;
+    let publication = export.publication.clone();
+    let checksum = match publication.as_ref().map(|entry| entry.checksum) {
         // The rows could not be compared.
-        Some(Err(_)) => return Ok((export.publication, Content::default())),
+        Some(Err(_)) => return Ok((publication, Content::default())),
         Some(Ok(checksum)) => Checksum::empty(checksum.version()),
         None => Checksum::default(),
     };
     let mut found = Content { rows: 0, checksum };
-    while let Some(row) = export.rows.try_next().await? {
+    let mut rows = export.rows();
+    while let Some(row) = rows.try_next().await? {
         found.rows += 1;
         found.checksum.toggle(&row);
     }
-    Ok((export.publication, found))
+    Ok((publication, found))
 }
 
 #[cfg(test)]

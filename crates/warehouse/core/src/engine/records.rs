@@ -54,7 +54,7 @@ impl TryFrom<FactRecord> for FactRow {
     fn try_from(record: FactRecord) -> Result<Self> {
         Ok(Self {
             key: FactKey {
-                company_id: CompanyId::from_stored(&record.company_id).map_err(corrupt)?,
+                company_id: CompanyId::from_stored(record.company_id).map_err(corrupt)?,
                 activity_date: record.activity_date,
             },
             company_name: record.company_name,

@@ -1,0 +1,280 @@
+//! Measures how fast queries are on Postgres: gets beside pgbench, an export beside `\copy`,
+//! the first page of a list beside a late one, and how long churn risks and roll-ups take.
+//! Both sides of a comparison are measured in turn, in rounds, on one server, so that a
+//! machine that is busier at noon is busier for both. Clients and server share the cores.
+//! `make bench-query` runs it on optimised binaries.
+
+mod beside;
+mod calls;
+mod measured;
+
+use std::{env, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use domain::{DateWindow, date_window::parse_day};
+use e2e::{
+    settings::{Layout, Settings},
+    suite::Suite,
+};
+use sqlx::{Connection, Executor, PgConnection};
+use test_postgres::{Cluster, Database};
+
+use crate::{
+    calls::{Caller, PAGE, RISKS, round},
+    measured::{Round, median, percentile},
+};
+
+/// Callers at the same time; each has a connection, as has each of pgbench's clients.
+const CALLERS: usize = 4;
+
+/// An odd number has a middle.
+const ROUNDS: usize = 7;
+
+/// Gets of a caller in a round.
+const GETS: usize = 2_000;
+
+/// Pages of a list, churn risks or roll-ups of a caller in a round.
+const CALLS: usize = 50;
+
+/// The late page, if there are as many.
+const LATE_PAGE: usize = 1_000;
+
+/// Days of an export.
+const EXPORTED_DAYS: i64 = 10;
+
+/// The least share of pgbench's throughput, and the most of its slowest percent.
+const GET_THROUGHPUT: f64 = 0.5;
+const GET_SLOWEST: f64 = 3.0;
+
+/// The least share of the speed of `\copy` of the same rows in the same order.
+const EXPORT_SPEED: f64 = 0.9;
+
+/// The most that a late page may take of the first one's time.
+const LATE: f64 = 1.2;
+
+/// Milliseconds within which 99 of 100 churn pages and roll-ups are answered.
+const SLOWEST: f64 = 50.0;
+
+/// Memory for the rows; nothing is written while queries are measured.
+const SERVER_OPTIONS: &str =
+    "-c shared_buffers=1GB -c effective_cache_size=4GB -c max_wal_size=4GB -c fsync=off";
+
+struct Setting {
+    companies: usize,
+    window: DateWindow,
+    url: String,
+    callers: Vec<Caller>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = env::args().skip(1).map(|argument| argument.parse::<usize>());
+    let companies = arguments.next().unwrap_or(Ok(100_000))?;
+    let days = arguments.next().unwrap_or(Ok(30))?;
+    let cluster = Cluster::start(SERVER_OPTIONS)?;
+    let database = Database::create_on(cluster.url()).await?;
+    // The limit on one caller's calls is no part of this.
+    let settings = Settings::default().warehouse(database.url()).variable("MAX_CALLS_PER_SECOND", "0");
+    let suite = Suite::start(Layout::Standalone, settings).await?;
+    let end = parse_day("2026-02-20").context("no day")?;
+    let window = DateWindow::new(end - chrono::Duration::days(i64::try_from(days)? - 1), end)?;
+    fill(&database.url(), companies, window, days).await?;
+    let mut callers = Vec::new();
+    for _ in 0..CALLERS {
+        callers.push(Caller::connect(suite.url_of("activity")?).await?);
+    }
+    let setting = Setting { companies, window, url: database.url(), callers };
+    say(&format!(
+        "{companies} companies on {days} days; {CALLERS} callers at once, of exports one; medians of {ROUNDS} rounds; \
+         clients and server share {} cores",
+        std::thread::available_parallelism()?
+    ));
+    let aims = [
+        gets(&setting).await?,
+        exports(&setting).await?,
+        lists(&setting).await?,
+        risks(&setting).await?,
+        roll_ups(&setting).await?,
+    ];
+    say(if aims.iter().all(|is_met| *is_met) { "all aims are met" } else { "not all aims are met" });
+    Ok(())
+}
+
+async fn fill(url: &str, companies: usize, window: DateWindow, days: usize) -> Result<()> {
+    let mut connection = PgConnection::connect(url).await?;
+    sqlx::query("SELECT ensure_month_partitions('fact_company_activity', $1, $2)")
+        .bind(window.start())
+        .bind(window.end())
+        .execute(&mut connection)
+        .await?;
+    sqlx::query(include_str!("fill.sql"))
+        .bind(i32::try_from(companies)?)
+        .bind(window.end())
+        .bind(i32::try_from(days)?)
+        .execute(&mut connection)
+        .await?;
+    connection.execute("VACUUM ANALYZE").await?;
+    connection.execute("CHECKPOINT").await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Measures both in turn, now one first, now the other. The first round only warms up.
+async fn in_turn<T>(
+    ours: impl AsyncFn() -> Result<T>,
+    beside: impl AsyncFn() -> Result<T>,
+) -> Result<Vec<[T; 2]>> {
+    ours().await?;
+    beside().await?;
+    let mut rounds = Vec::new();
+    for number in 0..ROUNDS {
+        rounds.push(if number % 2 == 0 {
+            [ours().await?, beside().await?]
+        } else {
+            let beside = beside().await?;
+            [ours().await?, beside]
+        });
+    }
+    Ok(rounds)
+}
+
+/// The median of the ratios of each round's halves, which met the same machine.
+fn ratio<T>(rounds: &[[T; 2]], of: impl Fn(&T) -> f64) -> f64 {
+    median(rounds.iter().map(|[ours, beside]| of(ours) / of(beside)).collect())
+}
+
+/// The medians of both.
+fn middles<T>(rounds: &[[T; 2]], of: impl Fn(&T) -> f64) -> [f64; 2] {
+    [0, 1].map(|side| median(rounds.iter().map(|halves| of(&halves[side])).collect()))
+}
+
+async fn gets(setting: &Setting) -> Result<bool> {
+    let Setting { companies, window, url, callers } = setting;
+    let ours = async || round(callers, GETS, async |caller| caller.get(*companies, *window).await).await;
+    let beside = async || {
+        let (url, companies, day) = (url.clone(), *companies, window.end());
+        tokio::task::spawn_blocking(move || beside::pgbench(&url, companies, day, CALLERS, GETS)).await?
+    };
+    let rounds = in_turn(ours, beside).await?;
+    let throughput = ratio(&rounds, Round::throughput);
+    let slowest = ratio(&rounds, |round| round.within(0.99));
+    let is_met = throughput >= GET_THROUGHPUT && slowest <= GET_SLOWEST;
+    let [our_throughput, throughput_beside] = middles(&rounds, Round::throughput);
+    let [our_slowest, slowest_beside] = middles(&rounds, |round| round.within(0.99));
+    say(&format!(
+        "get by key / pgbench -M prepared: {our_throughput:.0} / {throughput_beside:.0} calls/s = {throughput:.3} (aim \
+         ≥ {GET_THROUGHPUT}); p99 {our_slowest:.2} / {slowest_beside:.2} ms = {slowest:.2} (aim ≤ {GET_SLOWEST}): {}",
+        met(is_met)
+    ));
+    Ok(is_met)
+}
+
+async fn exports(setting: &Setting) -> Result<bool> {
+    let Setting { window, url, callers, companies } = setting;
+    let start = (window.end() - chrono::Duration::days(EXPORTED_DAYS - 1)).max(window.start());
+    let window = DateWindow::new(start, window.end())?;
+    let expected = companies * window.days().count();
+    let ours = async || {
+        let export = round(&callers[..1], 1, async |caller| {
+            ensure!(caller.export(window).await? == expected, "an export that is not complete");
+            Ok(())
+        });
+        Ok(Duration::from_secs_f64(export.await?.seconds))
+    };
+    let copy = |is_ordered| {
+        let url = url.clone();
+        async move { tokio::task::spawn_blocking(move || beside::copy(&url, window, is_ordered)).await? }
+    };
+    let mut is_met = true;
+    for (is_ordered, order) in [(true, "in the same order"), (false, "in any order")] {
+        let rounds = in_turn(&ours, async || copy(is_ordered).await).await?;
+        // Of the speeds.
+        let speed = 1.0 / ratio(&rounds, Duration::as_secs_f64);
+        let [ours, beside] = middles(&rounds, Duration::as_secs_f64);
+        let mut line = format!(
+            "export of {expected} rows / \\copy {order}: {ours:.2} / {beside:.2} s = {speed:.3} of its speed"
+        );
+        if is_ordered {
+            is_met = speed >= EXPORT_SPEED;
+            line.push_str(&format!(" (aim ≥ {EXPORT_SPEED}): {}", met(is_met)));
+        }
+        say(&line);
+    }
+    Ok(is_met)
+}
+
+async fn lists(setting: &Setting) -> Result<bool> {
+    let Setting { window, callers, .. } = setting;
+    let (mut late, mut number) = (String::new(), 1);
+    while number < LATE_PAGE {
+        let next = callers[0].clone().list(*window, late.clone()).await?;
+        if next.is_empty() {
+            break;
+        }
+        (late, number) = (next, number + 1);
+    }
+    let page = async |token: &String| {
+        round(callers, CALLS, async |caller| caller.list(*window, token.clone()).await.map(drop)).await
+    };
+    let rounds = in_turn(async || page(&late).await, async || page(&String::new()).await).await?;
+    let slower = ratio(&rounds, |round| round.within(0.5));
+    let [late, first] = middles(&rounds, |round| round.within(0.5));
+    let is_met = slower <= LATE;
+    say(&format!(
+        "page {number} / page 1 of {PAGE} rows: {late:.2} / {first:.2} ms = {slower:.3} (aim ≤ {LATE}): {}",
+        met(is_met)
+    ));
+    Ok(is_met)
+}
+
+async fn risks(setting: &Setting) -> Result<bool> {
+    let Setting { window, callers, .. } = setting;
+    // Nobody has asked since the day was published.
+    let first =
+        round(&callers[..1], 1, async |caller| caller.risks(*window, String::new()).await.map(drop)).await?;
+    let mut pages = vec![String::new()];
+    while let Some(last) = pages.last() {
+        let next = callers[0].clone().risks(*window, last.clone()).await?;
+        if next.is_empty() {
+            break;
+        }
+        pages.push(next);
+    }
+    let mut times = Vec::new();
+    for turn in 0..ROUNDS * CALLS {
+        let page = pages[turn % pages.len()].clone();
+        times.extend(
+            round(callers, 1, async |caller| caller.risks(*window, page.clone()).await.map(drop))
+                .await?
+                .times,
+        );
+    }
+    let is_met = slowest(&format!("churn risks, {} pages of {RISKS}", pages.len()), times);
+    say(&format!("  the first page after a publish: {:.1} ms", first.within(1.0)));
+    Ok(is_met)
+}
+
+async fn roll_ups(setting: &Setting) -> Result<bool> {
+    let Setting { companies, window, callers, .. } = setting;
+    let call = async |caller: Caller| caller.roll_up(*companies, *window).await;
+    round(callers, CALLS, call).await?;
+    Ok(slowest("roll-up by week", round(callers, ROUNDS * CALLS, call).await?.times))
+}
+
+/// Prints how long calls took; whether the aim is met.
+fn slowest(name: &str, times: Vec<f64>) -> bool {
+    let slowest = percentile(times.clone(), 0.99) * 1_000.0;
+    let is_met = slowest <= SLOWEST;
+    let middle = median(times) * 1_000.0;
+    say(&format!("{name}: p50 {middle:.2} ms, p99 {slowest:.2} ms (aim ≤ {SLOWEST}): {}", met(is_met)));
+    is_met
+}
+
+const fn met(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "missed" }
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark's result")]
+fn say(line: &str) {
+    println!("{line}");
+}
