@@ -40,7 +40,7 @@ test-upgrade: ## Upgrade from an earlier revision in the middle of runs, and rol
 
 .PHONY: test-abuse
 test-abuse: build ## Abuse a server in every way that the suite knows, and print what a valid caller notices
-	@E2E_ABUSE=full $(CARGO) test --locked --package e2e -- --nocapture --test-threads 1 abuse::
+	@E2E_ABUSE=full $(CARGO) test --locked --package e2e -- --ignored --nocapture --test-threads 1 abuse::
 
 .PHONY: test-chart
 test-chart: build ## Run the tests of the Helm chart; UPDATE_GOLDEN=1 accepts the two golden renderings as they are

@@ -10,6 +10,9 @@ log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 status=0
 cargo test --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
+# Alone, because they compare latencies.
+cargo test --locked --workspace --test suite -- --ignored --nocapture --test-threads 1 abuse:: 2>&1 |
+  tee -a "$log" || status=$?
 "$pytest" --color=no tests/chart 2>&1 | tee -a "$log" || status=$?
 awk '
   /^test result: / || /^[0-9]+ (passed|failed|skipped|error).* in [0-9.]+s/ {

@@ -56,7 +56,7 @@ def reported(program, *subcommands):
 def folder(tmp_path):
     """An operator's working folder: the chart, and the values from the document."""
     (tmp_path / "helm").symlink_to(ROOT / "helm")
-    (values,) = [block for block in blocks(OPERATIONS, "yaml") if block.startswith("productApi:")]
+    (values,) = [block for block in blocks(OPERATIONS, "yaml") if re.search("^productApi:", block, re.MULTILINE)]
     (tmp_path / "my-values.yaml").write_text(values)
     return tmp_path
 

@@ -13,6 +13,8 @@ use crate::server::{BARE_SETTINGS, psql};
 /// A table to copy into.
 pub(crate) enum CopyInto {
     Crm,
+    /// With the two keys that a history needs: of its versions, and of the companies' names.
+    CrmKeys,
     Usage,
 }
 
@@ -20,6 +22,7 @@ impl CopyInto {
     fn name(&self) -> &'static str {
         match self {
             Self::Crm => "bare_crm",
+            Self::CrmKeys => "bare_crm_keys",
             Self::Usage => "bare_usage",
         }
     }
@@ -30,10 +33,23 @@ impl CopyInto {
                 "CREATE TABLE bare_crm (company_id TEXT COLLATE \"C\" PRIMARY KEY, name TEXT, country TEXT, \
                  industry_tag TEXT, last_contact_at TIMESTAMPTZ);"
             }
+            Self::CrmKeys => {
+                "CREATE TABLE bare_crm_keys (company_id TEXT COLLATE \"C\" UNIQUE, name TEXT, country TEXT, \
+                 industry_tag TEXT, last_contact_at TIMESTAMPTZ, effective_from DATE DEFAULT CURRENT_DATE, \
+                 PRIMARY KEY (company_id, effective_from));"
+            }
             Self::Usage => {
                 "CREATE TABLE bare_usage (company_id TEXT COLLATE \"C\" NOT NULL, date DATE NOT NULL, \
                  active_users INTEGER NOT NULL, events BIGINT NOT NULL, PRIMARY KEY (company_id, date));"
             }
+        }
+    }
+
+    /// The columns that a file has, unless it has all.
+    fn columns(&self) -> &'static str {
+        match self {
+            Self::CrmKeys => " (company_id, name, country, industry_tag, last_contact_at)",
+            Self::Crm | Self::Usage => "",
         }
     }
 
@@ -51,7 +67,12 @@ impl CopyInto {
     pub(crate) async fn copy(&self, database: &Database, file: &Path) -> Result<Duration> {
         timed(
             database,
-            &format!("\\copy {} FROM '{}' WITH (FORMAT csv, HEADER)", self.name(), file.display()),
+            &format!(
+                "\\copy {}{} FROM '{}' WITH (FORMAT csv, HEADER)",
+                self.name(),
+                self.columns(),
+                file.display()
+            ),
         )
         .await
     }

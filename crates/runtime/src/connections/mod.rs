@@ -122,7 +122,7 @@ enum Room {
 impl Connections {
     /// The connections of a port, as metrics call it.
     pub(crate) fn new(port: &'static str, limits: ConnectionLimits) -> Self {
-        Self(Arc::new(Shared {
+        let connections = Self(Arc::new(Shared {
             port,
             limits,
             table: Mutex::default(),
@@ -130,7 +130,11 @@ impl Connections {
             open: SERVER_CONNECTIONS.gauge(),
             limited: SERVER_LIMITED.counter(),
             log: LogLimit::new(WARN_EVERY),
-        }))
+        }));
+        for limit in ["full", "made_room", "idle", "silent"] {
+            connections.add(limit, 0);
+        }
+        connections
     }
 
     /// Gives a new connection a place. When all are taken, the connection that has been idle
@@ -249,7 +253,12 @@ impl Connections {
 
     /// Counts what a limit has refused or ended.
     pub(crate) fn count(&self, limit: &'static str) {
-        self.0.limited.add(1, &[KeyValue::new("port", self.0.port), KeyValue::new("limit", limit)]);
+        self.add(limit, 1);
+    }
+
+    /// Adds to what a limit has done: nothing at first, so that the first time is an increase.
+    fn add(&self, limit: &'static str, times: u64) {
+        self.0.limited.add(times, &[KeyValue::new("port", self.0.port), KeyValue::new("limit", limit)]);
     }
 
     fn report(&self, table: &Table) {

@@ -46,11 +46,16 @@ impl AdmissionLayer {
     /// # Errors
     /// Never in practice: the contracts are compiled in.
     pub(crate) fn new(callers: Callers, is_open: bool) -> anyhow::Result<Self> {
+        let refused = SERVER_LIMITED.counter();
+        for limit in ["calls", "streams", "stages", "rate", "unread"] {
+            // Nothing yet, so that the first refusal is an increase.
+            refused.add(0, &[KeyValue::new("port", "grpc"), KeyValue::new("limit", limit)]);
+        }
         Ok(Self(Arc::new(Rules {
             callers,
             streams: streams()?,
             is_open,
-            refused: SERVER_LIMITED.counter(),
+            refused,
             log: LogLimit::new(WARN_EVERY),
         })))
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CompanyAttributes, CompanyId, Concerns, Counters, CrmCompany, Rejection, SourceRow};
-use sqlx::PgConnection;
+use sqlx::{Executor as _, PgConnection};
 use warehouse_core::{
     CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
     SnapshotLimits, UndatedExport,
@@ -45,6 +45,16 @@ impl IncomingTable<CrmCompany> for CrmIncoming {
                 encode(rows, stored(*line), company_id, &nothing, NOTHING_READABLE);
             }
             SourceRow::Accepted { .. } | SourceRow::Rejected(_) => {}
+        }
+    }
+
+    fn company(row: &SourceRow<CrmCompany>) -> Option<&CompanyId> {
+        match row {
+            SourceRow::Accepted { row, .. } | SourceRow::Partial { row, .. } => Some(&row.company_id),
+            SourceRow::Rejected(Rejection { concerns: Concerns::Company(company_id), .. }) => {
+                Some(company_id)
+            }
+            SourceRow::Rejected(_) => None,
         }
     }
 }
@@ -110,11 +120,16 @@ impl CrmStaging for PostgresWarehouse {
         let loaded = self.load(async |connection| {
             fence::check(connection, fence).await?;
             let (rows, notes) = noted(rows);
-            let mut counters = incoming::read::<_, CrmIncoming>(connection, rows).await?;
+            // Compares an export with the history in memory rather than on disk.
+            connection.execute("SET LOCAL work_mem = '64MB'").await?;
+            let delivered = incoming::read::<_, CrmIncoming>(connection, rows).await?;
+            let mut counters = Counters { bytes_read: export.bytes, ..delivered.counters };
             let received = notes.into_received();
-            counters.bytes_read = export.bytes;
-            let accepted = keep_last_rows(connection, &mut counters).await?;
-            let named = named_companies(connection).await?;
+            if delivered.may_repeat {
+                keep_last_rows(connection, &mut counters).await?;
+            }
+            let accepted = counters.rows_read - counters.rows_rejected - counters.rows_duplicate;
+            let named = named_companies(connection, accepted, &counters).await?;
 
             Lock::Crm.take(connection).await?;
             let delivery = Delivery { origin: &export.path, fence, now };
@@ -141,26 +156,34 @@ impl CrmStaging for PostgresWarehouse {
     }
 }
 
-async fn named_companies(connection: &mut PgConnection) -> Result<NamedCompanies> {
+/// Counts the companies that the export names, of which it gives `accepted` in full.
+async fn named_companies(
+    connection: &mut PgConnection,
+    accepted: u64,
+    counters: &Counters,
+) -> Result<NamedCompanies> {
+    if counters.rows_rejected == 0 {
+        return Ok(NamedCompanies { readable: accepted, all: accepted });
+    }
     let named = sqlx::query_file!("../sql/crm/count_named.sql").fetch_one(connection).await?;
     Ok(NamedCompanies { readable: counted(named.readable)?, all: counted(named.all)? })
 }
 
-/// Keeps one row per company, counts the others, and returns how many fully readable
-/// ones remain.
-async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) -> Result<u64> {
-    if sqlx::query_file_scalar!("sql/crm/has_repeats.sql").fetch_one(&mut *connection).await? {
-        sqlx::query_file!("../sql/crm/drop_unread_rows.sql").execute(&mut *connection).await?;
-        let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql");
-        let superseded = superseded.execute(&mut *connection).await?.rows_affected();
-        let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false);
-        let dropped = dropped.execute(&mut *connection).await?.rows_affected();
-        // These already count as rejected.
-        sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await?;
-        counters.rows_rejected += superseded;
-        counters.rows_duplicate += dropped - superseded;
+/// Keeps one row per company, and counts the others.
+async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) -> Result<()> {
+    if !sqlx::query_file_scalar!("sql/crm/has_repeats.sql").fetch_one(&mut *connection).await? {
+        return Ok(());
     }
-    Ok(counters.rows_read - counters.rows_rejected - counters.rows_duplicate)
+    sqlx::query_file!("../sql/crm/drop_unread_rows.sql").execute(&mut *connection).await?;
+    let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql");
+    let superseded = superseded.execute(&mut *connection).await?.rows_affected();
+    let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false);
+    let dropped = dropped.execute(&mut *connection).await?.rows_affected();
+    // These already count as rejected.
+    sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await?;
+    counters.rows_rejected += superseded;
+    counters.rows_duplicate += dropped - superseded;
+    Ok(())
 }
 
 async fn record_export(

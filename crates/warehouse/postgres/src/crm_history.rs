@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use sqlx::{PgConnection, query, query_file, query_file_as};
+use sqlx::{Connection as _, PgConnection, query, query_file, query_file_as};
 use warehouse_core::{
     Neighbourhood, Snapshot,
-    engine::{CrmChanges, CrmHistory, CrmStep, Heir, counted},
+    engine::{CrmChanges, CrmHistory, CrmStep, Heir, counted, stored},
 };
 
-use crate::fault::{Failure, Result};
+use crate::fault::{Failure, Result, sqlstate};
+
+/// unique_violation
+const NAMED_MEANWHILE: &str = "23505";
 
 /// The history within the caller's transaction.
 pub(crate) struct History<'c>(pub(crate) &'c mut PgConnection);
@@ -42,10 +45,11 @@ impl CrmHistory for History<'_> {
             CrmStep::InsertVersions { day, next } => query_file!("sql/crm/insert_versions.sql", day, next),
             CrmStep::Merge { last, first } => query_file!("sql/crm/merge.sql", last, first),
             CrmStep::DropMerged { first } => query_file!("sql/crm/drop_merged.sql", first),
-            CrmStep::NameCompanies => query_file!("../sql/crm/name_companies.sql"),
+            CrmStep::NameCompanies { is_first: true } => return name_first_companies(self.0).await,
+            CrmStep::NameCompanies { is_first: false } => query_file!("sql/crm/name_companies.sql"),
             CrmStep::MarkDirty { day, is_first } => query_file!("sql/crm/mark_dirty.sql", day, is_first),
-            CrmStep::RecordSnapshot { day, path, keeps_unnamed } => {
-                query_file!("../sql/crm/record_snapshot.sql", day, path, keeps_unnamed)
+            CrmStep::RecordSnapshot { day, path, companies, keeps_unnamed } => {
+                query_file!("../sql/crm/record_snapshot.sql", day, path, stored(companies), keeps_unnamed)
             }
             CrmStep::MarkUnnamed { day, before } => query_file!("sql/crm/mark_unnamed.sql", day, before),
             CrmStep::DeriveAgain { day, before } => query_file!("sql/crm/derive_again.sql", day, before),
@@ -65,7 +69,7 @@ impl CrmHistory for History<'_> {
     }
 
     async fn changes(&mut self) -> Result<CrmChanges> {
-        let found = query_file!("../sql/crm/count_changes.sql").fetch_one(&mut *self.0).await?;
+        let found = query_file!("sql/crm/count_changes.sql").fetch_one(&mut *self.0).await?;
         let (written, removed, all) = (counted(found.written)?, counted(found.removed)?, counted(found.all)?);
         Ok(CrmChanges { written, removed, all })
     }
@@ -73,4 +77,23 @@ impl CrmHistory for History<'_> {
     async fn heir(&mut self, day: NaiveDate) -> Result<Option<Heir>> {
         Ok(query_file_as!(Heir, "../sql/crm/heir.sql", day).fetch_optional(&mut *self.0).await?)
     }
+}
+
+/// Names the companies of a first export. That is as much work as to write their versions,
+/// and twice as much if each one is checked for being named by somebody else.
+async fn name_first_companies(connection: &mut PgConnection) -> Result<u64> {
+    let mut attempt = connection.begin().await?;
+    match query_file!("sql/crm/name_first_companies.sql").execute(&mut *attempt).await {
+        Ok(named) => {
+            attempt.commit().await?;
+            if named.rows_affected() > 0 {
+                return Ok(named.rows_affected());
+            }
+        }
+        // A first load of usage, which names them in the same order: little was done in vain.
+        Err(problem) if sqlstate(&problem).as_deref() == Some(NAMED_MEANWHILE) => attempt.rollback().await?,
+        Err(problem) => return Err(problem.into()),
+    }
+    let named = query_file!("sql/crm/name_companies.sql").execute(connection).await?;
+    Ok(named.rows_affected())
 }

@@ -57,8 +57,8 @@ impl EventStaging for PostgresWarehouse {
     ) -> Result<LoadOutcome, Error> {
         self.load(async |connection| {
             fence::check(connection, fence).await?;
-            let mut counters = incoming::read::<_, EventIncoming>(connection, rows).await?;
-            counters.bytes_read = file.bytes;
+            let delivered = incoming::read::<_, EventIncoming>(connection, rows).await?;
+            let mut counters = Counters { bytes_read: file.bytes, ..delivered.counters };
             keep_last_records(connection, &mut counters).await?;
 
             Lock::Events.take(connection).await?;

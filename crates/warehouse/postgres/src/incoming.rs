@@ -1,12 +1,13 @@
-//! Streams a delivery into tables of the connection: memory holds one buffer, whatever
-//! the delivery's size, and no lock is held however slow its source is.
+//! Streams a delivery into tables of the connection: memory holds one buffer and a few
+//! MB at most of [`Repeats`], whatever the delivery's size, and no lock is held however
+//! slow its source is.
 
-use domain::{Counters, Rejection, SourceRow};
+use domain::{CompanyId, Counters, Rejection, SourceRow};
 use futures::TryStreamExt;
 use sqlx::{Executor, PgConnection};
 use warehouse_core::{Error, RowStream, engine::stored};
 
-use crate::{copy_rows::CopyRows, fault::Result, quarantine};
+use crate::{copy_rows::CopyRows, fault::Result, quarantine, repeats::Repeats};
 
 /// Bytes per message: enough to make a message's overhead negligible.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -27,14 +28,27 @@ pub(crate) trait IncomingTable<T> {
 
     /// Encodes the part of a quarantined row that is staged.
     fn encode_unreadable(_rows: &mut CopyRows, _row: &SourceRow<T>) {}
+
+    /// The company of a row that is staged, if a delivery is to have one row for each.
+    fn company(_row: &SourceRow<T>) -> Option<&CompanyId> {
+        None
+    }
+}
+
+/// What was read of a delivery.
+pub(crate) struct Delivered {
+    /// Rows read and rejected.
+    pub(crate) counters: Counters,
+    /// Whether several rows may be about one company.
+    pub(crate) may_repeat: bool,
 }
 
 /// Reads the whole delivery: staged data into `Table`, rejected rows into
-/// `quarantine_incoming`. Returns what was read and rejected.
+/// `quarantine_incoming`.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
     rows: RowStream<'_, T>,
-) -> Result<Counters> {
+) -> Result<Delivered> {
     create_tables::<T, Table>(connection).await?;
     receive::<T, Table>(connection, rows).await
 }
@@ -49,15 +63,16 @@ pub(crate) async fn create_tables<T, Table: IncomingTable<T>>(connection: &mut P
 pub(crate) async fn receive<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
     mut rows: RowStream<'_, T>,
-) -> Result<Counters> {
-    let mut counters = Counters::default();
+) -> Result<Delivered> {
+    let (mut counters, mut repeats) = (Counters::default(), Repeats::default());
     let mut rejected = Vec::new();
     loop {
-        let is_over = copy::<T, Table>(connection, &mut rows, &mut counters, &mut rejected).await?;
+        let is_over =
+            copy::<T, Table>(connection, &mut rows, &mut counters, &mut repeats, &mut rejected).await?;
         // No other statement is possible in the middle of a COPY.
         quarantine::insert_incoming(connection, &mut rejected).await?;
         if is_over {
-            return Ok(counters);
+            return Ok(Delivered { counters, may_repeat: repeats.are_possible() });
         }
     }
 }
@@ -68,6 +83,7 @@ async fn copy<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
     rows: &mut RowStream<'_, T>,
     counters: &mut Counters,
+    repeats: &mut Repeats,
     rejected: &mut Vec<Rejection>,
 ) -> Result<bool> {
     let mut copy = connection.copy_in_raw(Table::COPY).await?;
@@ -76,6 +92,9 @@ async fn copy<T, Table: IncomingTable<T>>(
         let row = rows.try_next().await;
         if let Ok(Some(row)) = &row {
             Table::encode_unreadable(&mut encoded, row);
+            if let Some(company) = Table::company(row) {
+                repeats.note(company);
+            }
         }
         match row {
             Ok(Some(SourceRow::Accepted { line, row })) => Table::encode(&mut encoded, stored(line), &row),

@@ -41,6 +41,7 @@ mod migration;
 mod preview;
 mod publish;
 mod quarantine;
+mod repeats;
 mod retention;
 mod run_choice;
 mod run_rows;

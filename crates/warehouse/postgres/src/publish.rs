@@ -47,7 +47,7 @@ pub(crate) async fn publish(
     if let (Some(first), Some(last)) = (bounds.first_day, bounds.last_day) {
         let tally = Tally::of(connection, first, last).await?;
         (counters.rows_written, counters.rows_removed) =
-            write_rows(connection, &tally, first, last, now).await?;
+            write_rows(connection, &tally, (first, last), bounds.new_days, now).await?;
         counters.rows_unchanged = counted(tally.equal_rows())?;
         counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows())?;
         let LedgerChanges { days, rows, checksums } = tally.ledger_changes();
@@ -71,42 +71,52 @@ pub(crate) async fn publish(
 async fn write_rows(
     connection: &mut PgConnection,
     tally: &Tally,
-    first_day: NaiveDate,
-    last_day: NaiveDate,
+    (first_day, last_day): (NaiveDate, NaiveDate),
+    new_days: i64,
     now: DateTime<Utc>,
 ) -> Result<(u64, u64)> {
-    let (mut written, mut removed) = (0, 0);
+    let (mut written, mut removed, mut has_new_month) = (0, 0, false);
     if tally.gone_rows() > 0 {
         let gone = sqlx::query_file!("sql/fact/delete_gone.sql", first_day, last_day);
         removed = gone.execute(&mut *connection).await?.rows_affected();
     }
     if tally.new_rows() > 0 {
-        written += insert_new(connection, counted(tally.new_rows())?, now).await?;
+        let months: Vec<NaiveDate> =
+            sqlx::query_file_scalar!("sql/fact/new_months.sql").fetch_all(&mut *connection).await?;
+        has_new_month = !months.is_empty();
+        written += insert_new(connection, &months, counted(tally.new_rows())?, now).await?;
     }
     if tally.changed_rows() > 0 {
         let changed = sqlx::query_scalar!(r#"SELECT publish_changed_rows($1) AS "rows!""#, now);
         written += counted(changed.fetch_one(&mut *connection).await?)?;
     }
-    sqlx::query_file!("sql/fact/analyze_grown.sql", first_day, last_day, stored(written))
-        .execute(connection)
-        .await?;
+    // Autovacuum comes soon enough for a day that joins its month, whose second day would
+    // otherwise take a third longer to publish than any other.
+    if has_new_month || new_days != 1 {
+        sqlx::query_file!("sql/fact/analyze_grown.sql", first_day, last_day, stored(written))
+            .execute(connection)
+            .await?;
+    }
     Ok((written, removed))
 }
 
-/// Writes the rows that are `new`: whole months at once where they are the first rows,
-/// then the others one by one. Returns their number.
-async fn insert_new(connection: &mut PgConnection, new: u64, now: DateTime<Utc>) -> Result<u64> {
+/// Writes the rows that are `new`: `months` whole, of which they are the first rows, then
+/// the others one by one. Returns their number.
+async fn insert_new(
+    connection: &mut PgConnection,
+    months: &[NaiveDate],
+    new: u64,
+    now: DateTime<Utc>,
+) -> Result<u64> {
     // Rows, and the indexes of a whole month, are sorted in memory if they fit.
     connection.execute("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'").await?;
-    let months: Vec<NaiveDate> =
-        sqlx::query_file_scalar!("sql/fact/new_months.sql").fetch_all(&mut *connection).await?;
     let mut written = 0;
-    for month in &months {
+    for month in months {
         let rows = sqlx::query_scalar!(r#"SELECT publish_new_month($1, $2) AS "rows!""#, month, now);
         written += counted(rows.fetch_one(&mut *connection).await?)?;
     }
     if written < new {
-        let others = sqlx::query_file!("sql/fact/publish_new.sql", now, &months);
+        let others = sqlx::query_file!("sql/fact/publish_new.sql", now, months);
         written += others.execute(connection).await?.rows_affected();
     }
     Ok(written)

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use domain::{Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by};
+use domain::{
+    CompanyId, Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by,
+};
 use sqlx::PgConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
@@ -42,6 +44,16 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
             rows.row(5).bigint(stored(*line)).text(company_id.as_str()).integer(0).bigint(0).boolean(true);
         }
     }
+
+    fn company(row: &SourceRow<UsageRecord>) -> Option<&CompanyId> {
+        match row {
+            SourceRow::Accepted { row, .. } => Some(&row.company_id),
+            SourceRow::Rejected(Rejection { concerns: Concerns::Company(company_id), .. }) => {
+                Some(company_id)
+            }
+            SourceRow::Partial { .. } | SourceRow::Rejected(_) => None,
+        }
+    }
 }
 
 #[async_trait]
@@ -70,11 +82,13 @@ impl UsageStaging for PostgresWarehouse {
         let loaded = self.load(async |connection| {
             fence::check(connection, fence).await?;
             let (rows, notes) = noted(rows);
-            let mut counters = incoming::read::<_, UsageIncoming>(connection, rows).await?;
+            let delivered = incoming::read::<_, UsageIncoming>(connection, rows).await?;
+            let mut counters = Counters { bytes_read: day.bytes, ..delivered.counters };
             let received = notes.into_received();
-            counters.bytes_read = day.bytes;
             let delivery = Delivery { origin: day.landing_path.as_deref().unwrap_or_default(), fence, now };
-            keep_last_records(connection, day.day, &mut counters).await?;
+            if delivered.may_repeat {
+                keep_last_records(connection, day.day, &mut counters).await?;
+            }
 
             Lock::Usage.take(connection).await?;
             let answer = Answer::compare(connection, day.day, &received).await?;

@@ -225,6 +225,32 @@ async fn loads_of_two_runs_at_once_keep_each_other_whole() {
     assert_eq!(staged.iter().map(|day| day.records).collect::<Vec<_>>(), [500; 4]);
 }
 
+#[tokio::test]
+async fn an_export_that_waits_for_names_holds_nothing_that_their_load_needs() {
+    let (database, warehouse) = migrated::open().await;
+    let run = hold_run(&warehouse, days(0, 0), at(1)).await;
+    let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+    let delivered = [company("acme", "Acme"), company("bolt", "Bolt")];
+    // A load of usage names its companies, and counts its change in the end.
+    let (mut usage, mut watcher) = (connect(&database).await, connect(&database).await);
+    let mut usage = usage.begin().await.unwrap();
+    usage.execute("INSERT INTO known_companies (company_id) VALUES ('acme')").await.unwrap();
+    let holder: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *usage).await.unwrap();
+    let load_usage = async {
+        let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))";
+        let mut waits = 0_i64;
+        while waits == 0 {
+            waits = sqlx::query_scalar(waiting).bind(holder).fetch_one(&mut watcher).await.unwrap();
+        }
+        usage.execute("UPDATE warehouse_versions SET staging = staging + 1").await.unwrap();
+        usage.commit().await.unwrap();
+    };
+    let (loaded, ()) = future::join(run.load_crm(&crm, &export(day(0), "1"), &delivered), load_usage).await;
+    assert_eq!(loaded.unwrap().counters.rows_written, 2);
+    let names = sqlx::query_scalar::<_, String>("SELECT company_id FROM known_companies ORDER BY 1");
+    assert_eq!(names.fetch_all(&mut watcher).await.unwrap(), ["acme", "bolt"]);
+}
+
 /// Reverts the database to before the ledger had checksums.
 const WITHOUT_CHECKSUMS: &str = "
     ALTER TABLE published_days DROP COLUMN checksum, DROP COLUMN checksum_version;

@@ -8,7 +8,7 @@ use domain::{
     Counters, DateWindow, Progress,
     audit::{DayMeasurements, Measurements},
 };
-use sqlx::SqliteConnection;
+use sqlx::{Executor, SqliteConnection};
 use warehouse_core::{
     Error, FactBuilder, Fence, ProgressSink, PublishOutcome, UnpublishedDays,
     engine::{VOLUME_DAYS, counted},
@@ -95,6 +95,7 @@ impl FactBuilder for SqliteWarehouse {
 /// Discards earlier candidates, and records the state that these are built from.
 async fn start_build(connection: &mut SqliteConnection, fence: &Fence, window: DateWindow) -> Result<()> {
     fence::check(connection, fence).await?;
+    create_chunk_usage(connection).await?;
     sqlx::query!("DELETE FROM fact_candidates").execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM fact_build_days").execute(&mut *connection).await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id.hyphenated())
@@ -112,6 +113,7 @@ async fn build_chunk(
 ) -> Result<Option<(String, u64, Counters)>> {
     fence::check(connection, fence).await?;
     let Some((last_company, companies)) = next_chunk(connection, after).await? else { return Ok(None) };
+    sqlx::query_file!("sql/fact/stage_chunk.sql", after, last_company).execute(&mut *connection).await?;
     build_candidates(connection, after, &last_company).await?;
     let counts = sqlx::query_file!("sql/fact/count_chunk.sql", after, last_company);
     let counts = counts.fetch_one(connection).await?;
@@ -152,13 +154,21 @@ pub(crate) async fn next_chunk(
     Ok(chunk.last_company.map(|last| (last, companies)))
 }
 
-/// Computes the companies after `after` up to `last`.
+/// Creates the connection's own table for the usage of a chunk.
+pub(crate) async fn create_chunk_usage(connection: &mut SqliteConnection) -> Result<()> {
+    connection.execute(include_str!("../sql/fact/create_temporary.sql")).await?;
+    Ok(())
+}
+
+/// Computes the companies after `after` up to `last` from their usage in `chunk_usage`,
+/// and empties that.
 pub(crate) async fn build_candidates(
     connection: &mut SqliteConnection,
     after: &str,
     last: &str,
 ) -> Result<()> {
-    sqlx::query_file!("sql/fact/build_candidates.sql", after, last).execute(connection).await?;
+    sqlx::query_file!("sql/fact/build_candidates.sql", after, last).execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM chunk_usage").execute(connection).await?;
     Ok(())
 }
 

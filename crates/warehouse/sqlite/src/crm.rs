@@ -1,7 +1,7 @@
 //! Staging of CRM exports.
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 use domain::{CompanyAttributes, CompanyId, Concerns, Counters, CrmCompany, Rejection, SourceRow};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -17,49 +17,55 @@ use crate::{
     database::SqliteWarehouse,
     fault::Result,
     fence,
-    incoming::{self, IncomingTable},
+    incoming::{self, IncomingTable, RowValues},
     quarantine,
 };
 
 struct CrmIncoming;
 
-fn encode(line: u64, company_id: &CompanyId, attributes: &CompanyAttributes, unreadable: i32) -> Value {
-    // To the microsecond, as in every engine, and in the spelling that sqlx uses for
-    // bound timestamps, so that equal ones compare equal.
-    let last_contact_at = attributes
-        .last_contact_at
-        .map(|at| at.trunc_subsecs(6).to_rfc3339_opts(SecondsFormat::AutoSi, false));
-    json!([
-        stored(line),
-        company_id.as_str(),
-        attributes.name,
-        attributes.country,
-        attributes.industry_tag,
-        last_contact_at,
-        unreadable
-    ])
+/// What is staged of a row of an export.
+struct IncomingCompany {
+    line: i64,
+    company_id: CompanyId,
+    attributes: CompanyAttributes,
+    unreadable: i32,
 }
 
 impl IncomingTable<CrmCompany> for CrmIncoming {
-    fn encode(line: u64, row: CrmCompany) -> Value {
-        encode(line, &row.company_id, &row.attributes, 0)
+    type Row = IncomingCompany;
+
+    const INSERT: &'static str = "INSERT INTO crm_incoming (line, company_id, name, country, industry_tag, \
+                                  last_contact_at, unreadable) ";
+
+    fn readable(line: u64, row: CrmCompany) -> IncomingCompany {
+        let CrmCompany { company_id, attributes, .. } = row;
+        IncomingCompany { line: stored(line), company_id, attributes, unreadable: 0 }
     }
 
-    fn encode_unreadable(row: &SourceRow<CrmCompany>) -> Option<Value> {
-        match row {
+    fn unreadable(row: &SourceRow<CrmCompany>) -> Option<IncomingCompany> {
+        let (line, company_id, attributes, unreadable) = match row {
             SourceRow::Partial { row, rejection } => {
-                Some(encode(rejection.line, &row.company_id, &row.attributes, row.unreadable.bits()))
+                (rejection.line, &row.company_id, row.attributes.clone(), row.unreadable.bits())
             }
             SourceRow::Rejected(Rejection { line, concerns: Concerns::Company(company_id), .. }) => {
-                Some(encode(*line, company_id, &CompanyAttributes::default(), NOTHING_READABLE))
+                (*line, company_id, CompanyAttributes::default(), NOTHING_READABLE)
             }
-            SourceRow::Accepted { .. } | SourceRow::Rejected(_) => None,
-        }
+            SourceRow::Accepted { .. } | SourceRow::Rejected(_) => return None,
+        };
+        Some(IncomingCompany { line: stored(line), company_id: company_id.clone(), attributes, unreadable })
     }
 
-    async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()> {
-        sqlx::query_file!("sql/crm/insert_incoming.sql", rows).execute(connection).await?;
-        Ok(())
+    fn bind(row: IncomingCompany, values: &mut RowValues<'_>) {
+        let CompanyAttributes { name, country, industry_tag, last_contact_at } = row.attributes;
+        values
+            .push_bind(row.line)
+            .push_bind(row.company_id.as_str())
+            .push_bind(name)
+            .push_bind(country)
+            .push_bind(industry_tag)
+            // To the microsecond, as in every engine.
+            .push_bind(last_contact_at.map(|at| at.trunc_subsecs(6)))
+            .push_bind(row.unreadable);
     }
 }
 

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use sqlx::{SqliteConnection, query, query_file, query_file_as};
 use warehouse_core::{
     Neighbourhood, Snapshot,
-    engine::{CrmChanges, CrmHistory, CrmStep, Heir, counted},
+    engine::{CrmChanges, CrmHistory, CrmStep, Heir, counted, stored},
 };
 
 use crate::fault::{Failure, Result};
@@ -42,10 +42,10 @@ impl CrmHistory for History<'_> {
             CrmStep::InsertVersions { day, next } => query_file!("sql/crm/insert_versions.sql", day, next),
             CrmStep::Merge { last, first } => query_file!("sql/crm/merge.sql", last, first),
             CrmStep::DropMerged { first } => query_file!("sql/crm/drop_merged.sql", first),
-            CrmStep::NameCompanies => query_file!("../sql/crm/name_companies.sql"),
+            CrmStep::NameCompanies { .. } => query_file!("sql/crm/name_companies.sql"),
             CrmStep::MarkDirty { day, is_first } => query_file!("sql/crm/mark_dirty.sql", day, is_first),
-            CrmStep::RecordSnapshot { day, path, keeps_unnamed } => {
-                query_file!("../sql/crm/record_snapshot.sql", day, path, keeps_unnamed)
+            CrmStep::RecordSnapshot { day, path, companies, keeps_unnamed } => {
+                query_file!("../sql/crm/record_snapshot.sql", day, path, stored(companies), keeps_unnamed)
             }
             CrmStep::MarkUnnamed { day, before } => query_file!("sql/crm/mark_unnamed.sql", day, before),
             CrmStep::DeriveAgain { day, before } => query_file!("sql/crm/derive_again.sql", day, before),
@@ -65,7 +65,7 @@ impl CrmHistory for History<'_> {
     }
 
     async fn changes(&mut self) -> Result<CrmChanges> {
-        let found = query_file!("../sql/crm/count_changes.sql").fetch_one(&mut *self.0).await?;
+        let found = query_file!("sql/crm/count_changes.sql").fetch_one(&mut *self.0).await?;
         let (written, removed, all) = (counted(found.written)?, counted(found.removed)?, counted(found.all)?);
         Ok(CrmChanges { written, removed, all })
     }

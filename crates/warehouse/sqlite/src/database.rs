@@ -15,6 +15,11 @@ use crate::{fault::Result, migration, reader::Reader, transaction};
 /// database for a few minutes at most.
 const WRITER_PATIENCE: Duration = Duration::from_secs(600);
 
+/// How much the writer keeps in memory of the file, in the negative kibibytes that SQLite
+/// asks for: the ends of a build's days and of the tables' indexes. With its default of
+/// two MiB it reads and writes them again and again.
+const WRITER_CACHE: &str = "-16384";
+
 const READERS: u32 = 8;
 
 /// How long a query of a caller may take.
@@ -57,7 +62,7 @@ impl SqliteWarehouse {
 
 async fn open(url: &str) -> Result<SqliteWarehouse> {
     let options = connect_options(url).await?;
-    let writer = pool(1).connect_with(options.clone()).await?;
+    let writer = pool(1).connect_with(options.clone().pragma("cache_size", WRITER_CACHE)).await?;
     migration::migrate(&writer).await?;
     let read_only = options.read_only(true);
     let readers = pool(READERS).connect_with(read_only.clone()).await?;

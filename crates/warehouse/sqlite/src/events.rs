@@ -14,20 +14,28 @@ use crate::{
     database::SqliteWarehouse,
     fault::Result,
     fence,
-    incoming::{self, IncomingTable},
+    incoming::{self, IncomingTable, RowValues},
     quarantine,
 };
 
 struct EventIncoming;
 
 impl IncomingTable<EventRecord> for EventIncoming {
-    fn encode(line: u64, row: EventRecord) -> Value {
-        json!([stored(line), row.company_id.as_str(), row.date, row.event_id.as_str(), row.events])
+    type Row = (i64, EventRecord);
+
+    const INSERT: &'static str = "INSERT INTO event_incoming (line, company_id, date, event_id, events) ";
+
+    fn readable(line: u64, row: EventRecord) -> Self::Row {
+        (stored(line), row)
     }
 
-    async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()> {
-        sqlx::query_file!("sql/events/insert_incoming.sql", rows).execute(connection).await?;
-        Ok(())
+    fn bind((line, row): Self::Row, values: &mut RowValues<'_>) {
+        values
+            .push_bind(line)
+            .push_bind(row.company_id.as_str())
+            .push_bind(row.date)
+            .push_bind(row.event_id.as_str())
+            .push_bind(row.events);
     }
 }
 

@@ -4,7 +4,7 @@
 use domain::{Counters, Rejection, SourceRow};
 use futures::TryStreamExt;
 use serde_json::{Value, json};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, query_builder::Separated};
 use warehouse_core::{
     Error, RowStream,
     engine::{Delivery, stored},
@@ -13,20 +13,29 @@ use warehouse_core::{
 use crate::{fault::Result, quarantine};
 
 /// Rows per statement: enough to make a round trip's overhead negligible.
-const BATCH_ROWS: usize = 1_000;
+const BATCH_ROWS: usize = 500;
+
+/// The values of a row of an [`IncomingTable`], which take their places one by one.
+pub(crate) type RowValues<'a> = Separated<'a, Sqlite, &'static str>;
 
 /// The table that receives a delivery's rows of known companies.
 pub(crate) trait IncomingTable<T> {
-    /// One row as the JSON array that the insert statement expects.
-    fn encode(line: u64, row: T) -> Value;
+    /// What is staged of a row.
+    type Row;
 
-    /// The part of a quarantined row that is staged, in the same form.
-    fn encode_unreadable(_row: &SourceRow<T>) -> Option<Value> {
+    /// `INSERT INTO`, the table, and its columns in the order of [`bind`](Self::bind).
+    const INSERT: &'static str;
+
+    /// A row that could be read.
+    fn readable(line: u64, row: T) -> Self::Row;
+
+    /// The part of a quarantined row that is staged.
+    fn unreadable(_row: &SourceRow<T>) -> Option<Self::Row> {
         None
     }
 
-    /// Inserts a JSON array of rows.
-    async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()>;
+    /// Binds a row's values.
+    fn bind(row: Self::Row, values: &mut RowValues<'_>);
 }
 
 /// Reads the whole delivery: staged data into `Table`, rejected rows into the
@@ -59,9 +68,9 @@ async fn read_into<T, Table: IncomingTable<T>>(
     let mut rejected = Vec::new();
     while let Some(row) = rows.try_next().await.map_err(Error::Source)? {
         counters.rows_read += 1;
-        accepted.extend(Table::encode_unreadable(&row));
+        accepted.extend(Table::unreadable(&row));
         match row {
-            SourceRow::Accepted { line, row } => accepted.push(Table::encode(line, row)),
+            SourceRow::Accepted { line, row } => accepted.push(Table::readable(line, row)),
             SourceRow::Partial { rejection, .. } | SourceRow::Rejected(rejection) => {
                 counters.rows_rejected += 1;
                 rejected.push(rejection);
@@ -79,16 +88,22 @@ async fn read_into<T, Table: IncomingTable<T>>(
     Ok(counters)
 }
 
+/// Inserts a batch with one statement that has a parameter for each value. Taking JSON
+/// apart costs SQLite three times as much.
 async fn insert<T, Table: IncomingTable<T>>(
     connection: &mut SqliteConnection,
-    rows: &mut Vec<Value>,
+    rows: &mut Vec<Table::Row>,
 ) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let batch = Value::Array(std::mem::take(rows)).to_string();
-    rows.reserve(BATCH_ROWS);
-    Table::insert(connection, &batch).await
+    // Full batches share a prepared statement; the last one of a delivery would only take
+    // the place of others.
+    let is_full = rows.len() == BATCH_ROWS;
+    let mut statement = QueryBuilder::new(Table::INSERT);
+    statement.push_values(rows.drain(..), |mut values, row| Table::bind(row, &mut values));
+    statement.build().persistent(is_full).execute(connection).await?;
+    Ok(())
 }
 
 async fn quarantine_rows(

@@ -27,10 +27,8 @@ use crate::{
 /// Tables that a day's answer passes through.
 const INCOMING: [&str; 3] = ["usage_incoming", "usage_changes", "dirty_company_days"];
 
-/// Tables that a build reads or writes, besides the dirty company-days. While answers
-/// arrive, staged usage is still the warehouse's own, because they are compared with
-/// it.
-const BUILD: [&str; 4] = ["stg_product_usage", "known_companies", "fact_build_days", "fact_candidates"];
+/// Tables that a build reads or writes, besides the dirty company-days.
+const BUILD: [&str; 3] = ["known_companies", "fact_build_days", "fact_candidates"];
 
 /// A preview in progress.
 struct SqlitePreview {
@@ -117,6 +115,7 @@ impl SqlitePreview {
         progress: ProgressSink,
     ) -> Result<PreviewOutcome> {
         shadow(&mut self.connection, &BUILD).await?;
+        build::create_chunk_usage(&mut self.connection).await?;
         let mut transaction = self.connection.begin().await?;
         let connection = &mut *transaction;
         let versions = Versions::read(connection).await?;
@@ -202,7 +201,7 @@ async fn build_chunks(
     Ok(())
 }
 
-/// Counts a chunk's candidates, then drops them and the usage that they read.
+/// Counts a chunk's candidates, then drops them.
 async fn take_chunk(
     connection: &mut SqliteConnection,
     tally: &mut PreviewTally,
@@ -220,8 +219,7 @@ async fn take_chunk(
     for key in tally.lacking_old() {
         published_row(connection, &key).await?.into_iter().for_each(|row| tally.set_old(row));
     }
-    sqlx::query!("DELETE FROM fact_candidates").execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM stg_product_usage").execute(connection).await?;
+    sqlx::query!("DELETE FROM fact_candidates").execute(connection).await?;
     Ok(())
 }
 

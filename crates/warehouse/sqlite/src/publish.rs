@@ -33,7 +33,7 @@ pub(crate) async fn publish(
 ) -> Result<PublishOutcome> {
     let run_id = fence.run_id.hyphenated();
     let counts = sqlx::query_file!("sql/fact/count_candidates.sql").fetch_one(&mut *connection).await?;
-    let checksums = json!(checksum::changes_of_publish(&mut *connection, now).await?).to_string();
+    let checksums = json!(checksum::changes_of_publish(&mut *connection).await?).to_string();
     let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
     let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now).execute(&mut *connection).await?;
     let version = ChecksumVersion::WRITTEN.to_stored();

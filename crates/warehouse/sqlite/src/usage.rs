@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use domain::{Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by};
-use serde_json::{Value, json};
+use domain::{
+    CompanyId, Concerns, Counters, DateWindow, Rejection, SourceRow, UsageRecord, usage::days_affected_by,
+};
 use sqlx::SqliteConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
@@ -16,30 +17,48 @@ use crate::{
     database::{SqliteWarehouse, bump_staging_version},
     fault::Result,
     fence,
-    incoming::{self, IncomingTable},
+    incoming::{self, IncomingTable, RowValues},
     quarantine,
     run_rows::parse_id,
 };
 
 pub(crate) struct UsageIncoming;
 
+/// What is staged of a record of usage.
+pub(crate) struct IncomingUsage {
+    line: i64,
+    company_id: CompanyId,
+    active_users: i32,
+    events: i64,
+    is_unreadable: bool,
+}
+
 impl IncomingTable<UsageRecord> for UsageIncoming {
-    fn encode(line: u64, row: UsageRecord) -> Value {
-        json!([stored(line), row.company_id.as_str(), row.active_users, row.events, false])
+    type Row = IncomingUsage;
+
+    const INSERT: &'static str =
+        "INSERT INTO usage_incoming (line, company_id, active_users, events, is_unreadable) ";
+
+    fn readable(line: u64, row: UsageRecord) -> IncomingUsage {
+        let UsageRecord { company_id, active_users, events, .. } = row;
+        IncomingUsage { line: stored(line), company_id, active_users, events, is_unreadable: false }
     }
 
-    fn encode_unreadable(row: &SourceRow<UsageRecord>) -> Option<Value> {
-        match row {
-            SourceRow::Rejected(Rejection { line, concerns: Concerns::Company(company_id), .. }) => {
-                Some(json!([stored(*line), company_id.as_str(), 0, 0, true]))
-            }
-            _ => None,
-        }
+    fn unreadable(row: &SourceRow<UsageRecord>) -> Option<IncomingUsage> {
+        let SourceRow::Rejected(Rejection { line, concerns: Concerns::Company(company_id), .. }) = row else {
+            return None;
+        };
+        let (line, company_id) = (stored(*line), company_id.clone());
+        Some(IncomingUsage { line, company_id, active_users: 0, events: 0, is_unreadable: true })
     }
 
-    async fn insert(connection: &mut SqliteConnection, rows: &str) -> Result<()> {
-        sqlx::query_file!("sql/usage/insert_incoming.sql", rows).execute(connection).await?;
-        Ok(())
+    fn bind(row: IncomingUsage, values: &mut RowValues<'_>) {
+        values
+            .push_bind(row.line)
+            .push_bind(row.company_id.as_str())
+            .push_bind(row.active_users)
+            .push_bind(row.events)
+            .push_bind(row.is_unreadable);
     }
 }
 

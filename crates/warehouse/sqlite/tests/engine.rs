@@ -14,6 +14,50 @@ const WITHOUT_CHECKSUMS: &str = "
     ALTER TABLE published_days DROP COLUMN checksum;
     DELETE FROM _sqlx_migrations WHERE version = 3";
 
+/// Reverts the file to before staged usage was in the order of days.
+const USAGE_BY_COMPANY: &str = "
+    ALTER TABLE stg_product_usage RENAME TO usage_by_day;
+    CREATE TABLE stg_product_usage (
+      company_id TEXT NOT NULL, date DATE NOT NULL, active_users INTEGER NOT NULL, events BIGINT NOT NULL,
+      PRIMARY KEY (company_id, date)
+    ) WITHOUT ROWID;
+    CREATE INDEX stg_product_usage_by_date ON stg_product_usage (date);
+    INSERT INTO stg_product_usage SELECT * FROM usage_by_day;
+    DROP TABLE usage_by_day;
+    DELETE FROM _sqlx_migrations WHERE version = 13";
+
+#[tokio::test]
+async fn usage_staged_in_the_order_of_companies_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let warehouse: SharedWarehouse = Arc::new(SqliteWarehouse::open(&url).await.unwrap());
+    let usage = [
+        (day(0), vec![("acme", 1, 10), ("bolt", 2, 20)]),
+        (day(1), vec![("acme", 3, 30)]),
+        (day(2), vec![("bolt", 4, 40)]),
+    ];
+    publish_run(&warehouse, days(0, 2), at(1), &[], &usage).await;
+    drop(warehouse);
+
+    let staged = "SELECT company_id, date, active_users, events FROM stg_product_usage ORDER BY 1, 2";
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    let before: Vec<(String, String, i64, i64)> = sqlx::query_as(staged).fetch_all(&mut file).await.unwrap();
+    assert_eq!(before.len(), 4);
+    file.execute(USAGE_BY_COMPANY).await.unwrap();
+    file.close().await.unwrap();
+
+    let migrated: SharedWarehouse = Arc::new(SqliteWarehouse::open(&url).await.unwrap());
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    let after: Vec<(String, String, i64, i64)> = sqlx::query_as(staged).fetch_all(&mut file).await.unwrap();
+    assert_eq!(after, before);
+    publish_run(&migrated, days(3, 3), at(2), &[], &[(day(3), vec![("acme", 5, 50)])]).await;
+    let key = |company| FactKey { company_id: CompanyId::parse(company).unwrap(), activity_date: day(3) };
+    for (company, users) in [("acme", 9), ("bolt", 6)] {
+        let (row, _) = migrated.fact_row(&key(company)).await.unwrap().unwrap();
+        assert_eq!(row.active_users_7d, users, "{company}");
+    }
+}
+
 #[tokio::test]
 async fn days_published_before_there_were_checksums_get_theirs() {
     let folder = tempfile::tempdir().unwrap();

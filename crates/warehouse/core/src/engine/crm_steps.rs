@@ -57,12 +57,12 @@ pub enum CrmStep<'a> {
     Merge { last: NaiveDate, first: NaiveDate },
     /// Drops versions merged into an earlier one.
     DropMerged { first: NaiveDate },
-    /// Adds the companies to the known ones.
-    NameCompanies,
+    /// Adds the companies to the known ones. If no export came before, there may be none.
+    NameCompanies { is_first: bool },
     /// Marks dirty the published days on which a change may be visible.
     MarkDirty { day: NaiveDate, is_first: bool },
-    /// Records the snapshot.
-    RecordSnapshot { day: NaiveDate, path: &'a str, keeps_unnamed: bool },
+    /// Records the snapshot, of that many companies.
+    RecordSnapshot { day: NaiveDate, path: &'a str, companies: u64, keeps_unnamed: bool },
     /// Adds companies that an heir does not name, in their present state on `before`.
     MarkUnnamed { day: NaiveDate, before: NaiveDate },
     /// Collects what an heir takes from the previous snapshot.
@@ -125,8 +125,10 @@ pub async fn take_over<H: CrmHistory>(
 ) -> Result<(), H::Error> {
     let Arrival { export, accepted, keeps_unnamed } = arrival;
     let (day, previous, next) = (export.effective_on, place.previous_day(), place.next_day());
-    inherit(history, day, previous, keeps_unnamed).await?;
-    history.execute(CrmStep::FindChanges { held_before: place.held_before() }).await?;
+    let is_whole = counters.rows_rejected == 0 && !keeps_unnamed;
+    let companies = accepted + inherit(history, day, previous, is_whole, keeps_unnamed).await?;
+    let held_before = place.held_before();
+    history.execute(CrmStep::FindChanges { held_before }).await?;
     let changes = history.changes().await?;
     counters.rows_written = changes.written;
     counters.rows_removed = changes.removed;
@@ -137,12 +139,15 @@ pub async fn take_over<H: CrmHistory>(
         history.execute(extend).await?;
     }
     let has_changed = is_new_day || changes.all > 0;
+    // Before the version is counted, as in loads of usage: two that name the same company
+    // wait for each other here, and neither may already hold what the other waits for.
+    history.execute(CrmStep::NameCompanies { is_first: held_before.is_none() }).await?;
     if has_changed {
         // Before looking at the published days: none is added until this commits.
         history.execute(CrmStep::BumpStagingVersion).await?;
     }
-    take_over_changes(history, day, previous, next).await?;
-    history.execute(CrmStep::RecordSnapshot { day, path: &export.path, keeps_unnamed }).await?;
+    take_over_changes(history, day, (previous, next), held_before).await?;
+    history.execute(CrmStep::RecordSnapshot { day, path: &export.path, companies, keeps_unnamed }).await?;
     if has_changed {
         derive_heirs(history, day).await?;
     }
@@ -150,22 +155,29 @@ pub async fn take_over<H: CrmHistory>(
 }
 
 /// Completes unreadable parts of the export from the previous snapshot, and records
-/// which they were.
+/// which they were. Returns how many companies are in the snapshot although the export
+/// does not give them in full: none if it could be read as a whole.
 async fn inherit<H: CrmHistory>(
     history: &mut H,
     day: NaiveDate,
     previous: Option<NaiveDate>,
+    is_whole: bool,
     keeps_unnamed: bool,
-) -> Result<(), H::Error> {
+) -> Result<u64, H::Error> {
     if keeps_unnamed {
         history.execute(CrmStep::KeepUnnamed { previous }).await?;
     }
     history.execute(CrmStep::ForgetUnreadable { day }).await?;
-    if history.execute(CrmStep::RecordUnreadable { day }).await? > 0 {
-        history.execute(CrmStep::InheritFields { previous }).await?;
-        history.execute(CrmStep::DropUnknown { previous }).await?;
+    if is_whole {
+        return Ok(0);
     }
-    Ok(())
+    let unreadable = history.execute(CrmStep::RecordUnreadable { day }).await?;
+    if unreadable == 0 {
+        return Ok(0);
+    }
+    history.execute(CrmStep::InheritFields { previous }).await?;
+    let unknown = history.execute(CrmStep::DropUnknown { previous }).await?;
+    Ok(unreadable.saturating_sub(unknown))
 }
 
 /// Derives later snapshots again that take something from the one before them, as far
@@ -183,7 +195,7 @@ async fn derive_heirs<H: CrmHistory>(history: &mut H, mut day: NaiveDate) -> Res
             return Ok(());
         }
         let next = history.around(on).await?.next_day();
-        take_over_changes(history, on, Some(before), next).await?;
+        take_over_changes(history, on, (Some(before), next), Some(on)).await?;
         history.execute(CrmStep::ResizeSnapshot { day: on }).await?;
         day = on;
     }
@@ -191,18 +203,18 @@ async fn derive_heirs<H: CrmHistory>(history: &mut H, mut day: NaiveDate) -> Res
 }
 
 /// Applies the changed companies of a snapshot to the versions, and marks dirty the
-/// days on which that may be visible.
+/// days on which that may be visible. Their changes are changes to the state of
+/// `held_before`.
 async fn take_over_changes<H: CrmHistory>(
     history: &mut H,
     day: NaiveDate,
-    previous: Option<NaiveDate>,
-    next: Option<NaiveDate>,
+    neighbours: (Option<NaiveDate>, Option<NaiveDate>),
+    held_before: Option<NaiveDate>,
 ) -> Result<(), H::Error> {
-    for step in version_steps(day, previous, next) {
+    for step in version_steps(day, neighbours, held_before) {
         history.execute(step).await?;
     }
-    history.execute(CrmStep::NameCompanies).await?;
-    history.execute(CrmStep::MarkDirty { day, is_first: previous.is_none() }).await?;
+    history.execute(CrmStep::MarkDirty { day, is_first: neighbours.0.is_none() }).await?;
     Ok(())
 }
 
@@ -222,18 +234,26 @@ fn extension(
 
 /// Cuts the day out of the versions of changed companies, inserts the snapshot's, and
 /// merges them with equal neighbours.
+///
+/// Versions begin and end with snapshots, so none begins on a day without one. And a
+/// changed company differs from what it was in the snapshot of `held_before`, so it has
+/// nothing to merge there. A later export with few changes, the usual one, only ends
+/// and inserts versions.
 fn version_steps(
     day: NaiveDate,
-    previous: Option<NaiveDate>,
-    next: Option<NaiveDate>,
+    (previous, next): (Option<NaiveDate>, Option<NaiveDate>),
+    held_before: Option<NaiveDate>,
 ) -> Vec<CrmStep<'static>> {
     let mut steps = Vec::new();
     steps.extend(next.map(|next| CrmStep::SplitAfter { day, next }));
-    steps.push(CrmStep::DropAt { day });
+    if held_before == Some(day) {
+        steps.push(CrmStep::DropAt { day });
+    }
     steps.extend(previous.map(|previous| CrmStep::EndBefore { day, previous }));
     steps.push(CrmStep::InsertVersions { day, next });
+    let equals = |neighbour: Option<NaiveDate>| neighbour.filter(|_| neighbour != held_before);
     // Both ends of the day, the later one first: a version may be merged across both.
-    let seams = [next.map(|next| (day, next)), previous.map(|previous| (previous, day))];
+    let seams = [equals(next).map(|next| (day, next)), equals(previous).map(|previous| (previous, day))];
     for (last, first) in seams.into_iter().flatten() {
         steps.extend([CrmStep::Merge { last, first }, CrmStep::DropMerged { first }]);
     }

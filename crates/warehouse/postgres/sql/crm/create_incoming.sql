@@ -12,8 +12,14 @@ CREATE TEMPORARY TABLE IF NOT EXISTS crm_incoming (
   unreadable      INTEGER          NOT NULL DEFAULT 0 -- bits as in crm_unreadable
 ) ON COMMIT DELETE ROWS;
 
--- The companies whose state on the export's day changes.
+-- The companies whose state on the export's day changes, with what the export says of
+-- them: what follows reads these few, and not the export again.
 CREATE TEMPORARY TABLE IF NOT EXISTS crm_changes (
-  company_id TEXT COLLATE "C" NOT NULL,
-  is_present BOOLEAN          NOT NULL -- whether the export has the company
+  company_id      TEXT COLLATE "C" NOT NULL,
+  is_present      BOOLEAN          NOT NULL, -- whether the export has the company
+  name            TEXT,
+  country         TEXT,
+  industry_tag    TEXT,
+  last_contact_at TIMESTAMPTZ,
+  unreadable      INTEGER
 ) ON COMMIT DELETE ROWS;

@@ -1,8 +1,6 @@
--- A new first snapshot, $1: companies that it shares with the first one so far,
--- $2, now begin with it.
-UPDATE crm_company_versions AS version
+-- A new first snapshot, $1: companies that are in it as in the first one so far, $2, now
+-- begin with it. NOT IN as in extend_unchanged_to.sql.
+UPDATE crm_company_versions
 SET effective_from = $1
-FROM crm_incoming AS incoming
-WHERE version.effective_from = $2
-  AND incoming.company_id = version.company_id
-  AND NOT EXISTS (SELECT 1 FROM crm_changes AS changed WHERE changed.company_id = version.company_id)
+WHERE effective_from = $2
+  AND company_id NOT IN (SELECT company_id FROM crm_changes)

@@ -6,6 +6,5 @@ INSERT INTO crm_company_versions (
 SELECT
   company_id, $1::DATE, CASE WHEN $2::DATE IS NOT NULL THEN $1 END,
   name, country, industry_tag, last_contact_at
-FROM crm_incoming
-JOIN crm_changes USING (company_id)
+FROM crm_changes
 WHERE is_present

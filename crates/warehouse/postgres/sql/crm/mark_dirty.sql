@@ -6,17 +6,20 @@ WITH
 published AS (
   SELECT MIN(activity_date) AS oldest, MAX(activity_date) AS newest FROM published_days
 ),
--- Whether a changed company has an earlier version, and when its next one begins.
+-- Whether a changed company has an earlier version, and when its next one begins:
+-- looked up company by company, as in end_before.sql.
 changed AS (
-  SELECT
-    company_id,
-    COALESCE(BOOL_OR(version.effective_from < $1), FALSE) AS has_earlier,
-    MIN(version.effective_from) FILTER (WHERE version.effective_from > $1) AS next_from
-  FROM crm_changes
-  LEFT JOIN crm_company_versions AS version USING (company_id)
+  SELECT changed.company_id, others.has_earlier, others.next_from
+  FROM crm_changes AS changed
+  CROSS JOIN LATERAL (
+    SELECT
+      COALESCE(BOOL_OR(effective_from < $1), FALSE) AS has_earlier,
+      MIN(effective_from) FILTER (WHERE effective_from > $1) AS next_from
+    FROM crm_company_versions
+    WHERE company_id = changed.company_id
+  ) AS others
   -- Known before anything is read: until the first publish there is nothing to do.
   WHERE (SELECT oldest FROM published) IS NOT NULL
-  GROUP BY company_id
 ),
 affected AS (
   SELECT
