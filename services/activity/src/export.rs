@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 
 /// Bytes of rows in one message, about, whatever their width: enough that the message itself
 /// costs little, and far less than gRPC's limit.
-const BATCH_BYTES: usize = 128 * 1024;
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// Rows for one message.
 #[derive(Debug, PartialEq)]
@@ -247,7 +247,7 @@ mod tests {
                 }
                 assert!(sizes.pop().is_some(), "the last may be smaller");
                 assert!(!sizes.is_empty());
-                let bounds = 64 * 1024..=256 * 1024;
+                let bounds = 32 * 1024..=128 * 1024;
                 assert!(sizes.iter().all(|size| bounds.contains(size)), "{width:?}, {page}: {sizes:?}");
             }
         }
