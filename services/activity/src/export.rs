@@ -262,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_read_ends_the_export_with_an_error() {
-        let mut rows: Vec<warehouse::Result<FactRow>> = (0..3_000).map(|at| Ok(row(at))).collect();
+        let mut rows: Vec<warehouse::Result<FactRow>> = (0..1_500).map(|at| Ok(row(at))).collect();
         rows.push(Err(warehouse::Error::Internal("disk".into())));
         let batches = collect(export(rows)).await;
         assert_eq!(batches.len(), 2);
