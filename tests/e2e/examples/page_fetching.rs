@@ -39,8 +39,9 @@ const AIM: f64 = 0.2;
 async fn main() -> Result<()> {
     let world = World::generate(WorldOptions { companies: COMPANIES, days: 1, ..WorldOptions::default() });
     let day = world.days().next().context("no days")?;
+    let records = book_of(&world, day)?.records(day).len();
     say(&format!(
-        "one day of {RECORDS} companies, {DEFAULT_PAGE_SIZE} records a page; medians of {REPETITIONS}"
+        "one day of {records} records, {DEFAULT_PAGE_SIZE} records a page; medians of {REPETITIONS}"
     ));
     say("an answer takes | a loop | the stage | ratio | one page after the other");
     for latency in LATENCIES {
