@@ -245,9 +245,7 @@ async fn end_unread(
             _ = looks.tick() => {}
         }
         let ended = calls.end_unread(limit);
-        for _ in 0..ended {
-            connections.count("unread");
-        }
+        connections.add("unread", ended as u64);
         if ended > 0 {
             warn!(ended, after = ?limit, "responses that nobody reads are ended");
         }

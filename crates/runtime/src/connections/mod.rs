@@ -251,13 +251,13 @@ impl Connections {
         }
     }
 
-    /// Counts what a limit has refused or ended.
-    pub(crate) fn count(&self, limit: &'static str) {
+    /// Counts one more that a limit has refused or ended.
+    fn count(&self, limit: &'static str) {
         self.add(limit, 1);
     }
 
-    /// Adds to what a limit has done: nothing at first, so that the first time is an increase.
-    fn add(&self, limit: &'static str, times: u64) {
+    /// Adds to what a limit has refused or ended: none at first, so that the first is an increase.
+    pub(crate) fn add(&self, limit: &'static str, times: u64) {
         self.0.limited.add(times, &[KeyValue::new("port", self.0.port), KeyValue::new("limit", limit)]);
     }
 

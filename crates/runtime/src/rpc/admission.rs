@@ -47,7 +47,7 @@ impl AdmissionLayer {
     /// Never in practice: the contracts are compiled in.
     pub(crate) fn new(callers: Callers, is_open: bool) -> anyhow::Result<Self> {
         let refused = SERVER_LIMITED.counter();
-        for limit in ["calls", "streams", "stages", "rate", "unread"] {
+        for limit in ["calls", "streams", "stages", "rate"] {
             // Nothing yet, so that the first refusal is an increase.
             refused.add(0, &[KeyValue::new("port", "grpc"), KeyValue::new("limit", limit)]);
         }
