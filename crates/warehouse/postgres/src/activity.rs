@@ -9,7 +9,7 @@ use warehouse_core::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Error, Export, Freshness, Listing,
     Period, RollUp, RowsVersion,
     engine::{FactRecord, PublicationRecord, corrupt},
-    fact_record,
+    fact_record, publication_record,
 };
 
 use crate::{
@@ -26,15 +26,8 @@ impl ActivityReader for PostgresWarehouse {
         self.once(async |connection| {
             let found = sqlx::query_file!("sql/activity/row.sql", company, day);
             let Some(row) = found.fetch_optional(connection).await? else { return Ok(None) };
-            let publication = PublicationRecord {
-                activity_date: row.activity_date,
-                run_id: row.run_id,
-                published_at: row.published_at,
-                row_count: row.row_count,
-                checksum_version: row.checksum_version,
-                checksum: row.checksum,
-            };
-            Ok(Some((fact_record!(row, row.loaded_at).try_into()?, publication.into())))
+            let publication = publication_record!(row).into();
+            Ok(Some((fact_record!(row, row.loaded_at).try_into()?, publication)))
         })
         .await
     }
@@ -102,15 +95,7 @@ impl ActivityReader for PostgresWarehouse {
         self.once(async |connection| {
             let newest = sqlx::query_file!("sql/activity/freshness.sql").fetch_optional(connection).await?;
             Ok(newest.map(|row| Freshness {
-                newest: PublicationRecord {
-                    activity_date: row.activity_date,
-                    run_id: row.run_id,
-                    published_at: row.published_at,
-                    row_count: row.row_count,
-                    checksum_version: row.checksum_version,
-                    checksum: row.checksum,
-                }
-                .into(),
+                newest: publication_record!(row).into(),
                 oldest: row.oldest,
                 published_days: row.published_days,
             }))

@@ -14,7 +14,7 @@ use warehouse_core::{
     ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Listing, Period,
     RollUp, RowsVersion,
     engine::{FactRecord, PublicationRecord, corrupt},
-    fact_record,
+    fact_record, publication_record,
 };
 
 use crate::{
@@ -102,15 +102,7 @@ impl ActivityReader for SqliteWarehouse {
         self.once(async |connection| {
             let newest = sqlx::query_file!("sql/activity/freshness.sql").fetch_optional(connection).await?;
             Ok(newest.map(|row| Freshness {
-                newest: PublicationRecord {
-                    activity_date: row.activity_date,
-                    run_id: row.run_id,
-                    published_at: row.published_at,
-                    row_count: row.row_count,
-                    checksum_version: row.checksum_version,
-                    checksum: row.checksum,
-                }
-                .into(),
+                newest: publication_record!(row).into(),
                 oldest: row.oldest,
                 published_days: row.published_days,
             }))

@@ -84,6 +84,21 @@ pub struct PublicationRecord {
     pub checksum: i64,
 }
 
+/// Takes the [`PublicationRecord`] out of a row with more columns, as [`fact_record!`](crate::fact_record) does.
+#[macro_export]
+macro_rules! publication_record {
+    ($row:expr) => {
+        $crate::engine::PublicationRecord {
+            activity_date: $row.activity_date,
+            run_id: $row.run_id,
+            published_at: $row.published_at,
+            row_count: $row.row_count,
+            checksum_version: $row.checksum_version,
+            checksum: $row.checksum,
+        }
+    };
+}
+
 impl From<PublicationRecord> for Publication {
     fn from(record: PublicationRecord) -> Self {
         let PublicationRecord { activity_date, run_id, published_at, row_count, checksum_version, checksum } =
