@@ -13,6 +13,7 @@ use axum::{Router, extract::Request, middleware::Next};
 use chrono::NaiveDate;
 use domain::{DateWindow, run::STAGE_CALL_PRODUCT_API};
 use e2e::{
+    benchmark::{median, say},
     runs,
     settings::{Layout, Settings},
     sources::API_TOKEN,
@@ -134,14 +135,4 @@ async fn loop_over_pages(url: &str, day: NaiveDate, expected: usize) -> Result<f
     file.flush()?;
     ensure!(came == expected, "{came} of {expected} records came");
     Ok(began.elapsed().as_secs_f64())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark's result")]
-fn say(line: &str) {
-    println!("{line}");
 }

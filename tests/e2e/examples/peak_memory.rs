@@ -7,6 +7,7 @@ use std::{fs, time::Instant};
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
+    benchmark::say,
     runs::{STAGES, has_ended, stage},
     settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
@@ -79,9 +80,4 @@ fn peak_kib(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark's result")]
-fn say(line: &str) {
-    println!("{line}");
 }

@@ -9,6 +9,7 @@ use std::{env, fs, time::Instant};
 use anyhow::{Context as _, Result, ensure};
 use domain::DateWindow;
 use e2e::{
+    benchmark::{median, say},
     issuer::{Issuer, Signer},
     settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
@@ -278,14 +279,4 @@ fn report(name: &str, calls: usize, [proven, open]: &[Vec<Figures>; 2]) -> bool 
         worked(proven) / worked(open),
     ));
     of_round <= AIM && of_call <= AIM
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark's result")]
-fn say(line: &str) {
-    println!("{line}");
 }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, env, fs, time::Duration};
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
+    benchmark::say,
     runs::{has_ended, stage_states},
     settings::{Layout, Settings},
     suite::Suite,
@@ -89,9 +90,4 @@ async fn main() -> Result<()> {
         say(&format!("{service:14} {}     {}     {}", text(of(&idle)), text(peak), text(of(&after))));
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark's result")]
-fn say(line: &str) {
-    println!("{line}");
 }

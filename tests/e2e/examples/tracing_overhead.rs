@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
 use domain::DateWindow;
 use e2e::{
+    benchmark::{median, say},
     settings::Settings,
     suite::{ACTIVITYCTL, Suite},
 };
@@ -98,14 +99,4 @@ fn report(times: &Measured, spans: usize) {
     say(&format!("medians: {traced:.3} s with tracing, {plain:.3} s without; ratio {:.3}", traced / plain));
     say(&format!("median of the pairs' ratios: {ratio:.3}"));
     say(&format!("aim: at most {AIM}: {}", if ratio <= AIM { "met" } else { "missed" }));
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark's result")]
-fn say(line: &str) {
-    println!("{line}");
 }

@@ -9,6 +9,7 @@ pub mod abuse;
 pub mod admin;
 pub mod alerts;
 pub mod azurite;
+pub mod benchmark;
 pub mod binaries;
 pub mod cli;
 pub mod collector;

@@ -13,6 +13,7 @@ use std::{env, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use domain::{DateWindow, date_window::parse_day};
 use e2e::{
+    benchmark::{median, say},
     settings::{Layout, Settings},
     suite::Suite,
 };
@@ -21,7 +22,7 @@ use test_postgres::{Cluster, Database};
 
 use crate::{
     calls::{Caller, PAGE, RISKS, round},
-    measured::{Round, median, percentile},
+    measured::{Round, percentile},
 };
 
 /// Callers at the same time; each has a connection, as has each of pgbench's clients.
@@ -272,9 +273,4 @@ fn slowest(name: &str, times: Vec<f64>) -> bool {
 
 const fn met(is_met: bool) -> &'static str {
     if is_met { "met" } else { "missed" }
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark's result")]
-fn say(line: &str) {
-    println!("{line}");
 }

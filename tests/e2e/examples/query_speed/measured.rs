@@ -35,7 +35,3 @@ pub(crate) fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
     let at = ((values.len() as f64 * share).ceil() as usize).saturating_sub(1);
     values[at.min(values.len() - 1)]
 }
-
-pub(crate) fn median(values: Vec<f64>) -> f64 {
-    percentile(values, 0.5)
-}

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
     abuse::{Abuser, allow_sockets},
+    benchmark::say,
     binaries::Build,
     memory,
     process::{ANY_PORT, Process},
@@ -61,11 +62,6 @@ impl Amount {
         }
         Ok(number)
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the numbers are what it is run for")]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 /// A server over published data, somebody who reads it, and somebody who abuses it.
