@@ -125,8 +125,11 @@ impl Issuer {
         let wait = (MIN_INTERVAL - since).clamp(TimeDelta::seconds(1), MIN_INTERVAL);
         let retry_after = wait.to_std().unwrap_or_default();
         let has_failed = keys.asked_at.is_some_and(|asked_at| asked_at > keys.read_at);
-        // A token from before the keys were read is signed with a key from before, too.
-        let is_older = query.issued_at.is_some_and(|at| at < keys.read_at - self.options.leeway);
+        // A token from before the keys were read is signed with a key from before, too. Issuers
+        // drop the fraction of the second in which they issue.
+        let is_older = query
+            .issued_at
+            .is_some_and(|at| at + TimeDelta::seconds(1) <= keys.read_at - self.options.leeway);
         if self.fetcher.is_none() || is_fresh {
             Refusal::Unauthenticated(CredentialError::UnknownKey { issuer })
         } else if keys.set.is_none() || has_failed {

@@ -6,7 +6,8 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::support::{
-    Behaviour, Folder, IssuerServer, READ, START, Signer, answer, claims, name, refused, with_token,
+    Behaviour, Folder, IssuerServer, READ, START, Signer, answer, claims, name, policy_of, refused,
+    with_token,
 };
 
 #[tokio::test]
@@ -51,6 +52,24 @@ async fn a_key_that_may_be_newer_than_the_last_answer_is_not_refused_for_good() 
     assert!(message.ends_with("it is asked again in 7 s"), "{message}");
     folder.clock.advance(7);
     assert_eq!(name(&access, with_token(READ, &token)).await, "people:alice");
+}
+
+#[tokio::test]
+async fn a_token_of_the_second_in_which_the_keys_were_read_may_be_newer_than_they_are() {
+    let (old, new) = (Signer::ed("old"), Signer::ed("new"));
+    let issuer = IssuerServer::start(&[&old]).await;
+    let folder = Folder::new();
+    folder.clock.advance_milliseconds(100);
+    let access = folder.access(&policy_of(&issuer.url, "leeway: 0s"));
+    let mut claims = claims(&issuer.url);
+    assert_eq!(name(&access, with_token(READ, old.sign(&claims))).await, "people:alice");
+    issuer.publish(&[&new]);
+    folder.clock.advance_milliseconds(500);
+    // Issued half a second after the keys were read, which tokens cannot express.
+    claims["iat"] = json!(folder.clock.now());
+    refused(answer(&access, with_token(READ, new.sign(&claims))).await, Code::Unavailable);
+    claims["iat"] = json!(folder.clock.now() - 1);
+    refused(answer(&access, with_token(READ, new.sign(&claims))).await, Code::Unauthenticated);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

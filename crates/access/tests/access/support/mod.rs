@@ -38,17 +38,26 @@ pub(crate) const READ: &str = "/company_activity.activity.v1.CompanyActivityServ
 /// A method for operators.
 pub(crate) const TRIGGER: &str = "/company_activity.pipeline.v1.PipelineService/TriggerRun";
 
-/// A clock that tests set.
+/// A clock that tests set, in milliseconds since 1970.
 #[derive(Clone)]
 pub(crate) struct TestClock(Arc<AtomicI64>);
 
 impl TestClock {
+    /// The second that it shows, as tokens name it.
     pub(crate) fn now(&self) -> i64 {
+        self.milliseconds() / 1000
+    }
+
+    fn milliseconds(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
 
     pub(crate) fn advance(&self, seconds: i64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
+        self.advance_milliseconds(seconds * 1000);
+    }
+
+    pub(crate) fn advance_milliseconds(&self, milliseconds: i64) {
+        self.0.fetch_add(milliseconds, Ordering::SeqCst);
     }
 }
 
@@ -60,7 +69,7 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        let clock = TestClock(Arc::new(AtomicI64::new(START)));
+        let clock = TestClock(Arc::new(AtomicI64::new(START * 1000)));
         Self { folder: tempfile::tempdir().unwrap(), clock }
     }
 
@@ -74,7 +83,7 @@ impl Folder {
     pub(crate) fn environment(&self) -> Environment {
         let clock = self.clock.clone();
         Environment {
-            clock: Arc::new(move || DateTime::<Utc>::from_timestamp(clock.now(), 0).unwrap()),
+            clock: Arc::new(move || DateTime::<Utc>::from_timestamp_millis(clock.milliseconds()).unwrap()),
             http: Arc::new(reqwest::Client::builder),
         }
     }
