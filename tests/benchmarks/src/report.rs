@@ -96,6 +96,13 @@ impl Section {
         self.rows.push([case, what, &seconds(ours), "", "", "", ""].map(str::to_owned));
     }
 
+    /// Adds a time that must be shorter than `bound`.
+    pub(crate) fn bound(&mut self, case: &str, what: &str, ours: Duration, bound: Duration) {
+        let verdict = if ours < bound { "met" } else { "MISSED" };
+        let aim = format!("< {} s", bound.as_secs());
+        self.rows.push([case, what, &seconds(ours), "", "", &aim, verdict].map(str::to_owned));
+    }
+
     /// Adds a count that must match exactly.
     pub(crate) fn count(&mut self, case: &str, what: &str, count: u64, aim: u64) {
         let verdict = if count == aim { "met" } else { "MISSED" };
