@@ -12,7 +12,8 @@ use warehouse_core::{
 };
 
 use crate::{
-    database::PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish, retention, runs,
+    candidate_months, database::PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish,
+    retention, runs,
 };
 
 /// The most company-days computed per transaction, unless a single day has more: few
@@ -52,6 +53,11 @@ impl FactBuilder for PostgresWarehouse {
             progress(report.clone());
         }
         drop(chunks);
+        let months = self.scan(candidate_months::to_complete).await?;
+        if !months.is_empty() {
+            progress(Progress { activity: "indexing new months".to_owned(), ..report.clone() });
+            self.complete_months(fence, months).await?;
+        }
         self.write(async |connection| {
             fence::hold(connection, fence).await?;
             runs::complete_stage(connection, fence, report.counters, &[], now + began.elapsed()).await?;
@@ -122,24 +128,14 @@ pub(crate) struct Chunk {
 
 impl PostgresWarehouse {
     /// How many chunks to compute concurrently: most connections stay free for others.
-    fn concurrent_chunks(&self) -> usize {
+    pub(crate) fn concurrent_chunks(&self) -> usize {
         (self.connections.limit() / 3).clamp(1, CONCURRENT_CHUNKS) as usize
     }
 
     /// Computes a chunk's days in its own transaction. Returns the number of days.
     async fn build_chunk(&self, fence: &Fence, chunk: Chunk) -> Result<(u64, Counters), Error> {
         self.write(async |connection| {
-            fence::check(connection, fence).await?;
-            // Chunks are computed concurrently, but never while the table is being emptied.
-            Lock::Candidates.share(connection).await?;
-            let is_own = sqlx::query_file_scalar!("sql/fact/has_build.sql", fence.run_id);
-            if !is_own.fetch_one(&mut *connection).await? {
-                let problem = format!(
-                    "the candidates of run {} were discarded by another run that builds now: retry the run",
-                    fence.run_id
-                );
-                return Err(Error::Precondition(problem).into());
-            }
+            hold_candidates(connection, fence).await?;
             let computed = build_candidates(connection, &chunk).await?;
             let equal = count_equal(connection, &chunk).await?;
             fence::hold(connection, fence).await?;
@@ -155,13 +151,30 @@ impl PostgresWarehouse {
     }
 }
 
+/// Keeps the run's candidates from being discarded until the caller's transaction ends.
+/// Others of the build may hold them as well.
+pub(crate) async fn hold_candidates(connection: &mut PgConnection, fence: &Fence) -> Result<()> {
+    fence::check(connection, fence).await?;
+    Lock::Candidates.share(connection).await?;
+    let is_own = sqlx::query_file_scalar!("sql/fact/has_build.sql", fence.run_id);
+    if is_own.fetch_one(connection).await? {
+        return Ok(());
+    }
+    let problem = format!(
+        "the candidates of run {} were discarded by another run that builds now: retry the run",
+        fence.run_id
+    );
+    Err(Error::Precondition(problem).into())
+}
+
 /// Discards earlier candidates, and records the state that these are built from.
 async fn start_build(connection: &mut PgConnection, fence: &Fence, window: DateWindow) -> Result<()> {
     fence::check(connection, fence).await?;
     Lock::Candidates.take(connection).await?;
-    connection.execute("TRUNCATE fact_candidates, fact_build_days").await?;
+    candidate_months::discard(connection).await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id).execute(&mut *connection).await?;
     collect_days(connection, window.start(), window.end()).await?;
+    connection.execute("SELECT create_candidate_months()").await?;
     // The amount of dirty data decides the join, and no ANALYZE may have run yet.
     connection.execute("SELECT analyze_build()").await?;
     fence::hold(connection, fence).await

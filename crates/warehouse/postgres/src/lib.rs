@@ -19,6 +19,7 @@ mod alerts;
 mod audit_trail;
 mod backlog;
 mod build;
+mod candidate_months;
 mod churn_order;
 mod connect;
 mod connection_string;

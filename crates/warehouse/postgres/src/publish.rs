@@ -10,6 +10,7 @@ use warehouse_core::{
 };
 
 use crate::{
+    candidate_months,
     fault::Result,
     tally::{LedgerChanges, Tally},
 };
@@ -60,10 +61,10 @@ pub(crate) async fn publish(
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",
         "UPDATE warehouse_versions SET publish = publish + 1",
         "DELETE FROM fact_build",
-        "TRUNCATE fact_build_days, fact_candidates",
     ] {
         sqlx::query(statement).execute(&mut *connection).await?;
     }
+    candidate_months::discard(connection).await?;
     Ok(PublishOutcome { counters, new_days: counted(bounds.new_days)? })
 }
 
@@ -76,48 +77,49 @@ async fn write_rows(
     now: DateTime<Utc>,
 ) -> Result<(u64, u64)> {
     let (mut written, mut removed, mut has_new_month) = (0, 0, false);
+    if tally.new_rows() > 0 {
+        // Rows, and the indexes of a whole month, are sorted in memory if they fit.
+        connection.execute("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'").await?;
+        let months = publish_months(connection, &mut written, now).await?;
+        has_new_month = !months.is_empty();
+        if written < counted(tally.new_rows())? {
+            let others = sqlx::query_file!("sql/fact/publish_new.sql", now, &months);
+            written += others.execute(&mut *connection).await?.rows_affected();
+        }
+    }
     if tally.gone_rows() > 0 {
         let gone = sqlx::query_file!("sql/fact/delete_gone.sql", first_day, last_day);
         removed = gone.execute(&mut *connection).await?.rows_affected();
-    }
-    if tally.new_rows() > 0 {
-        let months: Vec<NaiveDate> =
-            sqlx::query_file_scalar!("sql/fact/new_months.sql").fetch_all(&mut *connection).await?;
-        has_new_month = !months.is_empty();
-        written += insert_new(connection, &months, counted(tally.new_rows())?, now).await?;
     }
     if tally.changed_rows() > 0 {
         let changed = sqlx::query_scalar!(r#"SELECT publish_changed_rows($1) AS "rows!""#, now);
         written += counted(changed.fetch_one(&mut *connection).await?)?;
     }
     // Autovacuum comes soon enough for a day that joins its month, whose second day would
-    // otherwise take a third longer to publish than any other.
+    // otherwise take a third longer to publish than any other. Months that the build
+    // completed are known to the planner.
     if has_new_month || new_days != 1 {
-        sqlx::query_file!("sql/fact/analyze_grown.sql", first_day, last_day, stored(written))
+        let unknown = stored(written) - tally.counted_rows();
+        sqlx::query_file!("sql/fact/analyze_grown.sql", first_day, last_day, unknown)
             .execute(connection)
             .await?;
     }
     Ok((written, removed))
 }
 
-/// Writes the rows that are `new`: `months` whole, of which they are the first rows, then
-/// the others one by one. Returns their number.
-async fn insert_new(
+/// Publishes the candidates of new months, each month whole, and adds their number to
+/// `written`. Returns the months. Afterwards candidates are only what is published row by
+/// row.
+async fn publish_months(
     connection: &mut PgConnection,
-    months: &[NaiveDate],
-    new: u64,
+    written: &mut u64,
     now: DateTime<Utc>,
-) -> Result<u64> {
-    // Rows, and the indexes of a whole month, are sorted in memory if they fit.
-    connection.execute("SET LOCAL work_mem = '128MB'; SET LOCAL maintenance_work_mem = '256MB'").await?;
-    let mut written = 0;
-    for month in months {
+) -> Result<Vec<NaiveDate>> {
+    let months = sqlx::query_scalar!(r#"SELECT month AS "month!" FROM new_months()"#);
+    let months = months.fetch_all(&mut *connection).await?;
+    for month in &months {
         let rows = sqlx::query_scalar!(r#"SELECT publish_new_month($1, $2) AS "rows!""#, month, now);
-        written += counted(rows.fetch_one(&mut *connection).await?)?;
+        *written += counted(rows.fetch_one(&mut *connection).await?)?;
     }
-    if written < new {
-        let others = sqlx::query_file!("sql/fact/publish_new.sql", now, months);
-        written += others.execute(connection).await?.rows_affected();
-    }
-    Ok(written)
+    Ok(months)
 }

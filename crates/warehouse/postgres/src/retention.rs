@@ -14,6 +14,7 @@ use warehouse_core::{
 };
 
 use crate::{
+    candidate_months,
     database::PostgresWarehouse,
     fault::{Result, sqlstate},
     fence,
@@ -171,14 +172,21 @@ async fn discard(
     let abandoned = sqlx::query_file_scalar!("sql/retention/abandoned_run.sql", ended_before)
         .fetch_optional(&mut *connection)
         .await?;
-    let Some(run_id) = abandoned else { return Ok(None) };
+    let Some(run_id) = abandoned else {
+        if !dry_run {
+            // A crash of the database empties the list of builds, but spares the months.
+            connection
+                .execute("SELECT drop_candidate_months() WHERE NOT EXISTS (SELECT 1 FROM fact_build)")
+                .await?;
+        }
+        return Ok(None);
+    };
     let rows = sqlx::query_scalar!(r#"SELECT COUNT(*) AS "rows!" FROM fact_candidates"#)
         .fetch_one(&mut *connection)
         .await?;
     if !dry_run {
-        for statement in ["DELETE FROM fact_build", "TRUNCATE fact_build_days, fact_candidates"] {
-            sqlx::query(statement).execute(&mut *connection).await?;
-        }
+        sqlx::query!("DELETE FROM fact_build").execute(&mut *connection).await?;
+        candidate_months::discard(connection).await?;
     }
     Ok(Some(AbandonedCandidates { run_id, rows: counted(rows)? }))
 }

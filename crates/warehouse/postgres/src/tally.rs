@@ -18,6 +18,8 @@ struct DayTally {
     gone: i64,
     /// The XOR of the hashes of added and removed rows.
     checksum: i64,
+    /// Whether that was known before the publish.
+    is_counted: bool,
 }
 
 /// The changes of every day that has candidates.
@@ -35,27 +37,26 @@ pub(crate) struct LedgerChanges {
 }
 
 impl Tally {
-    /// Counts the candidates of the build's days, `first` to `last`. Reads the rows
-    /// that they replace, so call it before anything is written.
+    /// Counts the candidates of the build's days, `first` to `last`, unless that is done.
+    /// Reads the rows that they replace, so call it before anything is written.
     ///
     /// # Errors
     /// If a published day changes whose checksum is of an unknown version.
     pub(crate) async fn of(connection: &mut PgConnection, first: NaiveDate, last: NaiveDate) -> Result<Self> {
         let written = ChecksumVersion::WRITTEN.to_stored();
-        let rows = sqlx::query_file!("sql/fact/tally_candidates.sql", written);
-        let mut tally = Self(BTreeMap::new());
-        for row in rows.fetch_all(&mut *connection).await? {
-            if row.new + row.changed + row.gone > 0 {
-                version_to_publish(row.activity_date, row.checksum_version)?;
-            }
-            let day = DayTally {
-                new: row.new,
-                changed: row.changed,
-                equal: row.equal,
-                gone: row.gone,
-                checksum: row.checksum,
+        let (mut tally, mut others) = (Self(BTreeMap::new()), Vec::new());
+        let days = sqlx::query_file!("sql/fact/counted_days.sql", written);
+        for row in days.fetch_all(&mut *connection).await? {
+            let (Some(new), Some(checksum)) = (row.rows, row.checksum) else {
+                others.push(row.activity_date);
+                continue;
             };
+            let day = DayTally { new, checksum, is_counted: true, ..DayTally::default() };
             tally.0.insert(row.activity_date, day);
+        }
+        if !others.is_empty() {
+            let others = Self::of_days(connection, &others).await?;
+            tally.0.extend(others.0);
         }
         if tally.changed_rows() + tally.gone_rows() > 0 {
             let leaving = sqlx::query_file!("sql/fact/hash_leaving.sql", first, last);
@@ -66,8 +67,47 @@ impl Tally {
         Ok(tally)
     }
 
+    /// Counts the rows that come and go on those days, and hashes the former.
+    async fn of_days(connection: &mut PgConnection, days: &[NaiveDate]) -> Result<Self> {
+        let written = ChecksumVersion::WRITTEN.to_stored();
+        let mut tally = Self(BTreeMap::new());
+        let rows = sqlx::query_file!("sql/fact/tally_candidates.sql", written, days);
+        for row in rows.fetch_all(connection).await? {
+            if row.new + row.changed + row.gone > 0 {
+                version_to_publish(row.activity_date, row.checksum_version)?;
+            }
+            let day = DayTally {
+                new: row.new,
+                changed: row.changed,
+                equal: row.equal,
+                gone: row.gone,
+                checksum: row.checksum,
+                is_counted: false,
+            };
+            tally.0.insert(row.activity_date, day);
+        }
+        Ok(tally)
+    }
+
+    /// Counts and hashes the candidates of new `days` for a later publish.
+    pub(crate) async fn count(connection: &mut PgConnection, days: &[NaiveDate]) -> Result<()> {
+        let tally = Self::of_days(connection, days).await?;
+        let of_day = |day: &NaiveDate| tally.0.get(day).map_or((0, 0), |day| (day.new, day.checksum));
+        let (rows, checksums): (Vec<i64>, Vec<i64>) = days.iter().map(of_day).unzip();
+        let version = ChecksumVersion::WRITTEN.to_stored();
+        sqlx::query_file!("sql/fact/keep_counts.sql", days, &rows, &checksums, version)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) fn new_rows(&self) -> i64 {
         self.sum(|day| day.new)
+    }
+
+    /// How many of the new rows are in months that were complete before the publish.
+    pub(crate) fn counted_rows(&self) -> i64 {
+        self.sum(|day| if day.is_counted { day.new } else { 0 })
     }
 
     pub(crate) fn changed_rows(&self) -> i64 {

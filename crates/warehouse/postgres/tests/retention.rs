@@ -52,6 +52,7 @@ async fn old_months_go_by_the_partition() {
     let forgotten = warehouse.forget_days_before(start(), false).await.unwrap();
     let kept = [
         "agg_company_daily_events_y2026m01",
+        "fact_candidates_rest",
         "fact_company_activity_y2026m01",
         "fact_events_y2026m01",
         "stg_product_usage_y2025m12",

@@ -143,11 +143,70 @@ async fn the_owners_functions_do_what_they_are_for_and_nothing_else() {
         ("ensure_month_partitions('fact_events', '2026-01-01', 'infinity')".to_owned(), "is in no month"),
         ("ensure_month_partitions('fact_events', '-infinity', '2026-01-01')".to_owned(), "is in no month"),
         ("publish_new_month('infinity', now())".to_owned(), "is in no month"),
+        // A month that has its partition, whether there are candidates or not.
+        ("publish_new_month('2026-01-01', now())".to_owned(), "already exists"),
+        ("index_candidate_month('2026-01-01')".to_owned(), "are in no table of their own"),
+        ("index_candidate_month('infinity')".to_owned(), "are in no table of their own"),
         ("analyze_if_grown('pg_class', '2026-01-01', '2026-01-01', 1000000)".to_owned(), "not partitioned"),
     ] {
         let refused = refusal(&mut service, &format!("SELECT {call}")).await;
         assert!(refused.contains(words), "{refused}");
     }
+    assert_eq!(warehouse.published_days(days(0, 1)).await.unwrap(), ledger);
+}
+
+/// A service makes tables of months by the functions alone, and those of a build alone.
+#[tokio::test]
+async fn a_service_attaches_nothing_but_candidates_of_new_months() {
+    let (database, warehouse) = published_days().await;
+    let ledger = warehouse.published_days(days(0, 1)).await.unwrap();
+    let mut service = connect(&database.url_of(WRITER)).await;
+    // January has its partition, and gets no table whatever the build's days are.
+    service
+        .execute(
+            "INSERT INTO fact_build_days (activity_date, churn_from, is_new)
+             VALUES ('2026-01-05', '2026-01-01', TRUE), ('2026-02-05', '2026-02-01', TRUE);
+             SELECT create_candidate_months()",
+        )
+        .await
+        .unwrap();
+    let candidate = |day: &str, change: &str| {
+        format!(
+            "INSERT INTO fact_candidates VALUES
+               ('acme', '{day}', NULL, NULL, NULL, NULL, 1, 1, 1, FALSE, NULL, NULL, '{change}')"
+        )
+    };
+    for (statement, words) in [
+        ("SELECT index_candidate_month('2026-01-05')".to_owned(), "are in no table of their own"),
+        ("SELECT publish_new_month('2026-01-05', now())".to_owned(), "already exists"),
+        (candidate("2026-02-05", "CHANGED"), "is_new"),
+        ("ALTER TABLE fact_candidates_y2026m02 DROP CONSTRAINT is_new".to_owned(), "must be owner"),
+        ("ALTER TABLE fact_candidates DETACH PARTITION fact_candidates_y2026m02".to_owned(), "must be owner"),
+        ("DROP TABLE fact_candidates_y2026m02".to_owned(), "must be owner"),
+        (
+            "INSERT INTO fact_candidates_y2026m02 SELECT * FROM fact_candidates".to_owned(),
+            "permission denied",
+        ),
+        ("CREATE TABLE fact_candidates_y2026m03 (LIKE fact_candidates)".to_owned(), "permission denied"),
+        (
+            "CREATE TABLE mine PARTITION OF fact_candidates FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')"
+                .to_owned(),
+            "permission denied",
+        ),
+    ] {
+        let refused = refusal(&mut service, &statement).await;
+        assert!(refused.contains(words), "{refused}");
+    }
+    // What it can do, it could before: publish candidates, which no ledger then knows.
+    service.execute(AssertSqlSafe(candidate("2026-02-05", "NEW"))).await.unwrap();
+    service.execute("SELECT publish_new_month('2026-02-05', now())").await.unwrap();
+    let owners: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT tableowner::TEXT FROM pg_tables WHERE tablename ~ '^fact_(company_activity|candidates)'",
+    )
+    .fetch_all(&mut service)
+    .await
+    .unwrap();
+    assert_eq!(owners, [OWNER]);
     assert_eq!(warehouse.published_days(days(0, 1)).await.unwrap(), ledger);
 }
 
@@ -200,9 +259,12 @@ async fn what_runs_with_the_owners_rights_has_a_fixed_path_and_is_for_services_a
     let expected = [
         "analyze_build",
         "analyze_if_grown",
+        "create_candidate_months",
+        "drop_candidate_months",
         "ensure_month_partitions",
         "forget_months_before",
         "hold_back_new_runs",
+        "index_candidate_month",
         "publish_new_month",
         "record_published_days",
         "remove_unpublished_days",

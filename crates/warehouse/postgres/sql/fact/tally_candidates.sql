@@ -1,4 +1,4 @@
--- What publishing the candidates does to each day, in one pass that several
+-- What publishing the candidates of the days $2 does to each day, in one pass that several
 -- workers share: hashing is most of it. $1: the version of the checksum that new days
 -- get; a published day keeps its own.
 SELECT
@@ -16,4 +16,5 @@ SELECT
   ) AS "checksum!"
 FROM fact_candidates AS candidate
 LEFT JOIN published_days AS ledger USING (activity_date)
+WHERE activity_date = ANY ($2)
 GROUP BY activity_date
