@@ -54,7 +54,8 @@ impl DayChanges {
         let mut row = FactRow::blank(FactKey { company_id, activity_date: NaiveDate::default() });
         let mut attributes_before = None;
         for columns in serde_json::from_str::<Vec<CoveredColumns<'_>>>(rows).map_err(corrupt)? {
-            let (day, active_users, events, active_users_7d, is_churn_risk, since_contact, attributes) = columns;
+            let (day, active_users, events, active_users_7d, is_churn_risk, since_contact, attributes) =
+                columns;
             if attributes_before != Some(attributes.get()) {
                 set_attributes(&mut row, attributes)?;
                 attributes_before = Some(attributes.get());
@@ -121,11 +122,58 @@ async fn fill_one(writer: &SqlitePool) -> Result<bool> {
             changes.toggle(&FactRow::try_from(record)?, 1)?;
         }
         drop(rows);
-        let checksum = changes.days.remove(&day).map_or_else(Checksum::default, |change| change.checksum).to_stored();
+        let checksum =
+            changes.days.remove(&day).map_or_else(Checksum::default, |change| change.checksum).to_stored();
         sqlx::query!("UPDATE published_days SET checksum = $1 WHERE activity_date = $2", checksum, day)
             .execute(connection)
             .await?;
         Ok(true)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A company's rows on two days, as `rows_of_publish.sql` has them, and as rows.
+    #[test]
+    fn rows_of_one_company_count_as_each_alone() {
+        let contact: DateTime<Utc> = "2025-12-31T23:59:00.5Z".parse().unwrap();
+        let handed_over = r#"[
+            ["2026-02-01",2,7,9,0,-3,["Zo\u00eb \"Q\"\n","SG",null,"2025-12-31T23:59:00.5+00:00"]],
+            ["2026-02-02",2,7,9,0,-3,["Zo\u00eb \"Q\"\n","SG",null,"2025-12-31T23:59:00.5+00:00"]],
+            ["2026-02-03",0,0,0,1,null,[null,null,"",null]],
+            ["2026-02-03",0,0,0,1,null,[null,null,"",null]]
+        ]"#;
+        let row = |day: &str| {
+            let company_id = CompanyId::parse("acme").unwrap();
+            FactRow::blank(FactKey { company_id, activity_date: day.parse().unwrap() })
+        };
+        let named = |day| FactRow {
+            company_name: Some("Zoë \"Q\"\n".to_owned()),
+            country: Some("SG".to_owned()),
+            last_contact_at: Some(contact),
+            active_users: 2,
+            events: 7,
+            active_users_7d: 9,
+            is_churn_risk: false,
+            days_since_last_contact: Some(-3),
+            ..row(day)
+        };
+        let mut changes = DayChanges::default();
+        changes.toggle_company("acme", handed_over, 1).unwrap();
+        let found = changes.days.iter().map(|(day, change)| (day.to_string(), change.rows, change.checksum));
+        let expected = [
+            ("2026-02-01", 1, Checksum::from_iter([&named("2026-02-01")])),
+            ("2026-02-02", 1, Checksum::from_iter([&named("2026-02-02")])),
+            ("2026-02-03", 2, Checksum::default()),
+        ];
+        assert!(found.eq(expected.map(|(day, rows, checksum)| (day.to_owned(), rows, checksum))));
+
+        let last = FactRow { industry_tag: Some(String::new()), ..row("2026-02-03") };
+        changes.toggle(&last, -1).unwrap();
+        let change = &changes.days[&last.key.activity_date];
+        assert_eq!((change.rows, change.checksum), (1, Checksum::from_iter([&last])));
+    }
 }

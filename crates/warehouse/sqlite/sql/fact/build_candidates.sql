@@ -28,10 +28,15 @@ described AS MATERIALIZED (
 ),
 -- Company-days of published days that are dirty.
 dirty AS MATERIALIZED (
-  SELECT DISTINCT company.number, day.activity_date, day.day, day.snapshot
+  SELECT DISTINCT
+    company.number, day.activity_date,
+    CAST(julianday(day.activity_date) + 0.5 AS INTEGER) AS day,
+    CAST(julianday(day.snapshot_on) + 0.5 AS INTEGER) AS snapshot
   FROM chunk_companies AS company
-  CROSS JOIN dirty_company_days AS dirty ON dirty.company_id = company.company_id
-  CROSS JOIN days AS day ON NOT day.is_new AND day.activity_date BETWEEN dirty.first_day AND dirty.last_day
+  JOIN dirty_company_days AS dirty ON dirty.company_id = company.company_id
+  -- Not from `days`, which has no index.
+  JOIN fact_build_days AS day
+    ON NOT day.is_new AND day.activity_date BETWEEN dirty.first_day AND dirty.last_day
 ),
 -- What to compute: every company on days not yet published, company by company, for that is
 -- the order of the candidates ...
