@@ -9,22 +9,26 @@ days AS MATERIALIZED (
     CAST(julianday(snapshot_on) + 0.5 AS INTEGER) AS snapshot
   FROM fact_build_days
 ),
--- The versions of each company: in which snapshots it is with them, and which days they
--- describe, which is until the next one begins, and the first one also before. A company
--- without any version has one row, for every day.
-described AS MATERIALIZED (
+-- The versions of each company: from which to which snapshot it is in the CRM with them, and
+-- what they say. A company without any version has one row of nothing.
+versions AS (
   SELECT
     company.number, company.company_id, version.name, version.country, version.industry_tag,
     version.last_contact_at,
     CAST(julianday(date(version.last_contact_at)) + 0.5 AS INTEGER) AS contact_day,
     CAST(julianday(version.effective_from) + 0.5 AS INTEGER) AS first_snapshot,
-    COALESCE(CAST(julianday(version.effective_to) + 0.5 AS INTEGER), 9999999) AS last_snapshot,
-    IIF(LAG(version.effective_from) OVER by_day IS NULL, 0, CAST(julianday(version.effective_from) + 0.5 AS INTEGER))
-      AS first_day,
-    COALESCE(CAST(julianday(LEAD(version.effective_from) OVER by_day) + 0.5 AS INTEGER), 9999999) AS next_from
+    COALESCE(CAST(julianday(version.effective_to) + 0.5 AS INTEGER), 9999999) AS last_snapshot
   FROM chunk_companies AS company
   LEFT JOIN crm_company_versions AS version ON version.company_id = company.company_id
-  WINDOW by_day AS (PARTITION BY company.number ORDER BY version.effective_from)
+),
+-- Which days they describe: until the next one begins, and the first one also before.
+described AS MATERIALIZED (
+  SELECT
+    versions.*,
+    IIF(LAG(first_snapshot) OVER by_day IS NULL, 0, first_snapshot) AS first_day,
+    COALESCE(LEAD(first_snapshot) OVER by_day, 9999999) AS next_from
+  FROM versions
+  WINDOW by_day AS (PARTITION BY number ORDER BY first_snapshot)
 ),
 -- Company-days of published days that are dirty.
 dirty AS MATERIALIZED (
