@@ -95,8 +95,9 @@ async fn the_fact_has_its_indexes_after_every_publish_also_those_of_a_newer_prog
     .unwrap();
     let ledger = warehouse.published_days(days(0, 30)).await.unwrap();
     let recorded = ledger.iter().filter(|published| published.row_count > 0);
-    let recorded: Vec<_> =
-        recorded.map(|published| (published.day, i64::try_from(published.row_count).unwrap())).collect();
+    let recorded: Vec<_> = recorded
+        .map(|published| (published.activity_date, i64::try_from(published.row_count).unwrap()))
+        .collect();
     assert_eq!(counted, recorded);
 }
 
