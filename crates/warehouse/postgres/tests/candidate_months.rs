@@ -221,11 +221,12 @@ async fn readers_wait_for_nothing_while_months_are_published() {
 async fn an_export_shows_nothing_of_a_month_that_is_published_after_it_began() {
     let (_database, warehouse) = migrated::open().await;
     // More rows than an export reads ahead.
-    let companies: Vec<_> = (0..400).map(|number| company(&format!("company {number:03}"), "Acme")).collect();
+    let companies: Vec<_> =
+        (0..1_000).map(|number| company(&format!("company {number:03}"), "Acme")).collect();
     let exports = [(export(day(-31), "1"), companies)];
     publish_run(&warehouse, days(-31, -1), at(0), &exports, &[]).await;
     let before = published(&warehouse, days(-31, 30)).await;
-    assert_eq!(before.len(), 12_400);
+    assert_eq!(before.len(), 31_000);
     let run = hold_run(&warehouse, days(0, 30), at(1)).await;
     run.ingest(&[], &[]).await;
     run.build().await;
@@ -238,7 +239,7 @@ async fn an_export_shows_nothing_of_a_month_that_is_published_after_it_began() {
         exported.push(row);
     }
     assert_eq!(exported, before);
-    assert_eq!(published(&warehouse, days(-31, 30)).await.len(), 24_800);
+    assert_eq!(published(&warehouse, days(-31, 30)).await.len(), 62_000);
 }
 
 #[tokio::test]
