@@ -23,7 +23,7 @@ use crate::{
 impl ActivityReader for PostgresWarehouse {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>, Error> {
         let (company, day) = (key.company_id.as_str(), key.activity_date);
-        self.once(async |connection| {
+        self.look_up(async |connection| {
             let found = sqlx::query_file!("sql/activity/row.sql", company, day);
             let Some(row) = found.fetch_optional(connection).await? else { return Ok(None) };
             let publication = publication_record!(row).into();
@@ -92,7 +92,7 @@ impl ActivityReader for PostgresWarehouse {
     }
 
     async fn freshness(&self) -> Result<Option<Freshness>, Error> {
-        self.once(async |connection| {
+        self.look_up(async |connection| {
             let newest = sqlx::query_file!("sql/activity/freshness.sql").fetch_optional(connection).await?;
             Ok(newest.map(|row| Freshness {
                 newest: publication_record!(row).into(),
