@@ -16,7 +16,7 @@ use crate::{
     churn_order::ChurnOrder,
     database::PostgresWarehouse,
     export,
-    fault::{Failure, Result},
+    fault::Result,
 };
 
 #[async_trait]
@@ -135,11 +135,13 @@ pub(crate) async fn select(
         after_day,
         i64::from(limit)
     );
-    rows.fetch(connection)
-        .map_err(Failure::from)
-        .and_then(async |row| Ok(row.try_into()?))
-        .try_collect()
-        .await
+    // At once as large as it gets: a page of an export is a megabyte, which growing would copy.
+    let mut page = Vec::with_capacity(usize::try_from(limit).map_or(0, |limit| limit.min(export::MOST_ROWS)));
+    let mut rows = rows.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        page.push(row.try_into()?);
+    }
+    Ok(page)
 }
 
 async fn churn_order(connection: &mut PgConnection, day: NaiveDate) -> Result<ChurnOrder> {
