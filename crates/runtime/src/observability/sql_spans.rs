@@ -75,7 +75,9 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Filter<S> for OfRecordedT
     fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
         Filter::enabled(&self.targets, metadata, context)
             && (metadata.target() != TARGET
-                || context.lookup_current().is_some_and(|span| self.subscriber.recorded(&span.id()).is_some()))
+                || context
+                    .lookup_current()
+                    .is_some_and(|span| self.subscriber.recorded(&span.id()).is_some()))
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {

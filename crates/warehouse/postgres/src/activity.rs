@@ -12,12 +12,7 @@ use warehouse_core::{
     fact_record, publication_record,
 };
 
-use crate::{
-    churn_order::ChurnOrder,
-    database::PostgresWarehouse,
-    export,
-    fault::Result,
-};
+use crate::{churn_order::ChurnOrder, database::PostgresWarehouse, export, fault::Result};
 
 #[async_trait]
 impl ActivityReader for PostgresWarehouse {

@@ -139,7 +139,11 @@ impl Connections {
         let Some(place) = self.lookups.place(self.patience).await else {
             return Err(self.unavailable(sqlx::Error::PoolTimedOut));
         };
-        self.lookups.begin(place, self.short()).await
+        match self.lookups.resume(place) {
+            Ok(lookup) => Ok(lookup),
+            // Boxed: opening a connection takes kilobytes, which a look-up would move around.
+            Err(place) => Box::pin(async { self.lookups.borrow(place, self.short().await?).await }).await,
+        }
     }
 
     async fn connection(&self) -> Result<PoolConnection<Postgres>> {

@@ -21,7 +21,6 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout},
 };
-use warehouse_core::Result;
 
 use crate::{fault::Failure, lease::Lease};
 
@@ -77,25 +76,22 @@ impl Lookups {
         }))
     }
 
-    /// A connection for a look-up: one that is here, or one that `borrow` gets from the pool.
-    pub(crate) async fn begin(
-        &self,
-        place: Place,
-        borrow: impl Future<Output = Result<Lease>>,
-    ) -> Result<Lookup> {
-        let borrowed = match self.0.take() {
-            Some(borrowed) => borrowed,
-            None => {
-                let mut lease = borrow.await?;
-                let since = Instant::now();
-                if self.0.keeps_plans {
-                    lease.end_with(END);
-                    lease.execute(BEGIN).await.map_err(Failure::from)?;
-                }
-                Borrowed { lease, since }
-            }
-        };
-        Ok(Lookup { borrowed, lookups: self.clone(), _place: place })
+    /// A connection that is here already; the place back if there is none.
+    pub(crate) fn resume(&self, place: Place) -> Result<Lookup, Place> {
+        match self.0.take() {
+            Some(borrowed) => Ok(Lookup { borrowed, lookups: self.clone(), _place: place }),
+            None => Err(place),
+        }
+    }
+
+    /// Has look-ups run on a connection of the pool.
+    pub(crate) async fn borrow(&self, place: Place, mut lease: Lease) -> warehouse_core::Result<Lookup> {
+        let since = Instant::now();
+        if self.0.keeps_plans {
+            lease.end_with(END);
+            lease.execute(BEGIN).await.map_err(Failure::from)?;
+        }
+        Ok(Lookup { borrowed: Borrowed { lease, since }, lookups: self.clone(), _place: place })
     }
 
     /// A place for a look-up; `None` if none became free in time.
