@@ -37,6 +37,7 @@ mod inspection;
 mod lease;
 mod location;
 mod locks;
+mod lookups;
 mod measure;
 mod migration;
 mod preview;

@@ -67,7 +67,9 @@ struct Setting {
     callers: Vec<Caller>,
 }
 
-#[tokio::main]
+/// One thread for all callers: more would only hand calls to each other, on the cores that
+/// the server needs.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let mut arguments = env::args().skip(1).map(|argument| argument.parse::<usize>());
     let companies = arguments.next().unwrap_or(Ok(100_000))?;
@@ -156,6 +158,8 @@ async fn gets(setting: &Setting) -> Result<bool> {
         let (url, companies, day) = (url.clone(), *companies, window.end());
         tokio::task::spawn_blocking(move || beside::pgbench(&url, companies, day, CALLERS, GETS)).await?
     };
+    let nothing = async || round(callers, GETS, async |caller| caller.nothing().await).await;
+    let ceiling = in_turn(nothing, &beside).await?;
     let rounds = in_turn(ours, beside).await?;
     let throughput = ratio(&rounds, Round::throughput);
     let slowest = ratio(&rounds, |round| round.within(0.99));
@@ -166,6 +170,14 @@ async fn gets(setting: &Setting) -> Result<bool> {
         "get by key / pgbench -M prepared: {our_throughput:.0} / {throughput_beside:.0} calls/s = {throughput:.3} (aim \
          ≥ {GET_THROUGHPUT}); p99 {our_slowest:.2} / {slowest_beside:.2} ms = {slowest:.2} (aim ≤ {GET_SLOWEST}): {}",
         met(is_met)
+    ));
+    let share = ratio(&ceiling, Round::throughput);
+    let [calls, _] = middles(&ceiling, Round::throughput);
+    let [slowest, _] = middles(&ceiling, |round| round.within(0.99));
+    say(&format!(
+        "  ceiling: an empty call on the same connections: {calls:.0} calls/s = {share:.3} of pgbench; p99 {slowest:.2} \
+         ms; a get reaches {:.3} of it",
+        throughput / share
     ));
     Ok(is_met)
 }
