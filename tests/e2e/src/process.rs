@@ -5,7 +5,10 @@ use std::{
     io::{BufRead as _, BufReader, PipeReader},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     process::ExitStatus,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -20,6 +23,14 @@ use crate::{admin::Admin, binaries::Build, in_time};
 
 /// A free port, reachable from this machine only.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Whether logs are kept to oneself.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Lets processes end without printing their logs: benchmarks print results.
+pub fn keep_logs_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
 
 /// A running server process of the suite. Dropping it kills it and prints its
 /// log, which the test runner shows if the test failed.
@@ -191,7 +202,9 @@ impl Drop for Process {
         // Fails only if it has already ended.
         let _ = self.child.start_kill();
         self.log.finish();
-        println!("==== log of {} ====\n{}", self.name, self.log());
+        if !IS_QUIET.load(Ordering::Relaxed) {
+            println!("==== log of {} ====\n{}", self.name, self.log());
+        }
     }
 }
 
