@@ -1,17 +1,20 @@
 //! Measures the memory of each service before, during and after a run over one
 //! day, each as a separate process on Postgres: this is what a cluster must
-//! provide. `make bench-service-memory` runs it on optimised binaries.
+//! provide. Also how long each takes to be ready, its processor time, and the size of its program. `make bench-service-memory` runs it on optimised binaries.
 
 use std::{collections::BTreeMap, env, fs, time::Duration};
 
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
-    benchmark::say,
+    benchmark::{processor_seconds, say},
+    binaries::binary,
+    process::keep_logs_quiet,
     runs::{has_ended, stage_states},
     settings::{Layout, Settings},
     suite::Suite,
 };
+use figures::{Row, record};
 use proto::pipeline::v1::RunState;
 use sample_sources::{World, WorldOptions};
 use test_postgres::Database;
@@ -47,6 +50,7 @@ impl Resident {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    keep_logs_quiet();
     let companies = env::args().nth(1).map_or(Ok(100_000), |count| count.parse())?;
     let database = Database::create().await?;
     let settings = Settings::default().warehouse(database.url()).flag("ingest-api", "--page-size", "1000");
@@ -62,7 +66,11 @@ async fn main() -> Result<()> {
         processes.iter().map(|(service, pid)| Ok((*service, Resident::of(*pid)?))).collect()
     };
 
-    let idle = look()?;
+    let processor = || -> Result<BTreeMap<&'static str, f64>> {
+        processes.iter().map(|(service, pid)| Ok((*service, processor_seconds(*pid)?[0]))).collect()
+    };
+
+    let (idle, processor_before) = (look()?, processor()?);
     let mut peak = idle.clone();
     let run_id = suite.trigger(day, false).await?.run.context("no run")?.run_id;
     let run = loop {
@@ -77,7 +85,9 @@ async fn main() -> Result<()> {
         tokio::time::sleep(LOOK).await;
     };
     anyhow::ensure!(run.state() == RunState::Succeeded, "the run failed: {:?} {run:#?}", stage_states(&run));
-    let after = look()?;
+    let (after, processor_after) = (look()?, processor()?);
+    #[expect(clippy::cast_precision_loss, reason = "a few million")]
+    let millions = suite.sources.book.len() as f64 / 1e6;
     say(&format!(
         "{companies} companies, {} usage records; MiB, in brackets what was allocated",
         suite.sources.book.len()
@@ -88,6 +98,20 @@ async fn main() -> Result<()> {
         let text =
             |resident: Resident| format!("{:4} ({:3})", resident.all / 1024, resident.allocated / 1024);
         say(&format!("{service:14} {}     {}     {}", text(of(&idle)), text(peak), text(of(&after))));
+        #[expect(clippy::cast_precision_loss, reason = "no process is that large")]
+        let megabytes = |kib: u64| kib as f64 * 1_024.0 / 1e6;
+        let memory = Row::new(format!("{service}, memory"), "MB").value("idle", megabytes(of(&idle).all));
+        record(&memory.value("peak", megabytes(peak.all)))?;
+        let time = |of: &BTreeMap<&'static str, f64>| of.get(service).copied().unwrap_or_default();
+        let time = (time(&processor_after) - time(&processor_before)) / millions;
+        record(
+            &Row::new(format!("{service}, processor time per million records"), "s").value("processor", time),
+        )?;
+        let ready = suite.process(service)?.took_to_listen().as_secs_f64() * 1_000.0;
+        record(&Row::new(format!("{service}, start to ready"), "ms").value("start", ready))?;
+        #[expect(clippy::cast_precision_loss, reason = "no program is that large")]
+        let size = fs::metadata(binary(service)?)?.len() as f64 / 1e6;
+        record(&Row::new(format!("{service}, program with symbols"), "MB").value("size", size))?;
     }
     Ok(())
 }

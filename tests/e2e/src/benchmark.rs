@@ -2,10 +2,6 @@
 
 use std::{
     fs,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, SystemTime},
 };
 
@@ -19,46 +15,24 @@ use tokio::net::TcpListener;
 
 use crate::{runs::has_ended, sources::API_TOKEN, suite::Suite};
 
-/// A product API whose answers take as long as they are told to. It serves until the benchmark ends.
-#[derive(Debug, Clone)]
-pub struct SlowApi {
-    /// Its usage endpoint.
-    pub url: String,
-    milliseconds: Arc<AtomicU64>,
-}
-
-impl SlowApi {
-    /// Starts one that serves `book`.
-    ///
-    /// # Errors
-    /// If no port is free.
-    pub async fn start(book: UsageBook, latency: Duration) -> Result<Self> {
-        let milliseconds = Arc::new(AtomicU64::new(0));
-        let options = ApiOptions { token: Some(API_TOKEN.to_owned()), ..ApiOptions::default() };
-        let wait = Arc::clone(&milliseconds);
-        let slow = axum::middleware::from_fn(move |request: Request, next: Next| {
-            let latency = Duration::from_millis(wait.load(Ordering::Relaxed));
-            async move {
-                if !latency.is_zero() {
-                    tokio::time::sleep(latency).await;
-                }
-                next.run(request).await
-            }
-        });
-        let routes: Router = sample_sources::router(book, options).layer(slow);
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}{PRODUCT_USAGE_PATH}", listener.local_addr()?);
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        let api = Self { url, milliseconds };
-        api.answer_in(latency);
-        Ok(api)
-    }
-
-    /// Lets answers take this long from now on.
-    pub fn answer_in(&self, latency: Duration) {
-        let milliseconds = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-        self.milliseconds.store(milliseconds, Ordering::Relaxed);
-    }
+/// Starts a product API that serves `book`, each answer after `latency`. It serves until the benchmark ends.
+/// Returns its usage endpoint.
+///
+/// # Errors
+/// If no port is free.
+pub async fn start_slow_api(book: UsageBook, latency: Duration) -> Result<String> {
+    let options = ApiOptions { token: Some(API_TOKEN.to_owned()), ..ApiOptions::default() };
+    let slow = axum::middleware::from_fn(move |request: Request, next: Next| async move {
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        next.run(request).await
+    });
+    let routes: Router = sample_sources::router(book, options).layer(slow);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}{PRODUCT_USAGE_PATH}", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    Ok(url)
 }
 
 /// Triggers a run and waits for its end, without a deadline.

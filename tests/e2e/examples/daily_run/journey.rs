@@ -101,7 +101,7 @@ impl Journey<'_> {
         table.notes.extend(NOTES.map(str::to_owned));
         let ours = new_days.get(OURS).context("we took no part")?;
         let mut spent = bare.table(ours, companies)?;
-        self.add_processor_time(&mut spent, &new_days, &backfill, records);
+        add_processor_time(&mut spent, &new_days, &backfill, records);
         Ok(vec![table, spent])
     }
 
@@ -173,29 +173,6 @@ impl Journey<'_> {
         }
         row.remark(remarks.join("; "))
     }
-
-    /// Everyone's processor time of a new day, and ours by million rows.
-    fn add_processor_time(&self, table: &mut Table, new_days: &Costs, backfill: &Costs, records: u64) {
-        for (name, costs) in new_days {
-            let total = |cost: &Cost| cost.own + cost.postgres;
-            let seconds: Vec<f64> = costs.iter().map(total).collect();
-            table.notes.push(format!(
-                "Processor time of a new day with Postgres', {name}: {:.2} s ({:.2} s in its own processes).",
-                median(seconds),
-                median(costs.iter().map(|cost| cost.own).collect())
-            ));
-        }
-        if let Some(cost) = backfill.get(OURS).and_then(|costs| costs.first()) {
-            #[expect(clippy::cast_precision_loss, reason = "a few million")]
-            let millions = records as f64 / 1e6;
-            table.notes.push(format!(
-                "Our backfill took {:.1} s of processor time per million usage records in our process, and {:.1} s in \
-                 Postgres.",
-                cost.own / millions,
-                cost.postgres / millions
-            ));
-        }
-    }
 }
 
 /// What the figures do not say by themselves.
@@ -211,6 +188,29 @@ const NOTES: [&str; 5] = [
      and the new one. Its model counts calendar days and has silent companies, but knows the CRM of today only.",
     "We read every export of the history, the others only its newest, because they keep no versions.",
 ];
+
+/// Everyone's processor time of a new day, and ours by million rows.
+fn add_processor_time(table: &mut Table, new_days: &Costs, backfill: &Costs, records: u64) {
+    for (name, costs) in new_days {
+        let total = |cost: &Cost| cost.own + cost.postgres;
+        let seconds: Vec<f64> = costs.iter().map(total).collect();
+        table.notes.push(format!(
+            "Processor time of a new day with Postgres', {name}: {:.2} s ({:.2} s in its own processes).",
+            median(seconds),
+            median(costs.iter().map(|cost| cost.own).collect())
+        ));
+    }
+    if let Some(cost) = backfill.get(OURS).and_then(|costs| costs.first()) {
+        #[expect(clippy::cast_precision_loss, reason = "a few million")]
+        let millions = records as f64 / 1e6;
+        table.notes.push(format!(
+            "Our backfill took {:.1} s of processor time per million usage records in our process, and {:.1} s in \
+             Postgres.",
+            cost.own / millions,
+            cost.postgres / millions
+        ));
+    }
+}
 
 fn add(costs: &mut Costs, more: Costs) {
     for (name, cost) in more {

@@ -86,6 +86,7 @@ fn about(options: &Options) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     let size = if options.smoke { "a smoke run at tiny size that measures nothing" } else { "measured" };
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+    #[expect(clippy::disallowed_methods, reason = "readers want to know when it was measured")]
     let day = chrono::Utc::now().date_naive();
     Ok(format!(
         "{size} on {day}, {cores} cores, {gigabytes} GB of memory, {build} build, {} companies, {} days of history, {} \
