@@ -19,8 +19,8 @@ use proto::pipeline::v1::{Run, RunState};
 use sample_sources::{World, WorldOptions};
 
 /// Unless they are arguments: companies, days of the small backfill, and of the large one. The companies have
-/// about 200,000 records in 15 days.
-const DEFAULTS: [u32; 3] = [20_000, 15, 150];
+/// about 200,000 records in 17 days.
+const DEFAULTS: [u32; 3] = [20_000, 17, 167];
 
 /// The most memory that ten times the records may need, as a multiple.
 const AIM: f64 = 1.2;

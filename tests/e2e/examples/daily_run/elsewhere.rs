@@ -65,8 +65,8 @@ const fn program(name: SectionName) -> Option<Program> {
         },
         SectionName::Memory => Program {
             path: "examples/peak_memory",
-            full: &["20000", "14", "140"],
-            smoke: &["200", "14", "20"],
+            full: &["20000", "17", "167"],
+            smoke: &["200", "14", "30"],
             title: "Peak memory of a backfill in one process",
             has_one_scale: true,
             notes: &["Rows stream, so it must not grow with them."],
