@@ -12,7 +12,7 @@ use e2e::{
     process::keep_logs_quiet,
     runs::{has_ended, stage_states},
     settings::{Layout, Settings},
-    suite::Suite,
+    suite::{ACTIVITYCTL, Suite},
 };
 use figures::{Row, record};
 use proto::pipeline::v1::RunState;
@@ -93,25 +93,35 @@ async fn main() -> Result<()> {
         suite.sources.book.len()
     ));
     say("service         before         peak          after");
-    for (service, peak) in peak {
+    for (service, peak) in &peak {
         let of = |sample: &BTreeMap<&'static str, Resident>| sample.get(service).copied().unwrap_or_default();
         let text =
             |resident: Resident| format!("{:4} ({:3})", resident.all / 1024, resident.allocated / 1024);
-        say(&format!("{service:14} {}     {}     {}", text(of(&idle)), text(peak), text(of(&after))));
-        #[expect(clippy::cast_precision_loss, reason = "no process is that large")]
-        let megabytes = |kib: u64| kib as f64 * 1_024.0 / 1e6;
-        let memory = Row::new(format!("{service}, memory"), "MB").value("idle", megabytes(of(&idle).all));
-        record(&memory.value("peak", megabytes(peak.all)))?;
-        let time = |of: &BTreeMap<&'static str, f64>| of.get(service).copied().unwrap_or_default();
-        let time = (time(&processor_after) - time(&processor_before)) / millions;
-        record(
-            &Row::new(format!("{service}, processor time per million records"), "s").value("processor", time),
-        )?;
+        say(&format!("{service:14} {}     {}     {}", text(of(&idle)), text(*peak), text(of(&after))));
+    }
+    for (service, peak) in &peak {
+        let before = idle.get(service).copied().unwrap_or_default();
+        let memory =
+            Row::new(format!("{service}, memory"), "MB").value("idle", megabytes(before.all * 1_024));
+        record(&memory.value("peak", megabytes(peak.all * 1_024)))?;
+    }
+    for (service, after) in &processor_after {
+        let took = after - processor_before.get(service).copied().unwrap_or_default();
+        let row = Row::new(format!("{service}, processor per million records"), "s");
+        record(&row.value("processor", took / millions))?;
+    }
+    for service in processes.keys() {
         let ready = suite.process(service)?.took_to_listen().as_secs_f64() * 1_000.0;
         record(&Row::new(format!("{service}, start to ready"), "ms").value("start", ready))?;
-        #[expect(clippy::cast_precision_loss, reason = "no program is that large")]
-        let size = fs::metadata(binary(service)?)?.len() as f64 / 1e6;
-        record(&Row::new(format!("{service}, program with symbols"), "MB").value("size", size))?;
+    }
+    for service in processes.keys().copied().chain([ACTIVITYCTL]) {
+        let size = megabytes(fs::metadata(binary(service)?)?.len());
+        record(&Row::new(format!("{service}, program"), "MB").value("size", size))?;
     }
     Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nothing here is that large")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }

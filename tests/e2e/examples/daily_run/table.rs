@@ -144,9 +144,10 @@ impl Table {
 /// Three digits, and the unit.
 pub(crate) fn in_unit(value: f64, unit: &str) -> String {
     let digits = match value.abs() {
+        // A count, or a multiple.
+        _ if unit.is_empty() && value.fract() == 0.0 => 0,
         value if value >= 100.0 => 0,
         value if value >= 10.0 => 1,
-        0.0 => 0,
         _ => 2,
     };
     let number = format!("{value:.digits$}");
