@@ -29,7 +29,7 @@ const LONGEST: i32 = 400;
 const TOP: i32 = 76;
 const BAR: i32 = 18;
 const GAP: i32 = 14;
-const SIZE: i32 = 13;
+const SIZE: i32 = 16;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
@@ -84,7 +84,7 @@ fn paint(table: &Table, about: &str, area: &Area<'_>, height: i32) -> Result<()>
         }
         y += GAP;
     }
-    write(area, about, (16, height - 24), SIZE - 2, RGBColor(110, 110, 110))
+    write(area, about, (16, height - 24), SIZE - 3, RGBColor(110, 110, 110))
 }
 
 fn write(area: &Area<'_>, text: &str, at: (i32, i32), size: i32, colour: RGBColor) -> Result<()> {
