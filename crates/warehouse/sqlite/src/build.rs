@@ -95,7 +95,7 @@ impl FactBuilder for SqliteWarehouse {
 /// Discards earlier candidates, and records the state that these are built from.
 async fn start_build(connection: &mut SqliteConnection, fence: &Fence, window: DateWindow) -> Result<()> {
     fence::check(connection, fence).await?;
-    create_chunk_usage(connection).await?;
+    create_chunk_tables(connection).await?;
     sqlx::query!("DELETE FROM fact_candidates").execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM fact_build_days").execute(&mut *connection).await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id.hyphenated())
@@ -112,9 +112,9 @@ async fn build_chunk(
     after: &str,
 ) -> Result<Option<(String, u64, Counters)>> {
     fence::check(connection, fence).await?;
-    let Some((last_company, companies)) = next_chunk(connection, after).await? else { return Ok(None) };
+    let Some((last_company, companies)) = choose_chunk(connection, after).await? else { return Ok(None) };
     sqlx::query_file!("sql/fact/stage_chunk.sql", after, last_company).execute(&mut *connection).await?;
-    build_candidates(connection, after, &last_company).await?;
+    build_candidates(connection).await?;
     let counts = sqlx::query_file!("sql/fact/count_chunk.sql", after, last_company);
     let counts = counts.fetch_one(connection).await?;
     let counters = Counters {
@@ -142,33 +142,30 @@ pub(crate) async fn companies_to_build(connection: &mut SqliteConnection) -> Res
     Ok(counted(count)?)
 }
 
-/// The last of the next companies after `after`, and their number; `None` if none are
-/// left.
-pub(crate) async fn next_chunk(
+/// Puts the next companies after `after` into `chunk_companies`. Returns the last of them,
+/// and their number; `None` if none are left.
+pub(crate) async fn choose_chunk(
     connection: &mut SqliteConnection,
     after: &str,
 ) -> Result<Option<(String, u64)>> {
-    let chunk = sqlx::query_file!("sql/fact/next_company_chunk.sql", after, CHUNK_COMPANIES);
-    let chunk = chunk.fetch_one(connection).await?;
-    let companies = counted(chunk.companies)?;
-    Ok(chunk.last_company.map(|last| (last, companies)))
+    let chosen = sqlx::query_file!("sql/fact/choose_chunk.sql", after, CHUNK_COMPANIES);
+    let companies = chosen.execute(&mut *connection).await?.rows_affected();
+    let last = sqlx::query_scalar!(r#"SELECT MAX(company_id) AS "last: String" FROM chunk_companies"#);
+    Ok(last.fetch_one(connection).await?.map(|last| (last, companies)))
 }
 
-/// Creates the connection's own table for the usage of a chunk.
-pub(crate) async fn create_chunk_usage(connection: &mut SqliteConnection) -> Result<()> {
+/// Creates the connection's own tables for a chunk.
+pub(crate) async fn create_chunk_tables(connection: &mut SqliteConnection) -> Result<()> {
     connection.execute(include_str!("../sql/fact/create_temporary.sql")).await?;
     Ok(())
 }
 
-/// Computes the companies after `after` up to `last` from their usage in `chunk_usage`,
-/// and empties that.
-pub(crate) async fn build_candidates(
-    connection: &mut SqliteConnection,
-    after: &str,
-    last: &str,
-) -> Result<()> {
-    sqlx::query_file!("sql/fact/build_candidates.sql", after, last).execute(&mut *connection).await?;
-    sqlx::query!("DELETE FROM chunk_usage").execute(connection).await?;
+/// Computes the companies in `chunk_companies` from their usage in `chunk_usage`, and
+/// empties both.
+pub(crate) async fn build_candidates(connection: &mut SqliteConnection) -> Result<()> {
+    sqlx::query_file!("sql/fact/build_candidates.sql").execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM chunk_usage").execute(&mut *connection).await?;
+    sqlx::query!("DELETE FROM chunk_companies").execute(connection).await?;
     Ok(())
 }
 

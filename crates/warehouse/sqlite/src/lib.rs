@@ -18,6 +18,7 @@ mod crm;
 mod crm_history;
 mod database;
 mod events;
+mod fact_index;
 mod fault;
 mod fence;
 mod incoming;

@@ -115,7 +115,7 @@ impl SqlitePreview {
         progress: ProgressSink,
     ) -> Result<PreviewOutcome> {
         shadow(&mut self.connection, &BUILD).await?;
-        build::create_chunk_usage(&mut self.connection).await?;
+        build::create_chunk_tables(&mut self.connection).await?;
         let mut transaction = self.connection.begin().await?;
         let connection = &mut *transaction;
         let versions = Versions::read(connection).await?;
@@ -182,17 +182,11 @@ async fn build_chunks(
         ..Progress::default()
     };
     let mut after = String::new();
-    while let Some((last_company, companies)) = build::next_chunk(connection, &after).await? {
-        sqlx::query_file!(
-            "sql/preview/stage_chunk.sql",
-            after,
-            last_company,
-            bounds.read_from,
-            bounds.last_day
-        )
-        .execute(&mut *connection)
-        .await?;
-        build::build_candidates(connection, &after, &last_company).await?;
+    while let Some((last_company, companies)) = build::choose_chunk(connection, &after).await? {
+        sqlx::query_file!("sql/preview/stage_chunk.sql", bounds.read_from, bounds.last_day)
+            .execute(&mut *connection)
+            .await?;
+        build::build_candidates(connection).await?;
         take_chunk(connection, tally, sample, now).await?;
         after = last_company;
         report.units_done += companies;

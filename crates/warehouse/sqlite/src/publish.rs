@@ -1,13 +1,19 @@
 //! Publishes candidates within the caller's transaction.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{ChecksumVersion, Counters};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{Error, Fence, PublishOutcome, engine::counted};
 
-use crate::{checksum, fault::Result};
+use crate::{
+    checksum::{self, DayChange},
+    fact_index,
+    fault::Result,
+};
 
 /// Checks that the candidates are this run's, and that neither staged nor published
 /// data has changed since they were built.
@@ -33,11 +39,11 @@ pub(crate) async fn publish(
 ) -> Result<PublishOutcome> {
     let run_id = fence.run_id.hyphenated();
     let counts = sqlx::query_file!("sql/fact/count_candidates.sql").fetch_one(&mut *connection).await?;
-    let checksums = json!(checksum::changes_of_publish(&mut *connection).await?).to_string();
+    let changes = checksum::changes_of_publish(&mut *connection).await?;
     let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
-    let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now).execute(&mut *connection).await?;
+    let changed = write_changed(connection, now, changes.values().map(|day| day.rows).sum()).await?;
     let version = ChecksumVersion::WRITTEN.to_stored();
-    let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, checksums, version);
+    let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, to_json(&changes), version);
     recorded.execute(&mut *connection).await?;
     for statement in [
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",
@@ -51,11 +57,32 @@ pub(crate) async fn publish(
     Ok(PublishOutcome {
         counters: Counters {
             rows_read: counted(counts.candidates)?,
-            rows_written: changed.rows_affected(),
+            rows_written: changed,
             rows_unchanged: counted(counts.equal)?,
             rows_removed: gone.rows_affected(),
             ..Counters::default()
         },
         new_days: counted(counts.new_days)?,
     })
+}
+
+/// Writes the rows whose values change; returns their number. `growth` is how many more rows
+/// the fact then has.
+///
+/// An index is written in its own order, and not in that of the rows, so each row costs as
+/// much again as the row itself. Rows that outnumber what is there are written without any,
+/// and the indexes made anew, which sorts them once.
+async fn write_changed(connection: &mut SqliteConnection, now: DateTime<Utc>, growth: i64) -> Result<u64> {
+    let published = sqlx::query_scalar!(r#"SELECT SUM(row_count) AS "rows: i64" FROM published_days"#);
+    let published = published.fetch_one(&mut *connection).await?.unwrap_or_default();
+    let indexes = if growth > published { fact_index::drop_all(connection).await? } else { Vec::new() };
+    let changed = sqlx::query_file!("sql/fact/publish_changed.sql", now).execute(&mut *connection).await?;
+    fact_index::create(connection, indexes).await?;
+    Ok(changed.rows_affected())
+}
+
+/// The changes as `record_days.sql` reads them.
+fn to_json(changes: &BTreeMap<NaiveDate, DayChange>) -> String {
+    let changes = changes.iter().map(|(day, change)| (day, (change.rows, change.checksum.to_stored())));
+    json!(changes.collect::<BTreeMap<_, _>>()).to_string()
 }

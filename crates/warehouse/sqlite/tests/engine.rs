@@ -1,10 +1,12 @@
 //! What the embedded engine guarantees beyond the behaviours of every engine.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use domain::{ActionOutcome, CompanyId, FactKey, FailureKind, OperatorAction};
-use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use warehouse_conformance::scene::{at, company, day, days, export, publish_run};
 use warehouse_core::{ActionEnd, ActivityReader, AuditQuery, AuditTrail, NewAuditEntry, SharedWarehouse};
 use warehouse_sqlite::SqliteWarehouse;
@@ -56,6 +58,47 @@ async fn usage_staged_in_the_order_of_companies_is_kept() {
         let (row, _) = migrated.fact_row(&key(company)).await.unwrap().unwrap();
         assert_eq!(row.active_users_7d, users, "{company}");
     }
+}
+
+/// The indexes of the fact, each with its definition.
+async fn fact_indexes(file: &mut SqliteConnection) -> Vec<(String, String)> {
+    let indexes = "SELECT name, sql FROM sqlite_schema
+                   WHERE type = 'index' AND tbl_name = 'fact_company_activity' AND sql IS NOT NULL ORDER BY name";
+    sqlx::query_as(indexes).fetch_all(file).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_fact_has_its_indexes_after_every_publish_also_those_of_a_newer_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+    let warehouse: SharedWarehouse = Arc::new(SqliteWarehouse::open(&url).await.unwrap());
+    let mut file = url.parse::<SqliteConnectOptions>().unwrap().connect().await.unwrap();
+    file.execute(r#"CREATE INDEX "of ""late""" ON fact_company_activity (loaded_at) WHERE events > 0"#)
+        .await
+        .unwrap();
+    let indexes = fact_indexes(&mut file).await;
+    assert_eq!(indexes.len(), 2);
+
+    let companies = |count| (0..count).map(|number| (["a", "b", "c", "d", "e"][number], 1, 1)).collect();
+    // The first fills an empty fact, the second is small beside it, the third is larger.
+    for (hour, (first, last, count)) in (1..).zip([(0, 4, 3), (5, 5, 3), (6, 30, 5)]) {
+        let usage = [(day(first), companies(count))];
+        publish_run(&warehouse, days(first, last), at(hour), &[], &usage).await;
+        assert_eq!(fact_indexes(&mut file).await, indexes, "after publish {hour}");
+        let problems: String =
+            sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut file).await.unwrap();
+        assert_eq!(problems, "ok", "after publish {hour}");
+    }
+    let counted: Vec<(NaiveDate, i64)> = sqlx::query_as(
+        "SELECT activity_date, COUNT(*) FROM fact_rows_by_day GROUP BY activity_date ORDER BY activity_date",
+    )
+    .fetch_all(&mut file)
+    .await
+    .unwrap();
+    let ledger = warehouse.published_days(days(0, 30)).await.unwrap();
+    let recorded = ledger.iter().map(|published| (published.activity_date, published.row_count));
+    let recorded: Vec<_> = recorded.filter(|(_, rows)| *rows > 0).collect();
+    assert_eq!(counted, recorded);
 }
 
 #[tokio::test]

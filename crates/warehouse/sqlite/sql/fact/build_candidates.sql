@@ -1,73 +1,99 @@
--- The candidates of the companies after $1 up to $2, from the usage in chunk_usage.
+-- The candidates of the companies in chunk_companies, from their usage in chunk_usage.
 WITH
--- What to compute: every company on days not yet published ...
-targets AS (
-  SELECT known.company_id, day.activity_date, day.rolling_from, day.churn_from, day.snapshot_on, day.is_new
-  FROM known_companies AS known
-  CROSS JOIN fact_build_days AS day
-  WHERE day.is_new AND known.company_id > $1 AND known.company_id <= $2
-  UNION ALL
-  -- ... and what is dirty on published ones.
-  SELECT DISTINCT
-    dirty.company_id, day.activity_date, day.rolling_from, day.churn_from, day.snapshot_on, day.is_new
-  FROM dirty_company_days AS dirty
-  JOIN fact_build_days AS day ON NOT day.is_new AND day.activity_date BETWEEN dirty.first_day AND dirty.last_day
-  WHERE dirty.company_id > $1 AND dirty.company_id <= $2
+-- The days of the build. Days are compared by their numbers, as in chunk_usage: to compare
+-- columns of dates, SQLite first tries to read each of them as a number.
+days AS MATERIALIZED (
+  SELECT
+    activity_date, is_new,
+    CAST(julianday(activity_date) + 0.5 AS INTEGER) AS day,
+    CAST(julianday(snapshot_on) + 0.5 AS INTEGER) AS snapshot
+  FROM fact_build_days
 ),
--- The days on which each version of a company describes it: until its next one begins,
--- and the first one also before. A version describes the snapshots from effective_from to
--- effective_to, so it also says whether the company is in one.
+-- The versions of each company: from which to which snapshot it is in the CRM with them, and
+-- what they say. A company without any version has one row of nothing.
+versions AS (
+  SELECT
+    company.number, company.company_id, version.name, version.country, version.industry_tag,
+    version.last_contact_at,
+    CAST(julianday(date(version.last_contact_at)) + 0.5 AS INTEGER) AS contact_day,
+    CAST(julianday(version.effective_from) + 0.5 AS INTEGER) AS first_snapshot,
+    COALESCE(CAST(julianday(version.effective_to) + 0.5 AS INTEGER), 9999999) AS last_snapshot
+  FROM chunk_companies AS company
+  LEFT JOIN crm_company_versions AS version ON version.company_id = company.company_id
+),
+-- Which days they describe: until the next one begins, and the first one also before.
 described AS MATERIALIZED (
   SELECT
-    company_id, effective_from, effective_to, name, country, industry_tag, last_contact_at,
-    julianday(date(last_contact_at)) AS contact_day,
-    IIF(LAG(effective_from) OVER by_day IS NULL, '', effective_from) AS first_day,
-    COALESCE(LEAD(effective_from) OVER by_day, '9999-99-99') AS next_from
-  FROM crm_company_versions
-  WHERE company_id > $1 AND company_id <= $2
-  WINDOW by_day AS (PARTITION BY company_id ORDER BY effective_from)
+    versions.*,
+    IIF(LAG(first_snapshot) OVER by_day IS NULL, 0, first_snapshot) AS first_day,
+    COALESCE(LEAD(first_snapshot) OVER by_day, 9999999) AS next_from
+  FROM versions
+  WINDOW by_day AS (PARTITION BY number ORDER BY first_snapshot)
+),
+-- Company-days of published days that are dirty.
+dirty AS MATERIALIZED (
+  SELECT DISTINCT
+    company.number, day.activity_date,
+    CAST(julianday(day.activity_date) + 0.5 AS INTEGER) AS day,
+    CAST(julianday(day.snapshot_on) + 0.5 AS INTEGER) AS snapshot
+  FROM chunk_companies AS company
+  JOIN dirty_company_days AS dirty ON dirty.company_id = company.company_id
+  -- Not from `days`, which has no index.
+  JOIN fact_build_days AS day
+    ON NOT day.is_new AND day.activity_date BETWEEN dirty.first_day AND dirty.last_day
+),
+-- What to compute: every company on days not yet published, company by company, for that is
+-- the order of the candidates ...
+targets AS (
+  SELECT
+    described.*, day.activity_date, day.day, day.snapshot,
+    described.number * 10000000 + day.day AS slot,
+    -- Nothing is published on a new day.
+    NULL AS published_on
+  FROM described
+  CROSS JOIN days AS day
+    ON day.is_new AND day.day >= described.first_day AND day.day < described.next_from
+  UNION ALL
+  -- ... and what is dirty on published ones.
+  SELECT
+    described.*, dirty.activity_date, dirty.day, dirty.snapshot,
+    described.number * 10000000 + dirty.day,
+    dirty.activity_date
+  FROM dirty
+  JOIN described
+    ON described.number = dirty.number
+    AND dirty.day >= described.first_day AND dirty.day < described.next_from
 ),
 -- The 12 columns that the inputs decide.
 computed AS (
   SELECT
     target.company_id,
     target.activity_date,
-    described.name AS company_name,
-    described.country,
-    described.industry_tag,
-    described.last_contact_at,
+    target.name AS company_name,
+    target.country,
+    target.industry_tag,
+    target.last_contact_at,
     COALESCE(usage.active_users, 0) AS active_users,
     COALESCE(usage.events, 0) AS events,
     (
       SELECT COALESCE(SUM(recent.active_users), 0) FROM chunk_usage AS recent
-      WHERE recent.company_id = target.company_id
-        AND recent.date BETWEEN target.rolling_from AND target.activity_date
+      WHERE recent.slot BETWEEN target.slot - 6 AND target.slot
     ) AS active_users_7d,
     COALESCE(usage.events, 0) = 0 AND NOT EXISTS (
       SELECT 1 FROM chunk_usage AS recent
-      WHERE recent.company_id = target.company_id
-        AND recent.date BETWEEN target.churn_from AND target.activity_date
-        AND recent.events > 0
+      WHERE recent.slot BETWEEN target.slot - 13 AND target.slot AND recent.events > 0
     ) AS is_churn_risk,
     CAST(usage.events AS REAL) / NULLIF(usage.active_users, 0) AS events_per_user,
-    CAST(julianday(target.activity_date) - described.contact_day AS INTEGER) AS days_since_last_contact,
-    (
-      described.effective_from <= target.snapshot_on
-      AND (described.effective_to IS NULL OR described.effective_to >= target.snapshot_on)
-    ) IS TRUE OR EXISTS (
+    target.day - target.contact_day AS days_since_last_contact,
+    (target.snapshot BETWEEN target.first_snapshot AND target.last_snapshot) IS TRUE OR EXISTS (
       SELECT 1 FROM chunk_usage AS recent
-      WHERE recent.company_id = target.company_id
-        AND recent.date BETWEEN target.churn_from AND target.activity_date
+      WHERE recent.slot BETWEEN target.slot - 13 AND target.slot
     ) AS belongs,
-    -- Nothing is published on a new day.
-    IIF(target.is_new, NULL, target.activity_date) AS published_on
+    target.published_on
   FROM targets AS target
-  LEFT JOIN chunk_usage AS usage
-    ON usage.company_id = target.company_id AND usage.date = target.activity_date
-  LEFT JOIN described
-    ON described.company_id = target.company_id
-    AND target.activity_date >= described.first_day
-    AND target.activity_date < described.next_from
+  LEFT JOIN chunk_usage AS usage ON usage.slot = target.slot
+  -- All of them. Without a LIMIT, SQLite computes a column again wherever it is used below.
+  LIMIT -1
 )
 INSERT INTO fact_candidates (
   company_id, activity_date, company_name, country, industry_tag, last_contact_at,

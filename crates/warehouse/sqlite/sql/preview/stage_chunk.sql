@@ -1,31 +1,31 @@
--- The usage that building the companies after $1 up to $2 reads, as it would be
--- staged: days $3..$4, with the differences in place of what they replace.
+-- The usage that building the companies in chunk_companies reads, as it would be staged:
+-- days $1..$2, with the differences in place of what they replace.
 WITH RECURSIVE
 read_days (day) AS (
-  SELECT $3
+  SELECT $1
   UNION ALL
-  SELECT date(day, '+1 day') FROM read_days WHERE day < $4
+  SELECT date(day, '+1 day') FROM read_days WHERE day < $2
 ),
-chunk AS (
-  SELECT company_id FROM known_companies
-  WHERE company_id > $1 AND company_id <= $2 AND EXISTS (SELECT 1 FROM fact_build_days WHERE is_new)
-  UNION
-  SELECT company_id FROM dirty_company_days WHERE company_id > $1 AND company_id <= $2
+-- Each with its number, which is computed once for all companies.
+numbered AS MATERIALIZED (
+  SELECT day, CAST(julianday(day) + 0.5 AS INTEGER) AS number FROM read_days
 )
-INSERT INTO chunk_usage (company_id, date, active_users, events)
+INSERT INTO chunk_usage (slot, active_users, events)
 -- CROSS: looked up by day and company, never searched for.
-SELECT staged.company_id, staged.date, staged.active_users, staged.events
-FROM read_days
-CROSS JOIN chunk
+SELECT company.number * 10000000 + numbered.number, staged.active_users, staged.events
+FROM numbered
+CROSS JOIN chunk_companies AS company
 CROSS JOIN stg_product_usage AS staged
-  ON staged.date = read_days.day AND staged.company_id = chunk.company_id
+  ON staged.date = numbered.day AND staged.company_id = company.company_id
 WHERE NOT EXISTS (
   SELECT 1 FROM usage_differences AS difference
   WHERE difference.company_id = staged.company_id AND difference.date = staged.date
 )
 UNION ALL
-SELECT difference.company_id, difference.date, difference.active_users, difference.events
-FROM chunk
+SELECT
+  company.number * 10000000 + CAST(julianday(difference.date) + 0.5 AS INTEGER),
+  difference.active_users, difference.events
+FROM chunk_companies AS company
 CROSS JOIN usage_differences AS difference
-  ON difference.company_id = chunk.company_id AND difference.date BETWEEN $3 AND $4
+  ON difference.company_id = company.company_id AND difference.date BETWEEN $1 AND $2
 WHERE difference.active_users IS NOT NULL

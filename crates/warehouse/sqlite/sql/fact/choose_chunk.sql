@@ -1,6 +1,5 @@
 -- The next $2 companies after $1 that a build has to look at: all of them if a
--- day is new, else only those with something dirty. last_company is NULL when
--- none are left.
+-- day is new, else only those with something dirty.
 WITH
 -- Each source hands over its next $2 along an index: a UNION of everything
 -- after $1 would be sorted anew for every chunk.
@@ -13,11 +12,9 @@ dirty AS (
   SELECT DISTINCT company_id FROM dirty_company_days
   WHERE company_id > $1
   ORDER BY company_id LIMIT $2
-),
-chunk AS (
-  SELECT company_id FROM known
-  UNION
-  SELECT company_id FROM dirty
-  ORDER BY company_id LIMIT $2
 )
-SELECT MAX(company_id) AS "last_company: String", COUNT(*) AS "companies!: i64" FROM chunk
+INSERT INTO chunk_companies (company_id)
+SELECT company_id FROM known
+UNION
+SELECT company_id FROM dirty
+ORDER BY company_id LIMIT $2
