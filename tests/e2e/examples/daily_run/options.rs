@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 
 /// Measures the daily run end to end and beside what people use for it.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "make bench", about, max_term_width = 100)]
+#[command(name = "make bench", max_term_width = 100)]
 pub(crate) struct Options {
     /// Sections to run; all of them if none is named.
     #[arg(long, value_delimiter = ',')]
