@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use domain::{Counters, FailureKind};
-use opentelemetry::KeyValue;
+use opentelemetry::{KeyValue, trace::TraceContextExt};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -72,6 +72,12 @@ pub fn record_status(span: &Span, error_type: &str, message: &str) {
     span.record("error.type", error_type);
     span.record("otel.status_code", "ERROR");
     span.record("otel.status_description", message);
+}
+
+/// Whether a span's trace is recorded. Spans below one that is not go nowhere.
+#[must_use]
+pub fn is_recorded(span: &Span) -> bool {
+    span.context().span().span_context().is_sampled()
 }
 
 /// Records on a server's span who calls, under the standard's name. The span declares the

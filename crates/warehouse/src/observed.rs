@@ -1,5 +1,5 @@
 //! A span for every engine call inside a trace, with the SQL statements below it. Calls
-//! outside a trace, such as polls, cost nothing.
+//! outside a recorded trace, such as polls and most queries, cost nothing.
 //!
 //! A database's error message goes only to the log and the trace, from here and nowhere
 //! else, because it quotes stored data. Callers only learn the kind of failure.
@@ -43,7 +43,7 @@ impl<W: Observable> Observed<W> {
         operation: &'static str,
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        if Span::current().is_none() {
+        if !spans::is_recorded(&Span::current()) {
             return call.await.inspect_err(|error| log_failure(operation, error));
         }
         let span = info_span!(

@@ -58,7 +58,7 @@ async fn read(
     hard_stop: CancellationToken,
 ) -> Result<()> {
     let Export { mut publication, pages } = export;
-    let mut rows = Rows { pages, page: Vec::new().into_iter() };
+    let mut rows = Rows { pages, page: Vec::new().into_iter(), usual: 0 };
     let mut is_first = true;
     loop {
         let batch = tokio::select! {
@@ -92,17 +92,20 @@ async fn read(
 struct Rows {
     pages: BoxStream<'static, warehouse::Result<Vec<FactRow>>>,
     page: vec::IntoIter<FactRow>,
+    /// How many rows the last message had: the next one will have about as many.
+    usual: usize,
 }
 
 impl Rows {
     /// The rows of the next message; empty at the end.
     async fn next_batch(&mut self) -> Result<Vec<FactRow>> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let (mut batch, mut bytes) = (Vec::with_capacity(self.usual + self.usual / 8), 0);
         loop {
             for row in self.page.by_ref() {
                 bytes += row.approximate_bytes();
                 batch.push(row);
                 if bytes >= BATCH_BYTES {
+                    self.usual = batch.len();
                     return Ok(batch);
                 }
             }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use json_subscriber::JsonLayer;
 use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
-use tracing::{Dispatch, Subscriber, dispatcher::WeakDispatch, span};
+use tracing::{Dispatch, Event, Subscriber, dispatcher::WeakDispatch, span};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt,
     fmt::{MakeWriter, writer::BoxMakeWriter},
@@ -143,7 +143,21 @@ fn json(writer: BoxMakeWriter) -> impl Layer<Registry> + Send + Sync {
             }
         }
     });
-    trace_ids.and_then(RunFieldsOfSpans).and_then(layer)
+    trace_ids.and_then(RunFieldsOfSpans).and_then(EventsAlone(layer))
+}
+
+/// A layer that is told of events, and of no spans: of each span it would write all fields as
+/// JSON, anew whenever one is recorded, and lines include none of that.
+struct EventsAlone<L>(L);
+
+impl<S: Subscriber, L: Layer<S>> Layer<S> for EventsAlone<L> {
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        self.0.on_register_dispatch(subscriber);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        self.0.on_event(event, context);
+    }
 }
 
 /// Fields that locate a line in a run, whichever span has them: the name on spans, and
@@ -183,24 +197,25 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for RunFieldsOfS
 }
 
 impl RunFields {
-    fn keep(&mut self, name: &'static str, value: RunField) {
-        if let Some((_, name)) = RUN_FIELDS.into_iter().find(|(on_span, _)| *on_span == name) {
-            self.0.push((name, value));
+    /// Keeps the value of a field that lines include.
+    fn keep(&mut self, field: &tracing::field::Field, value: impl FnOnce() -> RunField) {
+        if let Some((_, name)) = RUN_FIELDS.into_iter().find(|(on_span, _)| *on_span == field.name()) {
+            self.0.push((name, value()));
         }
     }
 }
 
 impl tracing::field::Visit for RunFields {
     fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        self.keep(field.name(), RunField::Text(value.to_owned()));
+        self.keep(field, || RunField::Text(value.to_owned()));
     }
 
     fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
-        self.keep(field.name(), RunField::Number(value));
+        self.keep(field, || RunField::Number(value));
     }
 
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        self.keep(field.name(), RunField::Text(format!("{value:?}")));
+        self.keep(field, || RunField::Text(format!("{value:?}")));
     }
 }
 

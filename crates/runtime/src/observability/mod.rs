@@ -78,11 +78,10 @@ impl Telemetry {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
+            // Nothing asks OpenTelemetry which span is current: spans are tracing's.
+            .with_context_activation(false)
             .with_filter(exported());
-        // A layer sees only the spans that its own filter admits: without those around a
-        // statement it could not place the statement.
-        let statements = sql_spans::SqlSpans::new(tracer)
-            .with_filter(exported().with_target(sql_spans::TARGET, LevelFilter::DEBUG));
+        let statements = sql_spans::layer(tracer, exported());
         let (logs, log_filter) = logs::layer(args, writer)?;
         tracing_subscriber::registry()
             .with(logs)

@@ -18,32 +18,86 @@ use opentelemetry_semantic_conventions::attribute::{
     DB_OPERATION_NAME, DB_QUERY_SUMMARY, DB_RESPONSE_RETURNED_ROWS, DB_SYSTEM_NAME,
 };
 use tracing::{
-    Dispatch, Event, Subscriber,
+    Dispatch, Event, Metadata, Subscriber,
     dispatcher::WeakDispatch,
     field::{Field, Visit},
+    level_filters::LevelFilter,
     span,
+    subscriber::Interest,
 };
-use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    layer::{Context, Filter},
+    registry::LookupSpan,
+};
 
 /// The target of sqlx's events about statements.
-pub(super) const TARGET: &str = "sqlx::query";
+const TARGET: &str = "sqlx::query";
 
 /// The most statements recorded per call that a process answers; a backfill's many days
 /// must not produce a trace too large to open.
 const MAX_STATEMENTS: u32 = 1_000;
 
+/// A span for every statement in a trace that is recorded, below the spans that are `exported`.
+pub(super) fn layer<S>(tracer: SdkTracer, exported: Targets) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+{
+    let subscriber = TheSubscriber::default();
+    // A layer sees only the spans that its own filter admits: without those around a
+    // statement it could not place the statement.
+    let targets = exported.with_target(TARGET, LevelFilter::DEBUG);
+    SqlSpans { tracer, subscriber: subscriber.clone() }.with_filter(OfRecordedTraces { targets, subscriber })
+}
+
+/// The subscriber is not reachable from within an event, so it is kept from when it was built.
+#[derive(Clone, Default)]
+struct TheSubscriber(Arc<OnceLock<WeakDispatch>>);
+
+impl TheSubscriber {
+    /// The context of a span, if its trace is recorded.
+    fn recorded(&self, span: &span::Id) -> Option<opentelemetry::Context> {
+        let subscriber = self.0.get().and_then(WeakDispatch::upgrade)?;
+        let context = tracing_opentelemetry::get_otel_context(span, &subscriber)?;
+        context.span().span_context().is_sampled().then_some(context)
+    }
+}
+
+/// Admits a statement only in a trace that is recorded: sqlx describes those that somebody
+/// wants to know about, which costs as much as to decode a row.
+struct OfRecordedTraces {
+    targets: Targets,
+    subscriber: TheSubscriber,
+}
+
+impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Filter<S> for OfRecordedTraces {
+    fn enabled(&self, metadata: &Metadata<'_>, context: &Context<'_, S>) -> bool {
+        Filter::enabled(&self.targets, metadata, context)
+            && (metadata.target() != TARGET
+                || context
+                    .lookup_current()
+                    .is_some_and(|span| self.subscriber.recorded(&span.id()).is_some()))
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let interest = Filter::<S>::callsite_enabled(&self.targets, metadata);
+        if metadata.target() == TARGET && interest.is_always() { Interest::sometimes() } else { interest }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Filter::<S>::max_level_hint(&self.targets)
+    }
+}
+
 /// Turns sqlx's events into spans below the span they occur in. Ignores statements
 /// outside any trace, such as a coordinator's polls.
-pub(super) struct SqlSpans {
+struct SqlSpans {
     tracer: SdkTracer,
-    subscriber: Arc<OnceLock<WeakDispatch>>,
+    subscriber: TheSubscriber,
 }
 
 impl SqlSpans {
-    pub(super) fn new(tracer: SdkTracer) -> Self {
-        Self { tracer, subscriber: Arc::default() }
-    }
-
     fn record(&self, statement: Statement, database: Option<String>, parent: &opentelemetry::Context) {
         let ended_at = opentelemetry::time::now();
         let Statement { operation, summary, rows_affected, rows_returned, elapsed, .. } = statement;
@@ -69,7 +123,7 @@ struct StatementCount(AtomicU32);
 
 impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
-        let _ = self.subscriber.set(subscriber.downgrade());
+        let _ = self.subscriber.0.set(subscriber.downgrade());
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -77,11 +131,7 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for SqlSpans {
             return;
         }
         let Some(span) = context.event_span(event) else { return };
-        let Some(subscriber) = self.subscriber.get().and_then(WeakDispatch::upgrade) else { return };
-        let Some(parent) = tracing_opentelemetry::get_otel_context(&span.id(), &subscriber) else { return };
-        if !parent.span().span_context().is_sampled() {
-            return;
-        }
+        let Some(parent) = self.subscriber.recorded(&span.id()) else { return };
         let Some(outermost) = span.scope().from_root().next() else { return };
         let reported = reported_below(&outermost);
         if reported >= MAX_STATEMENTS {

@@ -12,18 +12,13 @@ use warehouse_core::{
     fact_record, publication_record,
 };
 
-use crate::{
-    churn_order::ChurnOrder,
-    database::PostgresWarehouse,
-    export,
-    fault::{Failure, Result},
-};
+use crate::{churn_order::ChurnOrder, database::PostgresWarehouse, export, fault::Result};
 
 #[async_trait]
 impl ActivityReader for PostgresWarehouse {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>, Error> {
         let (company, day) = (key.company_id.as_str(), key.activity_date);
-        self.once(async |connection| {
+        self.look_up(async |connection| {
             let found = sqlx::query_file!("sql/activity/row.sql", company, day);
             let Some(row) = found.fetch_optional(connection).await? else { return Ok(None) };
             let publication = publication_record!(row).into();
@@ -92,7 +87,7 @@ impl ActivityReader for PostgresWarehouse {
     }
 
     async fn freshness(&self) -> Result<Option<Freshness>, Error> {
-        self.once(async |connection| {
+        self.look_up(async |connection| {
             let newest = sqlx::query_file!("sql/activity/freshness.sql").fetch_optional(connection).await?;
             Ok(newest.map(|row| Freshness {
                 newest: publication_record!(row).into(),
@@ -135,11 +130,13 @@ pub(crate) async fn select(
         after_day,
         i64::from(limit)
     );
-    rows.fetch(connection)
-        .map_err(Failure::from)
-        .and_then(async |row| Ok(row.try_into()?))
-        .try_collect()
-        .await
+    // At once as large as it gets: a page of an export is a megabyte, which growing would copy.
+    let mut page = Vec::with_capacity(usize::try_from(limit).map_or(0, |limit| limit.min(export::MOST_ROWS)));
+    let mut rows = rows.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        page.push(row.try_into()?);
+    }
+    Ok(page)
 }
 
 async fn churn_order(connection: &mut PgConnection, day: NaiveDate) -> Result<ChurnOrder> {

@@ -28,6 +28,7 @@ use crate::{
     fault::{failed, sqlstate},
     lease::Lease,
     location::Location,
+    lookups::{Lookup, Lookups},
     schema::Access,
     statement_limits::StatementLimits,
 };
@@ -61,6 +62,7 @@ pub(crate) struct Connections {
     patience: Duration,
     long: Arc<Semaphore>,
     exports: Arc<Semaphore>,
+    lookups: Lookups,
     refusal: Arc<Mutex<Refusal>>,
 }
 
@@ -89,6 +91,7 @@ impl Connections {
         let statement_limits = Arc::new(StatementLimits::beside(&location.settings));
         let pool = pool(limit, Arc::clone(&location), Arc::clone(&statement_limits), access);
         let pool = pool.connect_lazy_with(options);
+        let lookups = Lookups::new(limit, &location.settings);
         let long = usize::try_from(limit.saturating_sub(1).max(1)).unwrap_or(1);
         let connections = Self {
             pool,
@@ -98,6 +101,7 @@ impl Connections {
             patience: PATIENCE,
             long: Arc::new(Semaphore::new(long)),
             exports: Arc::new(Semaphore::new(long.div_ceil(2).min(EXPORTS))),
+            lookups,
             refusal: Arc::default(),
         };
         connections.short().await?.release();
@@ -116,12 +120,30 @@ impl Connections {
 
     /// The number of open connections, and of idle ones among them.
     pub(crate) fn open_and_idle(&self) -> (u32, u32) {
-        (self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX))
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        (self.pool.size(), idle.saturating_add(self.lookups.idle()))
     }
 
     /// A connection for short use.
     pub(crate) async fn short(&self) -> Result<Lease> {
         Ok(Lease::new(self.connection().await?, Vec::new()))
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn lookups(&self) -> &Lookups {
+        &self.lookups
+    }
+
+    /// A connection for one look-up by key.
+    pub(crate) async fn lookup(&self) -> Result<Lookup> {
+        let Some(place) = self.lookups.place(self.patience).await else {
+            return Err(self.unavailable(sqlx::Error::PoolTimedOut));
+        };
+        match self.lookups.resume(place) {
+            Ok(lookup) => Ok(lookup),
+            // Boxed: opening a connection takes kilobytes, which a look-up would move around.
+            Err(place) => Box::pin(async { self.lookups.borrow(place, self.short().await?).await }).await,
+        }
     }
 
     async fn connection(&self) -> Result<PoolConnection<Postgres>> {
@@ -169,6 +191,7 @@ impl Connections {
 
     /// A connection that is idle, new, or freed before `deadline`.
     async fn acquire(&self, deadline: Instant) -> sqlx::Result<PoolConnection<Postgres>> {
+        let mut making_room = self.is_exhausted().then(|| self.lookups.make_room());
         let mut asking = std::pin::pin!(self.pool.acquire());
         let mut look = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
         loop {
@@ -177,6 +200,7 @@ impl Connections {
                 acquired = &mut asking => return acquired,
                 _ = look.tick() => {}
             }
+            making_room.get_or_insert_with(|| self.lookups.make_room());
             // While opening a new connection, the pool does not notice that another was
             // freed.
             if let Some(mut idle) = self.pool.try_acquire() {
@@ -192,6 +216,11 @@ impl Connections {
                 self.ask_for_the_reason().await;
             }
         }
+    }
+
+    /// Whether all connections that there may be are in use.
+    fn is_exhausted(&self) -> bool {
+        self.pool.num_idle() == 0 && self.pool.size() >= self.limit
     }
 
     /// Whether we are waiting for a new connection.

@@ -81,6 +81,17 @@ impl PostgresWarehouse {
         Ok(done)
     }
 
+    /// Executes one statement that finds a few rows by a key.
+    pub(crate) async fn look_up<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T, Error> {
+        let mut lookup = self.connections.lookup().await?;
+        let answer = question(&mut lookup).await?;
+        lookup.release();
+        Ok(answer)
+    }
+
     /// Runs `work` in one transaction, and commits it unless it fails. Each statement
     /// sees what was committed before it, so what is read under a lock stays true while
     /// the lock is held.

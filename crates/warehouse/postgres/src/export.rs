@@ -25,7 +25,7 @@ const FIRST_PAGE_ROWS: usize = 1_000;
 const GROWTH: usize = 4;
 
 /// The most rows of a page.
-const MOST_ROWS: usize = 16_000;
+pub(crate) const MOST_ROWS: usize = 16_000;
 
 type Begun = oneshot::Sender<Result<Option<Publication>, Error>>;
 type Pages = mpsc::Sender<Result<Vec<FactRow>, Error>>;

@@ -30,11 +30,19 @@ struct Loan {
     /// The holder's shares of the connections that may be held for long.
     _shares: Vec<OwnedSemaphorePermit>,
     is_used_once: bool,
+    /// Ends what goes on there, when it is abandoned.
+    end: &'static str,
 }
 
 impl Lease {
     pub(crate) fn new(connection: PoolConnection<Postgres>, shares: Vec<OwnedSemaphorePermit>) -> Self {
-        Self(scopeguard::guard(Loan { connection, _shares: shares, is_used_once: false }, abandon))
+        let loan = Loan { connection, _shares: shares, is_used_once: false, end: "ROLLBACK" };
+        Self(scopeguard::guard(loan, abandon))
+    }
+
+    /// Ends what is abandoned with these statements instead of a mere `ROLLBACK`.
+    pub(crate) fn end_with(&mut self, statements: &'static str) {
+        self.0.end = statements;
     }
 
     /// Closes the connection in the end, whatever becomes of the work.
@@ -74,8 +82,8 @@ fn abandon(mut loan: Loan) {
         // Waits for what runs. A transaction may be open even though sqlx knows of none:
         // of a `begin` that was cancelled (github.com/transact-rs/sqlx/issues/4393) or that
         // failed half-way. Outside a transaction it does nothing.
-        let rolled_back = timeout(GRACE, loan.connection.execute("ROLLBACK")).await;
-        if !matches!(rolled_back, Ok(Ok(_))) {
+        let ended = timeout(GRACE, loan.connection.execute(loan.end)).await;
+        if !matches!(ended, Ok(Ok(_))) {
             loan.connection.close_on_drop();
         }
     });

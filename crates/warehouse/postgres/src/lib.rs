@@ -36,6 +36,7 @@ mod inspection;
 mod lease;
 mod location;
 mod locks;
+mod lookups;
 mod measure;
 mod migration;
 mod preview;

@@ -14,6 +14,7 @@ use proto::activity::v1::{
     company_activity_service_client::CompanyActivityServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::measured::Round;
 
@@ -25,7 +26,10 @@ pub(crate) const RISKS: i32 = 100;
 
 /// A caller with its own connection.
 #[derive(Clone)]
-pub(crate) struct Caller(CompanyActivityServiceClient<Channel>);
+pub(crate) struct Caller {
+    activity: CompanyActivityServiceClient<Channel>,
+    health: HealthClient<Channel>,
+}
 
 /// One of the companies that `fill.sql` makes, never a neighbour of the one before.
 fn some_company(companies: usize) -> String {
@@ -59,14 +63,21 @@ pub(crate) async fn round(
 impl Caller {
     pub(crate) async fn connect(url: String) -> Result<Self> {
         let channel = Endpoint::from_shared(url)?.tcp_nodelay(true).connect().await?;
-        Ok(Self(CompanyActivityServiceClient::new(channel)))
+        let activity = CompanyActivityServiceClient::new(channel.clone());
+        Ok(Self { activity, health: HealthClient::new(channel) })
+    }
+
+    /// Whether the server is up: a call that nothing is done for.
+    pub(crate) async fn nothing(mut self) -> Result<()> {
+        self.health.check(HealthCheckRequest::default()).await?;
+        Ok(())
     }
 
     /// The row of one company.
     pub(crate) async fn get(mut self, companies: usize, window: DateWindow) -> Result<()> {
         let company_id = some_company(companies);
         let request = GetCompanyActivityRequest { company_id, activity_date: window.end().to_string() };
-        let answer = self.0.get_company_activity(request).await?.into_inner();
+        let answer = self.activity.get_company_activity(request).await?.into_inner();
         answer.activity.context("an answer without a row")?;
         Ok(())
     }
@@ -81,7 +92,7 @@ impl Caller {
             page_token,
             ..Default::default()
         };
-        let answer = self.0.list_company_activity(request).await?.into_inner();
+        let answer = self.activity.list_company_activity(request).await?.into_inner();
         ensure!(!answer.activities.is_empty(), "an empty page");
         Ok(answer.next_page_token)
     }
@@ -90,7 +101,7 @@ impl Caller {
     pub(crate) async fn export(mut self, window: DateWindow) -> Result<usize> {
         let (start_date, end_date) = (window.start().to_string(), window.end().to_string());
         let request = ExportCompanyActivityRequest { start_date, end_date, ..Default::default() };
-        let mut stream = self.0.export_company_activity(request).await?.into_inner();
+        let mut stream = self.activity.export_company_activity(request).await?.into_inner();
         let mut rows = 0;
         while let Some(batch) = stream.message().await? {
             rows += batch.activities.len();
@@ -102,7 +113,7 @@ impl Caller {
     pub(crate) async fn risks(mut self, window: DateWindow, page_token: String) -> Result<String> {
         let activity_date = window.end().to_string();
         let request = ListChurnRisksRequest { activity_date, page_size: RISKS, page_token };
-        let answer = self.0.list_churn_risks(request).await?.into_inner();
+        let answer = self.activity.list_churn_risks(request).await?.into_inner();
         ensure!(!answer.churn_risks.is_empty(), "an empty page");
         Ok(answer.next_page_token)
     }
@@ -113,7 +124,7 @@ impl Caller {
         let (start_date, end_date) = (window.start().to_string(), window.end().to_string());
         let period = RollUpPeriod::Week.into();
         let request = RollUpCompanyActivityRequest { company_id, start_date, end_date, period };
-        let answer = self.0.roll_up_company_activity(request).await?.into_inner();
+        let answer = self.activity.roll_up_company_activity(request).await?.into_inner();
         ensure!(!answer.roll_ups.is_empty(), "an answer without weeks");
         Ok(())
     }

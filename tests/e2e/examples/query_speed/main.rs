@@ -69,7 +69,9 @@ struct Setting {
     callers: Vec<Caller>,
 }
 
-#[tokio::main]
+/// One thread for all callers: more would only hand calls to each other, on the cores that
+/// the server needs.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     keep_logs_quiet();
     let mut arguments = env::args().skip(1).map(|argument| argument.parse::<usize>());
@@ -160,6 +162,8 @@ async fn gets(setting: &Setting) -> Result<bool> {
         let (url, companies, day) = (url.clone(), *companies, window.end());
         tokio::task::spawn_blocking(move || beside::pgbench(&url, companies, day, CALLERS, gets)).await?
     };
+    let nothing = async || round(callers, gets, async |caller| caller.nothing().await).await;
+    let ceiling = in_turn(nothing, &beside).await?;
     let rounds = in_turn(ours, beside).await?;
     let throughput = ratio(&rounds, Round::throughput);
     let slowest = ratio(&rounds, |round| round.within(0.99));
@@ -177,6 +181,16 @@ async fn gets(setting: &Setting) -> Result<bool> {
     let row = Row::new("get by key / pgbench, p99", "ms").value("ours", our_slowest);
     let row = row.value("beside", slowest_beside).ratio(format!("{slowest:.2} of its p99"));
     record(&row.aim(format!("≤ {GET_SLOWEST}"), slowest <= GET_SLOWEST))?;
+    let share = ratio(&ceiling, Round::throughput);
+    let [calls, _] = middles(&ceiling, Round::throughput);
+    let [slowest, _] = middles(&ceiling, |round| round.within(0.99));
+    say(&format!(
+        "  ceiling: an empty call on the same connections: {calls:.0} calls/s = {share:.3} of pgbench; p99 {slowest:.2} \
+         ms; a get reaches {:.3} of it",
+        throughput / share
+    ));
+    let row = Row::new("an empty call on the same connections / pgbench", "calls/s").value("ours", calls);
+    record(&row.value("beside", throughput_beside).ratio(format!("{share:.2} of its throughput")))?;
     Ok(is_met)
 }
 
