@@ -23,6 +23,7 @@ release: ## Build every binary (optimised)
 test: lint-proto build ## Install what the tests need, then run every test
 	@for tool in node python postgres prometheus helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
 	@tests/setup/pgbouncer.sh >/dev/null || echo "!!!! pgbouncer cannot be installed here: poolers are not tested" >&2
+	@tests/setup/contestants.sh >/dev/null || echo "!!!! dlt and dbt cannot be installed here: the benchmark is tested without them" >&2
 	@tests/setup/jaeger.sh >/dev/null || echo "!!!! Jaeger cannot be built here: traces are tested with the in-process collector alone" >&2
 	@tests/run.sh
 
@@ -84,8 +85,25 @@ lint-deny: ## Check licences, bans and sources of all dependencies
 format: ## Format the code
 	@$(CARGO) fmt --all
 
+.PHONY: bench
+bench: ## Measure the daily run beside what people use, growth, queries, footprint (under 40 minutes); ARGS="--only journey"
+	@tests/setup/postgres.sh >/dev/null
+	@$(CARGO) build --locked --release --workspace --bins --package e2e --examples
+	@others="$$(tests/setup/contestants.sh)" || echo "!!!! dlt and dbt cannot be installed here: the benchmark runs without them" >&2; \
+	  E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/daily_run" --out "$(TARGET)/bench" \
+	  $${others:+--python "$$others/bin/python"} $(ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: ## Run that benchmark at tiny size, and check that every section has figures and ours are exact
+	@$(CARGO) build --locked --workspace --bins --tests --examples
+	@$(CARGO) test --locked --workspace --test benchmark -- --nocapture
+
+.PHONY: bench-docs
+bench-docs: ## Write the results of the newest `make bench` into docs/benchmarks.md and its pictures
+	@$(CARGO) run --locked --quiet --release --package e2e --example daily_run -- --out "$(TARGET)/bench" --write-docs
+
 .PHONY: bench-memory
-bench-memory: ## Measure the peak memory of two backfills, one twice as large
+bench-memory: ## Measure the peak memory of two backfills, one ten times as large
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example peak_memory
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/peak_memory"
 

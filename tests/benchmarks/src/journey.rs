@@ -29,16 +29,21 @@ impl<'a> Journey<'a> {
 
     /// Loads the next day and publishes it.
     pub(crate) async fn publish_new_day(&mut self) -> Result<Publish> {
+        Ok(self.load_and_publish_new_day().await?.1)
+    }
+
+    /// The same, with what the load took.
+    pub(crate) async fn load_and_publish_new_day(&mut self) -> Result<(Load, Publish)> {
         let offset = self.next_day;
         let files = self.sources.write_usage(offset, false)?;
         let ingest = self.pipeline.ingest(window(offset, offset + 1)?).await;
-        ingest.load_usage(&files.ndjson, day(offset)).await?;
+        let load = ingest.load_usage(&files.ndjson, day(offset)).await?;
         files.remove()?;
         let published = ingest.publish().await?;
         self.narrator.say(&format!("  {published}"));
         ensure!(published.counters.rows_written > 0, "a new day has rows: {published:?}");
         self.next_day += 1;
-        Ok(published)
+        Ok((load, published))
     }
 
     /// Loads an old day with one more record, and publishes the resulting
@@ -77,7 +82,7 @@ impl<'a> Journey<'a> {
     /// Loads and publishes further days until the history has this many.
     pub(crate) async fn grow_history(&mut self, days: u32) -> Result<()> {
         let offsets: Vec<u32> = (self.next_day..days).collect();
-        let bar = self.narrator.steps("g: growing the history", days.saturating_sub(self.next_day));
+        let bar = self.narrator.steps("growing the history", days.saturating_sub(self.next_day));
         for month in offsets.chunks(HISTORY_RUN_DAYS) {
             let (Some(first), Some(last)) = (month.first(), month.last()) else { continue };
             let ingest = self.pipeline.ingest(window(*first, last + 1)?).await;

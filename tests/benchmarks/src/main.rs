@@ -5,6 +5,7 @@
 mod bare;
 mod data;
 mod embedded;
+mod growth;
 mod journey;
 mod measured;
 mod options;
@@ -24,12 +25,15 @@ async fn main() -> Result<()> {
     let options = Options::parse();
     let narrator = Narrator::new();
     let mut report = Report::default();
+    if !options.growth.is_empty() {
+        growth::measure(&options, &narrator, &mut report).await?;
+        return report.print(&options);
+    }
     if !options.skip_postgres {
         production::measure(&options, &narrator, &mut report).await?;
     }
     if !options.skip_embedded {
         embedded::measure(&options, &narrator, &mut report).await?;
     }
-    report.print(&options);
-    Ok(())
+    report.print(&options)
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-/// The median, which a single disturbed repetition does not move; of an even number, the upper one.
-pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+/// The median, which a single disturbed repetition does not move.
+pub(crate) fn median(times: Vec<Duration>) -> Duration {
+    Duration::from_secs_f64(figures::median(times.iter().map(Duration::as_secs_f64).collect()))
 }
 
 /// `time` as a multiple of `other`.

@@ -1,5 +1,8 @@
 //! What to measure, and at which size.
 
+use std::str::FromStr;
+
+use anyhow::Context as _;
 use clap::Parser;
 use url::Url;
 
@@ -28,6 +31,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=9))]
     pub(crate) repetitions: u32,
 
+    /// Measures only one new day, at each of these sizes: companies x days of history.
+    #[arg(long, value_delimiter = ',', value_name = "COMPANIESxDAYS")]
+    pub(crate) growth: Vec<Size>,
+
     /// A server whose user may create databases. Without, a private one is
     /// started for the run, with fsync and all else that production has.
     #[arg(long, env = "TEST_POSTGRES_URL", hide_env_values = true)]
@@ -44,4 +51,20 @@ pub(crate) struct Options {
     /// Leave the embedded engine out.
     #[arg(long)]
     pub(crate) skip_embedded: bool,
+}
+
+/// A size of a warehouse.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) companies: u32,
+    pub(crate) days: u32,
+}
+
+impl FromStr for Size {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (companies, days) = text.split_once('x').context("a size is COMPANIESxDAYS")?;
+        Ok(Self { companies: companies.parse()?, days: days.parse()? })
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
+use figures::Row;
 
 use crate::{measured::ratio, options::Options};
 
@@ -22,6 +24,8 @@ pub(crate) struct Section {
     title: String,
     rows: Vec<[String; 7]>,
     notes: Vec<String>,
+    /// The rows for whoever asked for them.
+    figures: Vec<Row>,
 }
 
 /// The target for a figure.
@@ -56,13 +60,14 @@ impl Aim {
 
 impl Report {
     pub(crate) fn section(&mut self, title: String) -> &mut Section {
-        self.sections.push(Section { title, rows: Vec::new(), notes: Vec::new() });
+        self.sections.push(Section { title, rows: Vec::new(), notes: Vec::new(), figures: Vec::new() });
         let newest = self.sections.len() - 1;
         &mut self.sections[newest]
     }
 
+    /// Prints the tables, and hands their rows on.
     #[expect(clippy::print_stdout, reason = "a benchmark's result")]
-    pub(crate) fn print(&self, options: &Options) {
+    pub(crate) fn print(&self, options: &Options) -> Result<()> {
         for section in &self.sections {
             println!("\n{}\n{}", section.title, section.table());
             for note in &section.notes {
@@ -73,6 +78,7 @@ impl Report {
             "\nMedians of {} repetitions for a, c, d and g; b is the sum over all days; f is measured once.",
             options.repetitions
         );
+        self.sections.iter().flat_map(|section| &section.figures).try_for_each(figures::record)
     }
 }
 
@@ -80,6 +86,11 @@ impl Section {
     /// Adds a time and its baseline.
     pub(crate) fn compare(&mut self, case: &str, what: &str, ours: Duration, other: Duration, aim: Aim) {
         let figure = ratio(ours, other);
+        let row = Self::row_of(what, ours).value("other", other.as_secs_f64()).ratio(format!("{figure:.2}"));
+        self.figures.push(match aim {
+            Aim::Unreported => row,
+            Aim::AtMost(_) | Aim::Below(_) => row.aim(aim.text(), aim.verdict(figure) == "met"),
+        });
         self.rows.push([
             case.to_owned(),
             what.to_owned(),
@@ -93,6 +104,8 @@ impl Section {
 
     /// Adds a time without a baseline.
     pub(crate) fn time(&mut self, case: &str, what: &str, ours: Duration) {
+        let row = Self::row_of(what, ours);
+        self.figures.push(row);
         self.rows.push([case, what, &seconds(ours), "", "", "", ""].map(str::to_owned));
     }
 
@@ -100,12 +113,20 @@ impl Section {
     pub(crate) fn bound(&mut self, case: &str, what: &str, ours: Duration, bound: Duration) {
         let verdict = if ours < bound { "met" } else { "MISSED" };
         let aim = format!("< {} s", bound.as_secs());
+        self.figures.push(Self::row_of(what, ours).aim(aim.clone(), ours < bound));
         self.rows.push([case, what, &seconds(ours), "", "", &aim, verdict].map(str::to_owned));
+    }
+
+    fn row_of(what: &str, ours: Duration) -> Row {
+        Row::new(what, "s").value("ours", ours.as_secs_f64())
     }
 
     /// Adds a count that must match exactly.
     pub(crate) fn count(&mut self, case: &str, what: &str, count: u64, aim: u64) {
         let verdict = if count == aim { "met" } else { "MISSED" };
+        #[expect(clippy::cast_precision_loss, reason = "a count of rows")]
+        let row = Row::new(what, "").value("ours", count as f64);
+        self.figures.push(row.aim(format!("= {aim}"), count == aim));
         self.rows
             .push([case, what, &count.to_string(), "", "", &format!("= {aim}"), verdict].map(str::to_owned));
     }

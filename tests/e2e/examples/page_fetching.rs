@@ -4,27 +4,28 @@
 //! writes the records to one file. `make bench-pages` runs it on optimised binaries.
 
 use std::{
+    env,
     io::Write as _,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
-use axum::{Router, extract::Request, middleware::Next};
 use chrono::NaiveDate;
 use domain::{DateWindow, run::STAGE_CALL_PRODUCT_API};
 use e2e::{
-    benchmark::{median, say},
+    benchmark::{median, say, stage_seconds, start_slow_api},
+    process::keep_logs_quiet,
     runs,
     settings::{Layout, Settings},
     sources::API_TOKEN,
     suite::Suite,
 };
+use figures::{Row, record, sized};
 use proto::pipeline::v1::RunState;
-use sample_sources::{ApiOptions, DEFAULT_PAGE_SIZE, PRODUCT_USAGE_PATH, UsageBook, World, WorldOptions};
+use sample_sources::{DEFAULT_PAGE_SIZE, UsageBook, World, WorldOptions};
 use serde_json::Value;
-use tokio::net::TcpListener;
 
-/// About two thirds of them have a record on a day.
+/// Unless their number is an argument. About two thirds of them have a record on a day.
 const COMPANIES: usize = 31_000;
 
 /// How long each answer takes.
@@ -38,26 +39,35 @@ const AIM: f64 = 0.2;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let world = World::generate(WorldOptions { companies: COMPANIES, days: 1, ..WorldOptions::default() });
+    keep_logs_quiet();
+    let companies = env::args().nth(1).map_or(Ok(COMPANIES), |count| count.parse())?;
+    let repetitions = sized(REPETITIONS, 1);
+    let world = World::generate(WorldOptions { companies, days: 1, ..WorldOptions::default() });
     let day = world.days().next().context("no days")?;
     let records = book_of(&world, day)?.records(day).len();
     say(&format!(
-        "one day of {records} records, {DEFAULT_PAGE_SIZE} records a page; medians of {REPETITIONS}"
+        "one day of {records} records, {DEFAULT_PAGE_SIZE} records a page; medians of {repetitions}"
     ));
     say("an answer takes | a loop | the stage | ratio | one page after the other");
     for latency in LATENCIES {
         let (mut ahead, mut in_turn, mut plain) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..REPETITIONS {
-            plain.push(loop_over_pages(&start_api(&world, day, latency).await?, day, records).await?);
+        for _ in 0..repetitions {
+            plain.push(
+                loop_over_pages(&start_slow_api(book_of(&world, day)?, latency).await?, day, records).await?,
+            );
             ahead.push(stage(&world, day, latency, "8", records).await?);
             in_turn.push(stage(&world, day, latency, "1", records).await?);
         }
+        let row = Row::new(format!("an answer takes {latency:?}"), "s").median("our stage", &ahead);
+        let mut row = row.median("a loop", &plain).median("our stage, page after page", &in_turn);
         let [plain, ahead, in_turn] = [plain, ahead, in_turn].map(median);
         let ratio = ahead / plain;
         say(&format!("{latency:?} | {plain:.2} s | {ahead:.2} s | {ratio:.2} | {in_turn:.2} s"));
         if latency == Duration::from_millis(20) {
+            row = row.aim(format!("≤ {AIM} of the loop"), ratio <= AIM);
             say(&format!("  aim: at most {AIM}: {}", if ratio <= AIM { "met" } else { "missed" }));
         }
+        record(&row.ratio(format!("{ratio:.2} of the loop")))?;
     }
     Ok(())
 }
@@ -66,24 +76,6 @@ fn book_of(world: &World, day: NaiveDate) -> Result<UsageBook> {
     let book = UsageBook::new();
     world.fill(&book, day.succ_opt().context("the calendar ends")?)?;
     Ok(book)
-}
-
-/// Starts a product API with the records of `day`, whose answers take `latency`. It serves
-/// until the benchmark ends.
-async fn start_api(world: &World, day: NaiveDate, latency: Duration) -> Result<String> {
-    let book = book_of(world, day)?;
-    let options = ApiOptions { token: Some(API_TOKEN.to_owned()), ..ApiOptions::default() };
-    let slow = axum::middleware::from_fn(move |request: Request, next: Next| async move {
-        if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
-        }
-        next.run(request).await
-    });
-    let routes: Router = sample_sources::router(book, options).layer(slow);
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}{PRODUCT_USAGE_PATH}", listener.local_addr()?);
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    Ok(url)
 }
 
 /// The seconds that the stage takes in a fresh suite.
@@ -95,7 +87,7 @@ async fn stage(
     records: usize,
 ) -> Result<f64> {
     let settings = Settings::default()
-        .flag("ingest-api", "--product-api-url", &start_api(world, day, latency).await?)
+        .flag("ingest-api", "--product-api-url", &start_slow_api(book_of(world, day)?, latency).await?)
         .flag("ingest-api", "--product-api-page-concurrency", page_concurrency)
         .flag("ingest-api", "--history-start", &day.to_string());
     let suite = Suite::start(Layout::Standalone, settings).await?;
@@ -104,9 +96,7 @@ async fn stage(
     ensure!(run.state() == RunState::Succeeded, "the run failed: {run:#?}");
     let read = runs::counters(&run, STAGE_CALL_PRODUCT_API)?.rows_read;
     ensure!(read == records as u64, "{read} of {records} records were read");
-    let stage = runs::stage(&run, STAGE_CALL_PRODUCT_API)?;
-    let (began, ended) = stage.start_time.zip(stage.end_time).context("the stage has not ended")?;
-    Ok(SystemTime::try_from(ended)?.duration_since(SystemTime::try_from(began)?)?.as_secs_f64())
+    stage_seconds(runs::stage(&run, STAGE_CALL_PRODUCT_API)?)
 }
 
 /// The seconds that a loop takes.

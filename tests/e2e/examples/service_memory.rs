@@ -1,17 +1,20 @@
 //! Measures the memory of each service before, during and after a run over one
 //! day, each as a separate process on Postgres: this is what a cluster must
-//! provide. `make bench-service-memory` runs it on optimised binaries.
+//! provide. Also how long each takes to be ready, its processor time, and the size of its program. `make bench-service-memory` runs it on optimised binaries.
 
 use std::{collections::BTreeMap, env, fs, time::Duration};
 
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
-    benchmark::say,
+    benchmark::{processor_seconds, say},
+    binaries::binary,
+    process::keep_logs_quiet,
     runs::{has_ended, stage_states},
     settings::{Layout, Settings},
-    suite::Suite,
+    suite::{ACTIVITYCTL, Suite},
 };
+use figures::{Row, record};
 use proto::pipeline::v1::RunState;
 use sample_sources::{World, WorldOptions};
 use test_postgres::Database;
@@ -47,6 +50,7 @@ impl Resident {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    keep_logs_quiet();
     let companies = env::args().nth(1).map_or(Ok(100_000), |count| count.parse())?;
     let database = Database::create().await?;
     let settings = Settings::default().warehouse(database.url()).flag("ingest-api", "--page-size", "1000");
@@ -62,7 +66,11 @@ async fn main() -> Result<()> {
         processes.iter().map(|(service, pid)| Ok((*service, Resident::of(*pid)?))).collect()
     };
 
-    let idle = look()?;
+    let processor = || -> Result<BTreeMap<&'static str, f64>> {
+        processes.iter().map(|(service, pid)| Ok((*service, processor_seconds(*pid)?[0]))).collect()
+    };
+
+    let (idle, processor_before) = (look()?, processor()?);
     let mut peak = idle.clone();
     let run_id = suite.trigger(day, false).await?.run.context("no run")?.run_id;
     let run = loop {
@@ -77,17 +85,43 @@ async fn main() -> Result<()> {
         tokio::time::sleep(LOOK).await;
     };
     anyhow::ensure!(run.state() == RunState::Succeeded, "the run failed: {:?} {run:#?}", stage_states(&run));
-    let after = look()?;
+    let (after, processor_after) = (look()?, processor()?);
+    #[expect(clippy::cast_precision_loss, reason = "a few million")]
+    let millions = suite.sources.book.len() as f64 / 1e6;
     say(&format!(
         "{companies} companies, {} usage records; MiB, in brackets what was allocated",
         suite.sources.book.len()
     ));
     say("service         before         peak          after");
-    for (service, peak) in peak {
+    for (service, peak) in &peak {
         let of = |sample: &BTreeMap<&'static str, Resident>| sample.get(service).copied().unwrap_or_default();
         let text =
             |resident: Resident| format!("{:4} ({:3})", resident.all / 1024, resident.allocated / 1024);
-        say(&format!("{service:14} {}     {}     {}", text(of(&idle)), text(peak), text(of(&after))));
+        say(&format!("{service:14} {}     {}     {}", text(of(&idle)), text(*peak), text(of(&after))));
+    }
+    for (service, peak) in &peak {
+        let before = idle.get(service).copied().unwrap_or_default();
+        let memory =
+            Row::new(format!("{service}, memory"), "MB").value("idle", megabytes(before.all * 1_024));
+        record(&memory.value("peak", megabytes(peak.all * 1_024)))?;
+    }
+    for (service, after) in &processor_after {
+        let took = after - processor_before.get(service).copied().unwrap_or_default();
+        let row = Row::new(format!("{service}, processor per million records"), "s");
+        record(&row.value("processor", took / millions))?;
+    }
+    for service in processes.keys() {
+        let ready = suite.process(service)?.took_to_listen().as_secs_f64() * 1_000.0;
+        record(&Row::new(format!("{service}, start to ready"), "ms").value("start", ready))?;
+    }
+    for service in processes.keys().copied().chain([ACTIVITYCTL]) {
+        let size = megabytes(fs::metadata(binary(service)?)?.len());
+        record(&Row::new(format!("{service}, program"), "MB").value("size", size))?;
     }
     Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nothing here is that large")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }

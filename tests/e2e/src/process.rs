@@ -5,8 +5,12 @@ use std::{
     io::{BufRead as _, BufReader, PipeReader},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     process::ExitStatus,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -21,6 +25,14 @@ use crate::{admin::Admin, binaries::Build, in_time};
 /// A free port, reachable from this machine only.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+/// Whether logs are kept to oneself.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Lets processes end without printing their logs: benchmarks print results.
+pub fn keep_logs_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
 /// A running server process of the suite. Dropping it kills it and prints its
 /// log, which the test runner shows if the test failed.
 #[derive(Debug)]
@@ -29,6 +41,8 @@ pub struct Process {
     child: Child,
     address: SocketAddr,
     admin: SocketAddr,
+    began: Instant,
+    took_to_listen: Duration,
     log: Log,
 }
 
@@ -77,9 +91,11 @@ impl Process {
         // A variable, because a flag would stop the programs of an earlier version.
         let receivers_are_local = ("WEBHOOK_ALLOW_PRIVATE", "true");
         command.env_clear().envs([receivers_are_local]).envs(environment.iter().cloned());
+        let began = Instant::now();
         let (log, child) = Log::of(&mut command)?;
         // Owned from here on, so that it is always killed.
-        let mut process = Self { name: name.to_owned(), child, address: listen, admin: ANY_PORT, log };
+        let (address, admin, took_to_listen) = (listen, ANY_PORT, Duration::ZERO);
+        let mut process = Self { name: name.to_owned(), child, address, admin, began, took_to_listen, log };
         let reported = process.log.address(|addresses| addresses.admin);
         process.admin = in_time(&format!("the admin port of {name}"), reported).await??;
         Ok(process)
@@ -92,6 +108,7 @@ impl Process {
     pub async fn wait_until_it_listens(&mut self) -> Result<()> {
         let reported = self.log.address(|addresses| addresses.grpc);
         self.address = in_time(&format!("the start of {}", self.name), reported).await??;
+        self.took_to_listen = self.began.elapsed();
         Ok(())
     }
 
@@ -119,6 +136,12 @@ impl Process {
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
+    }
+
+    /// How long it took until it accepted connections.
+    #[must_use]
+    pub const fn took_to_listen(&self) -> Duration {
+        self.took_to_listen
     }
 
     /// Its process id.
@@ -191,7 +214,9 @@ impl Drop for Process {
         // Fails only if it has already ended.
         let _ = self.child.start_kill();
         self.log.finish();
-        println!("==== log of {} ====\n{}", self.name, self.log());
+        if !IS_QUIET.load(Ordering::Relaxed) {
+            println!("==== log of {} ====\n{}", self.name, self.log());
+        }
     }
 }
 

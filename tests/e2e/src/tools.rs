@@ -28,6 +28,15 @@ pub fn python() -> Result<PathBuf> {
     installed(&FOLDER, "python.sh")
 }
 
+/// The Python environment with what the benchmark compares the suite with, which the first call installs if it is missing.
+///
+/// # Errors
+/// If it cannot be installed.
+pub fn contestants() -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    installed(&FOLDER, "contestants.sh")
+}
+
 /// The folder of Prometheus and promtool, which the first call installs if they are missing.
 ///
 /// # Errors

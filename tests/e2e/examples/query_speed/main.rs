@@ -14,9 +14,11 @@ use anyhow::{Context as _, Result, ensure};
 use domain::{DateWindow, date_window::parse_day};
 use e2e::{
     benchmark::{median, say},
+    process::keep_logs_quiet,
     settings::{Layout, Settings},
     suite::Suite,
 };
+use figures::{Row, record, sized};
 use sqlx::{Connection, Executor, PgConnection};
 use test_postgres::{Cluster, Database};
 
@@ -71,6 +73,7 @@ struct Setting {
 /// the server needs.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    keep_logs_quiet();
     let mut arguments = env::args().skip(1).map(|argument| argument.parse::<usize>());
     let companies = arguments.next().unwrap_or(Ok(100_000))?;
     let days = arguments.next().unwrap_or(Ok(30))?;
@@ -130,7 +133,7 @@ async fn in_turn<T>(
     ours().await?;
     beside().await?;
     let mut rounds = Vec::new();
-    for number in 0..ROUNDS {
+    for number in 0..sized(ROUNDS, 1) {
         rounds.push(if number % 2 == 0 {
             [ours().await?, beside().await?]
         } else {
@@ -153,12 +156,13 @@ fn middles<T>(rounds: &[[T; 2]], of: impl Fn(&T) -> f64) -> [f64; 2] {
 
 async fn gets(setting: &Setting) -> Result<bool> {
     let Setting { companies, window, url, callers } = setting;
-    let ours = async || round(callers, GETS, async |caller| caller.get(*companies, *window).await).await;
+    let gets = sized(GETS, 20);
+    let ours = async || round(callers, gets, async |caller| caller.get(*companies, *window).await).await;
     let beside = async || {
         let (url, companies, day) = (url.clone(), *companies, window.end());
-        tokio::task::spawn_blocking(move || beside::pgbench(&url, companies, day, CALLERS, GETS)).await?
+        tokio::task::spawn_blocking(move || beside::pgbench(&url, companies, day, CALLERS, gets)).await?
     };
-    let nothing = async || round(callers, GETS, async |caller| caller.nothing().await).await;
+    let nothing = async || round(callers, gets, async |caller| caller.nothing().await).await;
     let ceiling = in_turn(nothing, &beside).await?;
     let rounds = in_turn(ours, beside).await?;
     let throughput = ratio(&rounds, Round::throughput);
@@ -171,6 +175,12 @@ async fn gets(setting: &Setting) -> Result<bool> {
          ≥ {GET_THROUGHPUT}); p99 {our_slowest:.2} / {slowest_beside:.2} ms = {slowest:.2} (aim ≤ {GET_SLOWEST}): {}",
         met(is_met)
     ));
+    let row = Row::new("get by key / pgbench", "calls/s").value("ours", our_throughput);
+    let row = row.value("beside", throughput_beside).ratio(format!("{throughput:.2} of its throughput"));
+    record(&row.aim(format!("≥ {GET_THROUGHPUT}"), throughput >= GET_THROUGHPUT))?;
+    let row = Row::new("get by key / pgbench, p99", "ms").value("ours", our_slowest);
+    let row = row.value("beside", slowest_beside).ratio(format!("{slowest:.2} of its p99"));
+    record(&row.aim(format!("≤ {GET_SLOWEST}"), slowest <= GET_SLOWEST))?;
     let share = ratio(&ceiling, Round::throughput);
     let [calls, _] = middles(&ceiling, Round::throughput);
     let [slowest, _] = middles(&ceiling, |round| round.within(0.99));
@@ -179,6 +189,8 @@ async fn gets(setting: &Setting) -> Result<bool> {
          ms; a get reaches {:.3} of it",
         throughput / share
     ));
+    let row = Row::new("an empty call on the same connections / pgbench", "calls/s").value("ours", calls);
+    record(&row.value("beside", throughput_beside).ratio(format!("{share:.2} of its throughput")))?;
     Ok(is_met)
 }
 
@@ -207,11 +219,15 @@ async fn exports(setting: &Setting) -> Result<bool> {
         let mut line = format!(
             "export of {expected} rows / \\copy {order}: {ours:.2} / {beside:.2} s = {speed:.3} of its speed"
         );
+        let mut row = Row::new(format!("export / \\copy {order}"), "s").value("ours", ours);
+        row = row.value("beside", beside).ratio(format!("{speed:.2} of its speed"));
         if is_ordered {
+            row = row.aim(format!("≥ {EXPORT_SPEED}"), speed >= EXPORT_SPEED);
             is_met = speed >= EXPORT_SPEED;
             line.push_str(&format!(" (aim ≥ {EXPORT_SPEED}): {}", met(is_met)));
         }
         say(&line);
+        record(&row)?;
     }
     Ok(is_met)
 }
@@ -227,7 +243,8 @@ async fn lists(setting: &Setting) -> Result<bool> {
         (late, number) = (next, number + 1);
     }
     let page = async |token: &String| {
-        round(callers, CALLS, async |caller| caller.list(*window, token.clone()).await.map(drop)).await
+        round(callers, sized(CALLS, 2), async |caller| caller.list(*window, token.clone()).await.map(drop))
+            .await
     };
     let rounds = in_turn(async || page(&late).await, async || page(&String::new()).await).await?;
     let slower = ratio(&rounds, |round| round.within(0.5));
@@ -237,6 +254,9 @@ async fn lists(setting: &Setting) -> Result<bool> {
         "page {number} / page 1 of {PAGE} rows: {late:.2} / {first:.2} ms = {slower:.3} (aim ≤ {LATE}): {}",
         met(is_met)
     ));
+    let row = Row::new(format!("page {number} / page 1 of {PAGE} rows"), "ms").value("ours", late);
+    let row = row.value("beside", first).ratio(format!("{slower:.2} of its time"));
+    record(&row.aim(format!("≤ {LATE}"), is_met))?;
     Ok(is_met)
 }
 
@@ -254,7 +274,7 @@ async fn risks(setting: &Setting) -> Result<bool> {
         pages.push(next);
     }
     let mut times = Vec::new();
-    for turn in 0..ROUNDS * CALLS {
+    for turn in 0..sized(ROUNDS * CALLS, 4) {
         let page = pages[turn % pages.len()].clone();
         times.extend(
             round(callers, 1, async |caller| caller.risks(*window, page.clone()).await.map(drop))
@@ -262,7 +282,7 @@ async fn risks(setting: &Setting) -> Result<bool> {
                 .times,
         );
     }
-    let is_met = slowest(&format!("churn risks, {} pages of {RISKS}", pages.len()), times);
+    let is_met = slowest(&format!("churn risks, {} pages of {RISKS}", pages.len()), times)?;
     say(&format!("  the first page after a publish: {:.1} ms", first.within(1.0)));
     Ok(is_met)
 }
@@ -270,17 +290,19 @@ async fn risks(setting: &Setting) -> Result<bool> {
 async fn roll_ups(setting: &Setting) -> Result<bool> {
     let Setting { companies, window, callers, .. } = setting;
     let call = async |caller: Caller| caller.roll_up(*companies, *window).await;
-    round(callers, CALLS, call).await?;
-    Ok(slowest("roll-up by week", round(callers, ROUNDS * CALLS, call).await?.times))
+    round(callers, sized(CALLS, 2), call).await?;
+    slowest("roll-up by week", round(callers, sized(ROUNDS * CALLS, 4), call).await?.times)
 }
 
 /// Prints how long calls took; whether the aim is met.
-fn slowest(name: &str, times: Vec<f64>) -> bool {
+fn slowest(name: &str, times: Vec<f64>) -> Result<bool> {
     let slowest = percentile(times.clone(), 0.99) * 1_000.0;
     let is_met = slowest <= SLOWEST;
     let middle = median(times) * 1_000.0;
     say(&format!("{name}: p50 {middle:.2} ms, p99 {slowest:.2} ms (aim ≤ {SLOWEST}): {}", met(is_met)));
-    is_met
+    let row = Row::new(format!("{name}, p99"), "ms").value("ours", slowest);
+    record(&row.aim(format!("≤ {SLOWEST} ms"), is_met))?;
+    Ok(is_met)
 }
 
 const fn met(is_met: bool) -> &'static str {

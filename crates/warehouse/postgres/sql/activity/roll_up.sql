@@ -5,7 +5,8 @@ dated AS (
     -- Truncated as a time without zone: the session's zone has no say.
     date_trunc($4, activity_date::TIMESTAMP)::DATE AS period_start,
     activity_date, active_users, events, is_churn_risk
-  FROM fact_company_activity
+  -- Rows of a month that is published later are there, but not in the ledger of this state.
+  FROM fact_company_activity JOIN published_days USING (activity_date)
   WHERE company_id = $1 AND activity_date BETWEEN $2 AND $3
 ),
 -- The last day of each period decides whether it ends at risk.
