@@ -47,15 +47,8 @@ impl ActivityReader for PostgresWarehouse {
         window: DateWindow,
         period: Period,
     ) -> Result<(Vec<RollUp>, Option<Publication>), Error> {
-        let (company, start, end) = (company.as_str(), window.start(), window.end());
-        let unit = match period {
-            Period::Week => "week",
-            Period::Month => "month",
-        };
         self.read_fact(async |connection| {
-            let roll_ups =
-                sqlx::query_file_as!(RollUp, "sql/activity/roll_up.sql", company, start, end, unit);
-            let roll_ups = roll_ups.fetch_all(&mut *connection).await?;
+            let roll_ups = roll_ups(connection, company, window, period).await?;
             Ok((roll_ups, newest_publication(connection, window).await?))
         })
         .await
@@ -139,6 +132,21 @@ pub(crate) async fn select(
     Ok(page)
 }
 
+async fn roll_ups(
+    connection: &mut PgConnection,
+    company: &CompanyId,
+    window: DateWindow,
+    period: Period,
+) -> Result<Vec<RollUp>> {
+    let (company, start, end) = (company.as_str(), window.start(), window.end());
+    let unit = match period {
+        Period::Week => "week",
+        Period::Month => "month",
+    };
+    let roll_ups = sqlx::query_file_as!(RollUp, "sql/activity/roll_up.sql", company, start, end, unit);
+    Ok(roll_ups.fetch_all(connection).await?)
+}
+
 async fn churn_order(connection: &mut PgConnection, day: NaiveDate) -> Result<ChurnOrder> {
     let risks = sqlx::query_file!("sql/activity/churn_order.sql", day).fetch_all(connection).await?;
     let risks = risks.into_iter().map(|risk| {
@@ -184,4 +192,49 @@ async fn rows_version(
     let version =
         sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", start, end, and_before);
     Ok(version.fetch_one(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, Executor};
+    use test_postgres::Database;
+    use warehouse_conformance::{
+        EngineUnderTest,
+        scene::{at, company, day, days, export, publish_run},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_older_state_has_nothing_of_a_month_that_was_attached_since() {
+        let database = Database::create().await.unwrap();
+        PostgresWarehouse::migrate(&database.url()).await.unwrap();
+        let warehouse = EngineUnderTest::new(PostgresWarehouse::open(&database.url()).await.unwrap());
+        let exports = [(export(day(0), "1"), vec![company("acme", "Acme")])];
+        publish_run(&warehouse, days(31, 58), at(1), &exports, &[]).await;
+
+        let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
+        assert!(newest_publication(&mut connection, days(0, 58)).await.unwrap().is_some());
+        publish_run(&warehouse, days(0, 30), at(2), &[], &[(day(4), vec![("acme", 1, 5)])]).await;
+
+        let query = ActivityQuery { company_id: None, window: days(0, 58), after: None };
+        let rows = select(&mut connection, &query, 100).await.unwrap();
+        assert_eq!(rows.len(), 28);
+        assert!(rows.iter().all(|row| row.key.activity_date >= day(31)));
+        let acme = CompanyId::parse("acme").unwrap();
+        let months = roll_ups(&mut connection, &acme, days(0, 58), Period::Month).await.unwrap();
+        assert_eq!(
+            months.iter().map(|month| (month.period_start, month.days)).collect::<Vec<_>>(),
+            [(day(31), 28)]
+        );
+        let risk = ChurnCursor { last_event_date: None, company_id: acme };
+        assert_eq!(churn_order(&mut connection, day(50)).await.unwrap().page(None, 9), [risk]);
+        assert!(churn_order(&mut connection, day(30)).await.unwrap().page(None, 9).is_empty());
+
+        connection.execute("COMMIT").await.unwrap();
+        assert_eq!(select(&mut connection, &query, 100).await.unwrap().len(), 59);
+        let order = churn_order(&mut connection, day(50)).await.unwrap();
+        assert_eq!(order.page(None, 9)[0].last_event_date, Some(day(4)));
+    }
 }

@@ -1,14 +1,11 @@
 //! Exports: pages of rows from one state, read ahead of whoever takes them.
 
-use std::collections::HashSet;
-
-use chrono::NaiveDate;
-use domain::{DateWindow, FactRow, Publication};
+use domain::{FactRow, Publication};
 use futures::StreamExt;
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use warehouse_core::{ActivityQuery, Error, Export, Fault, engine::PublicationRecord};
+use warehouse_core::{ActivityQuery, Error, Export, Fault};
 
 use crate::{
     activity::{newest_publication, select},
@@ -66,10 +63,9 @@ async fn send_pages(
     let beginning = async {
         let mut transaction = begin_export(connection).await?;
         let publication = newest_publication(&mut transaction, query.window).await?;
-        let published = published_days(&mut transaction, query.window).await?;
-        Ok::<_, Failure>((transaction, publication, published))
+        Ok::<_, Failure>((transaction, publication))
     };
-    let (mut transaction, publication, published) = match beginning.await {
+    let (mut transaction, publication) = match beginning.await {
         Ok(begun) => begun,
         Err(failure) => {
             // The caller may have disconnected.
@@ -82,8 +78,7 @@ async fn send_pages(
     }
     let mut limit = FIRST_PAGE_ROWS;
     loop {
-        let mut page = match select(&mut transaction, &query, u32::try_from(limit).unwrap_or(u32::MAX)).await
-        {
+        let page = match select(&mut transaction, &query, u32::try_from(limit).unwrap_or(u32::MAX)).await {
             Ok(page) => page,
             Err(failure) => {
                 drop(pages.send(Err(failure.into())).await);
@@ -94,19 +89,10 @@ async fn send_pages(
         query.after = Some(last.key.clone());
         let is_last = page.len() < limit;
         limit = next_limit(&page);
-        page.retain(|row| published.contains(&row.key.activity_date));
         if pages.send(Ok(page)).await.is_err() || is_last {
             return true;
         }
     }
-}
-
-/// The days that are published in the transaction's state. A month that is published later
-/// is attached with rows from before, so the state of the rows alone does not hide it.
-async fn published_days(connection: &mut PgConnection, window: DateWindow) -> Result<HashSet<NaiveDate>> {
-    let (start, end) = (window.start(), window.end());
-    let days = sqlx::query_file_as!(PublicationRecord, "../sql/activity/published_days.sql", start, end);
-    Ok(days.fetch_all(connection).await?.into_iter().map(|day| day.activity_date).collect())
 }
 
 /// How many rows to read after those of a page.
@@ -123,6 +109,7 @@ fn ended() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
     use domain::{CompanyId, FactKey};
 
     use super::*;
