@@ -200,7 +200,7 @@ mod tests {
     use test_postgres::Database;
     use warehouse_conformance::{
         EngineUnderTest,
-        scene::{at, company, day, days, export, publish_run},
+        scene::{at, company, day, days, export, hold_run, publish_run},
     };
 
     use super::*;
@@ -212,11 +212,14 @@ mod tests {
         let warehouse = EngineUnderTest::new(PostgresWarehouse::open(&database.url()).await.unwrap());
         let exports = [(export(day(0), "1"), vec![company("acme", "Acme")])];
         publish_run(&warehouse, days(31, 58), at(1), &exports, &[]).await;
+        let run = hold_run(&warehouse, days(0, 30), at(2)).await;
+        run.ingest(&[], &[(day(4), vec![("acme", 1, 5)])]).await;
+        run.build().await;
 
         let mut connection = PgConnection::connect(&database.url()).await.unwrap();
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
         assert!(newest_publication(&mut connection, days(0, 58)).await.unwrap().is_some());
-        publish_run(&warehouse, days(0, 30), at(2), &[], &[(day(4), vec![("acme", 1, 5)])]).await;
+        run.publish().await;
 
         let query = ActivityQuery { company_id: None, window: days(0, 58), after: None };
         let rows = select(&mut connection, &query, 100).await.unwrap();
