@@ -23,6 +23,11 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 const TEST_OPTIONS: &str =
     "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400";
 
+/// Options of a server for benchmarks, of a production's size and as durable: memory for the
+/// tables, room for checkpoints.
+pub const PRODUCTION_SIZE: &str =
+    "-c shared_buffers=1GB -c effective_cache_size=4GB -c max_wal_size=4GB -c checkpoint_timeout=15min";
+
 /// Ends the cluster once the other end of its input is closed: the test process
 /// has ended, in whatever way.
 const WATCH: &str = r#"cat >/dev/null; "$1" --pgdata "$2/data" --mode immediate stop; rm -rf "$2""#;

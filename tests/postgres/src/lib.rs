@@ -14,7 +14,9 @@
 mod cluster;
 mod database;
 mod pooler;
+mod psql;
 
-pub use cluster::{Cluster, binaries};
+pub use cluster::{Cluster, PRODUCTION_SIZE, binaries};
 pub use database::{Database, OWNER, READER, WRITER};
 pub use pooler::Pooler;
+pub use psql::{psql, psql_times};

@@ -1,21 +1,11 @@
 //! The Postgres server of all contestants, and its own client.
 
-use std::{
-    fs,
-    io::Write as _,
-    net::TcpListener,
-    process::{Command, Stdio},
-};
+use std::{fs, net::TcpListener, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use e2e::benchmark::processor_seconds;
-use test_postgres::Cluster;
+use test_postgres::{Cluster, PRODUCTION_SIZE};
 use url::Url;
-
-/// Settings of a production-size server, including fsync and full-page writes: memory for the tables, room for
-/// checkpoints.
-const OPTIONS: &str = "-c shared_buffers=1GB -c effective_cache_size=4GB -c max_wal_size=4GB \
-                       -c checkpoint_timeout=15min -c max_connections=100 -c timezone=UTC";
 
 /// A private server that listens on a port, because not every client speaks through a socket's file.
 pub(crate) struct Server {
@@ -33,7 +23,9 @@ pub(crate) struct Database {
 impl Server {
     pub(crate) async fn start() -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let options = format!("{OPTIONS} -c listen_addresses=127.0.0.1 -c port={port}");
+        let options = format!(
+            "{PRODUCTION_SIZE} -c max_connections=100 -c timezone=UTC -c listen_addresses=127.0.0.1 -c port={port}"
+        );
         let cluster = tokio::task::spawn_blocking(move || Cluster::start(&options)).await??;
         Ok(Self { cluster, port })
     }
@@ -71,31 +63,13 @@ impl Database {
         format!("postgres://postgres@127.0.0.1:{}/{}", self.port, self.name)
     }
 
-    /// Runs a script, and returns what it printed: rows without a header, and times if it asks for them.
+    /// Runs a script, and returns what it printed.
     pub(crate) fn psql(&self, script: &str) -> Result<String> {
-        let mut child = Command::new(test_postgres::binaries()?.join("psql"))
-            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"])
-            .arg(self.url())
-            .env("PGOPTIONS", "-c client_min_messages=error")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot run psql")?;
-        let mut input = child.stdin.take().context("psql has no input")?;
-        // Its output is small, so it cannot block before it has read everything.
-        input.write_all(script.as_bytes())?;
-        drop(input);
-        let output = child.wait_with_output()?;
-        let problem = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "psql: {problem}");
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        test_postgres::psql(&self.url(), script)
     }
 
     /// The seconds that psql measured for all statements after `\timing on`.
     pub(crate) fn timed(&self, script: &str) -> Result<f64> {
-        let printed = self.psql(script)?;
-        let times = printed.lines().filter_map(|line| line.strip_prefix("Time: ")?.split_once(" ms"));
-        Ok(times.filter_map(|(time, _)| time.parse::<f64>().ok()).sum::<f64>() / 1_000.0)
+        Ok(test_postgres::psql_times(&self.url(), script)?.iter().sum::<Duration>().as_secs_f64())
     }
 }

@@ -89,19 +89,8 @@ pub(crate) fn copy(url: &str, window: DateWindow, is_ordered: bool) -> Result<Du
         Some((unordered, _)) if !is_ordered => unordered,
         _ => &select,
     };
-    let output = Command::new(test_postgres::binaries()?.join("psql"))
-        .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--command", "\\timing on", "--command"])
-        .arg(format!("\\copy ({select}) to '/dev/null'"))
-        .arg(url)
-        .stdin(Stdio::null())
-        .output()
-        .context("cannot run psql")?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let time = printed
-        .lines()
-        .find_map(|line| line.strip_prefix("Time: ")?.split_once(" ms")?.0.parse::<f64>().ok())
-        .with_context(|| format!("psql failed: {printed}{}", String::from_utf8_lossy(&output.stderr)))?;
-    Ok(Duration::from_secs_f64(time / 1_000.0))
+    let script = format!("\\timing on\n\\copy ({select}) to '/dev/null'\n");
+    test_postgres::psql_times(url, &script)?.pop().context("psql reported no time")
 }
 
 fn without_comments(statement: &str) -> String {

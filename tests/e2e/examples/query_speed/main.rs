@@ -20,7 +20,7 @@ use e2e::{
 };
 use figures::{Row, record, sized};
 use sqlx::{Connection, Executor, PgConnection};
-use test_postgres::{Cluster, Database};
+use test_postgres::{Cluster, Database, PRODUCTION_SIZE};
 
 use crate::{
     calls::{Caller, PAGE, RISKS, round},
@@ -58,10 +58,6 @@ const LATE: f64 = 1.2;
 /// Milliseconds within which 99 of 100 churn pages and roll-ups are answered.
 const SLOWEST: f64 = 50.0;
 
-/// Memory for the rows; nothing is written while queries are measured.
-const SERVER_OPTIONS: &str =
-    "-c shared_buffers=1GB -c effective_cache_size=4GB -c max_wal_size=4GB -c fsync=off";
-
 struct Setting {
     companies: usize,
     window: DateWindow,
@@ -77,7 +73,8 @@ async fn main() -> Result<()> {
     let mut arguments = env::args().skip(1).map(|argument| argument.parse::<usize>());
     let companies = arguments.next().unwrap_or(Ok(100_000))?;
     let days = arguments.next().unwrap_or(Ok(30))?;
-    let cluster = Cluster::start(SERVER_OPTIONS)?;
+    // Nothing is written while queries are measured.
+    let cluster = Cluster::start(&format!("{PRODUCTION_SIZE} -c fsync=off"))?;
     let database = Database::create_on(cluster.url()).await?;
     // The limit on one caller's calls is no part of this.
     let settings = Settings::default().warehouse(database.url()).variable("MAX_CALLS_PER_SECOND", "0");
