@@ -1,10 +1,6 @@
 //! What the service is measured beside: Postgres' own clients, with the service's statements.
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::NaiveDate;

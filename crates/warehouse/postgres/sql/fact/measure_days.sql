@@ -46,30 +46,35 @@ gaps AS (
   LEFT JOIN crm_company_versions AS version USING (company_id)
   GROUP BY known.company_id
 ),
--- The companies outside each snapshot, few as a rule ...
-outsiders AS MATERIALIZED (
-  SELECT snapshot_on, company_id
+-- ... as far as the build's days can be in it. Without any snapshot that is always.
+outsiders AS (
+  SELECT company_id, after, before
   FROM span
-  JOIN gaps ON before > after + 1 AND before > span.first AND after < span.last
-  JOIN snapshots ON snapshot_on > after AND snapshot_on < before
-  UNION ALL
-  SELECT NULL, company_id
-  FROM known_companies
-  WHERE EXISTS (SELECT FROM fact_build_days WHERE snapshot_on IS NULL)
+  JOIN gaps ON before > after + 1 AND COALESCE(before > span.first AND after < span.last, TRUE)
 ),
--- ... that have a usage record in the 14 days. Looked up one by one: any other
--- plan reads the usage of all companies for the sake of those few.
-outsider_counts AS (
-  SELECT day.activity_date, COUNT(*) AS companies
-  FROM fact_build_days AS day
-  JOIN outsiders AS outsider ON outsider.snapshot_on IS NOT DISTINCT FROM day.snapshot_on
+-- Their usage records while they are outside, and the days on which each is the newest of the
+-- 14 days: no two records of a company are that on the same day. Each company is looked up once:
+-- OFFSET 0 rules out plans that read the usage of all companies for the sake of those few.
+outside_records AS (
+  SELECT after, before, date AS first_day, LEAST(date + 13, next_date - 1) AS last_day, COUNT(*) AS companies
+  FROM outsiders AS outsider
   CROSS JOIN LATERAL (
-    SELECT 1 FROM stg_product_usage AS usage
+    SELECT usage.date, LEAD(usage.date) OVER (ORDER BY usage.date) AS next_date
+    FROM stg_product_usage AS usage
     WHERE usage.company_id = outsider.company_id
-      AND usage.date BETWEEN day.churn_from AND day.activity_date
+      AND usage.date > outsider.after - 13 AND usage.date < outsider.before
       AND usage.date BETWEEN $1 AND $2
-    LIMIT 1
+    OFFSET 0
   ) AS record
+  GROUP BY after, before, first_day, last_day
+),
+-- How many companies have a row on a day without being in its snapshot.
+outsider_counts AS (
+  SELECT day.activity_date, SUM(record.companies)::BIGINT AS companies
+  FROM outside_records AS record
+  JOIN fact_build_days AS day
+    ON day.activity_date BETWEEN record.first_day AND record.last_day
+    AND (day.snapshot_on IS NULL OR (day.snapshot_on > record.after AND day.snapshot_on < record.before))
   GROUP BY day.activity_date
 )
 SELECT
