@@ -13,14 +13,14 @@ use anyhow::{Context as _, Result, ensure};
 use chrono::NaiveDate;
 use domain::{DateWindow, run::STAGE_CALL_PRODUCT_API};
 use e2e::{
-    benchmark::{median, say, stage_seconds, start_slow_api},
+    benchmark::{stage_seconds, start_slow_api},
     process::keep_logs_quiet,
     runs,
     settings::{Layout, Settings},
     sources::API_TOKEN,
     suite::Suite,
 };
-use figures::{Row, record, sized};
+use figures::{Row, median, record, say, sized};
 use proto::pipeline::v1::RunState;
 use sample_sources::{DEFAULT_PAGE_SIZE, UsageBook, World, WorldOptions};
 use serde_json::Value;

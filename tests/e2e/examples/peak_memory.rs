@@ -7,14 +7,14 @@ use std::{env, time::Instant};
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
-    benchmark::{run_however_long, say, stage_seconds},
+    benchmark::{run_however_long, stage_seconds},
     memory::peak,
     process::keep_logs_quiet,
     runs::{STAGES, stage},
     settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
 };
-use figures::{Row, record};
+use figures::{Row, record, say};
 use proto::pipeline::v1::{Run, RunState};
 use sample_sources::{World, WorldOptions};
 

@@ -9,12 +9,13 @@ use std::{env, fs, time::Instant};
 use anyhow::{Context as _, Result, ensure};
 use domain::DateWindow;
 use e2e::{
-    benchmark::{median, say},
+    benchmark::processor_seconds,
     issuer::{Issuer, Signer},
     settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
     volume::{Authority, Volume},
 };
+use figures::{median, say};
 use futures::future::try_join_all;
 use proto::activity::v1::{
     ExportCompanyActivityRequest, GetCompanyActivityRequest, ListCompanyActivityRequest,
@@ -40,9 +41,6 @@ const CALLERS: usize = 4;
 
 /// The most that proof may cost: the ratio of a round's figures with it to those without.
 const AIM: f64 = 1.15;
-
-/// What Linux reports processor times in.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Rows of a page.
 const PAGE: i32 = 1000;
@@ -180,18 +178,9 @@ async fn proven(settings: Settings) -> Result<Side> {
     Ok(Side { callers, process, _suite: suite, _files: Some((server, folder)) })
 }
 
-/// The processor time of a process so far, in seconds.
-fn processor_time(process: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // After the name, which may have spaces: utime and stime are the 12th and 13th field.
-    let (_, fields) = status.rsplit_once(')').context("no name")?;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
-}
-
 /// Every caller's calls, as fast as they are answered.
 async fn round(side: &Side, query: Query, target: &Target, calls: usize) -> Result<Figures> {
-    let (began, worked) = (Instant::now(), processor_time(side.process)?);
+    let (began, worked) = (Instant::now(), processor_seconds(side.process)?[0]);
     let callers = side.callers.iter().enumerate().map(async |(number, caller)| {
         let mut times = Vec::with_capacity(calls);
         for call in 0..calls {
@@ -202,7 +191,7 @@ async fn round(side: &Side, query: Query, target: &Target, calls: usize) -> Resu
         anyhow::Ok(times)
     });
     let times = try_join_all(callers).await?.concat();
-    let processor = processor_time(side.process)? - worked;
+    let processor = processor_seconds(side.process)?[0] - worked;
     Ok(Figures { round: began.elapsed().as_secs_f64(), call: median(times), processor })
 }
 

@@ -7,14 +7,14 @@ use std::{collections::BTreeMap, env, fs, time::Duration};
 use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
-    benchmark::{processor_seconds, say},
+    benchmark::processor_seconds,
     binaries::binary,
     process::keep_logs_quiet,
     runs::{has_ended, stage_states},
     settings::{Layout, Settings},
     suite::{ACTIVITYCTL, Suite},
 };
-use figures::{Row, record};
+use figures::{Row, record, say};
 use proto::pipeline::v1::RunState;
 use sample_sources::{World, WorldOptions};
 use test_postgres::Database;

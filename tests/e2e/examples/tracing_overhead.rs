@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
 use domain::DateWindow;
 use e2e::{
-    benchmark::{median, say},
     settings::Settings,
     suite::{ACTIVITYCTL, Suite},
 };
+use figures::{median, say};
 use proto::pipeline::v1::RunState;
 use sample_sources::{World, WorldOptions};
 use test_telemetry::Receiver;

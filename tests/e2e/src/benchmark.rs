@@ -8,7 +8,6 @@ use std::{
 use anyhow::{Context as _, Result};
 use axum::{Router, extract::Request, middleware::Next};
 use domain::DateWindow;
-pub use figures::{median, say};
 use proto::pipeline::v1::{Run, RunStage, WatchRunRequest};
 use sample_sources::{ApiOptions, PRODUCT_USAGE_PATH, UsageBook};
 use tokio::net::TcpListener;

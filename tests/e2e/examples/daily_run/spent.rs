@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 use chrono::NaiveDate;
 use domain::DateWindow;
 use e2e::{
-    benchmark::{median, stage_seconds},
+    benchmark::stage_seconds,
     runs::{STAGES, stage},
     sources::API_TOKEN,
 };
-use figures::Row;
+use figures::{Row, median};
 use sample_sources::DEFAULT_PAGE_SIZE;
 use serde_json::Value;
 

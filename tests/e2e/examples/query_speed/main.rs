@@ -13,12 +13,11 @@ use std::{env, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use domain::{DateWindow, date_window::parse_day};
 use e2e::{
-    benchmark::{median, say},
     process::keep_logs_quiet,
     settings::{Layout, Settings},
     suite::Suite,
 };
-use figures::{Row, record, sized};
+use figures::{Row, median, record, say, sized};
 use sqlx::{Connection, Executor, PgConnection};
 use test_postgres::{Cluster, Database, PRODUCTION_SIZE};
 

@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result};
 use domain::DateWindow;
 use e2e::{
     abuse::{Abuser, allow_sockets},
-    benchmark::say,
     binaries::Build,
     memory,
     process::{ANY_PORT, Process},
@@ -18,6 +17,7 @@ use e2e::{
     suite::Suite,
     valid_caller::{Latencies, ValidCaller},
 };
+use figures::say;
 use proto::activity::v1::{GetCompanyActivityRequest, ListCompanyActivityRequest};
 use sample_sources::{World, WorldOptions};
 use tonic::{
