@@ -79,3 +79,9 @@ ALTER TABLE event_files ADD COLUMN replay_requested_at TIMESTAMP;
 -- Published days of a run, as a JSON array, of which every company is computed and written
 -- anew, whether or not something changed. Programs that do not know the column rebuild none.
 ALTER TABLE pipeline_runs ADD COLUMN rebuild_days TEXT NOT NULL DEFAULT '[]';
+
+-- Days that wait for such a rebuild, also when the run that asked for it has failed. Only the
+-- publish that rebuilds them clears them.
+CREATE TABLE rebuild_days (
+  activity_date DATE NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
