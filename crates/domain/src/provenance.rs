@@ -235,13 +235,10 @@ mod tests {
         };
         // The second page was empty.
         let paged = fetch(Some(vec![100, 100, 130]));
-        assert_eq!([1, 100, 101, 130, 131].map(|line| paged.page_of(line)), [
-            Some(1),
-            Some(1),
-            Some(3),
-            Some(3),
-            None
-        ]);
+        assert_eq!(
+            [1, 100, 101, 130, 131].map(|line| paged.page_of(line)),
+            [Some(1), Some(1), Some(3), Some(3), None]
+        );
         assert_eq!(fetch(None).page_of(1), None);
     }
 

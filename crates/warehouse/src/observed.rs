@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Publication, RunState,
-    UsageRecord, audit::Measurements, trend::StageExecution,
+    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Provenance, Publication,
+    RunState, UsageRecord, audit::Measurements, trend::StageExecution,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use telemetry::spans;
@@ -22,9 +22,9 @@ use warehouse_core::{
     Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
     FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert,
     NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink,
-    PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
-    SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay,
-    UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    ProvenanceReader, PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader,
+    RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays,
+    UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -233,6 +233,10 @@ observe! {
                 Ok(Export { pages, ..export })
             }
         }
+    }
+
+    ProvenanceReader {
+        fn provenance(key: &FactKey) -> Provenance;
     }
 
     BacklogReader {

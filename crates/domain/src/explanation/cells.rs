@@ -65,13 +65,8 @@ struct Explained<'a> {
 impl Explained<'_> {
     fn cell(&self, column: &'static str) -> Cell {
         let day = self.provenance.key.activity_date;
-        let cell = |rule: String| Cell {
-            column,
-            rule,
-            reckoning: String::new(),
-            parts: Vec::new(),
-            differs: false,
-        };
+        let cell =
+            |rule: String| Cell { column, rule, reckoning: String::new(), parts: Vec::new(), differs: false };
         match column {
             "company_id" => cell("as CRM and product API both spell it".to_owned()),
             "activity_date" => cell("a UTC calendar day".to_owned()),
@@ -161,7 +156,8 @@ impl Explained<'_> {
 
     fn since_contact(&self, cell: Cell) -> Cell {
         let day = self.row.key.activity_date;
-        let contact = self.provenance.crm.version.as_ref().and_then(|version| version.attributes.last_contact_at);
+        let contact =
+            self.provenance.crm.version.as_ref().and_then(|version| version.attributes.last_contact_at);
         let reckoning = match contact {
             Some(at) => {
                 let days = (day - at.date_naive()).num_days();

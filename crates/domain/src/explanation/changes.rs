@@ -51,11 +51,8 @@ pub enum ChangeKind {
 /// Every change of a row that is on record, the newest first.
 pub(super) fn changes(provenance: &Provenance, past: &Past<'_>) -> Vec<Change> {
     let day = provenance.key.activity_date;
-    let times: BTreeSet<DateTime<Utc>> = past
-        .periods(day)
-        .flat_map(|period| [Some(period.row.loaded_at), period.until])
-        .flatten()
-        .collect();
+    let times: BTreeSet<DateTime<Utc>> =
+        past.periods(day).flat_map(|period| [Some(period.row.loaded_at), period.until]).flatten().collect();
     let mut changes: Vec<Change> = Vec::new();
     for time in times {
         let ended = changes.last().filter(|change| change.after.is_none());
@@ -92,9 +89,10 @@ fn change(
     };
     // A row that was taken back is compared with the one that is published in its place.
     let (before, since) = match (kind, ended) {
-        (ChangeKind::PublishedAgain, Some(Change { kind: ChangeKind::TakenBack, before: last, published_at, .. })) => {
-            (last.as_ref(), *published_at)
-        }
+        (
+            ChangeKind::PublishedAgain,
+            Some(Change { kind: ChangeKind::TakenBack, before: last, published_at, .. }),
+        ) => (last.as_ref(), *published_at),
         _ => (before, time),
     };
     let columns = before.zip(after).map(|(before, after)| differing(before, after)).unwrap_or_default();

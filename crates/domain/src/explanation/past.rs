@@ -60,9 +60,8 @@ impl<'a> Past<'a> {
                 row_count: Some(entry.row_count),
             };
             // Programs of the release before publish without noting it in the log.
-            let is_noted = |noted: &DayPublication| {
-                (noted.day, noted.published_at) == (logged.day, logged.published_at)
-            };
+            let is_noted =
+                |noted: &DayPublication| (noted.day, noted.published_at) == (logged.day, logged.published_at);
             if !publications.iter().any(is_noted) {
                 publications.push(logged);
             }

@@ -187,18 +187,28 @@ impl Inquiry<'_> {
     fn record_changed(&self, day: NaiveDate, before: UsageNumbers, after: UsageNumbers) -> Reason {
         let nothing = UsageNumbers::default();
         let (kind, statement) = if before == nothing {
-            (ReasonKind::LateRecord, format!("late record: {day} had no activity on record, and now has {}", told(after)))
+            (
+                ReasonKind::LateRecord,
+                format!("late record: {day} had no activity on record, and now has {}", told(after)),
+            )
         } else if after == nothing && !self.is_staged(day) {
-            (ReasonKind::RecordGone, format!("record gone: {day} had {}, and now has no activity on record", told(before)))
+            (
+                ReasonKind::RecordGone,
+                format!("record gone: {day} had {}, and now has no activity on record", told(before)),
+            )
         } else {
-            (ReasonKind::Correction, format!("correction: {day} had {}, and now has {}", told(before), told(after)))
+            (
+                ReasonKind::Correction,
+                format!("correction: {day} had {}, and now has {}", told(before), told(after)),
+            )
         };
         Reason { kind, days: vec![day], statement }
     }
 
     /// Whether the change led to what is staged now, with a record of the day.
     fn is_staged(&self, day: NaiveDate) -> bool {
-        self.is_newest() && self.provenance.usage.iter().any(|usage| usage.day == day && usage.record.is_some())
+        self.is_newest()
+            && self.provenance.usage.iter().any(|usage| usage.day == day && usage.record.is_some())
     }
 
     /// Whether the change led to the present row, and nothing has changed since.
@@ -214,7 +224,9 @@ impl Inquiry<'_> {
         let differing = crm_values(before).into_iter().zip(crm_values(after));
         let differing = differing.filter(|((_, before), (_, after))| before != after);
         let told: Vec<String> = differing
-            .map(|((column, before), (_, after))| format!("{column} was {}, is {}", shown(before), shown(after)))
+            .map(|((column, before), (_, after))| {
+                format!("{column} was {}, is {}", shown(before), shown(after))
+            })
             .collect();
         (!told.is_empty()).then(|| Reason {
             kind: ReasonKind::CrmChange,
@@ -248,7 +260,8 @@ fn of_unknown_days(days: &[DayChange], before: &FactRow, after: &FactRow) -> Opt
         && after.events == 0
         && before.is_churn_risk != after.is_churn_risk
         && !days.iter().any(|day| {
-            let was_active = |numbers: Option<UsageNumbers>| numbers.is_some_and(|numbers| numbers.events > 0);
+            let was_active =
+                |numbers: Option<UsageNumbers>| numbers.is_some_and(|numbers| numbers.events > 0);
             day.is_known() && was_active(day.before) != was_active(day.after)
         });
     let named = |days: Vec<&DayChange>| days.iter().map(|day| day.day).collect::<Vec<_>>();

@@ -93,7 +93,9 @@ fn not_published(provenance: &Provenance) -> String {
     }
     match provenance.published_range {
         Some((first, last)) if first <= day && day <= last => {
-            format!("{day} is not published, although days before and after it are: a run over it has not succeeded.")
+            format!(
+                "{day} is not published, although days before and after it are: a run over it has not succeeded."
+            )
         }
         Some((first, last)) => format!("{day} is not published: the published days are {first} to {last}."),
         None => format!("{day} is not published, and no other day is."),
@@ -125,7 +127,11 @@ pub(super) fn crm_statements(provenance: &Provenance) -> Vec<String> {
     )];
     statements.extend(unread(version.unread, &format!("the export of {}", version.from)));
     if snapshot.on != version.from {
-        let has = if crm.is_member() { "has the company with the same values" } else { "does not have the company" };
+        let has = if crm.is_member() {
+            "has the company with the same values"
+        } else {
+            "does not have the company"
+        };
         statements.push(format!("The CRM: {counts}, and {has}: {}.", origin(&snapshot.export)));
         statements.extend(unread(snapshot.unread, &format!("the export of {}", snapshot.on)));
     }
@@ -151,8 +157,10 @@ fn unread(unread: Unread, export: &str) -> Option<String> {
              known before was kept."
         ));
     }
-    let fields = [(name, "name"), (country, "country"), (industry_tag, "industry"), (last_contact_at, "last contact")];
-    let fields: Vec<&str> = fields.iter().filter(|(is_unread, _)| *is_unread).map(|(_, name)| *name).collect();
+    let fields =
+        [(name, "name"), (country, "country"), (industry_tag, "industry"), (last_contact_at, "last contact")];
+    let fields: Vec<&str> =
+        fields.iter().filter(|(is_unread, _)| *is_unread).map(|(_, name)| *name).collect();
     let verb = if fields.len() == 1 { "it was" } else { "they were" };
     (!fields.is_empty())
         .then(|| format!("In {export} {} could not be read, and stayed as {verb}.", fields.join(", ")))

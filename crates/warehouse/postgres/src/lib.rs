@@ -41,6 +41,7 @@ mod lookups;
 mod measure;
 mod migration;
 mod preview;
+mod provenance;
 mod publish;
 mod quarantine;
 mod repeats;

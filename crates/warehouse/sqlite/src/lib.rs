@@ -25,6 +25,7 @@ mod incoming;
 mod inspection;
 mod migration;
 mod preview;
+mod provenance;
 mod publish;
 mod quarantine;
 mod reader;
