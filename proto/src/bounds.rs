@@ -84,7 +84,7 @@ static ALERT: Bounded = Bounded {
 };
 
 /// Every request. One that has no such field is listed too.
-pub(crate) static REQUESTS: [Bounded; 20] = [
+pub(crate) static REQUESTS: [Bounded; 22] = [
     Bounded {
         package: ACTIVITY,
         name: "GetCompanyActivityRequest",
@@ -164,6 +164,11 @@ pub(crate) static REQUESTS: [Bounded; 20] = [
         ],
     },
     Bounded {
+        package: PIPELINE,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
+    },
+    Bounded {
         package: RECONCILIATION,
         name: "ReconcileRequest",
         fields: &[
@@ -177,6 +182,11 @@ pub(crate) static REQUESTS: [Bounded; 20] = [
         name: "PreviewRequest",
         // A backfill of single days has as many windows as days.
         fields: &[field(1, "windows", Bound::Messages { entries: DAYS, of: &DATE_WINDOW })],
+    },
+    Bounded {
+        package: RECONCILIATION,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
     },
     Bounded {
         package: STAGE,

@@ -1,22 +1,10 @@
 //! Converts domain values to messages.
 
 use chrono::NaiveDate;
-use contract::message::{fact_row_to_proto, timestamp_to_proto};
-use domain::Publication;
-use proto::activity::v1::{
-    ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, GetFreshnessResponse, Publication as PublicationProto,
-};
+use contract::message::fact_row_to_proto;
+pub(crate) use contract::message::publication_to_proto as publication;
+use proto::activity::v1::{ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, GetFreshnessResponse};
 use warehouse::{ChurnRisk, Freshness, RollUp};
-
-/// Converts who published a day, and when.
-pub(crate) fn publication(publication: Publication) -> PublicationProto {
-    PublicationProto {
-        activity_date: publication.activity_date.to_string(),
-        run_id: publication.run_id,
-        publish_time: Some(timestamp_to_proto(publication.published_at)),
-        row_count: publication.row_count,
-    }
-}
 
 /// Converts one period of a company.
 pub(crate) fn roll_up(roll_up: RollUp) -> CompanyActivityRollUp {
@@ -61,7 +49,7 @@ fn day_count(days: i64) -> i32 {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use domain::date_window::parse_day;
+    use domain::{Publication, date_window::parse_day};
 
     use super::*;
     use crate::test_rows::idle_company;
