@@ -8,11 +8,11 @@ use domain::{OperatorAction, run::STAGE_CALL_PRODUCT_API};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::{
     pipeline::v1::{
-        BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, ExplainRequest, ExplainResponse, GetRunRequest,
-        GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest, ListRunsResponse,
-        PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest, RetryRunResponse,
-        TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest,
-        WatchRunResponse, pipeline_service_server::PipelineService,
+        BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, ExplainRequest,
+        ExplainResponse, GetRunRequest, GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse,
+        ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest,
+        RetryRunResponse, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse,
+        WatchRunRequest, WatchRunResponse, pipeline_service_server::PipelineService,
     },
     reconciliation::v1::{ExplainRequest as ExplainDayRequest, PreviewResponse},
     stage::v1::DateWindow as DateWindowProto,

@@ -1,6 +1,5 @@
 //! Where a company's record of a day stands, in words.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use domain::provenance::{Fetch, UsageNumbers, UsageProvenance};
 
 use crate::landed_lines::{FileState, LandedFile, LandedLine, LineContent};
@@ -10,16 +9,14 @@ pub(crate) fn statement(usage: &UsageProvenance, file: &LandedFile) -> String {
     let Some(fetch) = &usage.fetch else {
         return "the product API was never asked for the day".to_owned();
     };
-    let fetched = format!("fetched by run {} at {}", fetch.run_id, at(fetch.fetched_at));
-    let Some(path) = &fetch.landing_path else { return format!("the answer had no records; {fetched}") };
+    let Some(path) = &fetch.landing_path else { return "the answer had no records".to_owned() };
     match file.state {
-        FileState::None => format!("{}; {fetched}", without_lines(usage, fetch, path)),
-        FileState::Present => format!("{}; {fetched}", present(usage, fetch, path, &file.lines)),
-        FileState::Gone => format!("{path}, which was removed since; {fetched}"),
-        FileState::Unreadable => format!("{path}, which cannot be read now; {fetched}"),
+        FileState::None => without_lines(usage, fetch, path),
+        FileState::Present => present(usage, fetch, path, &file.lines),
+        FileState::Gone => format!("{path}, which was removed since"),
+        FileState::Unreadable => format!("{path}, which cannot be read now"),
         FileState::Replaced => format!(
-            "{path} was landed again since, and that is not staged: a run is under way, or has failed{}; what is \
-             staged was {fetched}",
+            "{path} was landed again since, and that is not staged: a run is under way, or has failed{}",
             file.lines.last().map(|line| format!("; now {}", says(line))).unwrap_or_default()
         ),
     }
@@ -73,10 +70,6 @@ fn place(line: &LandedLine) -> String {
     }
 }
 
-fn at(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
 #[cfg(test)]
 mod tests {
     use domain::date_window::parse_day;
@@ -104,7 +97,6 @@ mod tests {
 
     #[test]
     fn words_say_where_the_record_stands() {
-        let fetched = "fetched by run r1 at 2026-01-06T06:00:00Z";
         let counts = || (17, Some(2), LineContent::Counts(NUMBERS));
         let torn = || (3, Some(1), LineContent::Rejected("events: null is no integer".to_owned()));
         let superseded = (4, None, LineContent::Superseded(UsageNumbers { active_users: 1, events: 1 }));
@@ -113,13 +105,13 @@ mod tests {
             (
                 usage(some, Some("a.json"), 0),
                 file(FileState::Present, vec![counts()]),
-                format!("a.json line 17, page 2; {fetched}"),
+                format!("a.json line 17, page 2"),
             ),
             (
                 usage(some, Some("a.json"), 1),
                 file(FileState::Present, vec![superseded, counts()]),
                 format!(
-                    "a.json line 17, page 2 (line 4 says active_users 1, events 1, and a later line counts); {fetched}"
+                    "a.json line 17, page 2 (line 4 says active_users 1, events 1, and a later line counts)"
                 ),
             ),
             (
@@ -127,30 +119,28 @@ mod tests {
                 file(FileState::Present, vec![torn()]),
                 format!(
                     "what was known before stayed, for the record in a.json could not be read (line 3, page 1 is in \
-                     quarantine: events: null is no integer); {fetched}"
+                     quarantine: events: null is no integer)"
                 ),
             ),
             (
                 usage(none, Some("a.json"), 2),
                 file(FileState::Present, vec![]),
-                format!(
-                    "no line of a.json is of the company; 2 records of the answer are in quarantine; {fetched}"
-                ),
+                format!("no line of a.json is of the company; 2 records of the answer are in quarantine"),
             ),
             (
                 usage(some, Some("a.json"), 0),
                 file(FileState::Gone, vec![]),
-                format!("a.json, which was removed since; {fetched}"),
+                format!("a.json, which was removed since"),
             ),
             (
                 usage(some, Some("a.json"), 0),
                 file(FileState::Replaced, vec![(2, None, LineContent::Counts(NUMBERS))]),
                 format!(
                     "a.json was landed again since, and that is not staged: a run is under way, or has failed; now \
-                     line 2 says active_users 2, events 9; what is staged was {fetched}"
+                     line 2 says active_users 2, events 9"
                 ),
             ),
-            (usage(none, None, 0), LandedFile::default(), format!("the answer had no records; {fetched}")),
+            (usage(none, None, 0), LandedFile::default(), format!("the answer had no records")),
         ] {
             assert_eq!(statement(&usage, &file), expected);
         }

@@ -10,8 +10,8 @@ use proto::{
         PreviewBackfillResponse, preview_backfill_response::Update as BackfillPreviewed,
     },
     reconciliation::v1::{
-        CompanyDayChange, ExplainRequest, ExplainResponse, PreviewCounts, PreviewRequest, PreviewResponse, PreviewSummary, ReconcileRequest,
-        ReconcileResponse,
+        CompanyDayChange, ExplainRequest, ExplainResponse, PreviewCounts, PreviewRequest, PreviewResponse,
+        PreviewSummary, ReconcileRequest, ReconcileResponse,
         preview_response::Update,
         reconciliation_service_server::{ReconciliationService, ReconciliationServiceServer},
     },
