@@ -44,6 +44,7 @@ mod preview;
 mod provenance;
 mod publish;
 mod quarantine;
+mod rebuild;
 mod repeats;
 mod retention;
 mod run_choice;
