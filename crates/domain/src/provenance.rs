@@ -18,7 +18,8 @@ pub struct Provenance {
     pub key: FactKey,
     /// Whether a source ever named the company.
     pub is_known: bool,
-    /// Whether a change to what the company-day is made of waits to be published.
+    /// Whether a change to what the company-day is made of, or its rebuild, waits to be
+    /// published.
     pub is_waiting: bool,
     /// The first and the last published day; `None` if nothing is published.
     pub published_range: Option<(NaiveDate, NaiveDate)>,
@@ -50,6 +51,8 @@ pub struct DayPublication {
     pub run_id: String,
     /// Number of rows of the day; `None` if it was taken back.
     pub row_count: Option<i64>,
+    /// Whether the run was asked to compute the day anew, whatever had changed.
+    pub is_rebuilt: bool,
 }
 
 /// A row until a publish ended it.

@@ -213,6 +213,7 @@ fn reason(reason: Reason) -> ChangeReason {
         ReasonKind::RecordGone => ReasonKindProto::RecordGone,
         ReasonKind::UnpublishedDays => ReasonKindProto::UnpublishedDays,
         ReasonKind::CrmChange => ReasonKindProto::CrmChange,
+        ReasonKind::Rebuild => ReasonKindProto::Rebuild,
     };
     let dates = days.into_iter().map(|day| day.to_string()).collect();
     ChangeReason { kind: kind.into(), dates, statement }

@@ -58,6 +58,7 @@ impl<'a> Past<'a> {
                 published_at: entry.published_at,
                 run_id: entry.run_id.clone(),
                 row_count: Some(entry.row_count),
+                is_rebuilt: false,
             };
             // Programs of the release before publish without noting it in the log.
             let is_noted =

@@ -41,6 +41,8 @@ pub enum ReasonKind {
     UnpublishedDays,
     /// The CRM says something else about the company.
     CrmChange,
+    /// The day was computed anew, whatever had changed.
+    Rebuild,
 }
 
 /// What a change led from and to.
@@ -61,6 +63,9 @@ pub(super) fn reasons(
 ) -> Vec<Reason> {
     let inquiry = Inquiry { provenance, past, between };
     match (kind, between.before, between.after) {
+        (ChangeKind::Changed | ChangeKind::BecameKnown | ChangeKind::Removed, ..) if inquiry.is_rebuild() => {
+            inquiry.of_rebuild()
+        }
         (ChangeKind::Changed | ChangeKind::PublishedAgain, Some(before), Some(after)) => {
             inquiry.of_values(before, after)
         }
@@ -166,6 +171,32 @@ impl Inquiry<'_> {
                     .to_owned(),
             });
         }
+        reasons
+    }
+
+    /// Whether the publish computed the day anew: what its rows were before tells nothing of
+    /// records and exports.
+    fn is_rebuild(&self) -> bool {
+        let publication = self.past.publication(self.provenance.key.activity_date, self.between.to);
+        publication.is_some_and(|publication| {
+            publication.is_rebuilt && self.between.to == Moment::At(publication.published_at)
+        })
+    }
+
+    fn of_rebuild(&self) -> Vec<Reason> {
+        let day = self.provenance.key.activity_date;
+        let days = self.earlier_days();
+        let read = days.iter().filter(|day| day.is_read());
+        let mut reasons: Vec<Reason> =
+            read.filter_map(|day| Some(self.record_changed(day.day, day.before?, day.after?))).collect();
+        reasons.push(Reason {
+            kind: ReasonKind::Rebuild,
+            days: vec![day],
+            statement: format!(
+                "rebuild: {day} was computed anew from what is staged, as is done where something other than a \
+                 run has changed what was published"
+            ),
+        });
         reasons
     }
 

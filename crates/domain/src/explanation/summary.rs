@@ -33,12 +33,13 @@ pub(super) fn statements(
     statements.extend(agreement.and_then(|agreement| match agreement {
         Agreement::Equal => None,
         Agreement::Waiting => Some(
-            "What is staged has changed since, and waits to be published: the next run that publishes writes it."
+            "What is staged differs, and waits to be published: the next run that publishes writes it."
                 .to_owned(),
         ),
         Agreement::Unexplained => Some(
             "What is published is not what is staged, and no change waits to be published: something other than \
-             a run has changed one of them. `activityctl verify` tells whether it was the published row."
+             a run has changed one of them. `activityctl verify` tells whether it was what is published, and with \
+             --repair publishes again what is staged."
                 .to_owned(),
         ),
     }));

@@ -53,7 +53,7 @@ async fn ledger(connection: &mut PgConnection, key: &FactKey) -> Result<Vec<Publ
 async fn publications(connection: &mut PgConnection, key: &FactKey) -> Result<Vec<DayPublication>> {
     let days = window_of(key.activity_date);
     let (start, end) = (days.start(), days.end());
-    let logged = sqlx::query_file_as!(DayPublication, "../sql/provenance/publications.sql", start, end);
+    let logged = sqlx::query_file_as!(DayPublication, "sql/provenance/publications.sql", start, end);
     Ok(logged.fetch_all(connection).await?)
 }
 

@@ -57,7 +57,7 @@ async fn ledger(connection: &mut SqliteConnection, key: &FactKey) -> Result<Vec<
 async fn publications(connection: &mut SqliteConnection, key: &FactKey) -> Result<Vec<DayPublication>> {
     let days = window_of(key.activity_date);
     let (start, end) = (days.start(), days.end());
-    let logged = sqlx::query_file_as!(DayPublication, "../sql/provenance/publications.sql", start, end);
+    let logged = sqlx::query_file_as!(DayPublication, "sql/provenance/publications.sql", start, end);
     Ok(logged.fetch_all(connection).await?)
 }
 

@@ -262,7 +262,7 @@ fn has_the_right_reasons(
                 ReasonKind::RecordGone => before != (0, 0) && after == (0, 0),
                 ReasonKind::Correction => before != (0, 0) && before != after,
                 ReasonKind::UnpublishedDays => true,
-                ReasonKind::CrmChange => false,
+                ReasonKind::CrmChange | ReasonKind::Rebuild => false,
             };
             prop_assert!(is_true, "{day} went from {before:?} to {after:?}: {change:#?}");
         }
