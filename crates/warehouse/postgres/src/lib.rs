@@ -43,6 +43,7 @@ mod migration;
 mod preview;
 mod publish;
 mod quarantine;
+mod rebuild;
 mod repeats;
 mod retention;
 mod run_choice;

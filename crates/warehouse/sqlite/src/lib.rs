@@ -29,6 +29,7 @@ mod preview;
 mod publish;
 mod quarantine;
 mod reader;
+mod rebuild;
 mod retention;
 mod run_choice;
 mod run_rows;
