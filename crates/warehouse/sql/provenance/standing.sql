@@ -5,7 +5,7 @@ SELECT
   EXISTS (SELECT 1 FROM known_companies WHERE company_id = $1) AS "is_known!: bool",
   EXISTS (SELECT 1 FROM dirty_company_days WHERE company_id = $1 AND $2 BETWEEN first_day AND last_day)
     OR EXISTS (SELECT 1 FROM rebuild_days WHERE activity_date = $2) AS "is_waiting!: bool",
-  NULLIF(history_since, '-infinity') AS "history_since: chrono::DateTime<chrono::Utc>",
+  history_since AS "history_since: chrono::DateTime<chrono::Utc>",
   (SELECT MIN(activity_date) FROM published_days) AS "oldest: chrono::NaiveDate",
   (SELECT MAX(activity_date) FROM published_days) AS "newest: chrono::NaiveDate"
 FROM warehouse_versions

@@ -21,6 +21,7 @@ mod events;
 mod fact_index;
 mod fault;
 mod fence;
+mod history;
 mod incoming;
 mod inspection;
 mod migration;
