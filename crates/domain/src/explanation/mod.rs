@@ -124,3 +124,6 @@ fn are_equal(published: Option<&FactRow>, staged: Option<&FactRow>) -> bool {
         (published, staged) => published.is_none() && staged.is_none(),
     }
 }
+
+#[cfg(test)]
+mod tests;
