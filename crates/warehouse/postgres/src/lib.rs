@@ -42,6 +42,7 @@ mod measure;
 mod migration;
 mod preview;
 mod publish;
+mod published_state;
 mod quarantine;
 mod rebuild;
 mod repeats;

@@ -27,6 +27,7 @@ mod inspection;
 mod migration;
 mod preview;
 mod publish;
+mod published_state;
 mod quarantine;
 mod reader;
 mod rebuild;
