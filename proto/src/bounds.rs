@@ -98,12 +98,18 @@ pub(crate) static REQUESTS: [Bounded; 22] = [
             field(2, "start_date", DAY),
             field(3, "end_date", DAY),
             field(5, "page_token", PAGE_TOKEN),
+            field(6, "as_of_run_id", RUN_ID),
         ],
     },
     Bounded {
         package: ACTIVITY,
         name: "ExportCompanyActivityRequest",
-        fields: &[field(1, "company_id", COMPANY_ID), field(2, "start_date", DAY), field(3, "end_date", DAY)],
+        fields: &[
+            field(1, "company_id", COMPANY_ID),
+            field(2, "start_date", DAY),
+            field(3, "end_date", DAY),
+            field(4, "as_of_run_id", RUN_ID),
+        ],
     },
     Bounded {
         package: ACTIVITY,

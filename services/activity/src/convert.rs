@@ -3,8 +3,35 @@
 use chrono::NaiveDate;
 use contract::message::fact_row_to_proto;
 pub(crate) use contract::message::publication_to_proto as publication;
-use proto::activity::v1::{ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, GetFreshnessResponse};
-use warehouse::{ChurnRisk, Freshness, RollUp};
+use domain::FactRow;
+use proto::activity::v1::{
+    ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, ExportCompanyActivityResponse, GetFreshnessResponse,
+};
+use uuid::Uuid;
+use warehouse::{ChurnRisk, Freshness, PublishedState, RollUp};
+
+/// Names the run whose state an answer is: the requested one, else the one that left the state.
+pub(crate) fn as_of_run_id(asked: Option<Uuid>, left_by: Option<String>) -> String {
+    asked.map(|run_id| run_id.to_string()).or(left_by).unwrap_or_default()
+}
+
+/// Converts a message of an export; the first one has the state.
+pub(crate) fn export_message(
+    rows: Vec<FactRow>,
+    state: Option<PublishedState>,
+    as_of: Option<Uuid>,
+) -> ExportCompanyActivityResponse {
+    let activities = rows.into_iter().map(fact_row_to_proto).collect();
+    let Some(state) = state else {
+        return ExportCompanyActivityResponse { activities, ..ExportCompanyActivityResponse::default() };
+    };
+    ExportCompanyActivityResponse {
+        activities,
+        publication: state.newest().cloned().map(publication),
+        publications: state.publications.into_iter().map(publication).collect(),
+        as_of_run_id: as_of_run_id(as_of, state.left_by),
+    }
+}
 
 /// Converts one period of a company.
 pub(crate) fn roll_up(roll_up: RollUp) -> CompanyActivityRollUp {

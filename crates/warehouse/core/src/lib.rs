@@ -39,8 +39,8 @@ mod usage;
 mod usage_judgement;
 
 pub use activity::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Listing, Period,
-    RollUp, RowsVersion,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, FactPage, Freshness, Listing,
+    Period, PublishedState, RollUp, RowsVersion,
 };
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use audit_trail::{ActionEnd, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, NewAuditEntry};

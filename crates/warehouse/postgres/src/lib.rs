@@ -43,6 +43,7 @@ mod migration;
 mod preview;
 mod provenance;
 mod publish;
+mod published_state;
 mod quarantine;
 mod rebuild;
 mod repeats;

@@ -60,8 +60,8 @@ async fn publications(connection: &mut PgConnection, key: &FactKey) -> Result<Ve
 async fn rows(connection: &mut PgConnection, key: &FactKey) -> Result<Vec<FactRow>> {
     let (company_id, window) = (Some(key.company_id.clone()), window_of(key.activity_date));
     let limit = u32::try_from(window.len_days()).map_err(corrupt)?;
-    let query = ActivityQuery { company_id, window, after: None };
-    activity::select(connection, &query, limit).await
+    let query = ActivityQuery { company_id, window, after: None, as_of: None };
+    activity::select(connection, &query, None, limit).await
 }
 
 async fn replaced(connection: &mut PgConnection, key: &FactKey) -> Result<Vec<ReplacedRow>> {

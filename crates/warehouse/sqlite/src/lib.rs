@@ -28,6 +28,7 @@ mod migration;
 mod preview;
 mod provenance;
 mod publish;
+mod published_state;
 mod quarantine;
 mod reader;
 mod rebuild;

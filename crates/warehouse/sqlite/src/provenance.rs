@@ -64,8 +64,8 @@ async fn publications(connection: &mut SqliteConnection, key: &FactKey) -> Resul
 async fn rows(connection: &mut SqliteConnection, key: &FactKey) -> Result<Vec<FactRow>> {
     let (company_id, window) = (Some(key.company_id.clone()), window_of(key.activity_date));
     let limit = u32::try_from(window.len_days()).map_err(corrupt)?;
-    let query = ActivityQuery { company_id, window, after: None };
-    select(connection, Selection::of(&query), limit).await
+    let query = ActivityQuery { company_id, window, after: None, as_of: None };
+    select(connection, Selection::of(&query, None), limit).await
 }
 
 async fn replaced(connection: &mut SqliteConnection, key: &FactKey) -> Result<Vec<ReplacedRow>> {
