@@ -182,6 +182,11 @@ impl Pipeline {
         days.into_iter().map(|state| (state.day.to_string(), state.records)).collect()
     }
 
+    /// Where a landed file is.
+    pub(super) fn landed_path(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join("landing").join(path)
+    }
+
     /// Every landed file, finished or not, relative to the landing.
     pub(super) fn landed_files(&self) -> Vec<String> {
         let root = self.folder.path().join("landing");
