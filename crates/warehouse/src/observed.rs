@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Publication, RunState,
-    UsageRecord, audit::Measurements, trend::StageExecution,
+    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Provenance, Publication,
+    RunState, UsageRecord, audit::Measurements, trend::StageExecution,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use telemetry::spans;
@@ -20,11 +20,11 @@ use warehouse_core::{
     AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
     AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk,
     Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
-    FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert,
-    NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink,
-    PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
-    SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay,
-    UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    FactBuilder, FactPage, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, Listing, LoadOutcome,
+    NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
+    ProgressSink, ProvenanceReader, PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor,
+    RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport,
+    UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -216,7 +216,8 @@ observe! {
 
     ActivityReader {
         fn fact_row(key: &FactKey) -> Option<(FactRow, Publication)>;
-        fn fact_rows(query: &ActivityQuery, limit: u32) -> Listing<FactRow>;
+        fn fact_rows(query: &ActivityQuery, limit: u32) -> FactPage;
+        fn newest_day(as_of: Uuid) -> Option<NaiveDate>;
         fn roll_up(
             company: &CompanyId,
             window: DateWindow,
@@ -233,6 +234,10 @@ observe! {
                 Ok(Export { pages, ..export })
             }
         }
+    }
+
+    ProvenanceReader {
+        fn provenance(key: &FactKey) -> Provenance;
     }
 
     BacklogReader {

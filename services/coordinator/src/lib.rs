@@ -15,9 +15,11 @@ mod convert;
 mod dispatcher;
 mod error;
 mod executor;
+mod explain;
 mod gauges;
 pub mod pipeline;
 mod preview;
+mod product_api_service;
 mod progress;
 pub mod retry;
 mod run_trace;
@@ -50,6 +52,7 @@ use crate::{
     alerts::AlertDelivery,
     dispatcher::Dispatcher,
     executor::RunExecutor,
+    explain::Explainer,
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
@@ -108,10 +111,14 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
-    let previewer = api_stage.and_then(|stage| {
-        let channel = connections.stages.get(&stage.service)?.clone();
-        Some(Previewer { service: stage.service.clone(), channel, shutdown: context.shutdown.clone() })
+    let api_service = api_stage
+        .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let previewer = api_service.clone().map(|(service, channel)| Previewer {
+        service,
+        channel,
+        shutdown: context.shutdown.clone(),
     });
+    let explainer = api_service.map(|(service, channel)| Explainer { service, channel });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
         services,
@@ -158,7 +165,7 @@ pub fn assemble(
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
-    let api = PipelineApi { runs: Arc::new(runs), trail: stores.audit, auditor };
+    let api = PipelineApi { runs: Arc::new(runs), explainer, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())

@@ -160,7 +160,7 @@ impl Reconciliation {
             (Some(only), None) => Some(only.clone()),
             _ => None,
         };
-        ActivityQuery { company_id, window: DateWindow::day(day), after: None }
+        ActivityQuery { company_id, window: DateWindow::day(day), after: None, as_of: None }
     }
 }
 

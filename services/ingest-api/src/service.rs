@@ -7,23 +7,26 @@ use contract::FieldViolations;
 use domain::{CompanyId, DateWindow};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::reconciliation::v1::{
-    Mismatch as MismatchProto, PreviewRequest, PreviewResponse, ReconcileRequest, ReconcileResponse,
-    ReconciliationSummary, UsageNumbers, reconcile_response::Update,
+    ExplainRequest, ExplainResponse, Mismatch as MismatchProto, PreviewRequest, PreviewResponse,
+    ReconcileRequest, ReconcileResponse, ReconciliationSummary, UsageNumbers, reconcile_response::Update,
     reconciliation_service_server::ReconciliationService,
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
     error::Error,
+    explain::Explainer,
+    explain_message,
     preview::Previewer,
     preview_message,
     reconcile::{Finding, MAX_RECONCILED_DAYS, Mismatch, Numbers, Reconciler, Reconciliation, Summary},
 };
 
-/// The gRPC layer of the reconciler and the previewer.
+/// The gRPC layer of the reconciler, the previewer and the explainer.
 pub(crate) struct ReconciliationHost {
     pub(crate) reconciler: Reconciler,
     pub(crate) previewer: Previewer,
+    pub(crate) explainer: Explainer,
 }
 
 #[async_trait]
@@ -49,6 +52,13 @@ impl ReconciliationService for ReconciliationHost {
         let steps = self.previewer.clone().preview(asked)?;
         let messages = |step| stream::iter(preview_message::messages(step).into_iter().map(Ok::<_, Error>));
         Ok(Response::new(steps.map_ok(messages).try_flatten().map_err(Status::from).boxed()))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        let key = explain_message::parse(request.get_ref())?;
+        let (explanation, files) = self.explainer.explain(&key).await?;
+        let explanation = Some(explain_message::explanation(explanation, files));
+        Ok(Response::new(ExplainResponse { explanation }))
     }
 }
 

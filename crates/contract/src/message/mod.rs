@@ -6,7 +6,7 @@ mod run;
 mod stage;
 mod time;
 
-pub use fact::fact_row_to_proto;
+pub use fact::{fact_row_to_proto, publication_to_proto};
 pub use run::{
     alert_cause_from_proto, alert_cause_to_proto, run_state_from_proto, run_state_to_proto,
     run_trigger_to_proto, stage_state_to_proto,

@@ -3,6 +3,7 @@
 
 mod answers;
 pub mod events;
+pub mod explanations;
 mod exports;
 mod extent;
 pub mod preview;
@@ -34,7 +35,7 @@ use crate::{
     },
     observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs, answered, snapshots_of},
-    scene::{at, day, days, hold_run, published, records},
+    scene::{HeldRun, at, day, days, hold_run, published, records},
 };
 
 /// One run of a history: what it ingests, and how far it gets.
@@ -121,39 +122,9 @@ struct World {
 async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, TestCaseError> {
     let mut world = World::default();
     for (number, step) in (1_i64..).zip(history) {
-        let run = hold_run(warehouse, step.window, at(number)).await;
-        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
-        for (arrival, export) in step.exports.iter().enumerate() {
-            let file = match export.dated() {
-                Some(on) => export.file(&format!("{number}/{arrival}"), on),
-                None => match world.settle_undated(warehouse, export, step.window).await? {
-                    Some(file) => file,
-                    None => continue,
-                },
-            };
-            if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
-                world.accept_export(export, &file);
-            } else {
-                prop_assert!(!export.has_companies(), "an export with companies was refused");
-            }
+        if world.play(warehouse, step, number).await?.is_some() {
+            world.compare(warehouse).await?;
         }
-        run.complete(&crm).await;
-        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
-        for answer in &step.usage {
-            run.load_usage(&api, day(answer.on), answer.rows()).await.unwrap();
-            world.accept_usage(day(answer.on), &answer.rows());
-        }
-        run.complete(&api).await;
-        if step.reaches != Reaches::Ingest {
-            run.build().await;
-        }
-        if step.reaches != Reaches::Publish {
-            run.cancel().await;
-            continue;
-        }
-        run.publish().await;
-        world.published.extend(step.window.days());
-        world.compare(warehouse).await?;
     }
     Ok(world)
 }
@@ -183,6 +154,48 @@ async fn rebuild(warehouse: &EngineUnderTest, world: &World) -> Result<(), TestC
 }
 
 impl World {
+    /// Plays a step, the `number`th; returns its run if that has published.
+    async fn play(
+        &mut self,
+        warehouse: &EngineUnderTest,
+        step: &Step,
+        number: i64,
+    ) -> Result<Option<HeldRun>, TestCaseError> {
+        let run = hold_run(warehouse, step.window, at(number)).await;
+        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+        for (arrival, export) in step.exports.iter().enumerate() {
+            let file = match export.dated() {
+                Some(on) => export.file(&format!("{number}/{arrival}"), on),
+                None => match self.settle_undated(warehouse, export, step.window).await? {
+                    Some(file) => file,
+                    None => continue,
+                },
+            };
+            if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
+                self.accept_export(export, &file);
+            } else {
+                prop_assert!(!export.has_companies(), "an export with companies was refused");
+            }
+        }
+        run.complete(&crm).await;
+        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+        for answer in &step.usage {
+            run.load_usage(&api, day(answer.on), answer.rows()).await.unwrap();
+            self.accept_usage(day(answer.on), &answer.rows());
+        }
+        run.complete(&api).await;
+        if step.reaches != Reaches::Ingest {
+            run.build().await;
+        }
+        if step.reaches != Reaches::Publish {
+            run.cancel().await;
+            return Ok(None);
+        }
+        run.publish().await;
+        self.published.extend(step.window.days());
+        Ok(Some(run))
+    }
+
     /// Gives an undated export its day, as its loader does; `None` if its content is
     /// already loaded.
     async fn settle_undated(

@@ -194,6 +194,12 @@ macro_rules! suite {
             candidates_of_an_ended_run_are_discarded
             landed_files_in_use_are_distinguished_from_others
         }
+        $crate::suite! {@area $open, kept_history:
+            what_a_publish_replaces_is_kept
+            what_is_taken_back_is_kept
+            no_two_publishes_have_the_same_time
+            history_goes_with_forgotten_days
+        }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
             a_preview_reports_old_and_new_values_of_a_correction
@@ -307,6 +313,8 @@ macro_rules! migrations {
             publish::an_interrupted_publish_is_whole_or_nothing
             backfill::a_preview_reports_old_and_new_values_of_a_correction
             ledger::rows_that_go_leave_the_checksum
+            kept_history::what_a_publish_replaces_is_kept
+            kept_history::what_is_taken_back_is_kept
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first
         }

@@ -128,7 +128,7 @@ pub(crate) async fn unpublish_days(
     now: DateTime<Utc>,
 ) -> Result<UnpublishedDays> {
     fence::hold(connection, fence).await?;
-    let unpublished = unpublish(connection, fence.run_id, window).await?;
+    let unpublished = unpublish(connection, fence.run_id, window, now).await?;
     let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
     runs::complete_stage(connection, fence, counters, &[], now).await?;
     Ok(unpublished)
@@ -139,6 +139,7 @@ async fn unpublish(
     connection: &mut PgConnection,
     run_id: Uuid,
     window: DateWindow,
+    now: DateTime<Utc>,
 ) -> Result<UnpublishedDays> {
     let (first, last) = (window.start(), window.end());
     // In the same order as forgetting, so that they never deadlock.
@@ -147,7 +148,8 @@ async fn unpublish(
     let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
         .fetch_one(&mut *connection)
         .await?;
-    sqlx::query!("SELECT remove_unpublished_days($1, $2, $3)", run_id, first, last)
+    let taken_back = publish::time_of_publish(connection, now).await?;
+    sqlx::query!("SELECT remove_unpublished_days($1, $2, $3, $4)", run_id, taken_back, first, last)
         .execute(&mut *connection)
         .await?;
     for statement in [

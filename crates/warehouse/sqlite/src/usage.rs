@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
     UsageLimits, UsageStaging,
-    engine::{Delivery, balanced, counted, stored},
+    engine::{Delivery, balanced, corrupt, counted, stored},
     noted,
 };
 
@@ -69,8 +69,15 @@ impl UsageStaging for SqliteWarehouse {
         self.once(async |connection| {
             let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
             let days = days.into_iter().map(|day| {
-                let (records, run_id) = (counted(day.records)?, parse_id(&day.run_id)?);
-                Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
+                Ok(UsageDayState {
+                    day: day.day,
+                    records: counted(day.records)?,
+                    fetched_at: day.fetched_at,
+                    run_id: parse_id(&day.run_id)?,
+                    landing_path: day.landing_path,
+                    bytes: counted(day.bytes)?,
+                    page_ends: page_ends(day.page_ends.as_deref())?,
+                })
             });
             days.collect()
         })
@@ -105,6 +112,12 @@ impl UsageStaging for SqliteWarehouse {
         });
         loaded.await?
     }
+}
+
+/// Where the pages of a day end, from the JSON array that is stored.
+fn page_ends(stored: Option<&str>) -> Result<Vec<u64>> {
+    let Some(stored) = stored else { return Ok(Vec::new()) };
+    serde_json::from_str(stored).map_err(|_| corrupt(format!("{stored:?} does not say where pages end")).into())
 }
 
 /// Keeps one record per company, and counts the others.
@@ -209,6 +222,7 @@ async fn record_day(
     compared: ComparedDay,
 ) -> Result<()> {
     let new_records = compared.known.is_none().then(|| stored(compared.arrived));
+    let page_ends = serde_json::json!(day.page_ends).to_string();
     sqlx::query_file!(
         "../sql/usage/record_day.sql",
         day.day,
@@ -216,7 +230,8 @@ async fn record_day(
         stored(day.bytes),
         delivery.fence.run_id.hyphenated(),
         delivery.now,
-        new_records
+        new_records,
+        page_ends
     )
     .execute(&mut *connection)
     .await?;

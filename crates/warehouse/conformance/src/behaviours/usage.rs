@@ -2,7 +2,7 @@
 
 use domain::{Counters, FailureKind, RejectionReason, run::STAGE_CALL_PRODUCT_API};
 use futures::{StreamExt, channel::oneshot, future, stream};
-use warehouse_core::{Error, SourceError, UsageDay, UsageLimits, inspection::QuarantinedRow};
+use warehouse_core::{Error, SourceError, UsageDay, UsageDayState, UsageLimits, inspection::QuarantinedRow};
 
 use crate::{
     engine::EngineUnderTest,
@@ -64,12 +64,14 @@ pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: EngineUnderTe
 /// and accepts late records.
 pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
-    let empty = UsageDay { day: day(2), landing_path: None, bytes: 0 };
+    let empty = UsageDay { day: day(2), landing_path: None, bytes: 0, page_ends: vec![] };
     for _ in 0..2 {
         let rows = stream::iter([]).boxed();
         let outcome = warehouse.load_usage_day(&fence, &empty, strict(), rows, at(1)).await.unwrap();
         assert_eq!(outcome.counters, Counters::default());
-        assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 2, 0)]);
+        let fetched =
+            UsageDayState { landing_path: None, bytes: 0, page_ends: vec![], ..fetched(&run, 2, 0) };
+        assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched]);
     }
     run.load_usage(&fence, day(2), records(day(2), &[("acme", 1, 1)])).await.unwrap();
     run.load_usage(&fence, day(0), records(day(0), &[("acme", 1, 1)])).await.unwrap();
