@@ -57,7 +57,7 @@ pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
 pub use received::{Notes, Received, noted};
 pub use retention::{
-    AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
 pub use row_stream::RowStream;
 pub use runs::{
