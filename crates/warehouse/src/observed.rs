@@ -20,11 +20,11 @@ use warehouse_core::{
     AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
     AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk,
     Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
-    FactBuilder, FactPage, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, Listing, LoadOutcome,
-    NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
-    ProgressSink, ProvenanceReader, PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor,
-    RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport,
-    UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HistoryStart, LeaseState,
+    Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome,
+    PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, Result, Retention, RollUp, RowStream,
+    Run, RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp,
+    UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -246,6 +246,7 @@ observe! {
 
     Retention {
         fn forget_days_before(start: HistoryStart, dry_run: bool) -> ForgottenDays;
+        fn forget_history_before(kept_since: DateTime<Utc>, dry_run: bool) -> ForgottenHistory;
         fn discard_abandoned_candidates(
             ended_before: DateTime<Utc>,
             dry_run: bool

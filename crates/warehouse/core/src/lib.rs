@@ -59,7 +59,7 @@ pub use progress_sink::ProgressSink;
 pub use provenance::ProvenanceReader;
 pub use received::{Notes, Received, noted};
 pub use retention::{
-    AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
 pub use row_stream::RowStream;
 pub use runs::{

@@ -117,7 +117,8 @@ impl UsageStaging for SqliteWarehouse {
 /// Where the pages of a day end, from the JSON array that is stored.
 fn page_ends(stored: Option<&str>) -> Result<Vec<u64>> {
     let Some(stored) = stored else { return Ok(Vec::new()) };
-    serde_json::from_str(stored).map_err(|_| corrupt(format!("{stored:?} does not say where pages end")).into())
+    serde_json::from_str(stored)
+        .map_err(|_| corrupt(format!("{stored:?} does not say where pages end")).into())
 }
 
 /// Keeps one record per company, and counts the others.
