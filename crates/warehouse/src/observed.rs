@@ -20,11 +20,11 @@ use warehouse_core::{
     AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
     AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk,
     Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
-    FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert,
-    NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink,
-    PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore,
-    SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay,
-    UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    FactBuilder, Fence, ForgottenDays, Freshness, HeldDay, HistoryStart, LeaseState, Listing, LoadOutcome,
+    NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
+    ProgressSink, PublishOutcome, ReconciliationReader, Result, Retention, RollUp, RowStream, Run, RunCursor,
+    RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport,
+    UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -185,6 +185,10 @@ observe! {
             rows: RowStream<'_, UsageRecord>,
             now: DateTime<Utc>
         ) -> LoadOutcome;
+    }
+
+    ReconciliationReader {
+        fn held_day(day: NaiveDate) -> HeldDay;
     }
 
     EventStaging {

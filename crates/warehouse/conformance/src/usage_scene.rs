@@ -10,8 +10,8 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use warehouse_core::{
-    Error, Fence, LoadOutcome, PublishOutcome, Result, SharedWarehouse, SourceError, UsageDay,
-    UsageDayState, UsageLimits,
+    Error, Fence, LoadOutcome, PublishOutcome, Result, SharedWarehouse, SourceError, UsageDay, UsageDayState,
+    UsageLimits,
 };
 
 use crate::scene::{HeldRun, at, day, days, few_rejections, hold_run, id, usage_day};

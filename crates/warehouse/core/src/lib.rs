@@ -29,6 +29,7 @@ mod preview;
 mod preview_tally;
 mod progress_sink;
 mod received;
+mod reconciliation;
 mod retention;
 mod row_stream;
 mod run_rules;
@@ -56,6 +57,7 @@ pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome,
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
 pub use received::{Notes, Received, noted};
+pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
@@ -92,6 +94,7 @@ pub trait Warehouse:
     RunStore
     + CrmStaging
     + UsageStaging
+    + ReconciliationReader
     + EventStaging
     + FactBuilder
     + BackfillPreview

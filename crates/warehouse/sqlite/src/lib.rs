@@ -28,6 +28,7 @@ mod preview;
 mod publish;
 mod quarantine;
 mod reader;
+mod reconciliation;
 mod retention;
 mod run_choice;
 mod run_rows;
