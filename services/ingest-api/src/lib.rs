@@ -4,17 +4,20 @@
 //! Also reconciles published numbers with the product API, and previews
 //! backfills, because all of it calls the API under the same rules.
 
+mod answer;
 mod answer_options;
 mod api;
 mod config;
 mod credentials;
 mod day_reader;
 mod day_spans;
+mod difference;
 mod error;
 mod fetch_ahead;
 mod field_names;
 mod inspect;
 mod json_object;
+mod landed_answer;
 mod pace;
 mod page;
 mod page_signs;
@@ -26,9 +29,11 @@ mod preview;
 mod preview_message;
 mod progress;
 mod reconcile;
+mod reconcile_message;
 mod record;
 mod request_spans;
 mod retry;
+mod sample;
 mod service;
 mod stage;
 #[cfg(test)]
@@ -43,7 +48,7 @@ use proto::{
     bounds::MAX_REQUEST_BYTES, reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer,
 };
 use runtime::{Context, HistoryOptions, Service};
-use warehouse::{ActivityReader, BackfillPreview, SharedWarehouse, UsageStaging};
+use warehouse::{BackfillPreview, ReconciliationReader, SharedWarehouse, UsageStaging};
 
 pub use answer_options::AnswerOptions;
 pub use config::{Args, LandingArgs, Options};
@@ -69,20 +74,20 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 }
 
 /// What the service does with the warehouse: it stages usage, tries out backfills, and reads
-/// what is published.
+/// what is held of a day.
 #[derive(Clone)]
 pub struct Stores {
     /// Where days of usage are staged.
     pub staging: Arc<dyn UsageStaging>,
     /// Computes what a backfill would change.
     pub previews: Arc<dyn BackfillPreview>,
-    /// What readers see.
-    pub published: Arc<dyn ActivityReader>,
+    /// What is published of a day, and what it was computed from.
+    pub held: Arc<dyn ReconciliationReader>,
 }
 
 impl From<SharedWarehouse> for Stores {
     fn from(warehouse: SharedWarehouse) -> Self {
-        Self { staging: warehouse.clone(), previews: warehouse.clone(), published: warehouse }
+        Self { staging: warehouse.clone(), previews: warehouse.clone(), held: warehouse }
     }
 }
 
@@ -110,8 +115,9 @@ pub fn assemble(
         plan,
         limits: options.answers.limits(false),
     };
+    let reconciler = Reconciler { api: api.clone(), storage: storage.clone(), held: stores.held };
     let stage = ProductApiStage {
-        api: api.clone(),
+        api,
         storage,
         staging: stores.staging,
         clock: Arc::clone(&context.clock),
@@ -119,8 +125,7 @@ pub fn assemble(
         plan,
         answers: options.answers,
     };
-    let reconciliation =
-        ReconciliationHost { reconciler: Reconciler { api, published: stores.published }, previewer };
+    let reconciliation = ReconciliationHost { reconciler, previewer };
     Ok(Service::new("ingest-api").with_stages(stage, context).with_grpc(
         ReconciliationServiceServer::new(reconciliation).max_decoding_message_size(MAX_REQUEST_BYTES),
     ))

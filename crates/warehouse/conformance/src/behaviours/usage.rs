@@ -3,8 +3,7 @@
 use domain::{Counters, FailureKind, RejectionReason, UsageNumbers, run::STAGE_CALL_PRODUCT_API};
 use futures::{StreamExt, channel::oneshot, future, stream};
 use warehouse_core::{
-    Error, HeldDay, HeldUsage, ReconciliationReader, SourceError, UsageDay, UsageDayState, UsageLimits,
-    inspection::QuarantinedRow,
+    Error, HeldDay, HeldUsage, SourceError, UsageDay, UsageDayState, UsageLimits, inspection::QuarantinedRow,
 };
 
 use crate::{
