@@ -129,6 +129,7 @@ pub(crate) static REQUESTS: [Bounded; 21] = [
             field(1, "pipeline", NAME),
             field(2, "window", WINDOW),
             field(4, "accept_empty_days", ACCEPTED_DAYS),
+            field(6, "rebuild_days", ACCEPTED_DAYS),
         ],
     },
     Bounded { package: PIPELINE, name: "GetRunRequest", fields: &[field(1, "run_id", RUN_ID)] },

@@ -64,8 +64,8 @@ pub enum Error {
     RunUnsuccessful(String),
     /// Published rows differ from the ledger.
     #[error(
-        "{differing} of {days} days differ from the ledger: something other than a publish changed them, \
-         so restore them from a backup"
+        "{differing} of {days} days differ from the ledger: something other than a publish changed them; \
+         `activityctl verify --repair` builds them again from what is staged"
     )]
     Differs {
         /// Days that differ.

@@ -36,6 +36,9 @@ pub enum Error {
     /// No service can unpublish days.
     #[error("the pipeline has no stage {0}, whose service takes published days back")]
     NoPublisher(&'static str),
+    /// No service can build from what is staged.
+    #[error("the pipeline has no stage {0}, which builds from what is staged")]
+    NoBuild(&'static str),
     /// No service can preview a backfill.
     #[error("the pipeline has no stage {0}, whose service previews what a backfill would change")]
     NoPreview(&'static str),
@@ -64,7 +67,8 @@ impl Error {
             | Self::NoPreview(_)
             | Self::CannotPreview(_)
             | Self::NothingPublished(_)
-            | Self::NoPublisher(_) => FailureKind::FailedPrecondition,
+            | Self::NoPublisher(_)
+            | Self::NoBuild(_) => FailureKind::FailedPrecondition,
             Self::ShuttingDown => FailureKind::Unavailable,
             Self::NotRecorded(error) | Self::Warehouse(error) => error.kind(),
         }

@@ -4,6 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use contract::FieldViolations;
 use domain::{OperatorAction, run::STAGE_CALL_PRODUCT_API};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::{
@@ -29,7 +30,7 @@ use crate::{
     convert,
     error::Error,
     progress::RunView,
-    runs::Runs,
+    runs::{AskedRun, Runs},
 };
 
 type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -182,15 +183,37 @@ impl PipelineApi {
         asked: TriggerRunRequest,
         requester: &Requester,
     ) -> Result<Done<TriggerRunResponse>, Status> {
-        let TriggerRunRequest { pipeline, window, force, accept_empty_days, beyond_reach } = asked;
+        let TriggerRunRequest {
+            pipeline,
+            window,
+            force,
+            accept_empty_days,
+            beyond_reach,
+            rebuild_days,
+            from_staging,
+        } = asked;
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
         let yesterday = self.runs.clock.yesterday();
         let window = window.map(|window| convert::window(&window, yesterday)).transpose()?;
-        let accepted = convert::accepted_days(&accept_empty_days, window)?;
+        let accept_empty_days = convert::days_of_run("accept_empty_days", &accept_empty_days, window)?;
+        let rebuild_days = convert::days_of_run("rebuild_days", &rebuild_days, window)?;
+        if from_staging && rebuild_days.is_empty() {
+            return Err(FieldViolations::of(
+                "rebuild_days",
+                "is empty: say which days to build from staging",
+            )
+            .into());
+        }
         if let Some(window) = window {
             self.runs.check_reach(window, beyond_reach).await?;
         }
-        let (view, created) = self.runs.trigger(window, force, accepted, &requester.name).await?;
+        let (view, created) = self
+            .runs
+            .trigger(
+                AskedRun { window, force, accept_empty_days, rebuild_days, from_staging },
+                &requester.name,
+            )
+            .await?;
         let answer = TriggerRunResponse { run: Some(convert::run(&view)), created };
         Ok(Done { answer, message: requested_run(&view, created) })
     }

@@ -255,6 +255,32 @@ macro_rules! suite {
     };
 }
 
+/// Makes a test of every behaviour for rows that something other than a publish has changed.
+/// `$create` is as for [`migrations!`].
+#[macro_export]
+macro_rules! rebuilds {
+    ($create:path) => {
+        $crate::rebuilds! {@behaviours $create:
+            tampered_days_are_as_published_after_a_rebuild
+            a_rebuild_of_good_days_changes_nothing
+            days_to_rebuild_wait_for_the_next_publish
+            a_rebuild_publishes_corrections_as_well
+        }
+    };
+    (@behaviours $create:path: $($behaviour:ident)*) => {
+        mod rebuild {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $behaviour() {
+                    $crate::behaviours::rebuild::$behaviour($create).await;
+                }
+            )*
+        }
+    };
+}
+
 /// Makes a test of every behaviour for schemas that other versions have migrated.
 /// `$create` is an async function that returns an empty
 /// [`Database`](behaviours::migrations::Database), dropped at the test's end.

@@ -117,6 +117,7 @@ pub fn new_run(window: WindowChoice) -> NewRun {
         trigger: RunTrigger::Manual,
         force: false,
         accept_empty_days: BTreeSet::new(),
+        rebuild_days: BTreeSet::new(),
         stages: vec![
             stage(STAGE_COPY_CRM_CSV, "ingest-crm", &[]),
             stage(STAGE_CALL_PRODUCT_API, "ingest-api", &[]),

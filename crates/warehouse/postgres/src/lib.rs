@@ -44,6 +44,7 @@ mod preview;
 mod publish;
 mod quarantine;
 mod reconciliation;
+mod rebuild;
 mod repeats;
 mod retention;
 mod run_choice;

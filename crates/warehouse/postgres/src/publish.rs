@@ -12,6 +12,7 @@ use warehouse_core::{
 use crate::{
     candidate_months,
     fault::Result,
+    rebuild,
     tally::{LedgerChanges, Tally},
 };
 
@@ -46,12 +47,20 @@ pub(crate) async fn publish(
     let bounds = sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await?;
     let mut counters = Counters::default();
     if let (Some(first), Some(last)) = (bounds.first_day, bounds.last_day) {
+        let rebuilds = rebuild::are_waiting(connection).await?;
+        if rebuilds {
+            rebuild::delete_strays(connection).await?;
+        }
         let tally = Tally::of(connection, first, last).await?;
         (counters.rows_written, counters.rows_removed) =
             write_rows(connection, &tally, (first, last), bounds.new_days, now).await?;
         counters.rows_unchanged = counted(tally.equal_rows())?;
         counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows())?;
-        let LedgerChanges { days, rows, checksums } = tally.ledger_changes();
+        let mut changes = tally.ledger_changes();
+        if rebuilds {
+            rebuild::end(connection, (first, last), &mut changes).await?;
+        }
+        let LedgerChanges { days, rows, checksums } = changes;
         let version = ChecksumVersion::WRITTEN.to_stored();
         sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums, version)
             .execute(&mut *connection)

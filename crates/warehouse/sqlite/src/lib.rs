@@ -29,6 +29,7 @@ mod publish;
 mod quarantine;
 mod reader;
 mod reconciliation;
+mod rebuild;
 mod retention;
 mod run_choice;
 mod run_rows;

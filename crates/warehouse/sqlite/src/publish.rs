@@ -13,6 +13,7 @@ use crate::{
     checksum::{self, DayChange},
     fact_index,
     fault::Result,
+    rebuild,
 };
 
 /// Checks that the candidates are this run's, and that neither staged nor published
@@ -39,9 +40,16 @@ pub(crate) async fn publish(
 ) -> Result<PublishOutcome> {
     let run_id = fence.run_id.hyphenated();
     let counts = sqlx::query_file!("sql/fact/count_candidates.sql").fetch_one(&mut *connection).await?;
-    let changes = checksum::changes_of_publish(&mut *connection).await?;
+    let rebuilds = rebuild::are_waiting(connection).await?;
+    if rebuilds {
+        rebuild::delete_strays(connection).await?;
+    }
+    let mut changes = checksum::changes_of_publish(&mut *connection).await?;
     let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
     let changed = write_changed(connection, now, changes.values().map(|day| day.rows).sum()).await?;
+    if rebuilds {
+        rebuild::end(connection, &mut changes).await?;
+    }
     let version = ChecksumVersion::WRITTEN.to_stored();
     let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, to_json(&changes), version);
     recorded.execute(&mut *connection).await?;

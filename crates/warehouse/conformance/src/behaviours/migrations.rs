@@ -47,6 +47,9 @@ const NEXT_MIGRATION: &str = r"
     ALTER TABLE fact_candidates ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE fact_company_activity ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE published_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_history ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE day_publications ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rebuild_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE event_files ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE fact_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE agg_company_daily_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;

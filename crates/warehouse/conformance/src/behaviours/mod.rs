@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod publish;
+pub mod rebuild;
 pub mod retention;
 pub mod runs;
 pub mod triggers;
