@@ -45,6 +45,12 @@ pub enum Error {
     /// The service that would preview a backfill does not know the call.
     #[error("{0} cannot preview a backfill: it is older than this coordinator, or another service")]
     CannotPreview(String),
+    /// No service can reconcile.
+    #[error("the pipeline has no stage {0}, whose service compares what is published with the product API")]
+    NoReconciliation(&'static str),
+    /// The service that would reconcile does not know the call.
+    #[error("{0} cannot compare with the product API: it is older than this coordinator, or another service")]
+    CannotReconcile(String),
     /// The process is shutting down.
     #[error("the coordinator is shutting down; ask again")]
     ShuttingDown,
@@ -66,6 +72,8 @@ impl Error {
             Self::BackfillStopped { .. }
             | Self::NoPreview(_)
             | Self::CannotPreview(_)
+            | Self::NoReconciliation(_)
+            | Self::CannotReconcile(_)
             | Self::NothingPublished(_)
             | Self::NoPublisher(_)
             | Self::NoBuild(_) => FailureKind::FailedPrecondition,

@@ -15,10 +15,13 @@ mod convert;
 mod dispatcher;
 mod error;
 mod executor;
+mod forwarded;
 mod gauges;
+mod numbers_differ;
 pub mod pipeline;
 mod preview;
 mod progress;
+mod reconcile;
 pub mod retry;
 mod run_trace;
 mod runs;
@@ -53,6 +56,7 @@ use crate::{
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
+    reconcile::Reconciler,
     runs::{RunIds, Runs},
     service::PipelineApi,
     shared_read::SharedReads,
@@ -108,6 +112,17 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
+    let reconciler = api_stage.and_then(|stage| {
+        Some(Reconciler {
+            pipeline: pipeline.name.clone(),
+            service: stage.service.clone(),
+            channel: connections.stages.get(&stage.service)?.clone(),
+            outbox: Arc::clone(&stores.outbox),
+            clock: Arc::clone(&context.clock),
+            alert_written: Arc::clone(&alert_written),
+            shutdown: context.shutdown.clone(),
+        })
+    });
     let previewer = api_stage.and_then(|stage| {
         let channel = connections.stages.get(&stage.service)?.clone();
         Some(Previewer { service: stage.service.clone(), channel, shutdown: context.shutdown.clone() })
@@ -158,7 +173,7 @@ pub fn assemble(
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
-    let api = PipelineApi { runs: Arc::new(runs), trail: stores.audit, auditor };
+    let api = PipelineApi { runs: Arc::new(runs), reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())
