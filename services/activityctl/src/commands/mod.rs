@@ -9,6 +9,8 @@ pub mod churn;
 pub mod freshness;
 pub mod maintain;
 pub mod migrate;
+pub mod reconcile;
+pub mod reconcile_heal;
 pub mod retry;
 pub mod runs;
 pub mod sample;

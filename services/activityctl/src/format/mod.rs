@@ -5,6 +5,7 @@ pub mod csv;
 mod fact;
 pub mod json;
 pub mod preview;
+pub mod reconciliation;
 pub mod table;
 pub mod trend;
 pub mod value;
