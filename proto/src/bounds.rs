@@ -18,6 +18,7 @@ const COMPANY_ID: Bound = Bound::Text { bytes: 1024 };
 /// Holds where a page starts: a company and a day, as base64.
 const PAGE_TOKEN: Bound = Bound::Text { bytes: 4 * 1024 };
 const WINDOW: Bound = Bound::Message(&DATE_WINDOW);
+const COMPANIES: Bound = Bound::Texts { entries: 1_000, bytes: 1024 };
 const ACCEPTED_DAYS: Bound = Bound::Texts { entries: DAYS, bytes: 32 };
 
 /// What a field may hold.
@@ -84,7 +85,7 @@ static ALERT: Bounded = Bounded {
 };
 
 /// Every request. One that has no such field is listed too.
-pub(crate) static REQUESTS: [Bounded; 22] = [
+pub(crate) static REQUESTS: [Bounded; 23] = [
     Bounded {
         package: ACTIVITY,
         name: "GetCompanyActivityRequest",
@@ -176,12 +177,23 @@ pub(crate) static REQUESTS: [Bounded; 22] = [
         fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
     },
     Bounded {
+        package: PIPELINE,
+        name: "ReconcileRequest",
+        fields: &[
+            field(1, "pipeline", NAME),
+            field(2, "window", WINDOW),
+            field(3, "company_ids", COMPANIES),
+            field(5, "sample_seed", NAME),
+        ],
+    },
+    Bounded {
         package: RECONCILIATION,
         name: "ReconcileRequest",
         fields: &[
-            field(1, "company_ids", Bound::Texts { entries: 1_000, bytes: 1024 }),
+            field(1, "company_ids", COMPANIES),
             field(2, "start_date", DAY),
             field(3, "end_date", DAY),
+            field(5, "sample_seed", NAME),
         ],
     },
     Bounded {

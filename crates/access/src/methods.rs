@@ -41,8 +41,12 @@ const METHODS: &[(&str, Admission)] = &[
         "company_activity.pipeline.v1.PipelineService/Explain",
         Admission::Roles(&[Role::Reader, Role::Operator]),
     ),
-    ("company_activity.reconciliation.v1.ReconciliationService/Reconcile", OPERATOR),
-    // The coordinator asks for a preview when somebody tries a backfill out.
+    ("company_activity.pipeline.v1.PipelineService/Reconcile", OPERATOR),
+    // The coordinator asks in place of somebody who reconciles, or tries a backfill out.
+    (
+        "company_activity.reconciliation.v1.ReconciliationService/Reconcile",
+        Admission::Roles(&[Role::Operator, Role::Stage]),
+    ),
     (
         "company_activity.reconciliation.v1.ReconciliationService/Preview",
         Admission::Roles(&[Role::Operator, Role::Stage]),

@@ -20,11 +20,12 @@ use warehouse_core::{
     AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
     AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk,
     Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
-    FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HistoryStart, LeaseState,
-    Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome,
-    PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, Result, Retention, RollUp, RowStream,
-    Run, RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp,
-    UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart,
+    LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period,
+    PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, ReconciliationReader,
+    Result, Retention, RollUp, RowStream, Run, RunCursor, RunReader, RunStore, SnapshotLimits,
+    StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay, UsageDayState,
+    UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -185,6 +186,10 @@ observe! {
             rows: RowStream<'_, UsageRecord>,
             now: DateTime<Utc>
         ) -> LoadOutcome;
+    }
+
+    ReconciliationReader {
+        fn held_day(day: NaiveDate) -> HeldDay;
     }
 
     EventStaging {

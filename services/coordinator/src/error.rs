@@ -51,6 +51,12 @@ pub enum Error {
     /// The service that would explain a company-day does not know the call.
     #[error("{0} cannot explain what is published: it is older than this coordinator, or another service")]
     CannotExplain(String),
+    /// No service can reconcile.
+    #[error("the pipeline has no stage {0}, whose service compares what is published with the product API")]
+    NoReconciliation(&'static str),
+    /// The service that would reconcile does not know the call.
+    #[error("{0} cannot compare with the product API: it is older than this coordinator, or another service")]
+    CannotReconcile(String),
     /// The process is shutting down.
     #[error("the coordinator is shutting down; ask again")]
     ShuttingDown,
@@ -74,6 +80,8 @@ impl Error {
             | Self::CannotPreview(_)
             | Self::NoExplanation(_)
             | Self::CannotExplain(_)
+            | Self::NoReconciliation(_)
+            | Self::CannotReconcile(_)
             | Self::NothingPublished(_)
             | Self::NoPublisher(_)
             | Self::NoBuild(_) => FailureKind::FailedPrecondition,

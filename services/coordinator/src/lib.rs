@@ -16,11 +16,13 @@ mod dispatcher;
 mod error;
 mod executor;
 mod explain;
+mod forwarded;
 mod gauges;
+mod numbers_differ;
 pub mod pipeline;
 mod preview;
-mod product_api_service;
 mod progress;
+mod reconcile;
 pub mod retry;
 mod run_trace;
 mod runs;
@@ -56,6 +58,7 @@ use crate::{
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
+    reconcile::Reconciler,
     runs::{RunIds, Runs},
     service::PipelineApi,
     shared_read::SharedReads,
@@ -113,6 +116,15 @@ pub fn assemble(
     let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
     let api_service = api_stage
         .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
+        pipeline: pipeline.name.clone(),
+        service,
+        channel,
+        outbox: Arc::clone(&stores.outbox),
+        clock: Arc::clone(&context.clock),
+        alert_written: Arc::clone(&alert_written),
+        shutdown: context.shutdown.clone(),
+    });
     let previewer = api_service.clone().map(|(service, channel)| Previewer {
         service,
         channel,
@@ -165,7 +177,7 @@ pub fn assemble(
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
-    let api = PipelineApi { runs: Arc::new(runs), explainer, trail: stores.audit, auditor };
+    let api = PipelineApi { runs: Arc::new(runs), explainer, reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())

@@ -119,6 +119,7 @@ macro_rules! suite {
             an_empty_answer_for_a_new_day_is_recorded
             rejected_records_are_quarantined_with_their_origin
             contradicting_records_go_into_quarantine_but_the_last
+            what_is_held_of_a_day_is_read_beside_each_other
             a_rejected_row_keeps_the_run_that_first_met_it
             a_source_that_breaks_off_leaves_nothing_behind
             a_load_that_is_dropped_leaves_nothing_behind

@@ -30,6 +30,7 @@ mod preview_tally;
 mod progress_sink;
 mod provenance;
 mod received;
+mod reconciliation;
 mod retention;
 mod row_stream;
 mod run_rules;
@@ -58,6 +59,7 @@ pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
 pub use provenance::ProvenanceReader;
 pub use received::{Notes, Received, noted};
+pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
@@ -94,6 +96,7 @@ pub trait Warehouse:
     RunStore
     + CrmStaging
     + UsageStaging
+    + ReconciliationReader
     + EventStaging
     + FactBuilder
     + BackfillPreview

@@ -46,6 +46,7 @@ mod publish;
 mod published_state;
 mod quarantine;
 mod rebuild;
+mod reconciliation;
 mod repeats;
 mod retention;
 mod run_choice;

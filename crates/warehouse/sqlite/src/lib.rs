@@ -32,6 +32,7 @@ mod published_state;
 mod quarantine;
 mod reader;
 mod rebuild;
+mod reconciliation;
 mod retention;
 mod run_choice;
 mod run_rows;

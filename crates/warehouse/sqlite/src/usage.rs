@@ -65,23 +65,7 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
 #[async_trait]
 impl UsageStaging for SqliteWarehouse {
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
-        let (start, end) = (window.start(), window.end());
-        self.once(async |connection| {
-            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
-            let days = days.into_iter().map(|day| {
-                Ok(UsageDayState {
-                    day: day.day,
-                    records: counted(day.records)?,
-                    fetched_at: day.fetched_at,
-                    run_id: parse_id(&day.run_id)?,
-                    landing_path: day.landing_path,
-                    bytes: counted(day.bytes)?,
-                    page_ends: page_ends(day.page_ends.as_deref())?,
-                })
-            });
-            days.collect()
-        })
-        .await
+        self.once(async |connection| days(connection, window).await).await
     }
 
     async fn load_usage_day(
@@ -112,6 +96,27 @@ impl UsageStaging for SqliteWarehouse {
         });
         loaded.await?
     }
+}
+
+/// The days of `window` fetched before, in order.
+pub(crate) async fn days(
+    connection: &mut SqliteConnection,
+    window: DateWindow,
+) -> Result<Vec<UsageDayState>> {
+    let (start, end) = (window.start(), window.end());
+    let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
+    let days = days.into_iter().map(|day| {
+        Ok(UsageDayState {
+            day: day.day,
+            records: counted(day.records)?,
+            fetched_at: day.fetched_at,
+            run_id: parse_id(&day.run_id)?,
+            landing_path: day.landing_path,
+            bytes: counted(day.bytes)?,
+            page_ends: page_ends(day.page_ends.as_deref())?,
+        })
+    });
+    days.collect()
 }
 
 /// Where the pages of a day end, from the JSON array that is stored.

@@ -10,6 +10,8 @@ pub mod explain;
 pub mod freshness;
 pub mod maintain;
 pub mod migrate;
+pub mod reconcile;
+pub mod reconcile_heal;
 pub mod retry;
 pub mod runs;
 pub mod sample;

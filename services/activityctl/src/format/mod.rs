@@ -7,6 +7,7 @@ pub mod explanation_words;
 mod fact;
 pub mod json;
 pub mod preview;
+pub mod reconciliation;
 pub mod table;
 pub mod trend;
 pub mod value;

@@ -3,10 +3,12 @@
 mod cells;
 mod gantt;
 mod preview;
+mod reconciliation;
 mod trend;
 
 pub use gantt::gantt;
 pub use preview::{preview_counts, preview_sample};
+pub use reconciliation::mismatches;
 pub use trend::trend;
 
 use cells::{

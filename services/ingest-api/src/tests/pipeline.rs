@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -180,6 +180,11 @@ impl Pipeline {
     pub(super) async fn staged(&self, window: DateWindow) -> Vec<(String, u64)> {
         let days = self.warehouse.usage_days(window).await.unwrap();
         days.into_iter().map(|state| (state.day.to_string(), state.records)).collect()
+    }
+
+    /// Where a landed day is.
+    pub(super) fn landed_path(&self, day: &str) -> PathBuf {
+        self.folder.path().join(format!("landing/product_usage/{day}/usage_{day}.json"))
     }
 
     /// Every landed file, finished or not, relative to the landing.

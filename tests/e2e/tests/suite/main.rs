@@ -21,6 +21,7 @@ mod probes;
 mod python;
 mod reach;
 mod readers;
+mod reconciliation;
 mod recovery;
 mod rotation;
 mod run_trees;
