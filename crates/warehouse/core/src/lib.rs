@@ -28,6 +28,7 @@ mod migration;
 mod preview;
 mod preview_tally;
 mod progress_sink;
+mod quarantine;
 mod received;
 mod retention;
 mod row_stream;
@@ -55,6 +56,10 @@ pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
+pub use quarantine::{
+    Acceptance, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
+    QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
+};
 pub use received::{Notes, Received, noted};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
@@ -100,6 +105,7 @@ pub trait Warehouse:
     + AlertLog
     + AuditTrail
     + BacklogReader
+    + QuarantineStore
     + Retention
     + Observable
     + std::fmt::Debug

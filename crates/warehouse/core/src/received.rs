@@ -18,6 +18,8 @@ const TOLD_REASONS: usize = 3;
 pub struct Received {
     /// Rows read and rejected.
     pub counters: Counters,
+    /// How many of the rejected rows somebody has accepted as they are.
+    pub accepted: u64,
     /// Whether a rejected row may concern a company that the delivery does not name.
     pub may_lack_anyone: bool,
     first_reasons: Vec<String>,
@@ -49,14 +51,25 @@ impl Received {
         }
     }
 
-    /// Checks that few enough rows are rejected.
+    /// Checks that few enough rows are rejected, apart from those that somebody has
+    /// accepted.
     ///
     /// # Errors
     /// How many are rejected, and the first reasons.
     pub fn within(&self, limit: RejectionLimit) -> Result<(), String> {
         let Counters { rows_read, rows_rejected, .. } = self.counters;
-        limit.check(rows_read, rows_rejected).map_err(|problem| format!("{problem}{}", self.first_reasons()))
+        let open = rows_rejected.saturating_sub(self.accepted);
+        limit.check(rows_read, open).map_err(|problem| format!("{problem}{}", self.first_reasons()))
     }
+}
+
+/// How to look at what was rejected of a delivery, and to take it as it is, phrased for the
+/// middle of a sentence.
+pub(crate) fn way_to_accept(origin: &str) -> String {
+    format!(
+        "its rejected rows are listed by `activityctl quarantine list --origin {origin}`; if they may stay as they \
+         are, accept them with `activityctl quarantine accept --origin {origin} --why ...` and retry the run"
+    )
 }
 
 /// What is counted while rows are read.

@@ -43,6 +43,7 @@ mod migration;
 mod preview;
 mod publish;
 mod quarantine;
+mod quarantine_store;
 mod repeats;
 mod retention;
 mod run_choice;

@@ -27,6 +27,7 @@ mod migration;
 mod preview;
 mod publish;
 mod quarantine;
+mod quarantine_store;
 mod reader;
 mod retention;
 mod run_choice;

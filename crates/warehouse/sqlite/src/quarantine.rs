@@ -1,6 +1,7 @@
-//! Writes the quarantine.
+//! The quarantine while a delivery is loaded.
 
 use sqlx::SqliteConnection;
+use warehouse_core::engine::counted;
 
 use crate::fault::Result;
 
@@ -10,6 +11,18 @@ pub(crate) async fn set_aside(connection: &mut SqliteConnection, origin: &str) -
     sqlx::query_file!("sql/quarantine/set_aside.sql", origin).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM quarantine WHERE origin = $1", origin).execute(connection).await?;
     Ok(())
+}
+
+/// Accepts rejected rows again whose words were accepted before. Returns how many of the
+/// rows that count towards a limit are accepted.
+pub(crate) async fn keep_accepted(connection: &mut SqliteConnection, origin: &str) -> Result<u64> {
+    let kept =
+        sqlx::query_file!("sql/quarantine/keep_accepted.sql", origin).execute(&mut *connection).await?;
+    if kept.rows_affected() == 0 {
+        return Ok(0);
+    }
+    let accepted = sqlx::query_file_scalar!("sql/quarantine/count_accepted.sql", origin);
+    Ok(counted(accepted.fetch_one(connection).await?)?)
 }
 
 /// Restores the first run and time of set-aside rows that the file still has: loading it
