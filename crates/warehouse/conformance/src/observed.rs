@@ -9,7 +9,7 @@ use std::{
 
 use chrono::NaiveDate;
 use domain::{Checksum, DateWindow, FactRow, Publication};
-use warehouse_core::{Freshness, Run, UsageDayState, inspection::QuarantinedRow};
+use warehouse_core::{Freshness, QuarantinedRow, Run, UsageDayState};
 
 use crate::engine::EngineUnderTest;
 use crate::scene::{days, published};

@@ -40,7 +40,7 @@ impl Scene {
             completion: warehouse.clone(),
             clock: Arc::new(StoppedClock(at(6))),
             max_file_bytes: 10_000,
-            loader: CopyEvents { staging: warehouse.clone() },
+            loader: CopyEvents { staging: warehouse.clone(), limit: RejectionLimit { max_share: 0.05 } },
         };
         Self { folder, warehouse, inspector, stage }
     }

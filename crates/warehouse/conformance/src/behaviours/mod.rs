@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod publish;
+pub mod quarantine;
 pub mod retention;
 pub mod runs;
 pub mod triggers;

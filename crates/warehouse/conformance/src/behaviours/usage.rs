@@ -1,8 +1,8 @@
 //! Product usage, day by day.
 
-use domain::{Counters, FailureKind, RejectionReason, run::STAGE_CALL_PRODUCT_API};
+use domain::{Counters, FailureKind, RejectionKind, RejectionReason, run::STAGE_CALL_PRODUCT_API};
 use futures::{StreamExt, channel::oneshot, future, stream};
-use warehouse_core::{Error, SourceError, UsageDay, UsageLimits, inspection::QuarantinedRow};
+use warehouse_core::{Error, QuarantinedRow, SourceError, UsageDay, UsageLimits};
 
 use crate::{
     engine::EngineUnderTest,
@@ -98,9 +98,12 @@ pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: Engin
         stage: STAGE_CALL_PRODUCT_API.to_owned(),
         origin: usage_day(day(offset)).landing_path.unwrap(),
         line,
+        kind: RejectionKind::Malformed,
         reason: reason.to_owned(),
         raw: raw.to_owned(),
+        business_date: Some(day(offset)),
         quarantined_at: at(1),
+        accepted: None,
     };
     let expected = [quarantined(0, 2, "no date", "{\"x\": 'y'}"), quarantined(1, 7, "bad", "?")];
     assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), expected);
