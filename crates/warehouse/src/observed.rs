@@ -258,7 +258,11 @@ observe! {
     }
 
     QuarantineStore {
-        fn accept_quarantined(filter: &QuarantineFilter, acceptance: &Acceptance) -> u64;
+        fn accept_quarantined(
+            filter: &QuarantineFilter,
+            acceptance: &Acceptance,
+            expected: Option<u64>
+        ) -> u64;
         fn request_replay(filter: &QuarantineFilter, now: DateTime<Utc>) -> Vec<RequestedReplay>;
     }
 

@@ -3,22 +3,35 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{Days, NaiveTime};
+use domain::{
+    RejectionKind,
+    run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS},
+};
 use opentelemetry::KeyValue;
 use runtime::Clock;
 use telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use warehouse::{ActivityReader, BacklogReader};
+use warehouse::{
+    ActivityReader, BacklogReader, QuarantineCount, QuarantineFilter, QuarantineGrouping, QuarantineReader,
+};
 
 use crate::pipeline::Pipeline;
 
 /// How often the store is queried; a scrape in between gets the last values.
 const INTERVAL: Duration = Duration::from_secs(15);
 
+/// The stages that put rows into quarantine.
+const INGEST_STAGES: [&str; 3] = [STAGE_COPY_CRM_CSV, STAGE_CALL_PRODUCT_API, STAGE_COPY_EVENTS];
+
+/// More groups than stages and kinds.
+const MAX_GROUPS: u32 = 1_000;
+
 /// Keeps the gauges up to date.
 pub(crate) struct Gauges {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) backlog: Arc<dyn BacklogReader>,
+    pub(crate) quarantine: Arc<dyn QuarantineReader>,
     pub(crate) published: Arc<dyn ActivityReader>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: CancellationToken,
@@ -58,6 +71,7 @@ impl Gauges {
         ] {
             metric.gauge().record(value as f64, &[]);
         }
+        self.record_quarantine().await?;
         metrics::ALERTS_OLDEST_AGE.gauge().record(backlog.oldest_alert.as_secs_f64(), &[]);
         let Some(freshness) = self.published.freshness().await? else { return Ok(()) };
         let newest = freshness.newest.activity_date;
@@ -67,6 +81,24 @@ impl Gauges {
         metrics::PUBLISHED_THROUGH.gauge().record(ends_at.timestamp() as f64, &[]);
         metrics::FRESHNESS_LAG.gauge().record(lag.as_seconds_f64(), &[]);
         metrics::MISSING_DAYS.gauge().record((span - freshness.published_days).max(0) as f64, &[]);
+        Ok(())
+    }
+
+    /// Each stage and kind has a value, 0 if it has no row: one that is not recorded would
+    /// keep its last.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and shows no 53 bits")]
+    async fn record_quarantine(&self) -> warehouse::Result<()> {
+        let open = QuarantineFilter { accepted: Some(false), ..QuarantineFilter::default() };
+        let found = self.quarantine.count_quarantine(&open, QuarantineGrouping::Kind, MAX_GROUPS).await?;
+        for stage in INGEST_STAGES {
+            for kind in RejectionKind::ALL {
+                let is_meant = |group: &&QuarantineCount| group.stage == stage && group.kind == Some(kind);
+                let rows = found.iter().find(is_meant).map_or(0, |group| group.rows);
+                let label = kind.as_str().to_lowercase();
+                let labels = [KeyValue::new("stage", stage), KeyValue::new("kind", label)];
+                metrics::QUARANTINE_OPEN_ROWS.gauge().record(rows as f64, &labels);
+            }
+        }
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{DateWindow, RejectionKind};
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A row in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,19 @@ pub struct QuarantineFilter {
     pub days: Option<DateWindow>,
     /// Only accepted rows, or only those that nobody has accepted.
     pub accepted: Option<bool>,
+}
+
+/// Checks that as many rows are accepted as somebody has looked at.
+///
+/// # Errors
+/// [`Error::Precondition`] if not.
+pub fn check_expected(accepted: u64, expected: Option<u64>) -> Result<u64> {
+    match expected {
+        Some(expected) if expected != accepted => Err(Error::Precondition(format!(
+            "{accepted} rows are meant by now, not {expected}; none was accepted: list them again"
+        ))),
+        _ => Ok(accepted),
+    }
 }
 
 /// Where a page starts: after this row.
@@ -174,7 +187,16 @@ pub trait QuarantineStore: QuarantineReader {
     ///
     /// The acceptance is of the row's words: it holds as long as every load of the file
     /// finds them, on whatever line, and lapses when the text or the reason changes.
-    async fn accept_quarantined(&self, filter: &QuarantineFilter, acceptance: &Acceptance) -> Result<u64>;
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] if there are not exactly `expected` of them, where that is
+    /// given; then none is accepted.
+    async fn accept_quarantined(
+        &self,
+        filter: &QuarantineFilter,
+        acceptance: &Acceptance,
+        expected: Option<u64>,
+    ) -> Result<u64>;
 
     /// Asks for the deliveries of these rows to be loaded again although nothing about
     /// them is new: the next run's stage takes them up, whatever its window, and the

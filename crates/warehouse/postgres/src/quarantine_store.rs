@@ -13,7 +13,7 @@ use uuid::Uuid;
 use warehouse_core::{
     Acceptance, Error, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
     QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
-    engine::{counted, stored},
+    engine::{check_expected, counted, stored},
 };
 
 use crate::{
@@ -132,6 +132,7 @@ impl QuarantineStore for PostgresWarehouse {
         &self,
         filter: &QuarantineFilter,
         acceptance: &Acceptance,
+        expected: Option<u64>,
     ) -> Result<u64, Error> {
         let asked = Conditions::from(filter);
         let (by, why) = (storable(&acceptance.by), storable(&acceptance.why));
@@ -154,7 +155,7 @@ impl QuarantineStore for PostgresWarehouse {
                 by.as_ref(),
                 why.as_ref()
             );
-            Ok(accepted.execute(connection).await?.rows_affected())
+            Ok(check_expected(accepted.execute(connection).await?.rows_affected(), expected)?)
         })
         .await
     }

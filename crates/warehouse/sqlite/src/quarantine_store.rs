@@ -13,7 +13,7 @@ use sqlx::SqliteConnection;
 use warehouse_core::{
     Acceptance, Error, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
     QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
-    engine::{counted, stored},
+    engine::{check_expected, counted, stored},
 };
 
 use crate::{database::SqliteWarehouse, fault::Result, run_rows::parse_id};
@@ -128,6 +128,7 @@ impl QuarantineStore for SqliteWarehouse {
         &self,
         filter: &QuarantineFilter,
         acceptance: &Acceptance,
+        expected: Option<u64>,
     ) -> Result<u64, Error> {
         let asked = Conditions::from(filter);
         self.write(async |connection| {
@@ -145,7 +146,7 @@ impl QuarantineStore for SqliteWarehouse {
                 acceptance.by,
                 acceptance.why
             );
-            Ok(accepted.execute(connection).await?.rows_affected())
+            Ok(check_expected(accepted.execute(connection).await?.rows_affected(), expected)?)
         })
         .await
     }

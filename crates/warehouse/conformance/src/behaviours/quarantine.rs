@@ -188,7 +188,11 @@ pub async fn accepting_changes_nothing_but_the_row(warehouse: EngineUnderTest) {
     four_deliveries(&warehouse).await;
     let before = observe(&warehouse).await;
     let one = QuarantineFilter { line: Some(4), days: Some(days(0, 0)), ..everything() };
-    assert_eq!(warehouse.accept_quarantined(&one, &acceptance(3)).await.unwrap(), 1);
+    // Nobody has looked at two.
+    let refused = warehouse.accept_quarantined(&one, &acceptance(3), Some(2)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "1 rows are meant by now, not 2; none was accepted: list them again");
+    assert_eq!(observe(&warehouse).await, before);
+    assert_eq!(warehouse.accept_quarantined(&one, &acceptance(3), Some(1)).await.unwrap(), 1);
     let is_meant = |row: &QuarantinedRow| row.line == 4 && row.business_date == Some(day(0));
     let mut expected = before.clone();
     for row in expected.quarantine.iter_mut().filter(|row| is_meant(row)) {
@@ -196,8 +200,8 @@ pub async fn accepting_changes_nothing_but_the_row(warehouse: EngineUnderTest) {
     }
     assert_eq!(observe(&warehouse).await, expected);
     // Only rows that nobody has accepted are left to accept.
-    assert_eq!(warehouse.accept_quarantined(&one, &acceptance(4)).await.unwrap(), 0);
-    assert_eq!(warehouse.accept_quarantined(&everything(), &acceptance(5)).await.unwrap(), 5);
+    assert_eq!(warehouse.accept_quarantined(&one, &acceptance(4), None).await.unwrap(), 0);
+    assert_eq!(warehouse.accept_quarantined(&everything(), &acceptance(5), None).await.unwrap(), 5);
     let open = QuarantineFilter { accepted: Some(false), ..everything() };
     assert_eq!(warehouse.count_quarantine(&open, QuarantineGrouping::Kind, ALL).await.unwrap(), []);
     assert_eq!(observe(&warehouse).await.quarantine.len(), before.quarantine.len());
@@ -209,7 +213,7 @@ pub async fn an_acceptance_holds_as_long_as_the_words(warehouse: EngineUnderTest
     let load = async |rows: Vec<SourceRow<UsageRecord>>| run.load_usage(&fence, day(0), rows).await.unwrap();
     load([records(day(0), &[("acme", 1, 1)]), vec![torn(2, "?"), torn(3, "!")]].concat()).await;
     let of_line = QuarantineFilter { line: Some(2), ..everything() };
-    warehouse.accept_quarantined(&of_line, &acceptance(2)).await.unwrap();
+    warehouse.accept_quarantined(&of_line, &acceptance(2), None).await.unwrap();
     let kept = warehouse.list_quarantine(&everything(), None, ALL).await.unwrap();
     assert_eq!(kept.iter().map(|row| row.accepted.clone()).collect::<Vec<_>>(), [Some(acceptance(2)), None]);
 
@@ -224,7 +228,7 @@ pub async fn an_acceptance_holds_as_long_as_the_words(warehouse: EngineUnderTest
     load([records(day(0), &[("acme", 9, 9)]), vec![torn(3, "?"), torn(4, "!")]].concat()).await;
     assert_eq!(accepted(&warehouse).await, [false, false]);
 
-    warehouse.accept_quarantined(&everything(), &acceptance(3)).await.unwrap();
+    warehouse.accept_quarantined(&everything(), &acceptance(3), None).await.unwrap();
     load(records(day(0), &[("acme", 9, 9)])).await;
     assert_eq!(accepted(&warehouse).await, [true; 0]);
 }
@@ -249,7 +253,7 @@ pub async fn accepted_rows_of_an_export_do_not_count_towards_the_limit(warehouse
     {
         assert!(refused.contains(part), "{part:?} is not in {refused}");
     }
-    warehouse.accept_quarantined(&from(&file.path), &acceptance(2)).await.unwrap();
+    warehouse.accept_quarantined(&from(&file.path), &acceptance(2), None).await.unwrap();
     // Other words are not what was accepted, but so few are never too many.
     load_export(&run, &warehouse, &file, rows("other")).await.unwrap();
     assert!(has_crm_export(&warehouse, &file).await);
@@ -265,7 +269,7 @@ pub async fn accepted_records_of_a_day_do_not_count_towards_the_limit(warehouse:
     {
         assert!(refused.contains(part), "{part:?} is not in {refused}");
     }
-    warehouse.accept_quarantined(&everything(), &acceptance(2)).await.unwrap();
+    warehouse.accept_quarantined(&everything(), &acceptance(2), None).await.unwrap();
     run.load_usage_within(&fence, day(0), strict(), rows()).await.unwrap();
     assert_eq!(accepted(&warehouse).await, [true; 4]);
 }
@@ -282,7 +286,7 @@ pub async fn an_event_file_of_which_too_much_is_rejected_is_refused(warehouse: E
     }
     assert!(!has_event_file(&warehouse, &delivered).await);
     assert_eq!(accepted(&warehouse).await, [false; 4]);
-    warehouse.accept_quarantined(&from("a.ndjson"), &acceptance(2)).await.unwrap();
+    warehouse.accept_quarantined(&from("a.ndjson"), &acceptance(2), None).await.unwrap();
     run.load_within(&delivered, few_rejections(), rows()).await.unwrap();
     assert!(has_event_file(&warehouse, &delivered).await);
     assert_eq!(accepted(&warehouse).await, [true; 4]);
