@@ -10,7 +10,7 @@ use proto::quarantine::v1::{
     AcceptQuarantinedRowsRequest, AcceptQuarantinedRowsResponse, Acceptance as AcceptanceProto,
     CountQuarantinedRowsRequest, CountQuarantinedRowsResponse, GetQuarantinedRowRequest,
     GetQuarantinedRowResponse, ListQuarantinedRowsRequest, ListQuarantinedRowsResponse,
-    QuarantineCount as QuarantineCountProto, QuarantineState, QuarantinedRow as QuarantinedRowProto,
+    QuarantineCount as QuarantineCountProto, QuarantinedRow as QuarantinedRowProto,
     ReplayQuarantinedRowsRequest, ReplayQuarantinedRowsResponse, ReplayedDelivery,
     quarantine_service_server::QuarantineService,
 };
@@ -191,6 +191,8 @@ fn delivery(requested: RequestedReplay) -> ReplayedDelivery {
 
 #[cfg(test)]
 mod tests {
+    use proto::quarantine::v1::QuarantineState;
+
     use super::*;
 
     #[test]

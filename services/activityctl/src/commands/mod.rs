@@ -9,6 +9,7 @@ pub mod churn;
 pub mod freshness;
 pub mod maintain;
 pub mod migrate;
+pub mod quarantine;
 pub mod retry;
 pub mod runs;
 pub mod sample;

@@ -3,10 +3,12 @@
 mod cells;
 mod gantt;
 mod preview;
+mod quarantine;
 mod trend;
 
 pub use gantt::gantt;
 pub use preview::{preview_counts, preview_sample};
+pub use quarantine::{quarantine_counts, quarantined_row, quarantined_rows};
 pub use trend::trend;
 
 use cells::{
