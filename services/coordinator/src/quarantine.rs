@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use contract::message::timestamp_to_proto;
-use domain::OperatorAction;
+use domain::{DateWindow, OperatorAction};
 use proto::quarantine::v1::{
     AcceptQuarantinedRowsRequest, AcceptQuarantinedRowsResponse, Acceptance as AcceptanceProto,
     CountQuarantinedRowsRequest, CountQuarantinedRowsResponse, GetQuarantinedRowRequest,
@@ -120,6 +120,15 @@ impl QuarantineApi {
         Ok(Done { answer, message: format!("rows accepted: {accepted}") })
     }
 
+    /// The days of a run that replays: stages load what is marked, whatever the days, and
+    /// what changes is published wherever it lies. So one published day is enough, and
+    /// nothing is published that was not. `None` if nothing is published: the days that
+    /// the schedule begins with.
+    async fn window(&self) -> Result<Option<DateWindow>, Error> {
+        let published = self.runs.published.freshness().await?;
+        Ok(published.map(|found| DateWindow::day(found.newest.activity_date)))
+    }
+
     /// Marks the deliveries first: if this ends before there is a run, the next one loads
     /// them.
     async fn replay(
@@ -136,7 +145,8 @@ impl QuarantineApi {
             let answer = ReplayQuarantinedRowsResponse::default();
             return Ok(Done { answer, message: "no such row is in quarantine".to_owned() });
         }
-        let (view, created) = self.runs.trigger(None, true, BTreeSet::new(), &requester.name).await?;
+        let (view, created) =
+            self.runs.trigger(self.window().await?, true, BTreeSet::new(), &requester.name).await?;
         let message = format!(
             "files and days to load again: {}; run {} {}",
             requested.len(),

@@ -5,6 +5,7 @@ mod answers;
 pub mod events;
 mod exports;
 mod extent;
+pub mod mended;
 pub mod preview;
 pub mod retention;
 

@@ -159,6 +159,7 @@ macro_rules! suite {
             an_acceptance_holds_as_long_as_the_words
             accepted_rows_of_an_export_do_not_count_towards_the_limit
             accepted_records_of_a_day_do_not_count_towards_the_limit
+            a_preview_believes_what_is_accepted
             an_event_file_of_which_too_much_is_rejected_is_refused
             a_replay_is_answered_by_the_next_load
             a_replay_waits_for_a_load_that_begins_after_it

@@ -60,7 +60,7 @@ pub use quarantine::{
     Acceptance, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
     QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
 };
-pub use received::{Notes, Received, noted};
+pub use received::{AcceptedWords, Notes, Received, noted, noted_after};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };

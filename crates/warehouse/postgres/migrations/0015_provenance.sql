@@ -67,6 +67,8 @@ WHERE stage = 'act_copy_crm_csv' AND path = origin;
 
 -- Counting what nobody has accepted.
 CREATE INDEX quarantine_open ON quarantine (stage, kind) WHERE accepted_at IS NULL;
+-- What previews of a day look for.
+CREATE INDEX quarantine_accepted ON quarantine (business_date) WHERE accepted_at IS NOT NULL;
 
 -- Since when the file or day waits to be loaded again although it has not changed.
 ALTER TABLE crm_exports ADD COLUMN replay_requested_at TIMESTAMPTZ;

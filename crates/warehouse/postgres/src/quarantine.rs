@@ -1,8 +1,13 @@
 //! The quarantine while a delivery is loaded.
 
-use domain::Rejection;
+use chrono::NaiveDate;
+use domain::{Rejection, run::STAGE_CALL_PRODUCT_API};
+use futures::TryStreamExt;
 use sqlx::{Executor, PgConnection};
-use warehouse_core::engine::{Delivery, counted, stored};
+use warehouse_core::{
+    AcceptedWords,
+    engine::{Delivery, counted, stored},
+};
 
 use crate::{database::storable, fault::Result};
 
@@ -34,6 +39,17 @@ pub(crate) async fn insert_incoming(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The words of a day's rejected records that somebody has accepted.
+pub(crate) async fn accepted_words(connection: &mut PgConnection, day: NaiveDate) -> Result<AcceptedWords> {
+    let mut words = AcceptedWords::default();
+    let mut accepted = sqlx::query_file!("../sql/quarantine/accepted_words.sql", STAGE_CALL_PRODUCT_API, day)
+        .fetch(connection);
+    while let Some(row) = accepted.try_next().await? {
+        words.add(&row.reason, &row.raw);
+    }
+    Ok(words)
 }
 
 /// Accepts rejected rows again whose words were accepted before. Returns how many of the

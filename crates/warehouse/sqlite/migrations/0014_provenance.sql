@@ -82,6 +82,8 @@ WHERE stage = 'act_copy_crm_csv';
 
 -- Counting what nobody has accepted.
 CREATE INDEX quarantine_open ON quarantine (stage, kind) WHERE accepted_at IS NULL;
+-- What previews of a day look for.
+CREATE INDEX quarantine_accepted ON quarantine (business_date) WHERE accepted_at IS NOT NULL;
 
 -- What the file being loaded put there before also says what was accepted, by its words.
 ALTER TABLE quarantine_before ADD COLUMN accepted_at TIMESTAMP;

@@ -274,6 +274,21 @@ pub async fn accepted_records_of_a_day_do_not_count_towards_the_limit(warehouse:
     assert_eq!(accepted(&warehouse).await, [true; 4]);
 }
 
+/// A preview counts as a load does what somebody has accepted.
+pub async fn a_preview_believes_what_is_accepted(warehouse: EngineUnderTest) {
+    let (run, fence) = fetching_run(&warehouse, 1).await;
+    let rows = || [records(day(0), &[("acme", 1, 1)]), (2..6).map(|line| torn(line, "?")).collect()].concat();
+    refusal(run.load_usage_within(&fence, day(0), strict(), rows()).await);
+    let preview = async || {
+        let mut preview = warehouse.begin_preview(&[days(0, 0)]).await.unwrap();
+        let rows = stream::iter(rows().into_iter().map(Ok)).boxed();
+        preview.add_usage_day(day(0), strict(), rows).await
+    };
+    refusal(preview().await);
+    warehouse.accept_quarantined(&everything(), &acceptance(2), None).await.unwrap();
+    preview().await.unwrap();
+}
+
 /// Too many rejected records refuse an event file, unless they are accepted.
 pub async fn an_event_file_of_which_too_much_is_rejected_is_refused(warehouse: EngineUnderTest) {
     let run = EventRun::begin(&warehouse, 1).await;

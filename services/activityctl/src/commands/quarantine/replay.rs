@@ -37,9 +37,10 @@ const MAX_ROWS: usize = 20_000;
 
 const EXAMPLES: &str = "\
 Files are read again although nothing about them is new, and days are fetched again from the
-product API, by a run over every day not yet published (yesterday, if all are). An export that
-is no longer in its folder is read from its copy in the archive; an event file has no copy, so
-put it back first. An export without a date in its path keeps the day that was decided for it.
+product API, by a run over the newest published day. It publishes what changes on whatever day.
+An export that is no longer in its folder is read from its copy in the archive; an event file
+has no copy, so put it back first. An export without a date in its path keeps the day that was
+decided for it. What was refused and never loaded needs no replay: `activityctl retry` its run.
 
 Replaying is idempotent. What a row no longer hinders is published by that run; what cannot be
 read still stays in quarantine, and keeps its last known value.
