@@ -255,6 +255,7 @@ observe! {
             by: QuarantineGrouping,
             limit: u32
         ) -> Vec<QuarantineCount>;
+        fn count_open_quarantine() -> Vec<QuarantineCount>;
     }
 
     QuarantineStore {

@@ -169,6 +169,10 @@ pub trait QuarantineReader: Send + Sync {
         limit: u32,
     ) -> Result<Vec<QuarantineCount>>;
 
+    /// What nobody has accepted, by stage and kind, in no order: for monitoring, which asks
+    /// often.
+    async fn count_open_quarantine(&self) -> Result<Vec<QuarantineCount>>;
+
     /// The first `limit` rows of a file, by line: for a landed file of usage, the records
     /// of its day that could not be used.
     async fn rows_of_origin(&self, origin: &str, limit: u32) -> Result<Vec<QuarantinedRow>> {

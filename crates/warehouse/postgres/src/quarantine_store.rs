@@ -124,6 +124,23 @@ impl QuarantineReader for PostgresWarehouse {
     ) -> Result<Vec<QuarantineCount>, Error> {
         self.once(async |connection| count(connection, filter, by, limit.into()).await).await
     }
+
+    async fn count_open_quarantine(&self) -> Result<Vec<QuarantineCount>, Error> {
+        self.once(async |connection| {
+            let groups = sqlx::query_file!("../sql/quarantine/count_open.sql").fetch_all(connection).await?;
+            let groups = groups.into_iter().map(|group| {
+                Ok(QuarantineCount {
+                    stage: group.stage,
+                    kind: Some(RejectionKind::of_stored(&group.kind)),
+                    origin: None,
+                    business_date: None,
+                    rows: counted(group.rows)?,
+                })
+            });
+            groups.collect()
+        })
+        .await
+    }
 }
 
 #[async_trait]

@@ -159,6 +159,9 @@ pub async fn rows_are_counted_by_what_is_asked(warehouse: EngineUnderTest) {
             group(STAGE_COPY_EVENTS, Some(RejectionKind::Superseded), None, None, 1),
         ]
     );
+    let mut open = warehouse.count_open_quarantine().await.unwrap();
+    open.sort_by_key(|group| (std::cmp::Reverse(group.rows), group.stage.clone(), group.kind));
+    assert_eq!(open, count(QuarantineGrouping::Kind, ALL).await);
     let mut by_day = count(QuarantineGrouping::Day, ALL).await;
     by_day.sort_by_key(|group| (group.stage.clone(), group.business_date));
     assert_eq!(
@@ -204,6 +207,7 @@ pub async fn accepting_changes_nothing_but_the_row(warehouse: EngineUnderTest) {
     assert_eq!(warehouse.accept_quarantined(&everything(), &acceptance(5), None).await.unwrap(), 5);
     let open = QuarantineFilter { accepted: Some(false), ..everything() };
     assert_eq!(warehouse.count_quarantine(&open, QuarantineGrouping::Kind, ALL).await.unwrap(), []);
+    assert_eq!(warehouse.count_open_quarantine().await.unwrap(), []);
     assert_eq!(observe(&warehouse).await.quarantine.len(), before.quarantine.len());
 }
 
