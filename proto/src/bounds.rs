@@ -102,7 +102,7 @@ static ALERT: Bounded = Bounded {
 };
 
 /// Every request. One that has no such field is listed too.
-pub(crate) static REQUESTS: [Bounded; 27] = [
+pub(crate) static REQUESTS: [Bounded; 28] = [
     Bounded {
         package: ACTIVITY,
         name: "GetCompanyActivityRequest",

@@ -10,7 +10,9 @@ use warehouse_core::{
     inspection::{DailyEvents, LoggedPublication, ReplacedRow, StagingInspector, StoredEvent},
 };
 
-use crate::{database::SqliteWarehouse, fault::Result, quarantine_store::QuarantineRecord};
+use crate::{
+    database::SqliteWarehouse, fault::Result, quarantine_store::QuarantineRecord, run_rows::parse_id,
+};
 
 #[async_trait]
 impl StagingInspector for SqliteWarehouse {
