@@ -85,7 +85,7 @@ static ALERT: Bounded = Bounded {
 };
 
 /// Every request. One that has no such field is listed too.
-pub(crate) static REQUESTS: [Bounded; 21] = [
+pub(crate) static REQUESTS: [Bounded; 23] = [
     Bounded {
         package: ACTIVITY,
         name: "GetCompanyActivityRequest",
@@ -99,12 +99,18 @@ pub(crate) static REQUESTS: [Bounded; 21] = [
             field(2, "start_date", DAY),
             field(3, "end_date", DAY),
             field(5, "page_token", PAGE_TOKEN),
+            field(6, "as_of_run_id", RUN_ID),
         ],
     },
     Bounded {
         package: ACTIVITY,
         name: "ExportCompanyActivityRequest",
-        fields: &[field(1, "company_id", COMPANY_ID), field(2, "start_date", DAY), field(3, "end_date", DAY)],
+        fields: &[
+            field(1, "company_id", COMPANY_ID),
+            field(2, "start_date", DAY),
+            field(3, "end_date", DAY),
+            field(4, "as_of_run_id", RUN_ID),
+        ],
     },
     Bounded {
         package: ACTIVITY,
@@ -167,6 +173,11 @@ pub(crate) static REQUESTS: [Bounded; 21] = [
     },
     Bounded {
         package: PIPELINE,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
+    },
+    Bounded {
+        package: PIPELINE,
         name: "ReconcileRequest",
         fields: &[
             field(1, "pipeline", NAME),
@@ -190,6 +201,11 @@ pub(crate) static REQUESTS: [Bounded; 21] = [
         name: "PreviewRequest",
         // A backfill of single days has as many windows as days.
         fields: &[field(1, "windows", Bound::Messages { entries: DAYS, of: &DATE_WINDOW })],
+    },
+    Bounded {
+        package: RECONCILIATION,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
     },
     Bounded {
         package: STAGE,

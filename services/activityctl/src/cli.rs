@@ -9,6 +9,7 @@ use crate::{
         backfill::{self, BackfillArgs},
         cancel::{self, CancelArgs},
         churn::{self, ChurnArgs},
+        explain::{self, ExplainArgs},
         freshness::{self, FreshnessArgs},
         maintain::{self, MaintainArgs},
         migrate::{self, MigrateArgs},
@@ -82,6 +83,7 @@ pub(crate) enum ClientCommand {
     AuditLog(AuditLogArgs),
     Activity(ActivityArgs),
     Churn(ChurnArgs),
+    Explain(ExplainArgs),
     Freshness(FreshnessArgs),
     Reconcile(ReconcileArgs),
 }
@@ -100,6 +102,7 @@ impl ClientCommand {
             Self::AuditLog(args) => audit_log::execute(args, output).await,
             Self::Activity(args) => activity::execute(args, output).await,
             Self::Churn(args) => churn::execute(args, output).await,
+            Self::Explain(args) => explain::execute(args, output).await,
             Self::Freshness(args) => freshness::execute(args, output).await,
             Self::Reconcile(args) => reconcile::execute(args, output).await,
         }

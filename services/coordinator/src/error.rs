@@ -45,6 +45,12 @@ pub enum Error {
     /// The service that would preview a backfill does not know the call.
     #[error("{0} cannot preview a backfill: it is older than this coordinator, or another service")]
     CannotPreview(String),
+    /// No service can explain a company-day.
+    #[error("the pipeline has no stage {0}, whose service explains what is published")]
+    NoExplanation(&'static str),
+    /// The service that would explain a company-day does not know the call.
+    #[error("{0} cannot explain what is published: it is older than this coordinator, or another service")]
+    CannotExplain(String),
     /// No service can reconcile.
     #[error("the pipeline has no stage {0}, whose service compares what is published with the product API")]
     NoReconciliation(&'static str),
@@ -72,6 +78,8 @@ impl Error {
             Self::BackfillStopped { .. }
             | Self::NoPreview(_)
             | Self::CannotPreview(_)
+            | Self::NoExplanation(_)
+            | Self::CannotExplain(_)
             | Self::NoReconciliation(_)
             | Self::CannotReconcile(_)
             | Self::NothingPublished(_)

@@ -15,6 +15,7 @@ mod convert;
 mod dispatcher;
 mod error;
 mod executor;
+mod explain;
 mod forwarded;
 mod gauges;
 mod numbers_differ;
@@ -53,6 +54,7 @@ use crate::{
     alerts::AlertDelivery,
     dispatcher::Dispatcher,
     executor::RunExecutor,
+    explain::Explainer,
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
@@ -112,21 +114,23 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
-    let reconciler = api_stage.and_then(|stage| {
-        Some(Reconciler {
-            pipeline: pipeline.name.clone(),
-            service: stage.service.clone(),
-            channel: connections.stages.get(&stage.service)?.clone(),
-            outbox: Arc::clone(&stores.outbox),
-            clock: Arc::clone(&context.clock),
-            alert_written: Arc::clone(&alert_written),
-            shutdown: context.shutdown.clone(),
-        })
+    let api_service = api_stage
+        .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
+        pipeline: pipeline.name.clone(),
+        service,
+        channel,
+        outbox: Arc::clone(&stores.outbox),
+        clock: Arc::clone(&context.clock),
+        alert_written: Arc::clone(&alert_written),
+        shutdown: context.shutdown.clone(),
     });
-    let previewer = api_stage.and_then(|stage| {
-        let channel = connections.stages.get(&stage.service)?.clone();
-        Some(Previewer { service: stage.service.clone(), channel, shutdown: context.shutdown.clone() })
+    let previewer = api_service.clone().map(|(service, channel)| Previewer {
+        service,
+        channel,
+        shutdown: context.shutdown.clone(),
     });
+    let explainer = api_service.map(|(service, channel)| Explainer { service, channel });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
         services,
@@ -173,7 +177,7 @@ pub fn assemble(
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
-    let api = PipelineApi { runs: Arc::new(runs), reconciler, trail: stores.audit, auditor };
+    let api = PipelineApi { runs: Arc::new(runs), explainer, reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())

@@ -5,17 +5,21 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::reconciliation::v1::{
-    PreviewRequest, PreviewResponse, ReconcileRequest, ReconcileResponse,
+    ExplainRequest, ExplainResponse, PreviewRequest, PreviewResponse, ReconcileRequest, ReconcileResponse,
     reconciliation_service_server::ReconciliationService,
 };
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, preview::Previewer, preview_message, reconcile::Reconciler, reconcile_message};
+use crate::{
+    error::Error, explain::Explainer, explain_message, preview::Previewer, preview_message,
+    reconcile::Reconciler, reconcile_message,
+};
 
-/// The gRPC layer of the reconciler and the previewer.
+/// The gRPC layer of the reconciler, the previewer and the explainer.
 pub(crate) struct ReconciliationHost {
     pub(crate) reconciler: Reconciler,
     pub(crate) previewer: Previewer,
+    pub(crate) explainer: Explainer,
 }
 
 #[async_trait]
@@ -40,5 +44,12 @@ impl ReconciliationService for ReconciliationHost {
         let steps = self.previewer.clone().preview(asked)?;
         let messages = |step| stream::iter(preview_message::messages(step).into_iter().map(Ok::<_, Error>));
         Ok(Response::new(steps.map_ok(messages).try_flatten().map_err(Status::from).boxed()))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        let key = explain_message::parse(request.get_ref())?;
+        let (explanation, files) = self.explainer.explain(&key).await?;
+        let explanation = Some(explain_message::explanation(explanation, files));
+        Ok(Response::new(ExplainResponse { explanation }))
     }
 }

@@ -8,7 +8,7 @@ mod stage;
 mod time;
 
 pub use difference::{difference_kind_from_proto, difference_kind_to_proto, usage_numbers_to_proto};
-pub use fact::fact_row_to_proto;
+pub use fact::{fact_row_to_proto, publication_to_proto};
 pub use run::{
     alert_cause_from_proto, alert_cause_to_proto, run_state_from_proto, run_state_to_proto,
     run_trigger_to_proto, stage_state_to_proto,

@@ -195,6 +195,15 @@ macro_rules! suite {
             candidates_of_an_ended_run_are_discarded
             landed_files_in_use_are_distinguished_from_others
         }
+        $crate::suite! {@area $open, kept_history:
+            what_a_publish_replaces_is_kept
+            what_is_taken_back_is_kept
+            no_two_publishes_have_the_same_time
+            history_goes_with_forgotten_days
+            a_state_is_read_again_by_the_run_that_left_it
+            a_run_that_published_nothing_names_no_state
+            history_is_kept_for_a_while
+        }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
             a_preview_reports_old_and_new_values_of_a_correction
@@ -295,6 +304,7 @@ macro_rules! migrations {
             a_schema_of_another_line_is_refused
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
             a_day_with_a_newer_checksum_is_reported_and_left_alone
+            a_publish_that_kept_no_history_is_noticed
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:
@@ -308,6 +318,9 @@ macro_rules! migrations {
             publish::an_interrupted_publish_is_whole_or_nothing
             backfill::a_preview_reports_old_and_new_values_of_a_correction
             ledger::rows_that_go_leave_the_checksum
+            kept_history::what_a_publish_replaces_is_kept
+            kept_history::what_is_taken_back_is_kept
+            kept_history::a_state_is_read_again_by_the_run_that_left_it
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first
         }

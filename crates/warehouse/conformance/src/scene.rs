@@ -352,7 +352,7 @@ pub fn usage_day(on: NaiveDate) -> UsageDay {
 
 /// Everything published in `window`, by company, then day.
 pub async fn published(warehouse: &SharedWarehouse, window: DateWindow) -> Vec<FactRow> {
-    let query = ActivityQuery { company_id: None, window, after: None };
+    let query = ActivityQuery { company_id: None, window, after: None, as_of: None };
     warehouse.export_facts(&query).await.unwrap().rows().try_collect().await.unwrap()
 }
 
@@ -371,7 +371,7 @@ pub async fn checksum_of(warehouse: &SharedWarehouse, on: NaiveDate) -> Checksum
 
 /// Everything published of one company in `window`, in order.
 pub async fn published_of(warehouse: &SharedWarehouse, company_id: &str, window: DateWindow) -> Vec<FactRow> {
-    let query = ActivityQuery { company_id: Some(id(company_id)), window, after: None };
+    let query = ActivityQuery { company_id: Some(id(company_id)), window, after: None, as_of: None };
     warehouse.export_facts(&query).await.unwrap().rows().try_collect().await.unwrap()
 }
 

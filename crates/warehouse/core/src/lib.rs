@@ -28,6 +28,7 @@ mod migration;
 mod preview;
 mod preview_tally;
 mod progress_sink;
+mod provenance;
 mod received;
 mod reconciliation;
 mod retention;
@@ -39,8 +40,8 @@ mod usage;
 mod usage_judgement;
 
 pub use activity::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Listing, Period,
-    RollUp, RowsVersion,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, FactPage, Freshness, Listing,
+    Period, PublishedState, RollUp, RowsVersion,
 };
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use audit_trail::{ActionEnd, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, NewAuditEntry};
@@ -56,10 +57,11 @@ pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
+pub use provenance::ProvenanceReader;
 pub use received::{Notes, Received, noted};
 pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
 pub use retention::{
-    AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
 pub use row_stream::RowStream;
 pub use runs::{
@@ -99,6 +101,7 @@ pub trait Warehouse:
     + FactBuilder
     + BackfillPreview
     + ActivityReader
+    + ProvenanceReader
     + AlertOutbox
     + AlertLog
     + AuditTrail

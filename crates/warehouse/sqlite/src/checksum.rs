@@ -132,9 +132,12 @@ async fn fill_one(writer: &SqlitePool) -> Result<bool> {
         let Some(missing) = missing.fetch_optional(&mut *connection).await? else { return Ok(false) };
         let day = missing.day;
         let checksum = of_day(&mut *connection, day, missing.version).await?.checksum.to_stored();
-        sqlx::query!("UPDATE published_days SET checksum = $1 WHERE activity_date = $2", checksum, day)
-            .execute(connection)
-            .await?;
+        for statement in [
+            "UPDATE published_days SET checksum = $1 WHERE activity_date = $2",
+            "UPDATE day_publications SET checksum = $1 WHERE activity_date = $2 AND row_count IS NOT NULL AND checksum IS NULL",
+        ] {
+            sqlx::query(statement).bind(checksum).bind(day).execute(&mut *connection).await?;
+        }
         Ok(true)
     })
     .await

@@ -44,3 +44,8 @@ fn any_history_of_event_files_leaves_what_the_definition_calls_for() {
 fn any_history_of_which_days_are_forgotten_goes_on_as_the_definition_calls_for() {
     history::retention::hold(histories(LONG_HISTORIES), open);
 }
+
+#[test]
+fn any_company_day_is_explained_by_parts_that_add_up_and_changes_that_were_made() {
+    history::explanations::hold(histories(LONG_HISTORIES), open);
+}

@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod backfill_preview;
 pub mod cancel;
 pub mod churn;
+pub mod explain;
 pub mod freshness;
 pub mod maintain;
 pub mod migrate;

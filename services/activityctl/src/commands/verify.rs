@@ -184,9 +184,9 @@ async fn contents(
     warehouse: &dyn ActivityReader,
     day: NaiveDate,
 ) -> warehouse::Result<(Option<Publication>, Content)> {
-    let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None };
+    let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None, as_of: None };
     let export = warehouse.export_facts(&query).await?;
-    let publication = export.publication.clone();
+    let publication = export.state.newest().cloned();
     let checksum = match publication.as_ref().map(|entry| entry.checksum) {
         // The rows could not be compared.
         Some(Err(_)) => return Ok((publication, Content::default())),

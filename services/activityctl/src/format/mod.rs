@@ -2,6 +2,8 @@
 
 pub mod bar;
 pub mod csv;
+pub mod explanation;
+pub mod explanation_words;
 mod fact;
 pub mod json;
 pub mod preview;

@@ -103,6 +103,7 @@ impl Pipeline {
             trigger: RunTrigger::Manual,
             force: true,
             accept_empty_days: std::collections::BTreeSet::new(),
+            rebuild_days: std::collections::BTreeSet::new(),
             stages: vec![
                 stage(STAGE_CALL_PRODUCT_API, &[]),
                 stage(STAGE_BUILD_FACT, &[STAGE_CALL_PRODUCT_API]),

@@ -9,6 +9,7 @@ pub mod crm_unreadable;
 pub mod events;
 pub mod fact;
 pub mod fences;
+pub mod kept_history;
 pub mod ledger;
 pub mod migrations;
 pub mod orders;
