@@ -58,6 +58,12 @@ const METHODS: &[(&str, Admission)] = &[
     ),
     ("company_activity.stage.v1.StageService/ExecuteStage", STAGE),
     ("company_activity.notifier.v1.NotifierService/Notify", ALERTS),
+    // Rows as the sources wrote them, which may name people.
+    ("company_activity.quarantine.v1.QuarantineService/ListQuarantinedRows", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/GetQuarantinedRow", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/CountQuarantinedRows", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/AcceptQuarantinedRows", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/ReplayQuarantinedRows", OPERATOR),
     // Probes have no credential.
     ("grpc.health.v1.Health/Check", Admission::Everybody),
     ("grpc.health.v1.Health/List", Admission::Everybody),

@@ -123,9 +123,26 @@ pub const DIRTY_RANGES: Metric = Metric {
 pub const QUARANTINED_ROWS: Metric = Metric {
     name: "company_activity.quarantined_rows",
     unit: "{row}",
-    description: "Rows in quarantine.",
+    description: "Rows in quarantine, accepted ones included.",
     kind: Kind::Gauge,
     attributes: &[],
+    services: "coordinator",
+};
+
+/// Rows in quarantine that wait for somebody.
+pub const QUARANTINE_OPEN_ROWS: Metric = Metric {
+    name: "company_activity.quarantine.open_rows",
+    unit: "{row}",
+    description: "Rows in quarantine that nobody has accepted.",
+    kind: Kind::Gauge,
+    attributes: &[
+        STAGE,
+        (
+            "kind",
+            "why they were rejected: `company_id`, `field`, `date`, `negative_count`, `malformed`, `superseded` or \
+             `unknown`",
+        ),
+    ],
     services: "coordinator",
 };
 
@@ -281,6 +298,7 @@ pub const CATALOGUE: &[Metric] = &[
     MISSING_DAYS,
     DIRTY_RANGES,
     QUARANTINED_ROWS,
+    QUARANTINE_OPEN_ROWS,
     ALERTS_WAITING,
     ALERTS_OLDEST_AGE,
     ALERT_DELIVERIES,

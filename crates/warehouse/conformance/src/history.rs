@@ -6,6 +6,7 @@ pub mod events;
 pub mod explanations;
 mod exports;
 mod extent;
+pub mod mended;
 pub mod preview;
 pub mod retention;
 mod states;

@@ -29,6 +29,7 @@ mod preview;
 mod preview_tally;
 mod progress_sink;
 mod provenance;
+mod quarantine;
 mod received;
 mod reconciliation;
 mod retention;
@@ -58,7 +59,11 @@ pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome,
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
 pub use provenance::ProvenanceReader;
-pub use received::{Notes, Received, noted};
+pub use quarantine::{
+    Acceptance, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
+    QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
+};
+pub use received::{AcceptedWords, Notes, Received, noted, noted_after};
 pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
@@ -106,6 +111,7 @@ pub trait Warehouse:
     + AlertLog
     + AuditTrail
     + BacklogReader
+    + QuarantineStore
     + Retention
     + Observable
     + std::fmt::Debug

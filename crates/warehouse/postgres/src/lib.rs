@@ -45,6 +45,7 @@ mod provenance;
 mod publish;
 mod published_state;
 mod quarantine;
+mod quarantine_store;
 mod rebuild;
 mod reconciliation;
 mod repeats;

@@ -30,6 +30,7 @@ mod provenance;
 mod publish;
 mod published_state;
 mod quarantine;
+mod quarantine_store;
 mod reader;
 mod rebuild;
 mod reconciliation;

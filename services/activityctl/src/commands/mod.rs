@@ -10,6 +10,7 @@ pub mod explain;
 pub mod freshness;
 pub mod maintain;
 pub mod migrate;
+pub mod quarantine;
 pub mod reconcile;
 pub mod reconcile_heal;
 pub mod retry;

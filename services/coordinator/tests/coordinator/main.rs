@@ -9,6 +9,7 @@ mod audit;
 mod backfill;
 mod order;
 mod previews;
+mod quarantine;
 mod reconciliations;
 mod resume;
 mod retries;

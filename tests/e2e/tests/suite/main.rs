@@ -19,6 +19,7 @@ mod order;
 mod postgres;
 mod probes;
 mod python;
+mod quarantine;
 mod reach;
 mod readers;
 mod reconciliation;

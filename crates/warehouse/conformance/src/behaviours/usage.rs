@@ -1,9 +1,11 @@
 //! Product usage, day by day.
 
-use domain::{Counters, FailureKind, RejectionReason, UsageNumbers, run::STAGE_CALL_PRODUCT_API};
+use domain::{
+    Counters, FailureKind, RejectionKind, RejectionReason, UsageNumbers, run::STAGE_CALL_PRODUCT_API,
+};
 use futures::{StreamExt, channel::oneshot, future, stream};
 use warehouse_core::{
-    Error, HeldDay, HeldUsage, SourceError, UsageDay, UsageDayState, UsageLimits, inspection::QuarantinedRow,
+    Error, HeldDay, HeldUsage, QuarantinedRow, SourceError, UsageDay, UsageDayState, UsageLimits,
 };
 
 use crate::{
@@ -104,9 +106,12 @@ pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: Engin
         stage: STAGE_CALL_PRODUCT_API.to_owned(),
         origin: usage_day(day(offset)).landing_path.unwrap(),
         line,
+        kind: RejectionKind::Malformed,
         reason: reason.to_owned(),
         raw: raw.to_owned(),
+        business_date: Some(day(offset)),
         quarantined_at: at(1),
+        accepted: None,
     };
     let expected = [quarantined(0, 2, "no date", "{\"x\": 'y'}"), quarantined(1, 7, "bad", "?")];
     assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), expected);
