@@ -7,8 +7,8 @@ use proto::{
     notifier::v1::AlertCause,
     pipeline::v1::{ReconcileRequest, ReconcileResponse, reconcile_response::Update},
     reconciliation::v1::{
-        self as found, DifferenceCount, DifferenceKind, Mismatch, PreviewRequest, PreviewResponse,
-        ReconciliationSummary, UsageNumbers,
+        self as found, DifferenceCount, DifferenceKind, ExplainRequest, ExplainResponse, Mismatch,
+        PreviewRequest, PreviewResponse, ReconciliationSummary, UsageNumbers,
         reconcile_response::Update as Found,
         reconciliation_service_server::{ReconciliationService, ReconciliationServiceServer},
     },
@@ -65,6 +65,10 @@ impl ReconciliationService for ScriptedReconciliations {
     }
 
     async fn preview(&self, _: Request<PreviewRequest>) -> Result<Response<Self::PreviewStream>, Status> {
+        Err(Status::unimplemented("not part of the script"))
+    }
+
+    async fn explain(&self, _: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         Err(Status::unimplemented("not part of the script"))
     }
 }
