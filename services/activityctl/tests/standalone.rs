@@ -199,6 +199,7 @@ async fn one_port_serves_every_contract() {
         "company_activity.activity.v1.CompanyActivityService",
         "company_activity.notifier.v1.NotifierService",
         "company_activity.pipeline.v1.PipelineService",
+        "company_activity.quarantine.v1.QuarantineService",
         "company_activity.reconciliation.v1.ReconciliationService",
         "company_activity.stage.v1.StageService",
     ] {

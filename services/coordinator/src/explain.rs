@@ -7,7 +7,7 @@ use proto::{
 use runtime::Channel;
 use tonic::Status;
 
-use crate::{error::Error, product_api_service};
+use crate::{error::Error, forwarded};
 
 /// Explains company-days.
 #[derive(Debug, Clone)]
@@ -23,9 +23,10 @@ impl Explainer {
     /// As the service answers.
     pub(crate) async fn explain(&self, asked: ExplainRequest) -> Result<ExplainResponse, Status> {
         let mut client = ReconciliationServiceClient::new(self.channel.clone());
-        let answer = client.explain(asked).await.map_err(|status| {
-            product_api_service::failure(&self.service, status, Error::CannotExplain(self.service.clone()))
-        })?;
+        let answer = client
+            .explain(asked)
+            .await
+            .map_err(|status| forwarded::failure(&self.service, status, Error::CannotExplain))?;
         Ok(ExplainResponse { explanation: answer.into_inner().explanation })
     }
 }

@@ -16,11 +16,15 @@ mod dispatcher;
 mod error;
 mod executor;
 mod explain;
+mod forwarded;
 mod gauges;
+mod numbers_differ;
 pub mod pipeline;
 mod preview;
-mod product_api_service;
 mod progress;
+mod quarantine;
+mod quarantine_request;
+mod reconcile;
 pub mod retry;
 mod run_trace;
 mod runs;
@@ -43,7 +47,10 @@ use std::sync::Arc;
 
 use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::FutureExt;
-use proto::{bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer};
+use proto::{
+    bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer,
+    quarantine::v1::quarantine_service_server::QuarantineServiceServer,
+};
 use runtime::{Auditor, Context, HistoryOptions, Service};
 use tokio::sync::Notify;
 use warehouse::Horizon;
@@ -56,6 +63,8 @@ use crate::{
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
+    quarantine::QuarantineApi,
+    reconcile::Reconciler,
     runs::{RunIds, Runs},
     service::PipelineApi,
     shared_read::SharedReads,
@@ -113,6 +122,15 @@ pub fn assemble(
     let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
     let api_service = api_stage
         .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
+        pipeline: pipeline.name.clone(),
+        service,
+        channel,
+        outbox: Arc::clone(&stores.outbox),
+        clock: Arc::clone(&context.clock),
+        alert_written: Arc::clone(&alert_written),
+        shutdown: context.shutdown.clone(),
+    });
     let previewer = api_service.clone().map(|(service, channel)| Previewer {
         service,
         channel,
@@ -134,6 +152,7 @@ pub fn assemble(
     let gauges = Gauges {
         pipeline: Arc::clone(&pipeline),
         backlog: stores.backlog,
+        quarantine: stores.quarantine.clone(),
         published: Arc::clone(&stores.published),
         clock: Arc::clone(&context.clock),
         shutdown: context.shutdown.clone(),
@@ -165,9 +184,13 @@ pub fn assemble(
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
-    let api = PipelineApi { runs: Arc::new(runs), explainer, trail: stores.audit, auditor };
+    let runs = Arc::new(runs);
+    let quarantine =
+        QuarantineApi { store: stores.quarantine, runs: Arc::clone(&runs), auditor: auditor.clone() };
+    let api = PipelineApi { runs, explainer, reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .with_grpc(QuarantineServiceServer::new(quarantine).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
         .with_background("the gauges", gauges.run())

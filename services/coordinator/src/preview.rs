@@ -9,7 +9,7 @@ use runtime::Channel;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::{backfill_plan::BackfillPlan, error::Error, product_api_service};
+use crate::{backfill_plan::BackfillPlan, error::Error, forwarded};
 
 /// Previews backfills.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl Previewer {
     }
 
     fn failure(&self, status: Status) -> Status {
-        product_api_service::failure(&self.service, status, Error::CannotPreview(self.service.clone()))
+        forwarded::failure(&self.service, status, Error::CannotPreview)
     }
 }
 

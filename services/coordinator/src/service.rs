@@ -11,9 +11,10 @@ use proto::{
     pipeline::v1::{
         BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, ExplainRequest,
         ExplainResponse, GetRunRequest, GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse,
-        ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest,
-        RetryRunResponse, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse,
-        WatchRunRequest, WatchRunResponse, pipeline_service_server::PipelineService,
+        ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, ReconcileRequest,
+        ReconcileResponse, RetryRunRequest, RetryRunResponse, TriggerRunRequest, TriggerRunResponse,
+        UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
+        pipeline_service_server::PipelineService,
     },
     reconciliation::v1::{ExplainRequest as ExplainDayRequest, PreviewResponse},
     stage::v1::DateWindow as DateWindowProto,
@@ -31,6 +32,7 @@ use crate::{
     error::Error,
     explain::Explainer,
     progress::RunView,
+    reconcile::{Asked, Reconciler},
     runs::{AskedRun, Runs},
 };
 
@@ -41,6 +43,8 @@ pub(crate) struct PipelineApi {
     pub(crate) runs: Arc<Runs>,
     /// Explains company-days; `None` if no stage calls the product API.
     pub(crate) explainer: Option<Explainer>,
+    /// Compares with the product API; `None` if no stage calls it.
+    pub(crate) reconciler: Option<Reconciler>,
     pub(crate) trail: Arc<dyn AuditTrail>,
     pub(crate) auditor: Auditor,
 }
@@ -50,6 +54,7 @@ impl PipelineService for PipelineApi {
     type WatchRunStream = Updates<WatchRunResponse>;
     type BackfillStream = Updates<BackfillResponse>;
     type PreviewBackfillStream = Updates<PreviewBackfillResponse>;
+    type ReconcileStream = Updates<ReconcileResponse>;
 
     async fn trigger_run(
         &self,
@@ -174,6 +179,19 @@ impl PipelineService for PipelineApi {
         let ExplainRequest { company_id, activity_date } = request.into_inner();
         let explainer = self.explainer.as_ref().ok_or(Error::NoExplanation(STAGE_CALL_PRODUCT_API))?;
         Ok(Response::new(explainer.explain(ExplainDayRequest { company_id, activity_date }).await?))
+    }
+
+    async fn reconcile(
+        &self,
+        request: Request<ReconcileRequest>,
+    ) -> Result<Response<Self::ReconcileStream>, Status> {
+        let ReconcileRequest { pipeline, window, company_ids, sample_size, sample_seed, report } =
+            request.into_inner();
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
+        let reconciler = self.reconciler.clone().ok_or(Error::NoReconciliation(STAGE_CALL_PRODUCT_API))?;
+        let asked = Asked { window, company_ids, sample_size, sample_seed, report };
+        Ok(Response::new(reconciler.reconcile(asked).await?.boxed()))
     }
 }
 

@@ -6,8 +6,10 @@ pub mod events;
 pub mod explanations;
 mod exports;
 mod extent;
+pub mod mended;
 pub mod preview;
 pub mod retention;
+mod states;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,11 +29,13 @@ use proptest::{
 use warehouse_core::{CrmDays, CrmExport, UndatedExport};
 
 use crate::{
+    behaviours::unpublish::take_back,
     engine::EngineUnderTest,
     history::{
         answers::{Answer, answers},
         exports::{Export, exports, undated_exports},
         extent::SPAN,
+        states::States,
     },
     observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs, answered, snapshots_of},
@@ -45,6 +49,8 @@ pub struct Step {
     usage: Vec<Answer>,
     window: DateWindow,
     reaches: Reaches,
+    /// Days that are taken back afterwards.
+    takes_back: Option<DateWindow>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +68,14 @@ fn steps() -> impl Strategy<Value = Step> {
         prop::collection::vec(answers(), 0..5),
         (0..SPAN, 0..8_i64),
         reaches,
+        prop_oneof![5 => Just(None), 1 => (0..SPAN, 0..4_i64).prop_map(Some)],
     )
-        .prop_map(|(exports, usage, (from, length), reaches)| Step {
+        .prop_map(|(exports, usage, (from, length), reaches, taken_back)| Step {
             exports,
             usage,
             window: days(from, from + length),
             reaches,
+            takes_back: taken_back.map(|(from, length)| days(from, from + length)),
         })
 }
 
@@ -116,16 +124,30 @@ struct World {
     /// The latest content of the undated file, and its day.
     undated: Option<(String, NaiveDate)>,
     published: BTreeSet<NaiveDate>,
+    /// What each publish left.
+    states: States,
 }
 
 /// Plays a history, and compares after every publish.
 async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, TestCaseError> {
     let mut world = World::default();
     for (number, step) in (1_i64..).zip(history) {
-        if world.play(warehouse, step, number).await?.is_some() {
+        let published = world.play(warehouse, step, number).await?;
+        if let Some(run) = &published {
+            world.states.remember(warehouse, run.run.run_id).await;
             world.compare(warehouse).await?;
         }
+        if let Some(window) = step.takes_back {
+            let run_id = take_back(warehouse, window, at(number)).await;
+            world.published.retain(|day| !window.contains(*day));
+            world.states.remember(warehouse, run_id).await;
+            if published.is_some() {
+                world.compare(warehouse).await?;
+            }
+        }
     }
+    world.states.compare(warehouse).await?;
+    world.states.compare_with_less_history(warehouse).await?;
     Ok(world)
 }
 

@@ -119,6 +119,7 @@ macro_rules! suite {
             an_empty_answer_for_a_new_day_is_recorded
             rejected_records_are_quarantined_with_their_origin
             contradicting_records_go_into_quarantine_but_the_last
+            what_is_held_of_a_day_is_read_beside_each_other
             a_rejected_row_keeps_the_run_that_first_met_it
             a_source_that_breaks_off_leaves_nothing_behind
             a_load_that_is_dropped_leaves_nothing_behind
@@ -151,6 +152,19 @@ macro_rules! suite {
             an_event_load_that_is_dropped_leaves_nothing_behind
             an_interrupted_event_load_is_whole_or_nothing
             loading_events_does_not_disturb_a_publish
+        }
+        $crate::suite! {@area $open, quarantine:
+            rows_are_listed_by_what_is_asked
+            rows_are_counted_by_what_is_asked
+            accepting_changes_nothing_but_the_row
+            an_acceptance_holds_as_long_as_the_words
+            accepted_rows_of_an_export_do_not_count_towards_the_limit
+            accepted_records_of_a_day_do_not_count_towards_the_limit
+            a_preview_believes_what_is_accepted
+            an_event_file_of_which_too_much_is_rejected_is_refused
+            a_replay_is_answered_by_the_next_load
+            a_replay_waits_for_a_load_that_begins_after_it
+            a_day_without_records_has_none_in_quarantine
         }
         $crate::suite! {@area $open, fact:
             every_column_follows_its_definition
@@ -199,6 +213,9 @@ macro_rules! suite {
             what_is_taken_back_is_kept
             no_two_publishes_have_the_same_time
             history_goes_with_forgotten_days
+            a_state_is_read_again_by_the_run_that_left_it
+            a_run_that_published_nothing_names_no_state
+            history_is_kept_for_a_while
         }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
@@ -300,6 +317,7 @@ macro_rules! migrations {
             a_schema_of_another_line_is_refused
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
             a_day_with_a_newer_checksum_is_reported_and_left_alone
+            a_publish_that_kept_no_history_is_noticed
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:
@@ -315,6 +333,7 @@ macro_rules! migrations {
             ledger::rows_that_go_leave_the_checksum
             kept_history::what_a_publish_replaces_is_kept
             kept_history::what_is_taken_back_is_kept
+            kept_history::a_state_is_read_again_by_the_run_that_left_it
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first
         }

@@ -12,6 +12,7 @@ mod records;
 mod run_choice;
 mod stored;
 
+pub use crate::quarantine::check_expected;
 pub use checksum_version::version_to_publish;
 pub use crm_steps::{Arrival, CrmChanges, CrmHistory, CrmStep, Heir, take_over};
 pub use delivery::Delivery;

@@ -29,7 +29,9 @@ mod preview;
 mod preview_tally;
 mod progress_sink;
 mod provenance;
+mod quarantine;
 mod received;
+mod reconciliation;
 mod retention;
 mod row_stream;
 mod run_rules;
@@ -57,9 +59,14 @@ pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome,
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
 pub use provenance::ProvenanceReader;
-pub use received::{Notes, Received, noted};
+pub use quarantine::{
+    Acceptance, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
+    QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
+};
+pub use received::{AcceptedWords, Notes, Received, noted, noted_after};
+pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
 pub use retention::{
-    AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
 pub use row_stream::RowStream;
 pub use runs::{
@@ -94,6 +101,7 @@ pub trait Warehouse:
     RunStore
     + CrmStaging
     + UsageStaging
+    + ReconciliationReader
     + EventStaging
     + FactBuilder
     + BackfillPreview
@@ -103,6 +111,7 @@ pub trait Warehouse:
     + AlertLog
     + AuditTrail
     + BacklogReader
+    + QuarantineStore
     + Retention
     + Observable
     + std::fmt::Debug

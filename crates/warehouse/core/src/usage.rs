@@ -67,6 +67,10 @@ pub trait UsageStaging: StageCompletion {
     /// The days of `window` fetched before, in order.
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>>;
 
+    /// The fetched days that are to be fetched [again](crate::QuarantineStore::request_replay),
+    /// in order.
+    async fn usage_replays(&self) -> Result<Vec<NaiveDate>>;
+
     /// Replaces a day's staged usage with what arrived: writes what is new or
     /// corrected, removes what the API no longer returns, leaves equal records alone,
     /// and marks dirty the published company-days that read a change.

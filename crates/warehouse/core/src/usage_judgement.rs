@@ -5,7 +5,7 @@
 //! refused until a person accepts it.
 
 use chrono::NaiveDate;
-use domain::{Counters, RejectionLimit, share};
+use domain::{Counters, RejectionLimit, run::STAGE_CALL_PRODUCT_API, share};
 
 use crate::{
     error::{Error, Result},
@@ -83,7 +83,11 @@ impl ComparedDay {
             ));
         }
         if let Err(problem) = received.within(limits.rejections) {
-            return Some(format!("the product API's answer for {day}: {problem}"));
+            return Some(format!(
+                "the product API's answer for {day}: {problem}; `activityctl quarantine list --stage \
+                 {STAGE_CALL_PRODUCT_API} --date {day}` lists them, and those that may stay as they are can be \
+                 accepted with `activityctl quarantine accept`"
+            ));
         }
         if self.arrived == 0 && known > 0 {
             return Some(format!(

@@ -8,7 +8,8 @@ use domain::{Counters, DateWindow};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    AbandonedCandidates, Error, Fence, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    AbandonedCandidates, Error, Fence, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention,
+    UnpublishedDays,
     engine::{corrupt, counted},
 };
 
@@ -24,6 +25,21 @@ impl Retention for SqliteWarehouse {
         self.write(async |connection| {
             let forgotten = look(connection, start).await?;
             forget(connection, start).await?;
+            Ok(forgotten)
+        })
+        .await
+    }
+
+    async fn forget_history_before(
+        &self,
+        kept_since: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<ForgottenHistory, Error> {
+        self.write(async |connection| {
+            let (forgotten, kept_since) = look_at_history(connection, kept_since).await?;
+            if !dry_run && forgotten != ForgottenHistory::default() {
+                forget_history(connection, kept_since).await?;
+            }
             Ok(forgotten)
         })
         .await
@@ -105,6 +121,39 @@ async fn forget(connection: &mut SqliteConnection, start: HistoryStart) -> Resul
     sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1, logged_publish = logged_publish + 1")
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// What of history would be removed, and until when.
+async fn look_at_history(
+    connection: &mut SqliteConnection,
+    kept_since: DateTime<Utc>,
+) -> Result<(ForgottenHistory, DateTime<Utc>)> {
+    let newest =
+        sqlx::query_scalar!(r#"SELECT newest_publish AS "newest: DateTime<Utc>" FROM warehouse_versions"#)
+            .fetch_one(&mut *connection)
+            .await?;
+    let Some(newest) = newest else { return Ok((ForgottenHistory::default(), kept_since)) };
+    let kept_since = kept_since.min(newest);
+    let found = sqlx::query_file!("../sql/retention/forgotten_history.sql", kept_since);
+    let found = found.fetch_one(connection).await?;
+    let forgotten =
+        ForgottenHistory { rows: counted(found.rows)?, publications: counted(found.publications)? };
+    Ok((forgotten, kept_since))
+}
+
+/// Forgets history within the caller's transaction.
+async fn forget_history(connection: &mut SqliteConnection, kept_since: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("DELETE FROM fact_history WHERE replaced_at <= $1", kept_since)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_file!("sql/retention/forget_log.sql", kept_since).execute(&mut *connection).await?;
+    sqlx::query!(
+        "UPDATE warehouse_versions SET history_since = MAX(COALESCE(history_since, ''), $1)",
+        kept_since
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -10,6 +10,8 @@ mod backfill;
 mod explanations;
 mod order;
 mod previews;
+mod quarantine;
+mod reconciliations;
 mod resume;
 mod retries;
 mod script;

@@ -80,7 +80,7 @@ async fn a_record_is_traced_to_its_line_and_page() {
             "{path} line 3, page 2 (line 1, page 1 says active_users 1, events 1, and a later line counts)"
         )
     );
-    let landed = fs::read_to_string(suite.0.landed_path(path)).unwrap();
+    let landed = fs::read_to_string(suite.0.landed_path("2026-01-05")).unwrap();
     assert_eq!(landed.lines().nth(2), Some(record("acme", DAY, 3, 4).as_str()));
     let fetch = day.fetch.as_ref().unwrap();
     // The line that is no record, and the one that another supersedes.
@@ -106,7 +106,7 @@ async fn a_correction_at_the_source_is_told_with_its_run() {
 #[tokio::test]
 async fn a_landed_file_that_is_gone_or_another_is_told() {
     let suite = published(&records()).await;
-    let path = suite.0.landed_path("product_usage/2026-01-05/usage_2026-01-05.json");
+    let path = suite.0.landed_path("2026-01-05");
     fs::write(&path, record("acme", DAY, 3, 5)).unwrap();
     let explanation = explain(&suite, "acme", DAY).await.unwrap();
     let day = of_day(&explanation);

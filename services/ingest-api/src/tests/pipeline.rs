@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -182,9 +182,9 @@ impl Pipeline {
         days.into_iter().map(|state| (state.day.to_string(), state.records)).collect()
     }
 
-    /// Where a landed file is.
-    pub(super) fn landed_path(&self, path: &str) -> std::path::PathBuf {
-        self.folder.path().join("landing").join(path)
+    /// Where a landed day is.
+    pub(super) fn landed_path(&self, day: &str) -> PathBuf {
+        self.folder.path().join(format!("landing/product_usage/{day}/usage_{day}.json"))
     }
 
     /// Every landed file, finished or not, relative to the landing.

@@ -1,17 +1,18 @@
 //! What publishes replace is kept, and when each day was published and by whom.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::{DateWindow, FactRow, Publication, run::STAGE_UNPUBLISH};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use domain::{DateWindow, FactRow, Publication};
+use futures::TryStreamExt;
 use uuid::Uuid;
 use warehouse_core::{
-    HistoryStart,
+    ActivityQuery, Error, ForgottenHistory, HistoryStart, PublishedState,
     inspection::{LoggedPublication, ReplacedRow},
 };
 
 use crate::{
-    behaviours::unpublish::unpublish_run,
+    behaviours::unpublish::take_back,
     engine::EngineUnderTest,
-    scene::{HeldRun, UsageOfDay, at, company, day, days, export, hold_new_run, hold_run, published},
+    scene::{UsageOfDay, at, company, day, days, export, hold_run, published},
 };
 
 /// Every day of these behaviours.
@@ -31,15 +32,6 @@ async fn publish(
     run.ingest(exports, usage).await;
     run.build().await;
     run.publish().await;
-    run.run.run_id
-}
-
-/// Takes days back; returns the run's id.
-async fn take_back(warehouse: &EngineUnderTest, window: DateWindow, now: DateTime<Utc>) -> Uuid {
-    let run: HeldRun = hold_new_run(warehouse, unpublish_run(window), now).await;
-    let fence = run.begin(STAGE_UNPUBLISH).await;
-    warehouse.unpublish_days(&fence, window, now).await.unwrap();
-    run.finish().await.unwrap();
     run.run.run_id
 }
 
@@ -170,4 +162,117 @@ pub async fn history_goes_with_forgotten_days(warehouse: EngineUnderTest) {
     assert_eq!(kept, [0, 1, 2, 3, 4, 5, 5]);
     assert!(log(&warehouse).await.iter().all(|(offset, ..)| *offset >= 0));
     assert_log_ends_as_ledger(&warehouse).await;
+}
+
+/// All rows of a window, now or as a run left them, and what is published of it.
+async fn read(
+    warehouse: &EngineUnderTest,
+    window: DateWindow,
+    as_of: Option<Uuid>,
+) -> Result<(Vec<FactRow>, PublishedState), Error> {
+    let query = ActivityQuery { company_id: None, window, after: None, as_of };
+    let export = warehouse.export_facts(&query).await?;
+    let state = export.state.clone();
+    Ok((export.rows().try_collect().await?, state))
+}
+
+async fn newest_day(warehouse: &EngineUnderTest, as_of: Uuid) -> Option<NaiveDate> {
+    warehouse.newest_day(as_of).await.unwrap()
+}
+
+/// What a run left can be read again, whatever was published later; answers name the run whose
+/// state they are.
+pub async fn a_state_is_read_again_by_the_run_that_left_it(warehouse: EngineUnderTest) {
+    let first = three_days(&warehouse).await;
+    let left_by_first = read(&warehouse, ever(), None).await.unwrap();
+    let correction = [(day(1), vec![("acme", 4, 4)])];
+    let second = publish(&warehouse, days(3, 5), at(2), &[], &correction).await;
+    let left_by_second = read(&warehouse, ever(), None).await.unwrap();
+    // Of days that a run has not touched, an earlier one left the state.
+    for (on, run_id) in [(0, first), (1, second)] {
+        let (_, state) = read(&warehouse, days(on, on), None).await.unwrap();
+        assert_eq!(state.left_by, Some(run_id.to_string()));
+    }
+    let back = take_back(&warehouse, days(2, 4), at(3)).await;
+    let left_by_back = read(&warehouse, ever(), None).await.unwrap();
+    publish(&warehouse, days(2, 8), at(4), &[], &[(day(0), vec![("acme", 9, 9)])]).await;
+
+    for (run_id, left, newest) in
+        [(first, left_by_first, 2), (second, left_by_second, 5), (back, left_by_back, 5)]
+    {
+        assert_eq!(left.1.left_by, Some(run_id.to_string()));
+        assert_eq!(read(&warehouse, ever(), Some(run_id)).await.unwrap(), left);
+        assert_eq!(newest_day(&warehouse, run_id).await, Some(day(newest)));
+        let window = days(1, 3);
+        let of_days = |row: &FactRow| window.contains(row.key.activity_date);
+        let (rows, state) = read(&warehouse, window, Some(run_id)).await.unwrap();
+        assert!(rows.iter().eq(left.0.iter().filter(|row| of_days(row))));
+        let of_days = |entry: &&Publication| window.contains(entry.activity_date);
+        assert!(state.publications.iter().eq(left.1.publications.iter().filter(of_days)));
+    }
+}
+
+/// A run without a publish is refused, and none of its rows are guessed.
+pub async fn a_run_that_published_nothing_names_no_state(warehouse: EngineUnderTest) {
+    three_days(&warehouse).await;
+    let unchanged = publish(&warehouse, days(0, 2), at(2), &[], &[]).await;
+    for run_id in [unchanged, Uuid::now_v7()] {
+        let refused = read(&warehouse, ever(), Some(run_id)).await.unwrap_err();
+        assert!(matches!(refused, Error::NotFound(_)), "{refused:?}");
+        assert!(refused.to_string().contains(&run_id.to_string()), "{refused}");
+        let refused = warehouse.newest_day(run_id).await.unwrap_err();
+        assert!(matches!(refused, Error::NotFound(_)), "{refused:?}");
+    }
+}
+
+/// History is removed up to a time. From then on every state can be read; older ones, as far as
+/// their days have not changed until then.
+pub async fn history_is_kept_for_a_while(warehouse: EngineUnderTest) {
+    let first = three_days(&warehouse).await;
+    let of_first = read(&warehouse, days(2, 2), None).await.unwrap();
+    let second = publish(&warehouse, days(0, 0), at(2), &[], &[(day(0), vec![("acme", 2, 2)])]).await;
+    let companies = vec![company("acme", "Acme Inc.")];
+    publish(&warehouse, days(3, 3), at(3), &[(export(day(3), "2"), companies)], &[]).await;
+    let third = publish(&warehouse, days(0, 0), at(4), &[], &[(day(1), vec![("acme", 3, 3)])]).await;
+    let of_third = read(&warehouse, ever(), None).await.unwrap();
+    let fourth = publish(&warehouse, days(0, 0), at(6), &[], &[(day(1), vec![("acme", 5, 5)])]).await;
+    let before = (history(&warehouse).await, log(&warehouse).await);
+
+    let looked = warehouse.forget_history_before(at(5), true).await.unwrap();
+    assert_eq!((history(&warehouse).await, log(&warehouse).await), before);
+    let old = before.0.iter().filter(|kept| kept.replaced_at <= at(5)).count();
+    assert!(old > 0 && old < before.0.len());
+    assert_eq!(looked.rows, u64::try_from(old).unwrap());
+    assert_eq!(warehouse.forget_history_before(at(5), false).await.unwrap(), looked);
+    assert_eq!(warehouse.forget_history_before(at(5), false).await.unwrap(), ForgottenHistory::default());
+    assert!(history(&warehouse).await.iter().all(|kept| kept.replaced_at > at(5)));
+    assert_log_ends_as_ledger(&warehouse).await;
+
+    // The state at that time is that of the last publish before it.
+    assert_eq!(read(&warehouse, ever(), Some(third)).await.unwrap(), of_third);
+    for run_id in [first, second] {
+        let refused = read(&warehouse, ever(), Some(run_id)).await;
+        match refused {
+            Err(Error::Precondition(problem)) => {
+                assert!(problem.contains("kept since 2026-06-01 05:00:00 UTC"), "{problem}");
+            }
+            // All its entries went.
+            Err(Error::NotFound(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    // Nothing has changed on that day since the first publish, unless it reads what was corrected.
+    let unchanged = read(&warehouse, days(3, 3), None).await.unwrap();
+    let run_id = Uuid::parse_str(unchanged.1.left_by.as_deref().unwrap()).unwrap();
+    assert_eq!(read(&warehouse, days(3, 3), Some(run_id)).await.unwrap(), unchanged);
+    assert_eq!(of_first.1.publications.len(), 1);
+
+    // The newest state always stays.
+    warehouse.forget_history_before(at(1_000), false).await.unwrap();
+    assert!(history(&warehouse).await.is_empty());
+    let now = read(&warehouse, ever(), None).await.unwrap();
+    assert_eq!(read(&warehouse, ever(), Some(fourth)).await.unwrap(), now);
+    let fifth = publish(&warehouse, days(0, 0), at(7), &[], &[(day(1), vec![("acme", 6, 6)])]).await;
+    assert_eq!(read(&warehouse, ever(), Some(fourth)).await.unwrap(), now);
+    assert_eq!(read(&warehouse, ever(), None).await.unwrap().1.left_by, Some(fifth.to_string()));
 }
