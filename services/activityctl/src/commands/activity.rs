@@ -129,6 +129,7 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
         company_id: args.company.clone().unwrap_or_default(),
         start_date: window.map(|days| days.start().to_string()).unwrap_or_default(),
         end_date: window.map(|days| days.end().to_string()).unwrap_or_default(),
+        as_of_run_id: String::new(),
     };
     let limit = args.limit.unwrap_or(if args.format == RowFormat::Table { TABLE_ROWS } else { u64::MAX });
     let outcome = match args.format {

@@ -61,6 +61,7 @@ pub(super) async fn print_result(
         company_id: String::new(),
         start_date: day.to_string(),
         end_date: day.to_string(),
+        as_of_run_id: String::new(),
     };
     let first = rows(connection, request, u64::from(SHOWN)).await?;
     output.table(table::activities(&first.rows))?;
