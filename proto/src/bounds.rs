@@ -18,6 +18,7 @@ const COMPANY_ID: Bound = Bound::Text { bytes: 1024 };
 /// Holds where a page starts: a company and a day, as base64.
 const PAGE_TOKEN: Bound = Bound::Text { bytes: 4 * 1024 };
 const WINDOW: Bound = Bound::Message(&DATE_WINDOW);
+const COMPANIES: Bound = Bound::Texts { entries: 1_000, bytes: 1024 };
 /// A path in object storage, which has 1,024 characters at most.
 const PATH: Bound = Bound::Text { bytes: 4 * 1024 };
 const ACCEPTED_DAYS: Bound = Bound::Texts { entries: DAYS, bytes: 32 };
@@ -101,7 +102,7 @@ static ALERT: Bounded = Bounded {
 };
 
 /// Every request. One that has no such field is listed too.
-pub(crate) static REQUESTS: [Bounded; 25] = [
+pub(crate) static REQUESTS: [Bounded; 28] = [
     Bounded {
         package: ACTIVITY,
         name: "GetCompanyActivityRequest",
@@ -115,12 +116,18 @@ pub(crate) static REQUESTS: [Bounded; 25] = [
             field(2, "start_date", DAY),
             field(3, "end_date", DAY),
             field(5, "page_token", PAGE_TOKEN),
+            field(6, "as_of_run_id", RUN_ID),
         ],
     },
     Bounded {
         package: ACTIVITY,
         name: "ExportCompanyActivityRequest",
-        fields: &[field(1, "company_id", COMPANY_ID), field(2, "start_date", DAY), field(3, "end_date", DAY)],
+        fields: &[
+            field(1, "company_id", COMPANY_ID),
+            field(2, "start_date", DAY),
+            field(3, "end_date", DAY),
+            field(4, "as_of_run_id", RUN_ID),
+        ],
     },
     Bounded {
         package: ACTIVITY,
@@ -145,6 +152,7 @@ pub(crate) static REQUESTS: [Bounded; 25] = [
             field(1, "pipeline", NAME),
             field(2, "window", WINDOW),
             field(4, "accept_empty_days", ACCEPTED_DAYS),
+            field(6, "rebuild_days", ACCEPTED_DAYS),
         ],
     },
     Bounded { package: PIPELINE, name: "GetRunRequest", fields: &[field(1, "run_id", RUN_ID)] },
@@ -181,12 +189,28 @@ pub(crate) static REQUESTS: [Bounded; 25] = [
         ],
     },
     Bounded {
+        package: PIPELINE,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
+    },
+    Bounded {
+        package: PIPELINE,
+        name: "ReconcileRequest",
+        fields: &[
+            field(1, "pipeline", NAME),
+            field(2, "window", WINDOW),
+            field(3, "company_ids", COMPANIES),
+            field(5, "sample_seed", NAME),
+        ],
+    },
+    Bounded {
         package: RECONCILIATION,
         name: "ReconcileRequest",
         fields: &[
-            field(1, "company_ids", Bound::Texts { entries: 1_000, bytes: 1024 }),
+            field(1, "company_ids", COMPANIES),
             field(2, "start_date", DAY),
             field(3, "end_date", DAY),
+            field(5, "sample_seed", NAME),
         ],
     },
     Bounded {
@@ -194,6 +218,11 @@ pub(crate) static REQUESTS: [Bounded; 25] = [
         name: "PreviewRequest",
         // A backfill of single days has as many windows as days.
         fields: &[field(1, "windows", Bound::Messages { entries: DAYS, of: &DATE_WINDOW })],
+    },
+    Bounded {
+        package: RECONCILIATION,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
     },
     Bounded {
         package: STAGE,

@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Publication, RejectionLimit,
-    RunState, UsageRecord, audit::Measurements, trend::StageExecution,
+    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Provenance, Publication,
+    RejectionLimit, RunState, UsageRecord, audit::Measurements, trend::StageExecution,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use telemetry::spans;
@@ -20,12 +20,13 @@ use warehouse_core::{
     AbandonedCandidates, Acceptance, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox,
     AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery,
     ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging,
-    Export, FactBuilder, Fence, ForgottenDays, Freshness, HistoryStart, LeaseState, Listing, LoadOutcome,
-    NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome, PreviewSession,
-    ProgressSink, PublishOutcome, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
-    QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay, Result, Retention, RollUp, RowStream,
-    Run, RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp,
-    UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart,
+    LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period,
+    PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, QuarantineCount,
+    QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader, QuarantineStore,
+    QuarantinedRow, ReconciliationReader, RequestedReplay, Result, Retention, RollUp, RowStream, Run,
+    RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport,
+    UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -190,6 +191,10 @@ observe! {
         ) -> LoadOutcome;
     }
 
+    ReconciliationReader {
+        fn held_day(day: NaiveDate) -> HeldDay;
+    }
+
     EventStaging {
         fn new_event_files(files: &[EventFile]) -> Vec<usize>;
         fn event_replays() -> Vec<String>;
@@ -221,7 +226,8 @@ observe! {
 
     ActivityReader {
         fn fact_row(key: &FactKey) -> Option<(FactRow, Publication)>;
-        fn fact_rows(query: &ActivityQuery, limit: u32) -> Listing<FactRow>;
+        fn fact_rows(query: &ActivityQuery, limit: u32) -> FactPage;
+        fn newest_day(as_of: Uuid) -> Option<NaiveDate>;
         fn roll_up(
             company: &CompanyId,
             window: DateWindow,
@@ -238,6 +244,10 @@ observe! {
                 Ok(Export { pages, ..export })
             }
         }
+    }
+
+    ProvenanceReader {
+        fn provenance(key: &FactKey) -> Provenance;
     }
 
     BacklogReader {
@@ -269,6 +279,7 @@ observe! {
 
     Retention {
         fn forget_days_before(start: HistoryStart, dry_run: bool) -> ForgottenDays;
+        fn forget_history_before(kept_since: DateTime<Utc>, dry_run: bool) -> ForgottenHistory;
         fn discard_abandoned_candidates(
             ended_before: DateTime<Utc>,
             dry_run: bool

@@ -1,20 +1,35 @@
 //! Converts domain values to messages.
 
 use chrono::NaiveDate;
-use contract::message::{fact_row_to_proto, timestamp_to_proto};
-use domain::Publication;
+use contract::message::fact_row_to_proto;
+pub(crate) use contract::message::publication_to_proto as publication;
+use domain::FactRow;
 use proto::activity::v1::{
-    ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, GetFreshnessResponse, Publication as PublicationProto,
+    ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, ExportCompanyActivityResponse, GetFreshnessResponse,
 };
-use warehouse::{ChurnRisk, Freshness, RollUp};
+use uuid::Uuid;
+use warehouse::{ChurnRisk, Freshness, PublishedState, RollUp};
 
-/// Converts who published a day, and when.
-pub(crate) fn publication(publication: Publication) -> PublicationProto {
-    PublicationProto {
-        activity_date: publication.activity_date.to_string(),
-        run_id: publication.run_id,
-        publish_time: Some(timestamp_to_proto(publication.published_at)),
-        row_count: publication.row_count,
+/// Names the run whose state an answer is: the requested one, else the one that left the state.
+pub(crate) fn as_of_run_id(asked: Option<Uuid>, left_by: Option<String>) -> String {
+    asked.map(|run_id| run_id.to_string()).or(left_by).unwrap_or_default()
+}
+
+/// Converts a message of an export; the first one has the state.
+pub(crate) fn export_message(
+    rows: Vec<FactRow>,
+    state: Option<PublishedState>,
+    as_of: Option<Uuid>,
+) -> ExportCompanyActivityResponse {
+    let activities = rows.into_iter().map(fact_row_to_proto).collect();
+    let Some(state) = state else {
+        return ExportCompanyActivityResponse { activities, ..ExportCompanyActivityResponse::default() };
+    };
+    ExportCompanyActivityResponse {
+        activities,
+        publication: state.newest().cloned().map(publication),
+        publications: state.publications.into_iter().map(publication).collect(),
+        as_of_run_id: as_of_run_id(as_of, state.left_by),
     }
 }
 
@@ -61,7 +76,7 @@ fn day_count(days: i64) -> i32 {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use domain::date_window::parse_day;
+    use domain::{Publication, date_window::parse_day};
 
     use super::*;
     use crate::test_rows::idle_company;

@@ -6,6 +6,7 @@ use contract::{FieldViolations, status, undisclosed};
 use domain::{FactKey, FailureKind};
 use tonic::Status;
 use tracing::error;
+use uuid::Uuid;
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +26,12 @@ pub(crate) enum Error {
     /// The rows of a list are no longer those of its first page.
     #[error(
         "rows of the requested days were published anew since the first page: start again without page_token, \
-         or use ExportCompanyActivity, which reads one state however long it takes"
+         name a run with as_of_run_id, or use ExportCompanyActivity, which reads one state however long it takes"
     )]
     PublishedAnew,
+    /// The state that was asked for is not on record.
+    #[error(transparent)]
+    NotOnRecord(warehouse::Error),
     /// The drain timed out.
     #[error("the service is stopping: ask again")]
     Stopping,
@@ -47,12 +51,23 @@ pub(crate) enum Error {
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Why a read as of `as_of`, if that is a run, has failed.
+    pub(crate) fn of_read(cause: warehouse::Error, as_of: Option<Uuid>) -> Self {
+        match cause {
+            warehouse::Error::NotFound(_) | warehouse::Error::Precondition(_) if as_of.is_some() => {
+                Self::NotOnRecord(cause)
+            }
+            _ => Self::Warehouse(cause),
+        }
+    }
+
     /// The kind of failure.
     pub(crate) const fn kind(&self) -> FailureKind {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
             Self::NothingPublished | Self::NoSuchRow(_) => FailureKind::NotFound,
             Self::PublishedAnew => FailureKind::Conflict,
+            Self::NotOnRecord(cause) => cause.kind(),
             Self::Stalled(_) => FailureKind::TimedOut,
             Self::Stopping | Self::Warehouse(warehouse::Error::Unavailable(_)) => FailureKind::Unavailable,
             // Reads break no rule of the warehouse, so any other error is a defect.
@@ -77,6 +92,7 @@ impl From<Error> for Status {
             Error::NothingPublished
             | Error::NoSuchRow(_)
             | Error::PublishedAnew
+            | Error::NotOnRecord(_)
             | Error::Stopping
             | Error::Stalled(_) => status(kind, error.to_string(), None),
         }

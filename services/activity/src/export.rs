@@ -2,7 +2,7 @@
 
 use std::{time::Duration, vec};
 
-use domain::{FactRow, Publication};
+use domain::FactRow;
 use futures::{
     Stream, StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{Instrument as _, warn};
-use warehouse::Export;
+use warehouse::{Export, PublishedState};
 
 use crate::error::{Error, Result};
 
@@ -24,8 +24,8 @@ const BATCH_BYTES: usize = 64 * 1024;
 pub(crate) struct Batch {
     /// The rows, in order.
     pub(crate) rows: Vec<FactRow>,
-    /// The newest publication among the requested days; only in the first batch.
-    pub(crate) publication: Option<Publication>,
+    /// What is published of the requested days; only in the first batch.
+    pub(crate) state: Option<PublishedState>,
 }
 
 /// The batches of an export, at least one. Rows are read as the receiver takes them.
@@ -57,7 +57,8 @@ async fn read(
     stall_timeout: Duration,
     hard_stop: CancellationToken,
 ) -> Result<()> {
-    let Export { mut publication, pages } = export;
+    let Export { state, pages } = export;
+    let mut state = Some(state);
     let mut rows = Rows { pages, page: Vec::new().into_iter(), usual: 0 };
     let mut is_first = true;
     loop {
@@ -72,7 +73,7 @@ async fn read(
             return Ok(());
         }
         is_first = false;
-        let batch = Batch { rows: batch, publication: publication.take() };
+        let batch = Batch { rows: batch, state: state.take() };
         tokio::select! {
             biased;
             () = hard_stop.cancelled() => return Err(Error::Stopping),
@@ -120,32 +121,32 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
-    use contract::message::fact_row_to_proto;
-    use domain::date_window::parse_day;
+    use domain::{Publication, date_window::parse_day};
     use prost::Message as _;
-    use proto::activity::v1::ExportCompanyActivityResponse;
 
     use super::*;
-    use crate::test_rows::idle_company;
+    use crate::{convert::export_message, test_rows::idle_company};
 
     fn row(number: usize) -> FactRow {
         idle_company(&format!("{number:06}"))
     }
 
-    fn publication() -> Publication {
-        Publication {
+    fn state() -> PublishedState {
+        let publication = Publication {
             activity_date: parse_day("2026-02-01").unwrap(),
             run_id: "run".to_owned(),
             published_at: DateTime::UNIX_EPOCH,
             row_count: 1_200,
             checksum: Ok(domain::Checksum::default()),
-        }
+        };
+        let left_by = Some("run".to_owned());
+        PublishedState { publications: vec![publication], left_by, ..PublishedState::default() }
     }
 
     /// An export whose pages have one row each.
     fn export(rows: Vec<warehouse::Result<FactRow>>) -> Export {
         let pages = rows.into_iter().map(|row| row.map(|row| vec![row]));
-        Export { publication: Some(publication()), pages: stream::iter(pages).boxed() }
+        Export { state: state(), pages: stream::iter(pages).boxed() }
     }
 
     /// Longer than a test lasts.
@@ -164,7 +165,7 @@ mod tests {
             Ok(vec![row(at)])
         }))
         .boxed();
-        (Export { publication: None, pages }, watch)
+        (Export { state: PublishedState::default(), pages }, watch)
     }
 
     #[tokio::test(start_paused = true)]
@@ -218,8 +219,8 @@ mod tests {
             .map(Result::unwrap)
             .collect();
         assert!(batches.len() > 2);
-        assert!(batches.iter().skip(1).all(|batch| batch.publication.is_none()));
-        assert_eq!(batches[0].publication, Some(publication()));
+        assert!(batches.iter().skip(1).all(|batch| batch.state.is_none()));
+        assert_eq!(batches[0].state, Some(state()));
         let rows: Vec<FactRow> = batches.into_iter().flat_map(|batch| batch.rows).collect();
         assert_eq!(rows, (0..5_000).map(row).collect::<Vec<_>>());
     }
@@ -242,11 +243,10 @@ mod tests {
             for page in [7, 4_000] {
                 let rows: Vec<FactRow> = (0..4_000).map(wide).collect();
                 let pages = rows.chunks(page).map(|page| Ok(page.to_vec())).collect::<Vec<_>>();
-                let export = Export { publication: None, pages: stream::iter(pages).boxed() };
+                let export = Export { state: PublishedState::default(), pages: stream::iter(pages).boxed() };
                 let mut sizes = Vec::new();
                 for batch in collect(export).await {
-                    let activities = batch.unwrap().rows.into_iter().map(fact_row_to_proto).collect();
-                    sizes.push(ExportCompanyActivityResponse { activities, publication: None }.encoded_len());
+                    sizes.push(export_message(batch.unwrap().rows, None, None).encoded_len());
                 }
                 assert!(sizes.pop().is_some(), "the last may be smaller");
                 assert!(!sizes.is_empty());
@@ -260,7 +260,7 @@ mod tests {
     async fn an_empty_export_still_reports_the_publication() {
         let batches = collect(export(Vec::new())).await;
         assert_eq!(batches.len(), 1);
-        assert_eq!(batches[0].as_ref().unwrap().publication, Some(publication()));
+        assert_eq!(batches[0].as_ref().unwrap().state, Some(state()));
     }
 
     #[tokio::test]

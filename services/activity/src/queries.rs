@@ -1,14 +1,15 @@
 //! Queries the warehouse for what requests ask.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::NaiveDate;
 use domain::{DateWindow, FactKey, FactRow, Publication};
 use futures::{StreamExt, stream};
 use runtime::Clock;
+use uuid::Uuid;
 use warehouse::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Listing, RollUp,
-    RowsVersion,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, FactPage, Freshness, Listing,
+    PublishedState, RollUp, RowsVersion,
 };
 
 use crate::{
@@ -34,8 +35,7 @@ impl<T, P> Page<T, P> {
     }
 
     /// A page cut from a listing that was read with one more than `size` to learn whether
-    /// another page follows. Its rows have to be those `of_earlier_pages`, if there are any:
-    /// parts of two publications would miss some companies and repeat others.
+    /// another page follows.
     fn cut(
         listing: Listing<T>,
         size: u32,
@@ -43,15 +43,74 @@ impl<T, P> Page<T, P> {
         position: impl Fn(&T, RowsVersion) -> P,
     ) -> Result<Self> {
         let Listing { mut items, publication, rows } = listing;
-        if of_earlier_pages.is_some_and(|earlier| earlier != rows) {
-            return Err(Error::PublishedAnew);
-        }
+        check_rows(of_earlier_pages, rows)?;
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let has_more = items.len() > size;
         items.truncate(size);
         let next = if has_more { items.last().map(|last| position(last, rows)) } else { None };
         Ok(Self { items, next, publication })
     }
+}
+
+/// Checks that a page's rows are those `of_earlier_pages`, if there are any: parts of two
+/// publications would miss some companies and repeat others.
+fn check_rows(of_earlier_pages: Option<RowsVersion>, rows: RowsVersion) -> Result<()> {
+    match of_earlier_pages {
+        Some(earlier) if earlier != rows => Err(Error::PublishedAnew),
+        _ => Ok(()),
+    }
+}
+
+/// A page of rows, and who published them.
+#[derive(Default)]
+pub(crate) struct RowsPage {
+    /// The rows, in order.
+    pub(crate) rows: Vec<FactRow>,
+    /// Where the next page starts; `None` on the last page.
+    pub(crate) next: Option<RowPosition>,
+    /// The newest publication among the requested days.
+    pub(crate) publication: Option<Publication>,
+    /// The publications of the days that the page has rows of, by day.
+    pub(crate) publications: Vec<Publication>,
+    /// The run that left this state of the requested days.
+    pub(crate) left_by: Option<String>,
+}
+
+/// Bytes of a page of rows that leave room for the rest of its message, which gRPC limits to
+/// four MiB.
+const PAGE_BYTES: usize = 4 * 1024 * 1024 - 8 * 1024;
+
+/// What a row takes in a message at most beyond its approximate bytes, with its day's publication.
+const BYTES_BESIDE_ROW: usize = 144;
+
+impl RowsPage {
+    /// As [`Page::cut`]; rows of extreme width are fewer.
+    fn cut(found: FactPage, request: &RowsRequest, window: DateWindow) -> Result<Self> {
+        let FactPage { mut rows, state } = found;
+        check_rows(request.rows, state.rows)?;
+        let size = usize::try_from(request.page_size).unwrap_or(usize::MAX);
+        let kept = size.min(fitting(&rows));
+        let has_more = rows.len() > kept;
+        rows.truncate(kept);
+        let position =
+            |last: &FactRow| RowPosition { window, after: last.key.clone(), rows: Some(state.rows) };
+        let next = if has_more { rows.last().map(position) } else { None };
+        let publication = state.newest().cloned();
+        let days: BTreeSet<NaiveDate> = rows.iter().map(|row| row.key.activity_date).collect();
+        let mut publications = state.publications;
+        publications.retain(|entry| days.contains(&entry.activity_date));
+        Ok(Self { rows, next, publication, publications, left_by: state.left_by })
+    }
+}
+
+/// How many rows fit a message, at least one.
+fn fitting(rows: &[FactRow]) -> usize {
+    let mut bytes = 0;
+    let beyond = rows.iter().position(|row| {
+        bytes += row.approximate_bytes() + BYTES_BESIDE_ROW;
+        bytes > PAGE_BYTES
+    });
+    beyond.unwrap_or(rows.len()).max(1)
 }
 
 /// The queries that the service answers.
@@ -76,21 +135,23 @@ impl Queries {
     }
 
     /// A page of rows.
-    pub(crate) async fn rows(&self, request: RowsRequest) -> Result<Page<FactRow, RowPosition>> {
-        let Some(window) = self.window(request.days).await? else { return Ok(Page::of_nothing()) };
-        let query = ActivityQuery { company_id: request.company_id, window, after: request.after };
-        let listing = self.warehouse.fact_rows(&query, request.page_size + 1).await?;
-        let position = |row: &FactRow, rows| RowPosition { window, after: row.key.clone(), rows: Some(rows) };
-        Page::cut(listing, request.page_size, request.rows, position)
+    pub(crate) async fn rows(&self, mut request: RowsRequest) -> Result<RowsPage> {
+        let as_of = request.as_of;
+        let Some(window) = self.window(request.days, as_of).await? else { return Ok(RowsPage::default()) };
+        let (company_id, after) = (request.company_id.take(), request.after.take());
+        let query = ActivityQuery { company_id, window, after, as_of };
+        let found = self.warehouse.fact_rows(&query, request.page_size + 1).await;
+        RowsPage::cut(found.map_err(|cause| Error::of_read(cause, as_of))?, &request, window)
     }
 
     /// All rows of some days.
     pub(crate) async fn export(&self, request: ExportRequest) -> Result<Export> {
-        let Some(window) = self.window(request.days).await? else {
-            return Ok(Export { publication: None, pages: stream::empty().boxed() });
+        let as_of = request.as_of;
+        let Some(window) = self.window(request.days, as_of).await? else {
+            return Ok(Export { state: PublishedState::default(), pages: stream::empty().boxed() });
         };
-        let query = ActivityQuery { company_id: request.company_id, window, after: None };
-        Ok(self.warehouse.export_facts(&query).await?)
+        let query = ActivityQuery { company_id: request.company_id, window, after: None, as_of };
+        self.warehouse.export_facts(&query).await.map_err(|cause| Error::of_read(cause, as_of))
     }
 
     /// A company's weeks or months.
@@ -129,11 +190,18 @@ impl Queries {
     }
 
     /// The requested days; `None` if they depend on a newest day and none is published.
-    async fn window(&self, days: AskedDays) -> Result<Option<DateWindow>> {
+    async fn window(&self, days: AskedDays, as_of: Option<Uuid>) -> Result<Option<DateWindow>> {
         if let AskedDays::Exactly(window) = days {
             return Ok(Some(window));
         }
-        match self.newest_day().await? {
+        let newest = match as_of {
+            Some(run_id) => {
+                let newest = self.warehouse.newest_day(run_id).await;
+                newest.map_err(|cause| Error::of_read(cause, as_of))?
+            }
+            None => self.newest_day().await?,
+        };
+        match newest {
             Some(newest) => Ok(Some(days.resolve(newest)?)),
             None => Ok(None),
         }

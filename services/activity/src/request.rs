@@ -10,6 +10,7 @@ use proto::activity::v1::{
     ExportCompanyActivityRequest, GetCompanyActivityRequest, ListChurnRisksRequest,
     ListCompanyActivityRequest, RollUpCompanyActivityRequest, RollUpPeriod,
 };
+use uuid::Uuid;
 use warehouse::{ChurnCursor, Period, RowsVersion};
 
 use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
@@ -78,6 +79,8 @@ pub(crate) struct RowsRequest {
     pub(crate) after: Option<FactKey>,
     /// The rows that the earlier pages are read from, if they are known.
     pub(crate) rows: Option<RowsVersion>,
+    /// As this run's publish left them.
+    pub(crate) as_of: Option<Uuid>,
     pub(crate) page_size: u32,
     pub(crate) tokens: TokenScope,
 }
@@ -87,6 +90,8 @@ pub(crate) struct RowsRequest {
 pub(crate) struct ExportRequest {
     pub(crate) company_id: Option<CompanyId>,
     pub(crate) days: AskedDays,
+    /// As of [`RowsRequest`].
+    pub(crate) as_of: Option<Uuid>,
 }
 
 /// A company's weeks or months.
@@ -128,23 +133,34 @@ impl TryFrom<ListCompanyActivityRequest> for RowsRequest {
     type Error = FieldViolations;
 
     fn try_from(request: ListCompanyActivityRequest) -> Checked<Self> {
-        let ListCompanyActivityRequest { company_id, start_date, end_date, page_size, page_token } = request;
-        let tokens = TokenScope::new("ListCompanyActivity", &[&company_id, &start_date, &end_date]);
+        let ListCompanyActivityRequest {
+            company_id,
+            start_date,
+            end_date,
+            page_size,
+            page_token,
+            as_of_run_id,
+        } = request;
+        let mut fields = vec![company_id.as_str(), &start_date, &end_date];
+        // Without a run, tokens are those of the version before.
+        fields.extend(Some(as_of_run_id.as_str()).filter(|run_id| !run_id.is_empty()));
+        let tokens = TokenScope::new("ListCompanyActivity", &fields);
         let mut violations = FieldViolations::default();
         let company_id = optional_company(&company_id, &mut violations);
         let days = AskedDays::parse(&start_date, &end_date, &mut violations);
+        let as_of = optional_run(&as_of_run_id, &mut violations);
         let page_size = violations.keep("page_size", checked_page_size(page_size));
         let position =
             optional(&page_token, |token| violations.keep("page_token", tokens.open::<RowPosition>(token)));
-        match (company_id, days, page_size, position) {
-            (Some(company_id), Some(days), Some(page_size), Some(position)) => {
+        match (company_id, days, as_of, page_size, position) {
+            (Some(company_id), Some(days), Some(as_of), Some(page_size), Some(position)) => {
                 let (days, after, rows) = match position {
                     Some(RowPosition { window, after, rows }) => {
                         (AskedDays::Exactly(window), Some(after), rows)
                     }
                     None => (days, None, None),
                 };
-                Ok(Self { company_id, days, after, rows, page_size, tokens })
+                Ok(Self { company_id, days, after, rows, as_of, page_size, tokens })
             }
             _ => Err(violations),
         }
@@ -158,8 +174,9 @@ impl TryFrom<ExportCompanyActivityRequest> for ExportRequest {
         let mut violations = FieldViolations::default();
         let company_id = optional_company(&request.company_id, &mut violations);
         let days = AskedDays::parse(&request.start_date, &request.end_date, &mut violations);
-        match (company_id, days) {
-            (Some(company_id), Some(days)) => Ok(Self { company_id, days }),
+        let as_of = optional_run(&request.as_of_run_id, &mut violations);
+        match (company_id, days, as_of) {
+            (Some(company_id), Some(days), Some(as_of)) => Ok(Self { company_id, days, as_of }),
             _ => Err(violations),
         }
     }
@@ -216,6 +233,14 @@ fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Opti
 #[expect(clippy::option_option, reason = "as `optional`")]
 fn optional_company(text: &str, violations: &mut FieldViolations) -> Option<Option<CompanyId>> {
     optional(text, |text| violations.keep("company_id", CompanyId::parse(text)))
+}
+
+#[expect(clippy::option_option, reason = "as `optional`")]
+fn optional_run(text: &str, violations: &mut FieldViolations) -> Option<Option<Uuid>> {
+    let parse = |text: &str| {
+        Uuid::parse_str(text).map_err(|_| format!("{text:?} is not the id of a run, such as answers name"))
+    };
+    optional(text, |text| violations.keep("as_of_run_id", parse(text)))
 }
 
 fn calendar_day(text: &str) -> Result<NaiveDate, String> {

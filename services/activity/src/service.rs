@@ -61,11 +61,14 @@ impl CompanyActivityService for ActivityService {
     ) -> Result<Response<ListCompanyActivityResponse>, Status> {
         let request = RowsRequest::try_from(request.into_inner())?;
         let tokens = request.tokens.clone();
+        let as_of = request.as_of;
         let page = self.queries.rows(request).await?;
         Ok(Response::new(ListCompanyActivityResponse {
-            activities: page.items.into_iter().map(fact_row_to_proto).collect(),
+            activities: page.rows.into_iter().map(fact_row_to_proto).collect(),
             next_page_token: page.next.map(|next| tokens.seal(&next)).unwrap_or_default(),
             publication: page.publication.map(convert::publication),
+            publications: page.publications.into_iter().map(convert::publication).collect(),
+            as_of_run_id: convert::as_of_run_id(as_of, page.left_by),
         }))
     }
 
@@ -74,15 +77,15 @@ impl CompanyActivityService for ActivityService {
         request: Request<ExportCompanyActivityRequest>,
     ) -> Result<Response<Self::ExportCompanyActivityStream>, Status> {
         let request = ExportRequest::try_from(request.into_inner())?;
+        let as_of = request.as_of;
         let export = self.queries.export(request).await?;
         let messages =
-            batches(export, self.export_stall_timeout, self.hard_stop.clone()).map(|batch| match batch {
-                Ok(Batch { rows, publication }) => Ok(ExportCompanyActivityResponse {
-                    activities: rows.into_iter().map(fact_row_to_proto).collect(),
-                    publication: publication.map(convert::publication),
-                }),
-                Err(error) => Err(Status::from(error)),
-            });
+            batches(export, self.export_stall_timeout, self.hard_stop.clone()).map(
+                move |batch| match batch {
+                    Ok(Batch { rows, state }) => Ok(convert::export_message(rows, state, as_of)),
+                    Err(error) => Err(Status::from(error)),
+                },
+            );
         Ok(Response::new(messages.boxed()))
     }
 

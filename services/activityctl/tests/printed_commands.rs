@@ -29,6 +29,7 @@ fn every_command_that_an_alert_prints_works_as_printed() {
         (AlertCause::DeadlineWithoutRun, ""),
         (AlertCause::DeadlineRunActive, RUN),
         (AlertCause::DeadlineRunFailed, RUN),
+        (AlertCause::NumbersDiffer, ""),
     ] {
         let step = notifier::next_step_of(alert(cause, run_id)).unwrap();
         let commands = commands(&step);

@@ -51,13 +51,24 @@ const fn outcome(code: Code) -> ActionOutcome {
 
 /// The details of a trigger.
 pub(crate) fn trigger_details(asked: &TriggerRunRequest) -> String {
-    let TriggerRunRequest { pipeline: _, window, force, accept_empty_days, beyond_reach } = asked;
+    let TriggerRunRequest {
+        pipeline: _,
+        window,
+        force,
+        accept_empty_days,
+        beyond_reach,
+        rebuild_days,
+        from_staging,
+    } = asked;
     let accepting = format!("accepting {} as they are", accept_empty_days.join(" "));
+    let rebuilding = format!("rebuilding {}", rebuild_days.join(" "));
     details(&[
         (true, &window.as_ref().map_or_else(|| "unpublished days".to_owned(), days)),
         (*force, "forced"),
         (*beyond_reach, "beyond reach"),
         (!accept_empty_days.is_empty(), &accepting),
+        (!rebuild_days.is_empty(), &rebuilding),
+        (*from_staging, "from staging"),
     ])
 }
 
@@ -95,10 +106,13 @@ mod tests {
             force: true,
             accept_empty_days: vec!["2026-01-02".into(), "2026-01-03".into()],
             beyond_reach: true,
+            rebuild_days: vec!["2026-01-01".into()],
+            from_staging: true,
         };
         assert_eq!(
             trigger_details(&asked),
-            "2026-01-01..2026-01-03, forced, beyond reach, accepting 2026-01-02 2026-01-03 as they are"
+            "2026-01-01..2026-01-03, forced, beyond reach, accepting 2026-01-02 2026-01-03 as they are, \
+             rebuilding 2026-01-01, from staging"
         );
         assert_eq!(days_details(Some(&window), false, false), "2026-01-01..2026-01-03");
         assert_eq!(days_details(None, true, false), "no days, forced");

@@ -44,6 +44,7 @@ pub(crate) fn run(view: &RunView) -> RunProto {
         traceparent: run.traceparent.clone().unwrap_or_default(),
         trace_url: view.trace_url.clone().unwrap_or_default(),
         accept_empty_days: run.accept_empty_days.iter().map(ToString::to_string).collect(),
+        rebuild_days: run.rebuild_days.iter().map(ToString::to_string).collect(),
         requested_by: run.requested_by.clone().unwrap_or_default(),
     }
 }
@@ -156,22 +157,22 @@ pub(crate) fn required_window(
     window(asked, yesterday)
 }
 
-/// The days whose answers a request accepts as they are, each a day of `window` if that is known.
-pub(crate) fn accepted_days(
+/// The days in `field` of a request for a run, each a day of `window` if that is known.
+pub(crate) fn days_of_run(
+    field: &'static str,
     asked: &[String],
     window: Option<DateWindow>,
 ) -> Result<BTreeSet<NaiveDate>, FieldViolations> {
-    const FIELD: &str = "accept_empty_days";
-    let accepted = |text: &String| {
-        let day = day_from_proto(FIELD, text)?;
+    let day = |text: &String| {
+        let day = day_from_proto(field, text)?;
         match window {
             Some(window) if !window.contains(day) => {
-                Err(FieldViolations::of(FIELD, format!("{day} is not among the days to run, {window}")))
+                Err(FieldViolations::of(field, format!("{day} is not among the days to run, {window}")))
             }
             _ => Ok(day),
         }
     };
-    asked.iter().map(accepted).collect()
+    asked.iter().map(day).collect()
 }
 
 pub(crate) fn chunk_days(asked: u32) -> u64 {
@@ -257,6 +258,7 @@ mod tests {
             window: DateWindow::parse("2026-01-01", "2026-01-02").unwrap(),
             trigger: RunTrigger::Manual,
             accept_empty_days: BTreeSet::new(),
+            rebuild_days: BTreeSet::new(),
             requested_by: None,
             state: RunState::Running,
             lease_epoch: 1,

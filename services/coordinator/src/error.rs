@@ -36,12 +36,27 @@ pub enum Error {
     /// No service can unpublish days.
     #[error("the pipeline has no stage {0}, whose service takes published days back")]
     NoPublisher(&'static str),
+    /// No service can build from what is staged.
+    #[error("the pipeline has no stage {0}, which builds from what is staged")]
+    NoBuild(&'static str),
     /// No service can preview a backfill.
     #[error("the pipeline has no stage {0}, whose service previews what a backfill would change")]
     NoPreview(&'static str),
     /// The service that would preview a backfill does not know the call.
     #[error("{0} cannot preview a backfill: it is older than this coordinator, or another service")]
     CannotPreview(String),
+    /// No service can explain a company-day.
+    #[error("the pipeline has no stage {0}, whose service explains what is published")]
+    NoExplanation(&'static str),
+    /// The service that would explain a company-day does not know the call.
+    #[error("{0} cannot explain what is published: it is older than this coordinator, or another service")]
+    CannotExplain(String),
+    /// No service can reconcile.
+    #[error("the pipeline has no stage {0}, whose service compares what is published with the product API")]
+    NoReconciliation(&'static str),
+    /// The service that would reconcile does not know the call.
+    #[error("{0} cannot compare with the product API: it is older than this coordinator, or another service")]
+    CannotReconcile(String),
     /// A row is not in quarantine.
     #[error(
         "line {line} of {origin} is not in quarantine: it never was, or a later load of the file could use it"
@@ -73,8 +88,13 @@ impl Error {
             Self::BackfillStopped { .. }
             | Self::NoPreview(_)
             | Self::CannotPreview(_)
+            | Self::NoExplanation(_)
+            | Self::CannotExplain(_)
+            | Self::NoReconciliation(_)
+            | Self::CannotReconcile(_)
             | Self::NothingPublished(_)
-            | Self::NoPublisher(_) => FailureKind::FailedPrecondition,
+            | Self::NoPublisher(_)
+            | Self::NoBuild(_) => FailureKind::FailedPrecondition,
             Self::ShuttingDown => FailureKind::Unavailable,
             Self::NotRecorded(error) | Self::Warehouse(error) => error.kind(),
         }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use warehouse::{ActivityReader, BacklogReader, QuarantineCount, QuarantineReader};
 
-use crate::pipeline::Pipeline;
+use crate::{numbers_differ, pipeline::Pipeline};
 
 /// How often the store is queried; a scrape in between gets the last values.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -40,6 +40,7 @@ impl Gauges {
             metrics::RUNS.counter().add(0, &[KeyValue::new("outcome", outcome)]);
         }
         metrics::LEASE_TAKEOVERS.counter().add(0, &[]);
+        numbers_differ::begin_counts();
         for stage in &self.pipeline.stages {
             metrics::SLOW_STAGES.counter().add(0, &[KeyValue::new("stage", stage.name.clone())]);
         }

@@ -15,12 +15,16 @@ mod convert;
 mod dispatcher;
 mod error;
 mod executor;
+mod explain;
+mod forwarded;
 mod gauges;
+mod numbers_differ;
 pub mod pipeline;
 mod preview;
 mod progress;
 mod quarantine;
 mod quarantine_request;
+mod reconcile;
 pub mod retry;
 mod run_trace;
 mod runs;
@@ -55,10 +59,12 @@ use crate::{
     alerts::AlertDelivery,
     dispatcher::Dispatcher,
     executor::RunExecutor,
+    explain::Explainer,
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
     quarantine::QuarantineApi,
+    reconcile::Reconciler,
     runs::{RunIds, Runs},
     service::PipelineApi,
     shared_read::SharedReads,
@@ -114,10 +120,23 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
-    let previewer = api_stage.and_then(|stage| {
-        let channel = connections.stages.get(&stage.service)?.clone();
-        Some(Previewer { service: stage.service.clone(), channel, shutdown: context.shutdown.clone() })
+    let api_service = api_stage
+        .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
+        pipeline: pipeline.name.clone(),
+        service,
+        channel,
+        outbox: Arc::clone(&stores.outbox),
+        clock: Arc::clone(&context.clock),
+        alert_written: Arc::clone(&alert_written),
+        shutdown: context.shutdown.clone(),
     });
+    let previewer = api_service.clone().map(|(service, channel)| Previewer {
+        service,
+        channel,
+        shutdown: context.shutdown.clone(),
+    });
+    let explainer = api_service.map(|(service, channel)| Explainer { service, channel });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
         services,
@@ -168,7 +187,7 @@ pub fn assemble(
     let runs = Arc::new(runs);
     let quarantine =
         QuarantineApi { store: stores.quarantine, runs: Arc::clone(&runs), auditor: auditor.clone() };
-    let api = PipelineApi { runs, trail: stores.audit, auditor };
+    let api = PipelineApi { runs, explainer, reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_grpc(QuarantineServiceServer::new(quarantine).max_decoding_message_size(MAX_REQUEST_BYTES))

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use contract::FieldViolations;
 use domain::{
     DateWindow, RunState, RunTrigger,
-    run::{STAGE_UNPUBLISH, STAGE_VALIDATE},
+    run::{STAGE_BUILD_FACT, STAGE_UNPUBLISH, STAGE_VALIDATE},
 };
 use runtime::Clock;
 use tokio::sync::Notify;
@@ -61,23 +61,39 @@ pub(crate) struct RunPage {
     pub(crate) next: Option<RunCursor>,
 }
 
+/// What a run is asked to do.
+pub(crate) struct AskedRun {
+    /// Its days; `None` for every day not yet published, up to yesterday.
+    pub(crate) window: Option<DateWindow>,
+    /// Whether to run even if the days have succeeded.
+    pub(crate) force: bool,
+    /// Days whose answer counts however little it holds.
+    pub(crate) accept_empty_days: BTreeSet<NaiveDate>,
+    /// Days to compute and write anew.
+    pub(crate) rebuild_days: BTreeSet<NaiveDate>,
+    /// Whether to leave the sources alone.
+    pub(crate) from_staging: bool,
+}
+
 impl Runs {
-    /// Creates a run over `window`, or finds the one that makes it unnecessary.
-    /// Without a window: every day not yet published, up to yesterday.
+    /// Creates a run, or finds the one that makes it unnecessary.
     pub(crate) async fn trigger(
         &self,
-        window: Option<DateWindow>,
-        force: bool,
-        accept_empty_days: BTreeSet<NaiveDate>,
+        asked: AskedRun,
         requested_by: &str,
     ) -> Result<(RunView, bool), Error> {
+        let AskedRun { window, force, accept_empty_days, rebuild_days, from_staging } = asked;
         let (window, trigger) = if let Some(days) = window {
             (WindowChoice::Days(days), RunTrigger::Manual)
         } else {
             let (through, horizon) = (self.clock.yesterday(), self.horizon);
             (WindowChoice::Unpublished { through, horizon }, RunTrigger::Scheduled)
         };
-        let new = NewRun { force, accept_empty_days, ..self.new_run(window, trigger, requested_by) };
+        let new = self.new_run(window, trigger, requested_by);
+        let mut new = NewRun { force, accept_empty_days, rebuild_days, ..new };
+        if from_staging {
+            new.stages = from_staging_on(new.stages)?;
+        }
         let CreatedRun { run, created } = self.store(new).await?;
         Ok((self.view(run), created))
     }
@@ -140,6 +156,7 @@ impl Runs {
             trigger,
             force: false,
             accept_empty_days: BTreeSet::new(),
+            rebuild_days: BTreeSet::new(),
             stages: new_stages(&self.pipeline),
             requested_by: requested_by.to_owned(),
             traceparent: Some(traceparent_of(run_id)),
@@ -238,6 +255,32 @@ fn new_stages(pipeline: &Pipeline) -> Vec<NewStage> {
         .collect()
 }
 
+/// The build and the stages after it, in order: those that need no source.
+fn from_staging_on(stages: Vec<NewStage>) -> Result<Vec<NewStage>, Error> {
+    let mut kept: Vec<NewStage> = Vec::new();
+    // A pipeline file may name a stage before those that it waits for.
+    let mut left = stages;
+    loop {
+        let is_kept = |name: &String| kept.iter().any(|stage| stage.stage == *name);
+        let (next, others): (Vec<_>, Vec<_>) = left
+            .into_iter()
+            .partition(|stage| stage.stage == STAGE_BUILD_FACT || stage.depends_on.iter().any(is_kept));
+        if next.is_empty() {
+            break;
+        }
+        kept.extend(next);
+        left = others;
+    }
+    if kept.is_empty() {
+        return Err(Error::NoBuild(STAGE_BUILD_FACT));
+    }
+    let names: BTreeSet<String> = kept.iter().map(|stage| stage.stage.clone()).collect();
+    for stage in &mut kept {
+        stage.depends_on.retain(|name| names.contains(name));
+    }
+    Ok(kept)
+}
+
 /// Generates run ids: UUIDv7, which sort by creation even within one millisecond.
 #[derive(Debug, Default)]
 pub(crate) struct RunIds(Mutex<ContextV7>);
@@ -252,6 +295,28 @@ impl RunIds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn from_staging_on_no_stage_waits_for_a_source_in_whatever_order_the_file_has_them() {
+        let stage = |name: &str, depends_on: &[&str]| NewStage {
+            stage: name.to_owned(),
+            service: String::new(),
+            depends_on: depends_on.iter().map(ToString::to_string).collect(),
+        };
+        let file = vec![
+            stage("tell_others", &[STAGE_VALIDATE, "copy"]),
+            stage(STAGE_VALIDATE, &[STAGE_BUILD_FACT]),
+            stage("copy", &[]),
+            stage(STAGE_BUILD_FACT, &["copy"]),
+        ];
+        let expected = [
+            stage(STAGE_BUILD_FACT, &[]),
+            stage(STAGE_VALIDATE, &[STAGE_BUILD_FACT]),
+            stage("tell_others", &[STAGE_VALIDATE]),
+        ];
+        assert_eq!(from_staging_on(file).unwrap(), expected);
+        assert!(matches!(from_staging_on(vec![stage("copy", &[])]), Err(Error::NoBuild(_))));
+    }
 
     #[test]
     fn ids_sort_by_creation_even_within_a_millisecond() {

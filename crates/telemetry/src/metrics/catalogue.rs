@@ -271,6 +271,20 @@ pub const TELEMETRY_SPANS: Metric = Metric {
     services: "all",
 };
 
+/// Differences between published numbers and the product API.
+pub const RECONCILIATION_DIFFERENCES: Metric = Metric {
+    name: "company_activity.reconciliation.differences",
+    unit: "{difference}",
+    description: "Company-days whose published numbers differed from the product API's when a reconciliation \
+                  that reports compared them.",
+    kind: Kind::Counter,
+    attributes: &[(
+        "kind",
+        "`late_at_source`, `corrected_at_source`, `missing_here`, `extra_here`, `quarantined` or `differs_here`",
+    )],
+    services: "coordinator",
+};
+
 /// All metrics.
 pub const CATALOGUE: &[Metric] = &[
     STAGE_DURATION,
@@ -288,6 +302,7 @@ pub const CATALOGUE: &[Metric] = &[
     ALERTS_WAITING,
     ALERTS_OLDEST_AGE,
     ALERT_DELIVERIES,
+    RECONCILIATION_DIFFERENCES,
     HTTP_CLIENT_DURATION,
     RPC_SERVER_DURATION,
     RPC_CLIENT_DURATION,

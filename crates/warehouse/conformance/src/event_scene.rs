@@ -79,6 +79,7 @@ impl EventRun {
             pipeline: "pl_events".to_owned(),
             force: true,
             accept_empty_days: std::collections::BTreeSet::new(),
+            rebuild_days: std::collections::BTreeSet::new(),
             stages: vec![stage],
             ..new_run(WindowChoice::Days(days(0, 0)))
         };

@@ -3,11 +3,13 @@
 
 mod answers;
 pub mod events;
+pub mod explanations;
 mod exports;
 mod extent;
 pub mod mended;
 pub mod preview;
 pub mod retention;
+mod states;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,15 +29,17 @@ use proptest::{
 use warehouse_core::{CrmDays, CrmExport, UndatedExport};
 
 use crate::{
+    behaviours::unpublish::take_back,
     engine::EngineUnderTest,
     history::{
         answers::{Answer, answers},
         exports::{Export, exports, undated_exports},
         extent::SPAN,
+        states::States,
     },
     observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs, answered, snapshots_of},
-    scene::{at, day, days, hold_run, published, records},
+    scene::{HeldRun, at, day, days, hold_run, published, records},
 };
 
 /// One run of a history: what it ingests, and how far it gets.
@@ -45,6 +49,8 @@ pub struct Step {
     usage: Vec<Answer>,
     window: DateWindow,
     reaches: Reaches,
+    /// Days that are taken back afterwards.
+    takes_back: Option<DateWindow>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +68,14 @@ fn steps() -> impl Strategy<Value = Step> {
         prop::collection::vec(answers(), 0..5),
         (0..SPAN, 0..8_i64),
         reaches,
+        prop_oneof![5 => Just(None), 1 => (0..SPAN, 0..4_i64).prop_map(Some)],
     )
-        .prop_map(|(exports, usage, (from, length), reaches)| Step {
+        .prop_map(|(exports, usage, (from, length), reaches, taken_back)| Step {
             exports,
             usage,
             window: days(from, from + length),
             reaches,
+            takes_back: taken_back.map(|(from, length)| days(from, from + length)),
         })
 }
 
@@ -116,46 +124,30 @@ struct World {
     /// The latest content of the undated file, and its day.
     undated: Option<(String, NaiveDate)>,
     published: BTreeSet<NaiveDate>,
+    /// What each publish left.
+    states: States,
 }
 
 /// Plays a history, and compares after every publish.
 async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, TestCaseError> {
     let mut world = World::default();
     for (number, step) in (1_i64..).zip(history) {
-        let run = hold_run(warehouse, step.window, at(number)).await;
-        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
-        for (arrival, export) in step.exports.iter().enumerate() {
-            let file = match export.dated() {
-                Some(on) => export.file(&format!("{number}/{arrival}"), on),
-                None => match world.settle_undated(warehouse, export, step.window).await? {
-                    Some(file) => file,
-                    None => continue,
-                },
-            };
-            if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
-                world.accept_export(export, &file);
-            } else {
-                prop_assert!(!export.has_companies(), "an export with companies was refused");
+        let published = world.play(warehouse, step, number).await?;
+        if let Some(run) = &published {
+            world.states.remember(warehouse, run.run.run_id).await;
+            world.compare(warehouse).await?;
+        }
+        if let Some(window) = step.takes_back {
+            let run_id = take_back(warehouse, window, at(number)).await;
+            world.published.retain(|day| !window.contains(*day));
+            world.states.remember(warehouse, run_id).await;
+            if published.is_some() {
+                world.compare(warehouse).await?;
             }
         }
-        run.complete(&crm).await;
-        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
-        for answer in &step.usage {
-            run.load_usage(&api, day(answer.on), answer.rows()).await.unwrap();
-            world.accept_usage(day(answer.on), &answer.rows());
-        }
-        run.complete(&api).await;
-        if step.reaches != Reaches::Ingest {
-            run.build().await;
-        }
-        if step.reaches != Reaches::Publish {
-            run.cancel().await;
-            continue;
-        }
-        run.publish().await;
-        world.published.extend(step.window.days());
-        world.compare(warehouse).await?;
     }
+    world.states.compare(warehouse).await?;
+    world.states.compare_with_less_history(warehouse).await?;
     Ok(world)
 }
 
@@ -184,6 +176,48 @@ async fn rebuild(warehouse: &EngineUnderTest, world: &World) -> Result<(), TestC
 }
 
 impl World {
+    /// Plays a step, the `number`th; returns its run if that has published.
+    async fn play(
+        &mut self,
+        warehouse: &EngineUnderTest,
+        step: &Step,
+        number: i64,
+    ) -> Result<Option<HeldRun>, TestCaseError> {
+        let run = hold_run(warehouse, step.window, at(number)).await;
+        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+        for (arrival, export) in step.exports.iter().enumerate() {
+            let file = match export.dated() {
+                Some(on) => export.file(&format!("{number}/{arrival}"), on),
+                None => match self.settle_undated(warehouse, export, step.window).await? {
+                    Some(file) => file,
+                    None => continue,
+                },
+            };
+            if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
+                self.accept_export(export, &file);
+            } else {
+                prop_assert!(!export.has_companies(), "an export with companies was refused");
+            }
+        }
+        run.complete(&crm).await;
+        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+        for answer in &step.usage {
+            run.load_usage(&api, day(answer.on), answer.rows()).await.unwrap();
+            self.accept_usage(day(answer.on), &answer.rows());
+        }
+        run.complete(&api).await;
+        if step.reaches != Reaches::Ingest {
+            run.build().await;
+        }
+        if step.reaches != Reaches::Publish {
+            run.cancel().await;
+            return Ok(None);
+        }
+        run.publish().await;
+        self.published.extend(step.window.days());
+        Ok(Some(run))
+    }
+
     /// Gives an undated export its day, as its loader does; `None` if its content is
     /// already loaded.
     async fn settle_undated(

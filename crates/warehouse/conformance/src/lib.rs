@@ -119,6 +119,7 @@ macro_rules! suite {
             an_empty_answer_for_a_new_day_is_recorded
             rejected_records_are_quarantined_with_their_origin
             contradicting_records_go_into_quarantine_but_the_last
+            what_is_held_of_a_day_is_read_beside_each_other
             a_rejected_row_keeps_the_run_that_first_met_it
             a_source_that_breaks_off_leaves_nothing_behind
             a_load_that_is_dropped_leaves_nothing_behind
@@ -207,6 +208,15 @@ macro_rules! suite {
             candidates_of_an_ended_run_are_discarded
             landed_files_in_use_are_distinguished_from_others
         }
+        $crate::suite! {@area $open, kept_history:
+            what_a_publish_replaces_is_kept
+            what_is_taken_back_is_kept
+            no_two_publishes_have_the_same_time
+            history_goes_with_forgotten_days
+            a_state_is_read_again_by_the_run_that_left_it
+            a_run_that_published_nothing_names_no_state
+            history_is_kept_for_a_while
+        }
         $crate::suite! {@area $open, backfill:
             a_day_is_done_over_if_its_newest_run_failed
             a_preview_reports_old_and_new_values_of_a_correction
@@ -267,6 +277,32 @@ macro_rules! suite {
     };
 }
 
+/// Makes a test of every behaviour for rows that something other than a publish has changed.
+/// `$create` is as for [`migrations!`].
+#[macro_export]
+macro_rules! rebuilds {
+    ($create:path) => {
+        $crate::rebuilds! {@behaviours $create:
+            tampered_days_are_as_published_after_a_rebuild
+            a_rebuild_of_good_days_changes_nothing
+            days_to_rebuild_wait_for_the_next_publish
+            a_rebuild_publishes_corrections_as_well
+        }
+    };
+    (@behaviours $create:path: $($behaviour:ident)*) => {
+        mod rebuild {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $behaviour() {
+                    $crate::behaviours::rebuild::$behaviour($create).await;
+                }
+            )*
+        }
+    };
+}
+
 /// Makes a test of every behaviour for schemas that other versions have migrated.
 /// `$create` is an async function that returns an empty
 /// [`Database`](behaviours::migrations::Database), dropped at the test's end.
@@ -281,6 +317,7 @@ macro_rules! migrations {
             a_schema_of_another_line_is_refused
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
             a_day_with_a_newer_checksum_is_reported_and_left_alone
+            a_publish_that_kept_no_history_is_noticed
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:
@@ -294,6 +331,9 @@ macro_rules! migrations {
             publish::an_interrupted_publish_is_whole_or_nothing
             backfill::a_preview_reports_old_and_new_values_of_a_correction
             ledger::rows_that_go_leave_the_checksum
+            kept_history::what_a_publish_replaces_is_kept
+            kept_history::what_is_taken_back_is_kept
+            kept_history::a_state_is_read_again_by_the_run_that_left_it
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first
         }

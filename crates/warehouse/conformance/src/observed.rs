@@ -9,7 +9,10 @@ use std::{
 
 use chrono::NaiveDate;
 use domain::{Checksum, DateWindow, FactRow, Publication};
-use warehouse_core::{Freshness, QuarantinedRow, Run, UsageDayState};
+use warehouse_core::{
+    Freshness, QuarantinedRow, Run, UsageDayState,
+    inspection::{LoggedPublication, ReplacedRow},
+};
 
 use crate::engine::EngineUnderTest;
 use crate::scene::{days, published};
@@ -27,6 +30,10 @@ pub struct Observed {
     pub freshness: Option<Freshness>,
     /// The ledger of published days.
     pub ledger: Vec<Publication>,
+    /// What was replaced.
+    pub replaced: Vec<ReplacedRow>,
+    /// The log of publications.
+    pub log: Vec<LoggedPublication>,
     /// Runs with their stages.
     pub runs: Vec<Run>,
     /// Rejected rows.
@@ -42,6 +49,8 @@ pub async fn observe(warehouse: &EngineUnderTest) -> Observed {
         rows: published(warehouse, ever).await,
         freshness: warehouse.freshness().await.unwrap(),
         ledger: warehouse.published_days(ever).await.unwrap(),
+        replaced: warehouse.staging.replaced_rows(ever).await.unwrap(),
+        log: warehouse.staging.logged_publications(ever).await.unwrap(),
         runs: warehouse.runs(&[], None, ALL).await.unwrap(),
         quarantine: warehouse.staging.quarantined_rows(None, ALL).await.unwrap(),
         usage_days: warehouse.usage_days(ever).await.unwrap(),

@@ -117,6 +117,7 @@ pub fn new_run(window: WindowChoice) -> NewRun {
         trigger: RunTrigger::Manual,
         force: false,
         accept_empty_days: BTreeSet::new(),
+        rebuild_days: BTreeSet::new(),
         stages: vec![
             stage(STAGE_COPY_CRM_CSV, "ingest-crm", &[]),
             stage(STAGE_CALL_PRODUCT_API, "ingest-api", &[]),
@@ -341,12 +342,17 @@ pub fn export(effective_on: NaiveDate, etag: &str) -> CrmExport {
 /// A landed day.
 #[must_use]
 pub fn usage_day(on: NaiveDate) -> UsageDay {
-    UsageDay { day: on, landing_path: Some(format!("product_usage/{on}/usage_{on}.json")), bytes: 1_000 }
+    UsageDay {
+        day: on,
+        landing_path: Some(format!("product_usage/{on}/usage_{on}.json")),
+        bytes: 1_000,
+        page_ends: vec![2, 3],
+    }
 }
 
 /// Everything published in `window`, by company, then day.
 pub async fn published(warehouse: &SharedWarehouse, window: DateWindow) -> Vec<FactRow> {
-    let query = ActivityQuery { company_id: None, window, after: None };
+    let query = ActivityQuery { company_id: None, window, after: None, as_of: None };
     warehouse.export_facts(&query).await.unwrap().rows().try_collect().await.unwrap()
 }
 
@@ -365,7 +371,7 @@ pub async fn checksum_of(warehouse: &SharedWarehouse, on: NaiveDate) -> Checksum
 
 /// Everything published of one company in `window`, in order.
 pub async fn published_of(warehouse: &SharedWarehouse, company_id: &str, window: DateWindow) -> Vec<FactRow> {
-    let query = ActivityQuery { company_id: Some(id(company_id)), window, after: None };
+    let query = ActivityQuery { company_id: Some(id(company_id)), window, after: None, as_of: None };
     warehouse.export_facts(&query).await.unwrap().rows().try_collect().await.unwrap()
 }
 

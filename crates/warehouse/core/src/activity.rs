@@ -7,6 +7,7 @@ use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
+use uuid::Uuid;
 
 use crate::error::Result;
 
@@ -19,6 +20,38 @@ pub struct ActivityQuery {
     pub window: DateWindow,
     /// Only rows after this one.
     pub after: Option<FactKey>,
+    /// As this run's publish left them; `None` as they are now.
+    pub as_of: Option<Uuid>,
+}
+
+/// What is published of the requested days, in the state that an answer is read from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishedState {
+    /// The ledger's entries, by day.
+    pub publications: Vec<Publication>,
+    /// The run that left this state of these days: of those that published or took back one of
+    /// them the last. The state of a query that names it is the same, whatever is published
+    /// later. `None` if no day is published.
+    pub left_by: Option<String>,
+    /// Which rows of the fact the days have.
+    pub rows: RowsVersion,
+}
+
+impl PublishedState {
+    /// The newest publication.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Publication> {
+        self.publications.iter().max_by_key(|entry| (entry.published_at, entry.activity_date))
+    }
+}
+
+/// A page of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FactPage {
+    /// The rows, in order.
+    pub rows: Vec<FactRow>,
+    /// The state of the requested days.
+    pub state: PublishedState,
 }
 
 /// A page of a list.
@@ -44,8 +77,8 @@ pub struct RowsVersion {
 
 /// All rows of a query, from one consistent state.
 pub struct Export {
-    /// The newest publication among the requested days.
-    pub publication: Option<Publication>,
+    /// That state of the requested days.
+    pub state: PublishedState,
     /// The rows by company, then day, as many at a time as the engine reads. No page is empty.
     pub pages: BoxStream<'static, Result<Vec<FactRow>>>,
 }
@@ -130,10 +163,24 @@ pub trait ActivityReader: Send + Sync {
     async fn fact_row(&self, key: &FactKey) -> Result<Option<(FactRow, Publication)>>;
 
     /// Up to `limit` rows.
-    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<Listing<FactRow>>;
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) if the query is as of a run without a publish
+    /// on record, and [`Error::Precondition`](crate::Error::Precondition) if history does not
+    /// reach back to it.
+    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<FactPage>;
 
     /// Streams all rows of a query.
+    ///
+    /// # Errors
+    /// As of [`fact_rows`](Self::fact_rows).
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export>;
+
+    /// The newest day that was published when `as_of` had published.
+    ///
+    /// # Errors
+    /// As of [`fact_rows`](Self::fact_rows).
+    async fn newest_day(&self, as_of: Uuid) -> Result<Option<NaiveDate>>;
 
     /// A company's periods in order, and the newest publication among the days.
     async fn roll_up(

@@ -2,8 +2,8 @@
 //! [`Warehouse`](crate::Warehouse).
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
-use domain::{CompanyId, DateWindow, EventRecord};
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{CompanyId, DateWindow, EventRecord, FactRow};
 use uuid::Uuid;
 
 use crate::{error::Result, quarantine::QuarantinedRow};
@@ -28,8 +28,34 @@ pub struct DailyEvents {
     pub event_count: i64,
 }
 
-/// Shows tests what was staged and what was set aside. Every method sees one consistent
-/// state.
+/// A published row that a publish replaced or took away.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplacedRow {
+    /// The row as it was.
+    pub row: FactRow,
+    /// The time of that publish.
+    pub replaced_at: DateTime<Utc>,
+    /// The run that published then.
+    pub replaced_by: Uuid,
+}
+
+/// An entry of the log of publications.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedPublication {
+    /// The day.
+    pub activity_date: NaiveDate,
+    /// When it was published, or taken back.
+    pub published_at: DateTime<Utc>,
+    /// The run that did so.
+    pub run_id: String,
+    /// How many rows it has since then; `None` if it was taken back.
+    pub row_count: Option<i64>,
+    /// Their checksum as it is stored.
+    pub checksum: Option<i64>,
+}
+
+/// Shows tests what was staged, what was set aside and what is kept of earlier publishes.
+/// Every method sees one consistent state.
 #[async_trait]
 pub trait StagingInspector: Send + Sync {
     /// A company's events, by day, then identifier.
@@ -37,6 +63,12 @@ pub trait StagingInspector: Send + Sync {
 
     /// A company's daily sums, by day; days without events are missing.
     async fn daily_events(&self, company: &CompanyId, window: DateWindow) -> Result<Vec<DailyEvents>>;
+
+    /// What was replaced of a window, by company, then day, then time.
+    async fn replaced_rows(&self, window: DateWindow) -> Result<Vec<ReplacedRow>>;
+
+    /// The log of a window, by day, then time.
+    async fn logged_publications(&self, window: DateWindow) -> Result<Vec<LoggedPublication>>;
 
     /// The newest `limit` rows, by origin and line; only those of `run_id` if given.
     async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>>;

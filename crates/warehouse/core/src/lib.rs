@@ -28,8 +28,10 @@ mod migration;
 mod preview;
 mod preview_tally;
 mod progress_sink;
+mod provenance;
 mod quarantine;
 mod received;
+mod reconciliation;
 mod retention;
 mod row_stream;
 mod run_rules;
@@ -39,8 +41,8 @@ mod usage;
 mod usage_judgement;
 
 pub use activity::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, Freshness, Listing, Period,
-    RollUp, RowsVersion,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, FactPage, Freshness, Listing,
+    Period, PublishedState, RollUp, RowsVersion,
 };
 pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
 pub use audit_trail::{ActionEnd, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, NewAuditEntry};
@@ -56,13 +58,15 @@ pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
+pub use provenance::ProvenanceReader;
 pub use quarantine::{
     Acceptance, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
     QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
 };
 pub use received::{AcceptedWords, Notes, Received, noted, noted_after};
+pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
 pub use retention::{
-    AbandonedCandidates, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
 pub use row_stream::RowStream;
 pub use runs::{
@@ -97,10 +101,12 @@ pub trait Warehouse:
     RunStore
     + CrmStaging
     + UsageStaging
+    + ReconciliationReader
     + EventStaging
     + FactBuilder
     + BackfillPreview
     + ActivityReader
+    + ProvenanceReader
     + AlertOutbox
     + AlertLog
     + AuditTrail

@@ -74,6 +74,15 @@ pub struct ForgottenDays {
     pub partitions: u64,
 }
 
+/// What is removed of what was published before, or would be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ForgottenHistory {
+    /// Number of replaced rows.
+    pub rows: u64,
+    /// Number of entries of the log of publications.
+    pub publications: u64,
+}
+
 /// Reasons not to forget days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Obstacles {
@@ -137,6 +146,18 @@ pub trait Retention: Send + Sync {
     /// [`Error::Precondition`] as long as there are [`Obstacles`];
     /// [`Error::Unavailable`] if others hold the data for too long.
     async fn forget_days_before(&self, start: HistoryStart, dry_run: bool) -> Result<ForgottenDays>;
+
+    /// Forgets what publishes until `kept_since` replaced, and their entries in the log except
+    /// the newest of each day. The state that the newest publish left can always be read, and so
+    /// can each one from `kept_since` on.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if others hold the data for too long.
+    async fn forget_history_before(
+        &self,
+        kept_since: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<ForgottenHistory>;
 
     /// Discards the candidates of a run that ended before `ended_before`. Retrying the
     /// run builds them again.

@@ -162,6 +162,7 @@ mod tests {
             window: DateWindow::day(NaiveDate::from_ymd_opt(2026, 1, 20).unwrap()),
             trigger: RunTrigger::Manual,
             accept_empty_days: BTreeSet::new(),
+            rebuild_days: BTreeSet::new(),
             requested_by: None,
             state,
             lease_epoch: 3,

@@ -45,6 +45,8 @@ pub struct NewRun {
     /// Days of the window whose answer a person has declared right, however little it
     /// holds.
     pub accept_empty_days: BTreeSet<NaiveDate>,
+    /// Published days of the window of which every company is computed, and written where it differs.
+    pub rebuild_days: BTreeSet<NaiveDate>,
     /// The stages in the order of the pipeline file.
     pub stages: Vec<NewStage>,
     /// Who asks for it.
@@ -57,41 +59,59 @@ pub struct NewRun {
 
 impl NewRun {
     /// Whether a succeeded run over the same days makes this one unnecessary. Accepting
-    /// days means: run again, and accept them this time.
+    /// or rebuilding days means: run again, and do so this time.
     #[must_use]
     pub fn is_content_with_success(&self) -> bool {
-        !self.force && self.accept_empty_days.is_empty()
+        !self.force && self.accept_empty_days.is_empty() && self.rebuild_days.is_empty()
     }
 
-    /// Checks that the accepted days are days of the run.
+    /// Checks that the accepted days and those to rebuild are days of the run.
     ///
     /// # Errors
     /// [`Error::Precondition`] that names the first other day.
-    pub fn check_accepted(&self, window: DateWindow) -> Result<()> {
-        match self.accept_empty_days.iter().find(|day| !window.contains(**day)) {
-            None => Ok(()),
-            Some(day) => Err(Error::Precondition(format!(
-                "{day} is not among the days of the run, {window}: name the days to run, for example \
-                 `activityctl trigger --date {day} --accept-empty {day}`"
-            ))),
+    pub fn check_days(&self, window: DateWindow) -> Result<()> {
+        for (days, flag) in
+            [(&self.accept_empty_days, "--accept-empty {day}"), (&self.rebuild_days, "--rebuild")]
+        {
+            if let Some(day) = days.iter().find(|day| !window.contains(**day)) {
+                let flag = flag.replace("{day}", &day.to_string());
+                return Err(Error::Precondition(format!(
+                    "{day} is not among the days of the run, {window}: name the days to run, for example \
+                     `activityctl trigger --date {day} {flag}`"
+                )));
+            }
         }
+        Ok(())
     }
 
     /// Checks that an active run over the same days can stand in for this one.
     ///
     /// # Errors
-    /// [`Error::Precondition`] if it does not accept what this one would: its days and
-    /// accepted days are fixed.
+    /// [`Error::Precondition`] if it does not do what this one would: what a run was asked
+    /// for is fixed.
     pub fn check_active(&self, active: &Run) -> Result<()> {
-        if self.accept_empty_days.is_subset(&active.accept_empty_days) {
+        let lacking = if !self.accept_empty_days.is_subset(&active.accept_empty_days) {
+            "was not asked to accept empty days"
+        } else if !self.rebuild_days.is_subset(&active.rebuild_days) {
+            "was not asked to rebuild these days"
+        } else if self.asks_more_than(active) {
+            "was asked to rebuild what is staged, without the sources"
+        } else {
             return Ok(());
-        }
+        };
         let run_id = active.run_id;
         Err(Error::Precondition(format!(
-            "run {run_id} over these days is {} and was not asked to accept empty days: wait until it has \
-             ended, or cancel it with `activityctl cancel {run_id}`, and ask again",
+            "run {run_id} over these days is {} and {lacking}: wait until it has ended, or cancel it with \
+             `activityctl cancel {run_id}`, and ask again",
             active.state
         )))
+    }
+
+    /// Whether the active run rebuilds days without stages that this one has. Any other run has all
+    /// stages of the pipeline file as it was then.
+    fn asks_more_than(&self, active: &Run) -> bool {
+        let has = |stage: &NewStage| active.stages.iter().any(|found| found.stage == stage.stage);
+        !active.rebuild_days.is_empty() && !self.stages.iter().all(has)
     }
 }
 
@@ -129,6 +149,9 @@ pub struct Run {
     /// Days whose answer a person has declared right, however little it holds. Kept
     /// across retries and takeovers.
     pub accept_empty_days: BTreeSet<NaiveDate>,
+    /// Days of which every company is computed, and written where it differs. Kept across
+    /// retries and takeovers.
+    pub rebuild_days: BTreeSet<NaiveDate>,
     /// Who asked for it; `None` if a program created it that did not know yet.
     pub requested_by: Option<String>,
     /// The run's state.
@@ -256,15 +279,15 @@ pub trait StageCompletion: Send + Sync {
 #[async_trait]
 pub trait RunStore: RunReader {
     /// Creates a run, or finds one that makes it unnecessary, in one transaction: an
-    /// active run over the same window; unless forced or given days to accept, also a
-    /// succeeded one whose days are still published. For [`WindowChoice::Unpublished`]
+    /// active run over the same window; unless forced or given days to accept or rebuild, also
+    /// a succeeded one whose days are still published. For [`WindowChoice::Unpublished`]
     /// also an active run that ends on `through`, and, once `through` is published, the
     /// run that published it. A run that takes days back never makes one that publishes
     /// them unnecessary, nor the other way round.
     ///
     /// # Errors
-    /// [`Error::Precondition`](crate::Error::Precondition) if it accepts days outside
-    /// the window, or days that an active run over it does not accept.
+    /// [`Error::Precondition`](crate::Error::Precondition) if it accepts or rebuilds days
+    /// outside the window, or days that an active run over it does not.
     async fn create_run(&self, new: NewRun) -> Result<CreatedRun>;
 
     /// Takes up a run of the pipeline: first a running one whose lease has expired or

@@ -3,6 +3,18 @@
 
 -- ---------------------------------------------------------------- what was published before
 
+-- Of each publish: when the newest one was, so that no two have the same time; since when
+-- every replaced row is on record, NULL for from the beginning; and up to which one that is
+-- so. A program that keeps no history moves publish alone, by which it is noticed. First of
+-- all, so that no publish is under way from here on.
+ALTER TABLE warehouse_versions
+  ADD COLUMN newest_publish TIMESTAMPTZ,
+  ADD COLUMN history_since  TIMESTAMPTZ,
+  ADD COLUMN logged_publish BIGINT NOT NULL DEFAULT 0;
+UPDATE warehouse_versions
+SET logged_publish = publish, newest_publish = newest.published_at, history_since = newest.published_at
+FROM (SELECT MAX(published_at) AS published_at FROM published_days) AS newest;
+
 -- A company-day as it was until a publish replaced it or took it away. Kept for as long as
 -- maintenance is told to.
 CREATE TABLE fact_history (
@@ -27,18 +39,168 @@ CREATE TABLE day_publications (
   checksum_version INTEGER     NOT NULL DEFAULT 1,
   PRIMARY KEY (activity_date, published_at)
 );
+CREATE INDEX day_publications_by_run ON day_publications (run_id);
 INSERT INTO day_publications (activity_date, published_at, run_id, row_count, checksum, checksum_version)
 SELECT activity_date, published_at, run_id, row_count, checksum, checksum_version FROM published_days;
 
--- The time of the newest publish, so that no two have the same, and since when every
--- replaced row is on record: from the beginning, unless something was published before.
-ALTER TABLE warehouse_versions
-  ADD COLUMN newest_publish TIMESTAMPTZ NOT NULL DEFAULT '-infinity',
-  ADD COLUMN history_since  TIMESTAMPTZ NOT NULL DEFAULT '-infinity';
-UPDATE warehouse_versions
-SET newest_publish = newest.published_at, history_since = newest.published_at
-FROM (SELECT MAX(published_at) AS published_at FROM published_days) AS newest
-WHERE newest.published_at IS NOT NULL;
+-- The published row, for what is kept of it.
+CREATE FUNCTION kept_row(fact fact_company_activity) RETURNS fact_values
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ROW(
+  (fact).company_id, (fact).activity_date, (fact).company_name, (fact).country, (fact).industry_tag,
+  (fact).last_contact_at, (fact).active_users, (fact).events, (fact)."7d_active_users", (fact).is_churn_risk,
+  (fact).events_per_user, (fact).days_since_last_contact, (fact).loaded_at
+)::fact_values;
+
+-- Keeps the rows that the candidates of the days from first_day to last_day replace or take
+-- away. Called before they do. Only a run that is under way replaces rows, only by what was
+-- built from the present data.
+CREATE FUNCTION keep_replaced_rows(publishing_run UUID, publishing_at TIMESTAMPTZ, first_day DATE, last_day DATE)
+RETURNS VOID
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT 1
+    FROM fact_build AS build
+    JOIN warehouse_versions AS present
+      ON present.staging = build.staging_version AND present.publish = build.publish_version
+    JOIN pipeline_runs AS run ON run.run_id = build.run_id
+    WHERE build.run_id = publishing_run AND run.state = 'RUNNING'
+  ) THEN
+    RAISE EXCEPTION 'run % has built nothing that replaces a row', publishing_run
+      USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  INSERT INTO fact_history (company_id, activity_date, replaced_at, replaced_by, was)
+  SELECT fact.company_id, fact.activity_date, publishing_at, publishing_run, kept_row(fact)
+  FROM fact_candidates AS candidate
+  JOIN fact_company_activity AS fact
+    ON fact.company_id = candidate.company_id
+    AND fact.activity_date = candidate.activity_date
+    AND fact.activity_date >= first_day AND fact.activity_date <= last_day
+  WHERE candidate.change IN ('CHANGED', 'GONE');
+END;
+$$;
+
+-- Notes that publishing_run has published, or taken days back, at publishing_at. If another
+-- one did so before without keeping history, the state that this one leaves is the first to
+-- be on record: the log then tells of that one what the ledger does. Part of the two
+-- functions below, and for nobody else.
+CREATE FUNCTION note_publish(publishing_run UUID, publishing_at TIMESTAMPTZ) RETURNS VOID
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM warehouse_versions WHERE publish <> logged_publish) THEN
+    INSERT INTO day_publications (activity_date, published_at, run_id, row_count, checksum, checksum_version)
+    SELECT activity_date, published_at, run_id, row_count, checksum, checksum_version FROM published_days
+    ON CONFLICT DO NOTHING;
+    INSERT INTO day_publications (activity_date, published_at, run_id)
+    SELECT DISTINCT logged.activity_date, publishing_at, publishing_run
+    FROM day_publications AS logged
+    WHERE NOT EXISTS (SELECT 1 FROM published_days AS day WHERE day.activity_date = logged.activity_date)
+    ON CONFLICT DO NOTHING;
+    UPDATE warehouse_versions SET history_since = publishing_at;
+  END IF;
+  -- Whoever publishes counts it in publish next.
+  UPDATE warehouse_versions SET newest_publish = publishing_at, logged_publish = publish + 1;
+END;
+$$;
+REVOKE EXECUTE ON FUNCTION note_publish FROM PUBLIC;
+
+-- Enters the days that a publish has just entered into the ledger into the log as well.
+CREATE FUNCTION log_publish(publishing_run UUID, publishing_at TIMESTAMPTZ) RETURNS VOID
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF publishing_at <= (SELECT newest_publish FROM warehouse_versions) THEN
+    RAISE EXCEPTION 'the publish at % is not the newest', publishing_at USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  INSERT INTO day_publications (activity_date, published_at, run_id, row_count, checksum, checksum_version)
+  SELECT activity_date, published_at, run_id, row_count, checksum, checksum_version
+  FROM published_days
+  WHERE published_at = publishing_at AND run_id = publishing_run;
+  PERFORM note_publish(publishing_run, publishing_at);
+END;
+$$;
+
+-- Keeps the rows of the days that a run takes back, logs that, and removes the days from the
+-- ledger; the rows themselves are for the caller to remove. The function of three arguments,
+-- which programs call that keep no history, asks whether the run may.
+CREATE FUNCTION remove_unpublished_days(
+  unpublishing_run UUID, unpublishing_at TIMESTAMPTZ, first_day DATE, last_day DATE
+) RETURNS VOID
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF unpublishing_at <= (SELECT newest_publish FROM warehouse_versions) THEN
+    RAISE EXCEPTION 'the publish at % is not the newest', unpublishing_at USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  INSERT INTO fact_history (company_id, activity_date, replaced_at, replaced_by, was)
+  SELECT company_id, activity_date, unpublishing_at, unpublishing_run, kept_row(fact)
+  FROM fact_company_activity AS fact
+  WHERE activity_date >= first_day AND activity_date <= last_day;
+  INSERT INTO day_publications (activity_date, published_at, run_id)
+  SELECT activity_date, unpublishing_at, unpublishing_run
+  FROM published_days
+  WHERE activity_date >= first_day AND activity_date <= last_day;
+  PERFORM remove_unpublished_days(unpublishing_run, first_day, last_day);
+  PERFORM note_publish(unpublishing_run, unpublishing_at);
+END;
+$$;
+
+-- As it was, but history goes with its days. That counts as a publish of which everything is
+-- on record.
+CREATE OR REPLACE FUNCTION forget_months_before(first_kept DATE, first_kept_usage DATE) RETURNS VOID
+LANGUAGE plpgsql AS $$
+DECLARE
+  parents TEXT;
+  partitions TEXT;
+BEGIN
+  IF first_kept <> date_trunc('month'::TEXT, first_kept::TIMESTAMP)::DATE OR first_kept_usage > first_kept THEN
+    RAISE EXCEPTION 'whole months are forgotten, and the usage of no more: not % and %', first_kept, first_kept_usage
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF EXISTS (SELECT 1 FROM published_days WHERE activity_date < first_kept)
+    AND NOT EXISTS (SELECT 1 FROM published_days WHERE activity_date = first_kept)
+  THEN
+    RAISE EXCEPTION '% is not published, so nothing before it is forgotten', first_kept
+      USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  SELECT string_agg(DISTINCT format('ONLY %I', parent), ', '), string_agg(format('%I', partition), ', ')
+  INTO parents, partitions
+  FROM old_partitions(first_kept, first_kept_usage);
+  IF partitions IS NOT NULL THEN
+    EXECUTE 'LOCK TABLE ' || parents || ' IN ACCESS EXCLUSIVE MODE';
+    EXECUTE 'DROP TABLE ' || partitions;
+  END IF;
+  DELETE FROM published_days WHERE activity_date < first_kept;
+  DELETE FROM day_publications WHERE activity_date < first_kept;
+  DELETE FROM fact_history WHERE activity_date < first_kept;
+  DELETE FROM usage_days WHERE date < first_kept_usage;
+  UPDATE warehouse_versions SET logged_publish = logged_publish + 1;
+END;
+$$;
+
+-- Removes what was replaced until kept_since, which leaves every state from then on. Of each
+-- day the log keeps the newest entry until then as well: it says what the day was. The state
+-- that the newest publish left always stays.
+CREATE FUNCTION forget_history_before(kept_since TIMESTAMPTZ) RETURNS VOID
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF (SELECT (newest_publish < kept_since) IS NOT FALSE FROM warehouse_versions) THEN
+    RAISE EXCEPTION 'history is kept from the newest publish on at least, not only from %', kept_since
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  DELETE FROM fact_history WHERE replaced_at <= kept_since;
+  DELETE FROM day_publications AS old
+  WHERE published_at <= kept_since
+    AND EXISTS (
+      SELECT 1
+      FROM day_publications AS newer
+      WHERE newer.activity_date = old.activity_date
+        AND newer.published_at > old.published_at AND newer.published_at <= kept_since
+    );
+  UPDATE warehouse_versions
+  SET history_since = kept_since
+  WHERE (history_since < kept_since) IS NOT FALSE;
+END;
+$$;
 
 -- ---------------------------------------------------------------- where a record stood
 
@@ -108,7 +270,11 @@ DECLARE
     'record_published_days(UUID, TIMESTAMPTZ, DATE[], BIGINT[], BIGINT[], INTEGER)',
     'remove_unpublished_days(UUID, DATE, DATE)',
     'hold_back_new_runs()',
-    'forget_months_before(DATE, DATE)'
+    'forget_months_before(DATE, DATE)',
+    'keep_replaced_rows(UUID, TIMESTAMPTZ, DATE, DATE)',
+    'log_publish(UUID, TIMESTAMPTZ)',
+    'remove_unpublished_days(UUID, TIMESTAMPTZ, DATE, DATE)',
+    'forget_history_before(TIMESTAMPTZ)'
   ];
   -- What runs with its caller's rights.
   as_caller REGPROCEDURE[] := ARRAY[
@@ -134,6 +300,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO activity_reader', schema);
     GRANT SELECT ON
       fact_company_activity, published_days, fact_events, agg_company_daily_events,
+      fact_history, day_publications, warehouse_versions,
       -- Whether it can read this schema at all.
       _sqlx_migrations, schema_compatibility
     TO activity_reader;
@@ -149,7 +316,7 @@ BEGIN
       alert_deliveries, audit_actions, audit_ends, quarantine, crm_exports, crm_snapshots, crm_company_versions,
       crm_unreadable, stg_crm_companies, usage_days, stg_product_usage, known_companies, dirty_company_days,
       warehouse_versions, fact_build, fact_build_days, fact_candidates, fact_company_activity, event_files,
-      fact_events, agg_company_daily_events, rebuild_days
+      fact_events, agg_company_daily_events, rebuild_days, fact_history, day_publications
     TO activity_writer;
     -- Only ever added to.
     GRANT INSERT ON audit_actions, audit_ends, alert_deliveries, known_companies TO activity_writer;

@@ -5,14 +5,21 @@ use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::TryStreamExt;
 use sqlx::PgConnection;
+use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Error, Export, Freshness, Listing,
-    Period, RollUp, RowsVersion,
+    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Error, Export, FactPage, Freshness,
+    Listing, Period, RollUp, RowsVersion,
     engine::{FactRecord, PublicationRecord, corrupt},
     fact_record, publication_record,
 };
 
-use crate::{churn_order::ChurnOrder, database::PostgresWarehouse, export, fault::Result};
+use crate::{
+    churn_order::ChurnOrder,
+    database::PostgresWarehouse,
+    export,
+    fault::Result,
+    published_state::{self, At},
+};
 
 #[async_trait]
 impl ActivityReader for PostgresWarehouse {
@@ -27,18 +34,23 @@ impl ActivityReader for PostgresWarehouse {
         .await
     }
 
-    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<Listing<FactRow>, Error> {
+    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<FactPage, Error> {
         self.read_fact(async |connection| {
-            let items = select(connection, query, limit).await?;
-            let publication = newest_publication(connection, query.window).await?;
-            let rows = rows_version(connection, query.window, false).await?;
-            Ok(Listing { items, publication, rows })
+            let days = (query.window.start(), query.window.end());
+            let at = published_state::time_of(connection, query.as_of, days).await?;
+            let rows = select(connection, query, at, limit).await?;
+            let state = published_state::published_state(connection, query.window, at).await?;
+            Ok(FactPage { rows, state })
         })
         .await
     }
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export, Error> {
         export::begin(self.connect_export().await?, query.clone()).await
+    }
+
+    async fn newest_day(&self, as_of: Uuid) -> Result<Option<NaiveDate>, Error> {
+        self.read(async |connection| published_state::newest_day(connection, as_of).await).await
     }
 
     async fn roll_up(
@@ -58,7 +70,7 @@ impl ActivityReader for PostgresWarehouse {
         self.read_fact(async |connection| {
             let day = DateWindow::day(query.day);
             let publication = newest_publication(connection, day).await?;
-            let rows = rows_version(connection, day, true).await?;
+            let rows = rows_version(connection, query.day).await?;
             let order = match self.churn_orders.get(query.day, rows) {
                 Some(order) => order,
                 None => self.churn_orders.keep(query.day, rows, churn_order(connection, query.day).await?),
@@ -98,14 +110,16 @@ pub(crate) async fn published_row(connection: &mut PgConnection, key: &FactKey) 
         company_id: Some(key.company_id.clone()),
         window: DateWindow::day(key.activity_date),
         after: None,
+        as_of: None,
     };
-    Ok(select(connection, &query, 1).await?.pop())
+    Ok(select(connection, &query, None, 1).await?.pop())
 }
 
 /// Up to `limit` rows.
 pub(crate) async fn select(
     connection: &mut PgConnection,
     query: &ActivityQuery,
+    at: At,
     limit: u32,
 ) -> Result<Vec<FactRow>> {
     let (after_company, after_day) = match &query.after {
@@ -113,19 +127,36 @@ pub(crate) async fn select(
         // Sorts before every row: no company identifier is empty.
         None => ("", NaiveDate::default()),
     };
-    let rows = sqlx::query_file_as!(
-        FactRecord,
-        "sql/activity/rows.sql",
-        query.window.start(),
-        query.window.end(),
-        query.company_id.as_ref().map(CompanyId::as_str),
-        after_company,
-        after_day,
-        i64::from(limit)
-    );
+    let (start, end) = (query.window.start(), query.window.end());
+    let company = query.company_id.as_ref().map(CompanyId::as_str);
+    let most = i64::from(limit);
     // At once as large as it gets: a page of an export is a megabyte, which growing would copy.
     let mut page = Vec::with_capacity(usize::try_from(limit).map_or(0, |limit| limit.min(export::MOST_ROWS)));
-    let mut rows = rows.fetch(connection);
+    let mut rows = match at {
+        None => sqlx::query_file_as!(
+            FactRecord,
+            "sql/activity/rows.sql",
+            start,
+            end,
+            company,
+            after_company,
+            after_day,
+            most
+        )
+        .fetch(connection),
+        Some(at) => sqlx::query_file_as!(
+            FactRecord,
+            "sql/activity/rows_as_of.sql",
+            start,
+            end,
+            company,
+            after_company,
+            after_day,
+            most,
+            at
+        )
+        .fetch(connection),
+    };
     while let Some(row) = rows.try_next().await? {
         page.push(row.try_into()?);
     }
@@ -182,15 +213,9 @@ pub(crate) async fn newest_publication(
     Ok(newest.fetch_optional(connection).await?.map(Publication::from))
 }
 
-/// Which rows the window has, and if `and_before` all days before it.
-async fn rows_version(
-    connection: &mut PgConnection,
-    window: DateWindow,
-    and_before: bool,
-) -> Result<RowsVersion> {
-    let (start, end) = (window.start(), window.end());
-    let version =
-        sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", start, end, and_before);
+/// Which rows the days through `last` have.
+async fn rows_version(connection: &mut PgConnection, last: NaiveDate) -> Result<RowsVersion> {
+    let version = sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", last);
     Ok(version.fetch_one(connection).await?)
 }
 
@@ -221,8 +246,8 @@ mod tests {
         assert!(newest_publication(&mut connection, days(0, 58)).await.unwrap().is_some());
         run.publish().await;
 
-        let query = ActivityQuery { company_id: None, window: days(0, 58), after: None };
-        let rows = select(&mut connection, &query, 100).await.unwrap();
+        let query = ActivityQuery { company_id: None, window: days(0, 58), after: None, as_of: None };
+        let rows = select(&mut connection, &query, None, 100).await.unwrap();
         assert_eq!(rows.len(), 28);
         assert!(rows.iter().all(|row| row.key.activity_date >= day(31)));
         let acme = CompanyId::parse("acme").unwrap();
@@ -236,7 +261,7 @@ mod tests {
         assert!(churn_order(&mut connection, day(30)).await.unwrap().page(None, 9).is_empty());
 
         connection.execute("COMMIT").await.unwrap();
-        assert_eq!(select(&mut connection, &query, 100).await.unwrap().len(), 59);
+        assert_eq!(select(&mut connection, &query, None, 100).await.unwrap().len(), 59);
         let order = churn_order(&mut connection, day(50)).await.unwrap();
         assert_eq!(order.page(None, 9)[0].last_event_date, Some(day(4)));
     }

@@ -13,7 +13,7 @@ use warehouse_core::{
 
 use crate::{
     candidate_months, database::PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish,
-    retention, runs,
+    rebuild, retention, runs,
 };
 
 /// The most company-days computed per transaction, unless a single day has more: few
@@ -172,6 +172,7 @@ async fn start_build(connection: &mut PgConnection, fence: &Fence, window: DateW
     fence::check(connection, fence).await?;
     Lock::Candidates.take(connection).await?;
     candidate_months::discard(connection).await?;
+    rebuild::mark(connection, fence.run_id).await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id).execute(&mut *connection).await?;
     collect_days(connection, window.start(), window.end()).await?;
     connection.execute("SELECT create_candidate_months()").await?;

@@ -1,17 +1,18 @@
 //! Exports: pages of rows from one state, read ahead of whoever takes them.
 
-use domain::{FactRow, Publication};
+use domain::FactRow;
 use futures::StreamExt;
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use warehouse_core::{ActivityQuery, Error, Export, Fault};
+use warehouse_core::{ActivityQuery, Error, Export, Fault, PublishedState};
 
 use crate::{
-    activity::{newest_publication, select},
+    activity::select,
     database::begin_export,
     fault::{Failure, Result},
     lease::Lease,
+    published_state,
 };
 
 /// Bytes of rows that a page aims at, in messages; in memory they take about three times as
@@ -27,17 +28,17 @@ const GROWTH: usize = 4;
 /// The most rows of a page.
 pub(crate) const MOST_ROWS: usize = 16_000;
 
-type Begun = oneshot::Sender<Result<Option<Publication>, Error>>;
+type Begun = oneshot::Sender<Result<PublishedState, Error>>;
 type Pages = mpsc::Sender<Result<Vec<FactRow>, Error>>;
 
 /// Begins an export on `lease`. It pages within one transaction rather than streaming one
 /// long result: if the reader disconnects, no remainder has to be received.
 pub(crate) async fn begin(lease: Lease, query: ActivityQuery) -> Result<Export, Error> {
-    let (begun, publication) = oneshot::channel();
+    let (begun, state) = oneshot::channel();
     let (pages, received) = mpsc::channel(1);
     tokio::spawn(export(lease, query, begun, pages));
-    let publication = publication.await.unwrap_or(Err(ended()))?;
-    Ok(Export { publication, pages: ReceiverStream::new(received).boxed() })
+    let state = state.await.unwrap_or(Err(ended()))?;
+    Ok(Export { state, pages: ReceiverStream::new(received).boxed() })
 }
 
 /// Exports on `lease`, and stops whatever it is doing when the reader disconnects.
@@ -52,7 +53,7 @@ async fn export(mut lease: Lease, query: ActivityQuery, begun: Begun, pages: Pag
     }
 }
 
-/// Sends the newest publication, then all rows page by page; one transaction holds the
+/// Sends what is published, then all rows page by page; one transaction holds the
 /// state. Returns whether nothing went wrong.
 async fn send_pages(
     connection: &mut PgConnection,
@@ -62,10 +63,12 @@ async fn send_pages(
 ) -> bool {
     let beginning = async {
         let mut transaction = begin_export(connection).await?;
-        let publication = newest_publication(&mut transaction, query.window).await?;
-        Ok::<_, Failure>((transaction, publication))
+        let days = (query.window.start(), query.window.end());
+        let at = published_state::time_of(&mut transaction, query.as_of, days).await?;
+        let state = published_state::published_state(&mut transaction, query.window, at).await?;
+        Ok::<_, Failure>((transaction, at, state))
     };
-    let (mut transaction, publication) = match beginning.await {
+    let (mut transaction, at, state) = match beginning.await {
         Ok(begun) => begun,
         Err(failure) => {
             // The caller may have disconnected.
@@ -73,12 +76,13 @@ async fn send_pages(
             return false;
         }
     };
-    if begun.send(Ok(publication)).is_err() {
+    if begun.send(Ok(state)).is_err() {
         return true;
     }
     let mut limit = FIRST_PAGE_ROWS;
     loop {
-        let page = match select(&mut transaction, &query, u32::try_from(limit).unwrap_or(u32::MAX)).await {
+        let page = match select(&mut transaction, &query, at, u32::try_from(limit).unwrap_or(u32::MAX)).await
+        {
             Ok(page) => page,
             Err(failure) => {
                 drop(pages.send(Err(failure.into())).await);

@@ -6,12 +6,13 @@ use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 use warehouse_core::{
     Error, Fence, PublishOutcome,
-    engine::{counted, stored},
+    engine::{counted, publish_time, stored},
 };
 
 use crate::{
     candidate_months,
     fault::Result,
+    rebuild,
     tally::{LedgerChanges, Tally},
 };
 
@@ -37,26 +38,51 @@ pub(crate) async fn has_current_build(connection: &mut PgConnection, run_id: Uui
     Ok(sqlx::query_file_scalar!("../sql/fact/has_current_build.sql", run_id).fetch_one(connection).await?)
 }
 
+/// The time of a publish at `now`: later than any before. Call it under
+/// [`lock_versions`].
+pub(crate) async fn time_of_publish(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
+    let newest = sqlx::query_file_scalar!("../sql/fact/newest_publish.sql").fetch_one(connection).await?;
+    Ok(publish_time(now, newest))
+}
+
 /// Turns the candidates into published data.
 pub(crate) async fn publish(
     connection: &mut PgConnection,
     fence: &Fence,
     now: DateTime<Utc>,
 ) -> Result<PublishOutcome> {
+    let now = time_of_publish(connection, now).await?;
     let bounds = sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await?;
     let mut counters = Counters::default();
     if let (Some(first), Some(last)) = (bounds.first_day, bounds.last_day) {
+        let rebuilds = rebuild::are_waiting(connection).await?;
+        if rebuilds {
+            rebuild::delete_strays(connection).await?;
+        }
         let tally = Tally::of(connection, first, last).await?;
+        if tally.changed_rows() + tally.gone_rows() > 0 {
+            sqlx::query!("SELECT keep_replaced_rows($1, $2, $3, $4)", fence.run_id, now, first, last)
+                .execute(&mut *connection)
+                .await?;
+        }
         (counters.rows_written, counters.rows_removed) =
             write_rows(connection, &tally, (first, last), bounds.new_days, now).await?;
         counters.rows_unchanged = counted(tally.equal_rows())?;
         counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows())?;
-        let LedgerChanges { days, rows, checksums } = tally.ledger_changes();
+        let mut changes = tally.ledger_changes();
+        if rebuilds {
+            rebuild::end(connection, (first, last), &mut changes).await?;
+        }
+        let LedgerChanges { days, rows, checksums } = changes;
         let version = ChecksumVersion::WRITTEN.to_stored();
         sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums, version)
             .execute(&mut *connection)
             .await?;
     }
+    sqlx::query!("SELECT log_publish($1, $2)", fence.run_id, now).execute(&mut *connection).await?;
     for statement in [
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",
         "UPDATE warehouse_versions SET publish = publish + 1",

@@ -8,8 +8,8 @@ use domain::{Counters, DateWindow};
 use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 use warehouse_core::{
-    AbandonedCandidates, Error, Fault, Fence, ForgottenDays, HistoryStart, Obstacles, Retention,
-    UnpublishedDays,
+    AbandonedCandidates, Error, Fault, Fence, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles,
+    Retention, UnpublishedDays,
     engine::{corrupt, counted},
 };
 
@@ -45,6 +45,24 @@ impl Retention for PostgresWarehouse {
             return Ok(forgotten);
         }
         self.write(async |connection| forget(connection, start).await).await.map_err(reported_if_busy)
+    }
+
+    async fn forget_history_before(
+        &self,
+        kept_since: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<ForgottenHistory, Error> {
+        self.write(async |connection| {
+            connection.execute(PATIENCE_WITH_WRITERS).await?;
+            publish::lock_versions(connection).await?;
+            let (forgotten, kept_since) = look_at_history(connection, kept_since).await?;
+            if !dry_run && forgotten != ForgottenHistory::default() {
+                sqlx::query!("SELECT forget_history_before($1)", kept_since).execute(connection).await?;
+            }
+            Ok(forgotten)
+        })
+        .await
+        .map_err(reported_if_busy)
     }
 
     async fn discard_abandoned_candidates(
@@ -120,6 +138,23 @@ async fn clear_dirty(connection: &mut PgConnection, start: HistoryStart) -> Resu
     Ok(())
 }
 
+/// What of history would be removed, and until when.
+async fn look_at_history(
+    connection: &mut PgConnection,
+    kept_since: DateTime<Utc>,
+) -> Result<(ForgottenHistory, DateTime<Utc>)> {
+    let newest = sqlx::query_scalar!("SELECT newest_publish FROM warehouse_versions")
+        .fetch_one(&mut *connection)
+        .await?;
+    let Some(newest) = newest else { return Ok((ForgottenHistory::default(), kept_since)) };
+    let kept_since = kept_since.min(newest);
+    let found = sqlx::query_file!("../sql/retention/forgotten_history.sql", kept_since);
+    let found = found.fetch_one(connection).await?;
+    let forgotten =
+        ForgottenHistory { rows: counted(found.rows)?, publications: counted(found.publications)? };
+    Ok((forgotten, kept_since))
+}
+
 /// Takes back the published days of a window as the work of a stage.
 pub(crate) async fn unpublish_days(
     connection: &mut PgConnection,
@@ -128,7 +163,7 @@ pub(crate) async fn unpublish_days(
     now: DateTime<Utc>,
 ) -> Result<UnpublishedDays> {
     fence::hold(connection, fence).await?;
-    let unpublished = unpublish(connection, fence.run_id, window).await?;
+    let unpublished = unpublish(connection, fence.run_id, window, now).await?;
     let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
     runs::complete_stage(connection, fence, counters, &[], now).await?;
     Ok(unpublished)
@@ -139,6 +174,7 @@ async fn unpublish(
     connection: &mut PgConnection,
     run_id: Uuid,
     window: DateWindow,
+    now: DateTime<Utc>,
 ) -> Result<UnpublishedDays> {
     let (first, last) = (window.start(), window.end());
     // In the same order as forgetting, so that they never deadlock.
@@ -147,7 +183,8 @@ async fn unpublish(
     let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
         .fetch_one(&mut *connection)
         .await?;
-    sqlx::query!("SELECT remove_unpublished_days($1, $2, $3)", run_id, first, last)
+    let taken_back = publish::time_of_publish(connection, now).await?;
+    sqlx::query!("SELECT remove_unpublished_days($1, $2, $3, $4)", run_id, taken_back, first, last)
         .execute(&mut *connection)
         .await?;
     for statement in [

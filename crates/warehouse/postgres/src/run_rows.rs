@@ -14,6 +14,7 @@ use crate::{database::storable, fault::Result};
 /// Inserts a queued run and its stages.
 pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: DateWindow) -> Result<()> {
     let accepted: Vec<NaiveDate> = new.accept_empty_days.iter().copied().collect();
+    let rebuilt: Vec<NaiveDate> = new.rebuild_days.iter().copied().collect();
     let requested_by = storable(&new.requested_by);
     sqlx::query_file!(
         "../sql/runs/insert_run.sql",
@@ -25,7 +26,8 @@ pub(crate) async fn insert(connection: &mut PgConnection, new: &NewRun, window: 
         new.created_at,
         new.traceparent,
         &accepted,
-        requested_by.as_ref()
+        requested_by.as_ref(),
+        &rebuilt
     )
     .execute(&mut *connection)
     .await?;
@@ -76,6 +78,7 @@ pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<
         window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
         trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
         accept_empty_days: row.accept_empty_days.into_iter().collect(),
+        rebuild_days: row.rebuild_days.into_iter().collect(),
         requested_by: row.requested_by,
         state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
         lease_epoch: row.lease_epoch,

@@ -36,6 +36,20 @@ pub(crate) struct LedgerChanges {
     pub(crate) checksums: Vec<i64>,
 }
 
+impl LedgerChanges {
+    /// Sets the changes of a day. A day that is among them already stays so, because its rows
+    /// changed, even if the ledger needs no change.
+    pub(crate) fn replace(&mut self, day: NaiveDate, rows: i64, checksum: i64) {
+        if let Some(at) = self.days.iter().position(|known| *known == day) {
+            (self.rows[at], self.checksums[at]) = (rows, checksum);
+        } else if (rows, checksum) != (0, 0) {
+            self.days.push(day);
+            self.rows.push(rows);
+            self.checksums.push(checksum);
+        }
+    }
+}
+
 impl Tally {
     /// Counts the candidates of the build's days, `first` to `last`, unless that is done.
     /// Reads the rows that they replace, so call it before anything is written.

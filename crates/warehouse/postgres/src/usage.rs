@@ -59,16 +59,7 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
 #[async_trait]
 impl UsageStaging for PostgresWarehouse {
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
-        let (start, end) = (window.start(), window.end());
-        self.once(async |connection| {
-            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
-            let days = days.into_iter().map(|day| {
-                let (records, run_id) = (counted(day.records)?, day.run_id);
-                Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
-            });
-            days.collect()
-        })
-        .await
+        self.once(async |connection| days(connection, window).await).await
     }
 
     async fn usage_replays(&self) -> Result<Vec<NaiveDate>, Error> {
@@ -123,6 +114,25 @@ impl UsageStaging for PostgresWarehouse {
         });
         loaded.await?
     }
+}
+
+/// The days of `window` fetched before, in order.
+pub(crate) async fn days(connection: &mut PgConnection, window: DateWindow) -> Result<Vec<UsageDayState>> {
+    let (start, end) = (window.start(), window.end());
+    let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
+    let days = days.into_iter().map(|day| {
+        let page_ends = day.page_ends.unwrap_or_default().into_iter().map(counted);
+        Ok(UsageDayState {
+            day: day.day,
+            records: counted(day.records)?,
+            fetched_at: day.fetched_at,
+            run_id: day.run_id,
+            landing_path: day.landing_path,
+            bytes: counted(day.bytes)?,
+            page_ends: page_ends.collect::<Result<_, _>>()?,
+        })
+    });
+    days.collect()
 }
 
 /// Keeps one record per company, and counts the others.
@@ -273,6 +283,7 @@ async fn record_day(
     compared: ComparedDay,
 ) -> Result<()> {
     let new_records = compared.known.is_none().then(|| stored(compared.arrived));
+    let page_ends: Vec<i64> = day.page_ends.iter().map(|end| stored(*end)).collect();
     sqlx::query_file!(
         "../sql/usage/record_day.sql",
         day.day,
@@ -280,7 +291,8 @@ async fn record_day(
         stored(day.bytes),
         delivery.fence.run_id,
         delivery.now,
-        new_records
+        new_records,
+        &page_ends[..]
     )
     .execute(&mut *connection)
     .await?;

@@ -79,7 +79,7 @@ impl Scene {
     }
 
     fn everything() -> ActivityQuery {
-        ActivityQuery { company_id: None, window: days(0, 0), after: None }
+        ActivityQuery { company_id: None, window: days(0, 0), after: None, as_of: None }
     }
 }
 

@@ -231,7 +231,7 @@ async fn an_export_shows_nothing_of_a_month_that_is_published_after_it_began() {
     run.ingest(&[], &[]).await;
     run.build().await;
 
-    let query = ActivityQuery { company_id: None, window: days(-31, 30), after: None };
+    let query = ActivityQuery { company_id: None, window: days(-31, 30), after: None, as_of: None };
     let mut rows = warehouse.export_facts(&query).await.unwrap().rows();
     let mut exported = vec![rows.try_next().await.unwrap().unwrap()];
     run.publish().await;

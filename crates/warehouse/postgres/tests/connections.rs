@@ -110,7 +110,7 @@ async fn an_export_that_is_held_leaves_connections_to_a_load_and_to_questions() 
     let limited = Limited::to(3).await;
     let warehouse = open(&limited.url()).await;
     publish_run(&warehouse, days(0, 0), at(1), &[], &[(day(0), vec![("acme", 1, 1)])]).await;
-    let query = ActivityQuery { company_id: None, window: days(0, 0), after: None };
+    let query = ActivityQuery { company_id: None, window: days(0, 0), after: None, as_of: None };
     let held = warehouse.export_facts(&query).await.unwrap();
     let second = vec![("acme", 1, 1), ("bolt", 1, 1)];
     timeout(AT_ONCE, publish_run(&warehouse, days(1, 1), at(2), &[], &[(day(1), second)])).await.unwrap();

@@ -30,3 +30,4 @@ async fn create() -> Empty {
 }
 
 warehouse_conformance::migrations!(create);
+warehouse_conformance::rebuilds!(create);

@@ -86,7 +86,7 @@ async fn a_long_reader_is_reported_and_makes_nobody_else_wait() {
 async fn an_export_sees_the_days_that_were_there_when_it_began() {
     let (_database, warehouse) = migrated::open().await;
     publish_three_months(&warehouse).await;
-    let query = ActivityQuery { company_id: None, window: days(-60, 10), after: None };
+    let query = ActivityQuery { company_id: None, window: days(-60, 10), after: None, as_of: None };
     let export = warehouse.export_facts(&query).await.unwrap();
     let forgetting = {
         let warehouse = Arc::clone(&warehouse);

@@ -65,6 +65,16 @@ async fn a_service_changes_neither_the_schema_nor_what_is_on_record() {
         "TRUNCATE published_days",
         "INSERT INTO published_days (activity_date, run_id, published_at, row_count, checksum)
            VALUES ('2026-02-01', gen_random_uuid(), now(), 0, 0)",
+        // What was published before.
+        "DELETE FROM fact_history",
+        "UPDATE fact_history SET replaced_at = now()",
+        "INSERT INTO fact_history SELECT company_id, activity_date, now(), gen_random_uuid(), kept_row(fact)
+           FROM fact_company_activity AS fact",
+        "DELETE FROM day_publications",
+        "UPDATE day_publications SET row_count = NULL",
+        "INSERT INTO day_publications (activity_date, published_at, run_id)
+           VALUES ('2026-01-01', now(), gen_random_uuid())",
+        "SELECT note_publish(gen_random_uuid(), now())",
         // The audit trail, and what runs and alerts say.
         "UPDATE audit_actions SET actor = 'token:bob'",
         "DELETE FROM audit_actions",
@@ -130,6 +140,10 @@ async fn the_owners_functions_do_what_they_are_for_and_nothing_else() {
             "nothing that it may publish",
         ),
         (of_run("remove_unpublished_days(RUN, '2026-01-01', '2026-01-01')"), "does not take back"),
+        (of_run("remove_unpublished_days(RUN, now(), '2026-01-01', '2026-01-01')"), "does not take back"),
+        (of_run("keep_replaced_rows(RUN, now(), '2026-01-01', '2026-01-01')"), "nothing that replaces a row"),
+        (of_run("log_publish(RUN, '2026-01-01')"), "is not the newest"),
+        ("forget_history_before('infinity')".to_owned(), "from the newest publish on at least"),
         ("forget_months_before('2030-01-01', '2029-12-01')".to_owned(), "is not published"),
         ("forget_months_before('2026-01-02', '2025-12-01')".to_owned(), "whole months"),
         ("forget_months_before('2026-01-01', '2029-12-01')".to_owned(), "whole months"),
@@ -263,11 +277,15 @@ async fn what_runs_with_the_owners_rights_has_a_fixed_path_and_is_for_services_a
         "create_candidate_months",
         "drop_candidate_months",
         "ensure_month_partitions",
+        "forget_history_before",
         "forget_months_before",
         "hold_back_new_runs",
         "index_candidate_month",
+        "keep_replaced_rows",
+        "log_publish",
         "publish_new_month",
         "record_published_days",
+        "remove_unpublished_days",
         "remove_unpublished_days",
     ];
     assert_eq!(names, expected);
@@ -299,10 +317,13 @@ async fn a_reader_reads_what_is_published_and_writes_nothing() {
     let readable = [
         "_sqlx_migrations",
         "agg_company_daily_events",
+        "day_publications",
         "fact_company_activity",
         "fact_events",
+        "fact_history",
         "published_days",
         "schema_compatibility",
+        "warehouse_versions",
     ];
     assert_eq!(with(|(_, may_read, _)| *may_read), readable);
     assert!(with(|(_, _, may_write)| *may_write).is_empty());

@@ -45,16 +45,20 @@ CREATE TABLE day_publications (
   checksum_version INTEGER   NOT NULL DEFAULT 1,
   PRIMARY KEY (activity_date, published_at)
 ) WITHOUT ROWID;
+CREATE INDEX day_publications_by_run ON day_publications (run_id);
 INSERT INTO day_publications (activity_date, published_at, run_id, row_count, checksum, checksum_version)
 SELECT activity_date, published_at, run_id, row_count, checksum, checksum_version FROM published_days;
 
--- The time of the newest publish, so that no two have the same, and since when every
--- replaced row is on record: NULL from the beginning, unless something was published before.
+-- Of each publish: when the newest one was, so that no two have the same time; since when
+-- every replaced row is on record, NULL for from the beginning; and up to which one that is
+-- so. A program that keeps no history moves publish alone, by which it is noticed.
 ALTER TABLE warehouse_versions ADD COLUMN newest_publish TIMESTAMP;
 ALTER TABLE warehouse_versions ADD COLUMN history_since TIMESTAMP;
+ALTER TABLE warehouse_versions ADD COLUMN logged_publish INTEGER NOT NULL DEFAULT 0;
 UPDATE warehouse_versions
 SET newest_publish = (SELECT MAX(published_at) FROM published_days),
-    history_since = (SELECT MAX(published_at) FROM published_days);
+    history_since = (SELECT MAX(published_at) FROM published_days),
+    logged_publish = publish;
 
 -- ---------------------------------------------------------------- where a record stood
 

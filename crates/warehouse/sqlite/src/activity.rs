@@ -10,9 +10,10 @@ use futures::{
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
 use warehouse_core::{
-    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, Fault, Freshness, Listing, Period,
-    RollUp, RowsVersion,
+    ActivityQuery, ActivityReader, ChurnQuery, ChurnRisk, Error, Export, FactPage, Fault, Freshness, Listing,
+    Period, PublishedState, RollUp, RowsVersion,
     engine::{FactRecord, PublicationRecord, corrupt},
     fact_record, publication_record,
 };
@@ -20,6 +21,7 @@ use warehouse_core::{
 use crate::{
     database::SqliteWarehouse,
     fault::{Failure, Result},
+    published_state::{self, At},
     reader::Reader,
 };
 
@@ -40,24 +42,28 @@ impl ActivityReader for SqliteWarehouse {
         .await
     }
 
-    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<Listing<FactRow>, Error> {
+    async fn fact_rows(&self, query: &ActivityQuery, limit: u32) -> Result<FactPage, Error> {
         self.read(async |connection| {
-            let items = select(connection, Selection::of(query), limit).await?;
-            let publication = newest_publication(connection, query.window).await?;
-            let rows = rows_version(connection, query.window, false).await?;
-            Ok(Listing { items, publication, rows })
+            let days = (query.window.start(), query.window.end());
+            let at = published_state::time_of(connection, query.as_of, days).await?;
+            let rows = select(connection, Selection::of(query, at), limit).await?;
+            let state = published_state::published_state(connection, query.window, at).await?;
+            Ok(FactPage { rows, state })
         })
         .await
     }
 
     async fn export_facts(&self, query: &ActivityQuery) -> Result<Export, Error> {
-        let (begun, publication) = oneshot::channel();
+        let (begun, state) = oneshot::channel();
         let (pages, received) = mpsc::channel(1);
-        tokio::spawn(export(self.export_reader().await?, Selection::of(query), begun, pages));
-        let publication = publication
-            .await
-            .unwrap_or(Err(Error::Unavailable(Fault::plain("the export's task has ended"))))?;
-        Ok(Export { publication, pages: ReceiverStream::new(received).boxed() })
+        tokio::spawn(export(self.export_reader().await?, query.clone(), begun, pages));
+        let state =
+            state.await.unwrap_or(Err(Error::Unavailable(Fault::plain("the export's task has ended"))))?;
+        Ok(Export { state, pages: ReceiverStream::new(received).boxed() })
+    }
+
+    async fn newest_day(&self, as_of: Uuid) -> Result<Option<NaiveDate>, Error> {
+        self.read(async |connection| published_state::newest_day(connection, as_of).await).await
     }
 
     async fn roll_up(
@@ -82,7 +88,7 @@ impl ActivityReader for SqliteWarehouse {
             let items = select_risks(connection, query, limit).await?;
             let day = DateWindow::day(query.day);
             let publication = newest_publication(connection, day).await?;
-            let rows = rows_version(connection, day, true).await?;
+            let rows = rows_version(connection, query.day).await?;
             Ok(Listing { items, publication, rows })
         })
         .await
@@ -112,16 +118,17 @@ impl ActivityReader for SqliteWarehouse {
 }
 
 /// The bounds of a query in the form that the statements take.
-struct Selection {
+pub(crate) struct Selection {
     window: DateWindow,
     first_company: String,
     last_company: String,
     after_company: String,
     after_day: NaiveDate,
+    at: At,
 }
 
 impl Selection {
-    fn of(query: &ActivityQuery) -> Self {
+    pub(crate) fn of(query: &ActivityQuery, at: At) -> Self {
         let company = query.company_id.as_ref().map(ToString::to_string);
         let (after_company, after_day) = match &query.after {
             Some(key) => (key.company_id.to_string(), key.activity_date),
@@ -133,6 +140,7 @@ impl Selection {
             last_company: company.unwrap_or_else(|| AFTER_ALL_COMPANIES.to_owned()),
             after_company,
             after_day,
+            at,
         }
     }
 }
@@ -146,12 +154,17 @@ pub(crate) async fn published_row(
         company_id: Some(key.company_id.clone()),
         window: DateWindow::day(key.activity_date),
         after: None,
+        as_of: None,
     };
-    Ok(select(connection, Selection::of(&query), 1).await?.pop())
+    Ok(select(connection, Selection::of(&query, None), 1).await?.pop())
 }
 
 /// Up to `limit` rows.
-async fn select(connection: &mut SqliteConnection, selection: Selection, limit: u32) -> Result<Vec<FactRow>> {
+pub(crate) async fn select(
+    connection: &mut SqliteConnection,
+    selection: Selection,
+    limit: u32,
+) -> Result<Vec<FactRow>> {
     rows(connection, &selection, i64::from(limit)).try_collect().await
 }
 
@@ -185,10 +198,10 @@ fn rows<'a>(
     selection: &'a Selection,
     limit: i64,
 ) -> BoxStream<'a, Result<FactRow>> {
-    let Selection { window, first_company, last_company, after_company, after_day } = selection;
+    let Selection { window, first_company, last_company, after_company, after_day, at } = selection;
     let (start, end) = (window.start(), window.end());
-    let records = if start == end {
-        sqlx::query_file_as!(
+    let records = match (start == end, at) {
+        (true, None) => sqlx::query_file_as!(
             FactRecord,
             "sql/activity/rows_of_day.sql",
             start,
@@ -198,9 +211,20 @@ fn rows<'a>(
             after_day,
             limit
         )
-        .fetch(connection)
-    } else {
-        sqlx::query_file_as!(
+        .fetch(connection),
+        (true, Some(at)) => sqlx::query_file_as!(
+            FactRecord,
+            "sql/activity/rows_of_day_as_of.sql",
+            start,
+            first_company,
+            last_company,
+            after_company,
+            after_day,
+            limit,
+            at
+        )
+        .fetch(connection),
+        (false, None) => sqlx::query_file_as!(
             FactRecord,
             "sql/activity/rows.sql",
             start,
@@ -211,7 +235,20 @@ fn rows<'a>(
             after_day,
             limit
         )
-        .fetch(connection)
+        .fetch(connection),
+        (false, Some(at)) => sqlx::query_file_as!(
+            FactRecord,
+            "sql/activity/rows_as_of.sql",
+            start,
+            end,
+            first_company,
+            last_company,
+            after_company,
+            after_day,
+            limit,
+            at
+        )
+        .fetch(connection),
     };
     records.map(|record| Ok(record?.try_into()?)).boxed()
 }
@@ -219,38 +256,41 @@ fn rows<'a>(
 /// Exports through `reader`, and stops whatever it is doing when the caller disconnects.
 async fn export(
     mut reader: Reader,
-    selection: Selection,
-    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
+    query: ActivityQuery,
+    begun: oneshot::Sender<Result<PublishedState, Error>>,
     pages: mpsc::Sender<Result<Vec<FactRow>, Error>>,
 ) {
     tokio::select! {
         biased;
         () = pages.closed() => {}
-        () = send_rows(&mut reader, &selection, begun, &pages) => {}
+        () = send_rows(&mut reader, &query, begun, &pages) => {}
     }
 }
 
-/// Sends the newest publication, then all rows; one transaction holds the state.
+/// Sends what is published, then all rows; one transaction holds the state.
 async fn send_rows(
     connection: &mut SqliteConnection,
-    selection: &Selection,
-    begun: oneshot::Sender<Result<Option<Publication>, Error>>,
+    query: &ActivityQuery,
+    begun: oneshot::Sender<Result<PublishedState, Error>>,
     pages: &mpsc::Sender<Result<Vec<FactRow>, Error>>,
 ) {
     let beginning = async {
         let mut transaction = connection.begin().await?;
-        let publication = newest_publication(&mut transaction, selection.window).await?;
-        Ok::<_, Failure>((transaction, publication))
+        let days = (query.window.start(), query.window.end());
+        let at = published_state::time_of(&mut transaction, query.as_of, days).await?;
+        let state = published_state::published_state(&mut transaction, query.window, at).await?;
+        Ok::<_, Failure>((transaction, at, state))
     };
-    let (mut transaction, publication) = match beginning.await {
+    let (mut transaction, at, state) = match beginning.await {
         Ok(begun) => begun,
         // The caller may have disconnected.
         Err(failure) => return drop(begun.send(Err(failure.into()))),
     };
-    if begun.send(Ok(publication)).is_err() {
+    if begun.send(Ok(state)).is_err() {
         return;
     }
-    let mut exported = rows(&mut transaction, selection, i64::MAX).try_chunks(EXPORT_PAGE);
+    let selection = Selection::of(query, at);
+    let mut exported = rows(&mut transaction, &selection, i64::MAX).try_chunks(EXPORT_PAGE);
     while let Some(page) = exported.next().await {
         let page = page.map_err(|TryChunksError(_, failure)| Error::from(failure));
         if pages.send(page).await.is_err() {
@@ -269,14 +309,8 @@ async fn newest_publication(
     Ok(newest.fetch_optional(connection).await?.map(Publication::from))
 }
 
-/// Which rows the window has, and if `and_before` all days before it.
-async fn rows_version(
-    connection: &mut SqliteConnection,
-    window: DateWindow,
-    and_before: bool,
-) -> Result<RowsVersion> {
-    let (start, end) = (window.start(), window.end());
-    let version =
-        sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", start, end, and_before);
+/// Which rows the days through `last` have.
+async fn rows_version(connection: &mut SqliteConnection, last: NaiveDate) -> Result<RowsVersion> {
+    let version = sqlx::query_file_as!(RowsVersion, "../sql/activity/rows_version.sql", last);
     Ok(version.fetch_one(connection).await?)
 }

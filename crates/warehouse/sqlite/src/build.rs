@@ -14,7 +14,7 @@ use warehouse_core::{
     engine::{VOLUME_DAYS, counted},
 };
 
-use crate::{database::SqliteWarehouse, fault::Result, fence, publish, retention, run_rows, runs};
+use crate::{database::SqliteWarehouse, fault::Result, fence, publish, rebuild, retention, run_rows, runs};
 
 /// Companies per transaction: few enough that others can write in between.
 const CHUNK_COMPANIES: i64 = 1_000;
@@ -98,6 +98,7 @@ async fn start_build(connection: &mut SqliteConnection, fence: &Fence, window: D
     create_chunk_tables(connection).await?;
     sqlx::query!("DELETE FROM fact_candidates").execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM fact_build_days").execute(&mut *connection).await?;
+    rebuild::mark(connection, fence.run_id).await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id.hyphenated())
         .execute(&mut *connection)
         .await?;

@@ -108,25 +108,36 @@ pub(crate) async fn fill_missing(writer: &SqlitePool) -> Result<()> {
     Ok(())
 }
 
+/// What a day holds, read row by row; its checksum by the formula of that version.
+pub(crate) async fn of_day(
+    connection: &mut SqliteConnection,
+    day: NaiveDate,
+    version: i32,
+) -> Result<DayChange> {
+    let mut changes = DayChanges { versions: [(day, version)].into(), ..DayChanges::default() };
+    let rows = sqlx::query_as!(FactRecord, "SELECT * FROM fact_rows_by_day WHERE activity_date = $1", day);
+    let mut rows = rows.fetch(connection);
+    while let Some(record) = rows.try_next().await? {
+        changes.toggle(&FactRow::try_from(record)?, 1)?;
+    }
+    drop(rows);
+    let nothing = DayChange { rows: 0, checksum: Checksum::default() };
+    Ok(changes.days.remove(&day).unwrap_or(nothing))
+}
+
 /// Fills in one day; returns whether there was one.
 async fn fill_one(writer: &SqlitePool) -> Result<bool> {
     write(writer, async |connection| {
         let missing = sqlx::query_file!("sql/fact/day_without_checksum.sql");
         let Some(missing) = missing.fetch_optional(&mut *connection).await? else { return Ok(false) };
         let day = missing.day;
-        let mut changes = DayChanges { versions: [(day, missing.version)].into(), ..DayChanges::default() };
-        let rows =
-            sqlx::query_as!(FactRecord, "SELECT * FROM fact_rows_by_day WHERE activity_date = $1", day);
-        let mut rows = rows.fetch(&mut *connection);
-        while let Some(record) = rows.try_next().await? {
-            changes.toggle(&FactRow::try_from(record)?, 1)?;
+        let checksum = of_day(&mut *connection, day, missing.version).await?.checksum.to_stored();
+        for statement in [
+            "UPDATE published_days SET checksum = $1 WHERE activity_date = $2",
+            "UPDATE day_publications SET checksum = $1 WHERE activity_date = $2 AND row_count IS NOT NULL AND checksum IS NULL",
+        ] {
+            sqlx::query(statement).bind(checksum).bind(day).execute(&mut *connection).await?;
         }
-        drop(rows);
-        let checksum =
-            changes.days.remove(&day).map_or_else(Checksum::default, |change| change.checksum).to_stored();
-        sqlx::query!("UPDATE published_days SET checksum = $1 WHERE activity_date = $2", checksum, day)
-            .execute(connection)
-            .await?;
         Ok(true)
     })
     .await

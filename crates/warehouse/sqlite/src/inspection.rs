@@ -6,10 +6,13 @@ use uuid::Uuid;
 use warehouse_core::{
     Error, QuarantinedRow,
     engine::corrupt,
-    inspection::{DailyEvents, StagingInspector, StoredEvent},
+    fact_record,
+    inspection::{DailyEvents, LoggedPublication, ReplacedRow, StagingInspector, StoredEvent},
 };
 
-use crate::{database::SqliteWarehouse, fault::Result, quarantine_store::QuarantineRecord};
+use crate::{
+    database::SqliteWarehouse, fault::Result, quarantine_store::QuarantineRecord, run_rows::parse_id,
+};
 
 #[async_trait]
 impl StagingInspector for SqliteWarehouse {
@@ -38,6 +41,34 @@ impl StagingInspector for SqliteWarehouse {
             let days =
                 sqlx::query_file_as!(DailyEvents, "../sql/events/daily_events.sql", company_id, start, end);
             Ok(days.fetch_all(connection).await?)
+        })
+        .await
+    }
+
+    async fn replaced_rows(&self, window: DateWindow) -> Result<Vec<ReplacedRow>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let rows = sqlx::query_file!("sql/activity/replaced_rows.sql", start, end);
+            let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
+                let (replaced_at, replaced_by) = (row.replaced_at, parse_id(&row.replaced_by)?);
+                let row = fact_record!(row, row.loaded_at).try_into()?;
+                Ok(ReplacedRow { row, replaced_at, replaced_by })
+            });
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn logged_publications(&self, window: DateWindow) -> Result<Vec<LoggedPublication>, Error> {
+        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| {
+            let entries = sqlx::query_file_as!(
+                LoggedPublication,
+                "../sql/activity/logged_publications.sql",
+                start,
+                end
+            );
+            Ok(entries.fetch_all(connection).await?)
         })
         .await
     }

@@ -13,6 +13,8 @@ use crate::{
     checksum::{self, DayChange},
     fact_index,
     fault::Result,
+    history::Publish,
+    rebuild,
 };
 
 /// Checks that the candidates are this run's, and that neither staged nor published
@@ -38,13 +40,26 @@ pub(crate) async fn publish(
     now: DateTime<Utc>,
 ) -> Result<PublishOutcome> {
     let run_id = fence.run_id.hyphenated();
+    let publish = Publish::at(connection, run_id, now).await?;
+    let now = publish.at;
     let counts = sqlx::query_file!("sql/fact/count_candidates.sql").fetch_one(&mut *connection).await?;
-    let changes = checksum::changes_of_publish(&mut *connection).await?;
+    let rebuilds = rebuild::are_waiting(connection).await?;
+    if rebuilds {
+        rebuild::delete_strays(connection).await?;
+    }
+    let mut changes = checksum::changes_of_publish(&mut *connection).await?;
+    if counts.leaving > 0 {
+        publish.keep_replaced_rows(connection).await?;
+    }
     let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
     let changed = write_changed(connection, now, changes.values().map(|day| day.rows).sum()).await?;
+    if rebuilds {
+        rebuild::end(connection, &mut changes).await?;
+    }
     let version = ChecksumVersion::WRITTEN.to_stored();
     let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, to_json(&changes), version);
     recorded.execute(&mut *connection).await?;
+    publish.log(connection).await?;
     for statement in [
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",
         "UPDATE warehouse_versions SET publish = publish + 1",

@@ -8,11 +8,12 @@ use domain::{Counters, DateWindow};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    AbandonedCandidates, Error, Fence, ForgottenDays, HistoryStart, Obstacles, Retention, UnpublishedDays,
+    AbandonedCandidates, Error, Fence, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention,
+    UnpublishedDays,
     engine::{corrupt, counted},
 };
 
-use crate::{database::SqliteWarehouse, fault::Result, fence, run_rows::parse_id, runs};
+use crate::{database::SqliteWarehouse, fault::Result, fence, history::Publish, run_rows::parse_id, runs};
 
 #[async_trait]
 impl Retention for SqliteWarehouse {
@@ -24,6 +25,21 @@ impl Retention for SqliteWarehouse {
         self.write(async |connection| {
             let forgotten = look(connection, start).await?;
             forget(connection, start).await?;
+            Ok(forgotten)
+        })
+        .await
+    }
+
+    async fn forget_history_before(
+        &self,
+        kept_since: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<ForgottenHistory, Error> {
+        self.write(async |connection| {
+            let (forgotten, kept_since) = look_at_history(connection, kept_since).await?;
+            if !dry_run && forgotten != ForgottenHistory::default() {
+                forget_history(connection, kept_since).await?;
+            }
             Ok(forgotten)
         })
         .await
@@ -86,6 +102,8 @@ async fn forget(connection: &mut SqliteConnection, start: HistoryStart) -> Resul
             &[
                 "DELETE FROM fact_company_activity WHERE activity_date < $1",
                 "DELETE FROM published_days WHERE activity_date < $1",
+                "DELETE FROM day_publications WHERE activity_date < $1",
+                "DELETE FROM fact_history WHERE activity_date < $1",
                 "DELETE FROM fact_events WHERE date < $1",
                 "DELETE FROM agg_company_daily_events WHERE date < $1",
                 "DELETE FROM dirty_company_days WHERE last_day < $1",
@@ -99,7 +117,43 @@ async fn forget(connection: &mut SqliteConnection, start: HistoryStart) -> Resul
         }
     }
     sqlx::query_file!("../sql/retention/keep_build.sql").execute(&mut *connection).await?;
-    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
+    // History goes with its days, so everything else is still on record.
+    sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1, logged_publish = logged_publish + 1")
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// What of history would be removed, and until when.
+async fn look_at_history(
+    connection: &mut SqliteConnection,
+    kept_since: DateTime<Utc>,
+) -> Result<(ForgottenHistory, DateTime<Utc>)> {
+    let newest =
+        sqlx::query_scalar!(r#"SELECT newest_publish AS "newest: DateTime<Utc>" FROM warehouse_versions"#)
+            .fetch_one(&mut *connection)
+            .await?;
+    let Some(newest) = newest else { return Ok((ForgottenHistory::default(), kept_since)) };
+    let kept_since = kept_since.min(newest);
+    let found = sqlx::query_file!("../sql/retention/forgotten_history.sql", kept_since);
+    let found = found.fetch_one(connection).await?;
+    let forgotten =
+        ForgottenHistory { rows: counted(found.rows)?, publications: counted(found.publications)? };
+    Ok((forgotten, kept_since))
+}
+
+/// Forgets history within the caller's transaction.
+async fn forget_history(connection: &mut SqliteConnection, kept_since: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("DELETE FROM fact_history WHERE replaced_at <= $1", kept_since)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query_file!("sql/retention/forget_log.sql", kept_since).execute(&mut *connection).await?;
+    sqlx::query!(
+        "UPDATE warehouse_versions SET history_since = MAX(COALESCE(history_since, ''), $1)",
+        kept_since
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -111,18 +165,24 @@ pub(crate) async fn unpublish_days(
     now: DateTime<Utc>,
 ) -> Result<UnpublishedDays> {
     fence::check(connection, fence).await?;
-    let unpublished = unpublish(connection, window).await?;
+    let publish = Publish::at(connection, fence.run_id.hyphenated(), now).await?;
+    let unpublished = unpublish(connection, publish, window).await?;
     let counters = Counters { rows_removed: unpublished.rows, ..Counters::default() };
     runs::complete_stage(connection, fence, counters, &[], now).await?;
     Ok(unpublished)
 }
 
 /// Takes published days back within the caller's transaction.
-async fn unpublish(connection: &mut SqliteConnection, window: DateWindow) -> Result<UnpublishedDays> {
+async fn unpublish(
+    connection: &mut SqliteConnection,
+    publish: Publish,
+    window: DateWindow,
+) -> Result<UnpublishedDays> {
     let (first, last) = (window.start(), window.end());
     let found = sqlx::query_file!("../sql/retention/published_in.sql", first, last)
         .fetch_one(&mut *connection)
         .await?;
+    publish.keep_days(connection, first, last).await?;
     for statement in [
         "DELETE FROM fact_company_activity WHERE activity_date BETWEEN $1 AND $2",
         "DELETE FROM published_days WHERE activity_date BETWEEN $1 AND $2",
@@ -131,6 +191,7 @@ async fn unpublish(connection: &mut SqliteConnection, window: DateWindow) -> Res
         sqlx::query(statement).bind(first).bind(last).execute(&mut *connection).await?;
     }
     sqlx::query_file!("sql/retention/clip_dirty.sql", first, last).execute(&mut *connection).await?;
+    publish.note(connection).await?;
     // Candidates built earlier were compared with what is now gone.
     sqlx::query!("UPDATE warehouse_versions SET publish = publish + 1").execute(connection).await?;
     Ok(UnpublishedDays { days: counted(found.days)?, rows: counted(found.rows)? })

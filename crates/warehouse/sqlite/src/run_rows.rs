@@ -27,7 +27,8 @@ pub(crate) async fn insert(
         new.created_at,
         new.traceparent,
         serde_json::to_string(&new.accept_empty_days).map_err(corrupt)?,
-        new.requested_by
+        new.requested_by,
+        serde_json::to_string(&new.rebuild_days).map_err(corrupt)?
     )
     .execute(&mut *connection)
     .await?;
@@ -71,6 +72,7 @@ pub(crate) async fn find(connection: &mut SqliteConnection, run_id: Uuid) -> Res
         window: DateWindow::new(row.window_start, row.window_end).map_err(corrupt)?,
         trigger: RunTrigger::parse(&row.run_trigger).ok_or_else(|| corrupt(row.run_trigger))?,
         accept_empty_days: serde_json::from_str(&row.accept_empty_days).map_err(corrupt)?,
+        rebuild_days: serde_json::from_str(&row.rebuild_days).map_err(corrupt)?,
         requested_by: row.requested_by,
         state: RunState::parse(&row.state).ok_or_else(|| corrupt(row.state))?,
         lease_epoch: row.lease_epoch,

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
     UsageLimits, UsageStaging,
-    engine::{Delivery, balanced, counted, stored},
+    engine::{Delivery, balanced, corrupt, counted, stored},
     noted,
 };
 
@@ -65,16 +65,7 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
 #[async_trait]
 impl UsageStaging for SqliteWarehouse {
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
-        let (start, end) = (window.start(), window.end());
-        self.once(async |connection| {
-            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
-            let days = days.into_iter().map(|day| {
-                let (records, run_id) = (counted(day.records)?, parse_id(&day.run_id)?);
-                Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
-            });
-            days.collect()
-        })
-        .await
+        self.once(async |connection| days(connection, window).await).await
     }
 
     async fn usage_replays(&self) -> Result<Vec<NaiveDate>, Error> {
@@ -120,6 +111,34 @@ impl UsageStaging for SqliteWarehouse {
         });
         loaded.await?
     }
+}
+
+/// The days of `window` fetched before, in order.
+pub(crate) async fn days(
+    connection: &mut SqliteConnection,
+    window: DateWindow,
+) -> Result<Vec<UsageDayState>> {
+    let (start, end) = (window.start(), window.end());
+    let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
+    let days = days.into_iter().map(|day| {
+        Ok(UsageDayState {
+            day: day.day,
+            records: counted(day.records)?,
+            fetched_at: day.fetched_at,
+            run_id: parse_id(&day.run_id)?,
+            landing_path: day.landing_path,
+            bytes: counted(day.bytes)?,
+            page_ends: page_ends(day.page_ends.as_deref())?,
+        })
+    });
+    days.collect()
+}
+
+/// Where the pages of a day end, from the JSON array that is stored.
+fn page_ends(stored: Option<&str>) -> Result<Vec<u64>> {
+    let Some(stored) = stored else { return Ok(Vec::new()) };
+    serde_json::from_str(stored)
+        .map_err(|_| corrupt(format!("{stored:?} does not say where pages end")).into())
 }
 
 /// Keeps one record per company, and counts the others.
@@ -244,6 +263,7 @@ async fn record_day(
     compared: ComparedDay,
 ) -> Result<()> {
     let new_records = compared.known.is_none().then(|| stored(compared.arrived));
+    let page_ends = serde_json::json!(day.page_ends).to_string();
     sqlx::query_file!(
         "../sql/usage/record_day.sql",
         day.day,
@@ -251,7 +271,8 @@ async fn record_day(
         stored(day.bytes),
         delivery.fence.run_id.hyphenated(),
         delivery.now,
-        new_records
+        new_records,
+        page_ends
     )
     .execute(&mut *connection)
     .await?;

@@ -49,6 +49,11 @@ fn any_history_of_which_days_are_forgotten_goes_on_as_the_definition_calls_for()
 }
 
 #[test]
+fn any_company_day_is_explained_by_parts_that_add_up_and_changes_that_were_made() {
+    history::explanations::hold(histories(LONG_HISTORIES), open);
+}
+
+#[test]
 fn any_history_that_is_mended_ends_as_if_it_had_been_readable_from_the_start() {
     history::mended::hold(histories(MENDED_HISTORIES), open);
 }

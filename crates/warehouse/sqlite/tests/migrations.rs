@@ -36,3 +36,4 @@ async fn create() -> File {
 }
 
 warehouse_conformance::migrations!(create);
+warehouse_conformance::rebuilds!(create);

@@ -162,6 +162,7 @@ fn an_export_is_checked_like_a_listing() {
         company_id: " ".to_owned(),
         start_date: "2026-02-02".to_owned(),
         end_date: "2026-02-01".to_owned(),
+        ..ExportCompanyActivityRequest::default()
     };
     assert_eq!(fields(&ExportRequest::try_from(request).unwrap_err()), ["company_id", "end_date"]);
 }

@@ -190,6 +190,10 @@ fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error
         let days = printable(&run.accept_empty_days.join(", "));
         output.line(format_args!("\naccepts what the source answers for {days}, however little it is"))?;
     }
+    if !run.rebuild_days.is_empty() {
+        let days = printable(&run.rebuild_days.join(", "));
+        output.line(format_args!("\nbuilds every company of {days} again"))?;
+    }
     output.line("")?;
     output.table(table::stages(run))?;
     for stage in run.stages.iter().filter(|stage| stage.waiting_for_service_since.is_some()) {

@@ -34,6 +34,8 @@ Examples:
   activityctl trigger --from 2026-02-01 --to 2026-02-12   a range of days as one run
   activityctl trigger --date 2026-02-12 --accept-empty 2026-02-12
                                                           a day on which nobody really did anything
+  activityctl trigger --date 2026-02-12 --rebuild --from-staging --wait
+                                                          a day whose rows something else has changed
   RUN=$(activityctl trigger) && activityctl watch $RUN    start now, look later";
 
 /// Start a run of the pipeline, or find the one there is over the same days
@@ -58,6 +60,15 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     accept_empty: Vec<NaiveDate>,
 
+    /// Compute every company of the days again, and write what differs, even where nothing has changed: for rows
+    /// that something other than a publish has changed, which `activityctl verify` finds
+    #[arg(long)]
+    rebuild: bool,
+
+    /// Ask no source: build, audit and publish what is staged
+    #[arg(long, requires = "rebuild")]
+    from_staging: bool,
+
     /// Wait until the run has ended, and show its progress
     #[arg(long)]
     wait: bool,
@@ -75,6 +86,13 @@ pub struct TriggerArgs {
 /// If the server refuses, or the run it waited for did not succeed.
 pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Error> {
     let window = args.days.window()?;
+    let rebuild_days = match window {
+        Some(window) if args.rebuild => window.days().map(|day| day.to_string()).collect(),
+        None if args.rebuild => {
+            return Err(Error::Usage("say which days to rebuild: --date D, or --from D --to D".to_owned()));
+        }
+        _ => Vec::new(),
+    };
     let connection = Connection::open(&args.server, Patience::Job).await?;
     let request = TriggerRunRequest {
         pipeline: String::new(),
@@ -82,6 +100,8 @@ pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Erro
         force: args.force,
         accept_empty_days: args.accept_empty.iter().map(ToString::to_string).collect(),
         beyond_reach: false,
+        rebuild_days,
+        from_staging: args.from_staging,
     };
     let trigger = async |beyond_reach| {
         let request = TriggerRunRequest { beyond_reach, ..request.clone() };

@@ -3,19 +3,25 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use clap::Args;
+use contract::message::window_to_proto;
 use domain::{Checksum, DateWindow, Publication};
 use futures::TryStreamExt;
+use indicatif::HumanCount;
+use proto::pipeline::v1::TriggerRunRequest;
 use runtime::WarehouseArgs;
 use warehouse::{ActivityQuery, ActivityReader};
 
 use super::migrate::WAREHOUSE_HELP;
 use crate::{
+    connect::{Connection, Patience, ServerArgs},
     day_progress::DayProgress,
     days::{parse_day, window},
     error::Error,
+    follow::{FollowArgs, follow_to_success},
     format::table,
-    ledger_check::{Content, Verdict},
+    ledger_check::{Content, Difference, Verdict},
     output::Output,
+    progress::RunProgress,
 };
 
 const EXAMPLES: &str = "\
@@ -25,12 +31,19 @@ and it looks at one state per day, so runs may go on meanwhile. Like every servi
 brings the warehouse's schema up to date first. A day whose checksum a newer version of
 the suite wrote is listed, for only that version can tell whether it differs.
 
-Exit codes: 0 every day is as it was published, 1 some day differs or cannot be compared, or
-            the command failed, 2 wrong usage.
+--repair has the server build the differing days again from what is staged, whole, and publish
+them through the audits: in runs of their own, which ask no source. Rows that are as they
+should be stay untouched. The days are verified again afterwards. What is staged is taken
+for good: if that was changed as well, `activityctl trigger --force --rebuild` with the days
+asks the sources first.
+
+Exit codes: 0 every day is as it was published, or is again, 1 some day differs or cannot be
+            compared, or the command failed, 2 wrong usage, 3 a run of the repair failed.
 
 Examples:
   activityctl verify --warehouse-url postgres://user:password@db:5432/activity
-  activityctl verify --warehouse-url sqlite:///data/warehouse.sqlite --from 2026-01-01 --to 2026-01-31";
+  activityctl verify --warehouse-url sqlite:///data/warehouse.sqlite --from 2026-01-01 --to 2026-01-31
+  activityctl verify --warehouse-url sqlite:///data/warehouse.sqlite --repair --server coordinator:50051";
 
 /// Compare published rows with the ledger of what was published
 #[derive(Debug, Args)]
@@ -46,6 +59,16 @@ pub struct VerifyArgs {
     /// The last UTC day, included [default: the last published one]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     to: Option<NaiveDate>,
+
+    /// Build the days that differ again from what is staged, and publish them
+    #[arg(long)]
+    repair: bool,
+
+    #[command(flatten)]
+    follow: FollowArgs,
+
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// Verifies the published days.
@@ -60,14 +83,79 @@ pub async fn execute(args: &VerifyArgs, output: &mut Output) -> Result<(), Error
     };
     let first = args.from.unwrap_or(freshness.oldest);
     let window = window(first, args.to.unwrap_or(freshness.newest.activity_date.max(first)))?;
-    verify(&*warehouse, window, output).await
+    let mut found = verify(&*warehouse, window, output).await?;
+    if args.repair && !found.differences.is_empty() {
+        let connection = Connection::open(&args.server, Patience::Job).await?;
+        let windows = windows_of(&found.differences);
+        found.differences.clear();
+        for window in windows {
+            repair(&connection, window, &args.follow, output).await?;
+            found.differences.extend(verify(&*warehouse, window, output).await?.differences);
+        }
+    }
+    found.conclude(window, output)
+}
+
+/// What comparing days with the ledger found.
+struct Found {
+    /// How many days are published.
+    days: usize,
+    differences: Vec<Difference>,
+    /// How many days could not be compared.
+    unknown: usize,
+}
+
+impl Found {
+    fn conclude(self, window: DateWindow, output: &mut Output) -> Result<(), Error> {
+        let Self { days, differences, unknown } = self;
+        let checked = window.days().count();
+        if !differences.is_empty() {
+            return Err(Error::Differs { differing: differences.len(), days: checked });
+        }
+        if unknown > 0 {
+            return Err(Error::NotVerifiable { unknown, days: checked });
+        }
+        output.line(format_args!("{days} days verified"))
+    }
+}
+
+/// The differing days as windows without others between them.
+fn windows_of(differences: &[Difference]) -> Vec<DateWindow> {
+    let groups = differences.chunk_by(|one, next| one.day.succ_opt() == Some(next.day));
+    groups.filter_map(|group| DateWindow::new(group.first()?.day, group.last()?.day).ok()).collect()
+}
+
+/// Has the server build days again from what is staged, and waits for it.
+async fn repair(
+    connection: &Connection,
+    window: DateWindow,
+    follow: &FollowArgs,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let request = TriggerRunRequest {
+        window: Some(window_to_proto(window)),
+        rebuild_days: window.days().map(|day| day.to_string()).collect(),
+        from_staging: true,
+        ..TriggerRunRequest::default()
+    };
+    let response = connection.pipeline().trigger_run(request).await;
+    let run = response.map_err(|status| connection.failure(status))?.into_inner().run;
+    let run = run.ok_or(Error::Contract("has no run"))?;
+    if run.rebuild_days.is_empty() {
+        // It ignored a field that it does not know, and started an ordinary run.
+        return Err(Error::OlderCoordinator { server: connection.server().to_owned(), call: "rebuild" });
+    }
+    let run = follow_to_success(connection, &run.run_id, follow, &mut RunProgress::for_stderr()).await?;
+    let counters = run.stages.iter().filter_map(|stage| stage.progress.as_ref()?.counters);
+    let rows = HumanCount(counters.last().map_or(0, |last| last.rows_written + last.rows_removed));
+    output.line(format_args!("built {window} again: {rows} rows written or removed (run {})", run.run_id))
 }
 
 async fn verify(
     warehouse: &dyn ActivityReader,
     window: DateWindow,
     output: &mut Output,
-) -> Result<(), Error> {
+) -> Result<Found, Error> {
     let progress = DayProgress::for_stderr(window);
     let (mut days, mut differences, mut unknown) = (0, Vec::new(), 0);
     for day in window.days() {
@@ -84,15 +172,10 @@ async fn verify(
         progress.show(day, &format!("{} days differ", differences.len()));
     }
     progress.end();
-    let days_checked = window.days().count();
     if !differences.is_empty() {
         output.table(table::differences(&differences))?;
-        return Err(Error::Differs { differing: differences.len(), days: days_checked });
     }
-    if unknown > 0 {
-        return Err(Error::NotVerifiable { unknown, days: days_checked });
-    }
-    output.line(format_args!("{days} days verified"))
+    Ok(Found { days, differences, unknown })
 }
 
 /// What the ledger records of a day and what the day holds by the ledger's version of the
@@ -101,9 +184,9 @@ async fn contents(
     warehouse: &dyn ActivityReader,
     day: NaiveDate,
 ) -> warehouse::Result<(Option<Publication>, Content)> {
-    let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None };
+    let query = ActivityQuery { company_id: None, window: DateWindow::day(day), after: None, as_of: None };
     let export = warehouse.export_facts(&query).await?;
-    let publication = export.publication.clone();
+    let publication = export.state.newest().cloned();
     let checksum = match publication.as_ref().map(|entry| entry.checksum) {
         // The rows could not be compared.
         Some(Err(_)) => return Ok((publication, Content::default())),
@@ -123,6 +206,7 @@ async fn contents(
 mod tests {
     use std::path::Path;
 
+    use clap::{Command, FromArgMatches};
     use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
     use warehouse_conformance::scene::{at, day, days, publish_run};
 
@@ -146,8 +230,12 @@ mod tests {
 
     async fn verified(url: &str, from: Option<i64>, to: Option<i64>) -> (Result<(), Error>, Vec<String>) {
         let captured = Captured::default();
-        let warehouse = WarehouseArgs { warehouse_url: url.to_owned() };
-        let args = VerifyArgs { warehouse, from: from.map(day), to: to.map(day) };
+        let mut line = vec!["verify".to_owned(), "--warehouse-url".to_owned(), url.to_owned()];
+        for (flag, offset) in [("--from", from), ("--to", to)] {
+            line.extend(offset.into_iter().flat_map(|offset| [flag.to_owned(), day(offset).to_string()]));
+        }
+        let matches = VerifyArgs::augment_args(Command::new("verify")).get_matches_from(line);
+        let args = VerifyArgs::from_arg_matches(&matches).unwrap();
         let outcome = execute(&args, &mut captured.output()).await;
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         (outcome, captured.text().lines().map(words).collect())
@@ -209,6 +297,15 @@ mod tests {
         let [line] = lines.as_slice() else { panic!("{lines:?}") };
         assert!(line.starts_with("2026-01-02 cannot be verified: its checksum is of version 9, "), "{line}");
         verified(&url, Some(0), Some(0)).await.0.unwrap();
+    }
+
+    #[test]
+    fn days_are_repaired_in_windows_without_others_between_them() {
+        let differs =
+            |offset: &i64| Difference { day: day(*offset), ledger: None, found: Content::default() };
+        let windows = |offsets: &[i64]| windows_of(&offsets.iter().map(differs).collect::<Vec<_>>());
+        assert_eq!(windows(&[0, 1, 2, 4, 6, 7]), [days(0, 2), days(4, 4), days(6, 7)]);
+        assert_eq!(windows(&[]), []);
     }
 
     #[tokio::test]

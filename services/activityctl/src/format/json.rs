@@ -160,6 +160,7 @@ pub struct RunJson<'a> {
     start_time: Option<String>,
     end_time: Option<String>,
     accept_empty_days: &'a [String],
+    rebuild_days: &'a [String],
     requested_by: Option<&'a str>,
     traceparent: Option<&'a str>,
     trace_url: Option<&'a str>,
@@ -180,6 +181,7 @@ impl<'a> From<&'a Run> for RunJson<'a> {
             start_time: rfc3339(run.start_time.as_ref()),
             end_time: rfc3339(run.end_time.as_ref()),
             accept_empty_days: &run.accept_empty_days,
+            rebuild_days: &run.rebuild_days,
             requested_by: non_empty(&run.requested_by),
             traceparent: non_empty(&run.traceparent),
             trace_url: non_empty(&run.trace_url),
@@ -236,7 +238,7 @@ impl<'a> From<&'a RunStage> for StageJson<'a> {
     }
 }
 
-fn non_empty(text: &str) -> Option<&str> {
+pub(crate) fn non_empty(text: &str) -> Option<&str> {
     if text.is_empty() { None } else { Some(text) }
 }
 

@@ -2,10 +2,13 @@
 
 pub mod bar;
 pub mod csv;
+pub mod explanation;
+pub mod explanation_words;
 mod fact;
 pub mod json;
 pub mod preview;
 pub mod quarantine;
+pub mod reconciliation;
 pub mod table;
 pub mod trend;
 pub mod value;

@@ -28,6 +28,7 @@ impl Counting {
             window: DateWindow::parse("2026-02-13", "2026-02-13").unwrap(),
             trigger: RunTrigger::Manual,
             accept_empty_days: BTreeSet::new(),
+            rebuild_days: BTreeSet::new(),
             requested_by: None,
             state: RunState::Queued,
             lease_epoch: 0,

@@ -114,6 +114,7 @@ async fn fail_as_a_coordinator_that_dies(suite: &Suite, run_id: Uuid) {
         trigger: RunTrigger::Manual,
         force: false,
         accept_empty_days: BTreeSet::new(),
+        rebuild_days: BTreeSet::new(),
         stages: vec![NewStage { stage: stage.clone(), service: "ingest-crm".to_owned(), depends_on: vec![] }],
         requested_by: "tester".to_owned(),
         traceparent: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::run::STAGE_COPY_CRM_CSV;
+use domain::run::{STAGE_BUILD_FACT, STAGE_COPY_CRM_CSV, STAGE_VALIDATE};
 use futures::future::join_all;
 use proto::pipeline::v1::{
     GetRunRequest, ListRunsRequest, Run, RunState, RunTrigger, StageState, TriggerRunRequest, WatchRunRequest,
@@ -168,4 +168,64 @@ async fn a_run_that_is_not_there_is_not_found() {
     let get = client.get_run(GetRunRequest { run_id: run_id.clone() }).await.unwrap_err();
     let watch = client.watch_run(WatchRunRequest { run_id }).await.unwrap_err();
     assert_eq!((get.code(), watch.code()), (Code::NotFound, Code::NotFound));
+}
+
+#[tokio::test]
+async fn a_rebuild_from_staging_asks_no_source() {
+    let suite = Suite::new().await;
+    let go = Arc::new(Notify::new());
+    suite.script.plan(STAGE_BUILD_FACT, [Step::Await(Arc::clone(&go))]);
+    let coordinator = suite.start("coordinator-0");
+    let days = window("2026-02-10", "2026-02-13");
+    let rebuild = TriggerRunRequest {
+        window: Some(days.clone()),
+        rebuild_days: vec!["2026-02-10".to_owned(), "2026-02-12".to_owned()],
+        from_staging: true,
+        ..TriggerRunRequest::default()
+    };
+    let answer = coordinator.client.clone().trigger_run(rebuild.clone()).await.unwrap().into_inner();
+    let run = answer.run.unwrap();
+    assert_eq!(run.rebuild_days, rebuild.rebuild_days);
+    let stages: Vec<_> =
+        run.stages.iter().map(|stage| (stage.stage.as_str(), &stage.depends_on[..])).collect();
+    assert_eq!(stages, [(STAGE_BUILD_FACT, &[][..]), (STAGE_VALIDATE, &[STAGE_BUILD_FACT.to_owned()][..])]);
+    suite.script.called(STAGE_BUILD_FACT, 1).await;
+
+    // The same rebuild finds it; whoever wants more is told to wait.
+    let again = coordinator.client.clone().trigger_run(rebuild.clone()).await.unwrap().into_inner();
+    assert!(!again.created);
+    for more in [
+        TriggerRunRequest { from_staging: false, ..rebuild.clone() },
+        TriggerRunRequest { rebuild_days: vec![], from_staging: false, force: true, ..rebuild.clone() },
+        TriggerRunRequest { rebuild_days: vec!["2026-02-11".to_owned()], ..rebuild.clone() },
+    ] {
+        let refused = coordinator.client.clone().trigger_run(more).await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+        assert!(refused.message().contains("wait until it has ended"), "{refused}");
+    }
+    go.notify_one();
+    assert_eq!(coordinator.ended(&run.run_id).await.state(), RunState::Succeeded);
+    assert_eq!(suite.script.executed(), [STAGE_BUILD_FACT, STAGE_VALIDATE]);
+
+    // A succeeded run does not stand in for a rebuild.
+    let again = coordinator.client.clone().trigger_run(rebuild).await.unwrap().into_inner();
+    assert!(again.created);
+}
+
+#[tokio::test]
+async fn a_rebuild_names_days_of_its_run() {
+    let suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let asked = TriggerRunRequest {
+        window: Some(window("2026-02-10", "2026-02-13")),
+        from_staging: true,
+        ..TriggerRunRequest::default()
+    };
+    for days in [vec![], vec!["2026-02-14".to_owned()], vec!["soon".to_owned()]] {
+        let asked = TriggerRunRequest { rebuild_days: days, ..asked.clone() };
+        let refused = coordinator.client.clone().trigger_run(asked).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        let violated = refused.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violated[0].field, "rebuild_days", "{violated:?}");
+    }
 }

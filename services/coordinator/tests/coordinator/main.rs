@@ -10,6 +10,7 @@ mod backfill;
 mod order;
 mod previews;
 mod quarantine;
+mod reconciliations;
 mod resume;
 mod retries;
 mod script;

@@ -100,6 +100,7 @@ async fn outlast_a_lease(suite: &Suite, lease: Duration) {
         trigger: RunTrigger::Manual,
         force: false,
         accept_empty_days: BTreeSet::new(),
+        rebuild_days: BTreeSet::new(),
         stages: vec![],
         requested_by: "tester".to_owned(),
         traceparent: None,

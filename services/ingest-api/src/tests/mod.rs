@@ -9,6 +9,6 @@ mod pipeline;
 mod previewing;
 mod reconciling;
 mod scripted_api;
-mod setup;
+pub(crate) mod setup;
 mod staging;
 mod traces;

@@ -22,6 +22,7 @@ mod python;
 mod quarantine;
 mod reach;
 mod readers;
+mod reconciliation;
 mod recovery;
 mod rotation;
 mod run_trees;

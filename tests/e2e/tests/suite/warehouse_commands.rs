@@ -56,7 +56,7 @@ async fn a_password_is_not_shown_when_a_warehouse_cannot_be_migrated() -> Result
 }
 
 #[tokio::test]
-async fn a_row_of_postgres_that_somebody_changed_is_found() -> Result<()> {
+async fn a_row_of_postgres_that_somebody_changed_is_found_and_repaired() -> Result<()> {
     let database = Database::create().await?;
     let url = database.url();
     let suite = Suite::start(Layout::Standalone, Settings::default().warehouse(url.clone())).await?;
@@ -84,5 +84,13 @@ async fn a_row_of_postgres_that_somebody_changed_is_found() -> Result<()> {
     assert!(reported.len() == 1 && reported[0].starts_with(&changed.to_string()), "{outcome:?}");
     assert!(outcome.stderr.contains(&format!("1 of {days} days differ from the ledger")), "{outcome:?}");
     let before = DateWindow::new(vector.window.start(), changed.pred_opt().context("no day before")?)?;
-    verify(before).await?.success().map(drop)
+    verify(before).await?.success()?;
+
+    let server = suite.url_of("coordinator")?;
+    let server = [("WAREHOUSE_URL", url.as_str()), ("ACTIVITY_SERVER", server.as_str())];
+    let reported = cli::run(ACTIVITYCTL, &["verify", "--repair"], &server).await?.success()?;
+    assert!(reported.contains(&format!("built {changed} again: 1 rows written or removed")), "{reported}");
+    assert!(reported.ends_with("days verified\n"), "{reported}");
+    verify(vector.window).await?.success()?;
+    suite.fact(vector.window).await?.must_equal(&vector.expected)
 }

@@ -19,14 +19,14 @@ async fn publish_ten_days(warehouse: &EngineUnderTest) {
 }
 
 fn query(company_id: Option<&str>, window: DateWindow, after: Option<FactKey>) -> ActivityQuery {
-    ActivityQuery { company_id: company_id.map(id), window, after }
+    ActivityQuery { company_id: company_id.map(id), window, after, as_of: None }
 }
 
 /// All rows of a query, page by page.
 async fn pages(warehouse: &EngineUnderTest, mut query: ActivityQuery, limit: u32) -> Vec<FactRow> {
     let mut rows = vec![];
     loop {
-        let page = warehouse.fact_rows(&query, limit).await.unwrap().items;
+        let page = warehouse.fact_rows(&query, limit).await.unwrap().rows;
         assert!(page.len() <= usize::try_from(limit).unwrap());
         let Some(last) = page.last() else { return rows };
         query.after = Some(last.key.clone());
@@ -73,7 +73,7 @@ pub async fn a_page_starts_after_any_key(warehouse: EngineUnderTest) {
                 let expected: Vec<_> = all.iter().filter(|row| row.key > key).cloned().collect();
                 let query = query(None, window, Some(key));
                 assert_eq!(exported(&warehouse, &query).await, expected, "{query:?}");
-                assert_eq!(warehouse.fact_rows(&query, 1_000).await.unwrap().items, expected, "{query:?}");
+                assert_eq!(warehouse.fact_rows(&query, 1_000).await.unwrap().rows, expected, "{query:?}");
             }
         }
     }
@@ -90,8 +90,8 @@ pub async fn an_answer_reports_its_newest_publication(warehouse: EngineUnderTest
         let warehouse = &warehouse;
         async move {
             let query = query(Some("acme"), window, None);
-            let of_page = warehouse.fact_rows(&query, 1).await.unwrap().publication;
-            let of_export = warehouse.export_facts(&query).await.unwrap().publication;
+            let of_page = warehouse.fact_rows(&query, 1).await.unwrap().state.newest().cloned();
+            let of_export = warehouse.export_facts(&query).await.unwrap().state.newest().cloned();
             let (_, of_roll_up) = warehouse.roll_up(&id("acme"), window, Period::Week).await.unwrap();
             assert_eq!(of_page, of_export);
             assert_eq!(of_page, of_roll_up);
@@ -112,7 +112,8 @@ pub async fn a_list_names_the_version_of_its_rows(warehouse: EngineUnderTest) {
         let mut versions = vec![];
         for window in [days(0, 3), days(4, 9)] {
             for limit in [1, 1_000] {
-                versions.push(warehouse.fact_rows(&query(None, window, None), limit).await.unwrap().rows);
+                versions
+                    .push(warehouse.fact_rows(&query(None, window, None), limit).await.unwrap().state.rows);
             }
         }
         for on in [3, 9] {
@@ -173,7 +174,7 @@ pub async fn an_export_sees_one_state_while_a_publish_goes_on(warehouse: EngineU
     assert_eq!(before.len(), 15_000);
 
     let export = warehouse.export_facts(&query(None, days(0, 29), None)).await.unwrap();
-    let publication = export.publication.clone();
+    let publication = export.state.newest().cloned();
     let mut exported = export.rows();
     let first_row = exported.try_next().await.unwrap();
     let outcome = publish_run(&warehouse, days(0, 30), at(2), &[(second, renamed.collect())], &[]).await;

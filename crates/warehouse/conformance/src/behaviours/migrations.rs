@@ -4,7 +4,7 @@ use std::future::Future;
 
 use domain::{UnknownChecksumVersion, run::STAGE_VALIDATE};
 use futures::future;
-use warehouse_core::{Error, MigrationReport, Result};
+use warehouse_core::{ActivityQuery, Error, MigrationReport, Result};
 
 use crate::engine::EngineUnderTest;
 use crate::scene::{at, company, day, days, export, hold_run, publish_run, published};
@@ -47,6 +47,9 @@ const NEXT_MIGRATION: &str = r"
     ALTER TABLE fact_candidates ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE fact_company_activity ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE published_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE fact_history ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE day_publications ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rebuild_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE event_files ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE fact_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE agg_company_daily_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
@@ -191,4 +194,41 @@ pub async fn a_day_with_a_newer_checksum_is_reported_and_left_alone(database: im
     assert_eq!(refused.to_string(), expected);
     assert_eq!(warehouse.published_days(days(0, 2)).await.unwrap(), before);
     assert_eq!(published(&warehouse, days(0, 2)).await, rows);
+}
+
+/// What the version before does when it publishes a correction: it counts the publish, and keeps
+/// nothing of what was before.
+const CORRECTED_BY_THE_VERSION_BEFORE: &str = "
+    UPDATE fact_company_activity SET events = 99, loaded_at = '2026-06-05T00:00:00+00:00';
+    UPDATE published_days SET published_at = '2026-06-05T00:00:00+00:00';
+    UPDATE warehouse_versions SET publish = publish + 1;";
+
+/// A program that keeps no history may publish in the middle of an upgrade. Earlier states are
+/// not answered from then on: what they were is not known.
+pub async fn a_publish_that_kept_no_history_is_noticed(database: impl Database) {
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse, 0, 10).await;
+    let read = async |as_of: Option<&str>| {
+        let as_of = as_of.map(|run_id| uuid::Uuid::parse_str(run_id).unwrap());
+        let query = ActivityQuery { company_id: None, window: days(0, 9), after: None, as_of };
+        warehouse.fact_rows(&query, 100).await
+    };
+    let first = read(None).await.unwrap().state.left_by.unwrap();
+    read(Some(&first)).await.unwrap();
+    database.execute(CORRECTED_BY_THE_VERSION_BEFORE).await;
+    let refused = read(Some(&first)).await.unwrap_err();
+    assert!(matches!(refused, Error::Precondition(_)), "{refused:?}");
+    assert!(refused.to_string().contains("begins again with the next publish"), "{refused}");
+    assert_eq!(read(None).await.unwrap().rows[0].events, 99);
+
+    publish(&warehouse, 1, 11).await;
+    let now = read(None).await.unwrap();
+    let newest = now.state.newest().unwrap();
+    assert!(newest.published_at > now.state.publications[0].published_at, "{newest:?}");
+    let second = now.state.left_by.clone().unwrap();
+    assert_eq!(read(Some(&second)).await.unwrap(), now);
+    let refused = read(Some(&first)).await.unwrap_err();
+    assert!(matches!(refused, Error::Precondition(_)), "{refused:?}");
+    publish(&warehouse, 2, 12).await;
+    assert_eq!(read(Some(&second)).await.unwrap(), now);
 }

@@ -61,6 +61,7 @@ pub async fn a_new_run_is_queued_with_its_stages(warehouse: EngineUnderTest) {
         window: days(0, 2),
         trigger: new.trigger,
         accept_empty_days: new.accept_empty_days,
+        rebuild_days: new.rebuild_days,
         requested_by: Some(new.requested_by),
         state: RunState::Queued,
         lease_epoch: 0,

@@ -1,6 +1,8 @@
 //! Takes published days back.
 
+use chrono::{DateTime, Utc};
 use domain::{DateWindow, RunState, RunTrigger, run::STAGE_UNPUBLISH};
+use uuid::Uuid;
 use warehouse_core::{Error, NewRun, NewStage, UnpublishedDays, WindowChoice};
 
 use crate::engine::EngineUnderTest;
@@ -12,6 +14,15 @@ fn unpublish_run(window: DateWindow) -> NewRun {
     let stage =
         NewStage { stage: STAGE_UNPUBLISH.to_owned(), service: "transform".to_owned(), depends_on: vec![] };
     NewRun { trigger: RunTrigger::Unpublish, stages: vec![stage], ..new_run(WindowChoice::Days(window)) }
+}
+
+/// Takes the days of `window` back in its own run at `now`; returns its id.
+pub(crate) async fn take_back(warehouse: &EngineUnderTest, window: DateWindow, now: DateTime<Utc>) -> Uuid {
+    let run = hold_new_run(warehouse, unpublish_run(window), now).await;
+    let fence = run.begin(STAGE_UNPUBLISH).await;
+    warehouse.unpublish_days(&fence, window, now).await.unwrap();
+    assert_eq!(run.finish().await.unwrap(), RunState::Succeeded);
+    run.run.run_id
 }
 
 /// Takes the days of `window` back in its own run.

@@ -107,6 +107,7 @@ async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<(), TestC
         if step.reaches == Reaches::Publish {
             run.publish().await;
             world.published.extend(step.window.days());
+            world.states.remember(warehouse, run.run.run_id).await;
         } else {
             run.cancel().await;
         }
@@ -122,7 +123,8 @@ async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<(), TestC
             world.published.first().map(|oldest| (*oldest, i64::try_from(world.published.len()).unwrap()))
         );
     }
-    Ok(())
+    world.states.compare(warehouse).await?;
+    world.states.compare_with_less_history(warehouse).await
 }
 
 async fn copy_crm(run: &HeldRun, step: &Step, number: i64, world: &mut World) {
@@ -176,6 +178,7 @@ async fn forget(
             prop_assert!(!leaves_gap);
             let before = world.published.len();
             world.published.retain(|day| *day >= first_kept);
+            world.states.forget_before(first_kept);
             prop_assert_eq!(forgotten.days, (before - world.published.len()) as u64);
         }
         Err(Error::Precondition(problem)) => prop_assert!(leaves_gap || has_candidates, "{}", problem),

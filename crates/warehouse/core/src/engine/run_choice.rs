@@ -66,14 +66,14 @@ pub trait RunLookup: Send {
 /// Decides between an existing run and a new one, and over which days.
 ///
 /// # Errors
-/// If `new` accepts days outside the run, or days that an active run does not accept;
+/// If `new` accepts or rebuilds days outside the run, or days that an active run does not;
 /// and if a query fails.
 pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<RunChoice, L::Error> {
     let window = match new.window {
         WindowChoice::Days(window) => window,
         WindowChoice::Unpublished { through, horizon } => {
             if let Some(run) = lookup.active_through(&new.pipeline, through).await? {
-                new.check_accepted(run.window)?;
+                new.check_days(run.window)?;
                 new.check_active(&run)?;
                 return Ok(RunChoice::Found(run));
             }
@@ -87,7 +87,7 @@ pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<Ru
             }
         }
     };
-    new.check_accepted(window)?;
+    new.check_days(window)?;
     let found = run_over(lookup, new, window).await?;
     Ok(found.map_or(RunChoice::Create(window), RunChoice::Found))
 }

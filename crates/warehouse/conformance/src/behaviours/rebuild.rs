@@ -1,0 +1,180 @@
+//! Days that are rebuilt because something other than a publish changed their rows.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use domain::{DateWindow, FactRow, run::STAGE_VALIDATE};
+use warehouse_core::{NewRun, WindowChoice};
+
+use super::migrations::Database;
+use crate::{
+    engine::EngineUnderTest,
+    observed::ledger_of_rows,
+    scene::{
+        HeldRun, at, company, day, days, export, hold_new_run, hold_run, new_run, offset_of, publish_run,
+        published,
+    },
+};
+
+/// What the rows are, apart from when they were published, and what the ledger says of them.
+#[derive(Debug, PartialEq)]
+struct Content {
+    rows: Vec<FactRow>,
+    ledger: Vec<(NaiveDate, i64, String)>,
+}
+
+async fn content(warehouse: &EngineUnderTest) -> Content {
+    let mut rows = published(warehouse, all()).await;
+    for row in &mut rows {
+        row.loaded_at = at(0);
+    }
+    let ledger = warehouse.published_days(all()).await.unwrap();
+    let entry = |checksum: domain::Checksum| checksum.to_string();
+    let ledger =
+        ledger.iter().map(|day| (day.activity_date, day.row_count, entry(day.checksum.unwrap()))).collect();
+    Content { rows, ledger }
+}
+
+/// Whether the ledger agrees with the rows.
+async fn fits(warehouse: &EngineUnderTest) -> bool {
+    let ledger = warehouse.published_days(all()).await.unwrap();
+    let reported: Vec<_> =
+        ledger.iter().map(|entry| (entry.activity_date, entry.row_count, entry.checksum.unwrap())).collect();
+    reported == ledger_of_rows(warehouse, all()).await
+}
+
+/// More days than there are.
+fn all() -> DateWindow {
+    days(-30, 30)
+}
+
+/// Every way in which rows and ledger can come to differ, on days 2 to 6.
+const TAMPERING: &str = r#"
+    UPDATE fact_company_activity SET events = events + 1
+    WHERE company_id = 'bolt' AND activity_date = '2026-01-03';
+    DELETE FROM fact_company_activity WHERE company_id = 'acme' AND activity_date = '2026-01-04';
+    INSERT INTO fact_company_activity (
+      company_id, activity_date, active_users, events, "7d_active_users", is_churn_risk, loaded_at
+    )
+    SELECT 'nobody', activity_date, active_users, events, "7d_active_users", is_churn_risk, loaded_at
+    FROM fact_company_activity
+    WHERE company_id = 'acme' AND activity_date = '2026-01-05';
+    DELETE FROM fact_company_activity WHERE activity_date = '2026-01-06';
+    DELETE FROM published_days WHERE activity_date = '2026-01-07';
+    UPDATE fact_company_activity SET company_id = 'stray'
+    WHERE company_id = 'bolt' AND activity_date = '2026-01-07';"#;
+
+/// Publishes ten days of two companies.
+async fn publish(warehouse: &EngineUnderTest) {
+    let exports = [(export(day(0), "1"), vec![company("acme", "Acme"), company("bolt", "Bolt")])];
+    publish_run(warehouse, days(0, 9), at(1), &exports, &usage()).await;
+}
+
+fn usage() -> [(NaiveDate, Vec<(&'static str, i32, i64)>); 2] {
+    [(day(1), vec![("acme", 3, 30), ("bolt", 2, 7)]), (day(4), vec![("bolt", 1, 1)])]
+}
+
+async fn hold_rebuild(warehouse: &EngineUnderTest, offsets: &[i64]) -> HeldRun {
+    let rebuild_days: BTreeSet<NaiveDate> = offsets.iter().map(|offset| day(*offset)).collect();
+    let window = DateWindow::new(*rebuild_days.first().unwrap(), *rebuild_days.last().unwrap()).unwrap();
+    let new = NewRun { rebuild_days, ..new_run(WindowChoice::Days(window)) };
+    hold_new_run(warehouse, new, at(2)).await
+}
+
+/// The rows of the audit beside what the inputs call for.
+async fn expects_its_rows(run: &HeldRun) -> bool {
+    let fence = run.begin(STAGE_VALIDATE).await;
+    let measured = run.warehouse.measure_candidates(&fence, run.run.window).await.unwrap();
+    run.fail(&fence, true).await;
+    measured.days.iter().all(|day| day.rows == day.expected_rows)
+}
+
+/// Whatever was done to them: rows and ledger are as they were, and only what differed counts as
+/// published anew.
+pub async fn tampered_days_are_as_published_after_a_rebuild<D: Database>(create: impl AsyncFn() -> D) {
+    let database = create().await;
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse).await;
+    let before = content(&warehouse).await;
+    database.execute(TAMPERING).await;
+    assert!(!fits(&warehouse).await);
+
+    let run = hold_rebuild(&warehouse, &[2, 3, 4, 5, 6]).await;
+    assert_eq!(run.run.rebuild_days, (2..=6).map(day).collect());
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    assert!(expects_its_rows(&run).await);
+    let outcome = run.publish().await;
+    assert_eq!((outcome.counters.rows_removed, outcome.new_days), (1, 1));
+    assert_eq!(content(&warehouse).await, before);
+    assert!(fits(&warehouse).await);
+
+    let rows = published(&warehouse, all()).await;
+    let anew = rows.iter().filter(|row| row.loaded_at > at(1));
+    let anew: Vec<_> = anew.map(|row| (row.key.company_id.as_str(), offset_of(row))).collect();
+    assert_eq!(
+        anew,
+        [("acme", 3), ("acme", 5), ("acme", 6), ("bolt", 2), ("bolt", 5), ("bolt", 6)],
+        "those that differed"
+    );
+}
+
+/// Rebuilding what is as it should be changes neither rows nor ledger.
+pub async fn a_rebuild_of_good_days_changes_nothing<D: Database>(create: impl AsyncFn() -> D) {
+    let database = create().await;
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse).await;
+    let (rows, ledger) = (published(&warehouse, all()).await, warehouse.published_days(all()).await.unwrap());
+    let run = hold_rebuild(&warehouse, &[2, 3]).await;
+    run.ingest(&[], &[]).await;
+    assert_eq!(run.build().await.rows_unchanged, 4);
+    run.publish().await;
+    assert_eq!(published(&warehouse, all()).await, rows);
+    assert_eq!(warehouse.published_days(all()).await.unwrap(), ledger);
+}
+
+/// A rebuild that failed is made up for by whichever run publishes next.
+pub async fn days_to_rebuild_wait_for_the_next_publish<D: Database>(create: impl AsyncFn() -> D) {
+    let database = create().await;
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse).await;
+    let before = content(&warehouse).await;
+    database.execute(TAMPERING).await;
+    let run = hold_rebuild(&warehouse, &[2, 3, 4, 5, 6]).await;
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    run.fail_at(STAGE_VALIDATE).await;
+    assert!(!fits(&warehouse).await);
+
+    let next = hold_run(&warehouse, days(5, 7), at(3)).await;
+    next.ingest(&[], &[]).await;
+    next.build().await;
+    assert!(expects_its_rows(&next).await);
+    next.publish().await;
+    assert_eq!(content(&warehouse).await, before);
+    assert!(fits(&warehouse).await);
+}
+
+/// What arrives with the rebuild is published with it.
+pub async fn a_rebuild_publishes_corrections_as_well<D: Database>(create: impl AsyncFn() -> D) {
+    let database = create().await;
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse).await;
+    database.execute(TAMPERING).await;
+    let run = hold_rebuild(&warehouse, &[2, 3, 4, 5, 6]).await;
+    let [_, unchanged] = usage();
+    let corrected = [(day(1), vec![("acme", 4, 40)]), (day(3), vec![("ghost", 1, 1)]), unchanged];
+    run.ingest(&[], &corrected).await;
+    run.build().await;
+    assert!(expects_its_rows(&run).await);
+    run.publish().await;
+    assert!(fits(&warehouse).await);
+    let found = content(&warehouse).await;
+
+    // The same from the start.
+    let database = create().await;
+    let other = database.open().await.unwrap();
+    let exports = [(export(day(0), "1"), vec![company("acme", "Acme"), company("bolt", "Bolt")])];
+    publish_run(&other, days(0, 9), at(1), &exports, &corrected).await;
+    assert_eq!(found, content(&other).await);
+}
