@@ -1,7 +1,7 @@
 //! `QuarantineService`: operators find rows that could not be used, accept them, and have
 //! their deliveries loaded again.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use contract::message::timestamp_to_proto;
@@ -26,7 +26,7 @@ use crate::{
     convert,
     error::Error,
     quarantine_request as asked,
-    runs::Runs,
+    runs::{AskedRun, Runs},
 };
 
 /// Serves `QuarantineService`.
@@ -145,8 +145,8 @@ impl QuarantineApi {
             let answer = ReplayQuarantinedRowsResponse::default();
             return Ok(Done { answer, message: "no such row is in quarantine".to_owned() });
         }
-        let (view, created) =
-            self.runs.trigger(self.window().await?, true, BTreeSet::new(), &requester.name).await?;
+        let asked = AskedRun { window: self.window().await?, force: true, ..AskedRun::default() };
+        let (view, created) = self.runs.trigger(asked, &requester.name).await?;
         let message = format!(
             "files and days to load again: {}; run {} {}",
             requested.len(),

@@ -1,6 +1,7 @@
 //! The service against a scripted product API.
 
 mod broken_answers;
+mod explaining;
 mod fetching;
 mod landed_files;
 mod odd_answers;
