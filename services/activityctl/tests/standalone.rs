@@ -179,6 +179,7 @@ async fn days_that_are_not_published_are_distinguished_from_days_without_rows() 
             company_id: company.to_owned(),
             start_date: day.to_owned(),
             end_date: day.to_owned(),
+            ..ExportCompanyActivityRequest::default()
         };
         let answer = rows(&connection, request, 1).await.unwrap();
         (answer.rows.len(), answer.exported.is_published)

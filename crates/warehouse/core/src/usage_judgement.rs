@@ -84,9 +84,9 @@ impl ComparedDay {
         }
         if let Err(problem) = received.within(limits.rejections) {
             return Some(format!(
-                "the product API's answer for {day}: {problem}; `activityctl quarantine list --stage \
-                 {STAGE_CALL_PRODUCT_API} --date {day}` lists them, and those that may stay as they are can be \
-                 accepted with `activityctl quarantine accept`"
+                "the product API's answer for {day}: {problem}; they are listed by `activityctl quarantine list \
+                 --stage {STAGE_CALL_PRODUCT_API} --date {day}`, and if they may stay as they are, accepted with \
+                 `activityctl quarantine accept --stage {STAGE_CALL_PRODUCT_API} --date {day} --why ...`"
             ));
         }
         if self.arrived == 0 && known > 0 {

@@ -8,7 +8,7 @@ winner AS (
   GROUP BY company_id, date, event_id
   HAVING COUNT(*) > 1
 )
-INSERT INTO quarantine_incoming (line, kind, reason, raw)
+INSERT INTO rejected_incoming (line, kind, reason, raw)
 SELECT
   loser.line, 'SUPERSEDED',
   'superseded by line ' || winner.line || ', which gives the same key other values',

@@ -1,5 +1,7 @@
 -- The rejected rows of the delivery being loaded. One table per connection, empty between loads.
-CREATE TEMPORARY TABLE IF NOT EXISTS quarantine_incoming (
+-- Its name is not that of the version before, which a pooler's connection may still have, without
+-- what has been added.
+CREATE TEMPORARY TABLE IF NOT EXISTS rejected_incoming (
   line         BIGINT NOT NULL,
   kind         TEXT   NOT NULL,
   reason       TEXT   NOT NULL,

@@ -10,7 +10,7 @@ accepted AS (
   ORDER BY reason, raw, accepted_at
 ),
 kept AS (
-  UPDATE quarantine_incoming AS incoming
+  UPDATE rejected_incoming AS incoming
   SET accepted_at = accepted.accepted_at, accepted_by = accepted.accepted_by, accepted_why = accepted.accepted_why
   FROM accepted
   WHERE (incoming.reason, incoming.raw) = (accepted.reason, accepted.raw)

@@ -8,7 +8,7 @@ INSERT INTO quarantine (
 )
 SELECT DISTINCT ON (line)
   $1, line, $2::UUID, $3, kind, reason, raw, $5::DATE, $4::TIMESTAMPTZ, accepted_at, accepted_by, accepted_why
-FROM quarantine_incoming
+FROM rejected_incoming
 ORDER BY line
 ON CONFLICT (origin, line) DO UPDATE SET
   (run_id, stage, quarantined_at) = (

@@ -5,7 +5,7 @@ WITH
 winner AS (
   SELECT company_id, MAX(line) AS line FROM usage_incoming GROUP BY company_id HAVING COUNT(*) > 1
 )
-INSERT INTO quarantine_incoming (line, kind, reason, raw)
+INSERT INTO rejected_incoming (line, kind, reason, raw)
 SELECT
   loser.line, 'SUPERSEDED',
   'superseded by line ' || winner.line || ', which gives the same key other values',

@@ -180,6 +180,7 @@ async fn open_rows(connection: &Connection, found: &[QuarantineCount]) -> Result
             break;
         }
     }
+    open.sort_by(|one, other| (&one.origin, one.line).cmp(&(&other.origin, other.line)));
     Ok(open)
 }
 
