@@ -5,10 +5,11 @@ use std::{env, fs, path::Path};
 use prost::Message;
 use tonic_prost_build::Config;
 
-const PROTOS: [&str; 5] = [
+const PROTOS: [&str; 6] = [
     "company_activity/activity/v1/activity.proto",
     "company_activity/notifier/v1/notifier.proto",
     "company_activity/pipeline/v1/pipeline.proto",
+    "company_activity/quarantine/v1/quarantine.proto",
     "company_activity/reconciliation/v1/reconciliation.proto",
     "company_activity/stage/v1/stage.proto",
 ];

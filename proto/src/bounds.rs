@@ -18,6 +18,9 @@ const COMPANY_ID: Bound = Bound::Text { bytes: 1024 };
 /// Holds where a page starts: a company and a day, as base64.
 const PAGE_TOKEN: Bound = Bound::Text { bytes: 4 * 1024 };
 const WINDOW: Bound = Bound::Message(&DATE_WINDOW);
+const COMPANIES: Bound = Bound::Texts { entries: 1_000, bytes: 1024 };
+/// A path in object storage, which has 1,024 characters at most.
+const PATH: Bound = Bound::Text { bytes: 4 * 1024 };
 const ACCEPTED_DAYS: Bound = Bound::Texts { entries: DAYS, bytes: 32 };
 
 /// What a field may hold.
@@ -58,6 +61,7 @@ const fn field(number: u64, name: &'static str, bound: Bound) -> Field {
 const ACTIVITY: &str = "company_activity.activity.v1";
 const NOTIFIER: &str = "company_activity.notifier.v1";
 const PIPELINE: &str = "company_activity.pipeline.v1";
+const QUARANTINE: &str = "company_activity.quarantine.v1";
 const RECONCILIATION: &str = "company_activity.reconciliation.v1";
 const STAGE: &str = "company_activity.stage.v1";
 
@@ -66,6 +70,20 @@ static DATE_WINDOW: Bounded = Bounded {
     name: "DateWindow",
     fields: &[field(1, "start_date", DAY), field(2, "end_date", DAY)],
 };
+
+static QUARANTINE_FILTER: Bounded = Bounded {
+    package: QUARANTINE,
+    name: "QuarantineFilter",
+    fields: &[
+        field(1, "origin", PATH),
+        field(2, "origin_prefix", PATH),
+        field(4, "kind", NAME),
+        field(5, "stage", NAME),
+        field(6, "days", WINDOW),
+    ],
+};
+
+const FILTER: Bound = Bound::Message(&QUARANTINE_FILTER);
 
 static ALERT: Bounded = Bounded {
     package: NOTIFIER,
@@ -84,7 +102,7 @@ static ALERT: Bounded = Bounded {
 };
 
 /// Every request. One that has no such field is listed too.
-pub(crate) static REQUESTS: [Bounded; 20] = [
+pub(crate) static REQUESTS: [Bounded; 28] = [
     Bounded {
         package: ACTIVITY,
         name: "GetCompanyActivityRequest",
@@ -171,12 +189,28 @@ pub(crate) static REQUESTS: [Bounded; 20] = [
         ],
     },
     Bounded {
+        package: PIPELINE,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
+    },
+    Bounded {
+        package: PIPELINE,
+        name: "ReconcileRequest",
+        fields: &[
+            field(1, "pipeline", NAME),
+            field(2, "window", WINDOW),
+            field(3, "company_ids", COMPANIES),
+            field(5, "sample_seed", NAME),
+        ],
+    },
+    Bounded {
         package: RECONCILIATION,
         name: "ReconcileRequest",
         fields: &[
-            field(1, "company_ids", Bound::Texts { entries: 1_000, bytes: 1024 }),
+            field(1, "company_ids", COMPANIES),
             field(2, "start_date", DAY),
             field(3, "end_date", DAY),
+            field(5, "sample_seed", NAME),
         ],
     },
     Bounded {
@@ -184,6 +218,11 @@ pub(crate) static REQUESTS: [Bounded; 20] = [
         name: "PreviewRequest",
         // A backfill of single days has as many windows as days.
         fields: &[field(1, "windows", Bound::Messages { entries: DAYS, of: &DATE_WINDOW })],
+    },
+    Bounded {
+        package: RECONCILIATION,
+        name: "ExplainRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(2, "activity_date", DAY)],
     },
     Bounded {
         package: STAGE,
@@ -195,6 +234,28 @@ pub(crate) static REQUESTS: [Bounded; 20] = [
             field(4, "window", WINDOW),
             field(7, "accept_empty_days", ACCEPTED_DAYS),
         ],
+    },
+    Bounded {
+        package: QUARANTINE,
+        name: "ListQuarantinedRowsRequest",
+        // A page begins after a path.
+        fields: &[field(1, "filter", FILTER), field(3, "page_token", Bound::Text { bytes: 8 * 1024 })],
+    },
+    Bounded { package: QUARANTINE, name: "GetQuarantinedRowRequest", fields: &[field(1, "origin", PATH)] },
+    Bounded {
+        package: QUARANTINE,
+        name: "CountQuarantinedRowsRequest",
+        fields: &[field(1, "filter", FILTER)],
+    },
+    Bounded {
+        package: QUARANTINE,
+        name: "AcceptQuarantinedRowsRequest",
+        fields: &[field(1, "filter", FILTER), field(2, "why", Bound::Text { bytes: 2 * 1024 })],
+    },
+    Bounded {
+        package: QUARANTINE,
+        name: "ReplayQuarantinedRowsRequest",
+        fields: &[field(1, "pipeline", NAME), field(2, "filter", FILTER)],
     },
 ];
 

@@ -33,6 +33,7 @@ packages! {
     activity => "company_activity.activity.v1",
     notifier => "company_activity.notifier.v1",
     pipeline => "company_activity.pipeline.v1",
+    quarantine => "company_activity.quarantine.v1",
     reconciliation => "company_activity.reconciliation.v1",
     stage => "company_activity.stage.v1",
 }

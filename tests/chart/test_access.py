@@ -8,7 +8,7 @@ from test_objects import EVERY_SET
 WITH_AUTH = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "open"])
 WITH_TLS = pytest.mark.parametrize("value_set", ["tls", "everything"])
 SECRET = ("--set", "tls.existingSecret=services-tls")
-CLIENTS = {"coordinator", "trigger", "test", "test-query"}
+CLIENTS = {"coordinator", "trigger", "reconciliation", "test", "test-query"}
 
 
 def policy(rendered):
@@ -35,11 +35,11 @@ def test_the_policy_grants_roles_to_accounts_that_exist(value_set):
     own = {name: roles[account(name)] for name in accounts if account(name) in roles}
     assert {one for one in roles if one.startswith("cluster:")} == {account(name) for name in own}
     expected = {"coordinator": {"stage", "alerts"}, "test": {"operator"}, "test-query": {"reader"}}
-    expected |= {"trigger": {"operator"}, "activityctl": {"reader", "operator"}}
+    expected |= {"trigger": {"operator"}, "reconciliation": {"operator"}, "activityctl": {"reader", "operator"}}
     for name, granted in own.items():
         component = accounts[name]["metadata"]["labels"]["app.kubernetes.io/component"]
         assert granted == expected.pop(component)
-    assert expected.keys() <= {"trigger", "activityctl"}
+    assert expected.keys() <= {"trigger", "reconciliation", "activityctl"}
 
 
 @WITH_AUTH

@@ -15,6 +15,7 @@ OUTSIDE = {
     "migration": {5432},
     "maintenance": {5432, 443},
     "trigger": set(),
+    "reconciliation": set(),
     "test": set(),
     "test-query": set(),
 }
@@ -92,11 +93,11 @@ def test_pods_reach_outside_only_what_they_need(value_set):
 
 
 def extra(value_set, component):
-    service = component not in ("migration", "maintenance", "trigger", "test", "test-query")
+    service = component not in ("migration", "maintenance", "trigger", "reconciliation", "test", "test-query")
     ports = set()
     if includes(value_set, "alerts") and component == "notifier":
         ports |= {443, 8443}
-    if includes(value_set, "azure") and component not in ("trigger", "test", "test-query"):
+    if includes(value_set, "azure") and component not in ("trigger", "reconciliation", "test", "test-query"):
         ports |= {6432}
     if service and value_set != "open":
         ports |= {8443} if includes(value_set, "access") else API_SERVER

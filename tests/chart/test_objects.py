@@ -155,6 +155,13 @@ def test_what_a_hook_needs_exists_before_it(value_set):
     assert pod["spec"]["serviceAccountName"].endswith("-migration")
 
 
+def test_the_reconciliation_is_off_unless_asked_for_and_reports_what_it_finds():
+    assert not [name for name in objects("default").of("CronJob") if name.endswith("-reconciliation")]
+    (container,) = containers(objects("everything").pods()["reconciliation"])
+    expected = ["reconcile", "--date", "yesterday", "--sample", "500", "--report"]
+    assert container["command"] == ["/usr/local/bin/activityctl", *expected]
+
+
 def test_the_trigger_is_what_a_daily_run_needs():
     spec = objects("default").one("CronJob", "-trigger")["spec"]
     assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 6 * * *", "Etc/UTC", "Forbid")
@@ -175,7 +182,7 @@ def test_jobs_of_the_schedules_restart_in_place(value_set):
 @EVERY_SET
 def test_a_pod_that_ends_by_itself_reports_why_it_failed(value_set):
     pods = objects(value_set).pods()
-    for component in {"migration", "maintenance", "trigger", "test", "test-query"} & pods.keys():
+    for component in {"migration", "maintenance", "trigger", "reconciliation", "test", "test-query"} & pods.keys():
         (container,) = containers(pods[component])
         assert container["terminationMessagePolicy"] == "FallbackToLogsOnError", component
 

@@ -198,7 +198,7 @@ def test_the_schema_covers_exactly_the_existing_values():
     affinities = ["/serviceDefaults/affinity/" + kind for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity")]
     resources = [
         f"{owner}/resources/{kind}/{what}"
-        for owner in ("/serviceDefaults", "/trigger", "/maintenance")
+        for owner in ("/serviceDefaults", "/trigger", "/reconciliation", "/maintenance")
         for kind, what in [("limits", "cpu"), ("limits", "ephemeral-storage"), ("requests", "ephemeral-storage")]
     ]
     assert sorted(absent) == sorted(affinities + resources)

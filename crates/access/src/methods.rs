@@ -36,14 +36,34 @@ const METHODS: &[(&str, Admission)] = &[
     ("company_activity.pipeline.v1.PipelineService/Backfill", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/PreviewBackfill", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/ListAuditEntries", OPERATOR),
-    ("company_activity.reconciliation.v1.ReconciliationService/Reconcile", OPERATOR),
-    // The coordinator asks for a preview when somebody tries a backfill out.
+    // Readers may ask why a number is what it is.
+    (
+        "company_activity.pipeline.v1.PipelineService/Explain",
+        Admission::Roles(&[Role::Reader, Role::Operator]),
+    ),
+    ("company_activity.pipeline.v1.PipelineService/Reconcile", OPERATOR),
+    // The coordinator asks in place of somebody who reconciles, or tries a backfill out.
+    (
+        "company_activity.reconciliation.v1.ReconciliationService/Reconcile",
+        Admission::Roles(&[Role::Operator, Role::Stage]),
+    ),
     (
         "company_activity.reconciliation.v1.ReconciliationService/Preview",
         Admission::Roles(&[Role::Operator, Role::Stage]),
     ),
+    // The coordinator passes questions on.
+    (
+        "company_activity.reconciliation.v1.ReconciliationService/Explain",
+        Admission::Roles(&[Role::Reader, Role::Operator, Role::Stage]),
+    ),
     ("company_activity.stage.v1.StageService/ExecuteStage", STAGE),
     ("company_activity.notifier.v1.NotifierService/Notify", ALERTS),
+    // Rows as the sources wrote them, which may name people.
+    ("company_activity.quarantine.v1.QuarantineService/ListQuarantinedRows", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/GetQuarantinedRow", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/CountQuarantinedRows", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/AcceptQuarantinedRows", OPERATOR),
+    ("company_activity.quarantine.v1.QuarantineService/ReplayQuarantinedRows", OPERATOR),
     // Probes have no credential.
     ("grpc.health.v1.Health/Check", Admission::Everybody),
     ("grpc.health.v1.Health/List", Admission::Everybody),

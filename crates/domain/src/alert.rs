@@ -11,11 +11,18 @@ pub enum AlertCause {
     DeadlineRunActive,
     /// The deadline passed, and the newest run over the day did not succeed.
     DeadlineRunFailed,
+    /// Published numbers differ from the product API's.
+    NumbersDiffer,
 }
 
 impl AlertCause {
-    const ALL: [Self; 4] =
-        [Self::StageFailed, Self::DeadlineWithoutRun, Self::DeadlineRunActive, Self::DeadlineRunFailed];
+    const ALL: [Self; 5] = [
+        Self::StageFailed,
+        Self::DeadlineWithoutRun,
+        Self::DeadlineRunActive,
+        Self::DeadlineRunFailed,
+        Self::NumbersDiffer,
+    ];
 
     /// The word for it in storage.
     #[must_use]
@@ -25,6 +32,7 @@ impl AlertCause {
             Self::DeadlineWithoutRun => "DEADLINE_WITHOUT_RUN",
             Self::DeadlineRunActive => "DEADLINE_RUN_ACTIVE",
             Self::DeadlineRunFailed => "DEADLINE_RUN_FAILED",
+            Self::NumbersDiffer => "NUMBERS_DIFFER",
         }
     }
 

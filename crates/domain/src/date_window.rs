@@ -105,6 +105,16 @@ impl DateWindow {
         (self.end - self.start).num_days().unsigned_abs() + 1
     }
 
+    /// The window cut into windows of `days` days; the last may be shorter.
+    pub fn chunks(self, days: u64) -> impl Iterator<Item = Self> {
+        let step = Days::new(days.max(1));
+        let starts = std::iter::successors(Some(self.start), move |start| start.checked_add_days(step));
+        starts.take_while(move |start| *start <= self.end).map(move |start| {
+            let next = start.checked_add_days(step).and_then(|next| next.pred_opt());
+            Self { start, end: next.map_or(self.end, |last| last.min(self.end)) }
+        })
+    }
+
     /// The window with its start moved `days` into the past.
     #[must_use]
     pub fn reaching_back(&self, days: u64) -> Self {
@@ -137,6 +147,17 @@ pub fn parse_day(text: &str) -> Option<NaiveDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chunks_cover_the_window_once() {
+        let chunks = |start: &str, end: &str, days| -> Vec<String> {
+            DateWindow::parse(start, end).unwrap().chunks(days).map(|chunk| chunk.to_string()).collect()
+        };
+        let expected = ["2026-01-30..2026-01-31", "2026-02-01..2026-02-02", "2026-02-03"];
+        assert_eq!(chunks("2026-01-30", "2026-02-03", 2), expected);
+        assert_eq!(chunks("2026-01-30", "2026-02-03", 5), ["2026-01-30..2026-02-03"]);
+        assert_eq!(chunks("2026-01-30", "2026-01-31", 0), ["2026-01-30", "2026-01-31"]);
+    }
 
     #[test]
     fn a_window_holds_both_its_ends() {

@@ -1,6 +1,6 @@
 //! Rows of `fact_company_activity`.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 use crate::company::CompanyId;
 
@@ -60,6 +60,45 @@ pub struct FactRow {
 }
 
 impl FactRow {
+    /// The columns with their values as text, in the order of [`COLUMNS`]: `None` is NULL,
+    /// times are RFC 3339 in UTC.
+    #[must_use]
+    pub fn texts(&self) -> [(&'static str, Option<String>); COLUMNS.len()] {
+        // No `..`: a new field does not compile until it has its column here.
+        let Self {
+            key: FactKey { company_id, activity_date },
+            company_name,
+            country,
+            industry_tag,
+            last_contact_at,
+            active_users,
+            events,
+            active_users_7d,
+            is_churn_risk,
+            events_per_user,
+            days_since_last_contact,
+            loaded_at,
+        } = self;
+        let time = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let values = [
+            Some(company_id.to_string()),
+            Some(activity_date.to_string()),
+            company_name.clone(),
+            country.clone(),
+            industry_tag.clone(),
+            last_contact_at.as_ref().map(time),
+            Some(active_users.to_string()),
+            Some(events.to_string()),
+            Some(active_users_7d.to_string()),
+            Some(is_churn_risk.to_string()),
+            events_per_user.map(|ratio| ratio.to_string()),
+            days_since_last_contact.map(|days| days.to_string()),
+            Some(time(loaded_at)),
+        ];
+        let mut columns = COLUMNS.into_iter();
+        values.map(|value| (columns.next().unwrap_or_default(), value))
+    }
+
     /// About how many bytes the row takes in a message.
     #[must_use]
     pub fn approximate_bytes(&self) -> usize {

@@ -19,11 +19,15 @@ pub enum OperatorAction {
     Migrate,
     /// Changes what a process logs.
     LogLevel,
+    /// Declares that rejected rows stay as they are.
+    QuarantineAccept,
+    /// Puts rejected rows through the ordinary path again.
+    QuarantineReplay,
 }
 
 impl OperatorAction {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Trigger,
         Self::Retry,
         Self::Cancel,
@@ -32,6 +36,8 @@ impl OperatorAction {
         Self::Maintain,
         Self::Migrate,
         Self::LogLevel,
+        Self::QuarantineAccept,
+        Self::QuarantineReplay,
     ];
 
     /// Its name in storage, in contracts and on the command line.
@@ -46,6 +52,8 @@ impl OperatorAction {
             Self::Maintain => "maintain",
             Self::Migrate => "migrate",
             Self::LogLevel => "log-level",
+            Self::QuarantineAccept => "quarantine-accept",
+            Self::QuarantineReplay => "quarantine-replay",
         }
     }
 

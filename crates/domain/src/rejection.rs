@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use crate::{
     company::{CompanyId, InvalidCompanyId},
     date_window::DateWindow,
+    rejection_kind::RejectionKind,
 };
 
 /// Why a row was quarantined instead of staged.
@@ -66,6 +67,22 @@ pub enum RejectionReason {
         /// The later line, whose values are used.
         by_line: u64,
     },
+}
+
+impl RejectionReason {
+    /// What kind of reason it is.
+    #[must_use]
+    pub fn kind(&self) -> RejectionKind {
+        match self {
+            Self::CompanyId(_) => RejectionKind::CompanyId,
+            Self::Field { .. } => RejectionKind::Field,
+            Self::DateOutsideWindow { .. } | Self::NoEventDay { .. } => RejectionKind::Date,
+            Self::NegativeCount { .. } => RejectionKind::NegativeCount,
+            Self::Malformed(_) => RejectionKind::Malformed,
+            Self::InPart { reason, .. } => reason.kind(),
+            Self::Superseded { .. } => RejectionKind::Superseded,
+        }
+    }
 }
 
 /// Which company an unreadable row was about. What is known of that company stays as it
@@ -209,6 +226,14 @@ mod tests {
         let rejection = Rejection::new(1, RejectionReason::Malformed("x".into()), &raw);
         assert_eq!(rejection.raw.len(), MAX_RAW_BYTES);
         assert!(raw.starts_with(&rejection.raw));
+    }
+
+    #[test]
+    fn a_reason_in_a_part_is_of_the_reasons_own_kind() {
+        let reason = Box::new(RejectionReason::NegativeCount { field: "events", value: -1 });
+        assert_eq!(reason.kind(), RejectionKind::NegativeCount);
+        let in_part = RejectionReason::InPart { path: "b.csv".into(), line: 3, reason };
+        assert_eq!(in_part.kind(), RejectionKind::NegativeCount);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Product usage as the API reports it.
 
+use std::fmt;
+
 use chrono::{Days, NaiveDate};
 
 use crate::{
@@ -26,7 +28,36 @@ pub struct UsageRecord {
     pub events: i64,
 }
 
+/// A company's usage on a day, whoever says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UsageNumbers {
+    /// Users active on the day.
+    pub active_users: i32,
+    /// Events recorded on the day.
+    pub events: i64,
+}
+
+impl UsageNumbers {
+    /// Whether they say that nothing happened.
+    #[must_use]
+    pub const fn are_zero(self) -> bool {
+        self.active_users == 0 && self.events == 0
+    }
+}
+
+impl fmt::Display for UsageNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "active_users {}, events {}", self.active_users, self.events)
+    }
+}
+
 impl UsageRecord {
+    /// The record's numbers.
+    #[must_use]
+    pub const fn numbers(&self) -> UsageNumbers {
+        UsageNumbers { active_users: self.active_users, events: self.events }
+    }
+
     /// Checks one record of the API against the requested days.
     ///
     /// # Errors

@@ -26,7 +26,8 @@ pub struct FileKind {
 /// Files that are loaded as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit<T> {
-    /// The files as they were listed, sorted by path; at least one.
+    /// The files as they were listed, sorted by path; at least one. Those of a unit that is
+    /// loaded from copies are no longer in the folder.
     pub files: Vec<FileInfo>,
     /// What the loader found out about them.
     pub about: T,
@@ -57,7 +58,8 @@ pub struct Refused {
 /// What to do with the files of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<T> {
-    /// Units to load, in this order: content that is not loaded yet.
+    /// Units to load, in this order: content that is not loaded yet, or is to be loaded
+    /// again.
     pub units: Vec<Unit<T>>,
     /// Files refused from the listing alone.
     pub refused: Vec<Refused>,
@@ -111,7 +113,7 @@ pub trait FileLoader: Send + Sync + 'static {
     type About: Send + Sync;
 
     /// Decides what to do with `files`, sorted by path, in a run over `window`. Content
-    /// that is already loaded is not read again.
+    /// that is already loaded is not read again, unless somebody has asked for that.
     ///
     /// # Errors
     /// If the warehouse fails.

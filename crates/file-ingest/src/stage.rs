@@ -58,9 +58,7 @@ impl<L: FileLoader> Attempt<'_, L> {
         let count = files.len();
         // Asked once for all files: the set of loaded files only grows.
         let plan = self.stage.loader.plan(files, self.call.window, self.stage.clock.now()).await?;
-        let known = count
-            - plan.units.iter().map(|unit| unit.files.len()).sum::<usize>()
-            - plan.refused.iter().map(|refused| refused.files).sum::<usize>();
+        let is_all_known = plan.units.is_empty() && plan.refused.is_empty();
         let mut counters = Counters::default();
         let mut remarks = Remarks::default();
         let mut refused = plan.refused;
@@ -82,7 +80,7 @@ impl<L: FileLoader> Attempt<'_, L> {
         if !refused.is_empty() {
             return Err(Error::Refused(RefusedFiles { plural: L::KIND.plural, refused, files: count }));
         }
-        if known == count {
+        if is_all_known {
             remarks.push(self.nothing_new_remark(count));
         }
         let (remarks, now) = (remarks.into_texts(), self.stage.clock.now());

@@ -9,21 +9,23 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Publication, RunState,
-    UsageRecord, audit::Measurements, trend::StageExecution,
+    CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Provenance, Publication,
+    RejectionLimit, RunState, UsageRecord, audit::Measurements, trend::StageExecution,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use telemetry::spans;
 use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::{
-    AbandonedCandidates, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox, AuditEntry,
-    AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk,
-    Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging, Export,
-    FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HistoryStart, LeaseState,
-    Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period, PreviewOutcome,
-    PreviewSession, ProgressSink, PublishOutcome, Result, Retention, RollUp, RowStream, Run, RunCursor,
-    RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport,
+    AbandonedCandidates, Acceptance, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox,
+    AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery,
+    ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging,
+    Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart,
+    LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period,
+    PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, QuarantineCount,
+    QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader, QuarantineStore,
+    QuarantinedRow, ReconciliationReader, RequestedReplay, Result, Retention, RollUp, RowStream, Run,
+    RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport,
     UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
@@ -165,6 +167,7 @@ observe! {
 
     CrmStaging {
         fn new_crm_exports(exports: &[CrmExport]) -> Vec<usize>;
+        fn crm_replays() -> Vec<CrmExport>;
         fn crm_days(undated: &[UndatedExport], today: NaiveDate) -> CrmDays;
         fn crm_archive_before(day: NaiveDate) -> Option<String>;
         fn load_crm_export(
@@ -178,6 +181,7 @@ observe! {
 
     UsageStaging {
         fn usage_days(window: DateWindow) -> Vec<UsageDayState>;
+        fn usage_replays() -> Vec<NaiveDate>;
         fn load_usage_day(
             fence: &Fence,
             day: &UsageDay,
@@ -187,11 +191,17 @@ observe! {
         ) -> LoadOutcome;
     }
 
+    ReconciliationReader {
+        fn held_day(day: NaiveDate) -> HeldDay;
+    }
+
     EventStaging {
         fn new_event_files(files: &[EventFile]) -> Vec<usize>;
+        fn event_replays() -> Vec<String>;
         fn load_event_file(
             fence: &Fence,
             file: &EventFile,
+            limit: RejectionLimit,
             rows: RowStream<'_, EventRecord>,
             now: DateTime<Utc>
         ) -> LoadOutcome;
@@ -236,8 +246,35 @@ observe! {
         }
     }
 
+    ProvenanceReader {
+        fn provenance(key: &FactKey) -> Provenance;
+    }
+
     BacklogReader {
         fn backlog() -> Backlog;
+    }
+
+    QuarantineReader {
+        fn list_quarantine(
+            filter: &QuarantineFilter,
+            after: Option<&QuarantineCursor>,
+            limit: u32
+        ) -> Vec<QuarantinedRow>;
+        fn count_quarantine(
+            filter: &QuarantineFilter,
+            by: QuarantineGrouping,
+            limit: u32
+        ) -> Vec<QuarantineCount>;
+        fn count_open_quarantine() -> Vec<QuarantineCount>;
+    }
+
+    QuarantineStore {
+        fn accept_quarantined(
+            filter: &QuarantineFilter,
+            acceptance: &Acceptance,
+            expected: Option<u64>
+        ) -> u64;
+        fn request_replay(filter: &QuarantineFilter, now: DateTime<Utc>) -> Vec<RequestedReplay>;
     }
 
     Retention {

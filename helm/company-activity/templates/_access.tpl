@@ -11,6 +11,9 @@ clients:
   {{- if .Values.trigger.enabled }}
   trigger: { calls: coordinator, role: operator }
   {{- end }}
+  {{- if .Values.reconciliation.enabled }}
+  reconciliation: { calls: coordinator, role: operator }
+  {{- end }}
 {{- end -}}
 
 {{/* The audience that tokens of service accounts must be for. A token for another release is not good here. */}}

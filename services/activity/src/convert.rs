@@ -1,24 +1,14 @@
 //! Converts domain values to messages.
 
 use chrono::NaiveDate;
-use contract::message::{fact_row_to_proto, timestamp_to_proto};
-use domain::{FactRow, Publication};
+use contract::message::fact_row_to_proto;
+pub(crate) use contract::message::publication_to_proto as publication;
+use domain::FactRow;
 use proto::activity::v1::{
     ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, ExportCompanyActivityResponse, GetFreshnessResponse,
-    Publication as PublicationProto,
 };
 use uuid::Uuid;
 use warehouse::{ChurnRisk, Freshness, PublishedState, RollUp};
-
-/// Converts who published a day, and when.
-pub(crate) fn publication(publication: Publication) -> PublicationProto {
-    PublicationProto {
-        activity_date: publication.activity_date.to_string(),
-        run_id: publication.run_id,
-        publish_time: Some(timestamp_to_proto(publication.published_at)),
-        row_count: publication.row_count,
-    }
-}
 
 /// Names the run whose state an answer is: the requested one, else the one that left the state.
 pub(crate) fn as_of_run_id(asked: Option<Uuid>, left_by: Option<String>) -> String {
@@ -86,7 +76,7 @@ fn day_count(days: i64) -> i32 {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
-    use domain::date_window::parse_day;
+    use domain::{Publication, date_window::parse_day};
 
     use super::*;
     use crate::test_rows::idle_company;

@@ -9,9 +9,12 @@ use crate::{
         backfill::{self, BackfillArgs},
         cancel::{self, CancelArgs},
         churn::{self, ChurnArgs},
+        explain::{self, ExplainArgs},
         freshness::{self, FreshnessArgs},
         maintain::{self, MaintainArgs},
         migrate::{self, MigrateArgs},
+        quarantine::{self, QuarantineArgs},
+        reconcile::{self, ReconcileArgs},
         retry::{self, RetryArgs},
         runs::{self, RunsArgs},
         sample::{SampleApiArgs, SampleArgs},
@@ -33,7 +36,8 @@ Results go to standard output, everything else to standard error. Days are UTC.
 Colours and progress bars appear on terminals only; NO_COLOR turns the colours off.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage,
-            3 a run that was waited for failed or was cancelled.
+            3 a run that was waited for failed or was cancelled,
+            4 published numbers differ from the product API (reconcile).
 
 Examples:
   activityctl demo                                   see it all work, nothing to set up
@@ -42,7 +46,8 @@ Examples:
   activityctl sources check --product-api-url URL    see what is understood of your own sources
   activityctl standalone --product-api-url URL       run every service in one process
   activityctl trigger --wait                         publish every day up to yesterday
-  activityctl activity list --format csv             read the result";
+  activityctl activity list --format csv             read the result
+  activityctl reconcile --sample 200                 compare yesterday's numbers with the product API";
 
 /// Company Activity: what did each company do each day, and which ones are about to leave?
 #[derive(Debug, Parser)]
@@ -77,9 +82,12 @@ pub(crate) enum ClientCommand {
     Backfill(BackfillArgs),
     Unpublish(UnpublishArgs),
     AuditLog(AuditLogArgs),
+    Quarantine(Box<QuarantineArgs>),
     Activity(ActivityArgs),
     Churn(ChurnArgs),
+    Explain(ExplainArgs),
     Freshness(FreshnessArgs),
+    Reconcile(ReconcileArgs),
 }
 
 impl ClientCommand {
@@ -94,9 +102,12 @@ impl ClientCommand {
             Self::Backfill(args) => backfill::execute(args, output).await,
             Self::Unpublish(args) => unpublish::execute(args, output).await,
             Self::AuditLog(args) => audit_log::execute(args, output).await,
+            Self::Quarantine(args) => quarantine::execute(args, output).await,
             Self::Activity(args) => activity::execute(args, output).await,
             Self::Churn(args) => churn::execute(args, output).await,
+            Self::Explain(args) => explain::execute(args, output).await,
             Self::Freshness(args) => freshness::execute(args, output).await,
+            Self::Reconcile(args) => reconcile::execute(args, output).await,
         }
     }
 }

@@ -8,6 +8,7 @@ use contract::is_transport_failure;
 use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
+    quarantine::v1::quarantine_service_client::QuarantineServiceClient,
 };
 use runtime::{Channel, ClientArgs, ConnectProblem, Connector};
 use tokio::time::Instant;
@@ -189,6 +190,12 @@ impl Connection {
     #[must_use]
     pub fn pipeline(&self) -> PipelineServiceClient<Channel> {
         PipelineServiceClient::new(self.channel.clone())
+    }
+
+    /// A client of the coordinator's quarantine.
+    #[must_use]
+    pub fn quarantine(&self) -> QuarantineServiceClient<Channel> {
+        QuarantineServiceClient::new(self.channel.clone())
     }
 
     /// A client of the read side.

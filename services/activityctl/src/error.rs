@@ -16,6 +16,8 @@ const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 /// Exit code when a run was waited for and did not succeed.
 const RUN_UNSUCCESSFUL: u8 = 3;
+/// Exit code when published numbers differ from the product API's.
+const NUMBERS_DIFFER: u8 = 4;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,16 @@ pub enum Error {
         server: String,
         /// The call.
         call: &'static str,
+    },
+    /// Published numbers differ from the product API's.
+    #[error("{mismatches} of {compared} compared company-days differ from the product API{remedy}")]
+    NumbersDiffer {
+        /// Company-days that differ.
+        mismatches: u64,
+        /// Company-days that were compared.
+        compared: u64,
+        /// What to do, as the end of the sentence.
+        remedy: String,
     },
     /// The server broke the contract.
     #[error("the server's answer {0}; is it of another version?")]
@@ -104,6 +116,7 @@ impl Error {
             Self::Output(error) if error.kind() == ErrorKind::BrokenPipe => 0,
             Self::Usage(_) => USAGE,
             Self::RunUnsuccessful(_) => RUN_UNSUCCESSFUL,
+            Self::NumbersDiffer { .. } => NUMBERS_DIFFER,
             Self::Unreachable { .. }
             | Self::Misaddressed { .. }
             | Self::Refused(_)
@@ -114,6 +127,19 @@ impl Error {
             | Self::SourcesUnusable(_)
             | Self::Output(_)
             | Self::Local(_) => FAILURE,
+        }
+    }
+}
+
+impl Error {
+    /// The error of a call that coordinators of releases before do not know, and have no words for.
+    #[must_use]
+    pub fn of_newer_call(self, server: &str, call: &'static str) -> Self {
+        match self {
+            Self::Refused(status) if status.code() == Code::Unimplemented => {
+                Self::OlderCoordinator { server: server.to_owned(), call }
+            }
+            other => other,
         }
     }
 }
@@ -216,6 +242,7 @@ mod tests {
             (Error::Misaddressed { server: "http://h:1".into(), problem: "TLS".into() }, 1),
             (Error::Contract("has no run"), 1),
             (Error::RunUnsuccessful("run 1 failed".into()), 3),
+            (Error::NumbersDiffer { mismatches: 1, compared: 200, remedy: String::new() }, 4),
             (Error::Differs { differing: 1, days: 60 }, 1),
             (Error::NotVerifiable { unknown: 1, days: 60 }, 1),
             (Error::Output(ErrorKind::StorageFull.into()), 1),

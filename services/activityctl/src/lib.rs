@@ -20,6 +20,7 @@ pub mod reach;
 pub mod run_end;
 pub mod standalone;
 pub mod trend;
+pub mod unit_progress;
 
 use std::{future::Future, process::ExitCode};
 

@@ -20,11 +20,11 @@ use activityctl::{
     progress::RunProgress,
 };
 use proto::pipeline::v1::{
-    BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest, GetRunResponse,
-    ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest, ListRunsResponse,
-    PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest, RetryRunResponse, Run, RunState,
-    TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest,
-    WatchRunResponse,
+    BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, ExplainRequest, ExplainResponse,
+    GetRunRequest, GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest,
+    ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest, RetryRunResponse,
+    Run, RunState, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse,
+    WatchRunRequest, WatchRunResponse,
     pipeline_service_server::{PipelineService, PipelineServiceServer},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -98,6 +98,10 @@ impl PipelineService for Scripted {
         _: Request<PreviewBackfillRequest>,
     ) -> Result<Response<Self::PreviewBackfillStream>, Status> {
         Err(Status::unimplemented(""))
+    }
+
+    async fn explain(&self, _: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        unused()
     }
 }
 

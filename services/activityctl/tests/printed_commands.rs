@@ -1,8 +1,10 @@
-//! Commands that alerts tell people to run exist.
+//! Commands that alerts and refusals tell people to run exist.
 
 use activityctl::Cli;
 use clap::Parser;
+use domain::{Rejection, RejectionLimit, RejectionReason, SourceRow, date_window::parse_day};
 use proto::notifier::v1::{Alert, AlertCause};
+use warehouse::{ComparedDay, EventFile, Received, UsageLimits};
 
 fn alert(cause: AlertCause, run_id: &str) -> Alert {
     Alert {
@@ -29,6 +31,7 @@ fn every_command_that_an_alert_prints_works_as_printed() {
         (AlertCause::DeadlineWithoutRun, ""),
         (AlertCause::DeadlineRunActive, RUN),
         (AlertCause::DeadlineRunFailed, RUN),
+        (AlertCause::NumbersDiffer, ""),
     ] {
         let step = notifier::next_step_of(alert(cause, run_id)).unwrap();
         let commands = commands(&step);
@@ -36,6 +39,31 @@ fn every_command_that_an_alert_prints_works_as_printed() {
         for command in commands {
             let parsed = Cli::try_parse_from(command.split(' '));
             assert!(parsed.is_ok(), "{cause:?}: `{command}`: {}", parsed.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn every_command_that_a_refusal_prints_works_as_printed() {
+    let mut received = Received::default();
+    for line in 1..=4 {
+        let reason = RejectionReason::Malformed("torn".to_owned());
+        received.note::<()>(&SourceRow::Rejected(Rejection::new(line, reason, "")));
+    }
+    received.note(&SourceRow::Accepted { line: 5, row: () });
+    let rejections = RejectionLimit { max_share: 0.05 };
+    let file = EventFile { path: "2026/a.ndjson".to_owned(), etag: "1".to_owned(), bytes: 1 };
+    let limits = UsageLimits { rejections, accepts_silence: false, ..UsageLimits::NONE };
+    let answer = ComparedDay { arrived: 1, ..ComparedDay::default() };
+    for refused in
+        [file.judge(&received, rejections), answer.judge(parse_day("2026-02-12").unwrap(), &received, limits)]
+    {
+        let refused = refused.unwrap_err().to_string();
+        let commands = commands(&refused);
+        assert!(commands.len() >= 2, "{refused}");
+        for command in commands {
+            let parsed = Cli::try_parse_from(command.split(' '));
+            assert!(parsed.is_ok(), "`{command}`: {}", parsed.unwrap_err());
         }
     }
 }

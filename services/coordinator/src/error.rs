@@ -45,6 +45,28 @@ pub enum Error {
     /// The service that would preview a backfill does not know the call.
     #[error("{0} cannot preview a backfill: it is older than this coordinator, or another service")]
     CannotPreview(String),
+    /// No service can explain a company-day.
+    #[error("the pipeline has no stage {0}, whose service explains what is published")]
+    NoExplanation(&'static str),
+    /// The service that would explain a company-day does not know the call.
+    #[error("{0} cannot explain what is published: it is older than this coordinator, or another service")]
+    CannotExplain(String),
+    /// No service can reconcile.
+    #[error("the pipeline has no stage {0}, whose service compares what is published with the product API")]
+    NoReconciliation(&'static str),
+    /// The service that would reconcile does not know the call.
+    #[error("{0} cannot compare with the product API: it is older than this coordinator, or another service")]
+    CannotReconcile(String),
+    /// A row is not in quarantine.
+    #[error(
+        "line {line} of {origin} is not in quarantine: it never was, or a later load of the file could use it"
+    )]
+    NotQuarantined {
+        /// The file.
+        origin: String,
+        /// The line.
+        line: u64,
+    },
     /// The process is shutting down.
     #[error("the coordinator is shutting down; ask again")]
     ShuttingDown,
@@ -62,10 +84,14 @@ impl Error {
     pub const fn kind(&self) -> FailureKind {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
-            Self::RunNotFound(_) => FailureKind::NotFound,
+            Self::RunNotFound(_) | Self::NotQuarantined { .. } => FailureKind::NotFound,
             Self::BackfillStopped { .. }
             | Self::NoPreview(_)
             | Self::CannotPreview(_)
+            | Self::NoExplanation(_)
+            | Self::CannotExplain(_)
+            | Self::NoReconciliation(_)
+            | Self::CannotReconcile(_)
             | Self::NothingPublished(_)
             | Self::NoPublisher(_)
             | Self::NoBuild(_) => FailureKind::FailedPrecondition,

@@ -15,10 +15,16 @@ mod convert;
 mod dispatcher;
 mod error;
 mod executor;
+mod explain;
+mod forwarded;
 mod gauges;
+mod numbers_differ;
 pub mod pipeline;
 mod preview;
 mod progress;
+mod quarantine;
+mod quarantine_request;
+mod reconcile;
 pub mod retry;
 mod run_trace;
 mod runs;
@@ -41,7 +47,10 @@ use std::sync::Arc;
 
 use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::FutureExt;
-use proto::{bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer};
+use proto::{
+    bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer,
+    quarantine::v1::quarantine_service_server::QuarantineServiceServer,
+};
 use runtime::{Auditor, Context, HistoryOptions, Service};
 use tokio::sync::Notify;
 use warehouse::Horizon;
@@ -50,9 +59,12 @@ use crate::{
     alerts::AlertDelivery,
     dispatcher::Dispatcher,
     executor::RunExecutor,
+    explain::Explainer,
     gauges::Gauges,
     preview::Previewer,
     progress::ProgressBoard,
+    quarantine::QuarantineApi,
+    reconcile::Reconciler,
     runs::{RunIds, Runs},
     service::PipelineApi,
     shared_read::SharedReads,
@@ -108,10 +120,23 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
-    let previewer = api_stage.and_then(|stage| {
-        let channel = connections.stages.get(&stage.service)?.clone();
-        Some(Previewer { service: stage.service.clone(), channel, shutdown: context.shutdown.clone() })
+    let api_service = api_stage
+        .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
+        pipeline: pipeline.name.clone(),
+        service,
+        channel,
+        outbox: Arc::clone(&stores.outbox),
+        clock: Arc::clone(&context.clock),
+        alert_written: Arc::clone(&alert_written),
+        shutdown: context.shutdown.clone(),
     });
+    let previewer = api_service.clone().map(|(service, channel)| Previewer {
+        service,
+        channel,
+        shutdown: context.shutdown.clone(),
+    });
+    let explainer = api_service.map(|(service, channel)| Explainer { service, channel });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
         services,
@@ -127,6 +152,7 @@ pub fn assemble(
     let gauges = Gauges {
         pipeline: Arc::clone(&pipeline),
         backlog: stores.backlog,
+        quarantine: stores.quarantine.clone(),
         published: Arc::clone(&stores.published),
         clock: Arc::clone(&context.clock),
         shutdown: context.shutdown.clone(),
@@ -158,9 +184,13 @@ pub fn assemble(
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
-    let api = PipelineApi { runs: Arc::new(runs), trail: stores.audit, auditor };
+    let runs = Arc::new(runs);
+    let quarantine =
+        QuarantineApi { store: stores.quarantine, runs: Arc::clone(&runs), auditor: auditor.clone() };
+    let api = PipelineApi { runs, explainer, reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .with_grpc(QuarantineServiceServer::new(quarantine).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
         .with_background("the gauges", gauges.run())

@@ -7,13 +7,9 @@ use proto::reconciliation::v1::{
 };
 use runtime::Channel;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
-use crate::{
-    backfill_plan::BackfillPlan,
-    error::Error,
-    stage_call::{access_refusal, connection_failure},
-};
+use crate::{backfill_plan::BackfillPlan, error::Error, forwarded};
 
 /// Previews backfills.
 #[derive(Debug, Clone)]
@@ -53,24 +49,15 @@ impl Previewer {
         }
     }
 
-    /// The service's own answer, or the failure of the connection to it. UNIMPLEMENTED is not
-    /// passed on: to the caller it would say that this coordinator knows no previews. Nor is a
-    /// refusal to let the coordinator in: the caller's own credential is good.
     fn failure(&self, status: Status) -> Status {
-        if let Some(problem) = access_refusal(&self.service, &status) {
-            return Status::failed_precondition(problem);
-        }
-        match connection_failure(&self.service, &status) {
-            Some(problem) => Status::unavailable(problem),
-            None if status.code() == Code::Unimplemented => Error::CannotPreview(self.service.clone()).into(),
-            None => status,
-        }
+        forwarded::failure(&self.service, status, Error::CannotPreview)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::DateWindow;
+    use tonic::Code;
 
     use super::*;
     use crate::backfill_plan::Selection;

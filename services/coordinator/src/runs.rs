@@ -62,6 +62,7 @@ pub(crate) struct RunPage {
 }
 
 /// What a run is asked to do.
+#[derive(Default)]
 pub(crate) struct AskedRun {
     /// Its days; `None` for every day not yet published, up to yesterday.
     pub(crate) window: Option<DateWindow>,

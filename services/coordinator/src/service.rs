@@ -9,13 +9,14 @@ use domain::{OperatorAction, run::STAGE_CALL_PRODUCT_API};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use proto::{
     pipeline::v1::{
-        BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, GetRunRequest,
-        GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest, ListRunsResponse,
-        PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest, RetryRunResponse,
-        TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest,
-        WatchRunResponse, pipeline_service_server::PipelineService,
+        BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, ExplainRequest,
+        ExplainResponse, GetRunRequest, GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse,
+        ListRunsRequest, ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, ReconcileRequest,
+        ReconcileResponse, RetryRunRequest, RetryRunResponse, TriggerRunRequest, TriggerRunResponse,
+        UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
+        pipeline_service_server::PipelineService,
     },
-    reconciliation::v1::PreviewResponse,
+    reconciliation::v1::{ExplainRequest as ExplainDayRequest, PreviewResponse},
     stage::v1::DateWindow as DateWindowProto,
 };
 use runtime::{Auditor, Requester};
@@ -29,7 +30,9 @@ use crate::{
     backfill_plan::BackfillPlan,
     convert,
     error::Error,
+    explain::Explainer,
     progress::RunView,
+    reconcile::{Asked, Reconciler},
     runs::{AskedRun, Runs},
 };
 
@@ -38,6 +41,10 @@ type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// Serves `PipelineService`.
 pub(crate) struct PipelineApi {
     pub(crate) runs: Arc<Runs>,
+    /// Explains company-days; `None` if no stage calls the product API.
+    pub(crate) explainer: Option<Explainer>,
+    /// Compares with the product API; `None` if no stage calls it.
+    pub(crate) reconciler: Option<Reconciler>,
     pub(crate) trail: Arc<dyn AuditTrail>,
     pub(crate) auditor: Auditor,
 }
@@ -47,6 +54,7 @@ impl PipelineService for PipelineApi {
     type WatchRunStream = Updates<WatchRunResponse>;
     type BackfillStream = Updates<BackfillResponse>;
     type PreviewBackfillStream = Updates<PreviewBackfillResponse>;
+    type ReconcileStream = Updates<ReconcileResponse>;
 
     async fn trigger_run(
         &self,
@@ -165,6 +173,25 @@ impl PipelineService for PipelineApi {
         let found = self.preview(&plan, sample_size).await?;
         let days = stream::iter([Ok(convert::previewed_days(&plan))]);
         Ok(Response::new(days.chain(found.map_ok(convert::preview_backfill_response)).boxed()))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        let ExplainRequest { company_id, activity_date } = request.into_inner();
+        let explainer = self.explainer.as_ref().ok_or(Error::NoExplanation(STAGE_CALL_PRODUCT_API))?;
+        Ok(Response::new(explainer.explain(ExplainDayRequest { company_id, activity_date }).await?))
+    }
+
+    async fn reconcile(
+        &self,
+        request: Request<ReconcileRequest>,
+    ) -> Result<Response<Self::ReconcileStream>, Status> {
+        let ReconcileRequest { pipeline, window, company_ids, sample_size, sample_seed, report } =
+            request.into_inner();
+        convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
+        let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
+        let reconciler = self.reconciler.clone().ok_or(Error::NoReconciliation(STAGE_CALL_PRODUCT_API))?;
+        let asked = Asked { window, company_ids, sample_size, sample_seed, report };
+        Ok(Response::new(reconciler.reconcile(asked).await?.boxed()))
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use warehouse::{ActivityReader, AlertOutbox, AuditTrail, BacklogReader, RunStore, SharedWarehouse};
+use warehouse::{
+    ActivityReader, AlertOutbox, AuditTrail, BacklogReader, QuarantineStore, RunStore, SharedWarehouse,
+};
 
-/// The parts of the warehouse that the coordinator works on: it keeps runs and alerts, and
-/// neither stages nor publishes.
+/// The parts of the warehouse that the coordinator works on: it keeps runs and alerts and
+/// what operators decide about rejected rows, and neither stages nor publishes.
 #[derive(Clone)]
 pub struct Stores {
     /// Runs and their stages.
@@ -18,6 +20,8 @@ pub struct Stores {
     pub published: Arc<dyn ActivityReader>,
     /// What waits, for the metrics.
     pub backlog: Arc<dyn BacklogReader>,
+    /// Rows that could not be used.
+    pub quarantine: Arc<dyn QuarantineStore>,
 }
 
 impl From<SharedWarehouse> for Stores {
@@ -27,7 +31,8 @@ impl From<SharedWarehouse> for Stores {
             outbox: warehouse.clone(),
             audit: warehouse.clone(),
             published: warehouse.clone(),
-            backlog: warehouse,
+            backlog: warehouse.clone(),
+            quarantine: warehouse,
         }
     }
 }

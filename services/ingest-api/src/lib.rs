@@ -2,19 +2,27 @@
 //! raw records as NDJSON, and loads them into `stg_product_usage`.
 //!
 //! Also reconciles published numbers with the product API, and previews
-//! backfills, because all of it calls the API under the same rules.
+//! backfills, because all of it calls the API under the same rules; and explains
+//! company-days, because it can read what it landed.
 
+mod answer;
 mod answer_options;
 mod api;
 mod config;
 mod credentials;
 mod day_reader;
 mod day_spans;
+mod difference;
 mod error;
+mod explain;
+mod explain_message;
 mod fetch_ahead;
 mod field_names;
 mod inspect;
 mod json_object;
+mod landed_answer;
+mod landed_lines;
+mod landed_words;
 mod pace;
 mod page;
 mod page_signs;
@@ -26,9 +34,11 @@ mod preview;
 mod preview_message;
 mod progress;
 mod reconcile;
+mod reconcile_message;
 mod record;
 mod request_spans;
 mod retry;
+mod sample;
 mod service;
 mod stage;
 #[cfg(test)]
@@ -43,7 +53,7 @@ use proto::{
     bounds::MAX_REQUEST_BYTES, reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer,
 };
 use runtime::{Context, HistoryOptions, Service};
-use warehouse::{ActivityReader, BackfillPreview, SharedWarehouse, UsageStaging};
+use warehouse::{BackfillPreview, ProvenanceReader, ReconciliationReader, SharedWarehouse, UsageStaging};
 
 pub use answer_options::AnswerOptions;
 pub use config::{Args, LandingArgs, Options};
@@ -54,8 +64,8 @@ pub use page::PageRef;
 pub use usage_file::{LANDED_FOLDER, landed_day};
 
 use crate::{
-    api::ProductApi, plan::FetchPlan, preview::Previewer, reconcile::Reconciler, service::ReconciliationHost,
-    stage::ProductApiStage,
+    api::ProductApi, explain::Explainer, plan::FetchPlan, preview::Previewer, reconcile::Reconciler,
+    service::ReconciliationHost, stage::ProductApiStage,
 };
 
 /// Starts the stand-alone service.
@@ -69,20 +79,27 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 }
 
 /// What the service does with the warehouse: it stages usage, tries out backfills, and reads
-/// what is published.
+/// what is held of a day, and where that comes from.
 #[derive(Clone)]
 pub struct Stores {
     /// Where days of usage are staged.
     pub staging: Arc<dyn UsageStaging>,
     /// Computes what a backfill would change.
     pub previews: Arc<dyn BackfillPreview>,
-    /// What readers see.
-    pub published: Arc<dyn ActivityReader>,
+    /// What is published of a day, and what it was computed from.
+    pub held: Arc<dyn ReconciliationReader>,
+    /// Where that comes from.
+    pub provenance: Arc<dyn ProvenanceReader>,
 }
 
 impl From<SharedWarehouse> for Stores {
     fn from(warehouse: SharedWarehouse) -> Self {
-        Self { staging: warehouse.clone(), previews: warehouse.clone(), published: warehouse }
+        Self {
+            staging: warehouse.clone(),
+            previews: warehouse.clone(),
+            held: warehouse.clone(),
+            provenance: warehouse,
+        }
     }
 }
 
@@ -110,8 +127,14 @@ pub fn assemble(
         plan,
         limits: options.answers.limits(false),
     };
+    let explainer = Explainer {
+        provenance: stores.provenance,
+        storage: storage.clone(),
+        reading: Arc::new(options.answers.reading()),
+    };
+    let reconciler = Reconciler { api: api.clone(), storage: storage.clone(), held: stores.held };
     let stage = ProductApiStage {
-        api: api.clone(),
+        api,
         storage,
         staging: stores.staging,
         clock: Arc::clone(&context.clock),
@@ -119,8 +142,7 @@ pub fn assemble(
         plan,
         answers: options.answers,
     };
-    let reconciliation =
-        ReconciliationHost { reconciler: Reconciler { api, published: stores.published }, previewer };
+    let reconciliation = ReconciliationHost { reconciler, previewer, explainer };
     Ok(Service::new("ingest-api").with_stages(stage, context).with_grpc(
         ReconciliationServiceServer::new(reconciliation).max_decoding_message_size(MAX_REQUEST_BYTES),
     ))

@@ -7,15 +7,20 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use domain::{CompanyId, DateWindow, FactKey};
-use futures::{Stream, TryStreamExt, stream};
-use warehouse::{ActivityQuery, ActivityReader};
+use domain::{CompanyId, DateWindow, DifferenceKind, FactKey, Progress, UsageNumbers};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use landing::Storage;
+use warehouse::{HeldDay, HeldUsage, ReconciliationReader};
 
 use crate::{
+    answer::Answer,
     api::{ProductApi, Session},
+    day_reader::DayReader,
+    difference::{CompanyDay, Difference, Fresh, Landed, difference},
     error::Error,
+    landed_answer::{LandedAnswer, LandedPlace},
     paging::pages,
-    record::{ReadRecord, parse_record},
+    sample::sample,
 };
 
 /// The most days per reconciliation.
@@ -28,11 +33,17 @@ pub(crate) struct Reconciliation {
     pub(crate) companies: BTreeSet<CompanyId>,
     /// The days to compare.
     pub(crate) window: DateWindow,
+    /// How many companies to compare per day; `None` for all.
+    pub(crate) sample_size: Option<usize>,
+    /// Decides which those are; empty for the day itself.
+    pub(crate) sample_seed: String,
 }
 
 /// One result of a reconciliation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Finding {
+    /// How far it has got.
+    Progress(Progress),
     /// A company-day whose numbers differ.
     Mismatch(Mismatch),
     /// The outcome; the last finding.
@@ -45,27 +56,24 @@ pub(crate) struct Mismatch {
     /// The company-day.
     pub(crate) key: FactKey,
     /// The published numbers; `None` if the day has no such row.
-    pub(crate) published: Option<Numbers>,
+    pub(crate) published: Option<UsageNumbers>,
     /// The source's numbers; `None` if it has no such record.
-    pub(crate) source: Option<Numbers>,
-}
-
-/// A company's usage on a day.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Numbers {
-    /// Users active on that day.
-    pub(crate) active_users: i32,
-    /// Events on that day.
-    pub(crate) events: i64,
+    pub(crate) source: Option<UsageNumbers>,
+    /// What is staged; `None` if there is no such record.
+    pub(crate) staged: Option<UsageNumbers>,
+    /// Why they differ.
+    pub(crate) difference: Difference,
+    /// Where ours came from; `None` if the day was never fetched.
+    pub(crate) landed: Option<LandedPlace>,
 }
 
 /// Totals of a reconciliation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
-    /// Company-days that are published or in the source.
+    /// Company-days that are published, staged or in the source.
     pub(crate) compared: u64,
-    /// Company-days that differ.
-    pub(crate) mismatches: u64,
+    /// The kinds of those that differ, with how many they are.
+    pub(crate) by_kind: BTreeMap<DifferenceKind, u64>,
     /// Records of the source that are not valid usage.
     pub(crate) invalid_records: u64,
 }
@@ -74,7 +82,8 @@ pub(crate) struct Summary {
 #[derive(Clone)]
 pub(crate) struct Reconciler {
     pub(crate) api: ProductApi,
-    pub(crate) published: Arc<dyn ActivityReader>,
+    pub(crate) storage: Storage,
+    pub(crate) held: Arc<dyn ReconciliationReader>,
 }
 
 impl Reconciler {
@@ -88,19 +97,31 @@ impl Reconciler {
         asked: Reconciliation,
     ) -> Result<impl Stream<Item = Result<Finding, Error>> + Send + 'static, Error> {
         let session = self.api.session()?;
-        let state = Some((asked.window.days(), Summary::default()));
+        let days_total = asked.window.len_days();
+        let progress = move |units_done, activity| {
+            Finding::Progress(Progress {
+                units_done,
+                units_total: days_total,
+                activity,
+                ..Progress::default()
+            })
+        };
+        let begun = stream::iter([Ok(progress(0, format!("{}", asked.window.start())))]);
+        let state = Some((asked.window.days(), Summary::default(), 0));
         let days = stream::try_unfold(state, move |state| {
             let (this, session, asked) = (self.clone(), session.clone(), asked.clone());
             async move {
-                let Some((mut days, mut summary)) = state else { return Ok::<_, Error>(None) };
+                let Some((mut days, mut summary, done)) = state else { return Ok::<_, Error>(None) };
                 let Some(day) = days.next() else {
                     return Ok(Some((vec![Finding::Summary(summary)], None)));
                 };
-                let findings = this.compare_day(&session, &asked, day, &mut summary).await?;
-                Ok(Some((findings, Some((days, summary)))))
+                let mismatches = this.compare_day(&session, &asked, day, &mut summary).await?;
+                let mut findings: Vec<Finding> = mismatches.into_iter().map(Finding::Mismatch).collect();
+                findings.push(progress(done + 1, format!("{day} compared")));
+                Ok(Some((findings, Some((days, summary, done + 1)))))
             }
         });
-        Ok(days.map_ok(|findings| stream::iter(findings.into_iter().map(Ok))).try_flatten())
+        Ok(begun.chain(days.map_ok(|findings| stream::iter(findings.into_iter().map(Ok))).try_flatten()))
     }
 
     async fn compare_day(
@@ -109,41 +130,94 @@ impl Reconciler {
         asked: &Reconciliation,
         day: NaiveDate,
         summary: &mut Summary,
-    ) -> Result<Vec<Finding>, Error> {
-        let mut source = fetch_numbers(session, asked, day, summary).await?;
-        let mut comparison = Comparison { day, summary, findings: Vec::new() };
-        let mut published = self.published.export_facts(&asked.published_rows(day)).await?.rows();
-        while let Some(row) = published.try_next().await? {
-            let company_id = row.key.company_id;
-            if asked.includes(&company_id) {
-                let numbers = Numbers { active_users: row.active_users, events: row.events };
-                let in_source = source.remove(&company_id);
-                comparison.compare(company_id, Some(numbers), in_source);
+    ) -> Result<Vec<Mismatch>, Error> {
+        let fresh = fetch(session, asked, day).await?;
+        // Read after the source, so that a run in the meantime is as fresh as the answer.
+        let mut held = self.held.held_day(day).await?;
+        held.companies.retain(|company| asked.includes(&company.company_id));
+        let compared = asked.compared(day, &held, &fresh);
+        summary.compared += compared.len() as u64;
+        summary.invalid_records += fresh.unreadable;
+
+        let open = open_questions(&held, &fresh, &compared);
+        if open.is_empty() {
+            return Ok(Vec::new());
+        }
+        let landed = match held.fetched.clone() {
+            Some(state) => {
+                let companies = open.iter().map(|question| &question.company_id).collect();
+                let reading = session.reading();
+                Some(LandedAnswer::read(&self.storage, state, reading, &companies).await?)
             }
-        }
-        for (company_id, numbers) in source {
-            comparison.compare(company_id, None, Some(numbers));
-        }
-        Ok(comparison.findings)
+            None => None,
+        };
+        let mismatches = open.into_iter().filter_map(|mut question| {
+            if let Some(landed) = &landed {
+                question.facts.landed = landed.of(&question.company_id);
+            }
+            let difference = difference(&question.facts)?;
+            *summary.by_kind.entry(difference.kind()).or_default() += 1;
+            let landed = landed.as_ref().map(|landed| landed.place_of(&question.company_id));
+            Some(question.answered(day, difference, landed))
+        });
+        Ok(mismatches.collect())
     }
 }
 
-/// The comparison of a day, in progress.
-struct Comparison<'a> {
-    day: NaiveDate,
-    summary: &'a mut Summary,
-    findings: Vec<Finding>,
+/// A company-day that does not match at once: its landed record decides.
+struct Question {
+    company_id: CompanyId,
+    facts: CompanyDay,
 }
 
-impl Comparison<'_> {
-    fn compare(&mut self, company_id: CompanyId, published: Option<Numbers>, source: Option<Numbers>) {
-        self.summary.compared += 1;
-        // The fact is dense: its zeros also stand for missing records.
-        let is_equal = published == source || (published == Some(Numbers::default()) && source.is_none());
-        if !is_equal {
-            self.summary.mismatches += 1;
-            let key = FactKey { company_id, activity_date: self.day };
-            self.findings.push(Finding::Mismatch(Mismatch { key, published, source }));
+impl Question {
+    fn answered(self, day: NaiveDate, difference: Difference, landed: Option<LandedPlace>) -> Mismatch {
+        let Self { company_id, facts: CompanyDay { published, staged, fresh, .. } } = self;
+        let source = match fresh {
+            Fresh::Record(numbers) => Some(numbers),
+            Fresh::Unreadable(_) | Fresh::Absent { .. } => None,
+        };
+        Mismatch {
+            key: FactKey { company_id, activity_date: day },
+            published,
+            source,
+            staged,
+            difference,
+            landed,
+        }
+    }
+}
+
+/// The compared companies that a look into the landed file may concern, in order.
+fn open_questions(held: &HeldDay, fresh: &Answer, compared: &BTreeSet<CompanyId>) -> Vec<Question> {
+    let mut rows = held.companies.iter().peekable();
+    let questions = compared.iter().filter_map(|company| {
+        // Both are in the order of companies.
+        while rows.next_if(|row| row.company_id < *company).is_some() {}
+        let row = rows.next_if(|row| row.company_id == *company);
+        let nothing = HeldUsage { company_id: company.clone(), published: None, staged: None, waits: false };
+        let HeldUsage { published, staged, waits, .. } = *row.unwrap_or(&nothing);
+        let facts = CompanyDay {
+            is_published: held.is_published,
+            is_fetched: held.fetched.is_some(),
+            published,
+            staged,
+            waits,
+            landed: Landed::Unknown,
+            fresh: fresh.of(company),
+        };
+        difference(&facts).is_some().then(|| Question { company_id: company.clone(), facts })
+    });
+    questions.collect()
+}
+
+impl Answer {
+    /// What the source returns of a company now.
+    fn of(&self, company: &CompanyId) -> Fresh {
+        match self.companies.get(company).map(|found| &found.numbers) {
+            Some(Ok(numbers)) => Fresh::Record(*numbers),
+            Some(Err(reason)) => Fresh::Unreadable(reason.clone()),
+            None => Fresh::Absent { of_anyone: self.of_anyone },
         }
     }
 }
@@ -153,38 +227,27 @@ impl Reconciliation {
         self.companies.is_empty() || self.companies.contains(company_id)
     }
 
-    /// The published rows to read: those of one company only if exactly one is requested.
-    fn published_rows(&self, day: NaiveDate) -> ActivityQuery {
-        let mut companies = self.companies.iter();
-        let company_id = match (companies.next(), companies.next()) {
-            (Some(only), None) => Some(only.clone()),
-            _ => None,
+    /// The companies to compare, of all that are held or in the source.
+    fn compared(&self, day: NaiveDate, held: &HeldDay, fresh: &Answer) -> BTreeSet<CompanyId> {
+        let held = held.companies.iter().map(|row| &row.company_id);
+        let all: BTreeSet<&CompanyId> = held.chain(fresh.companies.keys()).collect();
+        let picked = match self.sample_size {
+            None => all,
+            Some(size) if self.sample_seed.is_empty() => sample(all, size, &day.to_string()),
+            Some(size) => sample(all, size, &self.sample_seed),
         };
-        ActivityQuery { company_id, window: DateWindow::day(day), after: None, as_of: None }
+        picked.into_iter().cloned().collect()
     }
 }
 
-/// The source's numbers for a day; of several records for a company the last wins, as in staging.
-async fn fetch_numbers(
-    session: &Session,
-    asked: &Reconciliation,
-    day: NaiveDate,
-    summary: &mut Summary,
-) -> Result<BTreeMap<CompanyId, Numbers>, Error> {
-    let mut numbers = BTreeMap::new();
-    let reading = session.reading();
+/// The source's answer for a day, as loading it would take it.
+async fn fetch(session: &Session, asked: &Reconciliation, day: NaiveDate) -> Result<Answer, Error> {
+    let (mut answer, mut reader) = (Answer::default(), DayReader::new(day, session.reading()));
     let mut pages = pin!(pages(session, day));
     while let Some((_, page)) = pages.try_next().await? {
         for line in page.lines() {
-            match parse_record(line, &reading.names, DateWindow::day(day)) {
-                Ok(ReadRecord { usage, .. }) if asked.includes(&usage.company_id) => {
-                    let in_source = Numbers { active_users: usage.active_users, events: usage.events };
-                    numbers.insert(usage.company_id, in_source);
-                }
-                Ok(_) => {}
-                Err(_) => summary.invalid_records += 1,
-            }
+            answer.take(reader.record(line), |company| asked.includes(company));
         }
     }
-    Ok(numbers)
+    Ok(answer)
 }

@@ -96,9 +96,12 @@ impl ProductApiStage {
         let fetched = known.iter().map(|state| state.day).collect();
         let loaded: BTreeSet<NaiveDate> =
             known.iter().filter(|state| state.run_id == fence.run_id).map(|state| state.day).collect();
-        let mut to_fetch = self.plan.days_to_fetch(window, &fetched);
+        let mut to_fetch: BTreeSet<NaiveDate> =
+            self.plan.days_to_fetch(window, &fetched).into_iter().collect();
         to_fetch.retain(|day| !loaded.contains(day));
-        Ok(StageDays { already_loaded: loaded.len(), to_fetch })
+        // Asked for by operators, wherever they lie.
+        to_fetch.extend(self.staging.usage_replays().await?);
+        Ok(StageDays { already_loaded: loaded.len(), to_fetch: to_fetch.into_iter().collect() })
     }
 
     /// Lands days in order, a few ahead of the one requested. Each has its own

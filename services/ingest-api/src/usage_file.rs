@@ -27,6 +27,8 @@ pub(crate) struct LandedDay {
     pub(crate) file: Option<FileInfo>,
     /// Records in the file, valid or not.
     pub(crate) records: u64,
+    /// The number of the last record of each page, from page 1 on.
+    pub(crate) page_ends: Vec<u64>,
 }
 
 impl LandedDay {
@@ -36,6 +38,7 @@ impl LandedDay {
             day: self.day,
             landing_path: self.file.as_ref().map(|file| file.path.clone()),
             bytes: self.file.as_ref().map_or(0, |file| file.size),
+            page_ends: self.page_ends.clone(),
         }
     }
 }
@@ -68,6 +71,7 @@ pub(crate) async fn land(
 ) -> Result<LandedDay, Error> {
     let failed = |source| Error::Landing { day, source };
     let mut records = 0;
+    let mut page_ends = Vec::new();
     let mut writer = None;
     let mut pages = pin!(pages(session, day));
     while let Some((at, page)) = pages.try_next().await? {
@@ -77,13 +81,17 @@ pub(crate) async fn land(
             let writer = writer.get_or_insert_with(|| storage.write(&landing_path(day)));
             writer.write(page.ndjson.as_bytes()).await.map_err(failed)?;
         }
+        // A page that was skipped, because it repeats another, ends where the one before it does.
+        let ended_before = page_ends.last().copied().unwrap_or(0);
+        page_ends.resize(at.page as usize - 1, ended_before);
+        page_ends.push(records);
     }
     let file = match writer {
         Some(writer) => Some(writer.finish().await.map_err(failed)?),
         None => None,
     };
     Span::current().record("pipeline.rows_read", telemetry::spans::count(records));
-    Ok(LandedDay { day, file, records })
+    Ok(LandedDay { day, file, records, page_ends })
 }
 
 /// Reads a landed day back as rows for staging. The rows fail if the file is no

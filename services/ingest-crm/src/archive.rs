@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use landing::{Error, FileInfo, Storage};
 use sha2::{Digest, Sha256};
+use warehouse::SourceError;
 
 /// The folder of copies, relative to the archive's root.
 pub const ARCHIVE_FOLDER: &str = "crm/archive/";
@@ -86,12 +87,22 @@ fn copy_path(file: &FileInfo) -> String {
 /// Whether a file in the archive's storage is a copy of an export.
 #[must_use]
 pub fn is_archived_copy(path: &str) -> bool {
-    let name = path.strip_prefix(ARCHIVE_FOLDER).and_then(|copy| copy.strip_suffix(".csv"));
-    let parts = name.and_then(|name| name.rsplit_once('/'));
-    parts.is_some_and(|(file, content)| {
-        let is_hash = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        !file.is_empty() && content.len() == 2 * NAME_BYTES && content.bytes().all(is_hash)
-    })
+    original_path(path).is_some()
+}
+
+/// The path of the export that a file in the archive's storage is a copy of; `None` if it
+/// is none.
+pub(crate) fn original_path(path: &str) -> Option<&str> {
+    let name = path.strip_prefix(ARCHIVE_FOLDER)?.strip_suffix(".csv")?;
+    let (file, content) = name.rsplit_once('/')?;
+    let is_hash = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_copy = !file.is_empty() && content.len() == 2 * NAME_BYTES && content.bytes().all(is_hash);
+    is_copy.then_some(file)
+}
+
+/// A failure of the storage as one of the source.
+pub(crate) fn source_failed(error: Error) -> warehouse::Error {
+    SourceError { kind: error.kind(), message: error.to_string() }.into()
 }
 
 fn folder(storage: &Storage) -> String {
@@ -139,7 +150,8 @@ mod tests {
         let second = kept(&archive, "\"W/odd\" ..\\", &["two"]).await.unwrap();
         assert_ne!(first.path, second.path);
         for (copy, content) in [(first, "one"), (second, "two")] {
-            assert!(copy.path.starts_with("crm/archive/2026/companies.csv/") && is_archived_copy(&copy.path));
+            assert!(is_archived_copy(&copy.path), "{}", copy.path);
+            assert_eq!(original_path(&copy.path), Some("2026/companies.csv"));
             let path = folder.path().join("landing").join(copy.path);
             assert_eq!(fs::read_to_string(path).unwrap(), content);
         }

@@ -7,16 +7,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Concerns, CrmCompany, DateWindow, FailureKind, Rejection, SourceRow, run::STAGE_COPY_CRM_CSV};
 use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan};
 use futures::{StreamExt, TryStreamExt};
-use landing::FileInfo;
+use landing::{FileInfo, Storage};
 use tracing::info;
 use warehouse::{CrmExport, CrmStaging, SnapshotLimits, SourceError};
 
 use crate::{
-    archive::Archive,
+    archive::{Archive, source_failed},
     csv_format::CsvFormat,
     effective_day::DaySource,
     export_content::{Part, export_rows},
     export_plan::{Exports, SameDay},
+    gone_files::{GoneFiles, archived_parts, copies_gone},
     header_change::{columns_of, columns_of_earlier, lost, new_columns},
 };
 
@@ -55,23 +56,28 @@ impl FileLoader for CopyCrmCsv {
         window: DateWindow,
         now: DateTime<Utc>,
     ) -> warehouse::Result<Plan<CrmExport>> {
+        let gone = GoneFiles::to_load_again(&*self.staging, &self.archive, &files).await?;
         let exports = Exports::of(files, &self.day_source, self.effective_offset_days, self.same_day);
         let days = self.staging.crm_days(&exports.undated(), now.date_naive()).await?;
         let settled = exports.settle(&days, window);
         let new = self.staging.new_crm_exports(&settled.exports()).await?;
-        Ok(settled.plan(&new, days.first_snapshot, window, self.same_day))
+        let mut plan = settled.plan(&new, days.first_snapshot, window, self.same_day);
+        plan.units.extend(gone.units);
+        plan.remarks.extend(gone.remarks);
+        Ok(plan)
     }
 
     async fn load(&self, delivery: Delivery<'_, CrmExport>) -> warehouse::Result<Outcome> {
         let Delivery { unit, storage, report, fence, now, .. } = delivery;
         // A caller that may not load an export does not even copy it.
         self.staging.check_fence(fence).await?;
-        let mut parts = Vec::with_capacity(unit.files.len());
-        for file in &unit.files {
-            let chunks = storage.read(file).await.map_err(source_failed)?;
-            let copy = self.archive.keep(file, chunks).await.map_err(source_failed)?;
-            parts.push(Part { path: file.path.clone(), copy });
-        }
+        let parts = match &unit.about.archive_path {
+            Some(copies) => archived_parts(&self.archive, copies)
+                .await
+                .map_err(source_failed)?
+                .ok_or_else(|| copies_gone(unit))?,
+            None => self.keep_parts(&unit.files, storage).await?,
+        };
         let compared = self.compare_header(&parts, unit.about.effective_on).await?;
         let copies: Vec<&str> = parts.iter().map(|part| part.copy.path.as_str()).collect();
         let export = CrmExport { archive_path: Some(copies.join("\n")), ..unit.about.clone() };
@@ -108,6 +114,17 @@ struct ComparedHeader {
 }
 
 impl CopyCrmCsv {
+    /// Copies the files of an export to the archive.
+    async fn keep_parts(&self, files: &[FileInfo], storage: &Storage) -> warehouse::Result<Vec<Part>> {
+        let mut parts = Vec::with_capacity(files.len());
+        for file in files {
+            let chunks = storage.read(file).await.map_err(source_failed)?;
+            let copy = self.archive.keep(file, chunks).await.map_err(source_failed)?;
+            parts.push(Part { path: file.path.clone(), copy });
+        }
+        Ok(parts)
+    }
+
     async fn compare_header(
         &self,
         parts: &[Part],
@@ -132,10 +149,6 @@ fn note_unnamed(row: &SourceRow<CrmCompany>, first: &OnceLock<String>) {
     if let SourceRow::Rejected(rejection @ Rejection { concerns: Concerns::Anyone, .. }) = row {
         first.get_or_init(|| rejection.reported());
     }
-}
-
-fn source_failed(error: landing::Error) -> warehouse::Error {
-    SourceError { kind: error.kind(), message: error.to_string() }.into()
 }
 
 /// The CRM may have overwritten a refused file before somebody looks at it; its

@@ -11,8 +11,9 @@
 //!   and reason.
 //! - The CRM overwrites its files. So each is first copied whole to a place
 //!   where nothing changes it, and loaded from the copy.
-//! - A file whose content is already loaded is not read again. If no file is
-//!   new, or there is none, the stage succeeds with a remark.
+//! - A file whose content is already loaded is not read again, unless an operator
+//!   has asked for it; if it is gone by then, its copy is read. If no file is new,
+//!   or there is none, the stage succeeds with a remark.
 
 mod archive;
 mod column_names;
@@ -31,6 +32,7 @@ mod export_content;
 mod export_options;
 mod export_plan;
 mod footer;
+mod gone_files;
 mod header_change;
 mod inspect;
 mod invalid_file;

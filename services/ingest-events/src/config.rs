@@ -21,6 +21,17 @@ pub struct Options {
         default_value_t = 8 * 1024 * 1024 * 1024
     )]
     pub events_max_file_bytes: u64,
+
+    /// Refuse a file of whose records more than this share, and at least three, are rejected and not accepted; 1
+    /// refuses none
+    #[arg(
+        long,
+        env = "EVENTS_MAX_REJECTED_SHARE",
+        value_name = "SHARE",
+        default_value_t = 0.05,
+        value_parser = runtime::parse_share
+    )]
+    pub events_max_rejected_share: f64,
 }
 
 /// The arguments of the service as a process of its own.

@@ -1,10 +1,10 @@
 //! The stage `act_copy_events`: loads every new event file into the warehouse.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{DateWindow, event::latest_event_day, run::STAGE_COPY_EVENTS};
+use domain::{DateWindow, RejectionLimit, event::latest_event_day, run::STAGE_COPY_EVENTS};
 use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan, Unit};
 use landing::FileInfo;
 use tracing::info;
@@ -12,9 +12,14 @@ use warehouse::{EventFile, EventStaging, SourceError};
 
 use crate::event_rows::event_rows;
 
+/// How many files a remark names.
+const NAMED_FILES: usize = 3;
+
 /// Loads event files.
 pub(crate) struct CopyEvents {
     pub(crate) staging: Arc<dyn EventStaging>,
+    /// How many records of a file may be rejected.
+    pub(crate) limit: RejectionLimit,
 }
 
 fn event_file(file: &FileInfo) -> EventFile {
@@ -44,9 +49,10 @@ impl FileLoader for CopyEvents {
     ) -> warehouse::Result<Plan<FileInfo>> {
         let asked: Vec<_> = files.iter().map(event_file).collect();
         let new = self.staging.new_event_files(&asked).await?;
+        let remarks = self.gone_remark(&files).await?;
         let units = (0..).zip(files).filter(|(at, _)| new.binary_search(at).is_ok());
         let units = units.map(|(_, file)| Unit { files: vec![file.clone()], about: file }).collect();
-        Ok(Plan { units, refused: vec![], remarks: vec![] })
+        Ok(Plan { units, refused: vec![], remarks: remarks.into_iter().collect() })
     }
 
     async fn load(&self, delivery: Delivery<'_, FileInfo>) -> warehouse::Result<Outcome> {
@@ -55,10 +61,29 @@ impl FileLoader for CopyEvents {
         let chunks = storage.read(file).await.map_err(source_failed)?;
         let latest = latest_event_day(business_date, file.modified.date_naive());
         let rows = event_rows(chunks, latest, report);
-        let loaded = self.staging.load_event_file(fence, &event_file(file), rows, now).await?;
+        let loaded = self.staging.load_event_file(fence, &event_file(file), self.limit, rows, now).await?;
         let rows = loaded.counters.rows_read;
         info!(file = %file.path, rows, "event file loaded");
         Ok(Outcome { counters: loaded.counters, remarks: vec![] })
+    }
+}
+
+impl CopyEvents {
+    /// The remark on files that are to be loaded again and are no longer in the folder.
+    /// Nobody keeps copies of event files.
+    async fn gone_remark(&self, files: &[FileInfo]) -> warehouse::Result<Option<String>> {
+        let replays = self.staging.event_replays().await?;
+        let listed: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let gone: Vec<&str> =
+            replays.iter().map(String::as_str).filter(|path| !listed.contains(path)).collect();
+        Ok((!gone.is_empty()).then(|| {
+            let named = gone.iter().take(NAMED_FILES).copied().collect::<Vec<_>>().join(", ");
+            let more = match gone.len().saturating_sub(NAMED_FILES) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("to be loaded again, but no longer in the folder: {named}{more}; put them back there")
+        }))
     }
 }
 

@@ -18,6 +18,7 @@ mod event_rows;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use domain::RejectionLimit;
 use file_ingest::FileStage;
 use landing::Storage;
 use runtime::Service;
@@ -58,7 +59,10 @@ pub fn assemble(
         completion: staging.clone(),
         clock: Arc::clone(&context.clock),
         max_file_bytes: options.events_max_file_bytes,
-        loader: CopyEvents { staging },
+        loader: CopyEvents {
+            staging,
+            limit: RejectionLimit { max_share: options.events_max_rejected_share },
+        },
     };
     Ok(Service::new(NAME).with_stages(stage, context))
 }

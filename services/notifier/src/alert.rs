@@ -59,6 +59,12 @@ impl Alert {
         let AlertProto { pipeline, stage, .. } = &self.message;
         match (self.cause(), self.business_date()) {
             (AlertCause::StageFailed, _) => format!("{pipeline} failed at {stage}"),
+            (AlertCause::NumbersDiffer, Some(day)) => {
+                format!("{pipeline}: published numbers differ from the product API, up to {day}")
+            }
+            (AlertCause::NumbersDiffer, None) => {
+                format!("{pipeline}: published numbers differ from the product API")
+            }
             (_, Some(day)) => format!("{pipeline} has not published {day} in time"),
             (_, None) => format!("{pipeline} has not published its newest day in time"),
         }
@@ -86,6 +92,17 @@ impl Alert {
         details.into_iter().filter_map(|(label, value)| Some((label, value?))).collect()
     }
 
+    /// The next step where numbers differ.
+    fn after_differences(&self) -> String {
+        match self.business_date() {
+            Some(day) => format!(
+                "See each with its cause by `activityctl reconcile --all --date {day}`, and run the days that \
+                 differ again by `activityctl reconcile --all --date {day} --heal`."
+            ),
+            None => "See each with its cause by `activityctl reconcile --all --date yesterday`.".to_owned(),
+        }
+    }
+
     /// The recommended next step.
     pub(crate) fn next_step(&self) -> String {
         match (self.cause(), self.run_id()) {
@@ -107,6 +124,7 @@ impl Alert {
                 "See what went wrong with `activityctl runs show {run}`, mend it, and continue with \
                  `activityctl retry {run} --wait`."
             ),
+            (AlertCause::NumbersDiffer, _) => self.after_differences(),
             (
                 AlertCause::DeadlineWithoutRun
                 | AlertCause::DeadlineRunActive
@@ -249,6 +267,26 @@ pub(crate) mod tests {
             assert!(alert.next_step().contains(command), "{}", alert.next_step());
             assert!(!alert.headline().contains("publish_deadline"));
         }
+    }
+
+    #[test]
+    fn numbers_that_differ_are_reported_as_such() {
+        let differing = parsed(AlertProto {
+            cause: AlertCauseProto::NumbersDiffer.into(),
+            stage: "reconciliation".to_owned(),
+            run_id: String::new(),
+            ..alert_proto()
+        })
+        .unwrap();
+        assert_eq!(
+            differing.headline(),
+            "pl_company_activity_daily: published numbers differ from the product API, up to 2026-02-13"
+        );
+        assert_eq!(differing.cause_word(), "numbers_differ");
+        let labels: Vec<&str> = differing.facts().iter().map(|(label, _)| *label).collect();
+        assert_eq!(labels, ["Pipeline", "Business date", "Noticed at"]);
+        let step = differing.next_step();
+        assert!(step.contains("`activityctl reconcile --all --date 2026-02-13 --heal`"), "{step}");
     }
 
     #[test]

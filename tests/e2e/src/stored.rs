@@ -26,6 +26,14 @@ impl Suite {
         read_below(&self.landing_folder(), &mut landed)?;
         Ok(Stored { tables, landed })
     }
+
+    /// The text of a landed file, by its path below the landing.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn landed_file(&self, path: &str) -> Result<String> {
+        Ok(fs::read_to_string(self.landing_folder().join(path))?)
+    }
 }
 
 impl Database {

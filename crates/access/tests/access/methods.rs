@@ -52,7 +52,7 @@ fn roles_open_the_services_that_they_are_for() {
     }
     let expected = [
         (Role::Reader, vec!["CompanyActivityService"]),
-        (Role::Operator, vec!["PipelineService", "ReconciliationService"]),
+        (Role::Operator, vec!["PipelineService", "QuarantineService", "ReconciliationService"]),
         (Role::Stage, vec!["ReconciliationService", "StageService"]),
         (Role::Alerts, vec!["NotifierService"]),
     ];

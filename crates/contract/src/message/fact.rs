@@ -1,7 +1,7 @@
-//! Converts fact rows to messages.
+//! Converts fact rows and their publications to messages.
 
-use domain::{FactKey, FactRow};
-use proto::activity::v1::CompanyActivity;
+use domain::{FactKey, FactRow, Publication};
+use proto::activity::v1::{CompanyActivity, Publication as PublicationProto};
 
 use super::time::timestamp_to_proto;
 
@@ -37,6 +37,17 @@ pub fn fact_row_to_proto(row: FactRow) -> CompanyActivity {
         events_per_user,
         days_since_last_contact,
         loaded_at: Some(timestamp_to_proto(loaded_at)),
+    }
+}
+
+/// Converts who published a day, and when.
+#[must_use]
+pub fn publication_to_proto(publication: Publication) -> PublicationProto {
+    PublicationProto {
+        activity_date: publication.activity_date.to_string(),
+        run_id: publication.run_id,
+        publish_time: Some(timestamp_to_proto(publication.published_at)),
+        row_count: publication.row_count,
     }
 }
 

@@ -63,6 +63,7 @@ pub const fn alert_cause_to_proto(cause: AlertCause) -> AlertCauseProto {
         AlertCause::DeadlineWithoutRun => AlertCauseProto::DeadlineWithoutRun,
         AlertCause::DeadlineRunActive => AlertCauseProto::DeadlineRunActive,
         AlertCause::DeadlineRunFailed => AlertCauseProto::DeadlineRunFailed,
+        AlertCause::NumbersDiffer => AlertCauseProto::NumbersDiffer,
     }
 }
 
@@ -74,6 +75,7 @@ pub const fn alert_cause_from_proto(cause: AlertCauseProto) -> AlertCause {
         AlertCauseProto::DeadlineWithoutRun => AlertCause::DeadlineWithoutRun,
         AlertCauseProto::DeadlineRunActive => AlertCause::DeadlineRunActive,
         AlertCauseProto::DeadlineRunFailed => AlertCause::DeadlineRunFailed,
+        AlertCauseProto::NumbersDiffer => AlertCause::NumbersDiffer,
     }
 }
 

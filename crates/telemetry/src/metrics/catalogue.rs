@@ -123,9 +123,26 @@ pub const DIRTY_RANGES: Metric = Metric {
 pub const QUARANTINED_ROWS: Metric = Metric {
     name: "company_activity.quarantined_rows",
     unit: "{row}",
-    description: "Rows in quarantine.",
+    description: "Rows in quarantine, accepted ones included.",
     kind: Kind::Gauge,
     attributes: &[],
+    services: "coordinator",
+};
+
+/// Rows in quarantine that wait for somebody.
+pub const QUARANTINE_OPEN_ROWS: Metric = Metric {
+    name: "company_activity.quarantine.open_rows",
+    unit: "{row}",
+    description: "Rows in quarantine that nobody has accepted.",
+    kind: Kind::Gauge,
+    attributes: &[
+        STAGE,
+        (
+            "kind",
+            "why they were rejected: `company_id`, `field`, `date`, `negative_count`, `malformed`, `superseded` or \
+             `unknown`",
+        ),
+    ],
     services: "coordinator",
 };
 
@@ -254,6 +271,20 @@ pub const TELEMETRY_SPANS: Metric = Metric {
     services: "all",
 };
 
+/// Differences between published numbers and the product API.
+pub const RECONCILIATION_DIFFERENCES: Metric = Metric {
+    name: "company_activity.reconciliation.differences",
+    unit: "{difference}",
+    description: "Company-days whose published numbers differed from the product API's when a reconciliation \
+                  that reports compared them.",
+    kind: Kind::Counter,
+    attributes: &[(
+        "kind",
+        "`late_at_source`, `corrected_at_source`, `missing_here`, `extra_here`, `quarantined` or `differs_here`",
+    )],
+    services: "coordinator",
+};
+
 /// All metrics.
 pub const CATALOGUE: &[Metric] = &[
     STAGE_DURATION,
@@ -267,9 +298,11 @@ pub const CATALOGUE: &[Metric] = &[
     MISSING_DAYS,
     DIRTY_RANGES,
     QUARANTINED_ROWS,
+    QUARANTINE_OPEN_ROWS,
     ALERTS_WAITING,
     ALERTS_OLDEST_AGE,
     ALERT_DELIVERIES,
+    RECONCILIATION_DIFFERENCES,
     HTTP_CLIENT_DURATION,
     RPC_SERVER_DURATION,
     RPC_CLIENT_DURATION,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, slice, sync::Arc};
 
 use chrono::NaiveDate;
-use domain::{Counters, EventId, EventRecord, SourceRow, run::STAGE_COPY_EVENTS};
+use domain::{Counters, EventId, EventRecord, RejectionLimit, SourceRow, run::STAGE_COPY_EVENTS};
 use futures::{StreamExt, stream};
 use warehouse_core::{
     EventFile, Fence, LoadOutcome, NewRun, NewStage, Result, SharedWarehouse, SourceError, WindowChoice,
@@ -90,8 +90,18 @@ impl EventRun {
 
     /// Loads a file.
     pub async fn load(&self, file: &EventFile, rows: Vec<SourceRow<EventRecord>>) -> Result<LoadOutcome> {
+        self.load_within(file, RejectionLimit::NONE, rows).await
+    }
+
+    /// Loads a file if few enough of its records are rejected.
+    pub async fn load_within(
+        &self,
+        file: &EventFile,
+        limit: RejectionLimit,
+        rows: Vec<SourceRow<EventRecord>>,
+    ) -> Result<LoadOutcome> {
         let rows = stream::iter(rows.into_iter().map(Ok)).boxed();
-        self.warehouse.load_event_file(&self.fence, file, rows, self.held.now).await
+        self.warehouse.load_event_file(&self.fence, file, limit, rows, self.held.now).await
     }
 
     /// Loads a file whose source breaks off after its rows.
@@ -103,7 +113,7 @@ impl EventRun {
         let breaks =
             SourceError { kind: domain::FailureKind::Unavailable, message: "the source is gone".to_owned() };
         let rows = stream::iter(rows.into_iter().map(Ok).chain([Err(breaks)])).boxed();
-        self.warehouse.load_event_file(&self.fence, file, rows, self.held.now).await
+        self.warehouse.load_event_file(&self.fence, file, RejectionLimit::NONE, rows, self.held.now).await
     }
 
     /// Loads a file that must be accepted.

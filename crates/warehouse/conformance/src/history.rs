@@ -3,8 +3,10 @@
 
 mod answers;
 pub mod events;
+pub mod explanations;
 mod exports;
 mod extent;
+pub mod mended;
 pub mod preview;
 pub mod retention;
 mod states;
@@ -37,7 +39,7 @@ use crate::{
     },
     observed::ledger_of_rows,
     reference::{ExpectedRow, Inputs, answered, snapshots_of},
-    scene::{at, day, days, hold_run, published, records},
+    scene::{HeldRun, at, day, days, hold_run, published, records},
 };
 
 /// One run of a history: what it ingests, and how far it gets.
@@ -130,45 +132,16 @@ struct World {
 async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, TestCaseError> {
     let mut world = World::default();
     for (number, step) in (1_i64..).zip(history) {
-        let run = hold_run(warehouse, step.window, at(number)).await;
-        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
-        for (arrival, export) in step.exports.iter().enumerate() {
-            let file = match export.dated() {
-                Some(on) => export.file(&format!("{number}/{arrival}"), on),
-                None => match world.settle_undated(warehouse, export, step.window).await? {
-                    Some(file) => file,
-                    None => continue,
-                },
-            };
-            if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
-                world.accept_export(export, &file);
-            } else {
-                prop_assert!(!export.has_companies(), "an export with companies was refused");
-            }
-        }
-        run.complete(&crm).await;
-        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
-        for answer in &step.usage {
-            run.load_usage(&api, day(answer.on), answer.rows()).await.unwrap();
-            world.accept_usage(day(answer.on), &answer.rows());
-        }
-        run.complete(&api).await;
-        if step.reaches != Reaches::Ingest {
-            run.build().await;
-        }
-        if step.reaches == Reaches::Publish {
-            run.publish().await;
-            world.published.extend(step.window.days());
+        let published = world.play(warehouse, step, number).await?;
+        if let Some(run) = &published {
             world.states.remember(warehouse, run.run.run_id).await;
             world.compare(warehouse).await?;
-        } else {
-            run.cancel().await;
         }
         if let Some(window) = step.takes_back {
             let run_id = take_back(warehouse, window, at(number)).await;
             world.published.retain(|day| !window.contains(*day));
             world.states.remember(warehouse, run_id).await;
-            if step.reaches == Reaches::Publish {
+            if published.is_some() {
                 world.compare(warehouse).await?;
             }
         }
@@ -203,6 +176,48 @@ async fn rebuild(warehouse: &EngineUnderTest, world: &World) -> Result<(), TestC
 }
 
 impl World {
+    /// Plays a step, the `number`th; returns its run if that has published.
+    async fn play(
+        &mut self,
+        warehouse: &EngineUnderTest,
+        step: &Step,
+        number: i64,
+    ) -> Result<Option<HeldRun>, TestCaseError> {
+        let run = hold_run(warehouse, step.window, at(number)).await;
+        let crm = run.begin(STAGE_COPY_CRM_CSV).await;
+        for (arrival, export) in step.exports.iter().enumerate() {
+            let file = match export.dated() {
+                Some(on) => export.file(&format!("{number}/{arrival}"), on),
+                None => match self.settle_undated(warehouse, export, step.window).await? {
+                    Some(file) => file,
+                    None => continue,
+                },
+            };
+            if run.load_crm_rows(&crm, &file, export.rows()).await.is_ok() {
+                self.accept_export(export, &file);
+            } else {
+                prop_assert!(!export.has_companies(), "an export with companies was refused");
+            }
+        }
+        run.complete(&crm).await;
+        let api = run.begin(STAGE_CALL_PRODUCT_API).await;
+        for answer in &step.usage {
+            run.load_usage(&api, day(answer.on), answer.rows()).await.unwrap();
+            self.accept_usage(day(answer.on), &answer.rows());
+        }
+        run.complete(&api).await;
+        if step.reaches != Reaches::Ingest {
+            run.build().await;
+        }
+        if step.reaches != Reaches::Publish {
+            run.cancel().await;
+            return Ok(None);
+        }
+        run.publish().await;
+        self.published.extend(step.window.days());
+        Ok(Some(run))
+    }
+
     /// Gives an undated export its day, as its loader does; `None` if its content is
     /// already loaded.
     async fn settle_undated(

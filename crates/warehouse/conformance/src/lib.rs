@@ -119,6 +119,7 @@ macro_rules! suite {
             an_empty_answer_for_a_new_day_is_recorded
             rejected_records_are_quarantined_with_their_origin
             contradicting_records_go_into_quarantine_but_the_last
+            what_is_held_of_a_day_is_read_beside_each_other
             a_rejected_row_keeps_the_run_that_first_met_it
             a_source_that_breaks_off_leaves_nothing_behind
             a_load_that_is_dropped_leaves_nothing_behind
@@ -151,6 +152,19 @@ macro_rules! suite {
             an_event_load_that_is_dropped_leaves_nothing_behind
             an_interrupted_event_load_is_whole_or_nothing
             loading_events_does_not_disturb_a_publish
+        }
+        $crate::suite! {@area $open, quarantine:
+            rows_are_listed_by_what_is_asked
+            rows_are_counted_by_what_is_asked
+            accepting_changes_nothing_but_the_row
+            an_acceptance_holds_as_long_as_the_words
+            accepted_rows_of_an_export_do_not_count_towards_the_limit
+            accepted_records_of_a_day_do_not_count_towards_the_limit
+            a_preview_believes_what_is_accepted
+            an_event_file_of_which_too_much_is_rejected_is_refused
+            a_replay_is_answered_by_the_next_load
+            a_replay_waits_for_a_load_that_begins_after_it
+            a_day_without_records_has_none_in_quarantine
         }
         $crate::suite! {@area $open, fact:
             every_column_follows_its_definition

@@ -10,8 +10,8 @@ use std::{
 use chrono::NaiveDate;
 use domain::{Checksum, DateWindow, FactRow, Publication};
 use warehouse_core::{
-    Freshness, Run, UsageDayState,
-    inspection::{LoggedPublication, QuarantinedRow, ReplacedRow},
+    Freshness, QuarantinedRow, Run, UsageDayState,
+    inspection::{LoggedPublication, ReplacedRow},
 };
 
 use crate::engine::EngineUnderTest;

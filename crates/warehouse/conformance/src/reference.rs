@@ -139,7 +139,9 @@ impl Inputs {
             .collect()
     }
 
-    fn row(&self, company_id: &CompanyId, day: NaiveDate) -> Option<ExpectedRow> {
+    /// The row that the definition requires of a company on a day, if any.
+    #[must_use]
+    pub fn row(&self, company_id: &CompanyId, day: NaiveDate) -> Option<ExpectedRow> {
         let reaching_back = |days: i64| {
             let from = day - TimeDelta::days(days - 1);
             self.usage

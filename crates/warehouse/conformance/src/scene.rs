@@ -342,7 +342,12 @@ pub fn export(effective_on: NaiveDate, etag: &str) -> CrmExport {
 /// A landed day.
 #[must_use]
 pub fn usage_day(on: NaiveDate) -> UsageDay {
-    UsageDay { day: on, landing_path: Some(format!("product_usage/{on}/usage_{on}.json")), bytes: 1_000 }
+    UsageDay {
+        day: on,
+        landing_path: Some(format!("product_usage/{on}/usage_{on}.json")),
+        bytes: 1_000,
+        page_ends: vec![2, 3],
+    }
 }
 
 /// Everything published in `window`, by company, then day.

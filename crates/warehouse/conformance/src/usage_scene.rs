@@ -10,7 +10,7 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use warehouse_core::{
-    Error, Fence, LoadOutcome, PublishOutcome, Result, SharedWarehouse, SourceError, UsageDayState,
+    Error, Fence, LoadOutcome, PublishOutcome, Result, SharedWarehouse, SourceError, UsageDay, UsageDayState,
     UsageLimits,
 };
 
@@ -110,7 +110,9 @@ pub fn loaded(written: u64, unchanged: u64, removed: u64) -> Counters {
 /// The state of a day that `run` fetched last.
 #[must_use]
 pub fn fetched(run: &HeldRun, offset: i64, records: u64) -> UsageDayState {
-    UsageDayState { day: day(offset), records, fetched_at: run.now, run_id: run.run.run_id }
+    let UsageDay { day, landing_path, bytes, page_ends } = usage_day(day(offset));
+    let (fetched_at, run_id) = (run.now, run.run.run_id);
+    UsageDayState { day, records, fetched_at, run_id, landing_path, bytes, page_ends }
 }
 
 /// Checks that an answer was refused, and returns why.

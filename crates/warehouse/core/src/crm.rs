@@ -67,8 +67,12 @@ pub const NOTHING_READABLE: i32 = 0b1_1111;
 #[async_trait]
 pub trait CrmStaging: StageCompletion {
     /// The positions in `exports` of the new ones: exactly this file content is not yet
-    /// loaded with this effective day.
+    /// loaded with this effective day, or is to be loaded again.
     async fn new_crm_exports(&self, exports: &[CrmExport]) -> Result<Vec<usize>>;
+
+    /// The loaded exports that are to be loaded [again](crate::QuarantineStore::request_replay),
+    /// by path, then day.
+    async fn crm_replays(&self) -> Result<Vec<CrmExport>>;
 
     /// What is known about the days of undated exports.
     async fn crm_days(&self, undated: &[UndatedExport], today: NaiveDate) -> Result<CrmDays>;

@@ -8,7 +8,7 @@ use domain::share;
 use crate::{
     crm::CrmExport,
     error::{Error, Result},
-    received::Received,
+    received::{Received, way_to_accept},
     snapshot_limits::SnapshotLimits,
 };
 
@@ -105,8 +105,8 @@ impl Neighbourhood {
         }
         if let Err(problem) = received.within(limits.rejections) {
             return refused(format!(
-                "{problem}; nothing of it was loaded. Check the export; if it is right, raise \
-                 --crm-max-rejected-share and retry the run"
+                "{problem}; nothing of it was loaded. Check the export; {}, or raise --crm-max-rejected-share",
+                way_to_accept(&export.path)
             ));
         }
         if self.is_overruled(export) {

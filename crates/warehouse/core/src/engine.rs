@@ -6,15 +6,18 @@ mod crm_steps;
 mod delivery;
 mod fencing;
 mod past_state;
+mod provenance;
 mod publish_time;
 mod records;
 mod run_choice;
 mod stored;
 
+pub use crate::quarantine::check_expected;
 pub use checksum_version::version_to_publish;
 pub use crm_steps::{Arrival, CrmChanges, CrmHistory, CrmStep, Heir, take_over};
 pub use delivery::Delivery;
 pub use past_state::{PublishOnRecord, StateRecord};
+pub use provenance::{FetchedDay, every_day, export_origin};
 pub use publish_time::publish_time;
 pub use records::{FactRecord, FencedStage, PublicationRecord};
 pub use run_choice::{RunChoice, RunLookup, choose_run};

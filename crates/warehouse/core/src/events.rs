@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::EventRecord;
+use domain::{EventRecord, RejectionLimit};
 
 use crate::{
     error::{Error, Result},
     fence::Fence,
+    received::{Received, way_to_accept},
     row_stream::RowStream,
     runs::StageCompletion,
     usage::LoadOutcome,
@@ -24,6 +25,20 @@ pub struct EventFile {
 }
 
 impl EventFile {
+    /// Whether enough of the file is readable.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] that says what to do about it.
+    pub fn judge(&self, received: &Received, limit: RejectionLimit) -> Result<()> {
+        received.within(limit).map_err(|problem| {
+            Error::Refused(format!(
+                "{}: {problem}; nothing of it was loaded. Check the file; {}, or raise --events-max-rejected-share",
+                self.path,
+                way_to_accept(&self.path)
+            ))
+        })
+    }
+
     /// The refusal of a file with which a day's sum would not fit its column.
     #[must_use]
     pub fn refused_for_sum(&self, company_id: &str, date: NaiveDate) -> Error {
@@ -45,8 +60,13 @@ impl EventFile {
 /// has; those it no longer has stay, because a log of events only grows.
 #[async_trait]
 pub trait EventStaging: StageCompletion {
-    /// The positions in `files` of the new ones: exactly this content is not yet loaded.
+    /// The positions in `files` of the new ones: exactly this content is not yet loaded, or
+    /// is to be loaded again.
     async fn new_event_files(&self, files: &[EventFile]) -> Result<Vec<usize>>;
+
+    /// The paths of the loaded files that are to be loaded
+    /// [again](crate::QuarantineStore::request_replay), in order.
+    async fn event_replays(&self) -> Result<Vec<String>>;
 
     /// Loads one file, and sums up again the company-days in which an event is new or
     /// has another count.
@@ -56,11 +76,13 @@ pub trait EventStaging: StageCompletion {
     /// later line contradicts goes into quarantine.
     ///
     /// # Errors
-    /// [`Error::Refused`] if a day's sum would not fit 64 bits.
+    /// [`Error::Refused`] if a day's sum would not fit 64 bits; and if more of its records
+    /// are rejected than `limit` allows, which are in quarantine then.
     async fn load_event_file(
         &self,
         fence: &Fence,
         file: &EventFile,
+        limit: RejectionLimit,
         rows: RowStream<'_, EventRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome>;

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CompanyId, DateWindow, EventRecord, FactRow};
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{error::Result, quarantine::QuarantinedRow};
 
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,25 +26,6 @@ pub struct DailyEvents {
     pub events: i64,
     /// Number of events, those with a count of zero included.
     pub event_count: i64,
-}
-
-/// A row in quarantine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuarantinedRow {
-    /// The run that first read the row.
-    pub run_id: Uuid,
-    /// The stage that read it.
-    pub stage: String,
-    /// The file it came from, relative to its storage root.
-    pub origin: String,
-    /// The line in the file, from 1.
-    pub line: u64,
-    /// Why it was rejected.
-    pub reason: String,
-    /// The row as the source wrote it.
-    pub raw: String,
-    /// When it was quarantined.
-    pub quarantined_at: DateTime<Utc>,
 }
 
 /// A published row that a publish replaced or took away.

@@ -28,7 +28,10 @@ mod migration;
 mod preview;
 mod preview_tally;
 mod progress_sink;
+mod provenance;
+mod quarantine;
 mod received;
+mod reconciliation;
 mod retention;
 mod row_stream;
 mod run_rules;
@@ -55,7 +58,13 @@ pub use migration::MigrationReport;
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
-pub use received::{Notes, Received, noted};
+pub use provenance::ProvenanceReader;
+pub use quarantine::{
+    Acceptance, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
+    QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
+};
+pub use received::{AcceptedWords, Notes, Received, noted, noted_after};
+pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
@@ -92,14 +101,17 @@ pub trait Warehouse:
     RunStore
     + CrmStaging
     + UsageStaging
+    + ReconciliationReader
     + EventStaging
     + FactBuilder
     + BackfillPreview
     + ActivityReader
+    + ProvenanceReader
     + AlertOutbox
     + AlertLog
     + AuditTrail
     + BacklogReader
+    + QuarantineStore
     + Retention
     + Observable
     + std::fmt::Debug

@@ -5,7 +5,7 @@
 //! refused until a person accepts it.
 
 use chrono::NaiveDate;
-use domain::{Counters, RejectionLimit, share};
+use domain::{Counters, RejectionLimit, run::STAGE_CALL_PRODUCT_API, share};
 
 use crate::{
     error::{Error, Result},
@@ -83,7 +83,11 @@ impl ComparedDay {
             ));
         }
         if let Err(problem) = received.within(limits.rejections) {
-            return Some(format!("the product API's answer for {day}: {problem}"));
+            return Some(format!(
+                "the product API's answer for {day}: {problem}; they are listed by `activityctl quarantine list \
+                 --stage {STAGE_CALL_PRODUCT_API} --date {day}`, and if they may stay as they are, accepted with \
+                 `activityctl quarantine accept --stage {STAGE_CALL_PRODUCT_API} --date {day} --why ...`"
+            ));
         }
         if self.arrived == 0 && known > 0 {
             return Some(format!(

@@ -217,9 +217,25 @@ ALTER TABLE quarantine
   ADD COLUMN accepted_by   TEXT,
   ADD COLUMN accepted_why  TEXT;
 
--- Since when the file waits to be loaded again although it has not changed.
+-- The day of what is there already, where it is known for certain.
+UPDATE quarantine SET business_date = substr(origin, 15, 10)::DATE
+WHERE stage = 'act_call_product_api' AND origin ~ '^product_usage/[0-9]{4}-[0-9]{2}-[0-9]{2}/usage_';
+UPDATE quarantine
+SET business_date = newest.effective_on
+FROM (
+  SELECT DISTINCT ON (path) path, effective_on FROM crm_exports ORDER BY path, loaded_at DESC, effective_on DESC
+) AS newest
+WHERE stage = 'act_copy_crm_csv' AND path = origin;
+
+-- Counting what nobody has accepted.
+CREATE INDEX quarantine_open ON quarantine (stage, kind) WHERE accepted_at IS NULL;
+-- What previews of a day look for.
+CREATE INDEX quarantine_accepted ON quarantine (business_date) WHERE accepted_at IS NOT NULL;
+
+-- Since when the file or day waits to be loaded again although it has not changed.
 ALTER TABLE crm_exports ADD COLUMN replay_requested_at TIMESTAMPTZ;
 ALTER TABLE event_files ADD COLUMN replay_requested_at TIMESTAMPTZ;
+ALTER TABLE usage_days ADD COLUMN replay_requested_at TIMESTAMPTZ;
 
 -- ---------------------------------------------------------------- runs
 

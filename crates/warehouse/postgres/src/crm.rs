@@ -109,6 +109,19 @@ impl CrmStaging for PostgresWarehouse {
         .await
     }
 
+    async fn crm_replays(&self) -> Result<Vec<CrmExport>, Error> {
+        self.once(async |connection| {
+            let exports = sqlx::query_file!("../sql/crm/replayed_exports.sql").fetch_all(connection).await?;
+            let exports = exports.into_iter().map(|export| {
+                let (bytes, effective_on) = (counted(export.bytes)?, export.effective_on);
+                let (path, etag, archive_path) = (export.path, export.etag, export.archive_path);
+                Ok(CrmExport { path, etag, effective_on, bytes, archive_path })
+            });
+            exports.collect()
+        })
+        .await
+    }
+
     async fn load_crm_export(
         &self,
         fence: &Fence,
@@ -124,7 +137,7 @@ impl CrmStaging for PostgresWarehouse {
             connection.execute("SET LOCAL work_mem = '64MB'").await?;
             let delivered = incoming::read::<_, CrmIncoming>(connection, rows).await?;
             let mut counters = Counters { bytes_read: export.bytes, ..delivered.counters };
-            let received = notes.into_received();
+            let mut received = notes.into_received();
             if delivered.may_repeat {
                 keep_last_rows(connection, &mut counters).await?;
             }
@@ -132,11 +145,16 @@ impl CrmStaging for PostgresWarehouse {
             let named = named_companies(connection, accepted, &counters).await?;
 
             Lock::Crm.take(connection).await?;
-            let delivery = Delivery { origin: &export.path, fence, now };
+            let business_date = Some(export.effective_on);
+            let delivery = Delivery { origin: &export.path, fence, business_date, now };
+            if counters.rows_rejected > 0 {
+                received.accepted = quarantine::keep_accepted(connection, delivery.origin).await?;
+            }
             let mut history = History(connection);
             let place = history.around(export.effective_on).await?;
             if let Err(refused) = place.judge(export, &received, named, limits) {
                 // The rejected rows are recorded all the same.
+                answer_replay(connection, export).await?;
                 quarantine::replace(connection, &delivery).await?;
                 fence::hold(connection, fence).await?;
                 return Ok(Err(refused));
@@ -183,6 +201,15 @@ async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) 
     sqlx::query_file!("sql/crm/keep_last_rows.sql", true).execute(connection).await?;
     counters.rows_rejected += superseded;
     counters.rows_duplicate += dropped - superseded;
+    Ok(())
+}
+
+/// Ends the wait of a refused export that was to be loaded again.
+async fn answer_replay(connection: &mut PgConnection, export: &CrmExport) -> Result<()> {
+    let CrmExport { path, effective_on, etag, .. } = export;
+    sqlx::query_file!("../sql/quarantine/answer_export.sql", path, effective_on, etag)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

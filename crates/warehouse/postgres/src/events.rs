@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Counters, EventRecord};
+use domain::{Counters, EventRecord, RejectionLimit};
 use sqlx::PgConnection;
 use warehouse_core::{
     Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
     engine::{Delivery, balanced, counted, position, stored},
+    noted,
 };
 
 use crate::{
@@ -48,29 +49,51 @@ impl EventStaging for PostgresWarehouse {
         .await
     }
 
+    async fn event_replays(&self) -> Result<Vec<String>, Error> {
+        self.once(async |connection| {
+            let paths = sqlx::query_file_scalar!("../sql/events/replayed_files.sql");
+            Ok(paths.fetch_all(connection).await?)
+        })
+        .await
+    }
+
     async fn load_event_file(
         &self,
         fence: &Fence,
         file: &EventFile,
+        limit: RejectionLimit,
         rows: RowStream<'_, EventRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome, Error> {
-        self.load(async |connection| {
+        let loaded = self.load(async |connection| {
             fence::check(connection, fence).await?;
+            let (rows, notes) = noted(rows);
             let delivered = incoming::read::<_, EventIncoming>(connection, rows).await?;
             let mut counters = Counters { bytes_read: file.bytes, ..delivered.counters };
             keep_last_records(connection, &mut counters).await?;
 
             Lock::Events.take(connection).await?;
+            let delivery = Delivery { origin: &file.path, fence, business_date: None, now };
+            let mut received = notes.into_received();
+            if counters.rows_rejected > 0 {
+                received.accepted = quarantine::keep_accepted(connection, delivery.origin).await?;
+            }
+            if let Err(refused) = file.judge(&received, limit) {
+                // The rejected records are recorded all the same.
+                answer_replay(connection, file).await?;
+                quarantine::replace(connection, &delivery).await?;
+                fence::hold(connection, fence).await?;
+                return Ok(Err(refused));
+            }
             if let Some(days) = Days::of_incoming(connection).await? {
                 apply_changes(connection, file, days, &mut counters).await?;
             }
-            record_file(connection, &Delivery { origin: &file.path, fence, now }, file).await?;
+            record_file(connection, &delivery, file).await?;
             let counters = balanced(counters)?;
             fence::hold(connection, fence).await?;
-            Ok(LoadOutcome { counters })
-        })
-        .await
+            Ok(Ok(LoadOutcome { counters }))
+        });
+        loaded.await?
     }
 }
 
@@ -134,6 +157,14 @@ async fn sum_up(connection: &mut PgConnection, file: &EventFile, days: Days) -> 
         return Err(file.refused_for_sum(&day.company_id, day.date).into());
     }
     sqlx::query_file!("sql/events/upsert_sums.sql").execute(connection).await?;
+    Ok(())
+}
+
+/// Ends the wait of a refused file that was to be loaded again.
+async fn answer_replay(connection: &mut PgConnection, file: &EventFile) -> Result<()> {
+    sqlx::query_file!("../sql/quarantine/answer_event_file.sql", file.path, file.etag)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Delivered {
 }
 
 /// Reads the whole delivery: staged data into `Table`, rejected rows into
-/// `quarantine_incoming`.
+/// `rejected_incoming`.
 pub(crate) async fn read<T, Table: IncomingTable<T>>(
     connection: &mut PgConnection,
     rows: RowStream<'_, T>,

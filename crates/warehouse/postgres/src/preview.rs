@@ -10,7 +10,7 @@ use warehouse_core::{
     BackfillPreview, ChangeCounts, ChangeKind, Error, PreviewOutcome, PreviewSession, PreviewTally,
     ProgressSink, RowStream, UsageLimits, days_between,
     engine::{corrupt, counted},
-    fact_record, noted,
+    fact_record, noted_after,
 };
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     fault::Result,
     incoming,
     lease::Lease,
+    quarantine,
     usage::{self, Answer, UsageIncoming},
 };
 
@@ -90,7 +91,8 @@ impl PostgresPreview {
         rows: RowStream<'_, UsageRecord>,
     ) -> Result<()> {
         let mut transaction = begin_write(&mut self.connection).await?;
-        let (rows, notes) = noted(rows);
+        let accepted = quarantine::accepted_words(&mut transaction, day).await?;
+        let (rows, notes) = noted_after(rows, accepted);
         incoming::receive::<_, UsageIncoming>(&mut transaction, rows).await?;
         let received = notes.into_received();
         usage::drop_others(&mut transaction).await?;

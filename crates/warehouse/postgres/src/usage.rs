@@ -59,14 +59,13 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
 #[async_trait]
 impl UsageStaging for PostgresWarehouse {
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
-        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| days(connection, window).await).await
+    }
+
+    async fn usage_replays(&self) -> Result<Vec<NaiveDate>, Error> {
         self.once(async |connection| {
-            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
-            let days = days.into_iter().map(|day| {
-                let (records, run_id) = (counted(day.records)?, day.run_id);
-                Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
-            });
-            days.collect()
+            let days = sqlx::query_file_scalar!("../sql/usage/replayed_days.sql");
+            Ok(days.fetch_all(connection).await?)
         })
         .await
     }
@@ -84,16 +83,25 @@ impl UsageStaging for PostgresWarehouse {
             let (rows, notes) = noted(rows);
             let delivered = incoming::read::<_, UsageIncoming>(connection, rows).await?;
             let mut counters = Counters { bytes_read: day.bytes, ..delivered.counters };
-            let received = notes.into_received();
-            let delivery = Delivery { origin: day.landing_path.as_deref().unwrap_or_default(), fence, now };
+            let mut received = notes.into_received();
+            let delivery = Delivery {
+                origin: day.landing_path.as_deref().unwrap_or_default(),
+                fence,
+                business_date: Some(day.day),
+                now,
+            };
             if delivered.may_repeat {
                 keep_last_records(connection, day.day, &mut counters).await?;
             }
 
             Lock::Usage.take(connection).await?;
+            if counters.rows_rejected > 0 {
+                received.accepted = quarantine::keep_accepted(connection, delivery.origin).await?;
+            }
             let answer = Answer::compare(connection, day.day, &received).await?;
             if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
                 // The rejected records are recorded all the same.
+                answer_replay(connection, day.day).await?;
                 quarantine::replace(connection, &delivery).await?;
                 fence::hold(connection, fence).await?;
                 return Ok(Err(refused));
@@ -106,6 +114,25 @@ impl UsageStaging for PostgresWarehouse {
         });
         loaded.await?
     }
+}
+
+/// The days of `window` fetched before, in order.
+pub(crate) async fn days(connection: &mut PgConnection, window: DateWindow) -> Result<Vec<UsageDayState>> {
+    let (start, end) = (window.start(), window.end());
+    let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
+    let days = days.into_iter().map(|day| {
+        let page_ends = day.page_ends.unwrap_or_default().into_iter().map(counted);
+        Ok(UsageDayState {
+            day: day.day,
+            records: counted(day.records)?,
+            fetched_at: day.fetched_at,
+            run_id: day.run_id,
+            landing_path: day.landing_path,
+            bytes: counted(day.bytes)?,
+            page_ends: page_ends.collect::<Result<_, _>>()?,
+        })
+    });
+    days.collect()
 }
 
 /// Keeps one record per company, and counts the others.
@@ -229,6 +256,26 @@ async fn write_changes(
     Ok(())
 }
 
+/// Ends the wait of a refused day that was to be fetched again: what is known of it stays.
+async fn answer_replay(connection: &mut PgConnection, day: NaiveDate) -> Result<()> {
+    sqlx::query!("UPDATE usage_days SET replay_requested_at = NULL WHERE date = $1", day)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A day without any record has no file, so nothing else replaces the rejected records of
+/// the answer before.
+async fn forget_other_files(connection: &mut PgConnection, delivery: &Delivery<'_>) -> Result<()> {
+    if delivery.origin.is_empty() {
+        let (stage, day) = (&delivery.fence.stage, delivery.business_date);
+        sqlx::query!("DELETE FROM quarantine WHERE stage = $1 AND business_date = $2", stage, day)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
 async fn record_day(
     connection: &mut PgConnection,
     delivery: &Delivery<'_>,
@@ -236,6 +283,7 @@ async fn record_day(
     compared: ComparedDay,
 ) -> Result<()> {
     let new_records = compared.known.is_none().then(|| stored(compared.arrived));
+    let page_ends: Vec<i64> = day.page_ends.iter().map(|end| stored(*end)).collect();
     sqlx::query_file!(
         "../sql/usage/record_day.sql",
         day.day,
@@ -243,9 +291,11 @@ async fn record_day(
         stored(day.bytes),
         delivery.fence.run_id,
         delivery.now,
-        new_records
+        new_records,
+        &page_ends[..]
     )
     .execute(&mut *connection)
     .await?;
+    forget_other_files(connection, delivery).await?;
     quarantine::replace(connection, delivery).await
 }

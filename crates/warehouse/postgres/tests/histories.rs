@@ -19,6 +19,11 @@ const LONG_HISTORIES: u32 = 30;
 /// Fewer: every file is loaded over its own connection.
 const EVENT_HISTORIES: u32 = 60;
 
+/// Fewer: every company-day is read on its own.
+const EXPLAINED_HISTORIES: u32 = 12;
+/// Histories that are played twice.
+const MENDED_HISTORIES: u32 = 30;
+
 fn histories() -> Option<u32> {
     env::var("HISTORIES").ok().and_then(|text| text.parse().ok())
 }
@@ -41,4 +46,14 @@ fn any_history_of_event_files_leaves_what_the_definition_calls_for() {
 #[test]
 fn any_history_of_which_days_are_forgotten_goes_on_as_the_definition_calls_for() {
     history::retention::hold(histories().unwrap_or(LONG_HISTORIES), migrated::open);
+}
+
+#[test]
+fn any_company_day_is_explained_by_parts_that_add_up_and_changes_that_were_made() {
+    history::explanations::hold(histories().unwrap_or(EXPLAINED_HISTORIES), migrated::open);
+}
+
+#[test]
+fn any_history_that_is_mended_ends_as_if_it_had_been_readable_from_the_start() {
+    history::mended::hold(histories().unwrap_or(MENDED_HISTORIES), migrated::open);
 }

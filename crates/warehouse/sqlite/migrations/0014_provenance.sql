@@ -74,9 +74,31 @@ ALTER TABLE quarantine ADD COLUMN accepted_at TIMESTAMP; -- since when somebody 
 ALTER TABLE quarantine ADD COLUMN accepted_by TEXT;
 ALTER TABLE quarantine ADD COLUMN accepted_why TEXT;
 
--- Since when the file waits to be loaded again although it has not changed.
+-- The day of what is there already, where it is known for certain.
+UPDATE quarantine SET business_date = substr(origin, 15, 10)
+WHERE stage = 'act_call_product_api'
+  AND origin GLOB 'product_usage/[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]/usage_*';
+UPDATE quarantine
+SET business_date = (
+  SELECT effective_on FROM crm_exports WHERE path = origin ORDER BY loaded_at DESC, effective_on DESC LIMIT 1
+)
+WHERE stage = 'act_copy_crm_csv';
+
+-- Counting what nobody has accepted.
+CREATE INDEX quarantine_open ON quarantine (stage, kind) WHERE accepted_at IS NULL;
+-- What previews of a day look for.
+CREATE INDEX quarantine_accepted ON quarantine (business_date) WHERE accepted_at IS NOT NULL;
+
+-- What the file being loaded put there before also says what was accepted, by its words.
+ALTER TABLE quarantine_before ADD COLUMN accepted_at TIMESTAMP;
+ALTER TABLE quarantine_before ADD COLUMN accepted_by TEXT;
+ALTER TABLE quarantine_before ADD COLUMN accepted_why TEXT;
+CREATE INDEX quarantine_before_accepted ON quarantine_before (reason, raw) WHERE accepted_at IS NOT NULL;
+
+-- Since when the file or day waits to be loaded again although it has not changed.
 ALTER TABLE crm_exports ADD COLUMN replay_requested_at TIMESTAMP;
 ALTER TABLE event_files ADD COLUMN replay_requested_at TIMESTAMP;
+ALTER TABLE usage_days ADD COLUMN replay_requested_at TIMESTAMP;
 
 -- ---------------------------------------------------------------- runs
 

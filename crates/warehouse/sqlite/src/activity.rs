@@ -118,7 +118,7 @@ impl ActivityReader for SqliteWarehouse {
 }
 
 /// The bounds of a query in the form that the statements take.
-struct Selection {
+pub(crate) struct Selection {
     window: DateWindow,
     first_company: String,
     last_company: String,
@@ -128,7 +128,7 @@ struct Selection {
 }
 
 impl Selection {
-    fn of(query: &ActivityQuery, at: At) -> Self {
+    pub(crate) fn of(query: &ActivityQuery, at: At) -> Self {
         let company = query.company_id.as_ref().map(ToString::to_string);
         let (after_company, after_day) = match &query.after {
             Some(key) => (key.company_id.to_string(), key.activity_date),
@@ -160,7 +160,11 @@ pub(crate) async fn published_row(
 }
 
 /// Up to `limit` rows.
-async fn select(connection: &mut SqliteConnection, selection: Selection, limit: u32) -> Result<Vec<FactRow>> {
+pub(crate) async fn select(
+    connection: &mut SqliteConnection,
+    selection: Selection,
+    limit: u32,
+) -> Result<Vec<FactRow>> {
     rows(connection, &selection, i64::from(limit)).try_collect().await
 }
 

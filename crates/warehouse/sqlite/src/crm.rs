@@ -100,6 +100,19 @@ impl CrmStaging for SqliteWarehouse {
         .await
     }
 
+    async fn crm_replays(&self) -> Result<Vec<CrmExport>, Error> {
+        self.once(async |connection| {
+            let exports = sqlx::query_file!("../sql/crm/replayed_exports.sql").fetch_all(connection).await?;
+            let exports = exports.into_iter().map(|export| {
+                let (bytes, effective_on) = (counted(export.bytes)?, export.effective_on);
+                let (path, etag, archive_path) = (export.path, export.etag, export.archive_path);
+                Ok(CrmExport { path, etag, effective_on, bytes, archive_path })
+            });
+            exports.collect()
+        })
+        .await
+    }
+
     async fn load_crm_export(
         &self,
         fence: &Fence,
@@ -110,17 +123,20 @@ impl CrmStaging for SqliteWarehouse {
     ) -> Result<LoadOutcome, Error> {
         let loaded = self.write(async |connection| {
             fence::check(connection, fence).await?;
-            let delivery = Delivery { origin: &export.path, fence, now };
+            let business_date = Some(export.effective_on);
+            let delivery = Delivery { origin: &export.path, fence, business_date, now };
             let (rows, notes) = noted(rows);
             let mut counters = incoming::read::<_, CrmIncoming>(connection, &delivery, rows).await?;
-            let received = notes.into_received();
+            let mut received = notes.into_received();
             counters.bytes_read = export.bytes;
             let accepted = keep_last_rows(connection, &delivery, &mut counters).await?;
+            received.accepted = quarantine::keep_accepted(connection, delivery.origin).await?;
             let named = named_companies(connection).await?;
             let mut history = History(connection);
             let place = history.around(export.effective_on).await?;
             if let Err(refused) = place.judge(export, &received, named, limits) {
                 // The rejected rows are recorded all the same.
+                answer_replay(connection, export).await?;
                 end_load(connection, &delivery).await?;
                 return Ok(Err(refused));
             }
@@ -144,10 +160,17 @@ async fn keep_last_rows(
     delivery: &Delivery<'_>,
     counters: &mut Counters,
 ) -> Result<u64> {
-    let Delivery { origin, fence, now } = delivery;
+    let Delivery { origin, fence, business_date, now } = delivery;
     let run_id = fence.run_id.hyphenated();
     sqlx::query_file!("../sql/crm/drop_unread_rows.sql").execute(&mut *connection).await?;
-    let superseded = sqlx::query_file!("sql/crm/quarantine_superseded.sql", origin, run_id, fence.stage, now);
+    let superseded = sqlx::query_file!(
+        "sql/crm/quarantine_superseded.sql",
+        origin,
+        run_id,
+        fence.stage,
+        now,
+        *business_date
+    );
     let superseded = superseded.execute(&mut *connection).await?.rows_affected();
     let dropped = sqlx::query_file!("sql/crm/keep_last_rows.sql", false);
     let dropped = dropped.execute(&mut *connection).await?.rows_affected();
@@ -183,6 +206,15 @@ async fn record_export(
     .execute(&mut *connection)
     .await?;
     end_load(connection, delivery).await
+}
+
+/// Ends the wait of a refused export that was to be loaded again.
+async fn answer_replay(connection: &mut SqliteConnection, export: &CrmExport) -> Result<()> {
+    let CrmExport { path, effective_on, etag, .. } = export;
+    sqlx::query_file!("../sql/quarantine/answer_export.sql", path, effective_on, etag)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Empties the tables of a load, and quarantines its rejected rows.

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Counters, EventRecord};
+use domain::{Counters, EventRecord, RejectionLimit};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use warehouse_core::{
     Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
     engine::{Delivery, balanced, counted, position, stored},
+    noted,
 };
 
 use crate::{
@@ -50,24 +51,42 @@ impl EventStaging for SqliteWarehouse {
         .await
     }
 
+    async fn event_replays(&self) -> Result<Vec<String>, Error> {
+        self.once(async |connection| {
+            let paths = sqlx::query_file_scalar!("../sql/events/replayed_files.sql");
+            Ok(paths.fetch_all(connection).await?)
+        })
+        .await
+    }
+
     async fn load_event_file(
         &self,
         fence: &Fence,
         file: &EventFile,
+        limit: RejectionLimit,
         rows: RowStream<'_, EventRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome, Error> {
-        self.write(async |connection| {
+        let loaded = self.write(async |connection| {
             fence::check(connection, fence).await?;
-            let delivery = Delivery { origin: &file.path, fence, now };
+            let delivery = Delivery { origin: &file.path, fence, business_date: None, now };
+            let (rows, notes) = noted(rows);
             let mut counters = incoming::read::<_, EventIncoming>(connection, &delivery, rows).await?;
             counters.bytes_read = file.bytes;
             keep_last_records(connection, &delivery, &mut counters).await?;
+            let mut received = notes.into_received();
+            received.accepted = quarantine::keep_accepted(connection, delivery.origin).await?;
+            if let Err(refused) = file.judge(&received, limit) {
+                // The rejected records are recorded all the same.
+                answer_replay(connection, file).await?;
+                end_load(connection, &delivery).await?;
+                return Ok(Err(refused));
+            }
             apply_changes(connection, file, &mut counters).await?;
             record_file(connection, &delivery, file).await?;
-            Ok(LoadOutcome { counters: balanced(counters)? })
-        })
-        .await
+            Ok(Ok(LoadOutcome { counters: balanced(counters)? }))
+        });
+        loaded.await?
     }
 }
 
@@ -77,7 +96,7 @@ async fn keep_last_records(
     delivery: &Delivery<'_>,
     counters: &mut Counters,
 ) -> Result<()> {
-    let Delivery { origin, fence, now } = delivery;
+    let Delivery { origin, fence, now, .. } = delivery;
     let run_id = fence.run_id.hyphenated();
     let superseded =
         sqlx::query_file!("sql/events/quarantine_superseded.sql", origin, run_id, fence.stage, now);
@@ -118,6 +137,14 @@ async fn sum_up(connection: &mut SqliteConnection, file: &EventFile) -> Result<(
     Ok(())
 }
 
+/// Ends the wait of a refused file that was to be loaded again.
+async fn answer_replay(connection: &mut SqliteConnection, file: &EventFile) -> Result<()> {
+    sqlx::query_file!("../sql/quarantine/answer_event_file.sql", file.path, file.etag)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn record_file(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
@@ -133,6 +160,11 @@ async fn record_file(
     )
     .execute(&mut *connection)
     .await?;
+    end_load(connection, delivery).await
+}
+
+/// Empties the tables of a load, and quarantines its rejected records.
+async fn end_load(connection: &mut SqliteConnection, delivery: &Delivery<'_>) -> Result<()> {
     quarantine::keep_first_met(connection, delivery.origin).await?;
     for statement in ["DELETE FROM event_incoming", "DELETE FROM event_changes", "DELETE FROM event_sums"] {
         sqlx::query(statement).execute(&mut *connection).await?;

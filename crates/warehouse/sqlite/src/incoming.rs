@@ -117,11 +117,13 @@ async fn quarantine_rows(
     };
     let batch: Value = rejections
         .drain(..)
-        .map(|Rejection { line, reason, raw, .. }| json!([stored(line), reason.to_string(), raw]))
+        .map(|Rejection { line, reason, raw, .. }| {
+            json!([stored(line), reason.kind().as_str(), reason.to_string(), raw])
+        })
         .collect();
-    let Delivery { origin, fence, now } = delivery;
+    let Delivery { origin, fence, business_date, now } = delivery;
     let (batch, run_id) = (batch.to_string(), fence.run_id.hyphenated());
-    sqlx::query_file!("sql/quarantine/insert.sql", batch, origin, run_id, fence.stage, now)
+    sqlx::query_file!("sql/quarantine/insert.sql", batch, origin, run_id, fence.stage, now, *business_date)
         .execute(connection)
         .await?;
     Ok(())

@@ -4,15 +4,15 @@ use async_trait::async_trait;
 use domain::{CompanyId, DateWindow, EventId, EventRecord};
 use uuid::Uuid;
 use warehouse_core::{
-    Error,
-    engine::{corrupt, counted},
+    Error, QuarantinedRow,
+    engine::corrupt,
     fact_record,
-    inspection::{
-        DailyEvents, LoggedPublication, QuarantinedRow, ReplacedRow, StagingInspector, StoredEvent,
-    },
+    inspection::{DailyEvents, LoggedPublication, ReplacedRow, StagingInspector, StoredEvent},
 };
 
-use crate::{database::SqliteWarehouse, fault::Result, run_rows::parse_id};
+use crate::{
+    database::SqliteWarehouse, fault::Result, quarantine_store::QuarantineRecord, run_rows::parse_id,
+};
 
 #[async_trait]
 impl StagingInspector for SqliteWarehouse {
@@ -76,19 +76,9 @@ impl StagingInspector for SqliteWarehouse {
     async fn quarantined_rows(&self, run_id: Option<Uuid>, limit: u32) -> Result<Vec<QuarantinedRow>, Error> {
         let run_id = run_id.map(Uuid::hyphenated);
         self.once(async |connection| {
-            let rows = sqlx::query_file!("../sql/quarantine/newest.sql", run_id, limit);
-            let rows = rows.fetch_all(connection).await?.into_iter().map(|row| {
-                Ok(QuarantinedRow {
-                    run_id: parse_id(&row.run_id)?,
-                    stage: row.stage,
-                    origin: row.origin,
-                    line: counted(row.line)?,
-                    reason: row.reason,
-                    raw: row.raw,
-                    quarantined_at: row.quarantined_at,
-                })
-            });
-            rows.collect()
+            let rows = sqlx::query_file_as!(QuarantineRecord, "sql/quarantine/newest.sql", run_id, limit);
+            let rows = rows.fetch_all(connection).await?;
+            Ok(rows.into_iter().map(QuarantinedRow::try_from).collect::<Result<_, _>>()?)
         })
         .await
     }

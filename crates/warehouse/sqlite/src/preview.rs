@@ -10,7 +10,7 @@ use warehouse_core::{
     BackfillPreview, ChangeCounts, ChangeKind, Error, PreviewOutcome, PreviewSession, PreviewTally,
     ProgressSink, RowStream, UsageLimits, days_between,
     engine::{corrupt, counted},
-    fact_record, noted,
+    fact_record, noted_after,
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     build,
     database::SqliteWarehouse,
     fault::Result,
-    incoming,
+    incoming, quarantine,
     reader::Reader,
     shadow::shadow,
     usage::{self, Answer, UsageIncoming},
@@ -93,7 +93,8 @@ impl SqlitePreview {
     ) -> Result<Result<(), Error>> {
         let connection = &mut *self.connection;
         // Outside the transaction, because a slow source would keep the WAL from being truncated.
-        let (rows, notes) = noted(rows);
+        let accepted = quarantine::accepted_words(connection, day).await?;
+        let (rows, notes) = noted_after(rows, accepted);
         incoming::read_staged::<_, UsageIncoming>(connection, rows).await?;
         let received = notes.into_received();
         let mut transaction = connection.begin().await?;

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 use warehouse_core::{
     ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
     UsageLimits, UsageStaging,
-    engine::{Delivery, balanced, counted, stored},
+    engine::{Delivery, balanced, corrupt, counted, stored},
     noted,
 };
 
@@ -65,14 +65,13 @@ impl IncomingTable<UsageRecord> for UsageIncoming {
 #[async_trait]
 impl UsageStaging for SqliteWarehouse {
     async fn usage_days(&self, window: DateWindow) -> Result<Vec<UsageDayState>, Error> {
-        let (start, end) = (window.start(), window.end());
+        self.once(async |connection| days(connection, window).await).await
+    }
+
+    async fn usage_replays(&self) -> Result<Vec<NaiveDate>, Error> {
         self.once(async |connection| {
-            let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
-            let days = days.into_iter().map(|day| {
-                let (records, run_id) = (counted(day.records)?, parse_id(&day.run_id)?);
-                Ok(UsageDayState { day: day.day, records, fetched_at: day.fetched_at, run_id })
-            });
-            days.collect()
+            let days = sqlx::query_file_scalar!("../sql/usage/replayed_days.sql");
+            Ok(days.fetch_all(connection).await?)
         })
         .await
     }
@@ -87,15 +86,22 @@ impl UsageStaging for SqliteWarehouse {
     ) -> Result<LoadOutcome, Error> {
         let loaded = self.write(async |connection| {
             fence::check(connection, fence).await?;
-            let delivery = Delivery { origin: day.landing_path.as_deref().unwrap_or_default(), fence, now };
+            let delivery = Delivery {
+                origin: day.landing_path.as_deref().unwrap_or_default(),
+                fence,
+                business_date: Some(day.day),
+                now,
+            };
             let (rows, notes) = noted(rows);
             let mut counters = incoming::read::<_, UsageIncoming>(connection, &delivery, rows).await?;
-            let received = notes.into_received();
+            let mut received = notes.into_received();
             counters.bytes_read = day.bytes;
             keep_last_records(connection, &delivery, day.day, &mut counters).await?;
+            received.accepted = quarantine::keep_accepted(connection, delivery.origin).await?;
             let answer = Answer::compare(connection, day.day, &received).await?;
             if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
                 // The rejected records are recorded all the same.
+                answer_replay(connection, day.day).await?;
                 end_load(connection, &delivery).await?;
                 return Ok(Err(refused));
             }
@@ -107,6 +113,34 @@ impl UsageStaging for SqliteWarehouse {
     }
 }
 
+/// The days of `window` fetched before, in order.
+pub(crate) async fn days(
+    connection: &mut SqliteConnection,
+    window: DateWindow,
+) -> Result<Vec<UsageDayState>> {
+    let (start, end) = (window.start(), window.end());
+    let days = sqlx::query_file!("../sql/usage/days.sql", start, end).fetch_all(connection).await?;
+    let days = days.into_iter().map(|day| {
+        Ok(UsageDayState {
+            day: day.day,
+            records: counted(day.records)?,
+            fetched_at: day.fetched_at,
+            run_id: parse_id(&day.run_id)?,
+            landing_path: day.landing_path,
+            bytes: counted(day.bytes)?,
+            page_ends: page_ends(day.page_ends.as_deref())?,
+        })
+    });
+    days.collect()
+}
+
+/// Where the pages of a day end, from the JSON array that is stored.
+fn page_ends(stored: Option<&str>) -> Result<Vec<u64>> {
+    let Some(stored) = stored else { return Ok(Vec::new()) };
+    serde_json::from_str(stored)
+        .map_err(|_| corrupt(format!("{stored:?} does not say where pages end")).into())
+}
+
 /// Keeps one record per company, and counts the others.
 async fn keep_last_records(
     connection: &mut SqliteConnection,
@@ -115,7 +149,7 @@ async fn keep_last_records(
     counters: &mut Counters,
 ) -> Result<()> {
     drop_unread_records(connection).await?;
-    let Delivery { origin, fence, now } = delivery;
+    let Delivery { origin, fence, now, .. } = delivery;
     let run_id = fence.run_id.hyphenated();
     let superseded =
         sqlx::query_file!("sql/usage/quarantine_superseded.sql", origin, run_id, fence.stage, now, day);
@@ -202,6 +236,26 @@ pub(crate) async fn mark_dirty(connection: &mut SqliteConnection, day: NaiveDate
     Ok(())
 }
 
+/// Ends the wait of a refused day that was to be fetched again: what is known of it stays.
+async fn answer_replay(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
+    sqlx::query!("UPDATE usage_days SET replay_requested_at = NULL WHERE date = $1", day)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A day without any record has no file, so nothing else replaces the rejected records of
+/// the answer before.
+async fn forget_other_files(connection: &mut SqliteConnection, delivery: &Delivery<'_>) -> Result<()> {
+    if delivery.origin.is_empty() {
+        let (stage, day) = (&delivery.fence.stage, delivery.business_date);
+        sqlx::query!("DELETE FROM quarantine WHERE stage = $1 AND business_date = $2", stage, day)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
 async fn record_day(
     connection: &mut SqliteConnection,
     delivery: &Delivery<'_>,
@@ -209,6 +263,7 @@ async fn record_day(
     compared: ComparedDay,
 ) -> Result<()> {
     let new_records = compared.known.is_none().then(|| stored(compared.arrived));
+    let page_ends = serde_json::json!(day.page_ends).to_string();
     sqlx::query_file!(
         "../sql/usage/record_day.sql",
         day.day,
@@ -216,10 +271,12 @@ async fn record_day(
         stored(day.bytes),
         delivery.fence.run_id.hyphenated(),
         delivery.now,
-        new_records
+        new_records,
+        page_ends
     )
     .execute(&mut *connection)
     .await?;
+    forget_other_files(connection, delivery).await?;
     end_load(connection, delivery).await
 }
 

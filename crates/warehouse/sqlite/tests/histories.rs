@@ -14,6 +14,9 @@ const HISTORIES: u32 = 200;
 /// Histories of several months: each takes several times as long.
 const LONG_HISTORIES: u32 = 60;
 
+/// Histories that are played twice.
+const MENDED_HISTORIES: u32 = 100;
+
 async fn open() -> (tempfile::TempDir, EngineUnderTest) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
@@ -43,4 +46,14 @@ fn any_history_of_event_files_leaves_what_the_definition_calls_for() {
 #[test]
 fn any_history_of_which_days_are_forgotten_goes_on_as_the_definition_calls_for() {
     history::retention::hold(histories(LONG_HISTORIES), open);
+}
+
+#[test]
+fn any_company_day_is_explained_by_parts_that_add_up_and_changes_that_were_made() {
+    history::explanations::hold(histories(LONG_HISTORIES), open);
+}
+
+#[test]
+fn any_history_that_is_mended_ends_as_if_it_had_been_readable_from_the_start() {
+    history::mended::hold(histories(MENDED_HISTORIES), open);
 }

@@ -238,7 +238,7 @@ impl<'a> From<&'a RunStage> for StageJson<'a> {
     }
 }
 
-fn non_empty(text: &str) -> Option<&str> {
+pub(crate) fn non_empty(text: &str) -> Option<&str> {
     if text.is_empty() { None } else { Some(text) }
 }
 

@@ -2,9 +2,13 @@
 
 pub mod bar;
 pub mod csv;
+pub mod explanation;
+pub mod explanation_words;
 mod fact;
 pub mod json;
 pub mod preview;
+pub mod quarantine;
+pub mod reconciliation;
 pub mod table;
 pub mod trend;
 pub mod value;
@@ -18,6 +22,17 @@ pub enum Format {
     Table,
     /// One JSON object a line (NDJSON)
     Json,
+}
+
+/// How a list is printed that programs may read as a table, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people
+    Table,
+    /// One JSON object a line (NDJSON)
+    Json,
+    /// Every field, with a header; times are RFC 3339 in UTC
+    Csv,
 }
 
 /// How rows of the fact are printed.

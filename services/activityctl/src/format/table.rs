@@ -3,10 +3,14 @@
 mod cells;
 mod gantt;
 mod preview;
+mod quarantine;
+mod reconciliation;
 mod trend;
 
 pub use gantt::gantt;
 pub use preview::{preview_counts, preview_sample};
+pub use quarantine::{quarantine_counts, quarantined_row, quarantined_rows};
+pub use reconciliation::mismatches;
 pub use trend::trend;
 
 use cells::{

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use contract::message::timestamp_from_proto;
-use proto::pipeline::v1::{AuditOutcome, RunState, RunTrigger, StageState};
+use proto::{
+    pipeline::v1::{AuditOutcome, RunState, RunTrigger, StageState},
+    reconciliation::v1::{Agreement, ChangeKind, LandedFileState, LandedLineUse, ReasonKind, Standing},
+};
 
 /// The time of a message; `None` if unset or outside the calendar.
 #[must_use]
@@ -70,6 +73,49 @@ pub fn audit_outcome(outcome: i32) -> &'static str {
         Ok(AuditOutcome::Unspecified) => "UNKNOWN",
         known => word(known.ok().map(|outcome| outcome.as_str_name()), "AUDIT_OUTCOME_"),
     }
+}
+
+/// Whether a company-day has a row, such as `PUBLISHED`.
+#[must_use]
+pub fn standing(standing: i32) -> &'static str {
+    word(Standing::try_from(standing).ok().map(|standing| standing.as_str_name()), "STANDING_")
+}
+
+/// How what is published compares with what is staged, such as `EQUAL`; `None` for a day that
+/// is not published.
+#[must_use]
+pub fn agreement(agreement: i32) -> Option<&'static str> {
+    match Agreement::try_from(agreement) {
+        Ok(Agreement::Unspecified) => None,
+        known => Some(word(known.ok().map(|agreement| agreement.as_str_name()), "AGREEMENT_")),
+    }
+}
+
+/// What became of a landed file, such as `PRESENT`; `None` if there was none.
+#[must_use]
+pub fn landed_file_state(state: i32) -> Option<&'static str> {
+    match LandedFileState::try_from(state) {
+        Ok(LandedFileState::Unspecified) => None,
+        known => Some(word(known.ok().map(|state| state.as_str_name()), "LANDED_FILE_STATE_")),
+    }
+}
+
+/// What staging does with a line, such as `COUNTS`.
+#[must_use]
+pub fn landed_line_use(usage: i32) -> &'static str {
+    word(LandedLineUse::try_from(usage).ok().map(|usage| usage.as_str_name()), "LANDED_LINE_USE_")
+}
+
+/// What became of a row, such as `CHANGED`.
+#[must_use]
+pub fn change_kind(kind: i32) -> &'static str {
+    word(ChangeKind::try_from(kind).ok().map(|kind| kind.as_str_name()), "CHANGE_KIND_")
+}
+
+/// What made a row change, such as `LATE_RECORD`.
+#[must_use]
+pub fn reason_kind(kind: i32) -> &'static str {
+    word(ReasonKind::try_from(kind).ok().map(|kind| kind.as_str_name()), "REASON_KIND_")
 }
 
 fn word(name: Option<&'static str>, prefix: &str) -> &'static str {

@@ -10,8 +10,8 @@ use proto::{
         PreviewBackfillResponse, preview_backfill_response::Update as BackfillPreviewed,
     },
     reconciliation::v1::{
-        CompanyDayChange, PreviewCounts, PreviewRequest, PreviewResponse, PreviewSummary, ReconcileRequest,
-        ReconcileResponse,
+        CompanyDayChange, ExplainRequest, ExplainResponse, PreviewCounts, PreviewRequest, PreviewResponse,
+        PreviewSummary, ReconcileRequest, ReconcileResponse,
         preview_response::Update,
         reconciliation_service_server::{ReconciliationService, ReconciliationServiceServer},
     },
@@ -48,6 +48,10 @@ impl ReconciliationService for ScriptedPreviews {
         self.asked.lock().unwrap().push(request.into_inner());
         let messages = updates().map(|update| Ok(PreviewResponse { update: Some(update) }));
         Ok(Response::new(stream::iter(messages).boxed()))
+    }
+
+    async fn explain(&self, _: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        Err(Status::unimplemented("not part of the script"))
     }
 }
 

@@ -17,9 +17,10 @@ use proto::{
         Run, RunStage, RunState, StageState, TriggerRunRequest, WatchRunRequest,
         pipeline_service_client::PipelineServiceClient,
     },
+    quarantine::v1::quarantine_service_client::QuarantineServiceClient,
     stage::v1::DateWindow,
 };
-use runtime::{BackgroundTask, Channel, Clock, Connector, Context, HistoryOptions, Service};
+use runtime::{BackgroundTask, Channel, Clock, Connector, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use warehouse::{AuditTrail, SharedWarehouse};
@@ -181,13 +182,14 @@ impl Suite {
             tasks.spawn(run);
         }
         let mut server = JoinSet::new();
-        let client = PipelineServiceClient::new(serve(service, &mut server));
-        Coordinator { client, context, tasks, _server: server }
+        let channel = serve(service, &mut server);
+        let client = PipelineServiceClient::new(channel.clone());
+        Coordinator { client, channel, context, tasks, _server: server }
     }
 }
 
 fn serve(service: Service, tasks: &mut JoinSet<anyhow::Result<()>>) -> Channel {
-    let routes = service.grpc.into_iter().next().unwrap().routes;
+    let routes = GrpcRoutes::merge(&service.grpc);
     let (channel, task) =
         runtime::channel::in_process(service.name, routes, CancellationToken::new()).unwrap();
     tasks.spawn(task.run);
@@ -197,12 +199,18 @@ fn serve(service: Service, tasks: &mut JoinSet<anyhow::Result<()>>) -> Channel {
 /// A coordinator under test. Dropping it is like killing its process.
 pub(crate) struct Coordinator {
     pub(crate) client: PipelineServiceClient<Channel>,
+    channel: Channel,
     pub(crate) context: Context,
     tasks: JoinSet<anyhow::Result<()>>,
     _server: JoinSet<anyhow::Result<()>>,
 }
 
 impl Coordinator {
+    /// A client of its quarantine.
+    pub(crate) fn quarantine(&self) -> QuarantineServiceClient<Channel> {
+        QuarantineServiceClient::new(self.channel.clone())
+    }
+
     /// Triggers a run of everything up to yesterday.
     pub(crate) async fn trigger(&self) -> Run {
         let response = self.client.clone().trigger_run(TriggerRunRequest::default()).await.unwrap();

@@ -59,6 +59,7 @@ async fn a_day_lands_as_one_file_of_its_records_verbatim() {
     assert_eq!(text, held.map(|record| record + "\n").concat());
     assert_eq!(delivery.landing_path.as_deref(), Some(PATH));
     assert_eq!((delivery.bytes, landed.records), (text.len() as u64, 3));
+    assert_eq!(delivery.page_ends, [2, 3]);
     assert!(landing.meter.counters().bytes_read > delivery.bytes, "the envelopes count too");
 }
 
@@ -67,7 +68,7 @@ async fn a_day_without_records_uploads_nothing() {
     let server = ScriptedApi::start(|_| json(r#"{"data":[]}"#)).await;
     let landing = Landing::new();
     let landed = landing.land(&server, &[]).await.unwrap();
-    assert_eq!(landed, LandedDay { day: day(DAY), file: None, records: 0 });
+    assert_eq!(landed, LandedDay { day: day(DAY), file: None, records: 0, page_ends: vec![0] });
     assert_eq!(landing.files(), [""; 0]);
     let rows: Vec<_> =
         usage_rows(&landing.storage, &landed, default_reading()).await.unwrap().try_collect().await.unwrap();

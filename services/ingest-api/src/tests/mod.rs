@@ -1,6 +1,7 @@
 //! The service against a scripted product API.
 
 mod broken_answers;
+mod explaining;
 mod fetching;
 mod landed_files;
 mod odd_answers;
@@ -9,6 +10,6 @@ mod pipeline;
 mod previewing;
 mod reconciling;
 mod scripted_api;
-mod setup;
+pub(crate) mod setup;
 mod staging;
 mod traces;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -103,6 +103,7 @@ impl Pipeline {
             trigger: RunTrigger::Manual,
             force: true,
             accept_empty_days: std::collections::BTreeSet::new(),
+            rebuild_days: std::collections::BTreeSet::new(),
             stages: vec![
                 stage(STAGE_CALL_PRODUCT_API, &[]),
                 stage(STAGE_BUILD_FACT, &[STAGE_CALL_PRODUCT_API]),
@@ -179,6 +180,11 @@ impl Pipeline {
     pub(super) async fn staged(&self, window: DateWindow) -> Vec<(String, u64)> {
         let days = self.warehouse.usage_days(window).await.unwrap();
         days.into_iter().map(|state| (state.day.to_string(), state.records)).collect()
+    }
+
+    /// Where a landed day is.
+    pub(super) fn landed_path(&self, day: &str) -> PathBuf {
+        self.folder.path().join(format!("landing/product_usage/{day}/usage_{day}.json"))
     }
 
     /// Every landed file, finished or not, relative to the landing.

@@ -60,7 +60,7 @@ pub(super) fn session(url: &str, flags: &[&str]) -> Session {
 }
 
 /// The default way to read records.
-pub(super) fn default_reading() -> Arc<Reading> {
+pub(crate) fn default_reading() -> Arc<Reading> {
     api(&options("http://127.0.0.1:9/", &[])).reading()
 }
 

@@ -1,14 +1,15 @@
 //! The stage from the API to `stg_product_usage`.
 
 use domain::{Counters, DateWindow, FailureKind};
-use warehouse::Fence;
+use runtime::Clock;
+use warehouse::{Fence, QuarantineFilter};
 
 use warehouse::inspection::StagingInspector;
 
 use super::{
     pipeline::Pipeline,
     scripted_api::{ScriptedApi, endless, json, page_of, record, some_records, status},
-    setup::DAY,
+    setup::{DAY, clock},
 };
 
 const FILE: &str = "product_usage/2026-01-05/usage_2026-01-05.json";
@@ -92,6 +93,25 @@ async fn bad_and_contradicting_records_go_into_quarantine_with_their_origin() {
             (FILE, 4, "active_users: null is not an integer of at most 64 bits"),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_replayed_day_is_fetched_again_wherever_it_lies() {
+    let torn = r#"{"company_id":"b","date":"2026-01-05","active_users":"many","events":1}"#;
+    let before = ScriptedApi::holding(&[(DAY, &[&record("a", DAY, 1, 2), torn])]).await;
+    let after = ScriptedApi::holding(&[(DAY, &[&record("a", DAY, 1, 2), &record("b", DAY, 3, 1)])]).await;
+    let pipeline = Pipeline::new().await;
+    pipeline.ingest(&before, the_day()).await.unwrap();
+    let later = window("2026-01-20", "2026-01-20");
+    pipeline.ingest(&after, later).await.unwrap();
+    assert_eq!(pipeline.staged(the_day()).await, [(DAY.to_owned(), 1)]);
+
+    let asked = pipeline.warehouse.request_replay(&QuarantineFilter::default(), clock().now()).await.unwrap();
+    assert_eq!(asked.len(), 1);
+    pipeline.ingest(&after, later).await.unwrap();
+    assert_eq!(pipeline.staged(the_day()).await, [(DAY.to_owned(), 2)]);
+    assert_eq!(pipeline.warehouse.usage_replays().await.unwrap(), []);
+    assert_eq!(pipeline.inspector().await.quarantined_rows(None, 10).await.unwrap(), []);
 }
 
 #[tokio::test]

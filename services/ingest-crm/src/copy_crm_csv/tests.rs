@@ -31,6 +31,7 @@ use crate::column_names::{ColumnNames, Preset};
 
 mod files_and_days;
 mod headers;
+mod replays;
 mod traces;
 
 /// A folder of exports, the stage that reads it, and a warehouse.

@@ -11,7 +11,7 @@ use runtime::{
 };
 use tempfile::TempDir;
 use warehouse::{
-    SharedWarehouse,
+    Acceptance, QuarantineFilter, SharedWarehouse,
     inspection::{DailyEvents, StagingInspector},
 };
 use warehouse_conformance::{event_scene::EventRun, scene::at};
@@ -40,7 +40,7 @@ impl Scene {
             completion: warehouse.clone(),
             clock: Arc::new(StoppedClock(at(6))),
             max_file_bytes: 10_000,
-            loader: CopyEvents { staging: warehouse.clone() },
+            loader: CopyEvents { staging: warehouse.clone(), limit: RejectionLimit { max_share: 0.05 } },
         };
         Self { folder, warehouse, inspector, stage }
     }
@@ -156,4 +156,35 @@ async fn a_folder_without_events_is_no_failure() {
     let scene = Scene::new().await;
     let outcome = scene.execute().await.unwrap();
     assert!(outcome.remarks[0].starts_with("there is no event file (*.ndjson) in file:///"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_file_of_which_too_much_is_rejected_is_refused_until_that_is_accepted() {
+    let scene = Scene::new().await;
+    let good = event("2026-01-01", "a", 1);
+    scene.write("a.ndjson", &[&good, "{}", "[]", "{"]);
+    let refused = scene.execute().await.unwrap_err();
+    assert!(refused.message.contains("a.ndjson: 3 of 4 rows rejected"), "{refused:?}");
+    let why = Acceptance { at: at(5), by: "tester".to_owned(), why: "torn".to_owned() };
+    scene.warehouse.accept_quarantined(&QuarantineFilter::default(), &why, None).await.unwrap();
+    let outcome = scene.execute().await.unwrap();
+    assert_eq!((outcome.counters.rows_written, outcome.counters.rows_rejected), (1, 3));
+    assert_eq!(scene.sums().await, [("2026-01-01".to_owned(), 1, 1)]);
+}
+
+#[tokio::test]
+async fn a_replayed_file_is_read_again_and_one_that_is_gone_is_named() {
+    let scene = Scene::new().await;
+    let good = event("2026-01-01", "a", 1);
+    for file in ["a.ndjson", "b.ndjson"] {
+        scene.write(file, &[&good, "{}"]);
+    }
+    scene.execute().await.unwrap();
+    scene.warehouse.request_replay(&QuarantineFilter::default(), at(5)).await.unwrap();
+    fs::remove_file(scene.folder.path().join("events/b.ndjson")).unwrap();
+    let outcome = scene.execute().await.unwrap();
+    assert_eq!(outcome.counters.rows_read, 2);
+    let expected = "to be loaded again, but no longer in the folder: b.ndjson; put them back there";
+    assert_eq!(outcome.remarks.first().unwrap(), expected);
+    assert_eq!(scene.warehouse.event_replays().await.unwrap(), ["b.ndjson"]);
 }

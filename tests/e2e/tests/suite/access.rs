@@ -104,7 +104,7 @@ pub(crate) fn methods() -> Result<Vec<String>> {
 pub(crate) fn hosts(method: &str) -> Result<Vec<&'static str>> {
     let (service, _) = method.rsplit_once('/').unwrap_or_default();
     Ok(match service.rsplit('.').next().unwrap_or_default() {
-        "PipelineService" => vec!["coordinator"],
+        "PipelineService" | "QuarantineService" => vec!["coordinator"],
         "ReconciliationService" => vec!["ingest-api"],
         "NotifierService" => vec!["notifier"],
         "CompanyActivityService" => vec!["activity"],

@@ -87,12 +87,8 @@ async fn a_row_of_postgres_that_somebody_changed_is_found_and_repaired() -> Resu
     verify(before).await?.success()?;
 
     let server = suite.url_of("coordinator")?;
-    let repaired = cli::run(
-        ACTIVITYCTL,
-        &["verify", "--repair"],
-        &[("WAREHOUSE_URL", &url), ("ACTIVITY_SERVER", &server)],
-    );
-    let reported = repaired.await?.success()?;
+    let server = [("WAREHOUSE_URL", url.as_str()), ("ACTIVITY_SERVER", server.as_str())];
+    let reported = cli::run(ACTIVITYCTL, &["verify", "--repair"], &server).await?.success()?;
     assert!(reported.contains(&format!("built {changed} again: 1 rows written or removed")), "{reported}");
     assert!(reported.ends_with("days verified\n"), "{reported}");
     verify(vector.window).await?.success()?;

@@ -1,8 +1,10 @@
 //! Single events and their daily sums.
 
-use domain::{Counters, FailureKind, RejectionReason, SourceRow, run::STAGE_COPY_EVENTS};
+use domain::{
+    Counters, FailureKind, RejectionKind, RejectionLimit, RejectionReason, SourceRow, run::STAGE_COPY_EVENTS,
+};
 use futures::{StreamExt, channel::oneshot, future, stream};
-use warehouse_core::{Error, EventFile, Fence, Result, SourceError, inspection::QuarantinedRow};
+use warehouse_core::{Error, EventFile, Fence, QuarantinedRow, Result, SourceError};
 
 use crate::{
     engine::EngineUnderTest,
@@ -130,9 +132,12 @@ pub async fn a_rejected_record_is_quarantined_with_its_file(warehouse: EngineUnd
         stage: STAGE_COPY_EVENTS.to_owned(),
         origin: "a.ndjson".to_owned(),
         line: 2,
+        kind: RejectionKind::Malformed,
         reason: "no date".to_owned(),
         raw: "{\"x\": 'y'}".to_owned(),
+        business_date: None,
         quarantined_at: at(1),
+        accepted: None,
     };
     assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), [expected]);
     run.accept("a.ndjson", "2", &[("acme", 0, "a", 1)]).await;
@@ -183,7 +188,7 @@ pub async fn events_of_many_months_find_their_place(warehouse: EngineUnderTest) 
 
 async fn load_under(warehouse: &EngineUnderTest, fence: &Fence, file: &EventFile) -> Result<()> {
     let rows = stream::iter(lines(&DELIVERED).into_iter().map(Ok)).boxed();
-    warehouse.load_event_file(fence, file, rows, at(2)).await.map(drop)
+    warehouse.load_event_file(fence, file, RejectionLimit::NONE, rows, at(2)).await.map(drop)
 }
 
 /// A caller that lost the run, or never had it, writes nothing.
@@ -237,7 +242,7 @@ pub async fn an_event_load_that_is_dropped_leaves_nothing_behind(warehouse: Engi
     });
     let rows = stream::iter(many).chain(never).boxed();
     let big = file("b.ndjson", "1");
-    let load = warehouse.load_event_file(&run.fence, &big, rows, at(2));
+    let load = warehouse.load_event_file(&run.fence, &big, RejectionLimit::NONE, rows, at(2));
     // The load waits for its next row forever, so only the signal ends this.
     future::select(load, all_read).await;
     assert_stored(&warehouse, &from("a.ndjson")).await;

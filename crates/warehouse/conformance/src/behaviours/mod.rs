@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod migrations;
 pub mod orders;
 pub mod publish;
+pub mod quarantine;
 pub mod rebuild;
 pub mod retention;
 pub mod runs;

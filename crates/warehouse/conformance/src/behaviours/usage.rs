@@ -1,13 +1,19 @@
 //! Product usage, day by day.
 
-use domain::{Counters, FailureKind, RejectionReason, run::STAGE_CALL_PRODUCT_API};
+use domain::{
+    Counters, FailureKind, RejectionKind, RejectionReason, UsageNumbers, run::STAGE_CALL_PRODUCT_API,
+};
 use futures::{StreamExt, channel::oneshot, future, stream};
-use warehouse_core::{Error, SourceError, UsageDay, UsageLimits, inspection::QuarantinedRow};
+use warehouse_core::{
+    Error, HeldDay, HeldUsage, QuarantinedRow, SourceError, UsageDay, UsageDayState, UsageLimits,
+};
 
 use crate::{
     engine::EngineUnderTest,
     observed::{Observed, interrupted_after, observe},
-    scene::{at, day, days, offset_of, publish_run, published, published_of, records, rejected, usage_day},
+    scene::{
+        at, day, days, id, offset_of, publish_run, published, published_of, records, rejected, usage_day,
+    },
     usage_scene::{fetched, fetching_run, loaded, publish, refusal, strict},
 };
 
@@ -64,12 +70,14 @@ pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: EngineUnderTe
 /// and accepts late records.
 pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
-    let empty = UsageDay { day: day(2), landing_path: None, bytes: 0 };
+    let empty = UsageDay { day: day(2), landing_path: None, bytes: 0, page_ends: vec![] };
     for _ in 0..2 {
         let rows = stream::iter([]).boxed();
         let outcome = warehouse.load_usage_day(&fence, &empty, strict(), rows, at(1)).await.unwrap();
         assert_eq!(outcome.counters, Counters::default());
-        assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched(&run, 2, 0)]);
+        let fetched =
+            UsageDayState { landing_path: None, bytes: 0, page_ends: vec![], ..fetched(&run, 2, 0) };
+        assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched]);
     }
     run.load_usage(&fence, day(2), records(day(2), &[("acme", 1, 1)])).await.unwrap();
     run.load_usage(&fence, day(0), records(day(0), &[("acme", 1, 1)])).await.unwrap();
@@ -98,9 +106,12 @@ pub async fn rejected_records_are_quarantined_with_their_origin(warehouse: Engin
         stage: STAGE_CALL_PRODUCT_API.to_owned(),
         origin: usage_day(day(offset)).landing_path.unwrap(),
         line,
+        kind: RejectionKind::Malformed,
         reason: reason.to_owned(),
         raw: raw.to_owned(),
+        business_date: Some(day(offset)),
         quarantined_at: at(1),
+        accepted: None,
     };
     let expected = [quarantined(0, 2, "no date", "{\"x\": 'y'}"), quarantined(1, 7, "bad", "?")];
     assert_eq!(warehouse.staging.quarantined_rows(None, 10).await.unwrap(), expected);
@@ -213,4 +224,34 @@ pub async fn an_interrupted_load_is_whole_or_nothing(warehouse: EngineUnderTest)
     publish(&run, &fence).await;
     let rows = published(&warehouse, days(0, 3)).await;
     assert_eq!(rows.iter().map(offset_of).collect::<Vec<_>>(), [0, 1, 2, 3, 0, 1, 2, 3]);
+}
+
+/// What is published, what is staged and whether one waits to become the other.
+pub async fn what_is_held_of_a_day_is_read_beside_each_other(warehouse: EngineUnderTest) {
+    let delivered = [("acme", 2, 8), ("bolt", 1, 5)];
+    publish_run(&warehouse, days(0, 1), at(1), &[], &[(day(0), delivered.to_vec())]).await;
+    let (run, fence) = fetching_run(&warehouse, 2).await;
+    let corrected = [("acme", 3, 9), ("bolt", 1, 5), ("core", 1, 1)];
+    run.load_usage(&fence, day(0), records(day(0), &corrected)).await.unwrap();
+
+    let held = |company: &str, published, staged, waits| {
+        let numbers = |(active_users, events)| UsageNumbers { active_users, events };
+        let (published, staged) = (Option::map(published, numbers), Option::map(staged, numbers));
+        HeldUsage { company_id: id(company), published, staged, waits }
+    };
+    let first = warehouse.held_day(day(0)).await.unwrap();
+    let expected = vec![
+        held("acme", Some((2, 8)), Some((3, 9)), true),
+        held("bolt", Some((1, 5)), Some((1, 5)), false),
+        held("core", None, Some((1, 1)), true),
+    ];
+    assert_eq!(
+        first,
+        HeldDay { is_published: true, fetched: Some(fetched(&run, 0, 3)), companies: expected }
+    );
+    let next = warehouse.held_day(day(1)).await.unwrap();
+    let expected = vec![held("acme", Some((0, 0)), None, true), held("bolt", Some((0, 0)), None, false)];
+    assert_eq!((next.is_published, next.companies), (true, expected));
+    let never = warehouse.held_day(day(9)).await.unwrap();
+    assert_eq!(never, HeldDay { is_published: false, fetched: None, companies: vec![] });
 }

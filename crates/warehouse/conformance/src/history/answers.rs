@@ -44,6 +44,21 @@ pub(super) fn answers() -> impl Strategy<Value = Answer> {
 }
 
 impl Answer {
+    /// The same answer as it is once everything in it can be read.
+    pub(super) fn mended(&self) -> Self {
+        let companies = self.companies.iter().map(|reported| match reported {
+            Some(Reported::Nothing) => Some(Reported::Numbers(1, 2)),
+            readable => *readable,
+        });
+        Self { companies: companies.collect(), torn: None, on: self.on }
+    }
+
+    /// Whether everything in it can be read.
+    pub(super) fn is_readable(&self) -> bool {
+        let mut companies = self.companies.iter().flatten();
+        self.torn.is_none() && companies.all(|reported| matches!(reported, Reported::Numbers(..)))
+    }
+
     pub(super) fn rows(&self) -> Vec<SourceRow<UsageRecord>> {
         let reported: BTreeMap<&str, Reported> = COMPANIES
             .into_iter()

@@ -105,6 +105,21 @@ impl Export {
         self.companies.iter().flatten().any(|row| !matches!(row.readable, Readable::Nothing))
     }
 
+    /// The same export as it is once everything in it can be read.
+    pub(super) fn mended(&self) -> Self {
+        let companies = self
+            .companies
+            .iter()
+            .map(|row| row.as_ref().map(|row| Row { readable: Readable::All, ..row.clone() }));
+        Self { companies: companies.collect(), torn: None, ..self.clone() }
+    }
+
+    /// Whether everything in it can be read.
+    pub(super) fn is_readable(&self) -> bool {
+        let mut rows = self.companies.iter().flatten();
+        self.torn.is_none() && rows.all(|row| matches!(row.readable, Readable::All))
+    }
+
     pub(super) fn rows(&self) -> Vec<SourceRow<CrmCompany>> {
         let reported = (2..).zip(COMPANIES).zip(&self.companies);
         let reported =

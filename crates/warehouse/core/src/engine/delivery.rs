@@ -1,6 +1,6 @@
 //! What an engine loads.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::fence::Fence;
 
@@ -11,6 +11,8 @@ pub struct Delivery<'a> {
     pub origin: &'a str,
     /// On behalf of which stage.
     pub fence: &'a Fence,
+    /// The day that it is about, if it is about one.
+    pub business_date: Option<NaiveDate>,
     /// When.
     pub now: DateTime<Utc>,
 }

@@ -1,3 +1,4 @@
--- $1 lines, $2 reasons, $3 raw texts.
-INSERT INTO quarantine_incoming (line, reason, raw)
-SELECT line, reason, raw FROM UNNEST($1::BIGINT[], $2::TEXT[], $3::TEXT[]) AS rejected (line, reason, raw)
+-- $1 lines, $2 kinds, $3 reasons, $4 raw texts.
+INSERT INTO rejected_incoming (line, kind, reason, raw)
+SELECT line, kind, reason, raw
+FROM UNNEST($1::BIGINT[], $2::TEXT[], $3::TEXT[], $4::TEXT[]) AS rejected (line, kind, reason, raw)

@@ -9,14 +9,14 @@ winner AS (
   GROUP BY company_id, date, event_id
   HAVING COUNT(*) > 1
 )
-INSERT OR REPLACE INTO quarantine (origin, line, run_id, stage, reason, raw, quarantined_at)
+INSERT OR REPLACE INTO quarantine (origin, line, run_id, stage, kind, reason, raw, quarantined_at, business_date)
 SELECT
-  $1, loser.line, $2, $3,
+  $1, loser.line, $2, $3, 'SUPERSEDED',
   'superseded by line ' || winner.line || ', which gives the same key other values',
   json_object(
     'company_id', loser.company_id, 'date', loser.date, 'event_id', loser.event_id, 'events', loser.events
   ),
-  $4
+  $4, NULL
 FROM winner
 JOIN event_incoming AS kept ON kept.line = winner.line
 JOIN event_incoming AS loser

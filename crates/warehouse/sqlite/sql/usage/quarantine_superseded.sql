@@ -6,15 +6,15 @@ WITH
 winner AS (
   SELECT company_id, MAX(line) AS line FROM usage_incoming GROUP BY company_id HAVING COUNT(*) > 1
 )
-INSERT OR REPLACE INTO quarantine (origin, line, run_id, stage, reason, raw, quarantined_at)
+INSERT OR REPLACE INTO quarantine (origin, line, run_id, stage, kind, reason, raw, quarantined_at, business_date)
 SELECT
-  $1, loser.line, $2, $3,
+  $1, loser.line, $2, $3, 'SUPERSEDED',
   'superseded by line ' || winner.line || ', which gives the same key other values',
   json_object(
     'company_id', loser.company_id, 'date', $5,
     'active_users', loser.active_users, 'events', loser.events
   ),
-  $4
+  $4, $5
 FROM winner
 JOIN usage_incoming AS kept ON kept.line = winner.line
 JOIN usage_incoming AS loser ON loser.company_id = winner.company_id AND loser.line < winner.line

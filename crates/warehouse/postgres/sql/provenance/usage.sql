@@ -1,0 +1,14 @@
+-- The fetches of the days $2..$3, and the staged records of company $1.
+SELECT
+  day.date AS "day!",
+  usage.active_users AS "active_users?",
+  usage.events AS "events?",
+  day.landing_path, day.bytes, day.run_id::TEXT AS "run_id!", day.fetched_at, day.page_ends,
+  (SELECT COUNT(*) FROM quarantine WHERE origin = day.landing_path) AS "quarantined!"
+FROM usage_days AS day
+LEFT JOIN stg_product_usage AS usage
+  ON usage.company_id = $1 AND usage.date = day.date
+  -- So that only the months of these days are read.
+  AND usage.date BETWEEN $2 AND $3
+WHERE day.date BETWEEN $2 AND $3
+ORDER BY day.date

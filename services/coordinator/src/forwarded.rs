@@ -1,0 +1,22 @@
+//! Failures of calls that the coordinator makes in place of its caller.
+
+use tonic::{Code, Status};
+
+use crate::{
+    error::Error,
+    stage_call::{access_refusal, connection_failure},
+};
+
+/// The service's own answer, or the failure of the connection to it. UNIMPLEMENTED is not
+/// passed on: to the caller it would say that this coordinator does not know the call. Nor is a
+/// refusal to let the coordinator in: the caller's own credential is good.
+pub(crate) fn failure(service: &str, status: Status, unknown_call: impl FnOnce(String) -> Error) -> Status {
+    if let Some(problem) = access_refusal(service, &status) {
+        return Status::failed_precondition(problem);
+    }
+    match connection_failure(service, &status) {
+        Some(problem) => Status::unavailable(problem),
+        None if status.code() == Code::Unimplemented => unknown_call(service.to_owned()).into(),
+        None => status,
+    }
+}
