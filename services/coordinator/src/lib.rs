@@ -119,9 +119,7 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
     };
-    let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
-    let api_service = api_stage
-        .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let api_service = product_api_service::of(&pipeline, &connections);
     let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
         pipeline: pipeline.name.clone(),
         service,
