@@ -43,7 +43,7 @@ pub use error::Error;
 pub use stores::Stores;
 pub use trace_link::TraceLink;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::FutureExt;
@@ -99,13 +99,7 @@ pub fn assemble(
     pipeline.check_services(connections.stages.keys())?;
     let ids = RunIds::default();
     let holder = options.holder(&ids.next(context.clock.now()).to_string());
-    let stage_service = |(name, channel): (&String, &runtime::Channel)| {
-        let connector = connections.connector.clone();
-        let remote =
-            connections.stage_urls.get(name).cloned().map(|url| StageService::Remote { url, connector });
-        (name.clone(), remote.unwrap_or_else(|| StageService::InProcess(channel.clone())))
-    };
-    let services = connections.stages.iter().map(stage_service).collect();
+    let services = stage_services(&connections);
     let (run_queued, alert_written) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let board = ProgressBoard::default();
     let delivery = AlertDelivery {
@@ -199,4 +193,15 @@ pub fn assemble(
         Some(watchdog) => service.with_background("the watchdog", watchdog.run()),
         None => service,
     })
+}
+
+/// The services that execute stages, by name.
+fn stage_services(connections: &Connections) -> HashMap<String, StageService> {
+    let service = |(name, channel): (&String, &runtime::Channel)| {
+        let connector = connections.connector.clone();
+        let remote =
+            connections.stage_urls.get(name).cloned().map(|url| StageService::Remote { url, connector });
+        (name.clone(), remote.unwrap_or_else(|| StageService::InProcess(channel.clone())))
+    };
+    connections.stages.iter().map(service).collect()
 }
