@@ -228,6 +228,7 @@ def test_maintenance_is_weekly_and_keeps_everything_that_is_needed():
     (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     reported = {variable["name"]: variable.get("value") for variable in container["env"]}
     assert (reported["KEEP_MONTHS"], reported["KEEP_LANDED_MONTHS"], reported["LEFTOVERS_AFTER"]) == ("0", "0", "7d")
+    assert reported["KEEP_HISTORY_DAYS"] == "90"
 
 
 @EVERY_SET

@@ -66,6 +66,7 @@ WRONG = {
         "at '/trigger/startingDeadlineSeconds': minimum",
     ),
     "months that are none": ("maintenance.keepMonths=-1", "at '/maintenance/keepMonths': minimum"),
+    "days of history that are none": ("maintenance.keepHistoryDays=-1", "at '/maintenance/keepHistoryDays': minimum"),
     "half a month": ("maintenance.keepLandedMonths=1.5", "at '/maintenance/keepLandedMonths'"),
     "leftovers of today": ("maintenance.leftoversAfter=12h", "at '/maintenance/leftoversAfter': '12h' does not match"),
     "an unknown key of maintenance": ("maintenance.keepDays=3", "additional properties 'keepDays' not allowed"),

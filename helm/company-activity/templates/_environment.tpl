@@ -158,6 +158,7 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: CRM_ARCHIVE_URL, value: {{ .Values.crm.archiveUrl | quote }} }
 {{- with .Values.maintenance }}
 - { name: KEEP_MONTHS, value: {{ .keepMonths | int | quote }} }
+- { name: KEEP_HISTORY_DAYS, value: {{ .keepHistoryDays | int | quote }} }
 - { name: KEEP_LANDED_MONTHS, value: {{ .keepLandedMonths | int | quote }} }
 - { name: LEFTOVERS_AFTER, value: {{ .leftoversAfter | quote }} }
 {{- end }}

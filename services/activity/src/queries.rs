@@ -211,3 +211,51 @@ impl Queries {
         Ok(self.warehouse.freshness().await?.map(|freshness| freshness.newest.activity_date))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::message::fact_row_to_proto;
+    use domain::company::{MAX_COMPANY_ID_CHARS, MAX_COMPANY_TEXT_BYTES};
+    use prost::Message as _;
+    use proto::activity::v1::ListCompanyActivityResponse;
+
+    use super::*;
+    use crate::{convert, request::MAX_PAGE_SIZE, test_rows::idle_company};
+
+    #[test]
+    fn the_widest_rows_of_as_many_days_fit_a_message() {
+        let wide = || Some("x".repeat(MAX_COMPANY_TEXT_BYTES));
+        let at = chrono::DateTime::from_timestamp(4_102_444_800, 999_999_000).unwrap();
+        let row = FactRow {
+            company_name: wide(),
+            country: wide(),
+            industry_tag: wide(),
+            last_contact_at: Some(at),
+            active_users: i32::MAX,
+            events: i64::MAX,
+            active_users_7d: i64::MAX,
+            events_per_user: Some(0.1),
+            days_since_last_contact: Some(i32::MIN),
+            loaded_at: at,
+            ..idle_company(&"🦀".repeat(MAX_COMPANY_ID_CHARS))
+        };
+        let publication = Publication {
+            activity_date: row.key.activity_date,
+            run_id: Uuid::nil().to_string(),
+            published_at: at,
+            row_count: i64::MAX,
+            checksum: Ok(domain::Checksum::default()),
+        };
+        let rows = vec![row; usize::try_from(MAX_PAGE_SIZE).unwrap()];
+        let kept = fitting(&rows);
+        assert!(kept > 950, "{kept}");
+        let page = ListCompanyActivityResponse {
+            activities: rows.into_iter().take(kept).map(fact_row_to_proto).collect(),
+            publications: vec![convert::publication(publication); kept],
+            ..ListCompanyActivityResponse::default()
+        };
+        let room_for_the_rest = 4 * 1024;
+        assert!(page.encoded_len() + room_for_the_rest < 4 * 1024 * 1024, "{}", page.encoded_len());
+        assert_eq!(fitting(&[idle_company("acme")]), 1);
+    }
+}

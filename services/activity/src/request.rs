@@ -19,7 +19,7 @@ use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
 const DEFAULT_PAGE_SIZE: u32 = 100;
 
 /// The largest page: below gRPC's limit of 4 MiB even if every row has its maximum width.
-const MAX_PAGE_SIZE: u32 = 1_000;
+pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
 
 type Checked<T> = Result<T, FieldViolations>;
 

@@ -307,3 +307,66 @@ async fn a_senseless_request_is_refused_field_by_field() {
     let status = suite.list(request).await.unwrap_err();
     assert_eq!(fields(&status), BTreeSet::from(["end_date".to_owned(), "page_size".to_owned()]));
 }
+
+#[tokio::test]
+async fn an_answer_names_the_publications_of_its_days_and_the_run_that_left_them() {
+    let suite = Suite::published().await;
+    let mut client = suite.client.clone();
+    let first = client.list_company_activity(all_days(5)).await.unwrap().into_inner();
+    // Corrects days from 18 on.
+    let correction = (day(18), vec![("acme", 9, 9)]);
+    publish_run(&suite.warehouse, days(NEWEST + 1, NEWEST + 1), at(1), &[], &[correction]).await;
+
+    let page = client.list_company_activity(all_days(5)).await.unwrap().into_inner();
+    let named: Vec<_> = page.publications.iter().map(|entry| entry.activity_date.clone()).collect();
+    assert_eq!(named, (0..5).map(text).collect::<Vec<_>>(), "the days of the page, and no others");
+    assert!(page.publications.iter().all(|entry| entry.run_id == first.as_of_run_id));
+    assert_ne!(page.as_of_run_id, first.as_of_run_id);
+
+    let window = |as_of: &str| ExportCompanyActivityRequest {
+        start_date: text(17),
+        as_of_run_id: as_of.to_owned(),
+        ..ExportCompanyActivityRequest::default()
+    };
+    let messages = suite.export(window("")).await;
+    let named: Vec<_> = messages[0]
+        .publications
+        .iter()
+        .map(|entry| (entry.activity_date.clone(), entry.run_id == first.as_of_run_id))
+        .collect();
+    let expected = [(17, true), (18, false), (19, false), (20, false), (21, false)];
+    assert_eq!(named, expected.map(|(offset, is_first)| (text(offset), is_first)));
+    assert!(messages.iter().skip(1).all(|message| message.publications.is_empty()));
+    assert_eq!(messages[0].as_of_run_id, page.as_of_run_id);
+
+    // As of the first run there was no day 21, so it is not the newest.
+    let messages = suite.export(window(&first.as_of_run_id)).await;
+    let named: Vec<_> = messages[0].publications.iter().map(|entry| entry.activity_date.clone()).collect();
+    assert_eq!(named, (17..=NEWEST).map(text).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_run_that_left_nothing_to_read_is_refused_with_the_way_out() {
+    let suite = Suite::published().await;
+    let mut client = suite.client.clone();
+    let request = |as_of: &str| ListCompanyActivityRequest { as_of_run_id: as_of.to_owned(), ..all_days(5) };
+    let status = client.list_company_activity(request("yesterday's")).await.unwrap_err();
+    assert_eq!(fields(&status), BTreeSet::from(["as_of_run_id".to_owned()]));
+
+    let unknown = "019e8e6d-36a5-7cbd-8c5c-9d3f3c1f9a10";
+    let status = client.list_company_activity(request(unknown)).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound, "{status}");
+    assert!(status.message().contains(unknown) && status.message().contains("name a run"), "{status}");
+    let export = ExportCompanyActivityRequest { as_of_run_id: unknown.to_owned(), ..Default::default() };
+    let status = client.export_company_activity(export).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound, "{status}");
+
+    let first = client.list_company_activity(all_days(5)).await.unwrap().into_inner().as_of_run_id;
+    publish_run(&suite.warehouse, days(0, NEWEST), at(2), &[], &[(day(0), vec![("acme", 9, 9)])]).await;
+    publish_run(&suite.warehouse, days(0, NEWEST), at(4), &[], &[(day(1), vec![("acme", 8, 8)])]).await;
+    client.list_company_activity(request(&first)).await.unwrap();
+    suite.warehouse.forget_history_before(at(3), false).await.unwrap();
+    let status = client.list_company_activity(request(&first)).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition, "{status}");
+    assert!(status.message().contains("history is kept since 2026-06-01 03:00:00 UTC"), "{status}");
+}

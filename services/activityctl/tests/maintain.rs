@@ -194,7 +194,10 @@ async fn a_task_that_fails_is_reported_and_the_others_are_done() {
     );
     let recorded = warehouse.audit_entries(&AuditQuery::default(), 10).await.unwrap().pop().unwrap();
     assert!(recorded.actor.starts_with("local:"), "{recorded:?}");
-    assert_eq!(recorded.details, "keep-months 2, keep-landed-months 0, leftovers-after 7days");
+    assert_eq!(
+        recorded.details,
+        "keep-months 2, keep-history-days 90, keep-landed-months 0, leftovers-after 7days"
+    );
     let end = recorded.end.unwrap();
     assert_eq!((end.outcome, end.message), (ActionOutcome::Failed, error.to_string()));
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, path::Path, process::Command as Process};
 
 use activityctl::{
     commands::activity::rows,
@@ -35,26 +35,33 @@ const COMPANIES: usize = 8;
 
 /// A running standalone, and the product API it reads.
 struct Standalone {
+    address: SocketAddr,
     channel: Channel,
     context: Context,
     services: JoinHandle<anyhow::Result<()>>,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Standalone {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(flags: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let context = Context::new();
         let api = start_sources(data.path(), &context).await;
-        let options = options(&format!("http://{api}{PRODUCT_USAGE_PATH}"));
+        let url = format!("http://{api}{PRODUCT_USAGE_PATH}");
+        let options = parse(&[&["--product-api-url", &url], flags].concat());
         let folder = DataFolder::open(data.path()).unwrap();
         let suite = assemble(options.with_defaults_in(&folder).unwrap(), &context).await.unwrap();
         let (listening, address) = oneshot::channel();
         let services = tokio::spawn(serve(suite, ServerOptions::default(), context.clone(), |address| {
             listening.send(address).unwrap();
         }));
-        let channel = runtime::channel::connect(&format!("http://{}", address.await.unwrap())).unwrap();
-        Self { channel, context, services, _data: data }
+        let address: SocketAddr = address.await.unwrap();
+        let channel = runtime::channel::connect(&format!("http://{address}")).unwrap();
+        Self { address, channel, context, services, data }
     }
 
     async fn run(&self, start: &str, end: &str) -> Run {
@@ -88,10 +95,6 @@ async fn start_sources(folder: &Path, context: &Context) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve_api(listener, book, ApiOptions::default(), context.shutdown.clone()));
     address
-}
-
-fn options(product_api_url: &str) -> SuiteOptions {
-    parse(&["--product-api-url", product_api_url])
 }
 
 fn parse(flags: &[&str]) -> SuiteOptions {
@@ -176,6 +179,7 @@ async fn days_that_are_not_published_are_distinguished_from_days_without_rows() 
             company_id: company.to_owned(),
             start_date: day.to_owned(),
             end_date: day.to_owned(),
+            ..ExportCompanyActivityRequest::default()
         };
         let answer = rows(&connection, request, 1).await.unwrap();
         (answer.rows.len(), answer.exported.is_published)
@@ -241,5 +245,50 @@ async fn a_stage_of_no_run_is_refused_whichever_service_executes_it() {
         .await
         .unwrap();
     assert!(freshness.into_inner().newest.is_none());
+    standalone.stop().await;
+}
+
+/// What `activityctl explain` prints.
+async fn explain(standalone: &Standalone, company: &str, format: &str) -> String {
+    let server = format!("http://{}", standalone.address);
+    let arguments = ["explain", company, "--date", "2026-01-03", "--format", format, "--server", &server];
+    let arguments = arguments.map(str::to_owned);
+    let command = move || Process::new(env!("CARGO_BIN_EXE_activityctl")).args(arguments).output().unwrap();
+    let output = tokio::task::spawn_blocking(command).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explanation_names_the_line_and_page_that_the_number_stands_on() {
+    let standalone = Standalone::start_with(&["--page-size", "3"]).await;
+    assert_eq!(standalone.run("2026-01-01", "2026-01-03").await.state(), RunState::Succeeded);
+    let path = "product_usage/2026-01-03/usage_2026-01-03.json";
+    let landed = fs::read_to_string(standalone.data.path().join("landing").join(path)).unwrap();
+    let record: serde_json::Value = serde_json::from_str(landed.lines().nth(4).unwrap()).unwrap();
+    let company = record["company_id"].as_str().unwrap();
+
+    let json: serde_json::Value = serde_json::from_str(&explain(&standalone, company, "json").await).unwrap();
+    assert_eq!((&json["standing"], &json["agreement"]), (&"PUBLISHED".into(), &"EQUAL".into()));
+    let day = json["days"].as_array().unwrap().last().unwrap();
+    assert_eq!((&day["date"], &day["fetch"]["landing_path"]), (&"2026-01-03".into(), &path.into()));
+    let line = &day["lines"][0];
+    assert_eq!((&line["line"], &line["page"], &line["use"]), (&5.into(), &2.into(), &"COUNTS".into()));
+    for number in ["active_users", "events"] {
+        assert_eq!(line["numbers"][number], record[number], "{line}");
+        assert_eq!(json["published"][number], record[number]);
+    }
+    let cells = json["cells"].as_array().unwrap();
+    let rolling = cells.iter().find(|cell| cell["column"] == "7d_active_users").unwrap();
+    let parts = rolling["parts"].as_array().unwrap();
+    let sum: i64 = parts.iter().filter_map(|part| part["number"].as_i64()).sum();
+    assert_eq!((parts.len(), &json["published"]["7d_active_users"]), (7, &sum.into()));
+    let export = json["crm_version"]["export_path"].as_str().unwrap();
+    let exported = fs::read_to_string(standalone.data.path().join("crm/daily").join(export)).unwrap();
+    assert!(exported.contains(company), "{export}");
+    assert_eq!(json["changes"][0]["kind"], "FIRST_PUBLISHED");
+
+    let words = explain(&standalone, company, "words").await;
+    assert!(words.contains(&format!("{path} line 5, page 2")), "{words}");
     standalone.stop().await;
 }

@@ -45,7 +45,6 @@ pub use trace_link::TraceLink;
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::run::STAGE_CALL_PRODUCT_API;
 use futures::FutureExt;
 use proto::{
     bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer,
@@ -113,9 +112,7 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
     };
-    let api_stage = pipeline.stages.iter().find(|stage| stage.name == STAGE_CALL_PRODUCT_API);
-    let api_service = api_stage
-        .and_then(|stage| Some((stage.service.clone(), connections.stages.get(&stage.service)?.clone())));
+    let api_service = forwarded::product_api_service(&pipeline, &connections.stages);
     let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
         pipeline: pipeline.name.clone(),
         service,

@@ -105,42 +105,36 @@ mod tests {
             (
                 usage(some, Some("a.json"), 0),
                 file(FileState::Present, vec![counts()]),
-                format!("a.json line 17, page 2"),
+                "a.json line 17, page 2",
             ),
             (
                 usage(some, Some("a.json"), 1),
                 file(FileState::Present, vec![superseded, counts()]),
-                format!(
-                    "a.json line 17, page 2 (line 4 says active_users 1, events 1, and a later line counts)"
-                ),
+                "a.json line 17, page 2 (line 4 says active_users 1, events 1, and a later line counts)",
             ),
             (
                 usage(some, Some("a.json"), 1),
                 file(FileState::Present, vec![torn()]),
-                format!(
-                    "what was known before stayed, for the record in a.json could not be read (line 3, page 1 is in \
-                     quarantine: events: null is no integer)"
-                ),
+                "what was known before stayed, for the record in a.json could not be read (line 3, page 1 is in \
+                     quarantine: events: null is no integer)",
             ),
             (
                 usage(none, Some("a.json"), 2),
                 file(FileState::Present, vec![]),
-                format!("no line of a.json is of the company; 2 records of the answer are in quarantine"),
+                "no line of a.json is of the company; 2 records of the answer are in quarantine",
             ),
             (
                 usage(some, Some("a.json"), 0),
                 file(FileState::Gone, vec![]),
-                format!("a.json, which was removed since"),
+                "a.json, which was removed since",
             ),
             (
                 usage(some, Some("a.json"), 0),
                 file(FileState::Replaced, vec![(2, None, LineContent::Counts(NUMBERS))]),
-                format!(
-                    "a.json was landed again since, and that is not staged: a run is under way, or has failed; now \
-                     line 2 says active_users 2, events 9"
-                ),
+                "a.json was landed again since, and that is not staged: a run is under way, or has failed; now \
+                     line 2 says active_users 2, events 9",
             ),
-            (usage(none, None, 0), LandedFile::default(), format!("the answer had no records")),
+            (usage(none, None, 0), LandedFile::default(), "the answer had no records"),
         ] {
             assert_eq!(statement(&usage, &file), expected);
         }

@@ -88,8 +88,8 @@ impl<'a> Past<'a> {
 
     /// The newest publication of a day.
     pub(super) fn publication(&self, day: NaiveDate, moment: Moment) -> Option<&DayPublication> {
-        let of_day = self.publications.iter().filter(|publication| publication.day == day);
-        of_day.filter(|publication| moment.is_from(publication.published_at)).next_back()
+        let mut of_day = self.publications.iter().filter(|publication| publication.day == day);
+        of_day.rfind(|publication| moment.is_from(publication.published_at))
     }
 
     /// The run that published a day at exactly this time.

@@ -1,8 +1,12 @@
 //! `activityctl activity get` and `activityctl activity list`
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
-use proto::activity::v1::{CompanyActivity, ExportCompanyActivityRequest, GetCompanyActivityRequest};
+use proto::activity::v1::{
+    CompanyActivity, ExportCompanyActivityRequest, GetCompanyActivityRequest, Publication,
+};
 
 use crate::{
     connect::{Connection, Patience, ServerArgs},
@@ -62,13 +66,16 @@ struct GetArgs {
 
 const LIST_EXAMPLES: &str = "\
 csv has the fact's 13 columns in their order under a header; an empty field is NULL,
-times are RFC 3339 in UTC. json is one object a line (NDJSON) with the same columns.
-Both stream all rows, as many as there are, from one consistent state.
+times are RFC 3339 in UTC. json is one object a line (NDJSON) with the same columns, and the
+publication of the row's day. Both stream all rows, as many as there are, from one
+consistent state. --as-of reads that state again as the run left it, for as long as history
+is kept (`activityctl maintain --keep-history-days`).
 
 Examples:
   activityctl activity list
   activityctl activity list --company acme --from 2026-02-01 --to 2026-02-12
   activityctl activity list --from 2026-01-01 --to 2026-01-31 --format csv > january.csv
+  activityctl activity list --company acme --date 2026-02-12 --as-of 019e8e6d-36a5-7cbd-8c5c-9d3f3c1f9a10
   activityctl activity list --date 2026-02-12 --format json | jq 'select(.is_churn_risk)'";
 
 /// List rows by company, then day
@@ -83,6 +90,10 @@ struct ListArgs {
 
     #[command(flatten)]
     days: DayRangeArgs,
+
+    /// As this run's publish left them [default: as they are now]
+    #[arg(long, value_name = "RUN_ID")]
+    as_of: Option<String>,
 
     /// At most this many rows [default: 50 in a table, else all]
     #[arg(long, value_name = "N")]
@@ -129,19 +140,21 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
         company_id: args.company.clone().unwrap_or_default(),
         start_date: window.map(|days| days.start().to_string()).unwrap_or_default(),
         end_date: window.map(|days| days.end().to_string()).unwrap_or_default(),
+        as_of_run_id: args.as_of.clone().unwrap_or_default(),
     };
     let limit = args.limit.unwrap_or(if args.format == RowFormat::Table { TABLE_ROWS } else { u64::MAX });
     let outcome = match args.format {
         RowFormat::Csv => {
             let mut csv = CsvRows::new(output.writer())?;
-            let outcome = export(connection, request, limit, |row| csv.write(&row)).await?;
+            let outcome = export(connection, request, limit, |row, _| csv.write(&row)).await?;
             csv.flush()?;
             outcome
         }
         RowFormat::Json => {
             let writer = output.writer();
-            let write =
-                |row: CompanyActivity| json::write_line(&mut *writer, &json::ActivityJson::from(&row));
+            let write = |row: CompanyActivity, publication: Option<&Publication>| {
+                json::write_line(&mut *writer, &json::PublishedActivityJson::new(&row, publication))
+            };
             let outcome = export(connection, request, limit, write).await?;
             writer.flush()?;
             outcome
@@ -151,6 +164,9 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
             output.table(table::activities(&first.rows))?;
             if first.exported.more {
                 notice(format_args!("only the first {limit} rows; see --limit, or --format csv for all"));
+            }
+            if let Some(run_id) = &first.exported.left_by {
+                notice(format_args!("as run {run_id} left it: --as-of {run_id} shows that again"));
             }
             first.exported
         }
@@ -171,12 +187,14 @@ pub struct FirstRows {
 }
 
 /// What an export reports besides its rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Exported {
     /// Whether more rows follow.
     pub more: bool,
     /// Whether any of the requested days is published.
     pub is_published: bool,
+    /// The run that left the state that was read.
+    pub left_by: Option<String>,
 }
 
 /// Reads up to `limit` rows of a range.
@@ -189,7 +207,7 @@ pub async fn rows(
     limit: u64,
 ) -> Result<FirstRows, Error> {
     let mut rows = Vec::new();
-    let exported = export(connection, request, limit, |row| {
+    let exported = export(connection, request, limit, |row, _| {
         rows.push(row);
         Ok(())
     })
@@ -197,27 +215,41 @@ pub async fn rows(
     Ok(FirstRows { rows, exported })
 }
 
-/// Passes up to `limit` rows to `write` as they arrive.
+/// Passes up to `limit` rows to `write` as they arrive, each with the publication of its day.
 async fn export(
     connection: &Connection,
     request: ExportCompanyActivityRequest,
     limit: u64,
-    mut write: impl FnMut(CompanyActivity) -> Result<(), Error>,
+    mut write: impl FnMut(CompanyActivity, Option<&Publication>) -> Result<(), Error>,
 ) -> Result<Exported, Error> {
     let failure = |status| connection.failure(status);
+    let mut is_pinned = request.as_of_run_id.is_empty();
+    let mut publications = BTreeMap::new();
     let mut batches =
         connection.activity().export_company_activity(request).await.map_err(failure)?.into_inner();
     let mut left = limit;
-    let mut exported = Exported { more: false, is_published: false };
+    let mut exported = Exported::default();
     while let Some(batch) = batches.message().await.map_err(failure)? {
         exported.is_published |= batch.publication.is_some();
+        is_pinned |= !batch.as_of_run_id.is_empty();
+        if !is_pinned {
+            // A server that does not know the field shows what is published now.
+            return Err(Error::Contract("does not say as of which run it is"));
+        }
+        if !batch.as_of_run_id.is_empty() {
+            exported.left_by = Some(batch.as_of_run_id);
+        }
+        for entry in batch.publications {
+            publications.insert(entry.activity_date.clone(), entry);
+        }
         for row in batch.activities {
             if left == 0 {
                 exported.more = true;
                 return Ok(exported);
             }
             left -= 1;
-            write(row)?;
+            let publication = publications.get(&row.activity_date);
+            write(row, publication)?;
         }
     }
     Ok(exported)

@@ -15,7 +15,7 @@ use super::migrate::WAREHOUSE_HELP;
 use crate::{
     error::Error,
     local_audit,
-    maintenance::{Maintenance, Plan, first_day_kept, leftovers_before},
+    maintenance::{Maintenance, Plan, first_day_kept, history_before, leftovers_before},
     output::Output,
 };
 
@@ -23,10 +23,11 @@ use crate::{
 const MIN_LEFTOVER_AGE: Duration = Duration::from_hours(24);
 
 const EXAMPLES: &str = "\
-Without further flags only leftovers go, once they are older than --leftovers-after:
+Without further flags leftovers go, once they are older than --leftovers-after, and history:
 candidates of a run that has ended, landed days that the warehouse does not refer to,
 and temporaries of writes that were killed (on a folder; Azure drops uncommitted blocks
-by itself). Copies of CRM exports stay for good. The CRM's own exports and event files
+by itself). History is what publishes have replaced: it answers what a number was before, and
+goes after --keep-history-days. What is published stays. Copies of CRM exports stay for good. The CRM's own exports and event files
 are never touched, nor is any file that is not named as the suite names its own.
 
 --keep-months N keeps the current month and N before it. Days before that are forgotten:
@@ -66,6 +67,10 @@ pub struct MaintainArgs {
     #[arg(long, env = "KEEP_MONTHS", value_name = "N", default_value_t = 0)]
     keep_months: u32,
 
+    /// Days to keep what publishes have replaced; 0 keeps all
+    #[arg(long, env = "KEEP_HISTORY_DAYS", value_name = "N", default_value_t = 90)]
+    keep_history_days: u32,
+
     /// Months of landed usage files to keep before the current one; 0 keeps all
     #[arg(long, env = "KEEP_LANDED_MONTHS", value_name = "N", default_value_t = 0)]
     keep_landed_months: u32,
@@ -92,6 +97,7 @@ impl MaintainArgs {
         }
         Ok(Plan {
             first_kept_day: first_day_kept(now, self.keep_months),
+            history_before: history_before(now, self.keep_history_days)?,
             first_landed_day: first_day_kept(now, self.keep_landed_months),
             leftovers_before: leftovers_before(now, self.leftovers_after)?,
             dry_run: self.dry_run,
@@ -137,10 +143,11 @@ pub async fn maintain(args: &MaintainArgs, now: DateTime<Utc>, output: &mut Outp
 
 /// What the audit trail says of a maintenance.
 fn details(args: &MaintainArgs) -> String {
-    let MaintainArgs { keep_months, keep_landed_months, .. } = args;
+    let MaintainArgs { keep_months, keep_history_days, keep_landed_months, .. } = args;
     let leftovers_after = humantime::format_duration(args.leftovers_after);
     format!(
-        "keep-months {keep_months}, keep-landed-months {keep_landed_months}, leftovers-after {leftovers_after}"
+        "keep-months {keep_months}, keep-history-days {keep_history_days}, keep-landed-months {keep_landed_months}, \
+         leftovers-after {leftovers_after}"
     )
 }
 

@@ -58,9 +58,9 @@ pub(super) async fn print_result(
 
     output.line(format_args!("\nfact_company_activity on {day}, the first rows"))?;
     let request = ExportCompanyActivityRequest {
-        company_id: String::new(),
         start_date: day.to_string(),
         end_date: day.to_string(),
+        ..ExportCompanyActivityRequest::default()
     };
     let first = rows(connection, request, u64::from(SHOWN)).await?;
     output.table(table::activities(&first.rows))?;

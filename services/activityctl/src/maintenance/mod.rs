@@ -6,11 +6,11 @@ mod progress;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use domain::failure::with_causes;
 use indicatif::HumanCount;
 use landing::Storage;
-use warehouse::{HistoryStart, Retention};
+use warehouse::{ForgottenHistory, HistoryStart, Retention};
 
 use crate::{
     error::Error,
@@ -23,6 +23,8 @@ use files::{Files, Removed};
 pub struct Plan {
     /// Published days and events before this day go; `None` keeps all.
     pub first_kept_day: Option<NaiveDate>,
+    /// What publishes until then replaced goes; `None` keeps all.
+    pub history_before: Option<DateTime<Utc>>,
     /// Landed usage of days before this one goes; `None` keeps all.
     pub first_landed_day: Option<NaiveDate>,
     /// Leftovers older than this go.
@@ -36,6 +38,18 @@ pub struct Plan {
 pub fn first_day_kept(now: DateTime<Utc>, months: u32) -> Option<NaiveDate> {
     let this_month = now.date_naive().with_day(1)?;
     (months > 0).then(|| this_month.checked_sub_months(Months::new(months)))?
+}
+
+/// The time until which history goes; `None` for 0.
+///
+/// # Errors
+/// If that is outside the calendar.
+pub fn history_before(now: DateTime<Utc>, days: u32) -> Result<Option<DateTime<Utc>>, Error> {
+    if days == 0 {
+        return Ok(None);
+    }
+    let before = now.checked_sub_days(Days::new(days.into()));
+    before.map(Some).ok_or_else(|| Error::Usage("--keep-history-days is longer than the calendar".to_owned()))
 }
 
 /// The time before which leftovers go.
@@ -64,7 +78,7 @@ impl<'a> Maintenance<'a> {
         Self { warehouse, plan, output, has_reported: false, tasks: 0, failed: 0 }
     }
 
-    /// Clears the warehouse: candidates, then days.
+    /// Clears the warehouse: candidates, then days, then history.
     ///
     /// # Errors
     /// If the output cannot be written.
@@ -74,6 +88,11 @@ impl<'a> Maintenance<'a> {
         if let Some(first_kept) = self.plan.first_kept_day {
             let reported = self.forget_days(first_kept).await;
             self.report(reported.with_context(|| format!("cannot forget the days before {first_kept}")))?;
+        }
+        if let Some(before) = self.plan.history_before {
+            let reported =
+                self.forget_history(before).await.context("cannot forget what was published before");
+            self.report(reported)?;
         }
         Ok(())
     }
@@ -164,6 +183,18 @@ impl<'a> Maintenance<'a> {
                  of usage before {}: {records} records; {partitions} partitions",
                 self.did("forgot", "forget"),
                 start.usage()
+            )
+        }))
+    }
+
+    async fn forget_history(&self, before: DateTime<Utc>) -> anyhow::Result<Option<String>> {
+        let forgotten = self.warehouse.forget_history_before(before, self.plan.dry_run).await?;
+        let [rows, publications] = [forgotten.rows, forgotten.publications].map(HumanCount);
+        Ok((forgotten != ForgottenHistory::default()).then(|| {
+            format!(
+                "{} what publishes until {} replaced: {rows} rows, {publications} entries of the log of publications",
+                self.did("forgot", "forget"),
+                before.format("%Y-%m-%d %H:%M UTC")
             )
         }))
     }

@@ -7,6 +7,7 @@ mod alerts;
 mod api;
 mod audit;
 mod backfill;
+mod explanations;
 mod order;
 mod previews;
 mod quarantine;
