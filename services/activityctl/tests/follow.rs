@@ -22,9 +22,9 @@ use activityctl::{
 use proto::pipeline::v1::{
     BackfillRequest, BackfillResponse, CancelRunRequest, CancelRunResponse, ExplainRequest, ExplainResponse,
     GetRunRequest, GetRunResponse, ListAuditEntriesRequest, ListAuditEntriesResponse, ListRunsRequest,
-    ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, RetryRunRequest, RetryRunResponse,
-    Run, RunState, TriggerRunRequest, TriggerRunResponse, UnpublishDaysRequest, UnpublishDaysResponse,
-    WatchRunRequest, WatchRunResponse,
+    ListRunsResponse, PreviewBackfillRequest, PreviewBackfillResponse, ReconcileRequest, ReconcileResponse,
+    RetryRunRequest, RetryRunResponse, Run, RunState, TriggerRunRequest, TriggerRunResponse,
+    UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
     pipeline_service_server::{PipelineService, PipelineServiceServer},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -46,6 +46,7 @@ impl PipelineService for Scripted {
     type WatchRunStream = Messages<WatchRunResponse>;
     type BackfillStream = Messages<BackfillResponse>;
     type PreviewBackfillStream = Messages<PreviewBackfillResponse>;
+    type ReconcileStream = Messages<ReconcileResponse>;
 
     async fn watch_run(&self, _: Request<WatchRunRequest>) -> Result<Response<Self::WatchRunStream>, Status> {
         self.stream(|run| WatchRunResponse { run: Some(run) })
@@ -101,6 +102,13 @@ impl PipelineService for Scripted {
     }
 
     async fn explain(&self, _: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        unused()
+    }
+
+    async fn reconcile(
+        &self,
+        _: Request<ReconcileRequest>,
+    ) -> Result<Response<Self::ReconcileStream>, Status> {
         unused()
     }
 }

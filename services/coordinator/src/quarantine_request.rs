@@ -40,14 +40,11 @@ fn kind_of(name: &str) -> Result<Option<RejectionKind>, Error> {
     if name.is_empty() {
         return Ok(None);
     }
-    match RejectionKind::parse(name) {
-        Some(kind) => Ok(Some(kind)),
-        None => {
-            let known = RejectionKind::ALL.map(RejectionKind::as_str).join(", ");
-            let problem = format!("{name:?} is no kind of reason; there are {known}");
-            Err(FieldViolations::of("filter.kind", problem).into())
-        }
-    }
+    let kind = RejectionKind::parse(name).ok_or_else(|| {
+        let known = RejectionKind::ALL.map(RejectionKind::as_str).join(", ");
+        FieldViolations::of("filter.kind", format!("{name:?} is no kind of reason; there are {known}"))
+    });
+    Ok(Some(kind?))
 }
 
 fn accepted(state: i32) -> Result<Option<bool>, Error> {
@@ -99,13 +96,10 @@ pub(crate) fn page_cursor(token: &str) -> Result<Option<QuarantineCursor>, Error
         Some(QuarantineCursor { origin: origin.to_owned(), line })
     });
     // Other spellings of a line were never issued.
-    match cursor.filter(|cursor| page_token(cursor) == token) {
-        Some(cursor) => Ok(Some(cursor)),
-        None => {
-            let problem = "is none that this service gave; leave it empty to start over";
-            Err(FieldViolations::of("page_token", problem).into())
-        }
-    }
+    let cursor = cursor.filter(|cursor| page_token(cursor) == token).ok_or_else(|| {
+        FieldViolations::of("page_token", "is none that this service gave; leave it empty to start over")
+    });
+    Ok(Some(cursor?))
 }
 
 /// The filter in the words of the audit trail.

@@ -99,7 +99,10 @@ impl CompanyActivityService for Scripted {
     ) -> Result<Response<Rows>, Status> {
         let counted = Counted::by(&self.handlers.exports);
         let row = CompanyActivity { company_id: "a".repeat(32 * 1024), ..CompanyActivity::default() };
-        let message = ExportCompanyActivityResponse { activities: vec![row], publication: None };
+        let message = ExportCompanyActivityResponse {
+            activities: vec![row],
+            ..ExportCompanyActivityResponse::default()
+        };
         let messages = stream::repeat_with(move || {
             let _ = &counted;
             Ok(message.clone())

@@ -121,15 +121,22 @@ async fn answers_say_which_run_published_them() -> Result<()> {
         end_date: vector.window.end().to_string(),
         ..ExportCompanyActivityRequest::default()
     };
-    let mut export = activity.export_company_activity(all).await?.into_inner();
+    let mut export = activity.export_company_activity(all.clone()).await?.into_inner();
     let first = export.message().await?.context("the export is empty")?;
     assert_eq!(first.publication.context("no publication")?.run_id, run.run_id);
+    assert_eq!(first.publications.len(), 22);
+    assert!(first.publications.iter().all(|entry| entry.run_id == run.run_id));
+    assert_eq!(first.as_of_run_id, run.run_id);
     let mut rows = first.activities.len();
     while let Some(batch) = export.message().await? {
         assert!(batch.publication.is_none());
         rows += batch.activities.len();
     }
     assert_eq!(rows, vector.expected.len());
+
+    let as_of = ExportCompanyActivityRequest { as_of_run_id: run.run_id, ..all };
+    let mut pinned = activity.export_company_activity(as_of).await?.into_inner();
+    assert_eq!(pinned.message().await?.context("the export is empty")?.activities, first.activities);
     Ok(())
 }
 
