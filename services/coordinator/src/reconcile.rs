@@ -136,7 +136,7 @@ impl InProgress {
                 Some(Found::Summary(summary)) => {
                     self.tally.add(&summary);
                     self.days_before =
-                        self.days_total - self.chunks.iter().map(|window| window.len_days()).sum::<u64>();
+                        self.days_total - self.chunks.iter().map(DateWindow::len_days).sum::<u64>();
                 }
                 // The end of these days, or an update of a newer service.
                 None => self.current = None,

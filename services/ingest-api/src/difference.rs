@@ -154,10 +154,7 @@ fn against_anyone(day: &CompanyDay, count: u64) -> Option<Difference> {
     if !is_published_as_staged(day) {
         return Some(published_otherwise(day));
     }
-    if non_zero(day.published).is_none() {
-        return None;
-    }
-    Some(Difference::OfAnyone { count })
+    non_zero(day.published).map(|_| Difference::OfAnyone { count })
 }
 
 /// The source has no record.
