@@ -115,7 +115,7 @@ impl RunStore for PostgresWarehouse {
         self.write(async |connection| {
             Lock::Pipeline(&new.pipeline).take(connection).await?;
             let window = match choose_run(&mut Runs(connection), &new).await? {
-                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
+                RunChoice::Found(run) => return Ok(CreatedRun { run: *run, created: false }),
                 RunChoice::Create(window) => window,
             };
             run_rows::insert(connection, &new, window).await?;

@@ -111,7 +111,7 @@ impl RunStore for SqliteWarehouse {
     async fn create_run(&self, new: NewRun) -> Result<CreatedRun, Error> {
         self.write(async |connection| {
             let window = match choose_run(&mut Runs(connection), &new).await? {
-                RunChoice::Found(run) => return Ok(CreatedRun { run, created: false }),
+                RunChoice::Found(run) => return Ok(CreatedRun { run: *run, created: false }),
                 RunChoice::Create(window) => window,
             };
             run_rows::insert(connection, &new, window).await?;

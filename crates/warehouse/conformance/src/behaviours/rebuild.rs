@@ -11,8 +11,8 @@ use crate::{
     engine::EngineUnderTest,
     observed::ledger_of_rows,
     scene::{
-        HeldRun, at, company, day, days, export, hold_new_run, hold_run, new_run, offset_of, publish_run,
-        published,
+        HeldRun, UsageOfDay, at, company, day, days, export, hold_new_run, hold_run, new_run, offset_of,
+        publish_run, published,
     },
 };
 
@@ -70,7 +70,7 @@ async fn publish(warehouse: &EngineUnderTest) {
     publish_run(warehouse, days(0, 9), at(1), &exports, &usage()).await;
 }
 
-fn usage() -> [(NaiveDate, Vec<(&'static str, i32, i64)>); 2] {
+fn usage() -> [UsageOfDay<'static>; 2] {
     [(day(1), vec![("acme", 3, 30), ("bolt", 2, 7)]), (day(4), vec![("bolt", 1, 1)])]
 }
 

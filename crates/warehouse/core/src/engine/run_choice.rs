@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, PartialEq)]
 pub enum RunChoice {
     /// An existing run that makes a new one unnecessary.
-    Found(Run),
+    Found(Box<Run>),
     /// A new run over these days.
     Create(DateWindow),
 }
@@ -75,12 +75,12 @@ pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<Ru
             if let Some(run) = lookup.active_through(&new.pipeline, through).await? {
                 new.check_days(run.window)?;
                 new.check_active(&run)?;
-                return Ok(RunChoice::Found(run));
+                return Ok(RunChoice::Found(run.into()));
             }
             match first_unpublished(lookup, &new.pipeline, through, horizon).await? {
                 Some(day) if day <= through => unpublished_window(day, through)?,
                 Some(_) if new.is_content_with_success() => match lookup.publisher_of(through).await? {
-                    Some(run) => return Ok(RunChoice::Found(run)),
+                    Some(run) => return Ok(RunChoice::Found(run.into())),
                     None => DateWindow::day(through),
                 },
                 _ => DateWindow::day(through),
@@ -89,7 +89,7 @@ pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<Ru
     };
     new.check_days(window)?;
     let found = run_over(lookup, new, window).await?;
-    Ok(found.map_or(RunChoice::Create(window), RunChoice::Found))
+    Ok(found.map_or(RunChoice::Create(window), |run| RunChoice::Found(run.into())))
 }
 
 async fn first_unpublished<L: RunLookup>(

@@ -116,7 +116,7 @@ fn a_day_that_is_published_leads_to_the_run_that_published_it_unless_forced() {
         first_unpublished: Some(day(11)),
         ..Known::default()
     };
-    assert_eq!(choose(known(), &asked(unpublished())), RunChoice::Found(run(7)));
+    assert_eq!(choose(known(), &asked(unpublished())), RunChoice::Found(run(7).into()));
     let forced = NewRun { force: true, ..asked(unpublished()) };
     assert_eq!(choose(known(), &forced), RunChoice::Create(DateWindow::day(day(10))));
 }
@@ -125,9 +125,9 @@ fn a_day_that_is_published_leads_to_the_run_that_published_it_unless_forced() {
 fn an_active_run_comes_before_one_that_succeeded() {
     let days = asked(WindowChoice::Days(DateWindow::day(day(10))));
     let known = Known { active_over: Some(run(1)), succeeded_over: Some(run(2)), ..Known::default() };
-    assert_eq!(choose(known, &days), RunChoice::Found(run(1)));
+    assert_eq!(choose(known, &days), RunChoice::Found(run(1).into()));
     let succeeded = || Known { succeeded_over: Some(run(2)), ..Known::default() };
-    assert_eq!(choose(succeeded(), &days), RunChoice::Found(run(2)));
+    assert_eq!(choose(succeeded(), &days), RunChoice::Found(run(2).into()));
     let created = RunChoice::Create(DateWindow::day(day(10)));
     for new in [
         NewRun { force: true, ..days.clone() },
@@ -137,7 +137,7 @@ fn an_active_run_comes_before_one_that_succeeded() {
         assert_eq!(choose(succeeded(), &new), created);
     }
     let known = Known { active_through: Some(run(3)), ..Known::default() };
-    assert_eq!(choose(known, &asked(unpublished())), RunChoice::Found(run(3)));
+    assert_eq!(choose(known, &asked(unpublished())), RunChoice::Found(run(3).into()));
 }
 
 #[test]
