@@ -72,7 +72,7 @@ pub struct ReconcileArgs {
 
     /// Which companies a sample holds [default: the day itself, so that each day has others, and a repeated
     /// command the same]
-    #[arg(long, value_name = "TEXT", requires = "sample")]
+    #[arg(long, value_name = "TEXT", requires = "sample", conflicts_with_all = ["companies", "all"])]
     seed: Option<String>,
 
     /// One UTC day, or `yesterday`, which is the default
@@ -298,7 +298,8 @@ mod tests {
             ("--all --sample 3", Some(ErrorKind::ArgumentConflict)),
             ("--company a --sample 3", Some(ErrorKind::ArgumentConflict)),
             ("--company a --all", Some(ErrorKind::ArgumentConflict)),
-            ("--all --seed x", Some(ErrorKind::MissingRequiredArgument)),
+            ("--all --seed x", Some(ErrorKind::ArgumentConflict)),
+            ("--seed x", Some(ErrorKind::MissingRequiredArgument)),
             ("--sample 0", Some(ErrorKind::ValueValidation)),
             ("--all --date soon", Some(ErrorKind::ValueValidation)),
             ("--all --from 2026-02-01", Some(ErrorKind::MissingRequiredArgument)),
