@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use clap::Args;
 use contract::message::window_to_proto;
+use domain::DateWindow;
 use proto::pipeline::v1::{Run, TriggerRunRequest};
 
 use crate::{
@@ -60,14 +61,8 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     accept_empty: Vec<NaiveDate>,
 
-    /// Compute every company of the days again, and write what differs, even where nothing has changed: for rows
-    /// that something other than a publish has changed, which `activityctl verify` finds
-    #[arg(long)]
-    rebuild: bool,
-
-    /// Ask no source: build, audit and publish what is staged
-    #[arg(long, requires = "rebuild")]
-    from_staging: bool,
+    #[command(flatten)]
+    rebuild: RebuildArgs,
 
     /// Wait until the run has ended, and show its progress
     #[arg(long)]
@@ -80,19 +75,40 @@ pub struct TriggerArgs {
     server: ServerArgs,
 }
 
+/// Whether to build days anew.
+#[derive(Debug, Args)]
+#[group(skip)]
+struct RebuildArgs {
+    /// Compute every company of the days again, and write what differs, even where nothing has changed: for rows
+    /// that something other than a publish has changed, which `activityctl verify` finds
+    #[arg(long)]
+    rebuild: bool,
+
+    /// Ask no source: build, audit and publish what is staged
+    #[arg(long, requires = "rebuild")]
+    from_staging: bool,
+}
+
+impl RebuildArgs {
+    /// The days of `window`, if they are to be rebuilt.
+    fn days(&self, window: Option<DateWindow>) -> Result<Vec<String>, Error> {
+        match window {
+            Some(window) if self.rebuild => Ok(window.days().map(|day| day.to_string()).collect()),
+            None if self.rebuild => {
+                Err(Error::Usage("say which days to rebuild: --date D, or --from D --to D".to_owned()))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
 /// Triggers a run.
 ///
 /// # Errors
 /// If the server refuses, or the run it waited for did not succeed.
 pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Error> {
     let window = args.days.window()?;
-    let rebuild_days = match window {
-        Some(window) if args.rebuild => window.days().map(|day| day.to_string()).collect(),
-        None if args.rebuild => {
-            return Err(Error::Usage("say which days to rebuild: --date D, or --from D --to D".to_owned()));
-        }
-        _ => Vec::new(),
-    };
+    let rebuild_days = args.rebuild.days(window)?;
     let connection = Connection::open(&args.server, Patience::Job).await?;
     let request = TriggerRunRequest {
         pipeline: String::new(),
@@ -101,7 +117,7 @@ pub async fn execute(args: &TriggerArgs, output: &mut Output) -> Result<(), Erro
         accept_empty_days: args.accept_empty.iter().map(ToString::to_string).collect(),
         beyond_reach: false,
         rebuild_days,
-        from_staging: args.from_staging,
+        from_staging: args.rebuild.from_staging,
     };
     let trigger = async |beyond_reach| {
         let request = TriggerRunRequest { beyond_reach, ..request.clone() };

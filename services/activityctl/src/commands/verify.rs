@@ -146,8 +146,8 @@ async fn repair(
         return Err(Error::OlderCoordinator { server: connection.server().to_owned(), call: "rebuild" });
     }
     let run = follow_to_success(connection, &run.run_id, follow, &mut RunProgress::for_stderr()).await?;
-    let counters = run.stages.iter().filter_map(|stage| stage.progress.as_ref()?.counters);
-    let rows = HumanCount(counters.last().map_or(0, |last| last.rows_written + last.rows_removed));
+    let mut counters = run.stages.iter().filter_map(|stage| stage.progress.as_ref()?.counters);
+    let rows = HumanCount(counters.next_back().map_or(0, |last| last.rows_written + last.rows_removed));
     output.line(format_args!("built {window} again: {rows} rows written or removed (run {})", run.run_id))
 }
 

@@ -112,6 +112,32 @@ async fn load_without_publishing(suite: &Suite, world: &World, day: NaiveDate) -
     suite.sources.put_export(&export.file_name, &export.csv)
 }
 
+/// Changes a cell, replaces a row by a stranger's, and removes a staged record.
+async fn change_without_a_run(
+    suite: &Suite,
+    day: NaiveDate,
+    cell: &str,
+    row: &str,
+    staged: &str,
+) -> Result<()> {
+    let database = suite.database().await?;
+    let of = |company: &str, column: &str| format!("company_id = '{company}' AND {column} = '{day}'");
+    for statement in [
+        format!("UPDATE fact_company_activity SET events = events + 1 WHERE {}", of(cell, "activity_date")),
+        format!(
+            "INSERT INTO fact_company_activity (company_id, activity_date, active_users, events, \
+             \"7d_active_users\", is_churn_risk, loaded_at) \
+             SELECT 'phantom', activity_date, 3, 30, 3, FALSE, loaded_at FROM fact_company_activity WHERE {}",
+            of(row, "activity_date")
+        ),
+        format!("DELETE FROM fact_company_activity WHERE {}", of(row, "activity_date")),
+        format!("DELETE FROM stg_product_usage WHERE {}", of(staged, "date")),
+    ] {
+        database.execute(statement).await?;
+    }
+    Ok(())
+}
+
 /// Plants differences of every nature in published days, and expects each to be found, named
 /// and healed, unless only the source can mend it.
 async fn differences_are_found_named_and_healed(settings: Settings) -> Result<()> {
@@ -165,23 +191,7 @@ async fn differences_are_found_named_and_healed(settings: Settings) -> Result<()
     source.add(twice, 1, 11_111);
     source.write(&suite)?;
 
-    // What something other than a run does here.
-    let database = suite.database().await?;
-    let of = |company: &str, column: &str| format!("company_id = '{company}' AND {column} = '{day}'");
-    for statement in [
-        format!("UPDATE fact_company_activity SET events = events + 1 WHERE {}", of(cell, "activity_date")),
-        format!(
-            "INSERT INTO fact_company_activity (company_id, activity_date, active_users, events, \
-             \"7d_active_users\", is_churn_risk, loaded_at) \
-             SELECT 'phantom', activity_date, 3, 30, 3, FALSE, loaded_at FROM fact_company_activity WHERE {}",
-            of(row, "activity_date")
-        ),
-        format!("DELETE FROM fact_company_activity WHERE {}", of(row, "activity_date")),
-        format!("DELETE FROM stg_product_usage WHERE {}", of(staged, "date")),
-    ] {
-        database.execute(statement).await?;
-    }
-
+    change_without_a_run(&suite, day, cell, row, staged).await?;
     let planted = expected([
         (late.as_str(), day, "late_at_source"),
         ("newcomer", day, "late_at_source"),
