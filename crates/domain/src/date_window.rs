@@ -1,6 +1,6 @@
 //! Closed ranges of UTC calendar days.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use chrono::{Days, NaiveDate};
 
@@ -62,6 +62,19 @@ impl DateWindow {
     #[must_use]
     pub const fn day(day: NaiveDate) -> Self {
         Self { start: day, end: day }
+    }
+
+    /// The days as windows, in order, that have no other day in them.
+    #[must_use]
+    pub fn covering(days: &BTreeSet<NaiveDate>) -> Vec<Self> {
+        let mut windows: Vec<Self> = Vec::new();
+        for day in days {
+            match windows.last_mut() {
+                Some(window) if window.end.succ_opt() == Some(*day) => window.end = *day,
+                _ => windows.push(Self::day(*day)),
+            }
+        }
+        windows
     }
 
     /// Parses two ISO 8601 days.
@@ -157,6 +170,17 @@ mod tests {
         assert_eq!(chunks("2026-01-30", "2026-02-03", 2), expected);
         assert_eq!(chunks("2026-01-30", "2026-02-03", 5), ["2026-01-30..2026-02-03"]);
         assert_eq!(chunks("2026-01-30", "2026-01-31", 0), ["2026-01-30", "2026-01-31"]);
+    }
+
+    #[test]
+    fn days_are_covered_by_windows_without_others_between_them() {
+        let covering = |days: &[&str]| -> Vec<String> {
+            let days = days.iter().map(|day| parse_day(day).unwrap()).collect();
+            DateWindow::covering(&days).iter().map(ToString::to_string).collect()
+        };
+        let days = ["2026-03-01", "2026-01-31", "2026-02-01", "2026-01-30", "2026-02-03"];
+        assert_eq!(covering(&days), ["2026-01-30..2026-02-01", "2026-02-03", "2026-03-01"]);
+        assert!(covering(&[]).is_empty());
     }
 
     #[test]

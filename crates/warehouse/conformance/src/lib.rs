@@ -285,7 +285,9 @@ macro_rules! rebuilds {
         $crate::rebuilds! {@behaviours $create:
             tampered_days_are_as_published_after_a_rebuild
             a_rebuild_of_good_days_changes_nothing
-            days_to_rebuild_wait_for_the_next_publish
+            a_rebuild_that_failed_is_made_up_for_by_its_retry
+            a_rebuild_from_staging_publishes_no_day_that_was_never_fetched
+            a_day_of_an_unknown_checksum_is_not_rebuilt
             a_rebuild_publishes_corrections_as_well
         }
     };
@@ -318,6 +320,7 @@ macro_rules! migrations {
             a_known_migration_that_was_changed_is_refused_on_a_newer_schema
             a_day_with_a_newer_checksum_is_reported_and_left_alone
             a_publish_that_kept_no_history_is_noticed
+            a_day_that_was_published_without_a_log_is_answered
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:

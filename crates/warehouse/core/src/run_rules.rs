@@ -1,5 +1,6 @@
 //! The rules for state changes of a run, the same for every engine.
 
+use chrono::NaiveDate;
 use domain::{
     Counters, DateWindow, RunState, RunTrigger, StageState,
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
@@ -78,6 +79,13 @@ impl Run {
         }
     }
 
+    /// Whether the run rebuilds days without asking the product API for anything.
+    #[must_use]
+    pub fn is_from_staging(&self) -> bool {
+        !self.rebuild_days.is_empty()
+            && !self.stages.iter().any(|stage| stage.stage == STAGE_CALL_PRODUCT_API)
+    }
+
     /// The days whose staged usage the run's build reads.
     #[must_use]
     pub fn usage_days(&self) -> DateWindow {
@@ -122,6 +130,16 @@ impl StageFailure {
 }
 
 impl Error {
+    /// The error for a run from staging that would publish a day that was never fetched: it would say
+    /// that nobody did anything, and no later run would ask.
+    #[must_use]
+    pub fn never_fetched(day: NaiveDate) -> Self {
+        Self::Precondition(format!(
+            "{day} is not published, and the product API was never asked for it, so there is nothing staged to build \
+             it from: leave out --from-staging, or that day"
+        ))
+    }
+
     /// The error for candidates that do not match what is staged and published now.
     #[must_use]
     pub fn outdated_candidates(run_id: Uuid) -> Self {

@@ -162,6 +162,9 @@ BEGIN
     RAISE EXCEPTION '% is not published, so nothing before it is forgotten', first_kept
       USING ERRCODE = 'insufficient_privilege';
   END IF;
+  -- Before the lock, which keeps readers of the fact waiting: there may be many.
+  DELETE FROM day_publications WHERE activity_date < first_kept;
+  DELETE FROM fact_history WHERE activity_date < first_kept;
   SELECT string_agg(DISTINCT format('ONLY %I', parent), ', '), string_agg(format('%I', partition), ', ')
   INTO parents, partitions
   FROM old_partitions(first_kept, first_kept_usage);
@@ -170,8 +173,6 @@ BEGIN
     EXECUTE 'DROP TABLE ' || partitions;
   END IF;
   DELETE FROM published_days WHERE activity_date < first_kept;
-  DELETE FROM day_publications WHERE activity_date < first_kept;
-  DELETE FROM fact_history WHERE activity_date < first_kept;
   DELETE FROM usage_days WHERE date < first_kept_usage;
   UPDATE warehouse_versions SET logged_publish = logged_publish + 1;
 END;
@@ -243,11 +244,10 @@ ALTER TABLE usage_days ADD COLUMN replay_requested_at TIMESTAMPTZ;
 -- not something changed. Programs that do not know the column rebuild none.
 ALTER TABLE pipeline_runs ADD COLUMN rebuild_days DATE[] NOT NULL DEFAULT '{}';
 
--- Days that wait for such a rebuild, also when the run that asked for it has failed. Only the
--- publish that rebuilds them clears them.
-CREATE TABLE rebuild_days (
-  activity_date DATE NOT NULL PRIMARY KEY
-);
+-- Which days of the present build are rebuilt, and the marks that have it compute them whole.
+-- Such marks are of this build alone: the next one that starts discards them.
+ALTER TABLE fact_build_days ADD COLUMN is_rebuilt BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE dirty_company_days ADD COLUMN is_rebuild BOOLEAN NOT NULL DEFAULT FALSE;
 
 -- ---------------------------------------------------------------- rights
 
@@ -316,7 +316,7 @@ BEGIN
       alert_deliveries, audit_actions, audit_ends, quarantine, crm_exports, crm_snapshots, crm_company_versions,
       crm_unreadable, stg_crm_companies, usage_days, stg_product_usage, known_companies, dirty_company_days,
       warehouse_versions, fact_build, fact_build_days, fact_candidates, fact_company_activity, event_files,
-      fact_events, agg_company_daily_events, rebuild_days, fact_history, day_publications
+      fact_events, agg_company_daily_events, fact_history, day_publications
     TO activity_writer;
     -- Only ever added to.
     GRANT INSERT ON audit_actions, audit_ends, alert_deliveries, known_companies TO activity_writer;
@@ -331,7 +331,6 @@ BEGIN
       pipeline_run_stages, crm_exports, crm_snapshots, usage_days, event_files, fact_events, agg_company_daily_events
     TO activity_writer;
     GRANT UPDATE ON warehouse_versions TO activity_writer;
-    GRANT INSERT, DELETE ON rebuild_days TO activity_writer;
     GRANT UPDATE (rows, checksum, checksum_version) ON fact_build_days TO activity_writer;
     GRANT INSERT, UPDATE, DELETE ON
       quarantine, crm_company_versions, crm_unreadable, stg_product_usage, dirty_company_days, fact_build,

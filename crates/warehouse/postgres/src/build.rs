@@ -1,6 +1,6 @@
 //! Building candidates.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -13,7 +13,7 @@ use warehouse_core::{
 
 use crate::{
     candidate_months, database::PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish,
-    rebuild, retention, runs,
+    rebuild, retention, run_rows, runs,
 };
 
 /// The most company-days computed per transaction, unless a single day has more: few
@@ -172,22 +172,27 @@ async fn start_build(connection: &mut PgConnection, fence: &Fence, window: DateW
     fence::check(connection, fence).await?;
     Lock::Candidates.take(connection).await?;
     candidate_months::discard(connection).await?;
-    rebuild::mark(connection, fence.run_id).await?;
+    let run = run_rows::load(connection, fence.run_id).await?;
+    rebuild::mark(connection, &run.rebuild_days).await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id).execute(&mut *connection).await?;
-    collect_days(connection, window.start(), window.end()).await?;
+    collect_days(connection, (window.start(), window.end()), &run.rebuild_days).await?;
+    if run.is_from_staging() {
+        rebuild::check_fetched(connection).await?;
+    }
     connection.execute("SELECT create_candidate_months()").await?;
     // The amount of dirty data decides the join, and no ANALYZE may have run yet.
     connection.execute("SELECT analyze_build()").await?;
     fence::hold(connection, fence).await
 }
 
-/// Collects the days to build for a run over `start` to `end`.
+/// Collects the days to build for a run over `start` to `end`, of which it rebuilds some.
 pub(crate) async fn collect_days(
     connection: &mut PgConnection,
-    start: NaiveDate,
-    end: NaiveDate,
+    (start, end): (NaiveDate, NaiveDate),
+    rebuild_days: &BTreeSet<NaiveDate>,
 ) -> Result<()> {
-    sqlx::query_file!("sql/fact/collect_days.sql", start, end).execute(connection).await?;
+    let rebuild_days: Vec<NaiveDate> = rebuild_days.iter().copied().collect();
+    sqlx::query_file!("sql/fact/collect_days.sql", start, end, &rebuild_days).execute(connection).await?;
     Ok(())
 }
 

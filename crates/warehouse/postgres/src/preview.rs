@@ -1,6 +1,6 @@
 //! What a backfill would change, computed on temporary tables of one connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -157,7 +157,7 @@ async fn begin_build(connection: &mut PgConnection, windows: &[DateWindow]) -> R
     sqlx::query_file!("sql/preview/know_companies.sql").execute(&mut *connection).await?;
     sqlx::query_file!("sql/preview/copy_dirty_days.sql").execute(&mut *connection).await?;
     if let (Some(first), Some(last)) = (windows.first(), windows.last()) {
-        build::collect_days(connection, first.start(), last.end()).await?;
+        build::collect_days(connection, (first.start(), last.end()), &BTreeSet::new()).await?;
     }
     // Days between the windows are not requested; unpublished ones stay so.
     for (from, to) in days_between(windows) {

@@ -58,10 +58,7 @@ pub(crate) async fn publish(
     let bounds = sqlx::query_file!("sql/fact/build_bounds.sql").fetch_one(&mut *connection).await?;
     let mut counters = Counters::default();
     if let (Some(first), Some(last)) = (bounds.first_day, bounds.last_day) {
-        let rebuilds = rebuild::are_waiting(connection).await?;
-        if rebuilds {
-            rebuild::delete_strays(connection).await?;
-        }
+        let rebuilt = rebuild::begin(connection).await?;
         let tally = Tally::of(connection, first, last).await?;
         if tally.changed_rows() + tally.gone_rows() > 0 {
             sqlx::query!("SELECT keep_replaced_rows($1, $2, $3, $4)", fence.run_id, now, first, last)
@@ -73,9 +70,7 @@ pub(crate) async fn publish(
         counters.rows_unchanged = counted(tally.equal_rows())?;
         counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows())?;
         let mut changes = tally.ledger_changes();
-        if rebuilds {
-            rebuild::end(connection, (first, last), &mut changes).await?;
-        }
+        rebuild::end(connection, &rebuilt, &mut changes).await?;
         let LedgerChanges { days, rows, checksums } = changes;
         let version = ChecksumVersion::WRITTEN.to_stored();
         sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums, version)

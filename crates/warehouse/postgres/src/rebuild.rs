@@ -1,45 +1,87 @@
-//! Days that are computed and written anew because a person asked for it: their rows may differ
-//! from what the ledger says of them.
+//! Days that a run computes whole and writes anew: their rows may differ from what the ledger says
+//! of them.
+
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use domain::{ChecksumVersion, DateWindow};
 use sqlx::PgConnection;
-use uuid::Uuid;
+use warehouse_core::{Error, engine::version_to_publish};
 
 use crate::{fault::Result, tally::LedgerChanges};
 
-/// Has the build that starts compute every company of the days that wait to be rebuilt, among
-/// them those of the run.
-pub(crate) async fn mark(connection: &mut PgConnection, run_id: Uuid) -> Result<()> {
-    sqlx::query_file!("sql/fact/await_rebuild.sql", run_id).execute(&mut *connection).await?;
-    if are_waiting(connection).await? {
-        sqlx::query_file!("../sql/fact/mark_rebuilt.sql").execute(connection).await?;
+/// A day that the build rebuilds.
+pub(crate) struct RebuiltDay {
+    day: NaiveDate,
+    /// What the ledger says, if it knows the day: its rows, their checksum and its version.
+    ledger: Option<(i64, i64, i32)>,
+}
+
+/// Has the build that starts compute every company of those days. Marks of earlier builds go.
+pub(crate) async fn mark(connection: &mut PgConnection, days: &BTreeSet<NaiveDate>) -> Result<()> {
+    sqlx::query!("DELETE FROM dirty_company_days WHERE is_rebuild").execute(&mut *connection).await?;
+    for window in DateWindow::covering(days) {
+        sqlx::query_file!("sql/fact/mark_rebuilt.sql", window.start(), window.end())
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
 
-/// Whether any days wait to be rebuilt.
-pub(crate) async fn are_waiting(connection: &mut PgConnection) -> Result<bool> {
-    let waiting = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM rebuild_days) AS "waiting!""#);
-    Ok(waiting.fetch_one(connection).await?)
+/// Checks that every day that the build would publish for the first time has been fetched.
+pub(crate) async fn check_fetched(connection: &mut PgConnection) -> Result<()> {
+    match sqlx::query_file_scalar!("../sql/fact/never_fetched.sql").fetch_one(connection).await? {
+        Some(day) => Err(Error::never_fetched(day).into()),
+        None => Ok(()),
+    }
 }
 
-/// Removes rows of those days that no publish has written. Call it before any are written.
-pub(crate) async fn delete_strays(connection: &mut PgConnection) -> Result<()> {
-    sqlx::query_file!("../sql/fact/delete_strays.sql").execute(connection).await?;
-    Ok(())
+/// The days that the build rebuilds. Removes rows of theirs that no publish has written; call it
+/// before any are written.
+///
+/// # Errors
+/// If the checksum of a day is of an unknown version.
+pub(crate) async fn begin(connection: &mut PgConnection) -> Result<Vec<RebuiltDay>> {
+    let mut days = Vec::new();
+    for row in sqlx::query_file!("../sql/fact/rebuilt_days.sql").fetch_all(&mut *connection).await? {
+        let ledger = match (row.rows, row.checksum, row.version) {
+            (Some(rows), Some(checksum), Some(version)) if !row.is_new => {
+                version_to_publish(row.day, Some(version))?;
+                Some((rows, checksum, version))
+            }
+            _ => {
+                sqlx::query_file!("../sql/fact/delete_strays.sql", row.day).execute(&mut *connection).await?;
+                None
+            }
+        };
+        days.push(RebuiltDay { day: row.day, ledger });
+    }
+    Ok(days)
 }
 
-/// Replaces the changes to the ledger of rebuilt days: what changed is not known from what the
-/// ledger said before. Call it when the rows of the days `first` to `last` are written.
+/// Replaces the changes to the ledger of published days: what changed is not known from what the
+/// ledger said before. Call it when their rows are written.
 pub(crate) async fn end(
     connection: &mut PgConnection,
-    (first, last): (NaiveDate, NaiveDate),
+    days: &[RebuiltDay],
     changes: &mut LedgerChanges,
 ) -> Result<()> {
-    let rebuilt = sqlx::query_file!("sql/fact/rebuilt_days.sql", first, last);
-    for day in rebuilt.fetch_all(&mut *connection).await? {
-        changes.replace(day.activity_date, day.rows, day.checksum);
+    for RebuiltDay { day, ledger } in days {
+        let Some((rows, checksum, version)) = ledger else { continue };
+        let version = version_to_publish(*day, Some(*version))?;
+        let found = content(connection, *day, version).await?;
+        changes.replace(*day, found.0 - rows, found.1 ^ checksum);
     }
-    sqlx::query_file!("../sql/fact/clear_rebuilt.sql").execute(connection).await?;
     Ok(())
+}
+
+/// What a day holds by a version's formula: the number of its rows, and their checksum.
+async fn content(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    version: ChecksumVersion,
+) -> Result<(i64, i64)> {
+    let found = sqlx::query_file!("sql/fact/content_of_day.sql", day, version.to_stored());
+    let found = found.fetch_one(connection).await?;
+    Ok((found.rows, found.checksum))
 }

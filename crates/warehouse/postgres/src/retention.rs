@@ -52,11 +52,15 @@ impl Retention for PostgresWarehouse {
         kept_since: DateTime<Utc>,
         dry_run: bool,
     ) -> Result<ForgottenHistory, Error> {
+        if dry_run {
+            let looked = self.scan(async |connection| look_at_history(connection, kept_since).await);
+            return Ok(looked.await?.0);
+        }
         self.write(async |connection| {
             connection.execute(PATIENCE_WITH_WRITERS).await?;
             publish::lock_versions(connection).await?;
             let (forgotten, kept_since) = look_at_history(connection, kept_since).await?;
-            if !dry_run && forgotten != ForgottenHistory::default() {
+            if forgotten != ForgottenHistory::default() {
                 sqlx::query!("SELECT forget_history_before($1)", kept_since).execute(connection).await?;
             }
             Ok(forgotten)

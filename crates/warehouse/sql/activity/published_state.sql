@@ -6,8 +6,12 @@ SELECT
   checksum_version AS "checksum_version: i32", checksum AS "checksum!",
   (
     SELECT CAST(run_id AS TEXT)
-    FROM day_publications
-    WHERE activity_date BETWEEN $1 AND $2
+    FROM (
+      SELECT run_id, published_at FROM day_publications WHERE activity_date BETWEEN $1 AND $2
+      UNION ALL
+      -- Programs of the release before publish without a log.
+      SELECT run_id, published_at FROM published_days WHERE activity_date BETWEEN $1 AND $2
+    ) AS known
     ORDER BY published_at DESC
     LIMIT 1
   ) AS "left_by!: String"

@@ -106,8 +106,7 @@ ALTER TABLE usage_days ADD COLUMN replay_requested_at TIMESTAMP;
 -- anew, whether or not something changed. Programs that do not know the column rebuild none.
 ALTER TABLE pipeline_runs ADD COLUMN rebuild_days TEXT NOT NULL DEFAULT '[]';
 
--- Days that wait for such a rebuild, also when the run that asked for it has failed. Only the
--- publish that rebuilds them clears them.
-CREATE TABLE rebuild_days (
-  activity_date DATE NOT NULL PRIMARY KEY
-) WITHOUT ROWID;
+-- Which days of the present build are rebuilt, and the marks that have it compute them whole.
+-- Such marks are of this build alone: the next one that starts discards them.
+ALTER TABLE fact_build_days ADD COLUMN is_rebuilt BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE dirty_company_days ADD COLUMN is_rebuild BOOLEAN NOT NULL DEFAULT FALSE;

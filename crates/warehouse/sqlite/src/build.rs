@@ -1,6 +1,6 @@
 //! Builds candidates, and measures them.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -11,7 +11,7 @@ use domain::{
 use sqlx::{Executor, SqliteConnection};
 use warehouse_core::{
     Error, FactBuilder, Fence, ProgressSink, PublishOutcome, UnpublishedDays,
-    engine::{VOLUME_DAYS, counted},
+    engine::{VOLUME_DAYS, corrupt, counted},
 };
 
 use crate::{database::SqliteWarehouse, fault::Result, fence, publish, rebuild, retention, run_rows, runs};
@@ -98,11 +98,16 @@ async fn start_build(connection: &mut SqliteConnection, fence: &Fence, window: D
     create_chunk_tables(connection).await?;
     sqlx::query!("DELETE FROM fact_candidates").execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM fact_build_days").execute(&mut *connection).await?;
-    rebuild::mark(connection, fence.run_id).await?;
+    let run = run_rows::load(connection, fence.run_id).await?;
+    rebuild::mark(connection, &run.rebuild_days).await?;
     sqlx::query_file!("../sql/fact/start_build.sql", fence.run_id.hyphenated())
         .execute(&mut *connection)
         .await?;
-    collect_days(connection, window.start(), window.end()).await
+    collect_days(connection, (window.start(), window.end()), &run.rebuild_days).await?;
+    if run.is_from_staging() {
+        rebuild::check_fetched(connection).await?;
+    }
+    Ok(())
 }
 
 /// Computes the next companies after `after`. Returns the last of them, their number,
@@ -127,13 +132,14 @@ async fn build_chunk(
     Ok(Some((last_company, companies, counters)))
 }
 
-/// Collects the days to build for a run over `start` to `end`.
+/// Collects the days to build for a run over `start` to `end`, of which it rebuilds some.
 pub(crate) async fn collect_days(
     connection: &mut SqliteConnection,
-    start: NaiveDate,
-    end: NaiveDate,
+    (start, end): (NaiveDate, NaiveDate),
+    rebuild_days: &BTreeSet<NaiveDate>,
 ) -> Result<()> {
-    sqlx::query_file!("sql/fact/collect_days.sql", start, end).execute(connection).await?;
+    let rebuild_days = serde_json::to_string(rebuild_days).map_err(corrupt)?;
+    sqlx::query_file!("sql/fact/collect_days.sql", start, end, rebuild_days).execute(connection).await?;
     Ok(())
 }
 

@@ -43,19 +43,14 @@ pub(crate) async fn publish(
     let publish = Publish::at(connection, run_id, now).await?;
     let now = publish.at;
     let counts = sqlx::query_file!("sql/fact/count_candidates.sql").fetch_one(&mut *connection).await?;
-    let rebuilds = rebuild::are_waiting(connection).await?;
-    if rebuilds {
-        rebuild::delete_strays(connection).await?;
-    }
+    let rebuilt = rebuild::begin(connection).await?;
     let mut changes = checksum::changes_of_publish(&mut *connection).await?;
     if counts.leaving > 0 {
         publish.keep_replaced_rows(connection).await?;
     }
     let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
     let changed = write_changed(connection, now, changes.values().map(|day| day.rows).sum()).await?;
-    if rebuilds {
-        rebuild::end(connection, &mut changes).await?;
-    }
+    rebuild::end(connection, &rebuilt, &mut changes).await?;
     let version = ChecksumVersion::WRITTEN.to_stored();
     let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, to_json(&changes), version);
     recorded.execute(&mut *connection).await?;

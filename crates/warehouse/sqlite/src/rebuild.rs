@@ -1,58 +1,87 @@
-//! Days that are computed and written anew because a person asked for it: their rows may differ
-//! from what the ledger says of them.
+//! Days that a run computes whole and writes anew: their rows may differ from what the ledger says
+//! of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use domain::Checksum;
+use domain::{Checksum, DateWindow};
 use sqlx::SqliteConnection;
-use uuid::Uuid;
-use warehouse_core::engine::corrupt;
+use warehouse_core::{
+    Error,
+    engine::{corrupt, version_to_publish},
+};
 
 use crate::{
     checksum::{self, DayChange},
     fault::Result,
 };
 
-/// Has the build that starts compute every company of the days that wait to be rebuilt, among
-/// them those of the run.
-pub(crate) async fn mark(connection: &mut SqliteConnection, run_id: Uuid) -> Result<()> {
-    let run_id = run_id.hyphenated();
-    sqlx::query_file!("sql/fact/await_rebuild.sql", run_id).execute(&mut *connection).await?;
-    if are_waiting(connection).await? {
-        sqlx::query_file!("../sql/fact/mark_rebuilt.sql").execute(connection).await?;
+/// A day that the build rebuilds.
+pub(crate) struct RebuiltDay {
+    day: NaiveDate,
+    /// What the ledger says, if it knows the day: its rows, their checksum and its version.
+    ledger: Option<(i64, i64, i32)>,
+}
+
+/// Has the build that starts compute every company of those days. Marks of earlier builds go.
+pub(crate) async fn mark(connection: &mut SqliteConnection, days: &BTreeSet<NaiveDate>) -> Result<()> {
+    sqlx::query!("DELETE FROM dirty_company_days WHERE is_rebuild").execute(&mut *connection).await?;
+    for window in DateWindow::covering(days) {
+        sqlx::query_file!("sql/fact/mark_rebuilt.sql", window.start(), window.end())
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
 
-/// Whether any days wait to be rebuilt.
-pub(crate) async fn are_waiting(connection: &mut SqliteConnection) -> Result<bool> {
-    let waiting = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM rebuild_days) AS "waiting!: bool""#);
-    Ok(waiting.fetch_one(connection).await?)
+/// Checks that every day that the build would publish for the first time has been fetched.
+pub(crate) async fn check_fetched(connection: &mut SqliteConnection) -> Result<()> {
+    match sqlx::query_file_scalar!("../sql/fact/never_fetched.sql").fetch_one(connection).await? {
+        Some(day) => Err(Error::never_fetched(day).into()),
+        None => Ok(()),
+    }
 }
 
-/// Removes rows of those days that no publish has written. Call it before any are written.
-pub(crate) async fn delete_strays(connection: &mut SqliteConnection) -> Result<()> {
-    sqlx::query_file!("../sql/fact/delete_strays.sql").execute(connection).await?;
-    Ok(())
+/// The days that the build rebuilds. Removes rows of theirs that no publish has written; call it
+/// before any are written.
+///
+/// # Errors
+/// If the checksum of a day is of an unknown version.
+pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<Vec<RebuiltDay>> {
+    let mut days = Vec::new();
+    for row in sqlx::query_file!("../sql/fact/rebuilt_days.sql").fetch_all(&mut *connection).await? {
+        let ledger = match (row.rows, row.checksum, row.version) {
+            (Some(rows), Some(checksum), Some(version)) if !row.is_new => {
+                version_to_publish(row.day, Some(version))?;
+                Some((rows, checksum, version))
+            }
+            _ => {
+                sqlx::query_file!("../sql/fact/delete_strays.sql", row.day).execute(&mut *connection).await?;
+                None
+            }
+        };
+        days.push(RebuiltDay { day: row.day, ledger });
+    }
+    Ok(days)
 }
 
-/// Replaces the changes to the ledger of rebuilt days: what changed is not known from what the
+/// Replaces the changes to the ledger of published days: what changed is not known from what the
 /// ledger said before. Call it when their rows are written.
 pub(crate) async fn end(
     connection: &mut SqliteConnection,
+    days: &[RebuiltDay],
     changes: &mut BTreeMap<NaiveDate, DayChange>,
 ) -> Result<()> {
-    for ledger in sqlx::query_file!("sql/fact/rebuilt_days.sql").fetch_all(&mut *connection).await? {
-        let found = checksum::of_day(connection, ledger.day, ledger.version).await?;
-        let rows = found.rows - ledger.rows;
-        let difference = found.checksum.to_stored() ^ ledger.checksum;
+    for RebuiltDay { day, ledger } in days {
+        let Some((rows, checksum, version)) = *ledger else { continue };
+        let found = checksum::of_day(connection, *day, version).await?;
+        let rows = found.rows - rows;
+        let difference = found.checksum.to_stored() ^ checksum;
         // A day whose rows changed stays among the changes, even if the ledger needs none.
-        if changes.contains_key(&ledger.day) || (rows, difference) != (0, 0) {
-            let checksum = Checksum::from_stored(ledger.version, difference).map_err(corrupt)?;
-            changes.insert(ledger.day, DayChange { rows, checksum });
+        if changes.contains_key(day) || (rows, difference) != (0, 0) {
+            let checksum = Checksum::from_stored(version, difference).map_err(corrupt)?;
+            changes.insert(*day, DayChange { rows, checksum });
         }
     }
-    sqlx::query_file!("../sql/fact/clear_rebuilt.sql").execute(connection).await?;
     Ok(())
 }

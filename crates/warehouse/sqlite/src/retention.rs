@@ -35,9 +35,13 @@ impl Retention for SqliteWarehouse {
         kept_since: DateTime<Utc>,
         dry_run: bool,
     ) -> Result<ForgottenHistory, Error> {
+        if dry_run {
+            let looked = self.scan(async |connection| look_at_history(connection, kept_since).await);
+            return Ok(looked.await?.0);
+        }
         self.write(async |connection| {
             let (forgotten, kept_since) = look_at_history(connection, kept_since).await?;
-            if !dry_run && forgotten != ForgottenHistory::default() {
+            if forgotten != ForgottenHistory::default() {
                 forget_history(connection, kept_since).await?;
             }
             Ok(forgotten)

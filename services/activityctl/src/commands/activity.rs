@@ -165,12 +165,12 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
             if first.exported.more {
                 notice(format_args!("only the first {limit} rows; see --limit, or --format csv for all"));
             }
-            if let Some(run_id) = &first.exported.left_by {
-                notice(format_args!("as run {run_id} left it: --as-of {run_id} shows that again"));
-            }
             first.exported
         }
     };
+    if let Some(run_id) = &outcome.left_by {
+        notice(format_args!("as run {run_id} left it: --as-of {run_id} shows that again"));
+    }
     if !outcome.is_published {
         notice(NOT_PUBLISHED);
     }

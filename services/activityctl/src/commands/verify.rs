@@ -86,9 +86,9 @@ pub async fn execute(args: &VerifyArgs, output: &mut Output) -> Result<(), Error
     let mut found = verify(&*warehouse, window, output).await?;
     if args.repair && !found.differences.is_empty() {
         let connection = Connection::open(&args.server, Patience::Job).await?;
-        let windows = windows_of(&found.differences);
+        let differing = found.differences.iter().map(|difference| difference.day).collect();
         found.differences.clear();
-        for window in windows {
+        for window in DateWindow::covering(&differing) {
             repair(&connection, window, &args.follow, output).await?;
             found.differences.extend(verify(&*warehouse, window, output).await?.differences);
         }
@@ -117,12 +117,6 @@ impl Found {
         }
         output.line(format_args!("{days} days verified"))
     }
-}
-
-/// The differing days as windows without others between them.
-fn windows_of(differences: &[Difference]) -> Vec<DateWindow> {
-    let groups = differences.chunk_by(|one, next| one.day.succ_opt() == Some(next.day));
-    groups.filter_map(|group| DateWindow::new(group.first()?.day, group.last()?.day).ok()).collect()
 }
 
 /// Has the server build days again from what is staged, and waits for it.
@@ -297,15 +291,6 @@ mod tests {
         let [line] = lines.as_slice() else { panic!("{lines:?}") };
         assert!(line.starts_with("2026-01-02 cannot be verified: its checksum is of version 9, "), "{line}");
         verified(&url, Some(0), Some(0)).await.0.unwrap();
-    }
-
-    #[test]
-    fn days_are_repaired_in_windows_without_others_between_them() {
-        let differs =
-            |offset: &i64| Difference { day: day(*offset), ledger: None, found: Content::default() };
-        let windows = |offsets: &[i64]| windows_of(&offsets.iter().map(differs).collect::<Vec<_>>());
-        assert_eq!(windows(&[0, 1, 2, 4, 6, 7]), [days(0, 2), days(4, 4), days(6, 7)]);
-        assert_eq!(windows(&[]), []);
     }
 
     #[tokio::test]

@@ -1,10 +1,13 @@
 //! Days that are rebuilt because something other than a publish changed their rows.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::NaiveDate;
-use domain::{DateWindow, FactRow, run::STAGE_VALIDATE};
-use warehouse_core::{NewRun, WindowChoice};
+use domain::{
+    DateWindow, FactRow,
+    run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
+};
+use warehouse_core::{Error, NewRun, WindowChoice};
 
 use super::migrations::Database;
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
     observed::ledger_of_rows,
     scene::{
         HeldRun, UsageOfDay, at, company, day, days, export, hold_new_run, hold_run, new_run, offset_of,
-        publish_run, published,
+        publish_run, published, take_up,
     },
 };
 
@@ -133,8 +136,8 @@ pub async fn a_rebuild_of_good_days_changes_nothing<D: Database>(create: impl As
     assert_eq!(warehouse.published_days(all()).await.unwrap(), ledger);
 }
 
-/// A rebuild that failed is made up for by whichever run publishes next.
-pub async fn days_to_rebuild_wait_for_the_next_publish<D: Database>(create: impl AsyncFn() -> D) {
+/// A rebuild that failed leaves other runs alone, and its retry makes up for it.
+pub async fn a_rebuild_that_failed_is_made_up_for_by_its_retry<D: Database>(create: impl AsyncFn() -> D) {
     let database = create().await;
     let warehouse = database.open().await.unwrap();
     publish(&warehouse).await;
@@ -144,15 +147,74 @@ pub async fn days_to_rebuild_wait_for_the_next_publish<D: Database>(create: impl
     run.ingest(&[], &[]).await;
     run.build().await;
     run.fail_at(STAGE_VALIDATE).await;
-    assert!(!fits(&warehouse).await);
 
-    let next = hold_run(&warehouse, days(5, 7), at(3)).await;
+    // Its rows would not pass the audits of a run that does not count them all.
+    let next = hold_run(&warehouse, days(9, 10), at(3)).await;
     next.ingest(&[], &[]).await;
     next.build().await;
     assert!(expects_its_rows(&next).await);
-    next.publish().await;
-    assert_eq!(content(&warehouse).await, before);
+    let outcome = next.publish().await;
+    assert_eq!((outcome.counters.rows_written, outcome.new_days), (2, 1));
+    assert!(!fits(&warehouse).await);
+
+    warehouse.retry_run(run.run.run_id, None).await.unwrap();
+    let again = take_up(&warehouse, at(4)).await;
+    let api = again.begin(STAGE_CALL_PRODUCT_API).await;
+    again.complete(&api).await;
+    again.build().await;
+    again.publish().await;
+    let mut found = content(&warehouse).await;
+    found.rows.retain(|row| offset_of(row) <= 9);
+    found.ledger.pop();
+    assert_eq!(found, before);
     assert!(fits(&warehouse).await);
+}
+
+/// Without asking the product API, a day that it was never asked for is not published: nothing
+/// would ever ask for it then.
+pub async fn a_rebuild_from_staging_publishes_no_day_that_was_never_fetched<D: Database>(
+    create: impl AsyncFn() -> D,
+) {
+    let database = create().await;
+    let warehouse = database.open().await.unwrap();
+    let exports = [(export(day(0), "1"), vec![company("acme", "Acme")])];
+    publish_run(&warehouse, days(0, 1), at(1), &exports, &[(day(1), vec![("acme", 3, 30)])]).await;
+    let from_staging = |window: DateWindow| {
+        let new = new_run(WindowChoice::Days(window));
+        let mut stages = new.stages.clone();
+        stages.retain(|stage| [STAGE_BUILD_FACT, STAGE_VALIDATE].contains(&stage.stage.as_str()));
+        stages[0].depends_on.clear();
+        NewRun { rebuild_days: [day(1)].into(), stages, ..new }
+    };
+    let run = hold_new_run(&warehouse, from_staging(days(1, 2)), at(2)).await;
+    let fence = run.begin(STAGE_BUILD_FACT).await;
+    let refused = warehouse.build_fact(&fence, run.run.window, at(2), Arc::new(|_| ())).await.unwrap_err();
+    assert!(matches!(&refused, Error::Precondition(words) if words.starts_with("2026-01-03 ")), "{refused}");
+    assert!(refused.to_string().contains("leave out --from-staging"), "{refused}");
+    run.fail(&fence, false).await;
+    run.finish().await.unwrap();
+
+    let run = hold_new_run(&warehouse, from_staging(days(1, 1)), at(3)).await;
+    run.build().await;
+    run.publish().await;
+}
+
+/// What only a newer release can compare is not rebuilt.
+pub async fn a_day_of_an_unknown_checksum_is_not_rebuilt<D: Database>(create: impl AsyncFn() -> D) {
+    let database = create().await;
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse).await;
+    database
+        .execute("UPDATE published_days SET checksum_version = 9 WHERE activity_date = '2026-01-03'")
+        .await;
+    let before = warehouse.published_days(all()).await.unwrap();
+    let run = hold_rebuild(&warehouse, &[2]).await;
+    run.ingest(&[], &[]).await;
+    run.build().await;
+    let fence = run.begin(STAGE_VALIDATE).await;
+    let refused = warehouse.publish_fact(&fence, run.run.window, &[], at(2)).await.unwrap_err();
+    assert!(refused.to_string().contains("checksum is of version 9"), "{refused}");
+    assert_eq!(warehouse.published_days(all()).await.unwrap(), before);
 }
 
 /// What arrives with the rebuild is published with it.

@@ -32,8 +32,8 @@ impl PublishOnRecord {
     pub fn time_of(&self, run_id: Uuid) -> Result<DateTime<Utc>> {
         let Some(published_at) = self.published_at else {
             return Err(Error::NotFound(format!(
-                "publish by run {run_id} on record: it published nothing, or its days have been forgotten since; \
-                 name a run that an answer names as the one that published a day"
+                "publish by run {run_id} on record: it published nothing, its days have been forgotten, or \
+                 history does not reach back to it; name a run that an answer names as the one that published a day"
             )));
         };
         if self.is_interrupted {
@@ -45,8 +45,8 @@ impl PublishOnRecord {
         match self.history_since {
             Some(since) if published_at < since && self.has_changed_since => {
                 Err(Error::Precondition(format!(
-                    "what run {run_id} left of these days is not on record any more: history is kept since {}; name a \
-                 run that has published since then, or leave out the run for what is published now",
+                    "what run {run_id} left of these days is not on record any more: history is kept since {}; name \
+                 other days, or a run that has published since then, or leave out the run for what is published now",
                     since.format("%Y-%m-%d %H:%M:%S UTC")
                 )))
             }

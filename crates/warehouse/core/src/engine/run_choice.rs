@@ -72,7 +72,9 @@ pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<Ru
     let window = match new.window {
         WindowChoice::Days(window) => window,
         WindowChoice::Unpublished { through, horizon } => {
-            if let Some(run) = lookup.active_through(&new.pipeline, through).await? {
+            // The schedule waits behind a rebuild, which asks no source.
+            let active = lookup.active_through(&new.pipeline, through).await?;
+            if let Some(run) = active.filter(|run| !run.is_from_staging()) {
                 new.check_days(run.window)?;
                 new.check_active(&run)?;
                 return Ok(RunChoice::Found(run.into()));
@@ -112,7 +114,9 @@ async fn run_over<L: RunLookup>(
     new: &NewRun,
     window: DateWindow,
 ) -> Result<Option<Run>, L::Error> {
+    let is_scheduled = matches!(new.window, WindowChoice::Unpublished { .. });
     let active = lookup.active_over(&new.pipeline, window, new.trigger).await?;
+    let active = active.filter(|active| !(is_scheduled && active.is_from_staging()));
     if let Some(active) = &active {
         new.check_active(active)?;
     }

@@ -1,5 +1,5 @@
 -- The days of a build: those of the window $1..$2 that are not yet published,
--- and published ones that have something dirty.
+-- and published ones that have something dirty. $3: those to rebuild.
 WITH
 -- Dirty ranges, each once: many companies share one.
 dirty_ranges AS (
@@ -14,7 +14,7 @@ days AS (
   FROM published_days
   WHERE EXISTS (SELECT 1 FROM dirty_ranges WHERE activity_date BETWEEN first_day AND last_day)
 )
-INSERT INTO fact_build_days (activity_date, churn_from, snapshot_on, is_new)
+INSERT INTO fact_build_days (activity_date, churn_from, snapshot_on, is_new, is_rebuilt)
 SELECT
   activity_date,
   activity_date - 13,
@@ -23,5 +23,6 @@ SELECT
     (SELECT MAX(effective_on) FROM crm_snapshots WHERE effective_on <= activity_date),
     (SELECT MIN(effective_on) FROM crm_snapshots)
   ),
-  is_new
+  is_new,
+  activity_date = ANY ($3)
 FROM days

@@ -10,4 +10,6 @@ CREATE TEMPORARY TABLE usage_differences (
 -- The warehouse's own tables, by names that nothing hides once others of their
 -- names are there.
 CREATE TEMPORARY VIEW warehouse_companies AS SELECT company_id FROM known_companies;
-CREATE TEMPORARY VIEW warehouse_dirty_days AS SELECT company_id, first_day, last_day FROM dirty_company_days;
+-- Not what a rebuild has marked, which is of its build.
+CREATE TEMPORARY VIEW warehouse_dirty_days AS
+SELECT company_id, first_day, last_day FROM dirty_company_days WHERE NOT is_rebuild;

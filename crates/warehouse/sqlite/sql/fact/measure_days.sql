@@ -81,15 +81,14 @@ SELECT
   day.activity_date AS "day!: chrono::NaiveDate",
   -- Every row of a rebuilt day is a candidate; what the ledger says of it may be wrong.
   CASE
-    WHEN rebuilt.activity_date IS NULL THEN COALESCE(ledger.row_count, 0) + COALESCE(delta.rows, 0)
-    ELSE COALESCE(delta.all_rows, 0)
+    WHEN day.is_rebuilt THEN COALESCE(delta.all_rows, 0)
+    ELSE COALESCE(ledger.row_count, 0) + COALESCE(delta.rows, 0)
   END AS "rows!: i64",
   COALESCE(member_counts.companies, 0) + COALESCE(outsider_counts.companies, 0) AS "expected_rows!: i64",
   COALESCE(source.records, 0) AS "source_rows!: i64"
 FROM fact_build_days AS day
 LEFT JOIN published_days AS ledger USING (activity_date)
 LEFT JOIN delta USING (activity_date)
-LEFT JOIN rebuild_days AS rebuilt USING (activity_date)
 LEFT JOIN member_counts ON member_counts.snapshot_on = day.snapshot_on
 LEFT JOIN outsider_counts USING (activity_date)
 LEFT JOIN usage_days AS source ON source.date = day.activity_date

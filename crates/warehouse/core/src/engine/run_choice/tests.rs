@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
 use chrono::DateTime;
-use domain::RunState;
+use domain::{RunState, run::STAGE_CALL_PRODUCT_API};
 use futures::executor::block_on;
 use uuid::Uuid;
 
 use super::*;
+use crate::runs::NewStage;
 
 fn day(number: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 1, number).unwrap()
@@ -138,6 +139,24 @@ fn an_active_run_comes_before_one_that_succeeded() {
     }
     let known = Known { active_through: Some(run(3)), ..Known::default() };
     assert_eq!(choose(known, &asked(unpublished())), RunChoice::Found(run(3).into()));
+}
+
+#[test]
+fn the_schedule_waits_behind_a_rebuild_that_asks_no_source_and_others_are_told() {
+    let rebuild = || Run { rebuild_days: [day(10)].into(), ..run(4) };
+    let stages = vec![NewStage {
+        stage: STAGE_CALL_PRODUCT_API.to_owned(),
+        service: String::new(),
+        depends_on: vec![],
+    }];
+    let mut known =
+        Known { active_through: Some(rebuild()), active_over: Some(rebuild()), ..Known::default() };
+    let scheduled = NewRun { stages: stages.clone(), ..asked(unpublished()) };
+    let choice = block_on(choose_run(&mut known, &scheduled)).unwrap();
+    assert_eq!(choice, RunChoice::Create(DateWindow::day(day(10))));
+    let days = NewRun { stages, ..asked(WindowChoice::Days(DateWindow::day(day(10)))) };
+    let refused = block_on(choose_run(&mut known, &days)).unwrap_err();
+    assert!(refused.to_string().contains("rebuild what is staged"), "{refused}");
 }
 
 #[test]
