@@ -4,7 +4,7 @@ import pytest
 from rendered import VALUE_SETS, files, includes, objects, parse, template
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
-STOPPED = "serviceDefaults.replicas=0,trigger.suspend=true,maintenance.suspend=true"
+STOPPED = "serviceDefaults.replicas=0,trigger.suspend=true,maintenance.suspend=true,reconciliation.suspend=true"
 
 
 def stopped(value_set):
