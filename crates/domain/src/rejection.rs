@@ -70,6 +70,16 @@ pub enum RejectionReason {
 }
 
 impl RejectionReason {
+    /// The reason in words that do not say where a row stands: other rows move it.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::InPart { reason, .. } => reason.cause(),
+            Self::Superseded { .. } => "superseded".to_owned(),
+            reason => reason.to_string(),
+        }
+    }
+
     /// What kind of reason it is.
     #[must_use]
     pub fn kind(&self) -> RejectionKind {
@@ -232,7 +242,9 @@ mod tests {
     fn a_reason_in_a_part_is_of_the_reasons_own_kind() {
         let reason = Box::new(RejectionReason::NegativeCount { field: "events", value: -1 });
         assert_eq!(reason.kind(), RejectionKind::NegativeCount);
+        let cause = reason.cause();
         let in_part = RejectionReason::InPart { path: "b.csv".into(), line: 3, reason };
+        assert_eq!(in_part.cause(), cause, "a part that grew moves the rows behind it");
         assert_eq!(in_part.kind(), RejectionKind::NegativeCount);
     }
 

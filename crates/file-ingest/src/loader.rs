@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow};
 use landing::{FileInfo, Storage};
-use warehouse_core::Fence;
+use warehouse_core::{Delivered, Fence};
 
 /// Which files a stage takes, and what people call them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,9 @@ pub struct Plan<T> {
     pub units: Vec<Unit<T>>,
     /// Files refused from the listing alone.
     pub refused: Vec<Refused>,
+    /// What the loader found out about listed files that are to be loaded again, and are not
+    /// even read.
+    pub passed_over: Vec<T>,
     /// Further remarks about the files.
     pub remarks: Vec<String>,
 }
@@ -123,6 +126,9 @@ pub trait FileLoader: Send + Sync + 'static {
         window: DateWindow,
         now: DateTime<Utc>,
     ) -> warehouse_core::Result<Plan<Self::About>>;
+
+    /// What operators ask for who have files loaded again.
+    fn delivered(about: &Self::About) -> Delivered<'_>;
 
     /// Loads a unit, whole or not at all.
     ///

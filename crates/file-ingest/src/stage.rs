@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::{Counters, FailureKind, Progress, Remarks};
 use landing::Storage;
 use runtime::{
@@ -57,7 +58,11 @@ impl<L: FileLoader> Attempt<'_, L> {
         let (files, strangers) = Strangers::separate(listed, L::KIND.may_be_empty);
         let count = files.len();
         // Asked once for all files: the set of loaded files only grows.
-        let plan = self.stage.loader.plan(files, self.call.window, self.stage.clock.now()).await?;
+        let now = self.stage.clock.now();
+        let plan = self.stage.loader.plan(files, self.call.window, now).await?;
+        for about in &plan.passed_over {
+            self.answer_replay(about, now).await?;
+        }
         let is_all_known = plan.units.is_empty() && plan.refused.is_empty();
         let mut counters = Counters::default();
         let mut remarks = Remarks::default();
@@ -67,13 +72,18 @@ impl<L: FileLoader> Attempt<'_, L> {
         for (done, unit) in plan.units.iter().enumerate() {
             let progress = progress(counters, done, plan.units.len(), &unit.name());
             (self.progress)(progress.clone());
-            match in_span_of(unit, self.load(unit, progress)).await? {
+            let now = self.stage.clock.now();
+            match in_span_of(unit, self.load(unit, progress, now)).await? {
                 Loaded::Now(loaded) => {
                     counters += loaded.counters;
                     remarks.extend(rejected_remark(&unit.name(), loaded.counters));
                     remarks.extend(loaded.remarks);
                 }
-                Loaded::Refused(problem) => refused.push(Refused { files: unit.files.len(), problem }),
+                Loaded::Refused(problem) => {
+                    // Most refusals come before the warehouse judges the unit.
+                    self.answer_replay(&unit.about, now).await?;
+                    refused.push(Refused { files: unit.files.len(), problem });
+                }
             }
         }
         (self.progress)(progress(counters, plan.units.len(), plan.units.len(), ""));
@@ -88,8 +98,14 @@ impl<L: FileLoader> Attempt<'_, L> {
         Ok(StageOutcome { counters, remarks })
     }
 
-    /// Loads one unit; `done` is the stage's progress before it.
-    async fn load(&self, unit: &Unit<L::About>, done: Progress) -> Result<Loaded, Error> {
+    /// A refusal answers whoever asked for files to be loaded again: the next runs do not
+    /// fail because of that.
+    async fn answer_replay(&self, about: &L::About, asked_until: DateTime<Utc>) -> Result<(), Error> {
+        Ok(self.stage.completion.answer_replay(&self.call.fence, L::delivered(about), asked_until).await?)
+    }
+
+    /// Loads one unit, at `now`; `done` is the stage's progress before it.
+    async fn load(&self, unit: &Unit<L::About>, done: Progress, now: DateTime<Utc>) -> Result<Loaded, Error> {
         let stage = self.stage;
         if let Some(file) = unit.files.iter().find(|file| file.size > stage.max_file_bytes) {
             return Ok(Loaded::Refused(format!(
@@ -109,7 +125,7 @@ impl<L: FileLoader> Attempt<'_, L> {
             }),
             fence: &self.call.fence,
             business_date: self.call.window.end(),
-            now: stage.clock.now(),
+            now,
         };
         match stage.loader.load(delivery).await {
             Ok(loaded) => Ok(Loaded::Now(loaded)),

@@ -19,14 +19,14 @@ use uuid::Uuid;
 use warehouse_core::{
     AbandonedCandidates, Acceptance, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox,
     AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery,
-    ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Error, EventFile, EventStaging,
-    Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart,
-    LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, PendingAlert, Period,
-    PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, QuarantineCount,
-    QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader, QuarantineStore,
-    QuarantinedRow, ReconciliationReader, RequestedReplay, Result, Retention, RollUp, RowStream, Run,
-    RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport,
-    UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Delivered, Error, EventFile,
+    EventStaging, Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay,
+    HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable,
+    PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome,
+    QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader,
+    QuarantineStore, QuarantinedRow, ReconciliationReader, RequestedReplay, Result, Retention, RollUp,
+    RowStream, Run, RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp,
+    UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -128,6 +128,7 @@ observe! {
     StageCompletion {
         fn check_fence(fence: &Fence) -> ();
         fn complete_stage(fence: &Fence, counters: Counters, remarks: &[String], now: DateTime<Utc>) -> ();
+        fn answer_replay(fence: &Fence, delivered: Delivered<'_>, asked_until: DateTime<Utc>) -> ();
     }
 
     RunStore {

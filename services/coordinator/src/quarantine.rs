@@ -25,9 +25,13 @@ use crate::{
     audited::{Done, audited},
     convert,
     error::Error,
+    progress::RunView,
     quarantine_request as asked,
     runs::{AskedRun, Runs},
 };
+
+/// The most deliveries that an answer names.
+const MAX_DELIVERIES: usize = 1_000;
 
 /// Serves `QuarantineService`.
 pub(crate) struct QuarantineApi {
@@ -112,6 +116,7 @@ impl QuarantineApi {
     ) -> Result<Done<AcceptQuarantinedRowsResponse>, Status> {
         let AcceptQuarantinedRowsRequest { filter, why, expected_rows } = asked;
         let filter = open(asked::filter(filter.as_ref())?);
+        asked::check_meant(&filter, expected_rows)?;
         let acceptance =
             Acceptance { at: self.runs.clock.now(), by: requester.name.clone(), why: asked::why(&why)? };
         let accepted = self.store.accept_quarantined(&filter, &acceptance, expected_rows).await;
@@ -138,24 +143,45 @@ impl QuarantineApi {
     ) -> Result<Done<ReplayQuarantinedRowsResponse>, Status> {
         let ReplayQuarantinedRowsRequest { pipeline, filter } = asked;
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name).map_err(Error::from)?;
-        let filter = open(asked::filter(filter.as_ref())?);
+        let filter = asked::filter(filter.as_ref())?;
         let requested = self.store.request_replay(&filter, self.runs.clock.now()).await;
         let requested = requested.map_err(Error::from)?;
-        if requested.is_empty() {
-            let answer = ReplayQuarantinedRowsResponse::default();
-            return Ok(Done { answer, message: "no such row is in quarantine".to_owned() });
+        let waiting = requested.iter().filter(|delivery| delivery.was_loaded).count();
+        let delivery_count = requested.len() as u64;
+        let deliveries = requested.into_iter().take(MAX_DELIVERIES).map(delivery).collect();
+        if waiting == 0 {
+            let message = match delivery_count {
+                0 => "no such row is in quarantine".to_owned(),
+                count => format!(
+                    "files and days that are not loaded, of which nothing is to be read again: {count}"
+                ),
+            };
+            let answer = ReplayQuarantinedRowsResponse { deliveries, delivery_count, ..Default::default() };
+            return Ok(Done { answer, message });
         }
-        let asked = AskedRun { window: self.window().await?, force: true, ..AskedRun::default() };
-        let (view, created) = self.runs.trigger(asked, &requester.name).await?;
+        // They wait whether or not there is a run: whoever asked must not think that nothing happened.
+        let (view, created) = self.replaying_run(requester).await.map_err(|error| {
+            let status = Status::from(error);
+            let message = format!(
+                "files and days that wait to be loaded again: {waiting}; no run could be started, the next one \
+                 loads them: {}",
+                status.message()
+            );
+            Status::with_details(status.code(), message, status.details().to_vec().into())
+        })?;
         let message = format!(
-            "files and days to load again: {}; run {} {}",
-            requested.len(),
+            "files and days to load again: {waiting}; run {} {}",
             view.run.run_id,
             if created { "created" } else { "found" }
         );
-        let deliveries = requested.into_iter().map(delivery).collect();
-        let answer = ReplayQuarantinedRowsResponse { deliveries, run: Some(convert::run(&view)), created };
+        let run = Some(convert::run(&view));
+        let answer = ReplayQuarantinedRowsResponse { deliveries, run, created, delivery_count };
         Ok(Done { answer, message })
+    }
+
+    async fn replaying_run(&self, requester: &Requester) -> Result<(RunView, bool), Error> {
+        let asked = AskedRun { window: self.window().await?, force: true, ..AskedRun::default() };
+        self.runs.trigger(asked, &requester.name).await
     }
 }
 

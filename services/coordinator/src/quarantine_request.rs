@@ -25,6 +25,9 @@ pub(crate) fn filter(asked: Option<&FilterProto>) -> Result<QuarantineFilter, Er
             return Err(FieldViolations::of("filter.origin_prefix", problem).into());
         }
     };
+    if *line > 0 && asked.origin.is_empty() {
+        return Err(FieldViolations::of("filter.line", "is a line of no file: say which in `origin`").into());
+    }
     let days = days.as_ref().map(window_from_proto).transpose();
     Ok(QuarantineFilter {
         origin,
@@ -34,6 +37,17 @@ pub(crate) fn filter(asked: Option<&FilterProto>) -> Result<QuarantineFilter, Er
         days: days.map_err(|problem| FieldViolations::of("filter.days", problem))?,
         accepted: accepted(*state)?,
     })
+}
+
+/// Checks that a filter without any condition is meant: accepting everything takes somebody
+/// who has counted it.
+pub(crate) fn check_meant(filter: &QuarantineFilter, expected_rows: Option<u64>) -> Result<(), Error> {
+    let everything = QuarantineFilter { accepted: filter.accepted, ..QuarantineFilter::default() };
+    if *filter == everything && expected_rows.is_none() {
+        let problem = "leaves no row out: say which rows are meant, or how many in `expected_rows`";
+        return Err(FieldViolations::of("filter", problem).into());
+    }
+    Ok(())
 }
 
 fn kind_of(name: &str) -> Result<Option<RejectionKind>, Error> {
@@ -172,12 +186,17 @@ mod tests {
     fn what_cannot_be_asked_is_refused_by_field() {
         for (wrong, field) in [
             (FilterProto { origin_prefix: "a".into(), ..asked() }, "filter.origin_prefix"),
+            (FilterProto { origin: String::new(), ..asked() }, "filter.line"),
             (FilterProto { kind: "field".into(), ..asked() }, "filter.kind"),
             (FilterProto { days: Some(DateWindowProto::default()), ..asked() }, "filter.days"),
             (FilterProto { state: 9, ..asked() }, "filter.state"),
         ] {
             assert_eq!(violated(filter(Some(&wrong))), [field]);
         }
+        let open = QuarantineFilter { accepted: Some(false), ..QuarantineFilter::default() };
+        assert_eq!(violated(check_meant(&open, None)), ["filter"]);
+        check_meant(&open, Some(3)).unwrap();
+        check_meant(&filter(Some(&asked())).unwrap(), None).unwrap();
         assert_eq!(violated(grouping(9)), ["by"]);
         assert_eq!(violated(max_groups(-1)), ["max_groups"]);
         assert_eq!(violated(why(" \n")), ["why"]);

@@ -262,6 +262,16 @@ impl Error {
         matches!(self, Self::SaysItFailed { .. }) || self.kind().is_transient()
     }
 
+    /// Whether the answer for a day cannot be used, or will not be given: asking again changes
+    /// nothing.
+    pub(crate) fn refuses_the_day(&self) -> bool {
+        match self {
+            Self::RequestRefused { .. } => true,
+            Self::GaveUp { last, .. } => last.refuses_the_day(),
+            other => other.kind() == FailureKind::InvalidInput,
+        }
+    }
+
     /// Whether the product API wants fewer requests.
     pub(crate) const fn says_too_many(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::ServerFailed { retry_after: Some(_), .. })

@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow, Remarks, run::STAGE_CALL_PRODUCT_API};
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use landing::Storage;
 use reqwest::StatusCode;
 use runtime::{
@@ -15,7 +15,7 @@ use runtime::{
 use telemetry::spans::record_counters;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
-use warehouse::{Fence, UsageLimits, UsageStaging};
+use warehouse::{Delivered, Fence, UsageLimits, UsageStaging};
 
 use crate::{
     answer_options::AnswerOptions,
@@ -69,20 +69,29 @@ impl ProductApiStage {
         let spans = session.spans();
         let mut unknown = UnknownDays::default();
         let mut fetched_days = self.land_days(days.to_fetch, call.window, session, Arc::clone(&meter));
-        while let Some(fetched) = fetched_days.try_next().await? {
-            let landed = match fetched {
-                FetchedDay::Landed(landed) => landed,
-                FetchedDay::Unknown { day, status } => {
+        while let Some(Fetched { day, begun, outcome }) = fetched_days.next().await {
+            let loaded = match outcome {
+                Ok(FetchedDay::Landed(landed)) => {
+                    let limits = self.answers.limits(call.accept_empty_days.contains(&day));
+                    let load = self.load(fence, &landed, limits, begun);
+                    observe(spans.load.of(day), load).await.map(|counters| Some((landed, counters)))
+                }
+                Ok(FetchedDay::Unknown { status }) => {
                     meter.day_unknown(day);
                     unknown.note(day, status);
-                    continue;
+                    Ok(None)
                 }
+                Err(error) => Err(error),
             };
-            let limits = self.answers.limits(call.accept_empty_days.contains(&landed.day));
-            let load = self.load(fence, &landed, limits);
-            let counters = observe(spans.load.of(landed.day), load).await?;
-            meter.day_loaded(landed.day, counters);
-            remarks.extend(remark(&landed, &counters));
+            // An operator's request ends with any answer: the next runs do not fail because of it.
+            let is_answered = loaded.as_ref().map_or_else(Error::refuses_the_day, Option::is_none);
+            if is_answered && days.asked.contains(&day) {
+                self.staging.answer_replay(fence, Delivered::Day(day), begun).await?;
+            }
+            if let Some((landed, counters)) = loaded? {
+                meter.day_loaded(day, counters);
+                remarks.extend(remark(&landed, &counters));
+            }
         }
         remarks.extend(unknown.remark());
         let counters = meter.counters().check_balance()?;
@@ -100,8 +109,9 @@ impl ProductApiStage {
             self.plan.days_to_fetch(window, &fetched).into_iter().collect();
         to_fetch.retain(|day| !loaded.contains(day));
         // Asked for by operators, wherever they lie.
-        to_fetch.extend(self.staging.usage_replays().await?);
-        Ok(StageDays { already_loaded: loaded.len(), to_fetch: to_fetch.into_iter().collect() })
+        let asked: BTreeSet<NaiveDate> = self.staging.usage_replays().await?.into_iter().collect();
+        to_fetch.extend(&asked);
+        Ok(StageDays { already_loaded: loaded.len(), asked, to_fetch: to_fetch.into_iter().collect() })
     }
 
     /// Lands days in order, a few ahead of the one requested. Each has its own
@@ -113,33 +123,42 @@ impl ProductApiStage {
         window: DateWindow,
         session: Session,
         meter: Arc<ProgressMeter>,
-    ) -> impl Stream<Item = Result<FetchedDay, Error>> + Send + Unpin + use<> {
-        let storage = self.storage.clone();
+    ) -> impl Stream<Item = Fetched> + Send + Unpin + use<> {
+        let (storage, clock) = (self.storage.clone(), Arc::clone(&self.clock));
         stream::iter(days)
             .map(move |day| {
                 let (storage, session, meter) = (storage.clone(), session.clone(), Arc::clone(&meter));
                 let span = session.spans().land.of(day);
+                let begun = clock.now();
                 let work = async move {
                     match land(&storage, &session, day, &meter).await {
                         Ok(landed) => Ok(FetchedDay::Landed(landed)),
                         Err(error) => match error.as_unknown_day() {
                             // The window's fact reads such a day, but can do without it.
-                            Some(status) if !window.contains(day) => Ok(FetchedDay::Unknown { day, status }),
+                            Some(status) if !window.contains(day) => Ok(FetchedDay::Unknown { status }),
                             _ => Err(error),
                         },
                     }
                 };
                 let task = AbortOnDropHandle::new(tokio::spawn(observe(span, work)));
-                async move { task.await.unwrap_or(Err(Error::Abnormal { day })) }
+                async move {
+                    Fetched { day, begun, outcome: task.await.unwrap_or(Err(Error::Abnormal { day })) }
+                }
             })
             .buffered(self.concurrency)
             .boxed()
     }
 
-    async fn load(&self, fence: &Fence, landed: &LandedDay, limits: UsageLimits) -> Result<Counters, Error> {
+    /// Loads a day that was fetched from `begun` on: what an operator asks for later is not in it.
+    async fn load(
+        &self,
+        fence: &Fence,
+        landed: &LandedDay,
+        limits: UsageLimits,
+        begun: DateTime<Utc>,
+    ) -> Result<Counters, Error> {
         let rows = usage_rows(&self.storage, landed, self.api.reading()).await?;
-        let now = self.clock.now();
-        let outcome = self.staging.load_usage_day(fence, &landed.delivery(), limits, rows, now).await?;
+        let outcome = self.staging.load_usage_day(fence, &landed.delivery(), limits, rows, begun).await?;
         record_counters(&Span::current(), &outcome.counters);
         Ok(outcome.counters)
     }
@@ -149,13 +168,15 @@ impl ProductApiStage {
 struct StageDays {
     /// The days still to fetch, in order.
     to_fetch: Vec<NaiveDate>,
+    /// Those of them that operators have asked for.
+    asked: BTreeSet<NaiveDate>,
     /// How many other days an earlier attempt of the run loaded.
     already_loaded: usize,
 }
 
 impl StageDays {
     fn remark(&self) -> Option<String> {
-        let Self { to_fetch, already_loaded } = self;
+        let Self { to_fetch, asked: _, already_loaded } = self;
         (*already_loaded > 0).then(|| {
             format!(
                 "{already_loaded} of {} days were loaded by an earlier attempt and are not fetched again",
@@ -165,12 +186,20 @@ impl StageDays {
     }
 }
 
+/// A day that was fetched, or could not be.
+struct Fetched {
+    day: NaiveDate,
+    /// When it was first asked for.
+    begun: DateTime<Utc>,
+    outcome: Result<FetchedDay, Error>,
+}
+
 /// The outcome of fetching a day.
 enum FetchedDay {
     /// Its records, if any, are landed.
     Landed(LandedDay),
     /// The product API does not know it.
-    Unknown { day: NaiveDate, status: StatusCode },
+    Unknown { status: StatusCode },
 }
 
 /// Days before the window that the product API does not know.

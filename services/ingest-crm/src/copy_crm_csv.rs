@@ -9,7 +9,7 @@ use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan};
 use futures::{StreamExt, TryStreamExt};
 use landing::{FileInfo, Storage};
 use tracing::info;
-use warehouse::{CrmExport, CrmStaging, SnapshotLimits, SourceError};
+use warehouse::{CrmExport, CrmStaging, Delivered, SnapshotLimits, SourceError};
 
 use crate::{
     archive::{Archive, source_failed},
@@ -62,9 +62,17 @@ impl FileLoader for CopyCrmCsv {
         let settled = exports.settle(&days, window);
         let new = self.staging.new_crm_exports(&settled.exports()).await?;
         let mut plan = settled.plan(&new, days.first_snapshot, window, self.same_day);
+        plan.passed_over.retain(|export| gone.asked.contains(&export.path));
+        plan.remarks.extend(plan.passed_over.iter().map(|export| {
+            format!("{} is not read again: it is not the export that counts for its day", export.path)
+        }));
         plan.units.extend(gone.units);
         plan.remarks.extend(gone.remarks);
         Ok(plan)
+    }
+
+    fn delivered(export: &CrmExport) -> Delivered<'_> {
+        Delivered::Export(&export.path)
     }
 
     async fn load(&self, delivery: Delivery<'_, CrmExport>) -> warehouse::Result<Outcome> {

@@ -161,7 +161,7 @@ impl Settled {
         same_day: SameDay,
     ) -> Plan<CrmExport> {
         let Self { units, first_seen, refused } = self;
-        let mut plan = Plan { units: vec![], refused, remarks: vec![] };
+        let mut plan = Plan { units: vec![], refused, passed_over: vec![], remarks: vec![] };
         let first = units.iter().map(|(unit, _)| unit.about.effective_on).chain(first_snapshot).min();
         let mut by_day: BTreeMap<NaiveDate, Vec<(usize, Unit<CrmExport>, bool)>> = BTreeMap::new();
         for (position, (unit, is_decided_now)) in units.into_iter().enumerate() {
@@ -174,13 +174,15 @@ impl Settled {
             let count = units.len();
             if same_day == SameDay::Last {
                 units.sort_by(|(_, a, _), (_, b, _)| a.about.path.cmp(&b.about.path));
-                units.drain(..count - 1);
+                let overruled = units.drain(..count - 1).filter(|(position, ..)| is_new(position));
+                plan.passed_over.extend(overruled.map(|(_, unit, _)| unit.about));
             }
             if !units.iter().any(|(position, ..)| is_new(position)) {
                 continue;
             }
             if units.len() > 1 {
                 plan.refused.push(several_of_one_day(day, &units));
+                plan.passed_over.extend(units.into_iter().map(|(_, unit, _)| unit.about));
                 continue;
             }
             if count > 1 {

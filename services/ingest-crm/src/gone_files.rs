@@ -20,6 +20,8 @@ pub(crate) struct GoneFiles {
     pub(crate) units: Vec<Unit<CrmExport>>,
     /// What to say of the others.
     pub(crate) remarks: Vec<String>,
+    /// The paths of all exports that are to be loaded again, gone or not.
+    pub(crate) asked: BTreeSet<String>,
 }
 
 impl GoneFiles {
@@ -31,7 +33,8 @@ impl GoneFiles {
     ) -> warehouse::Result<Self> {
         let replays = staging.crm_replays().await?;
         let listed: BTreeSet<&str> = listed.iter().map(|file| file.path.as_str()).collect();
-        let mut gone = Self::default();
+        let asked = replays.iter().map(|export| export.path.clone()).collect();
+        let mut gone = Self { asked, ..Self::default() };
         for export in replays.into_iter().filter(|export| !listed.contains(export.path.as_str())) {
             let copies = export.archive_path.as_deref().unwrap_or_default();
             if let Some(parts) = archived_parts(archive, copies).await.map_err(source_failed)? {

@@ -8,7 +8,7 @@ use domain::{DateWindow, RejectionLimit, event::latest_event_day, run::STAGE_COP
 use file_ingest::{Delivery, FileKind, FileLoader, Outcome, Plan, Unit};
 use landing::FileInfo;
 use tracing::info;
-use warehouse::{EventFile, EventStaging, SourceError};
+use warehouse::{Delivered, EventFile, EventStaging, SourceError};
 
 use crate::event_rows::event_rows;
 
@@ -52,7 +52,11 @@ impl FileLoader for CopyEvents {
         let remarks = self.gone_remark(&files).await?;
         let units = (0..).zip(files).filter(|(at, _)| new.binary_search(at).is_ok());
         let units = units.map(|(_, file)| Unit { files: vec![file.clone()], about: file }).collect();
-        Ok(Plan { units, refused: vec![], remarks: remarks.into_iter().collect() })
+        Ok(Plan { units, refused: vec![], passed_over: vec![], remarks: remarks.into_iter().collect() })
+    }
+
+    fn delivered(file: &FileInfo) -> Delivered<'_> {
+        Delivered::EventFile(&file.path)
     }
 
     async fn load(&self, delivery: Delivery<'_, FileInfo>) -> warehouse::Result<Outcome> {

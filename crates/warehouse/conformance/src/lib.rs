@@ -162,6 +162,9 @@ macro_rules! suite {
             accepted_records_of_a_day_do_not_count_towards_the_limit
             a_preview_believes_what_is_accepted
             an_event_file_of_which_too_much_is_rejected_is_refused
+            an_acceptance_moves_with_a_superseded_row
+            an_acceptance_covers_as_many_rows_as_were_accepted
+            a_replay_is_answered_without_a_load
             a_replay_is_answered_by_the_next_load
             a_replay_waits_for_a_load_that_begins_after_it
             a_day_without_records_has_none_in_quarantine

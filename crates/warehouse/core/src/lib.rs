@@ -60,7 +60,7 @@ pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
 pub use provenance::ProvenanceReader;
 pub use quarantine::{
-    Acceptance, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
+    Acceptance, Delivered, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
     QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
 };
 pub use received::{AcceptedWords, Notes, Received, noted, noted_after};

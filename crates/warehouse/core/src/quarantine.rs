@@ -150,6 +150,18 @@ pub struct RequestedReplay {
     pub was_loaded: bool,
 }
 
+/// A delivery that may be waiting to be loaded again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered<'a> {
+    /// Of the export with this path, whatever its content or day: the newest delivery of a
+    /// path is the one whose rows are on record.
+    Export(&'a str),
+    /// The event file with this path.
+    EventFile(&'a str),
+    /// This day of usage.
+    Day(NaiveDate),
+}
+
 /// Finds rows in quarantine.
 #[async_trait]
 pub trait QuarantineReader: Send + Sync {

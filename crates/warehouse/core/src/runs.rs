@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     fence::Fence,
     horizon::Horizon,
+    quarantine::Delivered,
 };
 
 /// Which days a new run covers.
@@ -272,6 +273,16 @@ pub trait StageCompletion: Send + Sync {
         counters: Counters,
         remarks: &[String],
         now: DateTime<Utc>,
+    ) -> Result<()>;
+
+    /// Answers the request to load a delivery
+    /// [again](crate::QuarantineStore::request_replay) that was refused before a load could
+    /// judge it: what was loaded of it stays. A request later than `asked_until` stays, too.
+    async fn answer_replay(
+        &self,
+        fence: &Fence,
+        delivered: Delivered<'_>,
+        asked_until: DateTime<Utc>,
     ) -> Result<()>;
 }
 

@@ -213,10 +213,30 @@ ALTER TABLE usage_days ADD COLUMN page_ends BIGINT[];
 
 ALTER TABLE quarantine
   ADD COLUMN kind          TEXT NOT NULL DEFAULT 'UNKNOWN', -- the reason's kind, for counting
+  ADD COLUMN cause         TEXT,        -- the reason without where the row stands; NULL where nobody noted it
   ADD COLUMN business_date DATE,        -- the day that the delivery is about; NULL if of none, or unknown
   ADD COLUMN accepted_at   TIMESTAMPTZ, -- since when somebody has declared that it stays as it is
   ADD COLUMN accepted_by   TEXT,
-  ADD COLUMN accepted_why  TEXT;
+  ADD COLUMN accepted_why  TEXT,
+  ADD COLUMN accepted_hash BIGINT;      -- of the words that were accepted
+
+-- A program that knows no acceptances replaces a row's words alone. What was accepted are
+-- the words before.
+CREATE FUNCTION end_acceptance() RETURNS TRIGGER
+LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.accepted_at := NULL;
+  NEW.accepted_by := NULL;
+  NEW.accepted_why := NULL;
+  NEW.accepted_hash := NULL;
+  RETURN NEW;
+END;
+$$;
+CREATE TRIGGER other_words_are_not_accepted BEFORE UPDATE OF reason, raw ON quarantine
+FOR EACH ROW WHEN (
+  NEW.accepted_at IS NOT NULL AND NEW.accepted_hash IS DISTINCT FROM hashtextextended(NEW.reason || NEW.raw, 0)
+)
+EXECUTE FUNCTION end_acceptance();
 
 -- The day of what is there already, where it is known for certain.
 UPDATE quarantine SET business_date = substr(origin, 15, 10)::DATE
@@ -230,8 +250,8 @@ WHERE stage = 'act_copy_crm_csv' AND path = origin;
 
 -- Counting what nobody has accepted.
 CREATE INDEX quarantine_open ON quarantine (stage, kind) WHERE accepted_at IS NULL;
--- What previews of a day look for.
-CREATE INDEX quarantine_accepted ON quarantine (business_date) WHERE accepted_at IS NOT NULL;
+-- What loads and previews of a day look for.
+CREATE INDEX quarantine_by_day ON quarantine (business_date);
 
 -- Since when the file or day waits to be loaded again although it has not changed.
 ALTER TABLE crm_exports ADD COLUMN replay_requested_at TIMESTAMPTZ;

@@ -5,8 +5,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{CompanyAttributes, CompanyId, Concerns, Counters, CrmCompany, Rejection, SourceRow};
 use sqlx::{Executor as _, PgConnection};
 use warehouse_core::{
-    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
-    SnapshotLimits, UndatedExport,
+    CrmDays, CrmExport, CrmStaging, Delivered, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies,
+    RowStream, SnapshotLimits, UndatedExport,
     engine::{Arrival, CrmHistory, Delivery, balanced, counted, position, stored, take_over},
     noted,
 };
@@ -19,7 +19,7 @@ use crate::{
     fence,
     incoming::{self, IncomingTable},
     locks::Lock,
-    quarantine,
+    quarantine, replays,
 };
 
 struct CrmIncoming;
@@ -154,7 +154,7 @@ impl CrmStaging for PostgresWarehouse {
             let place = history.around(export.effective_on).await?;
             if let Err(refused) = place.judge(export, &received, named, limits) {
                 // The rejected rows are recorded all the same.
-                answer_replay(connection, export).await?;
+                replays::answer(connection, Delivered::Export(&export.path), now).await?;
                 quarantine::replace(connection, &delivery).await?;
                 fence::hold(connection, fence).await?;
                 return Ok(Err(refused));
@@ -204,15 +204,6 @@ async fn keep_last_rows(connection: &mut PgConnection, counters: &mut Counters) 
     Ok(())
 }
 
-/// Ends the wait of a refused export that was to be loaded again.
-async fn answer_replay(connection: &mut PgConnection, export: &CrmExport) -> Result<()> {
-    let CrmExport { path, effective_on, etag, .. } = export;
-    sqlx::query_file!("../sql/quarantine/answer_export.sql", path, effective_on, etag)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 async fn record_export(
     connection: &mut PgConnection,
     delivery: &Delivery<'_>,
@@ -232,5 +223,6 @@ async fn record_export(
     )
     .execute(&mut *connection)
     .await?;
+    replays::answer(connection, Delivered::Export(&export.path), delivery.now).await?;
     quarantine::replace(connection, delivery).await
 }

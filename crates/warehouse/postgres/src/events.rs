@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, EventRecord, RejectionLimit};
 use sqlx::PgConnection;
 use warehouse_core::{
-    Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
+    Delivered, Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
     engine::{Delivery, balanced, counted, position, stored},
     noted,
 };
@@ -17,7 +17,7 @@ use crate::{
     fence,
     incoming::{self, IncomingTable},
     locks::Lock,
-    quarantine,
+    quarantine, replays,
 };
 
 struct EventIncoming;
@@ -80,7 +80,7 @@ impl EventStaging for PostgresWarehouse {
             }
             if let Err(refused) = file.judge(&received, limit) {
                 // The rejected records are recorded all the same.
-                answer_replay(connection, file).await?;
+                replays::answer(connection, Delivered::EventFile(&file.path), now).await?;
                 quarantine::replace(connection, &delivery).await?;
                 fence::hold(connection, fence).await?;
                 return Ok(Err(refused));
@@ -157,14 +157,6 @@ async fn sum_up(connection: &mut PgConnection, file: &EventFile, days: Days) -> 
         return Err(file.refused_for_sum(&day.company_id, day.date).into());
     }
     sqlx::query_file!("sql/events/upsert_sums.sql").execute(connection).await?;
-    Ok(())
-}
-
-/// Ends the wait of a refused file that was to be loaded again.
-async fn answer_replay(connection: &mut PgConnection, file: &EventFile) -> Result<()> {
-    sqlx::query_file!("../sql/quarantine/answer_event_file.sql", file.path, file.etag)
-        .execute(connection)
-        .await?;
     Ok(())
 }
 

@@ -49,6 +49,7 @@ mod quarantine_store;
 mod rebuild;
 mod reconciliation;
 mod repeats;
+mod replays;
 mod retention;
 mod run_choice;
 mod run_rows;

@@ -29,13 +29,15 @@ pub(crate) async fn insert_incoming(
     let mut kinds = Vec::with_capacity(rejected.len());
     let mut reasons = Vec::with_capacity(rejected.len());
     let mut raws = Vec::with_capacity(rejected.len());
+    let mut causes = Vec::with_capacity(rejected.len());
     for Rejection { line, reason, raw, .. } in rejected.drain(..) {
         lines.push(stored(line));
         kinds.push(reason.kind().as_str().to_owned());
         reasons.push(storable(&reason.to_string()).into_owned());
+        causes.push(storable(&reason.cause()).into_owned());
         raws.push(storable(&raw).into_owned());
     }
-    sqlx::query_file!("sql/quarantine/insert_incoming.sql", &lines, &kinds, &reasons, &raws)
+    sqlx::query_file!("sql/quarantine/insert_incoming.sql", &lines, &kinds, &reasons, &raws, &causes)
         .execute(connection)
         .await?;
     Ok(())
@@ -47,7 +49,7 @@ pub(crate) async fn accepted_words(connection: &mut PgConnection, day: NaiveDate
     let mut accepted = sqlx::query_file!("../sql/quarantine/accepted_words.sql", STAGE_CALL_PRODUCT_API, day)
         .fetch(connection);
     while let Some(row) = accepted.try_next().await? {
-        words.add(&row.reason, &row.raw);
+        words.add(&row.cause, &row.raw);
     }
     Ok(words)
 }

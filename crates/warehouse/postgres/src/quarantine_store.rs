@@ -190,12 +190,13 @@ impl QuarantineStore for PostgresWarehouse {
             };
             let days = found.iter().filter(|group| group.stage == STAGE_CALL_PRODUCT_API);
             let days: Vec<NaiveDate> = days.filter_map(|group| group.business_date).collect();
-            let exports = sqlx::query_file_scalar!(
-                "sql/quarantine/replay_exports.sql",
-                &files(STAGE_COPY_CRM_CSV),
-                now
-            );
-            let exports: BTreeSet<String> = exports.fetch_all(&mut *connection).await?.into_iter().collect();
+            let exports = found.iter().filter(|group| group.stage == STAGE_COPY_CRM_CSV);
+            let (paths, on): (Vec<String>, Vec<NaiveDate>) =
+                exports.filter_map(|group| Some((group.origin.clone()?, group.business_date?))).unzip();
+            let exports = sqlx::query_file!("sql/quarantine/replay_exports.sql", &paths, &on, now);
+            let exports = exports.fetch_all(&mut *connection).await?.into_iter();
+            let exports: BTreeSet<(String, NaiveDate)> =
+                exports.map(|export| (export.path, export.effective_on)).collect();
             let event_files = sqlx::query_file_scalar!(
                 "sql/quarantine/replay_event_files.sql",
                 &files(STAGE_COPY_EVENTS),
@@ -208,7 +209,9 @@ impl QuarantineStore for PostgresWarehouse {
             let requested = found.into_iter().map(|group| {
                 let origin = group.origin.unwrap_or_default();
                 let was_loaded = match group.stage.as_str() {
-                    STAGE_COPY_CRM_CSV => exports.contains(&origin),
+                    STAGE_COPY_CRM_CSV => {
+                        group.business_date.is_some_and(|on| exports.contains(&(origin.clone(), on)))
+                    }
                     STAGE_COPY_EVENTS => event_files.contains(&origin),
                     _ => group.business_date.is_some_and(|day| days.contains(&day)),
                 };

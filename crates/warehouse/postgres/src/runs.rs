@@ -8,7 +8,7 @@ use domain::{Counters, DateWindow, RunState, StageState, trend::StageExecution};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
+    CreatedRun, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
     StageCompletion, StageFailure, TakenUp,
     engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored},
 };
@@ -19,7 +19,7 @@ use crate::{
     fault::Result,
     fence,
     locks::Lock,
-    publish,
+    publish, replays,
     run_choice::Runs,
     run_rows::{self, find, load, load_locked},
 };
@@ -104,6 +104,19 @@ impl StageCompletion for PostgresWarehouse {
         self.write(async |connection| {
             fence::hold(connection, fence).await?;
             complete_stage(connection, fence, counters, remarks, now).await
+        })
+        .await
+    }
+
+    async fn answer_replay(
+        &self,
+        fence: &Fence,
+        delivered: Delivered<'_>,
+        asked_until: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        self.write(async |connection| {
+            fence::hold(connection, fence).await?;
+            replays::answer(connection, delivered, asked_until).await
         })
         .await
     }

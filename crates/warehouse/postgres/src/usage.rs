@@ -7,8 +7,8 @@ use domain::{
 };
 use sqlx::PgConnection;
 use warehouse_core::{
-    ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
-    UsageLimits, UsageStaging,
+    ComparedDay, Delivered, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay,
+    UsageDayState, UsageLimits, UsageStaging,
     engine::{Delivery, balanced, counted, stored},
     noted,
 };
@@ -20,7 +20,7 @@ use crate::{
     fence,
     incoming::{self, IncomingTable},
     locks::Lock,
-    quarantine,
+    quarantine, replays,
 };
 
 pub(crate) struct UsageIncoming;
@@ -101,7 +101,7 @@ impl UsageStaging for PostgresWarehouse {
             let answer = Answer::compare(connection, day.day, &received).await?;
             if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
                 // The rejected records are recorded all the same.
-                answer_replay(connection, day.day).await?;
+                replays::answer(connection, Delivered::Day(day.day), now).await?;
                 quarantine::replace(connection, &delivery).await?;
                 fence::hold(connection, fence).await?;
                 return Ok(Err(refused));
@@ -251,14 +251,6 @@ async fn write_changes(
         counters.rows_removed = removed.await?.rows_affected();
     }
     sqlx::query_file!("sql/usage/analyze_grown.sql", day, stored(counters.rows_written))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Ends the wait of a refused day that was to be fetched again: what is known of it stays.
-async fn answer_replay(connection: &mut PgConnection, day: NaiveDate) -> Result<()> {
-    sqlx::query!("UPDATE usage_days SET replay_requested_at = NULL WHERE date = $1", day)
         .execute(connection)
         .await?;
     Ok(())

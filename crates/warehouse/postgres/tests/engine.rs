@@ -17,7 +17,9 @@ use test_postgres::Database;
 use warehouse_conformance::scene::{
     at, company, day, days, export, hold_run, id, publish_run, published, records, rejected,
 };
-use warehouse_core::{ActionEnd, ActivityReader, AuditQuery, NewAuditEntry, SharedWarehouse};
+use warehouse_core::{
+    Acceptance, ActionEnd, ActivityReader, AuditQuery, NewAuditEntry, QuarantineFilter, SharedWarehouse,
+};
 use warehouse_postgres::PostgresWarehouse;
 
 async fn connect(database: &Database) -> PgConnection {
@@ -54,6 +56,28 @@ async fn processes_that_start_together_migrate_once() {
 async fn an_engine_shows_nothing_of_its_password() {
     let (_database, warehouse) = migrated::open().await;
     assert_eq!(format!("{warehouse:?}"), "PostgresWarehouse { .. }");
+}
+
+#[tokio::test]
+async fn an_acceptance_ends_when_the_version_before_replaces_the_words() {
+    let (database, shared) = migrated::open().await;
+    let run = hold_run(&shared, days(0, 0), at(1)).await;
+    let fence = run.begin(STAGE_CALL_PRODUCT_API).await;
+    let rows = |text| vec![rejected(1, "torn", text), rejected(2, "torn", "?")];
+    run.load_usage(&fence, day(0), rows("x")).await.unwrap();
+    let acceptance = Acceptance { at: at(2), by: "alice".into(), why: "a test".into() };
+    shared.accept_quarantined(&QuarantineFilter::default(), &acceptance, Some(2)).await.unwrap();
+    let mut connection = connect(&database).await;
+    for (text, accepted) in [("x", 2), ("y", 1)] {
+        // As that version does; it does not know of the other columns.
+        sqlx::query("UPDATE quarantine SET reason = 'torn', raw = $1 WHERE line = 1")
+            .bind(text)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let open = QuarantineFilter { accepted: Some(true), ..QuarantineFilter::default() };
+        assert_eq!(shared.list_quarantine(&open, None, 9).await.unwrap().len(), accepted, "{text}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,4 @@ INSERT INTO crm_exports (path, effective_on, etag, bytes, companies, run_id, loa
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (path, effective_on) DO UPDATE SET
   etag = excluded.etag, bytes = excluded.bytes, companies = excluded.companies, run_id = excluded.run_id,
-  loaded_at = excluded.loaded_at, archive_path = excluded.archive_path,
-  -- A later request waits for another load.
-  replay_requested_at =
-    CASE WHEN crm_exports.replay_requested_at > excluded.loaded_at THEN crm_exports.replay_requested_at END
+  loaded_at = excluded.loaded_at, archive_path = excluded.archive_path

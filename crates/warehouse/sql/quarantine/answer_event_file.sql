@@ -1,3 +1,2 @@
--- The request to load event file $1 with content $2 again is answered: what was loaded of
--- it stays.
-UPDATE event_files SET replay_requested_at = NULL WHERE path = $1 AND etag = $2
+-- The request until $2 to load event file $1 again is answered.
+UPDATE event_files SET replay_requested_at = NULL WHERE path = $1 AND replay_requested_at <= $2

@@ -69,6 +69,9 @@ ALTER TABLE usage_days ADD COLUMN page_ends TEXT;
 -- ---------------------------------------------------------------- rows that could not be read
 
 ALTER TABLE quarantine ADD COLUMN kind TEXT NOT NULL DEFAULT 'UNKNOWN'; -- the reason's kind, for counting
+-- The reason without where the row stands, by which an acceptance is carried over; NULL where
+-- nobody noted it.
+ALTER TABLE quarantine ADD COLUMN cause TEXT;
 ALTER TABLE quarantine ADD COLUMN business_date DATE; -- the day that the delivery is about; NULL if of none, or unknown
 ALTER TABLE quarantine ADD COLUMN accepted_at TIMESTAMP; -- since when somebody has declared that it stays as it is
 ALTER TABLE quarantine ADD COLUMN accepted_by TEXT;
@@ -86,14 +89,14 @@ WHERE stage = 'act_copy_crm_csv';
 
 -- Counting what nobody has accepted.
 CREATE INDEX quarantine_open ON quarantine (stage, kind) WHERE accepted_at IS NULL;
--- What previews of a day look for.
-CREATE INDEX quarantine_accepted ON quarantine (business_date) WHERE accepted_at IS NOT NULL;
+-- What loads and previews of a day look for.
+CREATE INDEX quarantine_by_day ON quarantine (business_date);
 
 -- What the file being loaded put there before also says what was accepted, by its words.
+ALTER TABLE quarantine_before ADD COLUMN cause TEXT;
 ALTER TABLE quarantine_before ADD COLUMN accepted_at TIMESTAMP;
 ALTER TABLE quarantine_before ADD COLUMN accepted_by TEXT;
 ALTER TABLE quarantine_before ADD COLUMN accepted_why TEXT;
-CREATE INDEX quarantine_before_accepted ON quarantine_before (reason, raw) WHERE accepted_at IS NOT NULL;
 
 -- Since when the file or day waits to be loaded again although it has not changed.
 ALTER TABLE crm_exports ADD COLUMN replay_requested_at TIMESTAMP;

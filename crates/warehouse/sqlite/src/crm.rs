@@ -6,8 +6,8 @@ use domain::{CompanyAttributes, CompanyId, Concerns, Counters, CrmCompany, Rejec
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    CrmDays, CrmExport, CrmStaging, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies, RowStream,
-    SnapshotLimits, UndatedExport,
+    CrmDays, CrmExport, CrmStaging, Delivered, Error, Fence, LoadOutcome, NOTHING_READABLE, NamedCompanies,
+    RowStream, SnapshotLimits, UndatedExport,
     engine::{Arrival, CrmHistory, CrmStep, Delivery, balanced, counted, position, stored, take_over},
     noted,
 };
@@ -18,7 +18,7 @@ use crate::{
     fault::Result,
     fence,
     incoming::{self, IncomingTable, RowValues},
-    quarantine,
+    quarantine, replays,
 };
 
 struct CrmIncoming;
@@ -136,7 +136,7 @@ impl CrmStaging for SqliteWarehouse {
             let place = history.around(export.effective_on).await?;
             if let Err(refused) = place.judge(export, &received, named, limits) {
                 // The rejected rows are recorded all the same.
-                answer_replay(connection, export).await?;
+                replays::answer(connection, Delivered::Export(&export.path), now).await?;
                 end_load(connection, &delivery).await?;
                 return Ok(Err(refused));
             }
@@ -205,16 +205,8 @@ async fn record_export(
     )
     .execute(&mut *connection)
     .await?;
+    replays::answer(connection, Delivered::Export(&export.path), delivery.now).await?;
     end_load(connection, delivery).await
-}
-
-/// Ends the wait of a refused export that was to be loaded again.
-async fn answer_replay(connection: &mut SqliteConnection, export: &CrmExport) -> Result<()> {
-    let CrmExport { path, effective_on, etag, .. } = export;
-    sqlx::query_file!("../sql/quarantine/answer_export.sql", path, effective_on, etag)
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// Empties the tables of a load, and quarantines its rejected rows.

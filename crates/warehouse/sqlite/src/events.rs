@@ -6,7 +6,7 @@ use domain::{Counters, EventRecord, RejectionLimit};
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
+    Delivered, Error, EventFile, EventStaging, Fence, LoadOutcome, RowStream,
     engine::{Delivery, balanced, counted, position, stored},
     noted,
 };
@@ -16,7 +16,7 @@ use crate::{
     fault::Result,
     fence,
     incoming::{self, IncomingTable, RowValues},
-    quarantine,
+    quarantine, replays,
 };
 
 struct EventIncoming;
@@ -78,7 +78,7 @@ impl EventStaging for SqliteWarehouse {
             received.accepted = quarantine::keep_accepted(connection, delivery.origin).await?;
             if let Err(refused) = file.judge(&received, limit) {
                 // The rejected records are recorded all the same.
-                answer_replay(connection, file).await?;
+                replays::answer(connection, Delivered::EventFile(&file.path), now).await?;
                 end_load(connection, &delivery).await?;
                 return Ok(Err(refused));
             }
@@ -134,14 +134,6 @@ async fn sum_up(connection: &mut SqliteConnection, file: &EventFile) -> Result<(
         return Err(file.refused_for_sum(&day.company_id, day.date).into());
     }
     sqlx::query_file!("sql/events/upsert_sums.sql").execute(connection).await?;
-    Ok(())
-}
-
-/// Ends the wait of a refused file that was to be loaded again.
-async fn answer_replay(connection: &mut SqliteConnection, file: &EventFile) -> Result<()> {
-    sqlx::query_file!("../sql/quarantine/answer_event_file.sql", file.path, file.etag)
-        .execute(connection)
-        .await?;
     Ok(())
 }
 

@@ -118,7 +118,7 @@ async fn quarantine_rows(
     let batch: Value = rejections
         .drain(..)
         .map(|Rejection { line, reason, raw, .. }| {
-            json!([stored(line), reason.kind().as_str(), reason.to_string(), raw])
+            json!([stored(line), reason.kind().as_str(), reason.to_string(), raw, reason.cause()])
         })
         .collect();
     let Delivery { origin, fence, business_date, now } = delivery;

@@ -34,6 +34,7 @@ mod quarantine_store;
 mod reader;
 mod rebuild;
 mod reconciliation;
+mod replays;
 mod retention;
 mod run_choice;
 mod run_rows;

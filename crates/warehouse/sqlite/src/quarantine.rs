@@ -25,7 +25,7 @@ pub(crate) async fn accepted_words(
     let mut accepted = sqlx::query_file!("../sql/quarantine/accepted_words.sql", STAGE_CALL_PRODUCT_API, day)
         .fetch(connection);
     while let Some(row) = accepted.try_next().await? {
-        words.add(&row.reason, &row.raw);
+        words.add(&row.cause, &row.raw);
     }
     Ok(words)
 }

@@ -8,7 +8,7 @@ use domain::{
     RejectionKind,
     run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use warehouse_core::{
     Acceptance, Error, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
@@ -182,9 +182,12 @@ impl QuarantineStore for SqliteWarehouse {
             let days = found.iter().filter(|group| group.stage == STAGE_CALL_PRODUCT_API);
             let days: Value =
                 days.filter_map(|group| group.business_date).map(|day| day.to_string()).collect();
-            let exports =
-                sqlx::query_file_scalar!("sql/quarantine/replay_exports.sql", files(STAGE_COPY_CRM_CSV), now);
-            let exports: BTreeSet<String> = exports.fetch_all(&mut *connection).await?.into_iter().collect();
+            let exports = found.iter().filter(|group| group.stage == STAGE_COPY_CRM_CSV);
+            let exports: Value = exports.map(|group| json!([group.origin, group.business_date])).collect();
+            let exports = sqlx::query_file!("sql/quarantine/replay_exports.sql", exports.to_string(), now);
+            let exports = exports.fetch_all(&mut *connection).await?.into_iter();
+            let exports: BTreeSet<(String, NaiveDate)> =
+                exports.map(|export| (export.path, export.effective_on)).collect();
             let event_files = sqlx::query_file_scalar!(
                 "sql/quarantine/replay_event_files.sql",
                 files(STAGE_COPY_EVENTS),
@@ -197,7 +200,9 @@ impl QuarantineStore for SqliteWarehouse {
             let requested = found.into_iter().map(|group| {
                 let origin = group.origin.unwrap_or_default();
                 let was_loaded = match group.stage.as_str() {
-                    STAGE_COPY_CRM_CSV => exports.contains(&origin),
+                    STAGE_COPY_CRM_CSV => {
+                        group.business_date.is_some_and(|on| exports.contains(&(origin.clone(), on)))
+                    }
                     STAGE_COPY_EVENTS => event_files.contains(&origin),
                     _ => group.business_date.is_some_and(|day| days.contains(&day)),
                 };

@@ -9,7 +9,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
+    CreatedRun, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
     StageCompletion, StageFailure, TakenUp,
     engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored, stored_millis},
 };
@@ -18,7 +18,7 @@ use crate::{
     alerts,
     database::SqliteWarehouse,
     fault::Result,
-    fence, publish,
+    fence, publish, replays,
     run_choice::Runs,
     run_rows::{self, find, load, parse_id},
 };
@@ -101,6 +101,19 @@ impl StageCompletion for SqliteWarehouse {
         self.write(async |connection| {
             fence::check(connection, fence).await?;
             complete_stage(connection, fence, counters, remarks, now).await
+        })
+        .await
+    }
+
+    async fn answer_replay(
+        &self,
+        fence: &Fence,
+        delivered: Delivered<'_>,
+        asked_until: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        self.write(async |connection| {
+            fence::check(connection, fence).await?;
+            replays::answer(connection, delivered, asked_until).await
         })
         .await
     }

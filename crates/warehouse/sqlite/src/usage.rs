@@ -7,8 +7,8 @@ use domain::{
 };
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    ComparedDay, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay, UsageDayState,
-    UsageLimits, UsageStaging,
+    ComparedDay, Delivered, Error, Fence, HABIT_DAYS, LoadOutcome, Received, RowStream, UsageDay,
+    UsageDayState, UsageLimits, UsageStaging,
     engine::{Delivery, balanced, corrupt, counted, stored},
     noted,
 };
@@ -18,7 +18,7 @@ use crate::{
     fault::Result,
     fence,
     incoming::{self, IncomingTable, RowValues},
-    quarantine,
+    quarantine, replays,
     run_rows::parse_id,
 };
 
@@ -101,7 +101,7 @@ impl UsageStaging for SqliteWarehouse {
             let answer = Answer::compare(connection, day.day, &received).await?;
             if let Err(refused) = answer.compared.judge(day.day, &received, limits) {
                 // The rejected records are recorded all the same.
-                answer_replay(connection, day.day).await?;
+                replays::answer(connection, Delivered::Day(day.day), now).await?;
                 end_load(connection, &delivery).await?;
                 return Ok(Err(refused));
             }
@@ -233,14 +233,6 @@ async fn apply_changes(
 pub(crate) async fn mark_dirty(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
     let affected_until = days_affected_by(day).end();
     sqlx::query_file!("sql/usage/mark_dirty.sql", day, affected_until).execute(connection).await?;
-    Ok(())
-}
-
-/// Ends the wait of a refused day that was to be fetched again: what is known of it stays.
-async fn answer_replay(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
-    sqlx::query!("UPDATE usage_days SET replay_requested_at = NULL WHERE date = $1", day)
-        .execute(connection)
-        .await?;
     Ok(())
 }
 

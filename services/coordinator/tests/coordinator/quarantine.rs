@@ -25,7 +25,8 @@ async fn two_rows(suite: &Suite) {
 }
 
 fn of_line(line: u64) -> Option<QuarantineFilter> {
-    Some(QuarantineFilter { line, ..QuarantineFilter::default() })
+    let origin = warehouse_conformance::scene::usage_day(warehouse_conformance::scene::day(0)).landing_path;
+    Some(QuarantineFilter { origin: origin.unwrap(), line, ..QuarantineFilter::default() })
 }
 
 /// The actions on record, the oldest first, each with its details and its message.
@@ -69,6 +70,8 @@ async fn accepting_and_replaying_are_on_record() {
         AcceptQuarantinedRowsRequest { filter: of_line(1), why: "a test".into(), expected_rows: Some(1) };
     let nothing = AcceptQuarantinedRowsRequest { why: " ".into(), ..accept.clone() };
     assert_eq!(client.accept_quarantined_rows(nothing).await.unwrap_err().code(), Code::InvalidArgument);
+    let everything = AcceptQuarantinedRowsRequest { filter: None, expected_rows: None, ..accept.clone() };
+    assert_eq!(client.accept_quarantined_rows(everything).await.unwrap_err().code(), Code::InvalidArgument);
     let others = AcceptQuarantinedRowsRequest { expected_rows: Some(2), ..accept.clone() };
     assert_eq!(client.accept_quarantined_rows(others).await.unwrap_err().code(), Code::FailedPrecondition);
     assert_eq!(client.accept_quarantined_rows(accept).await.unwrap().into_inner().accepted, 1);
@@ -79,23 +82,33 @@ async fn accepting_and_replaying_are_on_record() {
     let acceptance = accepted[0].acceptance.as_ref().unwrap();
     assert_eq!((acceptance.accepted_by.as_str(), acceptance.why.as_str()), ("anonymous", "a test"));
 
-    let replayed = client.replay_quarantined_rows(ReplayQuarantinedRowsRequest::default()).await.unwrap();
+    let open = QuarantineFilter { state: QuarantineState::Open.into(), ..QuarantineFilter::default() };
+    let asked = ReplayQuarantinedRowsRequest { filter: Some(open), ..Default::default() };
+    let replayed = client.replay_quarantined_rows(asked).await.unwrap();
     let replayed = replayed.into_inner();
     assert!(replayed.created);
     let run = replayed.run.unwrap();
     assert_eq!((replayed.deliveries.len(), replayed.deliveries[0].rows), (1, 1));
     assert!(replayed.deliveries[0].was_loaded);
-    let of_accepted = ReplayQuarantinedRowsRequest { filter: of_line(1), ..Default::default() };
-    let nothing = client.replay_quarantined_rows(of_accepted).await.unwrap().into_inner();
+    assert_eq!(replayed.delivery_count, 1);
+    let still_open =
+        of_line(1).map(|filter| QuarantineFilter { state: QuarantineState::Open.into(), ..filter });
+    let asked = ReplayQuarantinedRowsRequest { filter: still_open, ..Default::default() };
+    let nothing = client.replay_quarantined_rows(asked).await.unwrap().into_inner();
     assert_eq!((nothing.run, nothing.deliveries.len()), (None, 0));
+    // A delivery that was refused is loaded once its rows are accepted.
+    let asked = ReplayQuarantinedRowsRequest { filter: of_line(1), ..Default::default() };
+    let accepted = client.replay_quarantined_rows(asked).await.unwrap().into_inner();
+    assert!(accepted.run.is_some() && accepted.deliveries[0].was_loaded);
 
     let trail = trail(&coordinator).await;
     let entry = |at: usize| {
         let (action, details, message) = &trail[at];
         (action.as_str(), details.as_str(), message.as_str())
     };
-    assert_eq!(entry(2), ("quarantine-accept", "line 1, because: a test", "rows accepted: 1"));
+    let place = format!("file {}, line 1", of_line(1).unwrap().origin);
+    assert_eq!(entry(3), ("quarantine-accept", &*format!("{place}, because: a test"), "rows accepted: 1"));
     let message = format!("files and days to load again: 1; run {} created", run.run_id);
-    assert_eq!(entry(3), ("quarantine-replay", "all rows", message.as_str()));
-    assert_eq!(entry(4), ("quarantine-replay", "line 1", "no such row is in quarantine"));
+    assert_eq!(entry(4), ("quarantine-replay", "all rows", message.as_str()));
+    assert_eq!(entry(5), ("quarantine-replay", &*place, "no such row is in quarantine"));
 }

@@ -1,5 +1,6 @@
 //! The stage from the API to `stg_product_usage`.
 
+use axum::response::Response;
 use domain::{Counters, DateWindow, FailureKind};
 use runtime::Clock;
 use warehouse::{Fence, QuarantineFilter};
@@ -112,6 +113,31 @@ async fn a_replayed_day_is_fetched_again_wherever_it_lies() {
     assert_eq!(pipeline.staged(the_day()).await, [(DAY.to_owned(), 2)]);
     assert_eq!(pipeline.warehouse.usage_replays().await.unwrap(), []);
     assert_eq!(pipeline.inspector().await.quarantined_rows(None, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_replayed_day_that_is_not_answered_does_not_fail_the_next_runs() {
+    let torn = r#"{"company_id":"b","date":"2026-01-05","active_users":"many","events":1}"#;
+    let before = ScriptedApi::holding(&[(DAY, &[&record("a", DAY, 1, 2), torn])]).await;
+    let (gone, senseless) = (
+        ScriptedApi::start(|asked| status_of_day(&asked.start_date, || status(404))).await,
+        ScriptedApi::start(|asked| status_of_day(&asked.start_date, || json("{}"))).await,
+    );
+    let pipeline = Pipeline::new().await;
+    pipeline.ingest(&before, the_day()).await.unwrap();
+    let later = window("2026-01-20", "2026-01-20");
+    for (server, fails) in [(&gone, false), (&senseless, true)] {
+        pipeline.warehouse.request_replay(&QuarantineFilter::default(), clock().now()).await.unwrap();
+        assert_eq!(pipeline.ingest(server, later).await.is_err(), fails);
+        assert_eq!(pipeline.warehouse.usage_replays().await.unwrap(), []);
+        pipeline.ingest(server, later).await.unwrap();
+    }
+    assert_eq!(pipeline.staged(the_day()).await, [(DAY.to_owned(), 1)]);
+}
+
+/// The answer for [`DAY`]; other days have no records.
+fn status_of_day(asked: &str, of_day: impl FnOnce() -> Response) -> Response {
+    if asked == DAY { of_day() } else { json(r#"{"data":[]}"#) }
 }
 
 #[tokio::test]

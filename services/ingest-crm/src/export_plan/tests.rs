@@ -68,7 +68,7 @@ fn files_of_a_day_that_are_all_loaded_are_no_matter_any_more() {
     let days = nothing(&exports);
     let window = DateWindow::day(day("2026-02-10"));
     let plan = exports.settle(&days, window).plan(&[], Some(day("2026-02-01")), window, SameDay::Refuse);
-    assert_eq!(plan, Plan { units: vec![], refused: vec![], remarks: vec![] });
+    assert_eq!(plan, Plan { units: vec![], refused: vec![], passed_over: vec![], remarks: vec![] });
 }
 
 #[test]
@@ -83,7 +83,10 @@ fn the_last_path_of_a_day_counts_where_that_is_wanted_and_is_reported() {
     let days = nothing(&exports);
     let window = DateWindow::day(day("2026-02-10"));
     let plan = exports.settle(&days, window).plan(&[0], None, window, SameDay::Last);
-    assert_eq!(plan, Plan { units: vec![], refused: vec![], remarks: vec![] });
+    assert_eq!((plan.units, plan.refused, plan.remarks), (vec![], vec![], Vec::<String>::new()));
+    // If somebody asked for it, that is answered.
+    let passed_over: Vec<&str> = plan.passed_over.iter().map(|export| export.path.as_str()).collect();
+    assert_eq!(passed_over, ["2026-02-01/a.csv"]);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use warehouse_core::{
-    Acceptance, CrmExport, LoadOutcome, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter,
-    QuarantineGrouping, QuarantinedRow, RequestedReplay, Result, SharedWarehouse, SnapshotLimits, UsageDay,
-    UsageLimits,
+    Acceptance, CrmExport, Delivered, Fence, LoadOutcome, Origin, QuarantineCount, QuarantineCursor,
+    QuarantineFilter, QuarantineGrouping, QuarantinedRow, RequestedReplay, Result, SharedWarehouse,
+    SnapshotLimits, UsageDay, UsageLimits,
 };
 
 use crate::{
@@ -241,6 +241,38 @@ pub async fn an_acceptance_holds_as_long_as_the_words(warehouse: EngineUnderTest
     assert_eq!(accepted(&warehouse).await, [true; 0]);
 }
 
+/// A record that came late moves the superseded one, and the one that supersedes it.
+pub async fn an_acceptance_moves_with_a_superseded_row(warehouse: EngineUnderTest) {
+    let (run, fence) = fetching_run(&warehouse, 1).await;
+    let load = async |named: &[(&str, i32, i64)]| {
+        run.load_usage(&fence, day(0), records(day(0), named)).await.unwrap();
+    };
+    load(&[("acme", 1, 1), ("acme", 2, 2)]).await;
+    assert_eq!(warehouse.accept_quarantined(&everything(), &acceptance(2), None).await.unwrap(), 1);
+    load(&[("a", 1, 1), ("acme", 1, 1), ("acme", 2, 2)]).await;
+    assert_eq!(accepted(&warehouse).await, [true]);
+    // Other values are other words.
+    load(&[("acme", 3, 3), ("acme", 2, 2)]).await;
+    assert_eq!(accepted(&warehouse).await, [false]);
+}
+
+/// More rows with the same words than somebody has looked at are open.
+pub async fn an_acceptance_covers_as_many_rows_as_were_accepted(warehouse: EngineUnderTest) {
+    let (run, fence) = fetching_run(&warehouse, 1).await;
+    let rows = |last| [records(day(0), &[("acme", 1, 1)]), (2..=last).map(|line| torn(line, "{}")).collect()];
+    run.load_usage(&fence, day(0), rows(4).concat()).await.unwrap();
+    assert_eq!(warehouse.accept_quarantined(&everything(), &acceptance(2), None).await.unwrap(), 3);
+    run.load_usage_within(&fence, day(0), strict(), rows(4).concat()).await.unwrap();
+    assert_eq!(accepted(&warehouse).await, [true; 3]);
+    let more = rows(9).concat();
+    let mut preview = warehouse.begin_preview(&[days(0, 0)]).await.unwrap();
+    let previewed = stream::iter(more.clone().into_iter().map(Ok)).boxed();
+    refusal(preview.add_usage_day(day(0), strict(), previewed).await);
+    drop(preview);
+    refusal(run.load_usage_within(&fence, day(0), strict(), more).await);
+    assert_eq!(accepted(&warehouse).await, [true, true, true, false, false, false, false, false]);
+}
+
 /// Accepting an export's rejected rows is the way out of its refusal.
 pub async fn accepted_rows_of_an_export_do_not_count_towards_the_limit(warehouse: EngineUnderTest) {
     let file = export(day(0), "1");
@@ -373,6 +405,30 @@ pub async fn a_replay_waits_for_a_load_that_begins_after_it(warehouse: EngineUnd
     assert_eq!(loaded, [(Some(day(1)), false), (Some(day(0)), true)]);
     run.load_usage(&fence, day(0), rows()).await.unwrap();
     assert_eq!(warehouse.usage_replays().await.unwrap(), [day(0)]);
+}
+
+/// A stage that refuses a delivery before a load could judge it says so; what is asked for
+/// later stays, and a stage that is not the one under way says nothing.
+pub async fn a_replay_is_answered_without_a_load(warehouse: EngineUnderTest) {
+    four_deliveries(&warehouse).await;
+    warehouse.request_replay(&everything(), at(3)).await.unwrap();
+    let run = hold_run_of(&warehouse, "pl_again", days(0, 3), at(5)).await;
+    let fence = run.begin(STAGE_CALL_PRODUCT_API).await;
+    let path = export(day(0), "1").path;
+    let all = [Delivered::Day(day(0)), Delivered::EventFile("2026/a.ndjson"), Delivered::Export(&path)];
+    let stale = Fence { attempt: fence.attempt + 1, ..fence.clone() };
+    for delivered in all {
+        warehouse.answer_replay(&stale, delivered, at(4)).await.unwrap_err();
+        warehouse.answer_replay(&fence, delivered, at(2)).await.unwrap();
+    }
+    assert_eq!(warehouse.crm_replays().await.unwrap().len(), 2);
+    assert_eq!(warehouse.event_replays().await.unwrap().len(), 1);
+    for delivered in all {
+        warehouse.answer_replay(&fence, delivered, at(4)).await.unwrap();
+    }
+    assert_eq!(warehouse.crm_replays().await.unwrap(), [export(day(1), "1")]);
+    assert_eq!(warehouse.usage_replays().await.unwrap(), []);
+    assert_eq!(warehouse.event_replays().await.unwrap(), [""; 0]);
 }
 
 /// An empty answer has no file that would replace the rows of the answer before.

@@ -8,9 +8,9 @@ winner AS (
   GROUP BY company_id, date, event_id
   HAVING COUNT(*) > 1
 )
-INSERT INTO rejected_incoming (line, kind, reason, raw)
+INSERT INTO rejected_incoming (line, kind, cause, reason, raw)
 SELECT
-  loser.line, 'SUPERSEDED',
+  loser.line, 'SUPERSEDED', 'superseded',
   'superseded by line ' || winner.line || ', which gives the same key other values',
   json_build_object(
     'company_id', loser.company_id, 'date', loser.date, 'event_id', loser.event_id, 'events', loser.events

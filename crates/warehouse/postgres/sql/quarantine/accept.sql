@@ -2,7 +2,7 @@
 -- $1..$2 files, only this line $3, only deliveries about the days $4..$5, only kind $6,
 -- only stage $7, only accepted rows or only others $8; NULL does not filter.
 UPDATE quarantine
-SET accepted_at = $9, accepted_by = $10, accepted_why = $11
+SET accepted_at = $9, accepted_by = $10, accepted_why = $11, accepted_hash = hashtextextended(reason || raw, 0)
 WHERE
   origin BETWEEN $1 AND $2
   AND ($3::BIGINT IS NULL OR line = $3)

@@ -6,6 +6,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS rejected_incoming (
   kind         TEXT   NOT NULL,
   reason       TEXT   NOT NULL,
   raw          TEXT   NOT NULL,
+  cause        TEXT   NOT NULL,
   accepted_at  TIMESTAMPTZ,
   accepted_by  TEXT,
   accepted_why TEXT

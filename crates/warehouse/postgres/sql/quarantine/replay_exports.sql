@@ -1,11 +1,5 @@
--- Asks at $2 for the exports with the paths $1 to be loaded again: for each path the
--- delivery that was loaded last, for whatever day it was.
+-- Asks at $3 for the exports with the paths $1 and the effective days $2 to be loaded again.
 UPDATE crm_exports
-SET replay_requested_at = $2
-WHERE path = ANY ($1::TEXT[])
-  AND NOT EXISTS (
-    SELECT FROM crm_exports AS later
-    WHERE later.path = crm_exports.path
-      AND (later.loaded_at, later.effective_on) > (crm_exports.loaded_at, crm_exports.effective_on)
-  )
-RETURNING path
+SET replay_requested_at = $3
+WHERE (path, effective_on) IN (SELECT path, day FROM UNNEST($1::TEXT[], $2::DATE[]) AS asked (path, day))
+RETURNING path, effective_on

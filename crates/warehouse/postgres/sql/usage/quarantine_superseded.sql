@@ -5,9 +5,9 @@ WITH
 winner AS (
   SELECT company_id, MAX(line) AS line FROM usage_incoming GROUP BY company_id HAVING COUNT(*) > 1
 )
-INSERT INTO rejected_incoming (line, kind, reason, raw)
+INSERT INTO rejected_incoming (line, kind, cause, reason, raw)
 SELECT
-  loser.line, 'SUPERSEDED',
+  loser.line, 'SUPERSEDED', 'superseded',
   'superseded by line ' || winner.line || ', which gives the same key other values',
   json_build_object(
     'company_id', loser.company_id, 'date', $1::DATE,

@@ -6,9 +6,11 @@ WITH
 winner AS (
   SELECT company_id, MAX(line) AS line FROM usage_incoming GROUP BY company_id HAVING COUNT(*) > 1
 )
-INSERT OR REPLACE INTO quarantine (origin, line, run_id, stage, kind, reason, raw, quarantined_at, business_date)
+INSERT OR REPLACE INTO quarantine (
+  origin, line, run_id, stage, kind, cause, reason, raw, quarantined_at, business_date
+)
 SELECT
-  $1, loser.line, $2, $3, 'SUPERSEDED',
+  $1, loser.line, $2, $3, 'SUPERSEDED', 'superseded',
   'superseded by line ' || winner.line || ', which gives the same key other values',
   json_object(
     'company_id', loser.company_id, 'date', $5,

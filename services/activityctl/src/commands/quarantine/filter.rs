@@ -1,6 +1,9 @@
 //! Which rows a command is about.
 
-use clap::{Args, builder::PossibleValuesParser};
+use clap::{
+    Args, ValueEnum,
+    builder::{NonEmptyStringValueParser, PossibleValuesParser},
+};
 use contract::message::window_to_proto;
 use domain::RejectionKind;
 use proto::quarantine::v1::{QuarantineFilter, QuarantineState};
@@ -12,11 +15,11 @@ use crate::{days::DayRangeArgs, error::Error};
 #[group(skip)]
 pub(super) struct FilterArgs {
     /// Only rows of this file, as `list` names it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = NonEmptyStringValueParser::new())]
     pub(super) origin: Option<String>,
 
     /// Only rows of files whose path begins so
-    #[arg(long, value_name = "PREFIX", conflicts_with = "origin")]
+    #[arg(long, value_name = "PREFIX", conflicts_with = "origin", value_parser = NonEmptyStringValueParser::new())]
     pub(super) below: Option<String>,
 
     /// Only this line of the file
@@ -33,11 +36,32 @@ pub(super) struct FilterArgs {
     pub(super) reason: Option<String>,
 
     /// Only what this stage read
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", value_parser = NonEmptyStringValueParser::new())]
     pub(super) stage: Option<String>,
 
     #[command(flatten)]
     pub(super) days: DayRangeArgs,
+}
+
+/// Whether somebody has accepted the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum StateChoice {
+    /// Nobody has accepted them
+    Open,
+    /// Somebody has accepted them
+    Accepted,
+    /// Either
+    All,
+}
+
+impl From<StateChoice> for QuarantineState {
+    fn from(choice: StateChoice) -> Self {
+        match choice {
+            StateChoice::Open => Self::Open,
+            StateChoice::Accepted => Self::Accepted,
+            StateChoice::All => Self::Unspecified,
+        }
+    }
 }
 
 impl FilterArgs {
@@ -62,5 +86,28 @@ impl FilterArgs {
     pub(super) fn is_everything(&self) -> bool {
         let Self { origin, below, line: _, reason, stage, days: DayRangeArgs { date, from, to: _ } } = self;
         [origin, below, reason, stage].into_iter().all(Option::is_none) && date.is_none() && from.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        filter: FilterArgs,
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_does_not_mean_everything() {
+        for option in ["--origin=", "--below=", "--stage=", "--reason=", "--date="] {
+            Line::try_parse_from(["list", option]).unwrap_err();
+        }
+        let named = Line::try_parse_from(["list", "--below=crm/"]).unwrap();
+        assert!(!named.filter.is_everything());
+        assert!(Line::try_parse_from(["list"]).unwrap().filter.is_everything());
     }
 }

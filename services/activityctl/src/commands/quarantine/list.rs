@@ -1,10 +1,10 @@
 //! `activityctl quarantine list` and `show`
 
 use clap::{Args, ValueEnum};
-use proto::quarantine::v1::{GetQuarantinedRowRequest, QuarantineGrouping, QuarantineState};
+use proto::quarantine::v1::{GetQuarantinedRowRequest, QuarantineGrouping};
 
 use super::{
-    filter::FilterArgs,
+    filter::{FilterArgs, StateChoice},
     rows::{counts, failure, rows},
 };
 use crate::{
@@ -50,26 +50,6 @@ pub struct ListArgs {
     /// How to print them
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     format: ListFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StateChoice {
-    /// Nobody has accepted them
-    Open,
-    /// Somebody has accepted them
-    Accepted,
-    /// Either
-    All,
-}
-
-impl From<StateChoice> for QuarantineState {
-    fn from(choice: StateChoice) -> Self {
-        match choice {
-            StateChoice::Open => Self::Open,
-            StateChoice::Accepted => Self::Accepted,
-            StateChoice::All => Self::Unspecified,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -13,7 +13,7 @@ use proto::{
 };
 
 use super::{
-    filter::FilterArgs,
+    filter::{FilterArgs, StateChoice},
     rows::{counts, failure, rows},
 };
 use crate::{
@@ -41,6 +41,8 @@ product API, by a run over the newest published day. It publishes what changes o
 An export that is no longer in its folder is read from its copy in the archive; an event file
 has no copy, so put it back first. An export without a date in its path keeps the day that was
 decided for it. What was refused and never loaded needs no replay: `activityctl retry` its run.
+A replay that is refused because of its rows is asked for once more, with --state all, after
+they are accepted.
 
 Replaying is idempotent. What a row no longer hinders is published by that run; what cannot be
 read still stays in quarantine, and keeps its last known value.
@@ -51,6 +53,7 @@ Exit codes: 0 the run was accepted (with --wait: it succeeded, whatever remains)
 Examples:
   activityctl quarantine replay --date 2026-02-12 --wait
   activityctl quarantine replay --below crm/ --reason field --yes --wait --format json
+  activityctl quarantine replay --origin crm/companies_2026-02-12.csv --state all
   activityctl quarantine replay                     everything that nobody has accepted";
 
 /// Put rows through the ordinary path once more, after a mend at the source or of a rule
@@ -59,6 +62,10 @@ Examples:
 pub struct ReplayArgs {
     #[command(flatten)]
     filter: FilterArgs,
+
+    /// Whether somebody has accepted the rows
+    #[arg(long, value_enum, default_value_t = StateChoice::Open)]
+    state: StateChoice,
 
     #[command(flatten)]
     confirm: ConfirmArgs,
@@ -80,15 +87,17 @@ pub(super) async fn execute(
     server: &ServerArgs,
     output: &mut Output,
 ) -> Result<(), Error> {
-    let filter = args.filter.filter(QuarantineState::Open)?;
+    let state = args.state.into();
+    let filter = args.filter.filter(state)?;
     let connection = Connection::open(server, Patience::Job).await?;
     let found = counts(&connection, filter.clone(), QuarantineGrouping::Origin, MAX_DELIVERIES).await?;
     if found.is_empty() {
-        notice("no such row is in quarantine that nobody has accepted");
+        notice("no such row is in quarantine");
         return Ok(());
     }
     show(&found);
-    let question = format!("Load {} again?", deliveries(found.len()));
+    let or_more = if found.len() == MAX_DELIVERIES as usize { " or more" } else { "" };
+    let question = format!("Load {}{or_more} again?", deliveries(found.len() as u64));
     match args.confirm.ask(&question)? {
         Answer::Yes => {}
         Answer::No => return Err(Error::Usage("nothing was replayed".to_owned())),
@@ -96,10 +105,11 @@ pub(super) async fn execute(
             return Err(Error::Usage("nobody is there to confirm it: add --yes if it is meant".to_owned()));
         }
     }
-    let before = if args.wait { open_rows(&connection, &found).await? } else { Vec::new() };
+    let before =
+        if args.wait { waiting_rows(&connection, &found, state).await? } else { WholeDeliveries::default() };
     let (run, created) = replay(&connection, &filter).await?;
     let Some(run) = run else {
-        notice("no such row is in quarantine any more");
+        notice("no run was started: nothing is to be loaded again");
         return Ok(());
     };
     if !args.wait {
@@ -113,8 +123,13 @@ pub(super) async fn execute(
             follow_to_success(&connection, &next.run_id, &args.follow, &mut progress).await?;
         }
     }
-    let after = open_rows(&connection, &found).await?;
-    report(&before, &after, args.format, output)
+    let after = waiting_rows(&connection, &found, state).await?;
+    let compared = before.deliveries.min(after.deliveries);
+    if compared < found.len() || !or_more.is_empty() {
+        notice(format_args!("only the rows of the first {} are compared", deliveries(compared as u64)));
+    }
+    let origins: BTreeSet<&str> = found.iter().take(compared).map(|group| group.origin.as_str()).collect();
+    report(&before.rows_of(&origins), &after.rows_of(&origins), args.format, output)
 }
 
 /// Asks for the replay; without a run if there is nothing left to replay.
@@ -122,11 +137,10 @@ async fn replay(connection: &Connection, filter: &QuarantineFilter) -> Result<(O
     let request = ReplayQuarantinedRowsRequest { pipeline: String::new(), filter: Some(filter.clone()) };
     let replayed = connection.quarantine().replay_quarantined_rows(request).await;
     let replayed = replayed.map_err(|status| failure(connection, status))?.into_inner();
-    let ReplayQuarantinedRowsResponse { deliveries: replayed, run, created } = replayed;
+    let ReplayQuarantinedRowsResponse { deliveries: replayed, run, created, delivery_count } = replayed;
     for delivery in replayed.iter().filter(|delivery| !delivery.was_loaded).take(SHOWN_DELIVERIES) {
         notice(format_args!(
-            "{} was refused and never loaded: a run over its day reads it anyway, and the one that failed can be \
-             continued with `activityctl retry`",
+            "{} is not loaded: `activityctl retry` the run that refused it, or `activityctl backfill` its days",
             printable(&delivery.origin)
         ));
     }
@@ -134,9 +148,9 @@ async fn replay(connection: &Connection, filter: &QuarantineFilter) -> Result<(O
         let what = if created { "created" } else { "is there already" };
         let days = table::window(run.window.as_ref());
         notice(format_args!(
-            "run {} over {days} {what}; it loads {}",
+            "run {} over {days} {what}; it loads what is loaded already of {}",
             run.run_id,
-            deliveries(replayed.len())
+            deliveries(delivery_count)
         ));
     }
     Ok((run, created))
@@ -160,28 +174,59 @@ fn show(found: &[QuarantineCount]) {
     }
 }
 
-fn deliveries(count: usize) -> String {
-    if count == 1 { "1 file or day".to_owned() } else { format!("{count} files and days") }
+fn deliveries(count: u64) -> String {
+    if count == 1 { "1 file or day".to_owned() } else { format!("{} files and days", HumanCount(count)) }
 }
 
-/// What nobody has accepted of these deliveries, for whatever reason.
-async fn open_rows(connection: &Connection, found: &[QuarantineCount]) -> Result<Vec<QuarantinedRow>, Error> {
-    let mut open: Vec<QuarantinedRow> = Vec::new();
+/// The rows of some deliveries, of each all or none: of a delivery that is cut off, rows would
+/// seem to have left.
+#[derive(Debug, Default)]
+struct WholeDeliveries {
+    rows: Vec<QuarantinedRow>,
+    /// How many deliveries.
+    deliveries: usize,
+}
+
+impl WholeDeliveries {
+    /// The rows of these files, by file, then line.
+    fn rows_of(&self, origins: &BTreeSet<&str>) -> Vec<QuarantinedRow> {
+        let rows = self.rows.iter().filter(|row| origins.contains(row.origin.as_str()));
+        let mut rows: Vec<QuarantinedRow> = rows.cloned().collect();
+        rows.sort_by(|one, other| (&one.origin, one.line).cmp(&(&other.origin, other.line)));
+        rows
+    }
+
+    /// Adds a delivery's rows, unless they are too many; returns whether it did.
+    fn add(&mut self, rows: Vec<QuarantinedRow>) -> bool {
+        if self.rows.len() + rows.len() > MAX_ROWS {
+            return false;
+        }
+        self.rows.extend(rows);
+        self.deliveries += 1;
+        true
+    }
+}
+
+/// The rows of these deliveries, for whatever reason, as far as there are not too many.
+async fn waiting_rows(
+    connection: &Connection,
+    found: &[QuarantineCount],
+    state: QuarantineState,
+) -> Result<WholeDeliveries, Error> {
+    let mut whole = WholeDeliveries::default();
     for group in found {
         let filter = QuarantineFilter {
             origin: group.origin.clone(),
-            state: QuarantineState::Open.into(),
+            state: state.into(),
             ..QuarantineFilter::default()
         };
-        let left = MAX_ROWS - open.len();
-        open.extend(rows(connection, filter, left).await?);
-        if open.len() == MAX_ROWS {
-            notice(format_args!("only the first {MAX_ROWS} rows are compared"));
+        // One more than fits, to learn whether there are more.
+        let left = MAX_ROWS - whole.rows.len() + 1;
+        if !whole.add(rows(connection, filter, left).await?) {
             break;
         }
     }
-    open.sort_by(|one, other| (&one.origin, one.line).cmp(&(&other.origin, other.line)));
-    Ok(open)
+    Ok(whole)
 }
 
 /// A row by what makes it the same row after a load: a record that came late moves lines.
@@ -248,6 +293,16 @@ mod tests {
             raw: raw.into(),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn of_a_delivery_that_is_cut_off_no_row_is_compared() {
+        let mut whole = WholeDeliveries::default();
+        assert!(whole.add(vec![row(2, "x")]));
+        assert!(!whole.add(vec![row(3, "y"); MAX_ROWS]));
+        assert_eq!((whole.deliveries, whole.rows.len()), (1, 1));
+        assert_eq!(whole.rows_of(&BTreeSet::from(["a.csv"])), [row(2, "x")]);
+        assert_eq!(whole.rows_of(&BTreeSet::from(["b.csv"])), []);
     }
 
     #[test]
