@@ -40,14 +40,4 @@ impl DifferenceKind {
             Self::DiffersHere => "differs_here",
         }
     }
-
-    /// Whether loading the day again cannot be expected to mend it: what was computed from
-    /// the source has to be computed anew.
-    #[must_use]
-    pub const fn needs_rebuild(self) -> bool {
-        match self {
-            Self::MissingHere | Self::ExtraHere | Self::DiffersHere => true,
-            Self::LateAtSource | Self::CorrectedAtSource | Self::Quarantined => false,
-        }
-    }
 }

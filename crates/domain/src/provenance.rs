@@ -7,7 +7,7 @@ use crate::{
     date_window::DateWindow,
     fact::{FactKey, FactRow},
     publication::Publication,
-    usage::CHURN_DAYS,
+    usage::{CHURN_DAYS, UsageNumbers},
 };
 
 /// All that the warehouse knows of one company-day, from one state. Lists of days cover
@@ -75,15 +75,6 @@ pub struct UsageProvenance {
     pub fetch: Option<Fetch>,
 }
 
-/// The numbers of a record of usage.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct UsageNumbers {
-    /// Users active on the day.
-    pub active_users: i32,
-    /// Events of the day.
-    pub events: i64,
-}
-
 /// A day's newest fetch from the product API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
@@ -95,8 +86,10 @@ pub struct Fetch {
     pub landing_path: Option<String>,
     /// The bytes of that file.
     pub bytes: u64,
-    /// The number of the last record of each page, in order; `None` if nobody noted it.
-    pub page_ends: Option<Vec<u64>>,
+    /// Its entity tag; `None` if there is no file, or nobody noted it.
+    pub etag: Option<String>,
+    /// The number of the last record of each page, in order; empty if nobody noted it.
+    pub page_ends: Vec<u64>,
     /// Records of the answer in quarantine, of any company.
     pub quarantined: u64,
 }
@@ -188,16 +181,6 @@ impl CrmProvenance {
     }
 }
 
-impl Fetch {
-    /// The page of the answer that the record on `line` came with, both from 1.
-    #[must_use]
-    pub fn page_of(&self, line: u64) -> Option<u64> {
-        let ends = self.page_ends.as_ref()?;
-        let before = ends.iter().take_while(|end| **end < line).count();
-        (before < ends.len()).then_some(before as u64 + 1)
-    }
-}
-
 impl Provenance {
     /// The days that the company-day is made of.
     #[must_use]
@@ -225,25 +208,6 @@ impl Provenance {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_is_on_the_page_whose_last_record_is_not_before_it() {
-        let fetch = |page_ends| Fetch {
-            run_id: String::new(),
-            fetched_at: DateTime::UNIX_EPOCH,
-            landing_path: None,
-            bytes: 0,
-            page_ends,
-            quarantined: 0,
-        };
-        // The second page was empty.
-        let paged = fetch(Some(vec![100, 100, 130]));
-        assert_eq!(
-            [1, 100, 101, 130, 131].map(|line| paged.page_of(line)),
-            [Some(1), Some(1), Some(3), Some(3), None]
-        );
-        assert_eq!(fetch(None).page_of(1), None);
-    }
 
     #[test]
     fn bits_that_storage_keeps_are_read_back() {

@@ -89,6 +89,15 @@ impl UsageRecord {
     }
 }
 
+/// The page of an answer on which a record stood, both from 1. `page_ends` are the numbers of
+/// the last record of each page. They say nothing of an answer that has not as many `records`:
+/// a program that does not know them leaves those of an earlier answer.
+#[must_use]
+pub fn page_of(page_ends: &[u64], line: u64, records: u64) -> Option<u64> {
+    let is_within = (1..=records).contains(&line) && page_ends.last() == Some(&records);
+    is_within.then(|| page_ends.partition_point(|end| *end < line) as u64 + 1)
+}
+
 /// The days whose fact reads the usage of `day`: `[day, day + 13]`.
 #[must_use]
 pub fn days_affected_by(day: NaiveDate) -> DateWindow {
@@ -123,6 +132,15 @@ mod tests {
             let text = record.unwrap_err().to_string();
             assert!(text.starts_with(reason), "{text}");
         }
+    }
+
+    #[test]
+    fn a_record_stands_on_the_page_that_ends_with_it_or_after_it() {
+        // The third page repeated the second.
+        let pages: Vec<Option<u64>> = (0..=6).map(|line| page_of(&[2, 4, 4, 5], line, 5)).collect();
+        assert_eq!(pages, [None, Some(1), Some(1), Some(2), Some(2), Some(4), None]);
+        // Of another answer, and of none.
+        assert_eq!((page_of(&[2, 4, 4, 5], 1, 6), page_of(&[], 1, 5)), (None, None));
     }
 
     #[test]

@@ -25,7 +25,7 @@ spec:
   schedule: {{ $settings.schedule | quote }}
   timeZone: {{ $settings.timeZone }}
   suspend: {{ $settings.suspend }}
-  # Not a lock: Kubernetes may start a Job twice or not at all. Both commands are safe to run twice, even concurrently.
+  # Not a lock: Kubernetes may start a Job twice or not at all. Each of the commands is safe to run twice, even concurrently.
   concurrencyPolicy: Forbid
   startingDeadlineSeconds: {{ $settings.startingDeadlineSeconds | int }}
   successfulJobsHistoryLimit: {{ $settings.successfulJobsHistoryLimit }}

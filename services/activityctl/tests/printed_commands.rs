@@ -2,7 +2,7 @@
 
 use activityctl::Cli;
 use clap::Parser;
-use domain::{Rejection, RejectionLimit, RejectionReason, SourceRow, date_window::parse_day};
+use domain::{DateWindow, Rejection, RejectionLimit, RejectionReason, SourceRow, date_window::parse_day};
 use proto::notifier::v1::{Alert, AlertCause};
 use warehouse::{ComparedDay, EventFile, Received, UsageLimits};
 
@@ -41,6 +41,21 @@ fn every_command_that_an_alert_prints_works_as_printed() {
             assert!(parsed.is_ok(), "{cause:?}: `{command}`: {}", parsed.unwrap_err());
         }
     }
+}
+
+#[test]
+fn the_commands_of_an_alert_about_several_days_work_as_printed() {
+    let days = DateWindow::parse("2026-02-11", "2026-02-13").unwrap();
+    let command = coordinator::reconcile_command(days);
+    for command in [command.clone(), format!("{command} --heal")] {
+        let parsed = Cli::try_parse_from(command.split(' '));
+        assert!(parsed.is_ok(), "`{command}`: {}", parsed.unwrap_err());
+    }
+    // Its one day would leave the others out.
+    let error_message = format!("2 differ\nSee them all by `{command}`");
+    let step =
+        notifier::next_step_of(Alert { error_message, ..alert(AlertCause::NumbersDiffer, "") }).unwrap();
+    assert!(commands(&step).is_empty(), "{step}");
 }
 
 #[test]

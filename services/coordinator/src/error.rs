@@ -57,6 +57,9 @@ pub enum Error {
     /// The service that would reconcile does not know the call.
     #[error("{0} cannot compare with the product API: it is older than this coordinator, or another service")]
     CannotReconcile(String),
+    /// The service that reconciles ended its answer early.
+    #[error("{0} ended the comparison before its summary; reconcile again")]
+    Unfinished(String),
     /// A row is not in quarantine.
     #[error(
         "line {line} of {origin} is not in quarantine: it never was, or a later load of the file could use it"
@@ -95,6 +98,7 @@ impl Error {
             | Self::NothingPublished(_)
             | Self::NoPublisher(_)
             | Self::NoBuild(_) => FailureKind::FailedPrecondition,
+            Self::Unfinished(_) => FailureKind::Internal,
             Self::ShuttingDown => FailureKind::Unavailable,
             Self::NotRecorded(error) | Self::Warehouse(error) => error.kind(),
         }

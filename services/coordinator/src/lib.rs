@@ -40,6 +40,7 @@ mod watchdog;
 
 pub use config::{Args, Connections, Options, StageEndpoint};
 pub use error::Error;
+pub use numbers_differ::reconcile_command;
 pub use stores::Stores;
 pub use trace_link::TraceLink;
 
@@ -117,6 +118,7 @@ pub fn assemble(
         pipeline: pipeline.name.clone(),
         service,
         channel,
+        runs: Arc::clone(&stores.runs),
         outbox: Arc::clone(&stores.outbox),
         clock: Arc::clone(&context.clock),
         alert_written: Arc::clone(&alert_written),

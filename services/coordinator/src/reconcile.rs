@@ -1,10 +1,14 @@
 //! Reconciliation: calls the service that fetches from the product API, a month at a time, and
 //! reports what differs to people who are not looking.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use contract::message::progress_to_proto;
-use domain::{DateWindow, Progress};
+use domain::{DateWindow, Progress, RunState};
 use futures::{Stream, stream};
 use proto::{
     pipeline::v1::{ReconcileResponse, reconcile_response::Update},
@@ -18,12 +22,18 @@ use runtime::{Channel, Clock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
-use warehouse::AlertOutbox;
+use warehouse::{AlertOutbox, RunStore};
 
 use crate::{error::Error, forwarded, numbers_differ::Tally};
 
 /// The most days that the service compares in a call.
 const CHUNK_DAYS: u64 = 31;
+
+/// The most characters of a seed in the key of an alert.
+const SHOWN_SEED: usize = 32;
+
+/// The most runs under way to look at; there is one as a rule.
+const RUNS: u32 = 100;
 
 /// Reconciles published numbers with the product API.
 #[derive(Clone)]
@@ -31,6 +41,7 @@ pub(crate) struct Reconciler {
     pub(crate) pipeline: String,
     pub(crate) service: String,
     pub(crate) channel: Channel,
+    pub(crate) runs: Arc<dyn RunStore>,
     pub(crate) outbox: Arc<dyn AlertOutbox>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Notified when an alert is in the outbox.
@@ -55,6 +66,8 @@ struct InProgress {
     asked: Asked,
     chunks: VecDeque<DateWindow>,
     current: Option<Streaming<found::ReconcileResponse>>,
+    /// Whether the current days have their summary.
+    is_summed_up: bool,
     /// Days of the chunks before the current one.
     days_before: u64,
     days_total: u64,
@@ -76,6 +89,7 @@ impl Reconciler {
             reconciler: self,
             chunks: asked.window.chunks(CHUNK_DAYS).collect(),
             current: None,
+            is_summed_up: false,
             days_before: 0,
             days_total: asked.window.len_days(),
             tally: Tally::default(),
@@ -91,10 +105,37 @@ impl Reconciler {
     }
 }
 
+impl Reconciler {
+    /// Whether a run over some of these days waits or is executed.
+    async fn is_run_under_way(&self, days: DateWindow) -> Result<bool, Error> {
+        let runs = self.runs.runs(&[RunState::Queued, RunState::Running], None, RUNS).await?;
+        Ok(runs.iter().any(|run| run.window.start() <= days.end() && days.start() <= run.window.end()))
+    }
+}
+
+impl Asked {
+    /// Which companies are compared, in a few characters.
+    pub(crate) fn selection(&self) -> String {
+        if !self.company_ids.is_empty() {
+            let ids: BTreeSet<&String> = self.company_ids.iter().collect();
+            let mut hasher = DefaultHasher::new();
+            ids.hash(&mut hasher);
+            return format!("companies-{:016x}", hasher.finish());
+        }
+        let seed: String = self.sample_seed.chars().take(SHOWN_SEED).collect();
+        match (self.sample_size, seed.as_str()) {
+            (0, _) => "all".to_owned(),
+            (size, "") => format!("sample-{size}"),
+            (size, seed) => format!("sample-{size}-{seed}"),
+        }
+    }
+}
+
 impl InProgress {
     /// Asks for the next days; returns whether there are any.
     async fn call_next(&mut self) -> Result<bool, Status> {
         let Some(window) = self.chunks.pop_front() else { return Ok(false) };
+        self.tally.note_run(self.reconciler.is_run_under_way(window).await?);
         let request = found::ReconcileRequest {
             company_ids: self.asked.company_ids.clone(),
             start_date: window.start().to_string(),
@@ -104,7 +145,7 @@ impl InProgress {
         };
         let mut client = ReconciliationServiceClient::new(self.reconciler.channel.clone());
         let answer = client.reconcile(request).await.map_err(|status| self.failure(status))?;
-        self.current = Some(answer.into_inner());
+        (self.current, self.is_summed_up) = (Some(answer.into_inner()), false);
         Ok(true)
     }
 
@@ -127,7 +168,14 @@ impl InProgress {
                 message = messages.message() => message,
                 () = self.reconciler.shutdown.cancelled() => return Err(Error::ShuttingDown.into()),
             };
-            match message.map_err(|status| self.failure(status))?.and_then(|message| message.update) {
+            let Some(message) = message.map_err(|status| self.failure(status))? else {
+                if !self.is_summed_up {
+                    return Err(Error::Unfinished(self.reconciler.service.clone()).into());
+                }
+                self.current = None;
+                continue;
+            };
+            match message.update {
                 Some(Found::Progress(step)) => return Ok(Some(Update::Progress(self.progress(step)))),
                 Some(Found::Mismatch(difference)) => {
                     self.tally.note(&difference);
@@ -135,11 +183,12 @@ impl InProgress {
                 }
                 Some(Found::Summary(summary)) => {
                     self.tally.add(&summary);
+                    self.is_summed_up = true;
                     self.days_before =
                         self.days_total - self.chunks.iter().map(DateWindow::len_days).sum::<u64>();
                 }
-                // The end of these days, or an update of a newer service.
-                None => self.current = None,
+                // Of a newer service.
+                None => {}
             }
         }
     }
@@ -155,15 +204,16 @@ impl InProgress {
         })
     }
 
-    /// Counts what differs, and writes an alert: one a day for the same days.
+    /// Writes an alert of what differs, one a day for the same days and companies, and counts it.
     async fn report(&self) -> Result<(), Error> {
-        self.tally.count();
         let Reconciler { pipeline, clock, outbox, alert_written, .. } = &self.reconciler;
-        if let Some(alert) = self.tally.alert(pipeline, self.asked.window, clock.now())
+        if let Some(alert) = self.tally.alert(pipeline, &self.asked, clock.now())
             && outbox.write_alert(&alert).await?
         {
             alert_written.notify_one();
         }
+        // Last: a report that fails is repeated, and would count twice.
+        self.tally.count();
         Ok(())
     }
 

@@ -61,12 +61,20 @@ pub(crate) enum Landed {
 pub(crate) enum Difference {
     /// The source did not return the record at the last fetch.
     Late { of_anyone: u64 },
+    /// It has the record now, and none is staged; what it returned at the last fetch cannot be told.
+    NotStaged,
     /// It returned other numbers, or something else was staged from it.
     Corrected { then: UsageNumbers, now: UsageNumbers },
+    /// Older numbers stayed, because a record of the last answer may have been the company's.
+    Kept { then: UsageNumbers, now: UsageNumbers },
     /// It returned a record that it no longer has.
     Gone { is_kept_unreadable: bool },
+    /// It returned a record that it no longer has, and that is not staged either.
+    GoneUnstaged,
     /// It has no record, and had none at the last fetch.
     NeverLanded,
+    /// It has no record, none is staged, and what it returned at the last fetch cannot be told.
+    RowAlone,
     /// The day is not published.
     DayNotPublished,
     /// The day is published, and was never fetched.
@@ -124,12 +132,12 @@ fn against_record(day: &CompanyDay, now: UsageNumbers) -> Option<Difference> {
         (Landed::Unreadable(reason), _) => Difference::WasUnreadable { reason: reason.clone() },
         (Landed::Absent { of_anyone }, None) => Difference::Late { of_anyone: *of_anyone },
         // Kept from an earlier answer, because a record of this one may have been the company's.
-        (Landed::Absent { of_anyone: 1.. }, Some(then)) => Difference::Corrected { then, now },
+        (Landed::Absent { of_anyone: 1.. }, Some(then)) => Difference::Kept { then, now },
         (Landed::Absent { .. }, Some(staged)) => Difference::StagedRecordChanged { staged },
-        (Landed::Unknown, None) if is_published_so => {
+        (Landed::Unknown, None) if is_published_so && !day.waits => {
             Difference::StagedRecordMissing { is_published: is_published_so }
         }
-        (Landed::Unknown, None) => Difference::Late { of_anyone: 0 },
+        (Landed::Unknown, None) => Difference::NotStaged,
         (Landed::Unknown, Some(then)) => Difference::Corrected { then, now },
     })
 }
@@ -165,13 +173,14 @@ fn against_nothing(day: &CompanyDay) -> Option<Difference> {
         (None, Some(staged)) => Some(Difference::StagedAlone { staged }),
         (Some(_), None) if day.waits => Some(Difference::Waits { staged: None }),
         (Some(_), staged) => Some(match (&day.landed, staged) {
-            (Landed::Record(_), _) | (Landed::Unknown, Some(_)) => {
-                Difference::Gone { is_kept_unreadable: false }
-            }
-            (Landed::Unreadable(_) | Landed::Absent { of_anyone: 1.. }, Some(_)) => {
+            (Landed::Absent { of_anyone: 0 }, _) => Difference::NeverLanded,
+            (Landed::Record(landed), _) if landed.are_zero() => Difference::NeverLanded,
+            (Landed::Record(_), None) => Difference::GoneUnstaged,
+            (_, None) => Difference::RowAlone,
+            (Landed::Record(_) | Landed::Unknown, Some(_)) => Difference::Gone { is_kept_unreadable: false },
+            (Landed::Unreadable(_) | Landed::Absent { .. }, Some(_)) => {
                 Difference::Gone { is_kept_unreadable: true }
             }
-            _ => Difference::NeverLanded,
         }),
     }
 }
@@ -197,9 +206,11 @@ impl Difference {
     /// The name for it.
     pub(crate) const fn kind(&self) -> DifferenceKind {
         match self {
-            Self::Late { .. } => DifferenceKind::LateAtSource,
-            Self::Corrected { .. } => DifferenceKind::CorrectedAtSource,
-            Self::Gone { .. } | Self::NeverLanded => DifferenceKind::ExtraHere,
+            Self::Late { .. } | Self::NotStaged => DifferenceKind::LateAtSource,
+            Self::Corrected { .. } | Self::Kept { .. } => DifferenceKind::CorrectedAtSource,
+            Self::Gone { .. } | Self::GoneUnstaged | Self::NeverLanded | Self::RowAlone => {
+                DifferenceKind::ExtraHere
+            }
             Self::DayNotPublished
             | Self::DayNotFetched
             | Self::RowMissing { .. }
@@ -215,6 +226,39 @@ impl Difference {
     }
 }
 
+impl Difference {
+    /// Whether loading the day again would not mend it: what was computed from the source has to
+    /// be computed anew, because something other than a run changed it or may have.
+    pub(crate) const fn needs_rebuild(&self) -> bool {
+        match self {
+            Self::GoneUnstaged
+            | Self::NeverLanded
+            | Self::RowAlone
+            | Self::RowMissing { .. }
+            | Self::RowChanged { .. }
+            | Self::StagedRecordMissing { .. }
+            | Self::StagedRecordChanged { .. }
+            | Self::StagedAlone { .. } => true,
+            Self::Late { .. }
+            | Self::NotStaged
+            | Self::Corrected { .. }
+            | Self::Kept { .. }
+            | Self::Gone { .. }
+            | Self::DayNotPublished
+            | Self::DayNotFetched
+            | Self::Waits { .. }
+            | Self::Unreadable { .. }
+            | Self::WasUnreadable { .. }
+            | Self::OfAnyone { .. } => false,
+        }
+    }
+
+    /// Whether a run that is under way may be about to publish it.
+    pub(crate) const fn awaits_publish(&self) -> bool {
+        matches!(self, Self::Waits { .. } | Self::DayNotPublished)
+    }
+}
+
 /// One sentence, for people who do not know the warehouse.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -227,6 +271,15 @@ impl fmt::Display for Difference {
                 "the source returns the record now; when the day was last fetched it did not, or as one of \
                  {of_anyone} records whose company could not be read"
             ),
+            Self::NotStaged => f.write_str(
+                "the source returns the record now, and none is staged; the landed file is gone or another, so \
+                 whether it did when the day was last fetched cannot be told",
+            ),
+            Self::Kept { then, now } => write!(
+                f,
+                "{then} stayed when the day was last fetched, as a record that could not be read may have been \
+                 the company's; the source says {now} now"
+            ),
             Self::Corrected { then, now } => {
                 write!(f, "the source said {then} when the day was last fetched, and says {now} now")
             }
@@ -237,9 +290,17 @@ impl fmt::Display for Difference {
                 "the record could not be read when the day was last fetched, so what was known before stayed; \
                  the source no longer returns one",
             ),
+            Self::GoneUnstaged => f.write_str(
+                "the source returned the record when the day was last fetched, and no longer does; it is not \
+                 staged either, though nothing waits to be published: something other than a run removed it",
+            ),
+            Self::RowAlone => f.write_str(
+                "the source does not return such a record, and none is staged, though nothing waits to be \
+                 published; what the source returned when the day was last fetched cannot be told",
+            ),
             Self::NeverLanded => f.write_str(
                 "the source does not return such a record, and did not when the day was last fetched: \
-                 something other than a run wrote the row",
+                 something other than a run wrote it",
             ),
             Self::DayNotPublished => f.write_str("the day is not published"),
             Self::DayNotFetched => f.write_str("the day is published, and was never fetched"),

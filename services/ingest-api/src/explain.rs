@@ -33,11 +33,12 @@ impl Explainer {
     /// If the warehouse cannot be read.
     pub(crate) async fn explain(&self, key: &FactKey) -> Result<(Explanation, Vec<LandedFile>), Error> {
         let provenance = self.provenance.provenance(key).await?;
-        // Of a company that no source ever named, no file has a line.
+        // Of a company that no source ever named, no file has a line, unless it could not be read.
         let is_known = provenance.is_known;
         let files = stream::iter(provenance.usage.clone())
             .map(|usage| async move {
-                if is_known { self.landed(key, usage).await } else { LandedFile::default() }
+                let is_worth_reading = is_known || usage.fetch.as_ref().is_some_and(|it| it.quarantined > 0);
+                if is_worth_reading { self.landed(key, usage).await } else { LandedFile::UNREAD }
             })
             .buffered(FILES_AT_ONCE)
             .collect()
@@ -48,6 +49,6 @@ impl Explainer {
     async fn landed(&self, key: &FactKey, usage: UsageProvenance) -> LandedFile {
         let Some(fetch) = &usage.fetch else { return LandedFile::default() };
         let of = (usage.day, &key.company_id);
-        landed_lines::find(&self.storage, &self.reading, of, usage.record, fetch).await
+        landed_lines::find(&self.storage, &self.reading, of, fetch).await
     }
 }

@@ -5,10 +5,10 @@ use contract::{
     message::{fact_row_to_proto, publication_to_proto, timestamp_to_proto},
 };
 use domain::{
-    CompanyId, Explanation, FactKey, FactRow, UnreadableFields,
+    CompanyId, Explanation, FactKey, FactRow, UnreadableFields, UsageNumbers,
     date_window::parse_day,
     explanation::{Agreement, Cell, Change, ChangeKind, Reason, ReasonKind, Standing},
-    provenance::{CrmProvenance, Fetch, UsageNumbers, UsageProvenance},
+    provenance::{CrmProvenance, Fetch, UsageProvenance},
 };
 use proto::{
     activity::v1::CompanyActivity,
@@ -131,7 +131,7 @@ fn fetch(fetch: &Fetch) -> DayFetch {
 
 const fn file_state(state: FileState) -> LandedFileState {
     match state {
-        FileState::None => LandedFileState::Unspecified,
+        FileState::None | FileState::Unread => LandedFileState::Unspecified,
         FileState::Present => LandedFileState::Present,
         FileState::Gone => LandedFileState::Gone,
         FileState::Replaced => LandedFileState::Replaced,
@@ -145,7 +145,7 @@ fn landed_line(line: LandedLine) -> LandedLineProto {
         LineContent::Counts(says) => (LandedLineUse::Counts, Some(says), String::new()),
         LineContent::Repeated(says) => (LandedLineUse::Repeated, Some(says), String::new()),
         LineContent::Superseded(says) => (LandedLineUse::Superseded, Some(says), String::new()),
-        LineContent::Rejected(reason) => (LandedLineUse::Rejected, None, reason),
+        LineContent::Rejected(reason) => (LandedLineUse::Rejected, None, landed_words::unread(&reason)),
     };
     LandedLineProto { line, page, r#use: usage.into(), numbers: says.map(numbers), reason }
 }

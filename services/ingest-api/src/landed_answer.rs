@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use domain::CompanyId;
+use domain::{CompanyId, usage::page_of};
 use futures::TryStreamExt;
 use landing::{NumberedLines, Storage};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::{
     day_reader::{DayReader, MAX_RECORD_BYTES},
     difference::Landed,
     error::Error,
+    usage_file::is_loaded,
 };
 
 /// Where a company's record stood when its day was last fetched.
@@ -54,8 +55,8 @@ impl LandedAnswer {
         let read = async {
             let Some(path) = &state.landing_path else { return Ok(Some(Answer::default())) };
             let file = storage.info(path).await?;
-            // A later fetch replaces the file, whether or not it is loaded.
-            let Some(file) = file.filter(|file| file.size == state.bytes) else { return Ok(None) };
+            let loaded = file.filter(|file| is_loaded(file, state.etag.as_deref(), state.bytes));
+            let Some(file) = loaded else { return Ok(None) };
             let mut lines = NumberedLines::new(storage.read(&file).await?, MAX_RECORD_BYTES);
             let (mut reader, mut answer) = (DayReader::new(day, reading), Answer::default());
             while let Some(line) = lines.try_next().await? {
@@ -84,16 +85,15 @@ impl LandedAnswer {
 
     /// Where the company's record stood.
     pub(crate) fn place_of(&self, company: &CompanyId) -> LandedPlace {
-        let line =
-            self.answer.as_ref().and_then(|answer| answer.companies.get(company)).map(|found| found.line);
+        let found = self.answer.as_ref().and_then(|answer| {
+            let line = answer.companies.get(company)?.line;
+            Some((line, page_of(&self.state.page_ends, line, answer.records)))
+        });
         let UsageDayState { landing_path, fetched_at, run_id, .. } = &self.state;
-        // An older program that loads the file leaves the pages of the one before.
-        let knows_pages =
-            self.answer.as_ref().map(|answer| answer.records) == self.state.page_ends.last().copied();
         LandedPlace {
             path: landing_path.clone(),
-            line,
-            page: line.filter(|_| knows_pages).and_then(|line| self.state.page_of(line)),
+            line: found.map(|(line, _)| line),
+            page: found.and_then(|(_, page)| page),
             fetched_at: *fetched_at,
             run_id: *run_id,
         }

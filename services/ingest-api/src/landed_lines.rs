@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 
 use chrono::NaiveDate;
 use domain::{
-    CompanyId, Concerns, DateWindow,
-    provenance::{Fetch, UsageNumbers},
+    CompanyId, Concerns, DateWindow, RejectionReason, UsageNumbers, provenance::Fetch, usage::page_of,
 };
 use futures::TryStreamExt;
-use landing::{NumberedLines, Storage};
+use landing::{FileInfo, NumberedLines, Storage};
 use tracing::warn;
 
 use crate::{
     answer_options::Reading,
     day_reader::MAX_RECORD_BYTES,
     record::{ReadRecord, parse_record},
+    usage_file::is_loaded,
 };
 
 /// The most lines to remember of a file. A company usually has one.
@@ -42,6 +42,13 @@ pub(crate) enum FileState {
     Replaced,
     /// It cannot be read now.
     Unreadable,
+    /// Nobody looked.
+    Unread,
+}
+
+impl LandedFile {
+    /// A file that was not looked into.
+    pub(crate) const UNREAD: Self = Self { state: FileState::Unread, lines: Vec::new() };
 }
 
 /// A line that is about the company.
@@ -65,16 +72,14 @@ pub(crate) enum LineContent {
     /// A later record says something else.
     Superseded(UsageNumbers),
     /// No record, for this reason.
-    Rejected(String),
+    Rejected(RejectionReason),
 }
 
 /// The lines about `company_id` in the landed file of a day, read as staging reads them.
-/// `staged` is the record that came of it.
 pub(crate) async fn find(
     storage: &Storage,
     reading: &Reading,
     (day, company_id): (NaiveDate, &CompanyId),
-    staged: Option<UsageNumbers>,
     fetch: &Fetch,
 ) -> LandedFile {
     let Some(path) = &fetch.landing_path else { return LandedFile::default() };
@@ -90,29 +95,21 @@ pub(crate) async fn find(
             return LandedFile { state: FileState::Unreadable, lines: Vec::new() };
         }
     };
-    let is_as_staged = found.bytes == fetch.bytes && found.explains(staged);
-    let page_of = |line| if is_as_staged { fetch.page_of(line) } else { None };
+    let is_loaded = is_loaded(&found.file, fetch.etag.as_deref(), fetch.bytes);
+    let page = |line: u64| {
+        if is_loaded { page_of(&fetch.page_ends, line, found.records) } else { None }
+    };
     LandedFile {
-        state: if is_as_staged { FileState::Present } else { FileState::Replaced },
-        lines: found.lines.into_iter().map(|line| LandedLine { page: page_of(line.line), ..line }).collect(),
+        state: if is_loaded { FileState::Present } else { FileState::Replaced },
+        lines: found.lines.into_iter().map(|line| LandedLine { page: page(line.line), ..line }).collect(),
     }
 }
 
 struct Found {
-    bytes: u64,
+    file: FileInfo,
+    /// Its lines, whoever they are of.
+    records: u64,
     lines: VecDeque<LandedLine>,
-}
-
-impl Found {
-    /// Whether staging the file leads to this record.
-    fn explains(&self, staged: Option<UsageNumbers>) -> bool {
-        let counts = self.lines.iter().find_map(|line| match line.content {
-            LineContent::Counts(numbers) => Some(numbers),
-            _ => None,
-        });
-        // Without a readable line, what is staged may be what was known before.
-        counts.is_none() || counts == staged
-    }
 }
 
 async fn read(
@@ -122,10 +119,11 @@ async fn read(
     path: &str,
 ) -> Result<Option<Found>, landing::Error> {
     let Some(file) = storage.info(path).await? else { return Ok(None) };
-    let mut found = Found { bytes: file.size, lines: VecDeque::new() };
     let mut lines = NumberedLines::new(storage.read(&file).await?, MAX_RECORD_BYTES);
+    let mut found = Found { file, records: 0, lines: VecDeque::new() };
     while let Some(line) = lines.try_next().await? {
         let number = line.number;
+        found.records = number;
         let Ok(text) = line.into_text() else { continue };
         if !may_name(&text, company_id) {
             continue;
@@ -137,7 +135,7 @@ async fn read(
                 LineContent::Counts(numbers)
             }
             Err(unreadable) if unreadable.concerns == Concerns::Company(company_id.clone()) => {
-                LineContent::Rejected(unreadable.reason.to_string())
+                LineContent::Rejected(unreadable.reason)
             }
             _ => continue,
         };
@@ -193,7 +191,7 @@ mod tests {
     }
 
     /// What is found of acme in a file of these lines.
-    async fn found(lines: &[String], staged: Option<UsageNumbers>, bytes: impl Fn(u64) -> u64) -> LandedFile {
+    async fn found(lines: &[String], etag: Option<&str>, page_ends: Vec<u64>) -> LandedFile {
         let folder = TempDir::new().unwrap();
         let storage = Storage::open(&format!("file://{}/", folder.path().display())).unwrap();
         let content: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -204,12 +202,13 @@ mod tests {
             run_id: "r".to_owned(),
             fetched_at: chrono::DateTime::UNIX_EPOCH,
             landing_path: Some(PATH.to_owned()),
-            bytes: bytes(content.len() as u64),
-            page_ends: Some(vec![2, 4, 6]),
+            bytes: content.len() as u64,
+            etag: etag.map(str::to_owned),
+            page_ends,
             quarantined: 0,
         };
         let acme = CompanyId::parse("acme").unwrap();
-        find(&storage, &default_reading(), (parse_day(DAY).unwrap(), &acme), staged, &fetch).await
+        find(&storage, &default_reading(), (parse_day(DAY).unwrap(), &acme), &fetch).await
     }
 
     #[tokio::test]
@@ -218,9 +217,10 @@ mod tests {
         let escaped = record(r"\u0061cme", 9);
         let lines =
             [record("acme", 7), record("bolt", 1), torn, record("acme", 9), record("Acme", 3), escaped];
-        let file = found(&lines, Some(numbers(9)), |bytes| bytes).await;
+        let file = found(&lines, None, vec![2, 4, 6]).await;
         assert_eq!(file.state, FileState::Present);
-        let reason = r#"active_users: "many" is not an integer of at most 64 bits"#.to_owned();
+        let problem = r#""many" is not an integer of at most 64 bits"#.to_owned();
+        let reason = RejectionReason::Field { field: "active_users", problem };
         let line = |line, page, content| LandedLine { line, page: Some(page), content };
         assert_eq!(
             file.lines,
@@ -235,17 +235,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_was_landed_again_is_not_taken_for_the_staged_one() {
-        let lines = [record("acme", 7)];
-        for (staged, shift) in [(Some(numbers(7)), 1), (Some(numbers(8)), 0), (None, 0)] {
-            let file = found(&lines, staged, |bytes| bytes + shift).await;
-            assert_eq!((file.state, file.lines[0].page), (FileState::Replaced, None), "{staged:?}");
-        }
+        let file = found(&[record("acme", 7)], Some("of another"), vec![1]).await;
+        assert_eq!((file.state, file.lines[0].page), (FileState::Replaced, None));
+    }
+
+    #[tokio::test]
+    async fn pages_of_another_answer_are_not_named() {
+        let file = found(&[record("acme", 7), record("acme", 8)], None, vec![1, 3]).await;
+        assert_eq!(file.state, FileState::Present);
+        assert!(file.lines.iter().all(|line| line.page.is_none()), "{file:?}");
     }
 
     #[tokio::test]
     async fn only_the_last_lines_of_a_company_are_kept() {
         let lines: Vec<String> = (0..100).map(|events| record("acme", events)).collect();
-        let file = found(&lines, Some(numbers(99)), |bytes| bytes).await;
+        let file = found(&lines, None, vec![]).await;
         let kept: Vec<u64> = file.lines.iter().map(|line| line.line).collect();
         assert_eq!(kept, (81..=100).collect::<Vec<_>>());
         assert_eq!(file.state, FileState::Present);

@@ -1,6 +1,9 @@
 //! Where a company's record of a day stands, in words.
 
-use domain::provenance::{Fetch, UsageNumbers, UsageProvenance};
+use domain::{
+    RejectionReason, UsageNumbers,
+    provenance::{Fetch, UsageProvenance},
+};
 
 use crate::landed_lines::{FileState, LandedFile, LandedLine, LineContent};
 
@@ -14,10 +17,11 @@ pub(crate) fn statement(usage: &UsageProvenance, file: &LandedFile) -> String {
         FileState::None => without_lines(usage, fetch, path),
         FileState::Present => present(usage, fetch, path, &file.lines),
         FileState::Gone => format!("{path}, which was removed since"),
+        FileState::Unread => format!("{path} was not read, for no source ever named the company"),
         FileState::Unreadable => format!("{path}, which cannot be read now"),
         FileState::Replaced => format!(
             "{path} was landed again since, and that is not staged: a run is under way, or has failed{}",
-            file.lines.last().map(|line| format!("; now {}", says(line))).unwrap_or_default()
+            file.lines.last().map(|line| format!("; now {}", says(path, line))).unwrap_or_default()
         ),
     }
 }
@@ -25,9 +29,18 @@ pub(crate) fn statement(usage: &UsageProvenance, file: &LandedFile) -> String {
 fn present(usage: &UsageProvenance, fetch: &Fetch, path: &str, lines: &[LandedLine]) -> String {
     let counts = lines.iter().rfind(|line| matches!(line.content, LineContent::Counts(_)));
     let others = lines.iter().filter(|line| !matches!(line.content, LineContent::Counts(_)));
-    let others: Vec<String> = others.map(says).collect();
+    let others: Vec<String> = others.map(|line| says(path, line)).collect();
     let more = if others.is_empty() { String::new() } else { format!(" ({})", others.join("; ")) };
     match counts {
+        Some(line @ LandedLine { content: LineContent::Counts(numbers), .. })
+            if usage.record != Some(*numbers) =>
+        {
+            format!(
+                "{}, which is not what is staged: something other than a run has changed that, or the rules by \
+                 which records are read have changed{more}",
+                says(path, line)
+            )
+        }
         Some(line) => format!("{path} {}{more}", place(line)),
         None if usage.record.is_some() && !lines.is_empty() => {
             format!("what was known before stayed, for the record in {path} could not be read{more}")
@@ -51,7 +64,7 @@ fn without_lines(usage: &UsageProvenance, fetch: &Fetch, path: &str) -> String {
 }
 
 /// What a line says, for lines that do not count.
-fn says(line: &LandedLine) -> String {
+fn says(path: &str, line: &LandedLine) -> String {
     let told = |numbers: &UsageNumbers| {
         format!("{} says active_users {}, events {}", place(line), numbers.active_users, numbers.events)
     };
@@ -59,7 +72,24 @@ fn says(line: &LandedLine) -> String {
         LineContent::Counts(numbers) => told(numbers),
         LineContent::Repeated(_) => format!("{} says the same", place(line)),
         LineContent::Superseded(numbers) => format!("{}, and a later line counts", told(numbers)),
-        LineContent::Rejected(reason) => format!("{} is in quarantine: {reason}", place(line)),
+        LineContent::Rejected(reason) => format!(
+            "{} is in quarantine: {}; `activityctl quarantine show {path} {}` has its words",
+            place(line),
+            unread(reason),
+            line.line
+        ),
+    }
+}
+
+/// Why a line could not be read, without what it says: readers may ask for explanations, and only
+/// operators for rows in quarantine.
+pub(crate) fn unread(reason: &RejectionReason) -> String {
+    let kind = reason.kind().as_str();
+    match reason {
+        RejectionReason::Field { field, .. } | RejectionReason::NegativeCount { field, .. } => {
+            format!("{kind} {field}")
+        }
+        _ => kind.to_owned(),
     }
 }
 
@@ -84,7 +114,8 @@ mod tests {
             fetched_at: "2026-01-06T06:00:00Z".parse().unwrap(),
             landing_path: landing_path.map(str::to_owned),
             bytes: 10,
-            page_ends: None,
+            etag: None,
+            page_ends: vec![],
             quarantined,
         };
         UsageProvenance { day: parse_day("2026-01-05").unwrap(), record, fetch: Some(fetch) }
@@ -98,7 +129,8 @@ mod tests {
     #[test]
     fn words_say_where_the_record_stands() {
         let counts = || (17, Some(2), LineContent::Counts(NUMBERS));
-        let torn = || (3, Some(1), LineContent::Rejected("events: null is no integer".to_owned()));
+        let torn = RejectionReason::Field { field: "events", problem: "\"secret\" is no integer".to_owned() };
+        let torn = || (3, Some(1), LineContent::Rejected(torn.clone()));
         let superseded = (4, None, LineContent::Superseded(UsageNumbers { active_users: 1, events: 1 }));
         let (some, none) = (Some(NUMBERS), None);
         for (usage, file, expected) in [
@@ -116,7 +148,7 @@ mod tests {
                 usage(some, Some("a.json"), 1),
                 file(FileState::Present, vec![torn()]),
                 "what was known before stayed, for the record in a.json could not be read (line 3, page 1 is in \
-                     quarantine: events: null is no integer)",
+                     quarantine: FIELD events; `activityctl quarantine show a.json 3` has its words)",
             ),
             (
                 usage(none, Some("a.json"), 2),
@@ -133,6 +165,17 @@ mod tests {
                 file(FileState::Replaced, vec![(2, None, LineContent::Counts(NUMBERS))]),
                 "a.json was landed again since, and that is not staged: a run is under way, or has failed; now \
                      line 2 says active_users 2, events 9",
+            ),
+            (
+                usage(some, Some("a.json"), 0),
+                file(FileState::Present, vec![(2, None, LineContent::Counts(UsageNumbers::default()))]),
+                "line 2 says active_users 0, events 0, which is not what is staged: something other than a run \
+                     has changed that, or the rules by which records are read have changed",
+            ),
+            (
+                usage(none, Some("a.json"), 0),
+                LandedFile::UNREAD,
+                "a.json was not read, for no source ever named the company",
             ),
             (usage(none, None, 0), LandedFile::default(), "the answer had no records"),
         ] {

@@ -132,7 +132,12 @@ pub fn assemble(
         storage: storage.clone(),
         reading: Arc::new(options.answers.reading()),
     };
-    let reconciler = Reconciler { api: api.clone(), storage: storage.clone(), held: stores.held };
+    let reconciler = Reconciler {
+        api: api.clone(),
+        storage: storage.clone(),
+        held: stores.held,
+        clock: Arc::clone(&context.clock),
+    };
     let stage = ProductApiStage {
         api,
         storage,

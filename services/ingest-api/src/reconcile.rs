@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use domain::{CompanyId, DateWindow, DifferenceKind, FactKey, Progress, UsageNumbers};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use landing::Storage;
+use runtime::Clock;
 use warehouse::{HeldDay, HeldUsage, ReconciliationReader};
 
 use crate::{
@@ -25,6 +26,9 @@ use crate::{
 
 /// The most days per reconciliation.
 pub(crate) const MAX_RECONCILED_DAYS: u64 = 31;
+
+/// How often to fetch a day that a run loads at the same time.
+const MAX_FETCHES: u32 = 3;
 
 /// What to compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +88,7 @@ pub(crate) struct Reconciler {
     pub(crate) api: ProductApi,
     pub(crate) storage: Storage,
     pub(crate) held: Arc<dyn ReconciliationReader>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Reconciler {
@@ -131,9 +136,7 @@ impl Reconciler {
         day: NaiveDate,
         summary: &mut Summary,
     ) -> Result<Vec<Mismatch>, Error> {
-        let fresh = fetch(session, asked, day).await?;
-        // Read after the source, so that a run in the meantime is as fresh as the answer.
-        let mut held = self.held.held_day(day).await?;
+        let (fresh, mut held) = self.same_age(session, asked, day).await?;
         held.companies.retain(|company| asked.includes(&company.company_id));
         let compared = asked.compared(day, &held, &fresh);
         summary.compared += compared.len() as u64;
@@ -161,6 +164,30 @@ impl Reconciler {
             Some(question.answered(day, difference, landed))
         });
         Ok(mismatches.collect())
+    }
+}
+
+impl Reconciler {
+    /// What the source has and what is held of a day. A run that loads the day in the meantime has
+    /// a newer answer than this one, whose differences would be told the wrong way round: then the
+    /// source is asked again.
+    async fn same_age(
+        &self,
+        session: &Session,
+        asked: &Reconciliation,
+        day: NaiveDate,
+    ) -> Result<(Answer, HeldDay), Error> {
+        let mut fetches = 0;
+        loop {
+            let begun = self.clock.now();
+            let fresh = fetch(session, asked, day).await?;
+            let held = self.held.held_day(day).await?;
+            fetches += 1;
+            let is_overtaken = held.fetched.as_ref().is_some_and(|state| state.fetched_at > begun);
+            if !is_overtaken || fetches == MAX_FETCHES {
+                return Ok((fresh, held));
+            }
+        }
     }
 }
 

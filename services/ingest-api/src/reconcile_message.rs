@@ -75,6 +75,8 @@ fn mismatch_to_proto(mismatch: Mismatch) -> MismatchProto {
         kind: difference_kind_to_proto(difference.kind()).into(),
         explanation: difference.to_string(),
         staged: staged.map(usage_numbers_to_proto),
+        needs_rebuild: difference.needs_rebuild(),
+        awaits_publish: difference.awaits_publish(),
         landed: landed.map(place_to_proto),
     }
 }
@@ -100,6 +102,7 @@ fn summary_to_proto(summary: &Summary) -> ReconciliationSummary {
         mismatches: summary.by_kind.values().sum(),
         invalid_records: summary.invalid_records,
         by_kind: summary.by_kind.iter().map(count).collect(),
+        ..ReconciliationSummary::default()
     }
 }
 

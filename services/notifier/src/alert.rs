@@ -94,6 +94,10 @@ impl Alert {
 
     /// The next step where numbers differ.
     fn after_differences(&self) -> String {
+        // Of several days, the message names the commands: an alert has but one day.
+        if self.message.error_message.contains("`activityctl reconcile ") {
+            return "Run the commands that the message ends with.".to_owned();
+        }
         match self.business_date() {
             Some(day) => format!(
                 "See each with its cause by `activityctl reconcile --all --date {day}`, and run the days that \

@@ -107,6 +107,7 @@ impl Ingest<'_> {
             day: on,
             landing_path: Some(format!("product_usage/{on}/usage_{on}.json")),
             bytes: file.metadata()?.len(),
+            etag: None,
             page_ends: Vec::new(),
         };
         let rows = usage_rows(file, on)?;

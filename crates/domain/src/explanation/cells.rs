@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 
 use crate::{
     fact::{COLUMNS, FactRow},
-    provenance::{Provenance, UsageNumbers, UsageProvenance},
-    usage::{CHURN_DAYS, ROLLING_USERS_DAYS},
+    provenance::{Provenance, UsageProvenance},
+    usage::{CHURN_DAYS, ROLLING_USERS_DAYS, UsageNumbers},
 };
 
 /// A column of a company-day.

@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{
     fact::FactRow,
-    provenance::{Provenance, UsageNumbers},
-    usage::{CHURN_DAYS, ROLLING_USERS_DAYS},
+    provenance::Provenance,
+    usage::{CHURN_DAYS, ROLLING_USERS_DAYS, UsageNumbers},
 };
 
 /// The row that the staged data gives, or `None` if the company does not belong to the day:

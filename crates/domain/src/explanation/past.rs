@@ -4,7 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{
     fact::FactRow,
-    provenance::{DayPublication, Provenance, UsageNumbers},
+    provenance::{DayPublication, Provenance},
+    usage::UsageNumbers,
 };
 
 /// A moment around publishes.

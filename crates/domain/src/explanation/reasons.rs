@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     fact::FactRow,
-    provenance::{Provenance, UsageNumbers},
-    usage::ROLLING_USERS_DAYS,
+    provenance::Provenance,
+    usage::{ROLLING_USERS_DAYS, UsageNumbers},
 };
 
 /// One cause of a change.
@@ -105,17 +105,25 @@ impl DayChange {
 
 impl Inquiry<'_> {
     fn of_values(&self, before: &FactRow, after: &FactRow) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        let (own_before, own_after) = (numbers_of(before), numbers_of(after));
-        if own_before != own_after {
-            reasons.push(self.record_changed(before.key.activity_date, own_before, own_after));
-        }
         let days = self.earlier_days();
-        let read = days.iter().filter(|day| day.is_read());
-        reasons.extend(read.filter_map(|day| Some(self.record_changed(day.day, day.before?, day.after?))));
+        let mut reasons = self.of_records(before, after, &days);
         reasons.extend(of_unknown_days(&days, before, after));
         reasons.extend(self.crm_changed(before, after));
         reasons
+    }
+
+    /// The records that are known to have changed: the day's own, and those of `days` that the row
+    /// reads.
+    fn of_records(&self, before: &FactRow, after: &FactRow, days: &[DayChange]) -> Vec<Reason> {
+        let (own_before, own_after) = (numbers_of(before), numbers_of(after));
+        let own = (own_before != own_after)
+            .then(|| self.record_changed(before.key.activity_date, own_before, own_after));
+        own.into_iter().chain(self.of_read_days(days)).collect()
+    }
+
+    fn of_read_days(&self, days: &[DayChange]) -> Vec<Reason> {
+        let read = days.iter().filter(|day| day.is_read());
+        read.filter_map(|day| Some(self.record_changed(day.day, day.before?, day.after?))).collect()
     }
 
     /// Why a company came to belong to a published day.
@@ -135,16 +143,18 @@ impl Inquiry<'_> {
         });
         let mut reasons: Vec<Reason> = came.collect();
         if reasons.is_empty() || self.is_member_now() {
-            let statement = if has_crm_values(after) {
+            let is_named = has_crm_values(after) && self.is_member_now();
+            let statement = if is_named {
                 format!("the CRM named the company for this day{}", self.export_of(after))
+            } else if reasons.is_empty() && self.is_newest() && !self.is_member_now() {
+                "a record without activity came for one of the 14 days".to_owned()
             } else if reasons.is_empty() {
-                "a record without activity came for one of the 14 days, or the CRM named the company without \
-                 saying anything about it"
+                "a record without activity came for one of the 14 days, or the CRM named the company"
                     .to_owned()
             } else {
                 return reasons;
             };
-            let kind = if has_crm_values(after) { ReasonKind::CrmChange } else { ReasonKind::LateRecord };
+            let kind = if is_named { ReasonKind::CrmChange } else { ReasonKind::LateRecord };
             reasons.push(Reason { kind, days: Vec::new(), statement });
         }
         reasons
@@ -174,8 +184,8 @@ impl Inquiry<'_> {
         reasons
     }
 
-    /// Whether the publish computed the day anew: what its rows were before tells nothing of
-    /// records and exports.
+    /// Whether the publish computed the day anew: what its rows were before may be what something
+    /// else made of them.
     fn is_rebuild(&self) -> bool {
         let publication = self.past.publication(self.provenance.key.activity_date, self.between.to);
         publication.is_some_and(|publication| {
@@ -185,16 +195,25 @@ impl Inquiry<'_> {
 
     fn of_rebuild(&self) -> Vec<Reason> {
         let day = self.provenance.key.activity_date;
-        let days = self.earlier_days();
-        let read = days.iter().filter(|day| day.is_read());
-        let mut reasons: Vec<Reason> =
-            read.filter_map(|day| Some(self.record_changed(day.day, day.before?, day.after?))).collect();
+        let mut reasons = self.of_read_days(&self.earlier_days());
+        // Of the row's own values nobody can tell whether a source has changed them.
+        let own = self.between.before.zip(self.between.after).map_or_else(Vec::new, |(before, after)| {
+            let (had, has) = (numbers_of(before), numbers_of(after));
+            let record = (had != has).then(|| format!("had {}, and now has {}", told(had), told(has)));
+            record.into_iter().chain(crm_differences(before, after)).collect()
+        });
+        let own = match own.as_slice() {
+            [] => String::new(),
+            own => {
+                format!("; the row {}: the source may have changed it, or something else had", own.join("; "))
+            }
+        };
         reasons.push(Reason {
             kind: ReasonKind::Rebuild,
             days: vec![day],
             statement: format!(
                 "rebuild: {day} was computed anew from what is staged, as is done where something other than a \
-                 run has changed what was published"
+                 run has changed what was published{own}"
             ),
         });
         reasons
@@ -252,13 +271,7 @@ impl Inquiry<'_> {
     }
 
     fn crm_changed(&self, before: &FactRow, after: &FactRow) -> Option<Reason> {
-        let differing = crm_values(before).into_iter().zip(crm_values(after));
-        let differing = differing.filter(|((_, before), (_, after))| before != after);
-        let told: Vec<String> = differing
-            .map(|((column, before), (_, after))| {
-                format!("{column} was {}, is {}", shown(before), shown(after))
-            })
-            .collect();
+        let told = crm_differences(before, after);
         (!told.is_empty()).then(|| Reason {
             kind: ReasonKind::CrmChange,
             days: Vec::new(),
@@ -296,8 +309,10 @@ fn of_unknown_days(days: &[DayChange], before: &FactRow, after: &FactRow) -> Opt
             day.is_known() && was_active(day.before) != was_active(day.after)
         });
     let named = |days: Vec<&DayChange>| days.iter().map(|day| day.day).collect::<Vec<_>>();
-    if users_before != users_after {
-        let days = named(days.iter().filter(unknown).filter(|day| day.is_summed).collect());
+    let summed = named(days.iter().filter(unknown).filter(|day| day.is_summed).collect());
+    // With every day known, the sums were changed by something other than records.
+    if users_before != users_after && !summed.is_empty() {
+        let days = summed;
         let statement = format!(
             "records changed of {}, not all of which were published, from {users_before} to {users_after} active \
              users in all",
@@ -305,8 +320,9 @@ fn of_unknown_days(days: &[DayChange], before: &FactRow, after: &FactRow) -> Opt
         );
         return Some(Reason { kind: ReasonKind::UnpublishedDays, days, statement });
     }
-    if told_by_events {
-        let days = named(days.iter().filter(unknown).collect());
+    let unknown = named(days.iter().filter(unknown).collect());
+    if told_by_events && !unknown.is_empty() {
+        let days = unknown;
         let had = if after.is_churn_risk { "the last event went from" } else { "an event came to" };
         let statement = format!("{had} {}, not all of which were published", listed(&days));
         return Some(Reason { kind: ReasonKind::UnpublishedDays, days, statement });
@@ -321,6 +337,15 @@ const fn numbers_of(row: &FactRow) -> UsageNumbers {
 fn crm_values(row: &FactRow) -> [(&'static str, Option<String>); 4] {
     let [_, _, name, country, industry_tag, last_contact_at, ..] = row.texts();
     [name, country, industry_tag, last_contact_at]
+}
+
+/// The CRM's values in which two rows differ, in words.
+fn crm_differences(before: &FactRow, after: &FactRow) -> Vec<String> {
+    let differing = crm_values(before).into_iter().zip(crm_values(after));
+    let differing = differing.filter(|((_, before), (_, after))| before != after);
+    differing
+        .map(|((column, before), (_, after))| format!("{column} was {}, is {}", shown(before), shown(after)))
+        .collect()
 }
 
 fn has_crm_values(row: &FactRow) -> bool {

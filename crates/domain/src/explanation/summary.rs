@@ -25,9 +25,19 @@ pub(super) fn statements(
         Standing::DayNotPublished => not_published(provenance),
     }];
     if !provenance.is_known {
+        let quarantined: u64 = provenance
+            .usage
+            .iter()
+            .filter_map(|usage| usage.fetch.as_ref())
+            .map(|fetch| fetch.quarantined)
+            .sum();
+        let unless = match quarantined {
+            0 => "",
+            _ => " in a record that could be read, and some of these days are in quarantine (see the days)",
+        };
         statements.push(format!(
-            "No source ever named {company}: check the spelling, which has to be exact, upper and lower case \
-             included."
+            "No source ever named {company}{unless}: check the spelling, which has to be exact, upper and lower \
+             case included."
         ));
     }
     statements.extend(agreement.and_then(|agreement| match agreement {
@@ -85,7 +95,8 @@ fn no_row(provenance: &Provenance) -> String {
 fn not_published(provenance: &Provenance) -> String {
     let day = provenance.key.activity_date;
     let past = Past::of(provenance);
-    if let Some(taken_back) = past.publication(day, Moment::At(DateTime::<Utc>::MAX_UTC)) {
+    let newest = past.publication(day, Moment::At(DateTime::<Utc>::MAX_UTC));
+    if let Some(taken_back) = newest.filter(|publication| publication.row_count.is_none()) {
         return format!(
             "{day} is not published: run {} took it back at {}.",
             taken_back.run_id,

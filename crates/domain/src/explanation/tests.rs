@@ -7,9 +7,9 @@ use crate::{
     checksum::Checksum,
     company::{CompanyAttributes, CompanyId, UnreadableFields},
     provenance::{
-        CrmSnapshot, CrmVersion, DayPublication, ExportOrigin, Fetch, ReplacedRow, Unread, UsageNumbers,
-        window_of,
+        CrmSnapshot, CrmVersion, DayPublication, ExportOrigin, Fetch, ReplacedRow, Unread, window_of,
     },
+    usage::UsageNumbers,
 };
 
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 2, 12).unwrap();
@@ -104,7 +104,8 @@ fn stage(provenance: &mut Provenance, on: NaiveDate, numbers: UsageNumbers) {
         fetched_at: at(1),
         landing_path: Some("usage.json".to_owned()),
         bytes: 1,
-        page_ends: None,
+        etag: None,
+        page_ends: vec![],
         quarantined: 0,
     };
     let day = provenance.usage.iter_mut().find(|usage| usage.day == on).unwrap();
@@ -250,6 +251,19 @@ fn a_company_day_without_a_row_has_a_plain_answer() {
         first(&Provenance { publications: vec![publication(DAY, 2), taken_back], ..known.clone() }),
         not_published(": run run3 took it back at 2026-02-13T03:00:00Z.")
     );
+    // A publish that is in the log and not in the ledger was not taken back by its run.
+    assert_eq!(
+        first(&Provenance { publications: vec![publication(DAY, 2)], ..known }),
+        not_published(", and no other day is.")
+    );
+    let mut unreadable = nothing();
+    stage(&mut unreadable, DAY, numbers(0, 0));
+    unreadable
+        .usage
+        .iter_mut()
+        .filter_map(|usage| usage.fetch.as_mut())
+        .for_each(|fetch| fetch.quarantined = 1);
+    assert!(first(&unreadable).1.contains("No source ever named acme in a record that could be read"));
     let no_row = Provenance { rows: vec![], usage: nothing().usage, ..published(numbers(1, 1)) };
     assert_eq!(
         first(&no_row),
@@ -415,3 +429,5 @@ fn a_day_that_was_taken_back_is_compared_with_what_it_said_before() {
     assert_eq!(changes[0].reasons[0].kind, ReasonKind::Correction);
     assert_eq!(changes[1].reasons, []);
 }
+
+mod rebuilds;

@@ -346,6 +346,7 @@ pub fn usage_day(on: NaiveDate) -> UsageDay {
         day: on,
         landing_path: Some(format!("product_usage/{on}/usage_{on}.json")),
         bytes: 1_000,
+        etag: Some(format!("etag of {on}")),
         page_ends: vec![2, 3],
     }
 }

@@ -110,9 +110,9 @@ pub fn loaded(written: u64, unchanged: u64, removed: u64) -> Counters {
 /// The state of a day that `run` fetched last.
 #[must_use]
 pub fn fetched(run: &HeldRun, offset: i64, records: u64) -> UsageDayState {
-    let UsageDay { day, landing_path, bytes, page_ends } = usage_day(day(offset));
+    let UsageDay { day, landing_path, bytes, etag, page_ends } = usage_day(day(offset));
     let (fetched_at, run_id) = (run.now, run.run.run_id);
-    UsageDayState { day, records, fetched_at, run_id, landing_path, bytes, page_ends }
+    UsageDayState { day, records, fetched_at, run_id, landing_path, bytes, etag, page_ends }
 }
 
 /// Checks that an answer was refused, and returns why.

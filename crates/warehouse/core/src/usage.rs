@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Counters, DateWindow, UsageRecord};
-
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +18,8 @@ pub struct UsageDay {
     pub landing_path: Option<String>,
     /// Bytes of the landed file.
     pub bytes: u64,
+    /// The entity tag of the landed file; `None` if there is none.
+    pub etag: Option<String>,
     /// The number of the last record of each page of the answer, from page 1 on. Records are
     /// numbered like the lines of the landed file.
     pub page_ends: Vec<u64>,
@@ -39,18 +40,11 @@ pub struct UsageDayState {
     pub landing_path: Option<String>,
     /// Bytes of the landed file.
     pub bytes: u64,
+    /// The entity tag of the landed file; `None` if there is none, or nobody noted it.
+    pub etag: Option<String>,
     /// The number of the last record of each page of the answer, from page 1 on; empty if
     /// nobody noted it.
     pub page_ends: Vec<u64>,
-}
-
-impl UsageDayState {
-    /// The page on which the record with this number stood, from 1; `None` if it is not known.
-    #[must_use]
-    pub fn page_of(&self, line: u64) -> Option<u64> {
-        let pages_before = self.page_ends.partition_point(|end| *end < line);
-        (line > 0 && pages_before < self.page_ends.len()).then_some(pages_before as u64 + 1)
-    }
 }
 
 /// What a load did.
@@ -95,26 +89,4 @@ pub trait UsageStaging: StageCompletion {
         rows: RowStream<'_, UsageRecord>,
         now: DateTime<Utc>,
     ) -> Result<LoadOutcome>;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_stands_on_the_page_that_ends_with_it_or_after_it() {
-        let state = UsageDayState {
-            day: NaiveDate::MIN,
-            records: 5,
-            fetched_at: DateTime::UNIX_EPOCH,
-            run_id: Uuid::nil(),
-            landing_path: None,
-            bytes: 0,
-            // The third page repeated the second.
-            page_ends: vec![2, 4, 4, 5],
-        };
-        let pages: Vec<Option<u64>> = (0..=6).map(|line| state.page_of(line)).collect();
-        assert_eq!(pages, [None, Some(1), Some(1), Some(2), Some(2), Some(4), None]);
-        assert_eq!(UsageDayState { page_ends: vec![], ..state }.page_of(1), None);
-    }
 }

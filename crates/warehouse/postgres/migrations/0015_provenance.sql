@@ -209,6 +209,10 @@ $$;
 -- noted it. Records are the lines of the landed file.
 ALTER TABLE usage_days ADD COLUMN page_ends BIGINT[];
 
+-- The entity tag of the file that was loaded: a later fetch replaces the file, also if it is then
+-- refused. NULL if there was none, or nobody noted it.
+ALTER TABLE usage_days ADD COLUMN landing_etag TEXT;
+
 -- ---------------------------------------------------------------- rows that could not be read
 
 ALTER TABLE quarantine

@@ -87,6 +87,7 @@ async fn usage(connection: &mut PgConnection, key: &FactKey) -> Result<Vec<Usage
             events: day.events,
             landing_path: day.landing_path,
             bytes: day.bytes,
+            etag: day.landing_etag,
             run_id: day.run_id,
             fetched_at: day.fetched_at,
             page_ends: day.page_ends,

@@ -129,6 +129,7 @@ pub(crate) async fn days(connection: &mut PgConnection, window: DateWindow) -> R
             run_id: day.run_id,
             landing_path: day.landing_path,
             bytes: counted(day.bytes)?,
+            etag: day.landing_etag,
             page_ends: page_ends.collect::<Result<_, _>>()?,
         })
     });
@@ -284,7 +285,8 @@ async fn record_day(
         delivery.fence.run_id,
         delivery.now,
         new_records,
-        &page_ends[..]
+        &page_ends[..],
+        day.etag
     )
     .execute(&mut *connection)
     .await?;

@@ -10,9 +10,10 @@ published AS (
 staged AS (
   SELECT company_id, active_users, events FROM stg_product_usage WHERE date = $1
 ),
--- Whose row of the day waits to be computed again.
+-- Whose row of the day waits to be computed again. What a run is to rebuild waits for that run alone.
 waiting AS (
-  SELECT DISTINCT company_id FROM dirty_company_days WHERE $1 BETWEEN first_day AND last_day
+  SELECT DISTINCT company_id FROM dirty_company_days
+  WHERE $1 BETWEEN first_day AND last_day AND NOT is_rebuild
 )
 SELECT
   company_id AS "company_id!: String",

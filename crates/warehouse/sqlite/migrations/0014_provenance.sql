@@ -66,6 +66,10 @@ SET newest_publish = (SELECT MAX(published_at) FROM published_days),
 -- where nobody noted it. Records are the lines of the landed file.
 ALTER TABLE usage_days ADD COLUMN page_ends TEXT;
 
+-- The entity tag of the file that was loaded: a later fetch replaces the file, also if it is then
+-- refused. NULL if there was none, or nobody noted it.
+ALTER TABLE usage_days ADD COLUMN landing_etag TEXT;
+
 -- ---------------------------------------------------------------- rows that could not be read
 
 ALTER TABLE quarantine ADD COLUMN kind TEXT NOT NULL DEFAULT 'UNKNOWN'; -- the reason's kind, for counting

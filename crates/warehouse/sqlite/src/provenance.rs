@@ -92,6 +92,7 @@ async fn usage(connection: &mut SqliteConnection, key: &FactKey) -> Result<Vec<U
             events: day.events,
             landing_path: day.landing_path,
             bytes: day.bytes,
+            etag: day.landing_etag,
             run_id: day.run_id,
             fetched_at: day.fetched_at,
             page_ends,

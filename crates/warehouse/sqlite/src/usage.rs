@@ -128,6 +128,7 @@ pub(crate) async fn days(
             run_id: parse_id(&day.run_id)?,
             landing_path: day.landing_path,
             bytes: counted(day.bytes)?,
+            etag: day.landing_etag,
             page_ends: page_ends(day.page_ends.as_deref())?,
         })
     });
@@ -264,7 +265,8 @@ async fn record_day(
         delivery.fence.run_id.hyphenated(),
         delivery.now,
         new_records,
-        page_ends
+        page_ends,
+        day.etag
     )
     .execute(&mut *connection)
     .await?;

@@ -129,6 +129,14 @@ impl ReconcileArgs {
         }
     }
 
+    /// Whether to report what a pass finds: of what is healed, only what remains.
+    const fn reports(&self, pass: Pass) -> bool {
+        match pass {
+            Pass::Found => self.report && !self.heal,
+            Pass::Remains => self.report,
+        }
+    }
+
     fn request(&self, window: DateWindow, report: bool) -> ReconcileRequest {
         ReconcileRequest {
             pipeline: String::new(),
@@ -154,20 +162,20 @@ pub async fn execute(args: &ReconcileArgs, output: &mut Output) -> Result<(), Er
     if args.format == RowFormat::Csv {
         reconciliation::write_csv_header(output.writer())?;
     }
-    let found =
-        compare(&connection, args.request(window, args.report), Pass::Found, args.format, output).await?;
+    let request = args.request(window, args.reports(Pass::Found));
+    let found = compare(&connection, request, Pass::Found, args.format, output).await?;
     if found.mismatches == 0 || !args.heal {
         return conclude(&found, args.report, "; --heal runs the days that differ again".to_owned());
     }
     let unsuccessful = heal(&connection, &found.days, &args.follow).await?;
     let mut remains = Compared::default();
     for window in found.days.windows() {
-        let request = args.request(window, false);
+        let request = args.request(window, args.reports(Pass::Remains));
         remains.add(compare(&connection, request, Pass::Remains, args.format, output).await?);
     }
     match unsuccessful {
         Some(failure) => Err(failure),
-        None => conclude(&remains, false, remedy(&remains)),
+        None => conclude(&remains, args.report, remedy(&remains)),
     }
 }
 
@@ -259,11 +267,15 @@ fn print_end(
 
 /// The totals in a line.
 fn totals(summary: &ReconciliationSummary) -> String {
-    let ReconciliationSummary { compared, mismatches, invalid_records, by_kind } = summary;
+    let ReconciliationSummary { compared, mismatches, invalid_records, by_kind, awaiting_run } = summary;
     let (all, matched) = (HumanCount(*compared), HumanCount(compared.saturating_sub(*mismatches)));
     let mut line = format!("{matched} of {all} compared company-days match");
     for DifferenceCount { kind: number, count } in by_kind {
         line.push_str(&format!(", {} {}", HumanCount(*count), kind(*number)));
+    }
+    if *awaiting_run > 0 {
+        let differences = HumanCount(*awaiting_run);
+        line.push_str(&format!("; a run under way may be about to publish {differences} of them"));
     }
     if *invalid_records > 0 {
         let records = HumanCount(*invalid_records);
@@ -312,6 +324,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_healed_is_reported_only_if_it_remains() {
+        for (line, expected) in [
+            ("--all --report", [true, true]),
+            ("--all --report --heal", [false, true]),
+            ("--all --heal", [false, false]),
+        ] {
+            let args = parsed(line).unwrap();
+            assert_eq!([Pass::Found, Pass::Remains].map(|pass| args.reports(pass)), expected, "{line}");
+        }
+    }
+
+    #[test]
     fn without_a_day_yesterday_is_compared() {
         let yesterday = parse_day("2026-02-12").unwrap();
         for (line, expected) in [
@@ -328,8 +352,10 @@ mod tests {
     fn totals_name_the_kinds_that_there_are() {
         let by_kind = vec![DifferenceCount { kind: DifferenceKind::LateAtSource.into(), count: 1_200 }];
         let summary =
-            ReconciliationSummary { compared: 2_000, mismatches: 1_200, invalid_records: 0, by_kind };
+            ReconciliationSummary { compared: 2_000, mismatches: 1_200, by_kind, ..Default::default() };
         assert_eq!(totals(&summary), "800 of 2,000 compared company-days match, 1,200 late_at_source");
+        let awaiting = ReconciliationSummary { awaiting_run: 3, ..summary };
+        assert!(totals(&awaiting).ends_with("; a run under way may be about to publish 3 of them"));
         let unreadable = ReconciliationSummary { invalid_records: 2, ..ReconciliationSummary::default() };
         let line = "0 of 0 compared company-days match; 2 records of the source cannot be read";
         assert_eq!(totals(&unreadable), line);

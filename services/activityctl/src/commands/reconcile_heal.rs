@@ -32,9 +32,8 @@ impl DifferingDays {
     /// If the server's day is none.
     pub(crate) fn note(&mut self, mismatch: &Mismatch) -> Result<(), Error> {
         let day = parse_day(&mismatch.activity_date).ok_or(Error::Contract("has a day that is none"))?;
-        // Of a kind that this client does not know, it is safe to do too much.
-        let needs_rebuild =
-            difference_kind_from_proto(mismatch.kind).is_none_or(DifferenceKind::needs_rebuild);
+        // Of a server that does not say why they differ, it is safe to do too much.
+        let needs_rebuild = mismatch.needs_rebuild || difference_kind_from_proto(mismatch.kind).is_none();
         *self.needs_rebuild.entry(day).or_default() |= needs_rebuild;
         Ok(())
     }
@@ -117,11 +116,15 @@ mod tests {
 
     use super::*;
 
-    fn differing(found: &[(&str, Kind)]) -> DifferingDays {
+    fn differing(found: &[(&str, Kind, bool)]) -> DifferingDays {
         let mut days = DifferingDays::default();
-        for (day, kind) in found {
-            let mismatch =
-                Mismatch { activity_date: (*day).into(), kind: (*kind).into(), ..Mismatch::default() };
+        for (day, kind, needs_rebuild) in found {
+            let mismatch = Mismatch {
+                activity_date: (*day).into(),
+                kind: (*kind).into(),
+                needs_rebuild: *needs_rebuild,
+                ..Mismatch::default()
+            };
             days.note(&mismatch).unwrap();
         }
         days
@@ -130,12 +133,13 @@ mod tests {
     #[test]
     fn days_side_by_side_are_one_run_and_only_what_was_changed_here_is_rebuilt() {
         let days = differing(&[
-            ("2026-02-03", Kind::LateAtSource),
-            ("2026-02-01", Kind::CorrectedAtSource),
-            ("2026-02-04", Kind::DiffersHere),
-            ("2026-02-04", Kind::LateAtSource),
-            ("2026-02-05", Kind::Quarantined),
-            ("2026-02-07", Kind::Unspecified),
+            ("2026-02-03", Kind::LateAtSource, false),
+            ("2026-02-01", Kind::CorrectedAtSource, false),
+            ("2026-02-04", Kind::DiffersHere, true),
+            ("2026-02-04", Kind::LateAtSource, false),
+            // What waits needs none.
+            ("2026-02-05", Kind::DiffersHere, false),
+            ("2026-02-07", Kind::Unspecified, false),
         ]);
         let asked: Vec<(String, Vec<String>)> = days
             .windows()

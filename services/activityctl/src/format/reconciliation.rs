@@ -179,6 +179,8 @@ struct SummaryJson {
     mismatches: u64,
     by_kind: std::collections::BTreeMap<&'static str, u64>,
     unreadable_records: u64,
+    /// Of the mismatches, those that a run under way may be about to publish.
+    awaiting_run: u64,
 }
 
 /// Writes the totals as the last line of JSON.
@@ -198,6 +200,7 @@ pub fn write_json_summary(
         mismatches: summary.mismatches,
         by_kind: summary.by_kind.iter().map(count).collect(),
         unreadable_records: summary.invalid_records,
+        awaiting_run: summary.awaiting_run,
     };
     json::write_line(writer, &line)
 }
@@ -224,6 +227,8 @@ mod tests {
                 fetch_time: Some(prost_types::Timestamp { seconds: 1_770_875_999, nanos: 0 }),
                 run_id: "r1".to_owned(),
             }),
+            needs_rebuild: false,
+            awaits_publish: false,
         }
     }
 
@@ -251,13 +256,19 @@ mod tests {
     #[test]
     fn the_totals_say_how_many_match() {
         let by_kind = vec![DifferenceCount { kind: Kind::ExtraHere.into(), count: 3 }];
-        let summary = ReconciliationSummary { compared: 10, mismatches: 3, invalid_records: 1, by_kind };
+        let summary = ReconciliationSummary {
+            compared: 10,
+            mismatches: 3,
+            invalid_records: 1,
+            by_kind,
+            awaiting_run: 0,
+        };
         let mut json = Vec::new();
         write_json_summary(&mut json, Pass::Found, &summary).unwrap();
         assert_eq!(
             String::from_utf8(json).unwrap(),
             "{\"pass\":\"found\",\"compared\":10,\"matched\":7,\"mismatches\":3,\"by_kind\":{\"extra_here\":3},\
-             \"unreadable_records\":1}\n"
+             \"unreadable_records\":1,\"awaiting_run\":0}\n"
         );
     }
 }

@@ -1,6 +1,9 @@
 //! Reconciliations are forwarded a month at a time, add up, and alert people once.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use futures::{StreamExt, stream, stream::BoxStream};
 use proto::{
@@ -23,6 +26,8 @@ use crate::suite::{Coordinator, Suite, window};
 #[derive(Clone, Default)]
 struct ScriptedReconciliations {
     asked: Arc<Mutex<Vec<found::ReconcileRequest>>>,
+    /// Whether the answer ends before its summary.
+    ends_early: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -57,11 +62,15 @@ impl ReconciliationService for ScriptedReconciliations {
                 mismatches: 1,
                 invalid_records: 2,
                 by_kind,
+                ..Default::default()
             }),
         ];
         self.asked.lock().unwrap().push(request);
-        let messages = updates.map(|update| Ok(found::ReconcileResponse { update: Some(update) }));
-        Ok(Response::new(stream::iter(messages).boxed()))
+        // An update that the coordinator does not know comes first.
+        let messages = [None].into_iter().chain(updates.map(Some));
+        let messages = messages.map(|update| Ok(found::ReconcileResponse { update }));
+        let sent = if self.ends_early.load(Ordering::Relaxed) { 3 } else { 4 };
+        Ok(Response::new(stream::iter(messages.take(sent).collect::<Vec<_>>()).boxed()))
     }
 
     async fn preview(&self, _: Request<PreviewRequest>) -> Result<Response<Self::PreviewStream>, Status> {
@@ -121,7 +130,8 @@ async fn a_long_window_is_asked_for_a_month_at_a_time_and_adds_up() {
     assert_eq!(steps, [(1, 40), (32, 40)]);
     assert_eq!(days, ["2026-01-01", "2026-02-01"]);
     let by_kind = vec![DifferenceCount { kind: DifferenceKind::LateAtSource.into(), count: 2 }];
-    let expected = ReconciliationSummary { compared: 200, mismatches: 2, invalid_records: 4, by_kind };
+    let expected =
+        ReconciliationSummary { compared: 200, mismatches: 2, invalid_records: 4, by_kind, awaiting_run: 0 };
     assert_eq!(summary, Some(expected));
 }
 
@@ -133,7 +143,7 @@ async fn what_differs_alerts_people_once_if_it_is_to_be_reported() {
     for _ in 0..2 {
         updates(&coordinator, ReconcileRequest { report: true, ..forty_days() }).await.unwrap();
     }
-    let key = "pl_company_activity_daily/reconciliation/2026-01-01..2026-02-09/2026-02-14";
+    let key = "pl_company_activity_daily/reconciliation/2026-01-01..2026-02-09/sample-7-seed/2026-02-14";
     let alert = suite.notifier.reported_by_key(key).await;
     assert_eq!((alert.cause(), alert.stage.as_str()), (AlertCause::NumbersDiffer, "reconciliation"));
     assert_eq!((alert.run_id.as_str(), alert.business_date.as_str()), ("", "2026-02-09"));
@@ -143,6 +153,16 @@ async fn what_differs_alerts_people_once_if_it_is_to_be_reported() {
         "{message}"
     );
     assert!(message.contains("2026-01-01 acme: nothing published, 1 users, 2 events"), "{message}");
+}
+
+#[tokio::test]
+async fn a_comparison_that_ends_before_its_summary_has_failed() {
+    let (suite, script) = reconciling().await;
+    script.ends_early.store(true, Ordering::Relaxed);
+    let coordinator = suite.start("coordinator-0");
+    let failed = updates(&coordinator, forty_days()).await.unwrap_err();
+    assert_eq!(failed.code(), Code::Internal);
+    assert!(failed.message().starts_with("ingest-api ended the comparison before its summary"), "{failed}");
 }
 
 #[tokio::test]

@@ -77,7 +77,10 @@ fn what_the_source_did_since_the_fetch_is_named() {
     expect(late.clone(), LateAtSource, "did not when the day was last fetched");
     expect(CompanyDay { published: None, ..late.clone() }, LateAtSource, "returns the record now");
     expect(CompanyDay { landed: Landed::Absent { of_anyone: 2 }, ..late.clone() }, LateAtSource, "one of 2");
-    expect(CompanyDay { landed: Landed::Unknown, ..late }, LateAtSource, "returns the record now");
+    expect(CompanyDay { landed: Landed::Unknown, ..late.clone() }, LateAtSource, "cannot be told");
+    // A load that removed the record has not been published.
+    let taken = CompanyDay { published: Some(A), waits: true, landed: Landed::Unknown, ..late };
+    expect(taken, LateAtSource, "cannot be told");
 
     let corrected = CompanyDay { fresh: Fresh::Record(B), ..agreed() };
     let words =
@@ -87,6 +90,9 @@ fn what_the_source_did_since_the_fetch_is_named() {
     expect(CompanyDay { fresh: Fresh::Record(ZERO), ..corrected.clone() }, CorrectedAtSource, "events 0 now");
     // Whatever else was changed here, the source's correction is what a run has to load.
     expect(CompanyDay { published: None, staged: None, ..corrected }, CorrectedAtSource, words);
+
+    let kept = CompanyDay { landed: Landed::Absent { of_anyone: 1 }, fresh: Fresh::Record(B), ..agreed() };
+    expect(kept, CorrectedAtSource, "events 10 stayed when the day was last fetched");
 
     let gone = CompanyDay { fresh: Fresh::Absent { of_anyone: 0 }, ..agreed() };
     expect(gone.clone(), ExtraHere, "and no longer does");
@@ -100,6 +106,21 @@ fn what_something_else_changed_here_is_named() {
     expect(changed.clone(), DiffersHere, "something other than a run changed the row");
     expect(CompanyDay { published: None, ..changed }, MissingHere, "something other than a run removed it");
     expect(CompanyDay { published: some(7, 7), ..silent() }, ExtraHere, "something other than a run wrote");
+    // Loading the day again would change none of these.
+    let gone = CompanyDay { staged: None, fresh: Fresh::Absent { of_anyone: 0 }, ..agreed() };
+    expect(gone.clone(), ExtraHere, "it is not staged either");
+    expect(
+        CompanyDay { landed: Landed::Record(ZERO), ..gone.clone() },
+        ExtraHere,
+        "and did not when the day was last fetched",
+    );
+    for landed in [Landed::Unknown, Landed::Unreadable(torn()), Landed::Absent { of_anyone: 1 }] {
+        let day = CompanyDay { landed, ..gone.clone() };
+        assert!(difference(&day).unwrap().needs_rebuild(), "{day:?}");
+        expect(day, ExtraHere, "last fetched cannot be told");
+    }
+    let zeroed = CompanyDay { staged: Some(ZERO), landed: Landed::Record(ZERO), ..gone };
+    expect(zeroed, ExtraHere, "something other than a run wrote");
 
     let unstaged = CompanyDay { staged: None, ..agreed() };
     expect(unstaged.clone(), MissingHere, "the next computation would lose it");
@@ -198,5 +219,26 @@ fn every_state_has_one_answer_and_equal_numbers_differ_only_beside_staging() {
                 assert!(!(is_equal && is_staged_so) || found.is_none(), "{found:?}: {day:?}");
             }
         }
+    }
+}
+
+#[test]
+fn only_what_something_other_than_a_run_changed_is_computed_anew() {
+    let waits = CompanyDay { waits: true, published: Some(B), ..agreed() };
+    let gone = CompanyDay { fresh: Fresh::Absent { of_anyone: 0 }, ..agreed() };
+    for (day, needs_rebuild) in [
+        (waits, false),
+        (gone, false),
+        (CompanyDay { is_published: false, published: None, ..agreed() }, false),
+        (CompanyDay { is_fetched: false, fresh: Fresh::Record(A), ..silent() }, false),
+        (CompanyDay { fresh: Fresh::Record(B), ..agreed() }, false),
+        (CompanyDay { fresh: Fresh::Unreadable(torn()), ..agreed() }, false),
+        (CompanyDay { published: Some(B), ..agreed() }, true),
+        (CompanyDay { published: None, ..agreed() }, true),
+        (CompanyDay { staged: Some(B), ..agreed() }, true),
+        (CompanyDay { staged: None, ..agreed() }, true),
+        (CompanyDay { published: some(7, 7), ..silent() }, true),
+    ] {
+        assert_eq!(difference(&day).unwrap().needs_rebuild(), needs_rebuild, "{day:?}");
     }
 }

@@ -112,6 +112,11 @@ async fn a_landed_file_that_is_gone_or_another_is_told() {
     let day = of_day(&explanation);
     assert_eq!(day.file_state(), LandedFileState::Replaced);
     assert_eq!((day.record, day.lines[0].numbers, day.lines[0].page), (numbers(3, 4), numbers(3, 5), None));
+    // Another line of the file was corrected, and the load refused: its length tells nothing.
+    let loaded = records().join("\n") + "\n";
+    fs::write(&path, loaded.replace(&records()[1], &record("bolt", DAY, 2, 3))).unwrap();
+    let explanation = explain(&suite, "acme", DAY).await.unwrap();
+    assert_eq!(of_day(&explanation).file_state(), LandedFileState::Replaced);
     fs::remove_file(&path).unwrap();
     let explanation = explain(&suite, "acme", DAY).await.unwrap();
     assert_eq!(of_day(&explanation).file_state(), LandedFileState::Gone);
@@ -124,6 +129,17 @@ async fn what_has_no_row_is_explained_and_what_is_no_company_day_refused() {
     let unknown = explain(&suite, "Acme", DAY).await.unwrap();
     assert_eq!(unknown.standing(), Standing::NoRow);
     assert!(unknown.statements[1].starts_with("No source ever named Acme"), "{:?}", unknown.statements);
+    let unread = "product_usage/2026-01-05/usage_2026-01-05.json was not read";
+    // The day has records in quarantine, so its file was looked into.
+    assert!(of_day(&unknown).statement.starts_with("no line of "), "{}", of_day(&unknown).statement);
+    let clean = published(&[record("acme", DAY, 1, 1)]).await;
+    let unknown = explain(&clean, "Acme", DAY).await.unwrap();
+    assert!(of_day(&unknown).statement.starts_with(unread), "{}", of_day(&unknown).statement);
+    let torn = r#"{"company_id":"torn","date":"2026-01-05","active_users":"many","events":3}"#.to_owned();
+    let torn = published(&[record("acme", DAY, 1, 1), torn]).await;
+    let torn = explain(&torn, "torn", DAY).await.unwrap();
+    assert!(torn.statements[1].contains("in a record that could be read"), "{:?}", torn.statements);
+    assert_eq!(of_day(&torn).lines[0].reason, "FIELD active_users");
     let later = explain(&suite, "acme", "2026-01-06").await.unwrap();
     assert_eq!((later.standing(), later.agreement()), (Standing::DayNotPublished, Agreement::Unspecified));
     let refused = explain(&suite, "", "2026-1-6").await.unwrap_err();

@@ -1,19 +1,31 @@
 //! The reconciliation over gRPC, against published rows.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
+use async_trait::async_trait;
+use chrono::NaiveDate;
 use domain::DateWindow;
+use futures::TryStreamExt;
 use proto::reconciliation::v1::{
     DifferenceCount, DifferenceKind, Mismatch, ReconcileRequest, ReconcileResponse, ReconciliationSummary,
     UsageNumbers, reconcile_response::Update,
 };
+use runtime::Clock;
 use tonic::{Code, Status};
+use warehouse::{HeldDay, ReconciliationReader, SharedWarehouse};
 
 use super::{
     pipeline::Pipeline,
     scripted_api::{ScriptedApi, record, status},
-    setup::DAY,
+    setup::{DAY, clock},
 };
+use crate::{reconcile::Reconciler, reconcile_message};
 
 const OTHER_DAY: &str = "2026-01-06";
 
@@ -187,6 +199,21 @@ async fn a_landed_file_that_is_gone_or_replaced_is_no_witness() {
 }
 
 #[tokio::test]
+async fn a_later_answer_of_equal_length_that_was_not_loaded_is_no_witness() {
+    let server = ScriptedApi::holding(&[(DAY, &[&record("corrected", DAY, 1, 3)])]).await;
+    let pipeline = published().await;
+    let landed = pipeline.landed_path(DAY);
+    let loaded = fs::read_to_string(&landed).unwrap();
+    // As a fetch that was refused leaves it.
+    fs::write(&landed, loaded.replace(&record("corrected", DAY, 1, 2), &record("corrected", DAY, 1, 3)))
+        .unwrap();
+    let found = reconcile(&pipeline, &server, &["corrected"], DAY).await.unwrap();
+    let expected = [brief("corrected", DAY, DifferenceKind::CorrectedAtSource, Some((1, 2)), Some((1, 3)))];
+    assert_eq!(found.brief(), expected);
+    assert!(!found.mismatches[0].needs_rebuild);
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_never_taken_for_zero() {
     let unreadable = r#"{"company_id":"corrected","date":"2026-01-05","active_users":"many","events":3}"#;
     let server = ScriptedApi::holding(&[(DAY, &[unreadable, "17", &record("same", DAY, 5, 6)])]).await;
@@ -245,6 +272,46 @@ async fn a_reconciliation_changes_nothing() {
     let second = reconcile(&pipeline, &server, &[], DAY).await.unwrap();
     assert_eq!(first, second);
     assert_eq!(pipeline.landed_files(), files);
+}
+
+/// A warehouse into which a run loads the day while it is being fetched, `loads` times.
+struct Overtaken {
+    warehouse: SharedWarehouse,
+    loads: AtomicU32,
+}
+
+#[async_trait]
+impl ReconciliationReader for Overtaken {
+    async fn held_day(&self, day: NaiveDate) -> warehouse::Result<HeldDay> {
+        let mut held = self.warehouse.held_day(day).await?;
+        let left = self.loads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if let (Ok(_), Some(fetched)) = (left, &mut held.fetched) {
+            fetched.fetched_at = clock().now() + chrono::TimeDelta::seconds(1);
+        }
+        Ok(held)
+    }
+}
+
+#[tokio::test]
+async fn a_day_that_a_run_loads_in_the_meantime_is_fetched_again_a_few_times() {
+    let server = ScriptedApi::holding(&[(DAY, &[&record("gone", DAY, 3, 4)])]).await;
+    let pipeline = published().await;
+    let mut fetched = Vec::new();
+    for loads in [0, 1, 9] {
+        let before = server.requests().len();
+        let stage = pipeline.stage(&server, &[]);
+        let held = Overtaken { warehouse: pipeline.warehouse.clone(), loads: loads.into() };
+        let reconciler = Reconciler {
+            api: stage.api,
+            storage: stage.storage,
+            held: Arc::new(held),
+            clock: Arc::new(clock()),
+        };
+        let asked = reconcile_message::parse(&request(&[], DAY)).unwrap();
+        reconciler.reconcile(asked).unwrap().try_collect::<Vec<_>>().await.unwrap();
+        fetched.push(server.requests().len() - before);
+    }
+    assert_eq!(fetched, [fetched[0], 2 * fetched[0], 3 * fetched[0]]);
 }
 
 #[tokio::test]

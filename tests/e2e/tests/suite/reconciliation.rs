@@ -241,7 +241,7 @@ async fn differences_are_found_named_and_healed(settings: Settings) -> Result<()
     source.set(still_torn, "active_users", 1);
     source.write(&suite)?;
     let mended = reconcile(&suite, window, &["--all", "--heal"]).await?;
-    assert!(mended.success()?.ends_with("\"by_kind\":{},\"unreadable_records\":0}\n"));
+    assert!(mended.success()?.ends_with("\"by_kind\":{},\"unreadable_records\":0,\"awaiting_run\":0}\n"));
     assert!(reconcile(&suite, window, &["--all"]).await?.success()?.contains("\"mismatches\":0"));
     let url = suite.warehouse_url();
     cli::run(ACTIVITYCTL, &["verify"], &[("WAREHOUSE_URL", &url)]).await?.success().map(drop)

@@ -438,7 +438,7 @@ pub async fn a_day_without_records_has_none_in_quarantine(warehouse: EngineUnder
         let rows = [records(day(offset), &[("acme", 1, 1)]), vec![torn(2, "?")]].concat();
         run.load_usage(&fence, day(offset), rows).await.unwrap();
     }
-    let empty = UsageDay { landing_path: None, bytes: 0, ..usage_day(day(0)) };
+    let empty = UsageDay { landing_path: None, bytes: 0, etag: None, ..usage_day(day(0)) };
     let limits: UsageLimits = accepted_silence();
     warehouse.load_usage_day(&fence, &empty, limits, stream::empty().boxed(), run.now).await.unwrap();
     let left = listed(&warehouse, &everything()).await;

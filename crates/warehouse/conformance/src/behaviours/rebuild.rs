@@ -148,6 +148,10 @@ pub async fn a_rebuild_that_failed_is_made_up_for_by_its_retry<D: Database>(crea
     run.build().await;
     run.fail_at(STAGE_VALIDATE).await;
 
+    // What a rebuild left open waits for no other run: it is told as what something else changed.
+    let held = warehouse.held_day(day(5)).await.unwrap().companies;
+    assert_eq!(held.iter().map(|row| row.waits).collect::<Vec<_>>(), [false, false]);
+
     // Its rows would not pass the audits of a run that does not count them all.
     let next = hold_run(&warehouse, days(9, 10), at(3)).await;
     next.ingest(&[], &[]).await;

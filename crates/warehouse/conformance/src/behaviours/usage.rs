@@ -70,13 +70,18 @@ pub async fn an_empty_answer_for_a_known_day_is_refused(warehouse: EngineUnderTe
 /// and accepts late records.
 pub async fn an_empty_answer_for_a_new_day_is_recorded(warehouse: EngineUnderTest) {
     let (run, fence) = fetching_run(&warehouse, 1).await;
-    let empty = UsageDay { day: day(2), landing_path: None, bytes: 0, page_ends: vec![] };
+    let empty = UsageDay { day: day(2), landing_path: None, bytes: 0, etag: None, page_ends: vec![] };
     for _ in 0..2 {
         let rows = stream::iter([]).boxed();
         let outcome = warehouse.load_usage_day(&fence, &empty, strict(), rows, at(1)).await.unwrap();
         assert_eq!(outcome.counters, Counters::default());
-        let fetched =
-            UsageDayState { landing_path: None, bytes: 0, page_ends: vec![], ..fetched(&run, 2, 0) };
+        let fetched = UsageDayState {
+            landing_path: None,
+            bytes: 0,
+            etag: None,
+            page_ends: vec![],
+            ..fetched(&run, 2, 0)
+        };
         assert_eq!(warehouse.usage_days(days(0, 3)).await.unwrap(), [fetched]);
     }
     run.load_usage(&fence, day(2), records(day(2), &[("acme", 1, 1)])).await.unwrap();

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    FactKey,
-    provenance::{ExportOrigin, Fetch, UsageNumbers, UsageProvenance, window_of},
+    FactKey, UsageNumbers,
+    provenance::{ExportOrigin, Fetch, UsageProvenance, window_of},
 };
 
 use super::stored::{corrupt, counted};
@@ -18,6 +18,7 @@ pub struct FetchedDay {
     pub events: Option<i64>,
     pub landing_path: Option<String>,
     pub bytes: i64,
+    pub etag: Option<String>,
     pub run_id: String,
     pub fetched_at: DateTime<Utc>,
     pub page_ends: Option<Vec<i64>>,
@@ -28,14 +29,15 @@ impl TryFrom<FetchedDay> for UsageProvenance {
     type Error = crate::Error;
 
     fn try_from(fetched: FetchedDay) -> Result<Self> {
-        let FetchedDay { day, landing_path, bytes, run_id, fetched_at, page_ends, quarantined, .. } = fetched;
+        let FetchedDay { day, landing_path, bytes, etag, run_id, fetched_at, page_ends, quarantined, .. } =
+            fetched;
         let record = fetched.active_users.zip(fetched.events);
-        let page_ends = page_ends.map(|ends| ends.into_iter().map(counted).collect()).transpose()?;
+        let page_ends = page_ends.unwrap_or_default().into_iter().map(counted).collect::<Result<_>>()?;
         let (bytes, quarantined) = (counted(bytes)?, counted(quarantined)?);
         Ok(Self {
             day,
             record: record.map(|(active_users, events)| UsageNumbers { active_users, events }),
-            fetch: Some(Fetch { run_id, fetched_at, landing_path, bytes, page_ends, quarantined }),
+            fetch: Some(Fetch { run_id, fetched_at, landing_path, bytes, etag, page_ends, quarantined }),
         })
     }
 }

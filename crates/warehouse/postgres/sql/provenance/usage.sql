@@ -3,7 +3,8 @@ SELECT
   day.date AS "day!",
   usage.active_users AS "active_users?",
   usage.events AS "events?",
-  day.landing_path, day.bytes, day.run_id::TEXT AS "run_id!", day.fetched_at, day.page_ends,
+  day.landing_path, day.bytes, day.run_id::TEXT AS "run_id!", day.fetched_at, day.landing_etag,
+  day.page_ends,
   (SELECT COUNT(*) FROM quarantine WHERE origin = day.landing_path) AS "quarantined!"
 FROM usage_days AS day
 LEFT JOIN stg_product_usage AS usage
