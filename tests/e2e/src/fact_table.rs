@@ -64,7 +64,7 @@ impl FactTable {
         Ok(table)
     }
 
-    /// Parses one JSON object per line: the columns, and the publication of the row's day.
+    /// Parses one JSON object per line: the columns, and maybe the publication of the row's day.
     ///
     /// # Errors
     /// If a line is not one or names another day's publication, or a company and day occur twice.
@@ -72,8 +72,9 @@ impl FactTable {
         let mut table = Self { rows: BTreeMap::new() };
         for line in lines.lines() {
             let mut columns: BTreeMap<String, serde_json::Value> = serde_json::from_str(line)?;
-            let publication = columns.remove("publication").unwrap_or_default();
-            ensure!(publication["activity_date"] == columns["activity_date"], "{line}");
+            if let Some(publication) = columns.remove("publication") {
+                ensure!(publication["activity_date"] == columns["activity_date"], "{line}");
+            }
             let row = columns.iter().map(|(column, value)| {
                 let text = match value {
                     serde_json::Value::Null => String::new(),

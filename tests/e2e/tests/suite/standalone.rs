@@ -63,6 +63,7 @@ async fn every_format_of_the_command_line_reports_the_same_rows() -> Result<()> 
     FactTable::parse(&csv)?.must_equal(&vector.expected)?;
     let json = suite.command("activity", &list("json")).await?.success()?;
     FactTable::parse_json(&json)?.must_equal(&vector.expected)?;
+    assert!(json.lines().all(|line| line.contains("\"publication\":{")), "{json}");
     let table = suite.command("activity", &list("table")).await?.success()?;
     assert!(table.contains("Acme, Inc") && table.contains("2026-01-01"), "{table}");
 

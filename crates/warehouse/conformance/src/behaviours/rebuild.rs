@@ -149,7 +149,7 @@ pub async fn a_rebuild_that_failed_is_made_up_for_by_its_retry<D: Database>(crea
     run.fail_at(STAGE_VALIDATE).await;
 
     // What a rebuild left open waits for no other run: it is told as what something else changed.
-    let held = warehouse.held_day(day(5)).await.unwrap().companies;
+    let held = warehouse.held_day(day(2)).await.unwrap().companies;
     assert_eq!(held.iter().map(|row| row.waits).collect::<Vec<_>>(), [false, false]);
 
     // Its rows would not pass the audits of a run that does not count them all.
