@@ -164,10 +164,12 @@ macro_rules! suite {
             an_event_file_of_which_too_much_is_rejected_is_refused
             an_acceptance_moves_with_a_superseded_row
             an_acceptance_covers_as_many_rows_as_were_accepted
+            a_day_without_records_has_none_in_quarantine
+        }
+        $crate::suite! {@area $open, replays:
             a_replay_is_answered_without_a_load
             a_replay_is_answered_by_the_next_load
             a_replay_waits_for_a_load_that_begins_after_it
-            a_day_without_records_has_none_in_quarantine
         }
         $crate::suite! {@area $open, fact:
             every_column_follows_its_definition

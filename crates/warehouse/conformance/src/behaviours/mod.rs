@@ -16,6 +16,7 @@ pub mod orders;
 pub mod publish;
 pub mod quarantine;
 pub mod rebuild;
+pub mod replays;
 pub mod retention;
 pub mod runs;
 pub mod triggers;

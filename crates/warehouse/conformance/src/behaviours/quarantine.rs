@@ -1,4 +1,4 @@
-//! Operators find the rows that could not be used, accept them, and have them loaded again.
+//! Operators find the rows that could not be used, and accept them.
 
 use std::cmp::Reverse;
 
@@ -8,9 +8,8 @@ use domain::{
 };
 use futures::{StreamExt, stream};
 use warehouse_core::{
-    Acceptance, CrmExport, Delivered, Fence, LoadOutcome, Origin, QuarantineCount, QuarantineCursor,
-    QuarantineFilter, QuarantineGrouping, QuarantinedRow, RequestedReplay, Result, SharedWarehouse,
-    SnapshotLimits, UsageDay, UsageLimits,
+    Acceptance, CrmExport, LoadOutcome, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter,
+    QuarantineGrouping, QuarantinedRow, Result, SharedWarehouse, SnapshotLimits, UsageDay, UsageLimits,
 };
 
 use crate::{
@@ -18,8 +17,8 @@ use crate::{
     event_scene::{EventRun, file, has_event_file, lines},
     observed::observe,
     scene::{
-        HeldRun, at, company, day, days, export, few_rejections, has_crm_export, hold_run, hold_run_of,
-        records, rejected, usage_day,
+        HeldRun, at, company, day, days, export, few_rejections, has_crm_export, hold_run, records, rejected,
+        usage_day,
     },
     usage_scene::{accepted_silence, fetching_run, refusal, strict},
 };
@@ -27,7 +26,7 @@ use crate::{
 /// More rows than any behaviour leaves behind.
 const ALL: u32 = 1_000;
 
-fn everything() -> QuarantineFilter {
+pub(super) fn everything() -> QuarantineFilter {
     QuarantineFilter::default()
 }
 
@@ -40,12 +39,12 @@ fn acceptance(hour: i64) -> Acceptance {
 }
 
 /// A row that cannot be read and concerns no company.
-fn torn<T>(line: u64, raw: &str) -> SourceRow<T> {
+pub(super) fn torn<T>(line: u64, raw: &str) -> SourceRow<T> {
     let reason = RejectionReason::Malformed("torn".to_owned());
     SourceRow::Rejected(Rejection::new(line, reason, raw).concerning(Concerns::NoOne))
 }
 
-fn readable(line: u64, name: &str) -> SourceRow<CrmCompany> {
+pub(super) fn readable(line: u64, name: &str) -> SourceRow<CrmCompany> {
     SourceRow::Accepted { line, row: company(name, name) }
 }
 
@@ -60,7 +59,7 @@ async fn accepted(warehouse: &EngineUnderTest) -> Vec<bool> {
     rows.iter().map(|row| row.accepted.is_some()).collect()
 }
 
-async fn load_export(
+pub(super) async fn load_export(
     run: &HeldRun,
     warehouse: &SharedWarehouse,
     export: &CrmExport,
@@ -76,7 +75,7 @@ async fn load_export(
 }
 
 /// Two exports, a day of usage and an event file, each with rejected rows.
-async fn four_deliveries(warehouse: &EngineUnderTest) {
+pub(super) async fn four_deliveries(warehouse: &EngineUnderTest) {
     let (run, fence) = fetching_run(warehouse, 1).await;
     let negative = RejectionReason::NegativeCount { field: "events", value: -1 };
     let negative = SourceRow::Rejected(Rejection::new(3, negative, "{}"));
@@ -345,90 +344,6 @@ pub async fn an_event_file_of_which_too_much_is_rejected_is_refused(warehouse: E
     run.load_within(&delivered, few_rejections(), rows()).await.unwrap();
     assert!(has_event_file(&warehouse, &delivered).await);
     assert_eq!(accepted(&warehouse).await, [true; 4]);
-}
-
-/// Each delivery waits to be loaded again until it is, or until it is refused.
-pub async fn a_replay_is_answered_by_the_next_load(warehouse: EngineUnderTest) {
-    four_deliveries(&warehouse).await;
-    let exports = [export(day(0), "1"), export(day(1), "1")];
-    let events = file("2026/a.ndjson", "1");
-    let requested = warehouse.request_replay(&everything(), at(3)).await.unwrap();
-    let replay = |stage: &str, origin: &str, offset: Option<i64>, rows| RequestedReplay {
-        stage: stage.to_owned(),
-        origin: origin.to_owned(),
-        business_date: offset.map(day),
-        rows,
-        was_loaded: true,
-    };
-    assert_eq!(
-        requested,
-        [
-            replay(STAGE_CALL_PRODUCT_API, &usage_day(day(0)).landing_path.unwrap(), Some(0), 2),
-            replay(STAGE_COPY_EVENTS, &events.path, None, 2),
-            replay(STAGE_COPY_CRM_CSV, &exports[0].path, Some(0), 1),
-            replay(STAGE_COPY_CRM_CSV, &exports[1].path, Some(1), 1),
-        ]
-    );
-    assert_eq!(warehouse.crm_replays().await.unwrap(), exports);
-    assert_eq!(warehouse.usage_replays().await.unwrap(), [day(0)]);
-    assert_eq!(warehouse.event_replays().await.unwrap(), ["2026/a.ndjson"]);
-    assert_eq!(warehouse.new_crm_exports(&exports).await.unwrap(), [0, 1]);
-    assert!(!has_event_file(&warehouse, &events).await);
-    // Asking again asks for the same.
-    assert_eq!(warehouse.request_replay(&everything(), at(4)).await.unwrap(), requested);
-
-    let run = hold_run_of(&warehouse, "pl_again", days(0, 3), at(5)).await;
-    load_export(&run, &warehouse, &exports[0], vec![readable(2, "acme")]).await.unwrap();
-    let refused = vec![readable(2, "acme"), torn(3, "a"), torn(4, "b"), torn(5, "c")];
-    refusal(load_export(&run, &warehouse, &exports[1], refused).await);
-    let fence = run.begin(STAGE_CALL_PRODUCT_API).await;
-    run.load_usage(&fence, day(0), records(day(0), &[("acme", 1, 1)])).await.unwrap();
-    let reading = EventRun::begin(&warehouse, 6).await;
-    reading.accept("2026/a.ndjson", "1", &[("acme", 0, "a", 1)]).await;
-    assert_eq!(warehouse.crm_replays().await.unwrap(), []);
-    assert_eq!(warehouse.usage_replays().await.unwrap(), []);
-    assert_eq!(warehouse.event_replays().await.unwrap(), [""; 0]);
-    assert_eq!(warehouse.new_crm_exports(&exports).await.unwrap(), [0; 0]);
-    assert!(has_event_file(&warehouse, &events).await);
-}
-
-/// A load that began before the request does not answer it, and what was never loaded
-/// needs none.
-pub async fn a_replay_waits_for_a_load_that_begins_after_it(warehouse: EngineUnderTest) {
-    let (run, fence) = fetching_run(&warehouse, 1).await;
-    let rows = || [records(day(0), &[("acme", 1, 1)]), vec![torn(2, "?")]].concat();
-    run.load_usage(&fence, day(0), rows()).await.unwrap();
-    let missing = [records(day(1), &[("acme", 1, 1)]), (2..6).map(|line| torn(line, "?")).collect()].concat();
-    refusal(run.load_usage_within(&fence, day(1), strict(), missing).await);
-    let requested = warehouse.request_replay(&everything(), at(2)).await.unwrap();
-    let loaded: Vec<_> = requested.iter().map(|asked| (asked.business_date, asked.was_loaded)).collect();
-    assert_eq!(loaded, [(Some(day(1)), false), (Some(day(0)), true)]);
-    run.load_usage(&fence, day(0), rows()).await.unwrap();
-    assert_eq!(warehouse.usage_replays().await.unwrap(), [day(0)]);
-}
-
-/// A stage that refuses a delivery before a load could judge it says so; what is asked for
-/// later stays, and a stage that is not the one under way says nothing.
-pub async fn a_replay_is_answered_without_a_load(warehouse: EngineUnderTest) {
-    four_deliveries(&warehouse).await;
-    warehouse.request_replay(&everything(), at(3)).await.unwrap();
-    let run = hold_run_of(&warehouse, "pl_again", days(0, 3), at(5)).await;
-    let fence = run.begin(STAGE_CALL_PRODUCT_API).await;
-    let path = export(day(0), "1").path;
-    let all = [Delivered::Day(day(0)), Delivered::EventFile("2026/a.ndjson"), Delivered::Export(&path)];
-    let stale = Fence { attempt: fence.attempt + 1, ..fence.clone() };
-    for delivered in all {
-        warehouse.answer_replay(&stale, delivered, at(4)).await.unwrap_err();
-        warehouse.answer_replay(&fence, delivered, at(2)).await.unwrap();
-    }
-    assert_eq!(warehouse.crm_replays().await.unwrap().len(), 2);
-    assert_eq!(warehouse.event_replays().await.unwrap().len(), 1);
-    for delivered in all {
-        warehouse.answer_replay(&fence, delivered, at(4)).await.unwrap();
-    }
-    assert_eq!(warehouse.crm_replays().await.unwrap(), [export(day(1), "1")]);
-    assert_eq!(warehouse.usage_replays().await.unwrap(), []);
-    assert_eq!(warehouse.event_replays().await.unwrap(), [""; 0]);
 }
 
 /// An empty answer has no file that would replace the rows of the answer before.
