@@ -40,7 +40,7 @@ pub enum ListFormat {
 pub enum RowFormat {
     /// For people: the most telling columns of the first rows
     Table,
-    /// One JSON object a line (NDJSON), all 13 columns
+    /// One JSON object a line (NDJSON), with every column
     Json,
     /// All 13 columns with a header; an empty field is NULL, times are RFC 3339 in UTC
     Csv,
