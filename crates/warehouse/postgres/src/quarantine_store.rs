@@ -1,19 +1,14 @@
 //! The quarantine as operators work with it.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{
-    RejectionKind,
-    run::{STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_COPY_EVENTS},
-};
+use domain::RejectionKind;
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    Acceptance, Error, Origin, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
+    Acceptance, Error, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
     QuarantineReader, QuarantineStore, QuarantinedRow, RequestedReplay,
-    engine::{check_expected, counted, stored},
+    engine::{Deliveries, QuarantineConditions, check_expected, counted, stored},
 };
 
 use crate::{
@@ -59,31 +54,6 @@ impl TryFrom<QuarantineRecord> for QuarantinedRow {
     }
 }
 
-/// A filter as statements take it.
-struct Conditions<'a> {
-    origins: (String, String),
-    line: Option<i64>,
-    first_day: Option<NaiveDate>,
-    last_day: Option<NaiveDate>,
-    kind: Option<&'static str>,
-    stage: Option<&'a str>,
-    accepted: Option<bool>,
-}
-
-impl<'a> From<&'a QuarantineFilter> for Conditions<'a> {
-    fn from(filter: &'a QuarantineFilter) -> Self {
-        Self {
-            origins: Origin::range(filter.origin.as_ref()),
-            line: filter.line.map(stored),
-            first_day: filter.days.map(|days| days.start()),
-            last_day: filter.days.map(|days| days.end()),
-            kind: filter.kind.map(RejectionKind::as_str),
-            stage: filter.stage.as_deref(),
-            accepted: filter.accepted,
-        }
-    }
-}
-
 #[async_trait]
 impl QuarantineReader for PostgresWarehouse {
     async fn list_quarantine(
@@ -92,7 +62,7 @@ impl QuarantineReader for PostgresWarehouse {
         after: Option<&QuarantineCursor>,
         limit: u32,
     ) -> Result<Vec<QuarantinedRow>, Error> {
-        let asked = Conditions::from(filter);
+        let asked = QuarantineConditions::from(filter);
         let (origin, line) = after.map_or(("", 0), |row| (row.origin.as_str(), stored(row.line)));
         self.once(async |connection| {
             let rows = sqlx::query_file_as!(
@@ -151,7 +121,7 @@ impl QuarantineStore for PostgresWarehouse {
         acceptance: &Acceptance,
         expected: Option<u64>,
     ) -> Result<u64, Error> {
-        let asked = Conditions::from(filter);
+        let asked = QuarantineConditions::from(filter);
         let (by, why) = (storable(&acceptance.by), storable(&acceptance.why));
         self.write(async |connection| {
             // A load under way would not see the acceptance. In the order of maintenance.
@@ -184,41 +154,21 @@ impl QuarantineStore for PostgresWarehouse {
     ) -> Result<Vec<RequestedReplay>, Error> {
         self.write(async |connection| {
             let found = count(connection, filter, QuarantineGrouping::Origin, i64::MAX).await?;
-            let files = |stage: &str| -> Vec<String> {
-                let files = found.iter().filter(|group| group.stage == stage);
-                files.filter_map(|group| group.origin.clone()).collect()
-            };
-            let days = found.iter().filter(|group| group.stage == STAGE_CALL_PRODUCT_API);
-            let days: Vec<NaiveDate> = days.filter_map(|group| group.business_date).collect();
-            let exports = found.iter().filter(|group| group.stage == STAGE_COPY_CRM_CSV);
-            let (paths, on): (Vec<String>, Vec<NaiveDate>) =
-                exports.filter_map(|group| Some((group.origin.clone()?, group.business_date?))).unzip();
+            let Deliveries { exports, event_files, days } = Deliveries::of(&found);
+            let (paths, on): (Vec<String>, Vec<NaiveDate>) = exports.into_iter().unzip();
             let exports = sqlx::query_file!("sql/quarantine/replay_exports.sql", &paths, &on, now);
             let exports = exports.fetch_all(&mut *connection).await?.into_iter();
-            let exports: BTreeSet<(String, NaiveDate)> =
-                exports.map(|export| (export.path, export.effective_on)).collect();
-            let event_files = sqlx::query_file_scalar!(
-                "sql/quarantine/replay_event_files.sql",
-                &files(STAGE_COPY_EVENTS),
-                now
-            );
-            let event_files: BTreeSet<String> =
-                event_files.fetch_all(&mut *connection).await?.into_iter().collect();
+            let event_files: Vec<String> = event_files.into_iter().collect();
+            let event_files =
+                sqlx::query_file_scalar!("sql/quarantine/replay_event_files.sql", &event_files, now);
+            let days: Vec<NaiveDate> = days.into_iter().collect();
             let days = sqlx::query_file_scalar!("sql/quarantine/replay_days.sql", &days, now);
-            let days: BTreeSet<NaiveDate> = days.fetch_all(connection).await?.into_iter().collect();
-            let requested = found.into_iter().map(|group| {
-                let origin = group.origin.unwrap_or_default();
-                let was_loaded = match group.stage.as_str() {
-                    STAGE_COPY_CRM_CSV => {
-                        group.business_date.is_some_and(|on| exports.contains(&(origin.clone(), on)))
-                    }
-                    STAGE_COPY_EVENTS => event_files.contains(&origin),
-                    _ => group.business_date.is_some_and(|day| days.contains(&day)),
-                };
-                let QuarantineCount { stage, business_date, rows, .. } = group;
-                RequestedReplay { stage, origin, business_date, rows, was_loaded }
-            });
-            Ok(requested.collect())
+            let marked = Deliveries {
+                exports: exports.map(|export| (export.path, export.effective_on)).collect(),
+                event_files: event_files.fetch_all(&mut *connection).await?.into_iter().collect(),
+                days: days.fetch_all(connection).await?.into_iter().collect(),
+            };
+            Ok(marked.requested(found))
         })
         .await
     }
@@ -230,7 +180,7 @@ async fn count(
     by: QuarantineGrouping,
     limit: i64,
 ) -> Result<Vec<QuarantineCount>> {
-    let asked = Conditions::from(filter);
+    let asked = QuarantineConditions::from(filter);
     let groups = sqlx::query_file!(
         "sql/quarantine/count.sql",
         asked.origins.0,
