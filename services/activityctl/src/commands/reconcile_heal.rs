@@ -40,10 +40,8 @@ impl DifferingDays {
 
     /// The days as windows without others between them, none longer than a run may be.
     pub(crate) fn windows(&self) -> Vec<DateWindow> {
-        let days: Vec<NaiveDate> = self.needs_rebuild.keys().copied().collect();
-        let groups = days.chunk_by(|one, next| one.succ_opt() == Some(*next));
-        let windows = groups.filter_map(|group| DateWindow::new(*group.first()?, *group.last()?).ok());
-        windows.flat_map(|window| window.chunks(RUN_DAYS)).collect()
+        let windows = DateWindow::covering(&self.needs_rebuild.keys().copied().collect());
+        windows.into_iter().flat_map(|window| window.chunks(RUN_DAYS)).collect()
     }
 
     fn request(&self, window: DateWindow) -> TriggerRunRequest {
