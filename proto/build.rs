@@ -5,10 +5,13 @@ use std::{env, fs, path::Path};
 use prost::Message;
 use tonic_prost_build::Config;
 
-const PROTOS: [&str; 6] = [
+const PROTOS: [&str; 9] = [
+    "company_activity/access/v1/access.proto",
     "company_activity/activity/v1/activity.proto",
+    "company_activity/monitoring/v1/monitoring.proto",
     "company_activity/notifier/v1/notifier.proto",
     "company_activity/pipeline/v1/pipeline.proto",
+    "company_activity/provenance/v1/provenance.proto",
     "company_activity/quarantine/v1/quarantine.proto",
     "company_activity/reconciliation/v1/reconciliation.proto",
     "company_activity/stage/v1/stage.proto",

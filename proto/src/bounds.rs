@@ -58,9 +58,12 @@ const fn field(number: u64, name: &'static str, bound: Bound) -> Field {
     Field { number, name, bound }
 }
 
+const ACCESS: &str = "company_activity.access.v1";
 const ACTIVITY: &str = "company_activity.activity.v1";
+const MONITORING: &str = "company_activity.monitoring.v1";
 const NOTIFIER: &str = "company_activity.notifier.v1";
 const PIPELINE: &str = "company_activity.pipeline.v1";
+const PROVENANCE: &str = "company_activity.provenance.v1";
 const QUARANTINE: &str = "company_activity.quarantine.v1";
 const RECONCILIATION: &str = "company_activity.reconciliation.v1";
 const STAGE: &str = "company_activity.stage.v1";
@@ -102,7 +105,8 @@ static ALERT: Bounded = Bounded {
 };
 
 /// Every request. One that has no such field is listed too.
-pub(crate) static REQUESTS: [Bounded; 28] = [
+pub(crate) static REQUESTS: [Bounded; 39] = [
+    Bounded { package: ACCESS, name: "GetCallerRequest", fields: &[] },
     Bounded {
         package: ACTIVITY,
         name: "GetCompanyActivityRequest",
@@ -137,9 +141,52 @@ pub(crate) static REQUESTS: [Bounded; 28] = [
     Bounded {
         package: ACTIVITY,
         name: "ListChurnRisksRequest",
+        fields: &[
+            field(1, "activity_date", DAY),
+            field(3, "page_token", PAGE_TOKEN),
+            field(5, "country", NAME),
+            field(6, "industry_tag", NAME),
+        ],
+    },
+    Bounded {
+        package: ACTIVITY,
+        name: "SearchCompaniesRequest",
+        fields: &[
+            field(1, "activity_date", DAY),
+            field(2, "text", COMPANY_ID),
+            field(3, "country", NAME),
+            field(4, "industry_tag", NAME),
+            field(9, "page_token", PAGE_TOKEN),
+        ],
+    },
+    Bounded { package: ACTIVITY, name: "GetChurnSummaryRequest", fields: &[field(1, "activity_date", DAY)] },
+    Bounded {
+        package: ACTIVITY,
+        name: "ListPublishedDaysRequest",
+        fields: &[field(1, "start_date", DAY), field(2, "end_date", DAY)],
+    },
+    Bounded {
+        package: ACTIVITY,
+        name: "ListPublicationsRequest",
         fields: &[field(1, "activity_date", DAY), field(3, "page_token", PAGE_TOKEN)],
     },
     Bounded { package: ACTIVITY, name: "GetFreshnessRequest", fields: &[] },
+    Bounded { package: MONITORING, name: "GetPipelineStatusRequest", fields: &[field(1, "pipeline", NAME)] },
+    Bounded {
+        package: MONITORING,
+        name: "ListAlertsRequest",
+        fields: &[field(2, "page_token", PAGE_TOKEN), field(3, "run_id", RUN_ID)],
+    },
+    Bounded {
+        package: MONITORING,
+        name: "ListAuditResultsRequest",
+        fields: &[field(1, "run_id", RUN_ID), field(2, "activity_date", DAY)],
+    },
+    Bounded {
+        package: MONITORING,
+        name: "ListReconciliationsRequest",
+        fields: &[field(2, "page_token", PAGE_TOKEN)],
+    },
     Bounded {
         package: NOTIFIER,
         name: "NotifyRequest",
@@ -159,8 +206,13 @@ pub(crate) static REQUESTS: [Bounded; 28] = [
     Bounded {
         package: PIPELINE,
         name: "ListRunsRequest",
-        // There are six states; a caller may repeat some.
-        fields: &[field(2, "page_token", PAGE_TOKEN), field(3, "states", Bound::Enums { entries: 16 })],
+        // There are six states and four causes; a caller may repeat some.
+        fields: &[
+            field(2, "page_token", PAGE_TOKEN),
+            field(3, "states", Bound::Enums { entries: 16 }),
+            field(4, "triggers", Bound::Enums { entries: 16 }),
+            field(5, "days", WINDOW),
+        ],
     },
     Bounded { package: PIPELINE, name: "WatchRunRequest", fields: &[field(1, "run_id", RUN_ID)] },
     Bounded { package: PIPELINE, name: "CancelRunRequest", fields: &[field(1, "run_id", RUN_ID)] },
@@ -202,6 +254,12 @@ pub(crate) static REQUESTS: [Bounded; 28] = [
             field(3, "company_ids", COMPANIES),
             field(5, "sample_seed", NAME),
         ],
+    },
+    Bounded { package: PROVENANCE, name: "GetDaySourcesRequest", fields: &[field(1, "activity_date", DAY)] },
+    Bounded {
+        package: PROVENANCE,
+        name: "ListCompanyVersionsRequest",
+        fields: &[field(1, "company_id", COMPANY_ID), field(3, "page_token", PAGE_TOKEN)],
     },
     Bounded {
         package: RECONCILIATION,

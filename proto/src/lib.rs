@@ -30,9 +30,12 @@ macro_rules! packages {
 }
 
 packages! {
+    access => "company_activity.access.v1",
     activity => "company_activity.activity.v1",
+    monitoring => "company_activity.monitoring.v1",
     notifier => "company_activity.notifier.v1",
     pipeline => "company_activity.pipeline.v1",
+    provenance => "company_activity.provenance.v1",
     quarantine => "company_activity.quarantine.v1",
     reconciliation => "company_activity.reconciliation.v1",
     stage => "company_activity.stage.v1",

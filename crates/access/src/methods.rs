@@ -15,6 +15,8 @@ pub enum Admission {
 
 const READER: Admission = Admission::Roles(&[Role::Reader]);
 const OPERATOR: Admission = Admission::Roles(&[Role::Operator]);
+/// Whoever may query may see how the numbers came about; whoever runs the pipeline must.
+const ANY_PERSON: Admission = Admission::Roles(&[Role::Reader, Role::Operator]);
 const STAGE: Admission = Admission::Roles(&[Role::Stage]);
 const ALERTS: Admission = Admission::Roles(&[Role::Alerts]);
 
@@ -25,22 +27,26 @@ const METHODS: &[(&str, Admission)] = &[
     ("company_activity.activity.v1.CompanyActivityService/ExportCompanyActivity", READER),
     ("company_activity.activity.v1.CompanyActivityService/RollUpCompanyActivity", READER),
     ("company_activity.activity.v1.CompanyActivityService/ListChurnRisks", READER),
+    ("company_activity.activity.v1.CompanyActivityService/SearchCompanies", READER),
+    ("company_activity.activity.v1.CompanyActivityService/GetChurnSummary", READER),
+    ("company_activity.activity.v1.CompanyActivityService/ListPublishedDays", READER),
+    ("company_activity.activity.v1.CompanyActivityService/ListPublications", READER),
     ("company_activity.activity.v1.CompanyActivityService/GetFreshness", READER),
+    ("company_activity.monitoring.v1.MonitoringService/GetPipelineStatus", ANY_PERSON),
+    ("company_activity.monitoring.v1.MonitoringService/ListAlerts", ANY_PERSON),
+    ("company_activity.monitoring.v1.MonitoringService/ListAuditResults", ANY_PERSON),
+    ("company_activity.monitoring.v1.MonitoringService/ListReconciliations", ANY_PERSON),
     ("company_activity.pipeline.v1.PipelineService/TriggerRun", OPERATOR),
-    ("company_activity.pipeline.v1.PipelineService/GetRun", OPERATOR),
-    ("company_activity.pipeline.v1.PipelineService/ListRuns", OPERATOR),
-    ("company_activity.pipeline.v1.PipelineService/WatchRun", OPERATOR),
+    ("company_activity.pipeline.v1.PipelineService/GetRun", ANY_PERSON),
+    ("company_activity.pipeline.v1.PipelineService/ListRuns", ANY_PERSON),
+    ("company_activity.pipeline.v1.PipelineService/WatchRun", ANY_PERSON),
     ("company_activity.pipeline.v1.PipelineService/CancelRun", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/RetryRun", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/UnpublishDays", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/Backfill", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/PreviewBackfill", OPERATOR),
     ("company_activity.pipeline.v1.PipelineService/ListAuditEntries", OPERATOR),
-    // Readers may ask why a number is what it is.
-    (
-        "company_activity.pipeline.v1.PipelineService/Explain",
-        Admission::Roles(&[Role::Reader, Role::Operator]),
-    ),
+    ("company_activity.pipeline.v1.PipelineService/Explain", ANY_PERSON),
     ("company_activity.pipeline.v1.PipelineService/Reconcile", OPERATOR),
     // The coordinator asks in place of somebody who reconciles, or tries a backfill out.
     (
@@ -56,6 +62,14 @@ const METHODS: &[(&str, Admission)] = &[
         "company_activity.reconciliation.v1.ReconciliationService/Explain",
         Admission::Roles(&[Role::Reader, Role::Operator, Role::Stage]),
     ),
+    (
+        "company_activity.provenance.v1.ProvenanceService/GetDaySources",
+        Admission::Roles(&[Role::Reader, Role::Operator, Role::Stage]),
+    ),
+    (
+        "company_activity.provenance.v1.ProvenanceService/ListCompanyVersions",
+        Admission::Roles(&[Role::Reader, Role::Operator, Role::Stage]),
+    ),
     ("company_activity.stage.v1.StageService/ExecuteStage", STAGE),
     ("company_activity.notifier.v1.NotifierService/Notify", ALERTS),
     // Rows as the sources wrote them, which may name people.
@@ -64,6 +78,7 @@ const METHODS: &[(&str, Admission)] = &[
     ("company_activity.quarantine.v1.QuarantineService/CountQuarantinedRows", OPERATOR),
     ("company_activity.quarantine.v1.QuarantineService/AcceptQuarantinedRows", OPERATOR),
     ("company_activity.quarantine.v1.QuarantineService/ReplayQuarantinedRows", OPERATOR),
+    ("company_activity.access.v1.AccessService/GetCaller", Admission::AnyCaller),
     // Probes have no credential.
     ("grpc.health.v1.Health/Check", Admission::Everybody),
     ("grpc.health.v1.Health/List", Admission::Everybody),

@@ -203,7 +203,7 @@ impl TryFrom<ListChurnRisksRequest> for ChurnRequest {
     type Error = FieldViolations;
 
     fn try_from(request: ListChurnRisksRequest) -> Checked<Self> {
-        let ListChurnRisksRequest { activity_date, page_size, page_token } = request;
+        let ListChurnRisksRequest { activity_date, page_size, page_token, .. } = request;
         let tokens = TokenScope::new("ListChurnRisks", &[&activity_date]);
         let mut violations = FieldViolations::default();
         let day = optional(&activity_date, |text| violations.keep("activity_date", calendar_day(text)));

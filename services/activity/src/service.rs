@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use contract::message::fact_row_to_proto;
 use futures::{StreamExt, stream::BoxStream};
 use proto::activity::v1::{
-    ExportCompanyActivityRequest, ExportCompanyActivityResponse, GetCompanyActivityRequest,
-    GetCompanyActivityResponse, GetFreshnessRequest, GetFreshnessResponse, ListChurnRisksRequest,
-    ListChurnRisksResponse, ListCompanyActivityRequest, ListCompanyActivityResponse,
-    RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
-    company_activity_service_server::CompanyActivityService,
+    ExportCompanyActivityRequest, ExportCompanyActivityResponse, GetChurnSummaryRequest,
+    GetChurnSummaryResponse, GetCompanyActivityRequest, GetCompanyActivityResponse, GetFreshnessRequest,
+    GetFreshnessResponse, ListChurnRisksRequest, ListChurnRisksResponse, ListCompanyActivityRequest,
+    ListCompanyActivityResponse, ListPublicationsRequest, ListPublicationsResponse, ListPublishedDaysRequest,
+    ListPublishedDaysResponse, RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
+    SearchCompaniesRequest, SearchCompaniesResponse, company_activity_service_server::CompanyActivityService,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -113,6 +114,34 @@ impl CompanyActivityService for ActivityService {
             next_page_token: page.next.map(|next| tokens.seal(&next)).unwrap_or_default(),
             publication: page.publication.map(convert::publication),
         }))
+    }
+
+    async fn search_companies(
+        &self,
+        _request: Request<SearchCompaniesRequest>,
+    ) -> Result<Response<SearchCompaniesResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_churn_summary(
+        &self,
+        _request: Request<GetChurnSummaryRequest>,
+    ) -> Result<Response<GetChurnSummaryResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_published_days(
+        &self,
+        _request: Request<ListPublishedDaysRequest>,
+    ) -> Result<Response<ListPublishedDaysResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_publications(
+        &self,
+        _request: Request<ListPublicationsRequest>,
+    ) -> Result<Response<ListPublicationsResponse>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn get_freshness(

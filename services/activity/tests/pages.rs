@@ -51,6 +51,7 @@ impl Suite {
             activity_date: day(NEWEST).to_string(),
             page_size: 1,
             page_token: page_token.to_owned(),
+            ..ListChurnRisksRequest::default()
         };
         let page = self.client.clone().list_churn_risks(request).await?.into_inner();
         let companies = page.churn_risks.into_iter().filter_map(|risk| risk.activity);

@@ -19,7 +19,8 @@ pub mod progress;
 pub mod reach;
 pub mod run_end;
 pub mod standalone;
-pub mod trend;
+#[cfg(test)]
+mod test_runs;
 pub mod unit_progress;
 
 use std::{future::Future, process::ExitCode};

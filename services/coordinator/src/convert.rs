@@ -63,6 +63,7 @@ fn run_stage(stage: &RunStage, view: &RunView) -> RunStageProto {
         error_message: stage.error_message.clone().unwrap_or_default(),
         remarks: stage.remarks.clone(),
         waiting_for_service_since: view.waiting.get(&stage.stage).copied().map(timestamp_to_proto),
+        ..RunStageProto::default()
     }
 }
 

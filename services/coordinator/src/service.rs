@@ -84,7 +84,7 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<ListRunsRequest>,
     ) -> Result<Response<ListRunsResponse>, Status> {
-        let ListRunsRequest { page_size, page_token, states } = request.into_inner();
+        let ListRunsRequest { page_size, page_token, states, .. } = request.into_inner();
         let (limit, after) = (convert::page_size(page_size)?, convert::page_cursor(&page_token)?);
         let page = self.runs.list(&convert::run_states(&states)?, after, limit).await?;
         Ok(Response::new(ListRunsResponse {

@@ -12,10 +12,12 @@ use std::{
 
 use futures::{Stream, stream};
 use proto::activity::v1::{
-    CompanyActivity, ExportCompanyActivityRequest, ExportCompanyActivityResponse, GetCompanyActivityRequest,
-    GetCompanyActivityResponse, GetFreshnessRequest, GetFreshnessResponse, ListChurnRisksRequest,
-    ListChurnRisksResponse, ListCompanyActivityRequest, ListCompanyActivityResponse,
-    RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
+    CompanyActivity, ExportCompanyActivityRequest, ExportCompanyActivityResponse, GetChurnSummaryRequest,
+    GetChurnSummaryResponse, GetCompanyActivityRequest, GetCompanyActivityResponse, GetFreshnessRequest,
+    GetFreshnessResponse, ListChurnRisksRequest, ListChurnRisksResponse, ListCompanyActivityRequest,
+    ListCompanyActivityResponse, ListPublicationsRequest, ListPublicationsResponse, ListPublishedDaysRequest,
+    ListPublishedDaysResponse, RollUpCompanyActivityRequest, RollUpCompanyActivityResponse,
+    SearchCompaniesRequest, SearchCompaniesResponse,
     company_activity_service_client::CompanyActivityServiceClient,
     company_activity_service_server::{CompanyActivityService, CompanyActivityServiceServer},
 };
@@ -121,6 +123,34 @@ impl CompanyActivityService for Scripted {
         &self,
         _: Request<RollUpCompanyActivityRequest>,
     ) -> Result<Response<RollUpCompanyActivityResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn search_companies(
+        &self,
+        _: Request<SearchCompaniesRequest>,
+    ) -> Result<Response<SearchCompaniesResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_churn_summary(
+        &self,
+        _: Request<GetChurnSummaryRequest>,
+    ) -> Result<Response<GetChurnSummaryResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_published_days(
+        &self,
+        _: Request<ListPublishedDaysRequest>,
+    ) -> Result<Response<ListPublishedDaysResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_publications(
+        &self,
+        _: Request<ListPublicationsRequest>,
+    ) -> Result<Response<ListPublicationsResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 

@@ -146,7 +146,7 @@ async fn print_many(connection: &Connection, args: &ListArgs, output: &mut Outpu
     let outcome = match args.format {
         RowFormat::Csv => {
             let mut csv = CsvRows::new(output.writer())?;
-            let outcome = export(connection, request, limit, |row, _| csv.write(&row)).await?;
+            let outcome = export(connection, request, limit, |row, _| Ok(csv.write(&row)?)).await?;
             csv.flush()?;
             outcome
         }

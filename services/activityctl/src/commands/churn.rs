@@ -91,6 +91,7 @@ pub async fn churn_risks(
             activity_date: date.map(|day| day.to_string()).unwrap_or_default(),
             page_size: i32::try_from(limit.min(MAX_PAGE)).unwrap_or(i32::MAX),
             page_token,
+            ..ListChurnRisksRequest::default()
         };
         let page = match connection.activity().list_churn_risks(request).await {
             Ok(page) => page.into_inner(),

@@ -161,7 +161,8 @@ pub(super) async fn newest(
     let mut runs = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = ListRunsRequest { page_size, page_token, states: states.clone() };
+        let request =
+            ListRunsRequest { page_size, page_token, states: states.clone(), ..ListRunsRequest::default() };
         let page = connection.pipeline().list_runs(request).await;
         let page = page.map_err(|status| connection.failure(status))?.into_inner();
         for run in page.runs {

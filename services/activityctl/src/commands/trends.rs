@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::Args;
+use presentation::trend::{StageTrend, trends};
 use proto::pipeline::v1::Run;
 use runtime::{Clock, SystemClock};
 
@@ -15,7 +16,6 @@ use crate::{
         value::instant,
     },
     output::{Output, notice, printable},
-    trend::{StageTrend, trends},
 };
 
 const EXAMPLES: &str = "\

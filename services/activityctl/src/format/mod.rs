@@ -1,19 +1,19 @@
 //! The formats of answers: tables for people, CSV and JSON for programs.
 
 pub mod bar;
-pub mod csv;
 pub mod explanation;
 pub mod explanation_words;
-mod fact;
 pub mod json;
 pub mod preview;
 pub mod quarantine;
 pub mod reconciliation;
+#[cfg(test)]
+mod row_tests;
 pub mod table;
 pub mod trend;
-pub mod value;
 
 use clap::ValueEnum;
+pub use presentation::{csv, fact, value};
 
 /// How a single answer or a short list is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,12 +4,10 @@ use std::io::Write;
 
 use chrono::NaiveDate;
 use clap::ValueEnum;
+use presentation::trend::{Execution, Judgement, StageTrend};
 use serde::Serialize;
 
-use crate::{
-    error::Error,
-    trend::{Execution, Judgement, StageTrend},
-};
+use crate::error::Error;
 
 /// How trends are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -111,11 +109,10 @@ pub fn write_csv(writer: impl Write, trends: &[StageTrend]) -> Result<(), Error>
 
 #[cfg(test)]
 mod tests {
+    use presentation::trend::trends;
+
     use super::*;
-    use crate::{
-        format::json,
-        trend::{tests::creeping, trends},
-    };
+    use crate::{format::json, test_runs::creeping};
 
     fn creeping_trends() -> Vec<StageTrend> {
         trends(&creeping(), "2026-02-10".parse().unwrap())

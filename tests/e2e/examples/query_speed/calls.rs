@@ -112,7 +112,12 @@ impl Caller {
     /// The token of the page of risks after this one, if there is one.
     pub(crate) async fn risks(mut self, window: DateWindow, page_token: String) -> Result<String> {
         let activity_date = window.end().to_string();
-        let request = ListChurnRisksRequest { activity_date, page_size: RISKS, page_token };
+        let request = ListChurnRisksRequest {
+            activity_date,
+            page_size: RISKS,
+            page_token,
+            ..ListChurnRisksRequest::default()
+        };
         let answer = self.activity.list_churn_risks(request).await?.into_inner();
         ensure!(!answer.churn_risks.is_empty(), "an empty page");
         Ok(answer.next_page_token)

@@ -4,12 +4,10 @@ use std::time::Duration;
 
 use comfy_table::{Cell, Color, Table};
 use indicatif::HumanCount;
+use presentation::trend::{Execution, Judgement, StageTrend};
 
 use super::cells::{bytes, columns, number, unbroken, with_header};
-use crate::{
-    format::{bar::bar, value::human_duration},
-    trend::{Execution, Judgement, StageTrend},
-};
+use crate::format::{bar::bar, value::human_duration};
 
 /// The minimum and maximum width of a bar.
 const BAR: std::ops::RangeInclusive<usize> = 12..=40;
@@ -58,8 +56,10 @@ fn has_grown(trend: &StageTrend, execution: &Execution) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use presentation::trend::trends;
+
     use super::*;
-    use crate::trend::{tests::run, trends};
+    use crate::test_runs::run;
 
     fn drawn(width: usize) -> Vec<String> {
         let runs = [run(1, 2, 80, 2_000), run(3, 3, 8, 1_000), run(4, 4, 4, 500), run(5, 5, 1, 0)];

@@ -5,7 +5,7 @@ use std::io::Write;
 use domain::fact::COLUMNS;
 use proto::activity::v1::CompanyActivity;
 
-use crate::{error::Error, format::fact::columns};
+use crate::fact::columns;
 
 /// Writes rows as CSV with a header: the fact's columns in order, NULL as an
 /// empty field, times in RFC 3339 and UTC.
@@ -18,7 +18,7 @@ impl<W: Write> CsvRows<W> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn new(writer: W) -> Result<Self, Error> {
+    pub fn new(writer: W) -> Result<Self, ::csv::Error> {
         let mut writer = ::csv::Writer::from_writer(writer);
         writer.write_record(COLUMNS)?;
         Ok(Self { writer })
@@ -28,15 +28,15 @@ impl<W: Write> CsvRows<W> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn write(&mut self, row: &CompanyActivity) -> Result<(), Error> {
-        Ok(self.writer.write_record(columns(row).map(|(_, value)| value.to_string()))?)
+    pub fn write(&mut self, row: &CompanyActivity) -> Result<(), ::csv::Error> {
+        self.writer.write_record(columns(row).map(|(_, value)| value.to_string()))
     }
 
     /// Writes out what is still buffered.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn flush(&mut self) -> Result<(), Error> {
+    pub fn flush(&mut self) -> Result<(), ::csv::Error> {
         Ok(self.writer.flush()?)
     }
 }

@@ -9,7 +9,7 @@ use domain::{
 };
 use proto::pipeline::v1::{Run, RunStage, StageState};
 
-use crate::format::value::elapsed;
+use crate::value::elapsed;
 
 /// A stage and its successful executions.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,7 +149,7 @@ impl StageTrend {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use proto::stage::v1::{DateWindow as DateWindowProto, StageCounters, StageProgress};
 
     use super::*;
@@ -161,7 +161,7 @@ pub(crate) mod tests {
     }
 
     /// A run over days of February 2026 whose one stage took this many seconds.
-    pub(crate) fn run(first: u32, last: u32, seconds: i64, rows_read: u64) -> Run {
+    fn run(first: u32, last: u32, seconds: i64, rows_read: u64) -> Run {
         let counters = StageCounters { rows_read, bytes_read: rows_read * 100, ..Default::default() };
         let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
         let stage = RunStage {
@@ -182,7 +182,7 @@ pub(crate) mod tests {
     }
 
     /// Runs of one day each, newest first: ten as usual, then ever longer ones.
-    pub(crate) fn creeping() -> Vec<Run> {
+    fn creeping() -> Vec<Run> {
         (1..=20).rev().map(|day| run(day, day, 3 + 2 * (i64::from(day) - 10).max(0), 1_000)).collect()
     }
 

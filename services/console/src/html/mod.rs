@@ -1,0 +1,4 @@
+//! What pages are made of.
+
+pub(crate) mod layout;
+pub(crate) mod time;

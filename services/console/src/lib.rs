@@ -1,0 +1,30 @@
+//! The console: the pipeline and the companies in a browser.
+//!
+//! It knows nothing but the gRPC contracts, and calls services with the credential of whoever
+//! looks: it can show and do what that person could without it, and nothing else. Pages are
+//! rendered here and can be read without JavaScript.
+
+mod assets;
+mod backend;
+mod config;
+mod failure;
+mod html;
+mod pages;
+mod site;
+mod visitor;
+
+pub use backend::Backend;
+pub use config::{Args, Options};
+pub use site::assemble;
+
+use runtime::{Context, Service};
+
+/// Starts the stand-alone service.
+///
+/// # Errors
+/// If a service's URL, the credentials or the provider's settings cannot be used.
+pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
+    let backend = args.backend()?;
+    let _router = assemble(&args.options, backend, &context)?;
+    Ok(Service::new("console"))
+}

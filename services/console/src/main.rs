@@ -1,0 +1,7 @@
+//! The console as a process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::main("console", "Shows the pipeline and the companies in a browser", console::start)
+}

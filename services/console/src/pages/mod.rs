@@ -1,0 +1,3 @@
+//! The pages, one module each: what it asks of the services, and how it shows the answer.
+
+pub(crate) mod overview;
