@@ -24,6 +24,7 @@ test: lint-proto build ## Install what the tests need, then run every test
 	@for tool in node python postgres prometheus helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
 	@tests/setup/pgbouncer.sh >/dev/null || echo "!!!! pgbouncer cannot be installed here: poolers are not tested" >&2
 	@tests/setup/contestants.sh >/dev/null || echo "!!!! dlt and dbt cannot be installed here: the benchmark is tested without them" >&2
+	@tests/setup/chromium.sh >/dev/null || echo "!!!! Chromium cannot be installed here: the console is tested without a browser" >&2
 	@tests/setup/jaeger.sh >/dev/null || echo "!!!! Jaeger cannot be built here: traces are tested with the in-process collector alone" >&2
 	@tests/run.sh
 
