@@ -6,13 +6,12 @@
 // `site`, the console's address. What the journey returns is written to standard output as JSON; what went wrong goes to
 // standard error, and the exit code is then 1.
 import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 
 import { Site } from "./site.mjs";
 
 const [tools, chromium, journey, given] = process.argv.slice(2);
 const installed = createRequire(`${tools}/package.json`);
-const { chromium: driver } = await import(pathToFileURL(installed.resolve("playwright-core/index.mjs")));
+const { chromium: driver } = installed("playwright-core");
 const input = JSON.parse(given);
 
 const browser = await driver.launch({
