@@ -142,6 +142,12 @@ bench-proof: ## Measure what certificates and tokens cost queries; ARGS=10000 se
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example query_overhead
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/query_overhead" $(ARGS)
 
+.PHONY: bench-console
+bench-console: ## Measure how long each page of the console takes; ARGS="100000 400" sets the numbers of companies and days
+	@tests/setup/postgres.sh >/dev/null && tests/setup/chromium.sh >/dev/null
+	@$(CARGO) build --locked --release --package activityctl --package console --package e2e --bins --example console_paint
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/console_paint" $(ARGS)
+
 .PHONY: lint-shell
 lint-shell: ## Check the shell scripts
 	@shellcheck="$$(tests/setup/shellcheck.sh)" && "$$shellcheck" --external-sources --source-path SCRIPTDIR --severity warning $$(git ls-files '*.sh' .ci/run)

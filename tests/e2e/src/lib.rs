@@ -20,6 +20,7 @@ pub mod dashboards;
 pub mod database;
 pub mod fact_table;
 pub mod issuer;
+pub mod many_days;
 pub mod memory;
 pub mod openid;
 pub mod operator;
