@@ -9,7 +9,7 @@ from test_notes import notes
 from test_objects import HTTP
 from test_secrets import DEFAULTS, install
 
-FORWARDED = ("--set", "console.enabled=true,console.publicUrl=http://127.0.0.1:8080")
+FORWARDED = ("--set", "console.enabled=true")
 WITH_CONSOLE = pytest.mark.parametrize("value_set", ["console", "everything"])
 PREFIX = "release-company-activity"
 
@@ -39,7 +39,9 @@ def test_it_knows_the_provider_whose_people_the_services_know(value_set):
     assert told["OIDC_ISSUER"] in [one["issuer"] for one in policy(rendered)["issuers"]]
     assert told["OIDC_CLIENT_SECRET_FILE"] == "/etc/company-activity/secrets/identity-provider/client-secret"
     assert ("identity-provider", "secret") in set(secrets_of(pod))
-    assert (told["OIDC_SCOPES"], told["OIDC_TOKEN"]) == ("profile offline_access", "access")
+    (mount,) = [one["mountPath"] for one in pod["spec"]["containers"][0]["volumeMounts"] if one["name"] == "provider-ca"]
+    assert (told["OIDC_CA_FILE"], told["OIDC_ALLOW_PRIVATE"]) == (f"{mount}/ca.crt", "true")
+    assert (told["OIDC_SCOPES"], told["OIDC_TOKEN"]) == ("openid offline_access", "access")
 
 
 @WITH_CONSOLE
@@ -117,7 +119,8 @@ def test_notes_say_where_it_is(tmp_path):
     assert "in a browser, at https://console.acme.example\n" in notes(tmp_path, "console")
     (tmp_path / "forwarded").mkdir()
     reported = notes(tmp_path / "forwarded", "default", *FORWARDED)
-    assert f"port-forward deployment/{PREFIX}-console 8080:8080" in reported
+    assert f"port-forward deployment/{PREFIX}-console 50080:50080" in reported
+    assert "in a browser, at http://localhost:50080, of this port:" in reported
     assert "sign in with a token" in reported
     (tmp_path / "off").mkdir()
     assert "browser" not in notes(tmp_path / "off")

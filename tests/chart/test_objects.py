@@ -17,7 +17,7 @@ from rendered import (
 )
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
-GRPC, HTTP, ADMIN = 50051, 8080, 9464
+GRPC, HTTP, ADMIN = 50051, 50080, 9464
 SITES = {row["name"] for row in SERVICES if row.get("site")}
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from credentials import TokenIssuer
+from credentials import CertificateAuthority, TokenIssuer
 from loopback_cluster import PATIENCE_SECONDS, LoopbackCluster, get
 from programs import hand_over, program
 from rendered import VALUE_SETS, containers, files, objects, parse, template
@@ -20,7 +20,7 @@ WEBHOOK = "https://hooks.example.com/secret"
 # A static token, and an identity provider.
 ALICE = "activity_" + "a1" * 32
 PEOPLE = TokenIssuer()
-CONFIG_MAPS = {"access-keys": {"people.json": PEOPLE.key_set()}}
+CONFIG_MAPS = {"access-keys": {"people.json": PEOPLE.key_set()}, "provider-ca": {"ca.crt": CertificateAuthority().pem()}}
 
 
 def secrets(folder):

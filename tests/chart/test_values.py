@@ -128,7 +128,6 @@ WRONG = {
     ),
     "a token for another issuer": ("auth.issuers[0].token_file=cluster/token", "additional properties 'token_file'"),
     "a policy in the environment": ("services.activity.env.ACCESS_FILE=x", "ACCESS_FILE"),
-    "a console without an address": ("console.enabled=true", "set console.publicUrl"),
     "a console below a path": (
         "console.publicUrl=https://acme.example/console",
         "at '/console/publicUrl': 'https://acme.example/console' does not match pattern",
@@ -151,15 +150,12 @@ WRONG = {
         f"{CONSOLE},console.ingress.enabled=true",
         "name the controller's pods in networkPolicy.browseFrom",
     ),
-    "an Ingress to a forwarded port": (
-        "console.enabled=true,console.publicUrl=http://127.0.0.1:8080,console.ingress.enabled=true",
-        "which no Ingress or route leads to",
-    ),
+    "an Ingress without an address": ("console.enabled=true,console.ingress.enabled=true", "set console.publicUrl"),
     "a route of no Gateway": (
         f"{CONSOLE},console.httpRoute.enabled=true,networkPolicy.browseFrom[0].podSelector.matchLabels.a=b",
         "set console.httpRoute.parentRefs",
     ),
-    "a client's secret in the environment": ("services.console.env.OIDC_CLIENT_SECRET=x", "OIDC_CLIENT_SECRET"),
+    "a client's secret in the environment": ("services.console.env.OIDC_CLIENT_SECRET_FILE=x", "OIDC_CLIENT_SECRET_FILE"),
     "storage that nobody can reach": ("storage.azure.existingSecret=", "set storage.azure.accountName"),
 }
 

@@ -145,7 +145,9 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: COORDINATOR_URL, value: {{ include "company-activity.url" (dict "root" . "service" "coordinator") | quote }} }
 - { name: ACTIVITY_URL, value: {{ include "company-activity.url" (dict "root" . "service" "activity") | quote }} }
 {{- include "company-activity.environment.connection" . }}
-- { name: CONSOLE_PUBLIC_URL, value: {{ .Values.console.publicUrl | quote }} }
+{{- with .Values.console.publicUrl }}
+- { name: CONSOLE_PUBLIC_URL, value: {{ . | quote }} }
+{{- end }}
 {{- with .Values.console.oidc }}
 {{- if .issuer }}
 - { name: OIDC_ISSUER, value: {{ .issuer | quote }} }
@@ -155,6 +157,12 @@ The environment of a service: the common part, then its own. Every name is that 
 {{- end }}
 - { name: OIDC_SCOPES, value: {{ .scopes | quote }} }
 - { name: OIDC_TOKEN, value: {{ .token | quote }} }
+{{- if .allowPrivate }}
+- { name: OIDC_ALLOW_PRIVATE, value: "true" }
+{{- end }}
+{{- if .caConfigMap }}
+- { name: OIDC_CA_FILE, value: /etc/company-activity/identity-provider/ca.crt }
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -47,7 +47,7 @@ app.kubernetes.io/component: {{ .service }}
 
 {{/* What a service serves, which is also the name of its port, as YAML: {"port": name, "number": port}. */}}
 {{- define "company-activity.port" -}}
-{{ ternary (dict "port" "http" "number" 8080) (dict "port" "grpc" "number" 50051) .site | toYaml }}
+{{ ternary (dict "port" "http" "number" 50080) (dict "port" "grpc" "number" 50051) .site | toYaml }}
 {{- end -}}
 
 {{/*

@@ -11,6 +11,12 @@ The volumes of a service, or of a pod that calls one, as YAML: {"volumes": [...]
 {{- $volumes = append $volumes (dict "name" "config" "configMap" (dict "name" $config)) -}}
 {{- $mounts = append $mounts (dict "name" "config" "mountPath" "/etc/company-activity/config" "readOnly" true) -}}
 {{- end -}}
+{{- $oidc := $values.console.oidc -}}
+{{- if and (eq .service "console") $oidc.issuer $oidc.caConfigMap -}}
+{{- $items := list (dict "key" "ca.crt" "path" "ca.crt") -}}
+{{- $volumes = append $volumes (dict "name" "provider-ca" "configMap" (dict "name" $oidc.caConfigMap "items" $items)) -}}
+{{- $mounts = append $mounts (dict "name" "provider-ca" "mountPath" "/etc/company-activity/identity-provider" "readOnly" true) -}}
+{{- end -}}
 {{- range (include "company-activity.secretFiles" . | fromYaml).secrets -}}
 {{- $volumes = append $volumes (dict "name" .name "secret" (dict "secretName" .secret "defaultMode" 0440 "items" .items)) -}}
 {{- $mounts = append $mounts (dict "name" .name "mountPath" (printf "/etc/company-activity/secrets/%s" .name) "readOnly" true) -}}

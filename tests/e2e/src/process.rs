@@ -88,9 +88,10 @@ impl Process {
         command.args(arguments).args(["--listen", &listen.to_string(), "--log-format", "json"]);
         command.args(["--admin-listen", &ANY_PORT.to_string()]);
         // Settings in the developer's shell must not affect the test.
-        // A variable, because a flag would stop the programs of an earlier version.
-        let receivers_are_local = ("WEBHOOK_ALLOW_PRIVATE", "true");
-        command.env_clear().envs([receivers_are_local]).envs(environment.iter().cloned());
+        // Variables, because flags would stop the programs of an earlier version. The console of a suite in one process
+        // has a fixed port, which only one of them could have.
+        let of_every_test = [("WEBHOOK_ALLOW_PRIVATE", "true"), ("CONSOLE_LISTEN", "off")];
+        command.env_clear().envs(of_every_test).envs(environment.iter().cloned());
         let began = Instant::now();
         let (log, child) = Log::of(&mut command)?;
         // Owned from here on, so that it is always killed.

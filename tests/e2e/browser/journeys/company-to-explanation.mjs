@@ -1,7 +1,7 @@
 // From a part of a name to the sources of one number; and the churn list as a file.
 import assert from "node:assert/strict";
 
-export default async function (site, { token, part, name, day, source, churn }) {
+export default async function (site, { token, part, id, name, day, source, churn }) {
   const reader = await site.visitor();
   await reader.signIn(token);
   await reader.open("/companies");
@@ -10,8 +10,9 @@ export default async function (site, { token, part, name, day, source, churn }) 
   await search.getByRole("button").first().click();
   await reader.page.waitForURL((url) => url.searchParams.size > 0);
   await reader.mustBeAccessible();
-  await reader.page.getByRole("link", { name }).first().click();
-  await reader.mustShow(name);
+  await reader.page.locator("main table").getByRole("link", { name: id, exact: true }).click();
+  await reader.mustShow(new RegExp(id));
+  assert.ok((await reader.text()).includes(name), "the name is not shown");
   // Charts have their numbers in a table, too.
   assert.ok((await reader.page.locator('svg[role="img"]').count()) > 0, "there is no chart");
 

@@ -3,13 +3,13 @@
 use domain::DateWindow;
 
 /// A page to look at.
-pub struct Page {
-    pub name: &'static str,
-    pub path: String,
+pub(crate) struct Page {
+    pub(crate) name: &'static str,
+    pub(crate) path: String,
 }
 
 /// Every page that shows published numbers, and some of their filters.
-pub fn all(companies: usize, window: DateWindow) -> Vec<Page> {
+pub(crate) fn all(companies: usize, window: DateWindow) -> Vec<Page> {
     let (day, company) = (window.end(), format!("company-{:06}", companies / 2));
     let page = |name, path| Page { name, path };
     vec![
