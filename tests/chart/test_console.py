@@ -2,8 +2,9 @@
 
 import pytest
 import yaml
-from rendered import VALUE_SETS, includes, objects, parse, template
+from rendered import ROOT, VALUE_SETS, includes, objects, parse, template
 from test_access import environment, policy, volumes
+from test_documents import blocks
 from test_kind import secrets_of
 from test_notes import notes
 from test_objects import HTTP
@@ -124,3 +125,15 @@ def test_notes_say_where_it_is(tmp_path):
     assert "sign in with a token" in reported
     (tmp_path / "off").mkdir()
     assert "browser" not in notes(tmp_path / "off")
+
+
+def test_the_values_of_its_document_make_a_console_that_people_sign_in_to(tmp_path):
+    given = []
+    for number, block in enumerate(blocks((ROOT / "docs/console.md").read_text(), "yaml")):
+        (tmp_path / f"{number}.yaml").write_text(block)
+        given += ["--values", str(tmp_path / f"{number}.yaml")]
+    rendered = parse(template(*given))
+    told = environment(rendered.pods()["console"])
+    (people,) = [one for one in policy(rendered)["issuers"] if one["issuer"] == told["OIDC_ISSUER"]]
+    assert people["audiences"] == [told["OIDC_CLIENT_ID"]]
+    assert rendered.of("Ingress") and ("console", "client-secret") in set(secrets_of(rendered.pods()["console"]))
