@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use futures::StreamExt as _;
+use axum::body::Bytes;
+use futures::{StreamExt as _, stream::BoxStream};
 use reqwest::{Client, StatusCode, redirect};
 use serde_json::json;
 
@@ -74,23 +75,36 @@ impl Console {
     pub async fn view(&self, client: &Client, run_id: &str) -> Result<Viewer> {
         let response = client.get(format!("{}/runs/{run_id}/live", self.url())).send().await?;
         ensure!(response.status() == StatusCode::OK, "a viewer is refused: {}", response.status());
-        let mut events = Viewer(response.bytes_stream().boxed());
-        in_time("the first event of a run", events.next()).await??;
-        Ok(events)
+        let mut viewer = Viewer { stream: response.bytes_stream().boxed(), unread: String::new() };
+        in_time("the first event of a run", viewer.next()).await??;
+        Ok(viewer)
     }
 }
 
 /// Somebody who watches a run.
-pub struct Viewer(futures::stream::BoxStream<'static, reqwest::Result<axum::body::Bytes>>);
+pub struct Viewer {
+    stream: BoxStream<'static, reqwest::Result<Bytes>>,
+    unread: String,
+}
 
 impl Viewer {
-    /// Waits for more.
+    /// Waits for the next event, and returns what it says.
     ///
     /// # Errors
     /// If the stream has ended.
     pub async fn next(&mut self) -> Result<String> {
-        let bytes = self.0.next().await.context("the stream has ended")??;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        loop {
+            while let Some((event, rest)) = self.unread.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.unread = rest;
+                // Others are comments that keep the connection alive, and hints for browsers.
+                if event.starts_with("event:") {
+                    return Ok(event);
+                }
+            }
+            let bytes = self.stream.next().await.context("the stream has ended")??;
+            self.unread += &String::from_utf8_lossy(&bytes);
+        }
     }
 
     /// Waits until it has been told this.
@@ -98,10 +112,7 @@ impl Viewer {
     /// # Errors
     /// If the stream ends first.
     pub async fn sees(&mut self, text: &str) -> Result<()> {
-        let mut seen = String::new();
-        while !seen.contains(text) {
-            seen += &self.next().await?;
-        }
+        while !self.next().await?.contains(text) {}
         Ok(())
     }
 }

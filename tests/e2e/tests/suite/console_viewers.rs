@@ -26,8 +26,8 @@ const DAYS: u32 = 40;
 /// Changes after which memory has to be what it will be.
 const EARLY: usize = 10;
 
-/// How much may be added later, in bytes: less than a hundred for each viewer and change.
-const GROWTH: u64 = 512 * 1024;
+/// How much may be added later, in bytes. What 200 viewers are told of one change is as much.
+const GROWTH: u64 = 2 * 1024 * 1024;
 
 /// A run that waits for each of its days.
 struct HeldRun {
