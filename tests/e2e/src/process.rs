@@ -107,7 +107,7 @@ impl Process {
     /// # Errors
     /// If it ends first, or takes too long. The error shows its log.
     pub async fn wait_until_it_listens(&mut self) -> Result<()> {
-        let reported = self.log.address(|addresses| addresses.grpc.or(addresses.site));
+        let reported = self.log.address(|addresses| addresses.grpc);
         self.address = in_time(&format!("the start of {}", self.name), reported).await??;
         self.took_to_listen = self.began.elapsed();
         Ok(())
@@ -121,7 +121,7 @@ impl Process {
         Admin::at(self.admin)
     }
 
-    /// The address of its gRPC server, or of its pages if it has nothing else.
+    /// The address of its gRPC server.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -131,6 +131,16 @@ impl Process {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The URL of the pages that it serves beside gRPC.
+    ///
+    /// # Errors
+    /// If it ends first, or takes too long. The error shows its log.
+    pub async fn pages_url(&mut self) -> Result<String> {
+        let reported = self.log.address(|addresses| addresses.pages);
+        let address = in_time(&format!("the pages of {}", self.name), reported).await??;
+        Ok(format!("http://{address}"))
     }
 
     /// Its output so far.
@@ -224,9 +234,11 @@ impl Drop for Process {
 /// The addresses that a process reports.
 #[derive(Debug, Clone, Copy, Default)]
 struct Addresses {
+    /// Of gRPC, or of the pages of a process without gRPC.
     grpc: Option<SocketAddr>,
-    site: Option<SocketAddr>,
     admin: Option<SocketAddr>,
+    /// Of pages beside gRPC.
+    pages: Option<SocketAddr>,
 }
 
 /// The standard output and error of a process, read by a separate thread so
@@ -285,15 +297,15 @@ fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Addr
     for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).into_owned();
         let grpc = reported_address(&line, "listening");
-        let site = reported_address(&line, "serving pages");
         let admin = reported_address(&line, "serving probes and metrics");
+        let pages = reported_address(&line, "serving pages");
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        if grpc.or(site).or(admin).is_some() {
+        if grpc.or(admin).or(pages).is_some() {
             found.send_modify(|addresses| {
                 *addresses = Addresses {
                     grpc: grpc.or(addresses.grpc),
-                    site: site.or(addresses.site),
                     admin: admin.or(addresses.admin),
+                    pages: pages.or(addresses.pages),
                 };
             });
         }

@@ -5,7 +5,7 @@ export default async function (site, { provider, person, name, page, heading }) 
   const visitor = await site.visitor();
   visitor.mayGoTo(new RegExp(`^${provider.replaceAll(".", "\\.")}`));
   await visitor.open(page);
-  await visitor.page.locator('[href*="/sign-in/provider"], form[action*="/sign-in/provider"] button').first().click();
+  await visitor.page.getByRole("link", { name: /^sign in with/i }).click();
   await atTheProvider(visitor.page, site.address, person);
   await visitor.mustShow(new RegExp(heading));
   assert.equal(new URL(visitor.page.url()).pathname, page);
@@ -13,14 +13,9 @@ export default async function (site, { provider, person, name, page, heading }) 
   assert.doesNotMatch(visitor.page.url(), /code=|state=/, "what the provider says is still in the address");
 }
 
-/** The pages of the provider: who one is, and whether one consents. */
+/** The page of the provider, which asks who one is. */
 async function atTheProvider(page, site, person) {
-  while (!page.url().startsWith(site)) {
-    const login = page.locator('input[name="login"]');
-    if ((await login.count()) > 0) {
-      await login.fill(person);
-      await page.locator('input[name="password"]').fill("anything");
-    }
-    await Promise.all([page.waitForNavigation(), page.locator('button[type="submit"]').first().click()]);
-  }
+  await page.getByLabel("Login").fill(person);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL((url) => url.href.startsWith(site));
 }

@@ -1,6 +1,6 @@
 //! The console in a real browser, in front of a suite that asks who calls.
 
-use std::{collections::BTreeMap, fs, net::TcpListener};
+use std::fs;
 
 use anyhow::{Context as _, Result};
 use axum::{Router, response::Html, routing::get};
@@ -236,25 +236,15 @@ async fn people_sign_in_with_their_identity_provider() -> Result<()> {
     let secured = Secured::new()?;
     let policy = format!(
         "issuers:\n  - {{name: people, issuer: \"{}\", audiences: [console]}}\n\
-         grants:\n  - {{issuer: people, claim: groups, contains: staff, roles: [reader]}}\n",
+         grants:\n  - {{issuer: people, claim: groups, contains: readers, roles: [reader]}}\n",
         provider.issuer()
     );
     fs::write(secured.file("access.yaml"), policy)?;
     let suite = Suite::start(Layout::Standalone, secured.settings()).await?;
-    // The provider sends people back to an address that it knows before.
-    let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let (public, ca) = (format!("http://{listen}"), secured.file("ca.crt"));
-    let secret = folder.path().join("secret");
-    fs::write(&secret, "a secret of the console")?;
-    let flags = BTreeMap::from([
-        ("--console-public-url", public.as_str()),
-        ("--oidc-allow-private", "true"),
-        ("--oidc-issuer", provider.issuer()),
-        ("--oidc-client-id", "console"),
-        ("--oidc-client-secret-file", text(&secret)?),
-    ]);
-    let flags: Vec<&str> = flags.into_iter().flat_map(|(flag, value)| [flag, value]).collect();
-    let console = Console::start_at(&suite, listen, &flags, &[("TLS_CA_FILE", text(&ca)?)]).await?;
+    let ca = secured.file("ca.crt");
+    let provided =
+        ["--oidc-issuer", provider.issuer(), "--oidc-client-id", "console", "--oidc-allow-private"];
+    let console = Console::start(&suite, &provided, &[("TLS_CA_FILE", text(&ca)?)]).await?;
     let journey = json!({
         "provider": provider.issuer(), "person": "alice", "name": "people:alice", "page": "/churn", "heading": "^Churn",
     });
