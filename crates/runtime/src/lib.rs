@@ -4,6 +4,7 @@
 //! [`Service`]; [`main`] does the rest: arguments and environment, telemetry, gRPC
 //! server with health and reflection, signals, bounded drain, exit code.
 
+mod access_service;
 mod admin;
 mod arguments;
 mod audit;

@@ -27,6 +27,7 @@ use tower::{
 use tracing::{error, info, warn};
 
 use crate::{
+    access_service,
     connections::{Connection, Connections, FromPeer, Tracked, serve_each},
     context::Context,
     lifecycle::Phase,
@@ -143,7 +144,9 @@ fn run(
         for name in names.iter().copied().chain([""]) {
             health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
         }
-        let routes = merge(&service.grpc, options.reflection)?.add_service(health_server);
+        let routes = merge(&service.grpc, options.reflection)?
+            .add_service(health_server)
+            .add_service(access_service::server());
 
         let mut tasks = JoinSet::new();
         for BackgroundTask { name, run } in service.background {
