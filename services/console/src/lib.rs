@@ -25,6 +25,5 @@ use runtime::{Context, Service};
 /// If a service's URL, the credentials or the provider's settings cannot be used.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let backend = args.backend()?;
-    let _router = assemble(&args.options, backend, &context)?;
-    Ok(Service::new("console"))
+    Ok(Service::new("console").with_site(site(args.options, backend, context)))
 }
