@@ -91,7 +91,7 @@ fn through_memory() -> anyhow::Result<(Channel, UnboundedReceiverStream<io::Resu
         }
     });
     let endpoint = endpoint("http://in-process")?;
-    let channel = Channel::new(endpoint.connect_with_connector_lazy(connector), endpoint.uri().clone(), None);
+    let channel = Channel::new(endpoint.connect_with_connector_lazy(connector), endpoint.uri().clone(), true, None);
     Ok((channel, UnboundedReceiverStream::new(incoming)))
 }
 

@@ -7,6 +7,7 @@
 mod assets;
 mod backend;
 mod config;
+mod door;
 mod failure;
 mod html;
 mod pages;
@@ -15,7 +16,8 @@ mod visitor;
 
 pub use backend::Backend;
 pub use config::{Args, Options};
-pub use site::assemble;
+pub use door::{ProviderOptions, PublicUrl};
+pub use site::{assemble, site};
 
 use runtime::{Context, Service};
 
