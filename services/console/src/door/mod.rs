@@ -208,3 +208,6 @@ fn is_page(response: &Response) -> bool {
     response.status() != StatusCode::MISDIRECTED_REQUEST
         && response.headers().get(header::CONTENT_TYPE).is_some_and(is_html)
 }
+
+#[cfg(test)]
+mod tests;
