@@ -184,9 +184,8 @@ async fn grpc(
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let address = listener.local_addr()?;
     let health_server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
-    let routes = merge(services, options.reflection)?
-        .add_service(health_server)
-        .add_service(access_service::server());
+    let routes =
+        merge(services, options.reflection)?.add_service(health_server).add_service(access_service::server());
     let calls = OpenCalls::default();
     let callers = Callers::new(options.limits.calls, options.limits.calls_per_second);
     let limited = ServiceBuilder::new()

@@ -33,7 +33,8 @@ async fn it_answers_to_its_own_addresses_alone() {
 async fn every_answer_tells_browsers_to_trust_nothing_else() {
     let house = House::open(&Options::default(), on_loopback()).unwrap();
     let mut browser = house.browser();
-    let mut pages = vec![browser.get("/").await, browser.get("/sign-in").await, browser.get("/nowhere").await];
+    let mut pages =
+        vec![browser.get("/").await, browser.get("/sign-in").await, browser.get("/nowhere").await];
     pages.push(browser.post("/runs", &[]).await);
     pages.push(house.browser_at("evil.example").get("/").await);
     for page in pages {

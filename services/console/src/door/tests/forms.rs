@@ -100,9 +100,15 @@ async fn visitors_whom_nobody_asks_have_forms_of_their_own_too() {
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     let mut other = house.browser();
     other.get("/").await;
-    assert_eq!(other.post("/runs", &[("form_token", &form), ("what", "x")]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        other.post("/runs", &[("form_token", &form), ("what", "x")]).await.status,
+        StatusCode::FORBIDDEN
+    );
     // Nobody can make a cookie for a token of their own.
     let mut forger = house.browser();
     forger.cookies.insert("console-form".to_owned(), "mine".to_owned());
-    assert_eq!(forger.post("/runs", &[("form_token", "mine"), ("what", "x")]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        forger.post("/runs", &[("form_token", "mine"), ("what", "x")]).await.status,
+        StatusCode::FORBIDDEN
+    );
 }

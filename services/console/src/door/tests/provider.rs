@@ -122,7 +122,8 @@ impl TestProvider {
                 claims[name] = value.clone();
             }
             let text = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-            let signed = format!("{}.{}", text(&json!({"alg": "EdDSA", "kid": kid(&told.key)})), text(&claims));
+            let signed =
+                format!("{}.{}", text(&json!({"alg": "EdDSA", "kid": kid(&told.key)})), text(&claims));
             let signature = URL_SAFE_NO_PAD.encode(told.key.sign(signed.as_bytes()));
             format!("{signed}.{signature}")
         })
@@ -161,10 +162,7 @@ async fn keys(State(provider): State<TestProvider>) -> Json<Value> {
     Json(json!({"keys": [key]}))
 }
 
-async fn token(
-    State(provider): State<TestProvider>,
-    Form(form): Form<HashMap<String, String>>,
-) -> Response {
+async fn token(State(provider): State<TestProvider>, Form(form): Form<HashMap<String, String>>) -> Response {
     let refused = || (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
     let nonce = match form["grant_type"].as_str() {
         "authorization_code" => {

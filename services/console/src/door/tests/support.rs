@@ -62,11 +62,7 @@ impl Clock for TestClock {
 
 /// How a console is served that nobody but its machine reaches.
 pub(super) fn on_loopback() -> Served {
-    Served {
-        address: "127.0.0.1:50080".parse().unwrap(),
-        is_encrypted: false,
-        allow_unauthenticated: false,
-    }
+    Served { address: "127.0.0.1:50080".parse().unwrap(), is_encrypted: false, allow_unauthenticated: false }
 }
 
 /// How one is served that others reach.
@@ -108,10 +104,8 @@ impl House {
         fs::write(folder.path().join("tokens"), line(READER, "rita") + &line(OPERATOR, "olga")).unwrap();
         fs::write(folder.path().join("access.yaml"), policy).unwrap();
         let now = clock.clone();
-        let environment = Environment {
-            clock: Arc::new(move || now.now()),
-            http: Arc::new(reqwest::Client::builder),
-        };
+        let environment =
+            Environment { clock: Arc::new(move || now.now()), http: Arc::new(reqwest::Client::builder) };
         let access = Access::from_file(folder.path().join("access.yaml"), environment).unwrap();
         Self::over(options, served, clock, access, folder).unwrap()
     }
@@ -141,7 +135,10 @@ impl House {
             .route("/runs", get(show))
             .route("/runs", post(act))
             .route("/unknown-visitor", get(async || Failure::from(Status::unauthenticated("who is that?"))))
-            .route("/denied", get(async || Failure::from(Status::permission_denied("that takes the role x"))));
+            .route(
+                "/denied",
+                get(async || Failure::from(Status::permission_denied("that takes the role x"))),
+            );
         let router = before(pages, &console).with_state(console);
         Ok(Self { router, access, folder, clock, _stop: stop.drop_guard() })
     }
@@ -234,7 +231,8 @@ impl Browser {
     ) -> Page {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.host);
         if !self.cookies.is_empty() {
-            let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<_> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, cookies.join("; "));
         }
         for (name, value) in headers {

@@ -3,9 +3,7 @@
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 
-use super::support::{
-    House, OPERATOR, READER, for_all, on_loopback, token, with_public_url,
-};
+use super::support::{House, OPERATOR, READER, for_all, on_loopback, token, with_public_url};
 use crate::config::Options;
 
 const SESSION: &str = "console-session";
@@ -15,7 +13,10 @@ async fn whoever_is_not_signed_in_is_sent_to_sign_in_and_comes_back_to_where_the
     let house = House::asking(&Options::default(), on_loopback());
     let mut browser = house.browser();
     let page = browser.get("/runs?state=failed").await;
-    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/sign-in?return_to=%2Fruns%3Fstate%3Dfailed"));
+    assert_eq!(
+        (page.status, page.location()),
+        (StatusCode::SEE_OTHER, "/sign-in?return_to=%2Fruns%3Fstate%3Dfailed")
+    );
     let page = browser.sign_in(&token(READER), "/runs?state=failed").await;
     assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/runs?state=failed"));
     let page = browser.get("/runs").await;
@@ -55,10 +56,8 @@ async fn a_session_has_a_cookie_that_no_script_and_no_other_site_can_use() {
     let mut browser = house.browser_at("console.example.com");
     let form = browser.get("/sign-in").await.form_token();
     let fields = super::support::encoded(&[("form_token", &form), ("token", &token(READER))]);
-    let headers = [
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("origin", "https://console.example.com"),
-    ];
+    let headers =
+        [("content-type", "application/x-www-form-urlencoded"), ("origin", "https://console.example.com")];
     let page = browser.send(axum::http::Method::POST, "/sign-in/token", &headers, fields).await;
     let cookie = page.set_cookie("__Host-console-session").unwrap();
     assert!(cookie.contains("Secure") && cookie.contains("HttpOnly"), "{cookie}");
@@ -97,7 +96,10 @@ async fn signing_out_ends_the_session_also_for_those_who_kept_its_id() {
     let mut thief = house.browser();
     thief.cookies = kept;
     assert_eq!(thief.get("/").await.status, StatusCode::SEE_OTHER);
-    assert_eq!(thief.post("/runs", &[("form_token", &form), ("what", "x")]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        thief.post("/runs", &[("form_token", &form), ("what", "x")]).await.status,
+        StatusCode::FORBIDDEN
+    );
 }
 
 #[tokio::test]
@@ -143,7 +145,11 @@ async fn nobody_signs_in_where_others_could_read_the_session() {
     let house = House::asking(&options, served);
     let mut browser = house.browser_at("console.example.com");
     let page = browser.get("/sign-in").await;
-    assert!(page.text.contains("served without TLS") && !page.text.contains("name=\"token\""), "{}", page.text);
+    assert!(
+        page.text.contains("served without TLS") && !page.text.contains("name=\"token\""),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test]
@@ -153,7 +159,9 @@ async fn no_cookie_and_no_page_holds_a_token() {
     browser.sign_in(&token(OPERATOR), "/").await;
     for path in ["/", "/sign-in", "/denied", "/nowhere"] {
         let page = browser.get(path).await;
-        assert!(!page.text.contains(&token(OPERATOR)) && !format!("{:?}", page.headers).contains("activity_"));
+        assert!(
+            !page.text.contains(&token(OPERATOR)) && !format!("{:?}", page.headers).contains("activity_")
+        );
     }
     assert!(browser.cookies.values().all(|value| !value.contains("activity_")));
     let credential = crate::backend::Credential::bearer(&token(OPERATOR).parse().unwrap());
