@@ -114,7 +114,11 @@ fn run(
             Some(site) => {
                 let (served, door) = site::open(site, &options, &context, stop_accepting.clone()).await?;
                 let (address, tls) = (served.address, served.is_encrypted);
-                info!(service = service.name, %address, tls, "serving pages");
+                if grpc_address.is_some() {
+                    info!(service = service.name, %address, tls, "serving pages");
+                } else {
+                    info!(service = service.name, %address, tls, "listening");
+                }
                 doors.push(door);
                 Some(address)
             }

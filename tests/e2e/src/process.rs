@@ -132,6 +132,16 @@ impl Process {
         format!("http://{}", self.address)
     }
 
+    /// The URL of the pages that it serves beside gRPC.
+    ///
+    /// # Errors
+    /// If it ends first, or takes too long. The error shows its log.
+    pub async fn pages_url(&mut self) -> Result<String> {
+        let reported = self.log.address(|addresses| addresses.pages);
+        let address = in_time(&format!("the pages of {}", self.name), reported).await??;
+        Ok(format!("http://{address}"))
+    }
+
     /// Its output so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -223,8 +233,11 @@ impl Drop for Process {
 /// The addresses that a process reports.
 #[derive(Debug, Clone, Copy, Default)]
 struct Addresses {
+    /// Of gRPC, or of the pages of a process without gRPC.
     grpc: Option<SocketAddr>,
     admin: Option<SocketAddr>,
+    /// Of pages beside gRPC.
+    pages: Option<SocketAddr>,
 }
 
 /// The standard output and error of a process, read by a separate thread so
@@ -284,10 +297,15 @@ fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Addr
         let line = String::from_utf8_lossy(&line).into_owned();
         let grpc = reported_address(&line, "listening");
         let admin = reported_address(&line, "serving probes and metrics");
+        let pages = reported_address(&line, "serving pages");
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        if grpc.or(admin).is_some() {
+        if grpc.or(admin).or(pages).is_some() {
             found.send_modify(|addresses| {
-                *addresses = Addresses { grpc: grpc.or(addresses.grpc), admin: admin.or(addresses.admin) };
+                *addresses = Addresses {
+                    grpc: grpc.or(addresses.grpc),
+                    admin: admin.or(addresses.admin),
+                    pages: pages.or(addresses.pages),
+                };
             });
         }
     }

@@ -5,6 +5,7 @@ mod access;
 mod azurite;
 mod backfill;
 mod collectors;
+mod console_access;
 mod credentials;
 mod database_roles;
 mod database_words;
