@@ -79,7 +79,8 @@ impl Browser {
 
     /// Sends a form of a page.
     async fn submit(&mut self, page: &Page, path: &str, fields: &[(&str, &str)]) -> Result<Page> {
-        let token = page.text.split_once("name=\"form_token\" value=\"").and_then(|(_, rest)| rest.split('"').next());
+        let token =
+            page.text.split_once("name=\"form_token\" value=\"").and_then(|(_, rest)| rest.split('"').next());
         let mut all = fields.to_vec();
         all.extend(token.map(|token| ("form_token", token)));
         let page = self.send(Method::POST, page.url.join(path)?, Some(&all)).await?;
@@ -110,9 +111,13 @@ async fn people_sign_in_at_the_provider_and_are_known_by_the_services() -> Resul
         Build::Current,
         "console",
         ANY_PORT,
-        ["--activity-url", &activity.url(), "--coordinator-url", &activity.url()]
-            .into_iter()
-            .chain(["--oidc-issuer", provider.issuer(), "--oidc-client-id", "console", "--oidc-allow-private"]),
+        ["--activity-url", &activity.url(), "--coordinator-url", &activity.url()].into_iter().chain([
+            "--oidc-issuer",
+            provider.issuer(),
+            "--oidc-client-id",
+            "console",
+            "--oidc-allow-private",
+        ]),
         &[],
     )
     .await?;

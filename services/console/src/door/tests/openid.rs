@@ -132,7 +132,7 @@ async fn a_forged_state_an_error_and_another_provider_are_refused() {
     for change in [
         |path: &str| path.replace("state=", "state=x"),
         |path: &str| path.split_once("&state").unwrap().0.to_owned(),
-        |path: &str| path.replace("code=code-", "error=access_denied<script>&x="),
+        |path: &str| path.replace("code=code-", "error=access_denied%3Cscript%3E&x="),
         |path: &str| format!("{path}&iss=https://evil.example"),
         |path: &str| path.replace("code=code-", "code=other-"),
     ] {

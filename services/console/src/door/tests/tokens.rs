@@ -30,7 +30,8 @@ async fn whoever_is_not_signed_in_is_sent_to_sign_in_and_comes_back_to_where_the
 #[tokio::test]
 async fn what_is_no_good_token_opens_nothing_and_is_not_repeated() {
     let house = House::asking(&Options::default(), on_loopback());
-    for bad in [token('c'), "activity_".to_owned(), "e30.e30.e30".to_owned(), "zwei wörter\n".to_owned()] {
+    for bad in [token('c'), "activity_xyz".to_owned(), "e30.e30.e30".to_owned(), "zwei wörter\n".to_owned()]
+    {
         let mut browser = house.browser();
         let page = browser.sign_in(&bad, "/").await;
         assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{}", page.text);
