@@ -59,6 +59,10 @@ impl Running {
     }
 }
 
+async fn get_page(url: String) -> reqwest::Result<reqwest::Response> {
+    reqwest::Client::builder().no_proxy().build()?.get(url).send().await
+}
+
 fn options() -> ServerOptions {
     ServerOptions { drain_timeout: AT_MOST, ..ServerOptions::default() }
 }
@@ -67,7 +71,7 @@ fn options() -> ServerOptions {
 async fn browsers_speak_http_1_or_2_with_tls_or_without() {
     let (_numbers, receiver) = watch::channel(0);
     let plain = Running::start(receiver.clone(), options()).await;
-    let answer = reqwest::get(plain.url("/")).await.unwrap();
+    let answer = get_page(plain.url("/")).await.unwrap();
     assert_eq!(answer.version(), Version::HTTP_11);
     assert_eq!(answer.text().await.unwrap(), "encrypted=false");
     let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
@@ -109,7 +113,7 @@ async fn pages_are_served_beside_grpc() {
     let server =
         tokio::spawn(serve(service, options(), context.clone(), |address| listening.send(address).unwrap()));
     let (address, page_address) = (address.await.unwrap(), page_address.await.unwrap());
-    let page = reqwest::get(format!("http://{page_address}/")).await.unwrap().text().await.unwrap();
+    let page = get_page(format!("http://{page_address}/")).await.unwrap().text().await.unwrap();
     assert_eq!(page, "a page");
     let channel = runtime::channel::connect(&format!("http://{address}")).unwrap();
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
@@ -121,7 +125,7 @@ async fn pages_are_served_beside_grpc() {
 async fn a_stream_of_events_ends_when_the_server_does() {
     let (_numbers, receiver) = watch::channel(7);
     let Running { address, context, server } = Running::start(receiver, options()).await;
-    let mut events = reqwest::get(format!("http://{address}/events")).await.unwrap();
+    let mut events = get_page(format!("http://{address}/events")).await.unwrap();
     assert_eq!(events.chunk().await.unwrap().unwrap(), "data: 7\n\n");
     context.shutdown.cancel();
     timeout(AT_MOST, server).await.unwrap().unwrap().unwrap();
@@ -133,7 +137,7 @@ async fn a_stream_that_is_read_is_not_idle_and_a_connection_without_a_request_is
     let (numbers, receiver) = watch::channel(1);
     let limits = Limits { idle: Duration::from_millis(50), ..Limits::default() };
     let running = Running::start(receiver, ServerOptions { limits, ..options() }).await;
-    let mut events = reqwest::get(running.url("/events")).await.unwrap();
+    let mut events = get_page(running.url("/events")).await.unwrap();
     assert_eq!(events.chunk().await.unwrap().unwrap(), "data: 1\n\n");
 
     let mut idle = TcpStream::connect(running.address).await.unwrap();
