@@ -52,13 +52,8 @@ where
 /// Says of the flags that every service has what they do for one that has pages alone, and
 /// hides those that do nothing.
 fn of_a_site(command: Command) -> Command {
-    let hidden = [
-        "reflection",
-        "access_file",
-        "tls_client_ca_file",
-        "tls_client_auth",
-        "max_calls_per_second",
-    ];
+    let hidden =
+        ["reflection", "access_file", "tls_client_ca_file", "tls_client_auth", "max_calls_per_second"];
     hidden
         .into_iter()
         .fold(command, |command, id| command.mut_arg(id, |arg| arg.hide(true)))

@@ -52,7 +52,8 @@ pub fn in_process(
     shutdown: CancellationToken,
 ) -> anyhow::Result<(Channel, BackgroundTask)> {
     let (channel, incoming) = through_memory()?;
-    let serving = server().add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
+    let serving =
+        server().add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
     let run = async move { serving.await.with_context(|| failed(name)) };
     Ok((channel, BackgroundTask { name, run: Box::pin(run) }))
 }
@@ -91,7 +92,8 @@ fn through_memory() -> anyhow::Result<(Channel, UnboundedReceiverStream<io::Resu
         }
     });
     let endpoint = endpoint("http://in-process")?;
-    let channel = Channel::new(endpoint.connect_with_connector_lazy(connector), endpoint.uri().clone(), true, None);
+    let channel =
+        Channel::new(endpoint.connect_with_connector_lazy(connector), endpoint.uri().clone(), true, None);
     Ok((channel, UnboundedReceiverStream::new(incoming)))
 }
 

@@ -114,7 +114,11 @@ fn run(
             Some(site) => {
                 let (served, door) = site::open(site, &options, &context, stop_accepting.clone()).await?;
                 let (address, tls) = (served.address, served.is_encrypted);
-                info!(service = service.name, %address, tls, "serving pages");
+                if grpc_address.is_some() {
+                    info!(service = service.name, %address, tls, "serving pages");
+                } else {
+                    info!(service = service.name, %address, tls, "listening");
+                }
                 doors.push(door);
                 Some(address)
             }
@@ -184,9 +188,8 @@ async fn grpc(
         .with_context(|| format!("cannot listen on {}", options.listen))?;
     let address = listener.local_addr()?;
     let health_server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
-    let routes = merge(services, options.reflection)?
-        .add_service(health_server)
-        .add_service(access_service::server());
+    let routes =
+        merge(services, options.reflection)?.add_service(health_server).add_service(access_service::server());
     let calls = OpenCalls::default();
     let callers = Callers::new(options.limits.calls, options.limits.calls_per_second);
     let limited = ServiceBuilder::new()

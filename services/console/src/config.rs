@@ -1,6 +1,6 @@
 //! The console's own flags.
 
-use runtime::ClientArgs;
+use runtime::{ClientArgs, Connector};
 
 use crate::{
     backend::Backend,
@@ -49,17 +49,24 @@ pub struct Args {
 }
 
 impl Args {
-    /// Channels to the services.
+    /// What connects to the services.
     ///
     /// # Errors
-    /// If a URL or a certificate cannot be used.
-    pub fn backend(&self) -> anyhow::Result<Backend> {
+    /// If it is given a token.
+    pub fn connector(&self) -> anyhow::Result<Connector> {
         anyhow::ensure!(
             self.client.credential.token_file.is_none(),
             "the console has no token of its own: it shows services those of its visitors. Leave --token-file \
              (TOKEN_FILE) out"
         );
-        let connector = self.client.connector()?;
+        self.client.connector()
+    }
+
+    /// Channels to the services.
+    ///
+    /// # Errors
+    /// If a URL or a certificate cannot be used.
+    pub fn backend(&self, connector: &Connector) -> anyhow::Result<Backend> {
         Ok(Backend {
             coordinator: connector.connect(&self.coordinator_url)?,
             activity: connector.connect(&self.activity_url)?,

@@ -25,7 +25,15 @@ use runtime::{Context, Service};
 ///
 /// # Errors
 /// If a service's URL, the credentials or the provider's settings cannot be used.
+#[expect(clippy::unused_async, reason = "other services open a warehouse")]
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
-    let backend = args.backend()?;
-    Ok(Service::new("console").with_site(site(args.options, backend, context)))
+    let connector = args.connector()?;
+    let backend = args.backend(&connector)?;
+    let following = connector.follow_files(context.shutdown.clone());
+    Ok(Service::new("console")
+        .with_background("the TLS files of calls", async move {
+            following.await;
+            Ok(())
+        })
+        .with_site(site(args.options, backend, context)))
 }

@@ -64,7 +64,11 @@ fn limit() -> [KeyValue; 2] {
 }
 
 /// Middleware around every route.
-pub(super) async fn observe(State(Observer(shared)): State<Observer>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(
+    State(Observer(shared)): State<Observer>,
+    request: Request,
+    next: Next,
+) -> Response {
     // Whoever sends others is answered, but does not make a series of each.
     let method = match *request.method() {
         Method::GET => "GET",

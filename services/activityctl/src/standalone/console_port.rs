@@ -36,7 +36,9 @@ impl FromStr for ConsoleListen {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "off" => Ok(Self::Off),
-            _ => text.parse().map(Self::At).map_err(|error| format!("{error}; write 127.0.0.1:50080, or off")),
+            _ => {
+                text.parse().map(Self::At).map_err(|error| format!("{error}; write 127.0.0.1:50080, or off"))
+            }
         }
     }
 }

@@ -50,11 +50,11 @@ pub(super) async fn ask(backend: &Backend, credential: &Credential) -> Result<Ca
 async fn get(channel: &Channel, credential: &Credential) -> Result<Caller, Status> {
     let mut request = Request::new(GetCallerRequest {});
     request.set_timeout(TIMEOUT);
-    let mut client =
-        AccessServiceClient::new(InterceptedService::new(channel.clone(), credential.clone()));
+    let mut client = AccessServiceClient::new(InterceptedService::new(channel.clone(), credential.clone()));
     // The service's own clock may stand still.
     let answer = tokio::time::timeout(TIMEOUT, client.get_caller(request)).await;
-    let answer = answer.map_err(|_| Status::deadline_exceeded("the service took too long to say who calls"))?;
+    let answer =
+        answer.map_err(|_| Status::deadline_exceeded("the service took too long to say who calls"))?;
     let caller = answer?.into_inner();
     Ok(Caller {
         is_reader: caller.roles().any(|role| role == Role::Reader),

@@ -23,7 +23,7 @@ use axum_extra::extract::cookie::{Key, PrivateCookieJar};
 use chrono::{DateTime, Utc};
 use runtime::{Clock, Served};
 
-pub use self::{origin::PublicUrl, provider::ProviderOptions};
+pub(crate) use self::form::Operator;
 use self::{
     caller::{Asked, Unasked},
     cookies::{FORM, SESSION},
@@ -31,7 +31,7 @@ use self::{
     provider::Provider,
     session::{Session, Sessions},
 };
-pub(crate) use self::form::Operator;
+pub use self::{origin::PublicUrl, provider::ProviderOptions};
 use crate::{
     backend::{Backend, Credential, Services},
     config::Options,
@@ -208,3 +208,6 @@ fn is_page(response: &Response) -> bool {
     response.status() != StatusCode::MISDIRECTED_REQUEST
         && response.headers().get(header::CONTENT_TYPE).is_some_and(is_html)
 }
+
+#[cfg(test)]
+mod tests;

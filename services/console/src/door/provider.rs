@@ -253,7 +253,9 @@ impl Provider {
             .set_pkce_verifier(PkceCodeVerifier::new(begun.verifier))
             .request_async(&http)
             .await
-            .map_err(|error| ProviderProblem(format!("the provider gives no token: {}", http::reason(&error))))?;
+            .map_err(|error| {
+                ProviderProblem(format!("the provider gives no token: {}", http::reason(&error)))
+            })?;
         self.verify(&response, &Nonce::new(begun.nonce)).await?;
         self.tokens(&response, None)
     }
@@ -272,7 +274,9 @@ impl Provider {
             .map_err(|_| ProviderProblem("the provider names no token endpoint".to_owned()))?
             .request_async(&http)
             .await
-            .map_err(|error| ProviderProblem(format!("the provider gives no token: {}", http::reason(&error))))?;
+            .map_err(|error| {
+                ProviderProblem(format!("the provider gives no token: {}", http::reason(&error)))
+            })?;
         self.tokens(&response, Some(refresh))
     }
 
@@ -339,7 +343,8 @@ impl Provider {
             ShownToken::Id => response.id_token().map(ToString::to_string),
             ShownToken::Access => Some(response.access_token().secret().clone()),
         };
-        let missing = || ProviderProblem("the provider has sent no token that services could be shown".to_owned());
+        let missing =
+            || ProviderProblem("the provider has sent no token that services could be shown".to_owned());
         let shown: Secret = shown.and_then(|token| token.parse().ok()).ok_or_else(missing)?;
         let lasts = response.expires_in().and_then(|time| TimeDelta::from_std(time).ok());
         let expires_at = expiry(&shown).or_else(|| Some(self.clock.now() + lasts?));
@@ -359,9 +364,9 @@ impl Provider {
             return Ok(known.metadata.clone());
         }
         let http = self.http.sends();
-        let metadata = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &http)
-            .await
-            .map_err(|error| ProviderProblem(format!("the provider does not answer: {}", http::causes(&error))))?;
+        let metadata = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &http).await.map_err(
+            |error| ProviderProblem(format!("the provider does not answer: {}", http::causes(&error))),
+        )?;
         let metadata = Arc::new(metadata);
         *known = Some(Known { metadata: metadata.clone(), asked_at: now });
         Ok(metadata)

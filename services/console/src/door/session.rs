@@ -139,16 +139,15 @@ impl Session {
 impl State {
     async fn renew(&mut self, provider: Option<&Provider>, now: DateTime<Utc>) -> Result<(), Status> {
         let has_ended = || Status::unauthenticated("the session has ended");
-        match (provider, &self.tokens.refresh) {
-            (Some(provider), Some(refresh)) => match provider.renew(refresh).await {
+        if let (Some(provider), Some(refresh)) = (provider, &self.tokens.refresh) {
+            match provider.renew(refresh).await {
                 Ok(tokens) => {
                     self.tokens = tokens;
                     self.asked_at = DateTime::UNIX_EPOCH;
                     return Ok(());
                 }
                 Err(problem) => debug!(%problem, "the provider does not renew a token"),
-            },
-            _ => debug!("a token has ended"),
+            }
         }
         if self.tokens.expires_at.is_some_and(|end| end <= now) { Err(has_ended()) } else { Ok(()) }
     }

@@ -135,9 +135,7 @@ async fn returned(
     };
     Ok(match begin(&door, &entry, &headers, tokens).await {
         Ok(jar) => (seals, jar, Redirect::to(&return_to)).into_response(),
-        Err(problem) => {
-            (seals, refused(problem.status(), &return_to, &problem.to_string())).into_response()
-        }
+        Err(problem) => (seals, refused(problem.status(), &return_to, &problem.to_string())).into_response(),
     })
 }
 
@@ -255,9 +253,8 @@ impl Door {
 fn page(door: &Door, entry: &Entry, return_to: &str, problem: Option<&str>) -> Markup {
     let hindrance = may_begin(door, entry).err();
     let provider = door.0.provider.as_ref().map(|provider| {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("return_to", return_to)
-            .finish();
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("return_to", return_to).finish();
         (provider.host(), format!("/sign-in/provider?{query}"))
     });
     let body = html! {

@@ -6,6 +6,7 @@ mod azurite;
 mod backfill;
 mod collectors;
 mod console;
+mod console_access;
 mod console_viewers;
 mod credentials;
 mod database_roles;

@@ -5,8 +5,8 @@ use std::{error::Error, fs, path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use egress::{Destination, Policy, refusal_in};
 use futures::future::BoxFuture;
-use openidconnect::{HttpRequest, HttpResponse, RequestTokenError, core::CoreErrorResponseType};
 use openidconnect::StandardErrorResponse;
+use openidconnect::{HttpRequest, HttpResponse, RequestTokenError, core::CoreErrorResponseType};
 use reqwest::Certificate;
 use url::{Host, Url};
 
@@ -57,7 +57,9 @@ impl HttpClient {
             Some(Host::Domain(_)) | None => false,
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
-            return Err("providers are asked by https://, or by http:// at a loopback address, for tests".to_owned());
+            return Err(
+                "providers are asked by https://, or by http:// at a loopback address, for tests".to_owned()
+            );
         }
         let settings = egress::Settings { private: "--oidc-allow-private", http: None };
         let policy = Policy { settings, allow_private: self.0.allow_private, allow_http: false };
@@ -65,7 +67,9 @@ impl HttpClient {
     }
 
     /// The same as the crate wants it.
-    pub(super) fn sends(&self) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, HttpError>> {
+    pub(super) fn sends(
+        &self,
+    ) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, HttpError>> {
         let client = self.clone();
         move |request| {
             let client = client.clone();
