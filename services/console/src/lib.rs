@@ -10,6 +10,8 @@ mod config;
 mod failure;
 mod html;
 mod pages;
+#[cfg(test)]
+mod scripted;
 mod site;
 mod visitor;
 

@@ -1,3 +1,4 @@
 //! The pages, one module each: what it asks of the services, and how it shows the answer.
 
+pub(crate) mod companies;
 pub(crate) mod overview;
