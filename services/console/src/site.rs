@@ -22,6 +22,8 @@ pub fn assemble(_options: &Options, backend: Backend, context: &Context) -> anyh
     let console = Console { backend, clock: context.clock.clone() };
     Ok(Router::new()
         .route("/", get(pages::overview::show))
+        .route("/churn", get(pages::churn::show))
+        .route("/churn.csv", get(pages::churn::download))
         .route("/companies", get(pages::companies::show))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()))

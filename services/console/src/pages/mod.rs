@@ -1,4 +1,5 @@
 //! The pages, one module each: what it asks of the services, and how it shows the answer.
 
+pub(crate) mod churn;
 pub(crate) mod companies;
 pub(crate) mod overview;
