@@ -25,6 +25,7 @@ pub fn assemble(_options: &Options, backend: Backend, context: &Context) -> anyh
         .route("/churn", get(pages::churn::show))
         .route("/churn.csv", get(pages::churn::download))
         .route("/companies", get(pages::companies::show))
+        .route("/companies/{company_id}", get(pages::company::show))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()))
         .with_state(console))

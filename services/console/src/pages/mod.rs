@@ -2,4 +2,5 @@
 
 pub(crate) mod churn;
 pub(crate) mod companies;
+pub(crate) mod company;
 pub(crate) mod overview;
