@@ -11,7 +11,7 @@ mod failure;
 mod html;
 mod pages;
 #[cfg(test)]
-mod scripted;
+mod scripted_services;
 mod site;
 mod visitor;
 

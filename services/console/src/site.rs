@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use runtime::{Clock, Context};
 
 use crate::{assets, backend::Backend, config::Options, failure::Failure, pages};
@@ -24,6 +27,8 @@ pub fn assemble(_options: &Options, backend: Backend, context: &Context) -> anyh
         .route("/", get(pages::overview::show))
         .route("/churn", get(pages::churn::show))
         .route("/churn.csv", get(pages::churn::download))
+        .route("/days/{date}", get(pages::day::show))
+        .route("/days/{date}/reconcile", post(pages::day::reconcile))
         .route("/companies", get(pages::companies::show))
         .route("/companies/{company_id}", get(pages::company::show))
         .merge(assets::routes())

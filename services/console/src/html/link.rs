@@ -21,7 +21,31 @@ pub(crate) fn optional(text: Option<&str>) -> &str {
     text.filter(|text| !text.is_empty()).unwrap_or(NONE)
 }
 
-/// A command to copy.
-pub(crate) fn command(command: &str) -> Markup {
-    html! { pre tabindex="0" aria-label="Command" { code { (command) } } }
+/// A command of the command line to copy, its words as a shell reads them.
+pub(crate) fn command(words: &[&str]) -> Markup {
+    let line: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    html! { pre.command { code data-copy { "activityctl " (line.join(" ")) } } }
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=+,@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_pasted_into_a_shell() {
+        assert_eq!(quoted("crm/a-1.csv"), "crm/a-1.csv");
+        assert_eq!(quoted("it's; rm $x"), r"'it'\''s; rm $x'");
+        assert_eq!(quoted(""), "''");
+        let shown = command(&["quarantine", "list", "--origin", "a b"]).into_string();
+        assert!(shown.contains("activityctl quarantine list --origin 'a b'"), "{shown}");
+    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod chart;
 pub(crate) mod choice;
+pub(crate) mod difference;
 pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod number;

@@ -205,7 +205,7 @@ mod tests {
     use tonic::Status;
 
     use super::*;
-    use crate::scripted::Script;
+    use crate::scripted_services::Script;
 
     const NOW: &str = "2026-03-01T06:00:00Z";
 

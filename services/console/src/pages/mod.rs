@@ -3,4 +3,5 @@
 pub(crate) mod churn;
 pub(crate) mod companies;
 pub(crate) mod company;
+pub(crate) mod day;
 pub(crate) mod overview;
