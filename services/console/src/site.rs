@@ -30,6 +30,7 @@ pub fn assemble(_options: &Options, backend: Backend, context: &Context) -> anyh
         .route("/days/{date}", get(pages::day::show))
         .route("/days/{date}/reconcile", post(pages::day::reconcile))
         .route("/companies", get(pages::companies::show))
+        .route("/quality", get(pages::quality::show))
         .route("/companies/{company_id}", get(pages::company::show))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()))

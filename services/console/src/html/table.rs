@@ -102,15 +102,21 @@ fn head(column: Column, order: Option<Order<'_>>) -> Markup {
 
 /// Links to the first and the next page of a list; nothing if all of it is shown.
 pub(crate) fn pager(address: &Address, next_page_token: &str) -> Markup {
-    let is_first = address.from_start() == *address;
+    pager_of("Pages of the list", PAGE, address, next_page_token)
+}
+
+/// As [`pager`] where a page has several lists: of the one whose page is in this field.
+pub(crate) fn pager_of(name: &str, field: &str, address: &Address, next_page_token: &str) -> Markup {
+    let first = address.without(field);
+    let is_first = first == *address;
     html! {
         @if !is_first || !next_page_token.is_empty() {
-            nav.pages aria-label="Pages of the list" {
-                @if !is_first { a href=(address.from_start()) rel="first" { "First page" } }
+            nav.pages aria-label=(name) {
+                @if !is_first { a href=(first) rel="first" { "First page" } }
                 @if next_page_token.is_empty() {
                     span.note { "This is the last page." }
                 } @else {
-                    a href=(address.with(PAGE, next_page_token)) rel="next" { "Next page" }
+                    a href=(address.with(field, next_page_token)) rel="next" { "Next page" }
                 }
             }
         }

@@ -5,3 +5,4 @@ pub(crate) mod companies;
 pub(crate) mod company;
 pub(crate) mod day;
 pub(crate) mod overview;
+pub(crate) mod quality;
