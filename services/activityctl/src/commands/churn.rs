@@ -59,7 +59,11 @@ pub async fn execute(args: &ChurnArgs, output: &mut Output) -> Result<(), Error>
     show(&connection, args, output).await
 }
 
-async fn show(connection: &Connection, args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
+/// Lists churn risks of a server.
+///
+/// # Errors
+/// If the server refuses or the rows cannot be written.
+pub async fn show(connection: &Connection, args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
     let limit = args.limit.unwrap_or(if args.format == RowFormat::Csv { u32::MAX } else { SHOWN });
     let (risks, publication) = churn_risks(connection, args.date, limit).await?;
     if publication.is_none() {
