@@ -132,7 +132,9 @@ mod tests {
         let risks = [risk("acme", "2026-01-20"), risk("initech", "")];
         let mut whole = Vec::new();
         let mut csv = CsvChurnRisks::new(&mut whole).unwrap();
-        risks.iter().for_each(|risk| csv.write(risk).unwrap());
+        for risk in &risks {
+            csv.write(risk).unwrap();
+        }
         csv.flush().unwrap();
         drop(csv);
         let mut pieces = Vec::new();

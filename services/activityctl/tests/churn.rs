@@ -93,7 +93,9 @@ async fn csv_is_the_one_writers_list_of_all_companies() {
     assert_eq!(risks.len(), COMPANIES);
     let mut expected = Vec::new();
     let mut csv = CsvChurnRisks::new(&mut expected).unwrap();
-    risks.iter().for_each(|risk| csv.write(risk).unwrap());
+    for risk in &risks {
+        csv.write(risk).unwrap();
+    }
     csv.flush().unwrap();
     drop(csv);
     let printed = published.churn(&["--format", "csv"]).await;

@@ -53,7 +53,7 @@ impl Address {
     }
 
     /// The same list from its first page: another filter or order has other pages.
-    pub(crate) fn from_start(&self) -> Self {
+    pub(crate) fn first_page(&self) -> Self {
         self.without(PAGE)
     }
 
@@ -113,7 +113,7 @@ mod tests {
         let asked = address("/companies?text=a%26b+c&country=&page=xyz");
         assert_eq!(asked.to_string(), "/companies?text=a%26b+c&page=xyz");
         assert_eq!(
-            asked.from_start().with("order", "name").to_string(),
+            asked.first_page().with("order", "name").to_string(),
             "/companies?text=a%26b+c&order=name"
         );
         assert_eq!(asked.with("text", "").with("page", 2).to("list").to_string(), "/companies?page=2#list");

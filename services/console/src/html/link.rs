@@ -1,13 +1,29 @@
 //! Links to what pages are about.
 
 use maud::{Markup, html};
+use prost_types::Timestamp;
 
-use super::{address, time::NONE};
+use super::{
+    address,
+    time::{self, NONE},
+};
 
 /// A run, by its id.
 pub(crate) fn run(run_id: &str) -> Markup {
     html! {
         @if run_id.is_empty() { (NONE) } @else { a.id href=(address::run(run_id)) { (run_id) } }
+    }
+}
+
+/// When a run did something, and which; both may be missing.
+pub(crate) fn done(at: Option<&Timestamp>, run_id: &str) -> Markup {
+    html! {
+        @match (at, run_id) {
+            (None, "") => "not on record",
+            (None, _) => { "by " (run(run_id)) }
+            (Some(_), "") => (time::instant(at)),
+            (Some(_), _) => { (time::instant(at)) " by " (run(run_id)) }
+        }
     }
 }
 

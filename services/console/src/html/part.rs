@@ -36,7 +36,7 @@ pub(crate) fn list<T>(
             section {
                 h2 { (title) }
                 p.problem { (status.message()) }
-                p { a href=(address.from_start()) { "Begin again from the first page" } }
+                p { a href=(address.first_page()) { "Begin again from the first page" } }
             }
         },
         _ => part(title, answer, show),
@@ -49,6 +49,18 @@ pub(crate) fn problem(status: &Status) -> Markup {
         p.problem { (status.message()) }
         p { (Failure::from(status.clone()).next_step()) }
     }
+}
+
+/// Whether the services still know the visitor. Whom they do not know any more has to sign in
+/// again: a page of parts that all fail helps nobody.
+///
+/// # Errors
+/// If any part failed for that.
+pub(crate) fn known_visitor<'a>(
+    failures: impl IntoIterator<Item = Option<&'a Status>>,
+) -> Result<(), Failure> {
+    let unknown = failures.into_iter().flatten().find(|status| status.code() == Code::Unauthenticated);
+    unknown.map_or(Ok(()), |status| Err(status.clone().into()))
 }
 
 /// Says that there is nothing, and what to do.
@@ -68,6 +80,14 @@ mod tests {
         assert!(shown.contains("cannot be reached &lt;script&gt;"), "{shown}");
         assert!(shown.contains("Reload in a minute"), "{shown}");
         assert!(!shown.contains("not shown"), "{shown}");
+    }
+
+    #[test]
+    fn whom_the_services_do_not_know_signs_in_again() {
+        let (away, expired) = (Status::unavailable("away"), Status::unauthenticated("expired"));
+        known_visitor([None, Some(&away)]).unwrap();
+        let failure = known_visitor([None, Some(&away), Some(&expired)]).unwrap_err();
+        assert_eq!(failure.to_string(), Failure::from(expired).to_string());
     }
 
     #[test]

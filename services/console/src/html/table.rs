@@ -48,7 +48,7 @@ impl Order<'_> {
         // Who orders by a number looks for the greatest, who orders by a name reads from A.
         let descending = if is_this { !self.descending } else { !matches!(sort, "company" | "name") };
         let direction = if descending { "descending" } else { "ascending" };
-        self.address.from_start().with("sort", sort).with("direction", direction)
+        self.address.first_page().with("sort", sort).with("direction", direction)
     }
 
     fn state(&self, sort: &str) -> Option<&'static str> {
@@ -80,23 +80,21 @@ fn framed(caption: &str, columns: &[Column], order: Option<Order<'_>>, rows: &Ma
 
 fn head(column: Column, order: Option<Order<'_>>) -> Markup {
     let class = column.is_number.then_some("number");
-    match (order, column.sort) {
-        (Some(order), Some(sort)) => {
-            let state = order.state(sort);
-            html! {
-                th scope="col" class=[class] aria-sort=[state] {
-                    a href=(order.link(sort)) {
-                        (column.title)
-                        @match state {
-                            Some("descending") => span aria-hidden="true" { " ↓" },
-                            Some(_) => span aria-hidden="true" { " ↑" },
-                            None => {}
-                        }
-                    }
+    let (Some(order), Some(sort)) = (order, column.sort) else {
+        return html! { th scope="col" class=[class] { (column.title) } };
+    };
+    let state = order.state(sort);
+    html! {
+        th scope="col" class=[class] aria-sort=[state] {
+            a href=(order.link(sort)) {
+                (column.title)
+                @match state {
+                    Some("descending") => span aria-hidden="true" { " ↓" },
+                    Some(_) => span aria-hidden="true" { " ↑" },
+                    None => {}
                 }
             }
         }
-        _ => html! { th scope="col" class=[class] { (column.title) } },
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         layout::Section,
         link,
         number::{count, thousands},
-        part::{Answer, empty, list},
+        part::{Answer, empty, known_visitor, list},
         table::{Order, number, pager, sorted, text},
         time::{self, NONE},
     },
@@ -100,6 +100,7 @@ pub(crate) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
     let found = load(&visitor.services, &asked).await;
+    known_visitor([found.companies.as_ref().err(), found.summary.as_ref().err()])?;
     Ok(visitor.page(Section::Companies, "Companies", &view(&found, &asked, &Address::of(&uri))))
 }
 

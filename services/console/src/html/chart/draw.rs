@@ -14,8 +14,9 @@ const PANEL: f64 = 120.0;
 const HEAD: f64 = 24.0;
 /// Below the last one, for the days.
 const FOOT: f64 = 24.0;
-/// The most labels that fit below each other.
+/// The most labels that fit beside each other, and how wide one is.
 const LABELS: usize = 10;
+const LABEL: f64 = 64.0;
 
 /// What every part of the drawing needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -145,8 +146,10 @@ fn labels(chart: &Chart, frame: Frame) -> Markup {
     let step = chart.slots.len().div_ceil(LABELS).max(1);
     html! {
         @for (position, slot) in chart.slots.iter().enumerate().step_by(step) {
-            // The first and the last one would be cut off at the edges.
-            text x=(at(frame.left(position))) y=(at(frame.height - 8.0)) { (slot.label) }
+            // One at the right edge would be cut off.
+            @if frame.left(position) + LABEL < WIDTH {
+                text x=(at(frame.left(position))) y=(at(frame.height - 8.0)) { (slot.label) }
+            }
         }
     }
 }

@@ -21,10 +21,12 @@ pub(crate) struct Chart {
     pub(crate) slots: Vec<Slot>,
     /// What is drawn of them.
     pub(crate) panels: Vec<Panel>,
-    /// What holds for some days in a row.
+    /// What holds for some days in a row; all of one name.
     pub(crate) stretches: Vec<Stretch>,
-    /// What happened on single days.
+    pub(crate) stretch_name: &'static str,
+    /// What happened on single days; all of one name.
     pub(crate) events: Vec<Event>,
+    pub(crate) event_name: &'static str,
 }
 
 /// A day or period.
@@ -119,8 +121,8 @@ impl Chart {
                         }
                     }
                 }
-                @if !self.stretches.is_empty() { span { span.key.stretch aria-hidden="true" {} "at risk of churn" } }
-                @if !self.events.is_empty() { span { span.key.event aria-hidden="true" {} "contact" } }
+                @if !self.stretches.is_empty() { span { span.key.stretch aria-hidden="true" {} (self.stretch_name) } }
+                @if !self.events.is_empty() { span { span.key.event aria-hidden="true" {} (self.event_name) } }
             }
         }
     }
@@ -159,7 +161,9 @@ mod tests {
                 ],
             }],
             stretches: vec![Stretch { first: 1, last: 2, says: "at risk from 2026-02-02".into() }],
+            stretch_name: "at risk",
             events: vec![Event { at: 0, says: "contacted".into() }],
+            event_name: "contact",
         }
     }
 

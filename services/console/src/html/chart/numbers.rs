@@ -21,7 +21,7 @@ impl Unit {
     /// A number beside an axis, where little fits.
     pub(super) fn tick(self, number: f64) -> String {
         match self {
-            Self::Count if number >= 10_000_000.0 => format!("{} M", number / 1_000_000.0),
+            Self::Count if number >= 1_000_000.0 => format!("{} M", number / 1_000_000.0),
             Self::Count if number >= 10_000.0 => format!("{} k", number / 1_000.0),
             Self::Count if number.fract() > 0.0 => String::new(),
             Self::Duration if number == 0.0 => "0".to_owned(),
@@ -80,7 +80,8 @@ mod tests {
     fn an_axis_writes_great_numbers_short() {
         assert_eq!(Unit::Count.tick(500.0), "500");
         assert_eq!(Unit::Count.tick(25_000.0), "25 k");
-        assert_eq!(Unit::Count.tick(50_000_000.0), "50 M");
+        assert_eq!(Unit::Count.tick(2_000_000.0), "2 M");
+        assert_eq!(Unit::Count.tick(2_500_000.0), "2.5 M");
         assert_eq!(Unit::Count.tick(0.5), "");
         assert_eq!(Unit::Duration.tick(0.0), "0");
         assert_eq!(Unit::Duration.exact(90.0), "1 min 30 s");

@@ -63,7 +63,7 @@ fn section(
     let greatest = greatest(counts.iter().map(|(_, counts)| *counts), asked.change());
     let rows = html! {
         @for (value, counts) in counts.iter().take(SHOWN) {
-            (row(&html! { a href=(address.from_start().with(field, value)) { (value) } }, *counts, greatest, asked))
+            (row(&html! { a href=(address.first_page().with(field, value)) { (value) } }, *counts, greatest, asked))
         }
     };
     html! {

@@ -24,7 +24,7 @@ use crate::{
         layout::Section,
         link,
         number::thousands,
-        part::{Answer, empty, list, part},
+        part::{Answer, empty, known_visitor, list, part},
         table::{number, pager, table, text},
         time::{self, NONE},
     },
@@ -84,6 +84,7 @@ pub(crate) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
     let churn = load(&visitor.services, &asked).await;
+    known_visitor([churn.companies.as_ref().err(), churn.summary.as_ref().err()])?;
     Ok(visitor.page(Section::Churn, "Churn", &view(&churn, &asked, &Address::of(&uri))))
 }
 
@@ -132,7 +133,7 @@ fn tabs(summary: &GetChurnSummaryResponse, asked: &Asked, address: &Address) -> 
     let tab = |change: &str, name: &str, companies: Option<i64>| {
         let is_shown = asked.change == change;
         html! {
-            a href=(address.from_start().with("change", change)) aria-current=[is_shown.then_some("page")] {
+            a href=(address.first_page().with("change", change)) aria-current=[is_shown.then_some("page")] {
                 (name) " " (companies.map_or(NONE.to_owned(), thousands))
             }
         }
@@ -165,7 +166,7 @@ fn companies(page: &ListChurnRisksResponse, asked: &Asked, address: &Address) ->
             @if !field.is_empty() {
                 p {
                     "Only of " (name) " " strong { (field) } ". "
-                    a href=(address.from_start().without(name)) { "Show all of them" }
+                    a href=(address.first_page().without(name)) { "Show all of them" }
                 }
             }
         }
@@ -192,7 +193,7 @@ fn companies(page: &ListChurnRisksResponse, asked: &Asked, address: &Address) ->
     let rows = html! { @for risk in &page.churn_risks { (company(risk)) } };
     html! {
         (filters)
-        p { a href=(address.from_start().at("/churn.csv")) download { "Download the whole list as CSV" } }
+        p { a href=(address.first_page().at("/churn.csv")) download { "Download the whole list as CSV" } }
         (table("Companies, the most recently active first", &columns, &rows))
         (pager(address, &page.next_page_token))
     }

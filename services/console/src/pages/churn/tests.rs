@@ -113,7 +113,9 @@ async fn the_download_is_the_one_writers_whole_list() {
     let file = site.get("/churn.csv?change=new&industry=x&page=ignored").await;
     let mut expected = Vec::new();
     let mut csv = CsvChurnRisks::new(&mut expected).unwrap();
-    first.churn_risks.iter().chain(&second.churn_risks).for_each(|risk| csv.write(risk).unwrap());
+    for risk in first.churn_risks.iter().chain(&second.churn_risks) {
+        csv.write(risk).unwrap();
+    }
     csv.flush().unwrap();
     drop(csv);
     assert_eq!(file.text.as_bytes(), expected);

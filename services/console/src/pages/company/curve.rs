@@ -42,7 +42,9 @@ pub(super) fn of_days(days: DateWindow, rows: &[CompanyActivity]) -> Chart {
             },
         ],
         stretches: stretches(&at_risk, &days),
+        stretch_name: "at risk of churn",
         events: contacts(rows, &days),
+        event_name: "contact",
     }
 }
 
@@ -100,7 +102,8 @@ pub(super) fn of_periods(periods: &[CompanyActivityRollUp], period: Option<RollU
             },
         ],
         stretches: stretches(&at_risk, &starts),
-        events: Vec::new(),
+        stretch_name: "at risk of churn at its end",
+        ..Chart::default()
     }
 }
 
@@ -158,9 +161,9 @@ mod tests {
             let days: Vec<NaiveDate> = (1..=8).map(day).collect();
             let mut covered = vec![false; 8];
             for stretch in stretches(&at_risk, &days) {
-                for at in stretch.first..=stretch.last {
-                    assert!(!covered[at], "{bits:b}");
-                    covered[at] = true;
+                for day in &mut covered[stretch.first..=stretch.last] {
+                    assert!(!*day, "{bits:b}");
+                    *day = true;
                 }
             }
             assert_eq!(covered, at_risk, "{bits:b}");

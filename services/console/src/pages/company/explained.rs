@@ -24,8 +24,7 @@ pub(super) fn view(explanation: &Explanation, address: &Address) -> Markup {
         @for statement in &explanation.statements { p { strong { (statement) } } }
         @if let Some(publication) = &explanation.publication {
             p.note {
-                "The day was published " (time::instant(publication.publish_time.as_ref())) " by "
-                (link::run(&publication.run_id))
+                "The day was published " (link::done(publication.publish_time.as_ref(), &publication.run_id))
                 @if !explanation.written_by.is_empty() {
                     ", these values by " (link::run(&explanation.written_by))
                 }
@@ -97,7 +96,7 @@ fn days(days: &[ExplainedDay]) -> Markup {
                 td { (file(day)) }
                 td {
                     @match &day.fetch {
-                        Some(fetch) => { (time::instant(fetch.fetch_time.as_ref())) " by " (link::run(&fetch.run_id)) }
+                        Some(fetch) => { (link::done(fetch.fetch_time.as_ref(), &fetch.run_id)) }
                         None => (NONE),
                     }
                 }

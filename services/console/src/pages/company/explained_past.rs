@@ -37,7 +37,7 @@ pub(super) fn crm(explanation: &Explanation) -> Markup {
                     dd { @for path in &version.archive_paths { code { (path) } " " } }
                 }
                 dt { "Loaded" }
-                dd { (time::instant(version.load_time.as_ref())) " by " (link::run(&version.run_id)) }
+                dd { (link::done(version.load_time.as_ref(), &version.run_id)) }
                 @if !version.unreadable_columns.is_empty() {
                     dt { "Could not be read" }
                     dd { (version.unreadable_columns.join(", ")) }

@@ -50,7 +50,7 @@ fn now(newest: &GetCompanyActivityResponse) -> Markup {
             dd { (risk(row.is_churn_risk)) }
             @if let Some(publication) = &newest.publication {
                 dt { "Published" }
-                dd { (time::instant(publication.publish_time.as_ref())) " by " (link::run(&publication.run_id)) }
+                dd { (link::done(publication.publish_time.as_ref(), &publication.run_id)) }
             }
         }
     }

@@ -32,7 +32,7 @@ use crate::{
     html::{
         address::Address,
         layout::Section,
-        part::{Answer, empty, part},
+        part::{Answer, empty, known_visitor, part},
     },
     site::Console,
     visitor::Visitor,
@@ -110,6 +110,12 @@ pub(crate) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
     let company = load(&visitor.services, company_id, &asked).await?;
+    known_visitor([
+        company.newest.as_ref().err(),
+        company.range.as_ref().err(),
+        company.versions.as_ref().err(),
+        company.explanation.as_ref().and_then(|it| it.as_ref().err()),
+    ])?;
     if company.is_unknown() {
         return Err(Failure::NotFound(format!(
             "There is no company {}: it has no row on these days, and was never in the CRM. \

@@ -69,7 +69,7 @@ fn row(version: &CompanyVersion, before: Option<&CompanyVersion>) -> Markup {
                     p.note { "could not be read: " (version.unreadable_columns.join(", ")) }
                 }
             }
-            td { (time::instant(version.load_time.as_ref())) " by " (link::run(&version.run_id)) }
+            td { (link::done(version.load_time.as_ref(), &version.run_id)) }
         }
     }
 }

@@ -26,7 +26,11 @@ use tonic::Response;
 use crate::{
     backend::Services,
     failure::Failure,
-    html::{address::Address, layout::Section, part::Answer},
+    html::{
+        address::Address,
+        layout::Section,
+        part::{Answer, known_visitor},
+    },
     site::Console,
     visitor::Visitor,
 };
@@ -63,6 +67,12 @@ pub(crate) async fn show(
 ) -> Result<Markup, Failure> {
     let date = of_address(&date)?;
     let day = load(&visitor.services, date, &asked).await;
+    known_visitor([
+        day.published.as_ref().err(),
+        day.sources.as_ref().err(),
+        day.audits.as_ref().err(),
+        day.history.as_ref().err(),
+    ])?;
     let body = view(&day, &visitor, &Address::of(&uri));
     Ok(visitor.page(Section::Overview, &format!("Day {date}"), &body))
 }

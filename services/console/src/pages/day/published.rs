@@ -7,7 +7,7 @@ use crate::html::{
     link,
     number::thousands,
     part::{Answer, empty, part},
-    time::{self, NONE},
+    time::NONE,
 };
 
 pub(super) fn view(published: &Answer<Option<PublishedDay>>) -> Markup {
@@ -22,7 +22,7 @@ fn shown(day: &PublishedDay) -> Markup {
     html! {
         dl {
             dt { "Published" }
-            dd { (time::instant(publication.publish_time.as_ref())) " by " (link::run(&publication.run_id)) }
+            dd { (link::done(publication.publish_time.as_ref(), &publication.run_id)) }
             dt { "Rows" }
             dd { (thousands(publication.row_count)) }
             dt { "Checksum" }

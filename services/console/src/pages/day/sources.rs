@@ -37,7 +37,7 @@ fn usage(usage: &UsageDelivery) -> Markup {
     html! {
         dl {
             dt { "Fetched" }
-            dd { (time::instant(usage.fetch_time.as_ref())) " by " (link::run(&usage.run_id)) }
+            dd { (link::done(usage.fetch_time.as_ref(), &usage.run_id)) }
             dt { "Landed file" }
             dd {
                 @if usage.landing_path.is_empty() {
@@ -69,13 +69,7 @@ fn crm(crm: &CrmDelivery) -> Markup {
                 @for path in &crm.archive_paths { div { code { (path) } } }
             }
             dt { "Loaded" }
-            dd {
-                @if crm.run_id.is_empty() {
-                    "not on record"
-                } @else {
-                    (time::instant(crm.load_time.as_ref())) " by " (link::run(&crm.run_id))
-                }
-            }
+            dd { (link::done(crm.load_time.as_ref(), &crm.run_id)) }
             dt { "In quarantine" }
             dd { (quarantined(crm.quarantined_rows, &Address::new("/quality").with("origin", &crm.export_path))) }
         }

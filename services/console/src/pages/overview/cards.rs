@@ -23,7 +23,7 @@ pub(super) fn view(
             (card("Published through", freshness, published))
             (card("Next deadline", status, deadline))
             (card("Active runs", status, active))
-            (card("Waiting", status, |status| backlog(&status.backlog.clone().unwrap_or_default())))
+            (card("Waiting", status, |status| backlog(&status.backlog.unwrap_or_default())))
         }
     }
 }

@@ -88,7 +88,7 @@ fn table(
                     tr {
                         th scope="col" { "Stage" }
                         @for day in days {
-                            th scope="col" { a href=(format!("/days/{day}")) aria-label=(day) { (day.day()) } }
+                            th scope="col" { a href=(format!("/days/{day}")) aria-label=(day) { (day.format("%d")) } }
                         }
                     }
                 }

@@ -46,6 +46,10 @@ fn incident(recorded: &RecordedAlert) -> Markup {
                     }
                 }
                 @if !alert.run_id.is_empty() { dt { "Run" } dd { (link::run(&alert.run_id)) } }
+                @if alert.trace_url.starts_with("https://") || alert.trace_url.starts_with("http://") {
+                    dt { "Trace" }
+                    dd { a href=(alert.trace_url) rel="noreferrer" { "Open the trace" } }
+                }
                 dt { "Since" }
                 dd { (time::instant(alert.fail_time.as_ref())) }
                 dt { "Alert" }

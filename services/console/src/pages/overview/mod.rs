@@ -27,7 +27,11 @@ use tonic::Status;
 use crate::{
     backend::Services,
     failure::Failure,
-    html::{address::Address, layout::Section, part::Answer},
+    html::{
+        address::Address,
+        layout::Section,
+        part::{Answer, known_visitor},
+    },
     site::Console,
     visitor::Visitor,
 };
@@ -103,6 +107,13 @@ async fn load(
     };
     let (days, status, alerts) = tokio::join!(days, status, alerts);
     let (window, freshness, runs, published) = days?;
+    known_visitor([
+        freshness.as_ref().err(),
+        status.as_ref().err(),
+        alerts.as_ref().err(),
+        runs.as_ref().err(),
+        published.as_ref().err(),
+    ])?;
     Ok(Overview { window, freshness, status, alerts, runs, published })
 }
 

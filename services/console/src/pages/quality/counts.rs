@@ -40,7 +40,7 @@ fn groups(
         let rows = html! {
             @for count in counts {
                 tr {
-                    th scope="row" { (head(count, &address.from_start().with("stage", &count.stage))) }
+                    th scope="row" { (head(count, &address.first_page().with("stage", &count.stage))) }
                     td { (count.stage) }
                     td.number { (thousands(count.rows)) }
                     td { (share(signed(count.rows), greatest)) }

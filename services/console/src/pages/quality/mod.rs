@@ -27,7 +27,7 @@ use crate::{
     html::{
         address::Address,
         layout::Section,
-        part::{Answer, part},
+        part::{Answer, known_visitor, part},
     },
     site::Console,
     visitor::Visitor,
@@ -87,7 +87,10 @@ async fn load(visitor: &Visitor, asked: &Asked) -> Result<Quality, Failure> {
         services.monitoring().list_reconciliations(request).await.map(Response::into_inner)
     };
     let (quarantine, runs, comparisons) = tokio::join!(quarantine, newest_runs(services), comparisons);
-    Ok(Quality { quarantine: quarantine?, runs, comparisons })
+    let quarantine = quarantine?;
+    let rows = quarantine.as_ref().and_then(|quarantine| quarantine.rows.as_ref().err());
+    known_visitor([rows, runs.as_ref().err(), comparisons.as_ref().err()])?;
+    Ok(Quality { quarantine, runs, comparisons })
 }
 
 async fn quarantine(services: &Services, asked: &Asked) -> Result<Quarantine, Failure> {

@@ -37,6 +37,10 @@ fn stage(trend: &StageTrend) -> Markup {
                 a href=(address::run(&first.run_id)) { "the first that took longer" } "."
             }
         }
+        @let others = trend.executions.iter().filter(|execution| !execution.is_judged).count();
+        @if others > 0 {
+            p.note { (others) " of the runs cover more or fewer days than most, and are not judged." }
+        }
         (chart(trend).show())
     }
 }
@@ -64,11 +68,7 @@ fn chart(trend: &StageTrend) -> Chart {
             .executions
             .iter()
             .map(|execution| Slot {
-                label: if execution.is_judged {
-                    execution.business_date.to_string()
-                } else {
-                    format!("{} ({} days, not judged)", execution.business_date, execution.days)
-                },
+                label: execution.business_date.to_string(),
                 address: Some(address::run(&execution.run_id)),
             })
             .collect(),
