@@ -18,11 +18,14 @@ use chrono::{DateTime, Utc};
 use http_body::Frame;
 use prost::Message;
 use proto::access::v1::{GetCallerResponse, Role};
-use runtime::{Context, StoppedClock, channel::in_process};
+use runtime::{Context, Served, StoppedClock, channel::in_process};
 use tonic::{Code, Status, service::Routes};
 use tower::ServiceExt;
 
 use crate::{backend::Backend, config::Options, site};
+
+/// Where the site is served.
+const HOST: &str = "127.0.0.1:8080";
 
 /// What a method answers: messages, then a status.
 #[derive(Debug, Clone)]
@@ -90,7 +93,10 @@ impl Script {
             in_process("scripted", Routes::from(services), context.shutdown.clone()).unwrap();
         tokio::spawn(task.run);
         let backend = Backend { coordinator: channel.clone(), activity: channel };
-        Site { router: site::assemble(&Options {}, backend, &context).unwrap(), script }
+        let address = HOST.parse().unwrap();
+        let served = Served { address, is_encrypted: false, allow_unauthenticated: false };
+        let router = site::assemble(&Options::default(), backend, &context, served).unwrap();
+        Site { router, script, cookie: Mutex::default() }
     }
 }
 
@@ -150,6 +156,8 @@ impl http_body::Body for Framed {
 pub(crate) struct Site {
     router: Router,
     script: Arc<Mutex<Script>>,
+    /// What the browser was given to keep.
+    cookie: Mutex<Option<HeaderValue>>,
 }
 
 /// What a browser receives.
@@ -174,14 +182,24 @@ impl Site {
             .method(Method::POST)
             .uri(address)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, format!("http://{HOST}"))
             .body(Body::from(form.to_owned()))
             .unwrap();
         self.send(request).await
     }
 
-    async fn send(&self, request: Request<Body>) -> Page {
+    async fn send(&self, mut request: Request<Body>) -> Page {
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, HeaderValue::from_static(HOST));
+        if let Some(cookie) = self.cookie.lock().unwrap().clone() {
+            headers.insert(header::COOKIE, cookie);
+        }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
+        if let Some(cookie) = head.headers.get(header::SET_COOKIE) {
+            let (pair, _) = cookie.to_str().unwrap().split_once(';').unwrap();
+            *self.cookie.lock().unwrap() = Some(pair.parse().unwrap());
+        }
         let whole = to_bytes(body, usize::MAX).await;
         Page {
             status: head.status,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    extract::{Form, Path, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use chrono::NaiveDate;
@@ -20,6 +20,7 @@ use tonic::Status;
 use super::of_address;
 use crate::{
     backend::Services,
+    door::Operator,
     failure::Failure,
     html::{
         difference,
@@ -51,8 +52,6 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// What the form sends.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Asked {
-    #[serde(default)]
-    form_token: String,
     #[serde(default)]
     sample: String,
 }
@@ -93,11 +92,9 @@ pub(super) fn offer(date: NaiveDate, visitor: &Visitor) -> Markup {
 /// `POST /days/{date}/reconcile`
 pub(crate) async fn reconcile(
     State(_console): State<Console>,
-    visitor: Visitor,
     Path(date): Path<String>,
-    Form(asked): Form<Asked>,
+    Operator(visitor, asked): Operator<Asked>,
 ) -> Result<Response, Failure> {
-    check_sender(&visitor, &asked.form_token)?;
     let date = of_address(&date)?;
     let sample_size = match asked.sample.as_str() {
         "all" => 0,
@@ -120,17 +117,6 @@ pub(crate) async fn reconcile(
     })??;
     let body = view(date, &outcome, &visitor);
     Ok(visitor.page(Section::Overview, &format!("Comparison of {date}"), &body).into_response())
-}
-
-/// Only operators may, and only by a form of a page that they were shown.
-fn check_sender(visitor: &Visitor, form_token: &str) -> Result<(), Failure> {
-    if form_token != visitor.form_token {
-        return Err(Status::permission_denied("the form is none of a page that was made for you").into());
-    }
-    if !visitor.is_operator {
-        return Err(Status::permission_denied("that takes the role operator").into());
-    }
-    Ok(())
 }
 
 async fn compare(services: &Services, date: NaiveDate, sample_size: u32) -> Result<Outcome, Status> {
