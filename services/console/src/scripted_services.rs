@@ -50,6 +50,13 @@ impl Script {
         Self::default().answers("GetCaller", &caller)
     }
 
+    /// Services to which a visitor is a reader, and no more.
+    pub(crate) fn for_readers(mut self) -> Self {
+        self.replies.remove("GetCaller");
+        let roles = vec![Role::Reader.into()];
+        self.answers("GetCaller", &GetCallerResponse { name: "anonymous".into(), roles, is_anonymous: true })
+    }
+
     /// A method's answer.
     pub(crate) fn answers(self, method: &'static str, message: &impl Message) -> Self {
         self.replies(method, vec![message.encode_to_vec()], Status::ok(""))

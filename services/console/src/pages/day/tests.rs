@@ -213,3 +213,13 @@ async fn a_comparison_that_breaks_off_has_no_result() {
     assert_eq!(page.status, 503);
     assert!(page.text.contains("ended without a result"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn a_reader_is_offered_no_comparison_and_gets_none() {
+    let site = script().for_readers().site(NOW);
+    let page = site.get("/days/2026-02-28").await.text;
+    assert!(page.contains("Operators can compare the day"), "{page}");
+    assert!(!page.contains("/reconcile"), "{page}");
+    assert_eq!(site.post("/days/2026-02-28/reconcile", "sample=200").await.status, 403);
+    assert_eq!(site.asked::<ReconcileRequest>("Reconcile"), []);
+}

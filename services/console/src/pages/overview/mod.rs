@@ -79,7 +79,12 @@ pub(crate) async fn show(
         ),
     };
     let overview = load(&visitor.services, until, console.clock.yesterday()).await?;
-    let body = view(&overview, &Address::of(&uri), console.clock.yesterday());
+    let body = html! {
+        @if !visitor.is_reader {
+            p.note { "Published numbers take the role reader: ask whoever looks after the access policy." }
+        }
+        (view(&overview, &Address::of(&uri), console.clock.yesterday()))
+    };
     Ok(visitor.page(Section::Overview, "Overview", &body))
 }
 

@@ -139,15 +139,12 @@ async fn open_rows_are_shown_unless_others_are_asked_for_and_none_says_so() {
     assert_eq!(site.get("/quality?date=2026-02-30").await.status, 400);
 }
 
-#[test]
-fn a_reader_is_told_which_role_opens_the_rows() {
-    let quality = Quality {
-        quarantine: None,
-        runs: Ok(Vec::new()),
-        comparisons: Ok(ListReconciliationsResponse::default()),
-    };
-    let shown = view(&quality, &Asked::default(), &Address::new("/quality")).into_string();
+#[tokio::test]
+async fn a_reader_is_told_which_role_opens_the_rows() {
+    let site = script().for_readers().site(NOW);
+    let shown = site.get("/quality").await.text;
     assert!(shown.contains("The role operator of the access policy opens them."), "{shown}");
-    assert!(shown.contains("No stage has succeeded yet."), "{shown}");
+    assert!(shown.contains("late at source"), "{shown}");
     assert!(!shown.contains("activityctl quarantine"), "{shown}");
+    assert_eq!(site.asked::<ListQuarantinedRowsRequest>("ListQuarantinedRows"), []);
 }
