@@ -66,7 +66,7 @@ impl Failure {
     }
 
     /// What the visitor can do.
-    fn next_step(&self) -> &'static str {
+    pub(crate) fn next_step(&self) -> &'static str {
         match self.status() {
             StatusCode::NOT_FOUND => "Check the address, or look for it on the page that lists such things.",
             StatusCode::BAD_REQUEST => "Go back, mend what the message names, and send it again.",

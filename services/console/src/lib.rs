@@ -11,6 +11,8 @@ mod door;
 mod failure;
 mod html;
 mod pages;
+#[cfg(test)]
+mod scripted_services;
 mod site;
 mod visitor;
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use runtime::{Clock, Context, Served, Site};
 
 use crate::{
@@ -42,6 +45,13 @@ pub fn assemble(
     let console = Console { backend, clock: context.clock.clone(), door };
     let pages = Router::new()
         .route("/", get(pages::overview::show))
+        .route("/churn", get(pages::churn::show))
+        .route("/churn.csv", get(pages::churn::download))
+        .route("/days/{date}", get(pages::day::show))
+        .route("/days/{date}/reconcile", post(pages::day::reconcile))
+        .route("/companies", get(pages::companies::show))
+        .route("/companies/{company_id}", get(pages::company::show))
+        .route("/quality", get(pages::quality::show))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()));
     Ok(door::before(pages, &console).with_state(console))

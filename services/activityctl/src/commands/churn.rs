@@ -9,20 +9,25 @@ use crate::{
     connect::{Connection, Patience, ServerArgs},
     days::parse_day,
     error::Error,
-    format::{Format, json, table},
+    format::{RowFormat, csv::CsvChurnRisks, json, table},
     output::{NOT_PUBLISHED, Output, notice},
 };
 
 /// The most risks per page that the server allows.
 const MAX_PAGE: u32 = 1000;
 
+/// Companies that are printed by default, unless as CSV.
+const SHOWN: u32 = 20;
+
 const EXAMPLES: &str = "\
 A company is at risk on a day if neither that day nor the 13 before hold any event.
---format json prints one JSON object a line (NDJSON).
+--format json prints one JSON object a line (NDJSON). csv has the fact's 13 columns under a
+header, then last_event_date; an empty field is NULL, times are RFC 3339 in UTC.
 
 Examples:
   activityctl churn
   activityctl churn --date 2026-02-12 --limit 100
+  activityctl churn --format csv > at-risk.csv
   activityctl churn --format json | jq -r .company_id";
 
 /// List the companies at risk of churn, the most recently active first
@@ -33,13 +38,13 @@ pub struct ChurnArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     date: Option<NaiveDate>,
 
-    /// At most this many companies
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    /// At most this many companies [default: 20, all as CSV]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
 
     /// How to print them
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    format: RowFormat,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -51,12 +56,21 @@ pub struct ChurnArgs {
 /// If the server refuses or the rows cannot be written.
 pub async fn execute(args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
     let connection = Connection::open(&args.server, Patience::Person).await?;
-    let (risks, publication) = churn_risks(&connection, args.date, args.limit).await?;
+    show(&connection, args, output).await
+}
+
+/// Lists churn risks of a server.
+///
+/// # Errors
+/// If the server refuses or the rows cannot be written.
+pub async fn show(connection: &Connection, args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
+    let limit = args.limit.unwrap_or(if args.format == RowFormat::Csv { u32::MAX } else { SHOWN });
+    let (risks, publication) = churn_risks(connection, args.date, limit).await?;
     if publication.is_none() {
         notice(NOT_PUBLISHED);
     }
     match args.format {
-        Format::Table => {
+        RowFormat::Table => {
             output.table(table::churn_risks(&risks))?;
             if let Some(publication) = publication {
                 notice(format_args!(
@@ -65,7 +79,12 @@ pub async fn execute(args: &ChurnArgs, output: &mut Output) -> Result<(), Error>
                 ));
             }
         }
-        Format::Json => {
+        RowFormat::Csv => {
+            let mut csv = CsvChurnRisks::new(output.writer())?;
+            risks.iter().try_for_each(|risk| csv.write(risk))?;
+            csv.flush()?;
+        }
+        RowFormat::Json => {
             for risk in risks.iter().filter_map(json::ChurnRiskJson::new) {
                 json::write_line(output.writer(), &risk)?;
             }

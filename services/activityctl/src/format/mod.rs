@@ -42,6 +42,6 @@ pub enum RowFormat {
     Table,
     /// One JSON object a line (NDJSON), with every column
     Json,
-    /// All 13 columns with a header; an empty field is NULL, times are RFC 3339 in UTC
+    /// Every column with a header; an empty field is NULL, times are RFC 3339 in UTC
     Csv,
 }

@@ -1,6 +1,5 @@
 //! Days, times and durations. Times are in UTC; the script adds the local time on hover.
 
-use contract::message::timestamp_from_proto;
 use maud::{Markup, html};
 use presentation::value::{rfc3339, to_the_second};
 use prost_types::Timestamp;
@@ -15,11 +14,7 @@ pub(crate) fn day(date: &str) -> Markup {
 
 /// A point in time, to the second.
 pub(crate) fn instant(at: Option<&Timestamp>) -> Markup {
-    match (at.and_then(timestamp_from_proto), rfc3339(at)) {
-        (Some(_), Some(exact)) => {
-            let shown = to_the_second(at).replace('T', " ").replace('Z', " UTC");
-            html! { time datetime=(exact) title=(exact) data-instant { (shown) } }
-        }
-        _ => html! { (NONE) },
-    }
+    let Some(exact) = rfc3339(at) else { return html! { (NONE) } };
+    let shown = to_the_second(at).replace('T', " ").replace('Z', " UTC");
+    html! { time datetime=(exact) title=(exact) data-instant { (shown) } }
 }

@@ -1,0 +1,143 @@
+//! Who is at risk, by country, by industry and by the last contact.
+
+use maud::{Markup, html};
+use proto::activity::v1::{ChurnByContact, ChurnChange, ChurnCounts, ChurnGroup, GetChurnSummaryResponse};
+
+use super::Asked;
+use crate::html::{
+    address::Address,
+    chart::share,
+    choice,
+    number::{count, thousands},
+    table::{Column, number, table, text},
+};
+
+/// Groups that are shown before those of which nobody needs all.
+const SHOWN: usize = 15;
+
+pub(super) fn view(summary: &GetChurnSummaryResponse, asked: &Asked, address: &Address) -> Markup {
+    let title = title(asked.change());
+    html! {
+        div.columns {
+            (section("By country", title, "Country", "country", &summary.by_country, asked, address))
+            (section("By industry", title, "Industry", "industry", &summary.by_industry, asked, address))
+            (by_contact(title, &summary.by_last_contact, asked))
+        }
+    }
+}
+
+const fn title(change: ChurnChange) -> &'static str {
+    match change {
+        ChurnChange::Unspecified => "At risk",
+        ChurnChange::New => "Newly at risk",
+        ChurnChange::Still => "Still at risk",
+        ChurnChange::Recovered => "Recovered",
+    }
+}
+
+/// What the chosen tab counts.
+const fn counted(counts: ChurnCounts, change: ChurnChange) -> i64 {
+    match change {
+        ChurnChange::Unspecified => counts.at_risk,
+        ChurnChange::New => counts.new,
+        ChurnChange::Still => counts.at_risk - counts.new,
+        ChurnChange::Recovered => counts.recovered,
+    }
+}
+
+const fn columns(of: &'static str, title: &'static str) -> [Column; 4] {
+    [text(of), number(title), text("Share"), number("Of companies")]
+}
+
+fn section(
+    name: &str,
+    title: &'static str,
+    of: &'static str,
+    field: &str,
+    groups: &[ChurnGroup],
+    asked: &Asked,
+    address: &Address,
+) -> Markup {
+    let counts: Vec<(&str, ChurnCounts)> =
+        groups.iter().map(|group| (choice::field(&group.value), group.counts.unwrap_or_default())).collect();
+    let greatest = greatest(counts.iter().map(|(_, counts)| *counts), asked.change());
+    let rows = html! {
+        @for (value, counts) in counts.iter().take(SHOWN) {
+            (row(&html! { a href=(address.first_page().with(field, value)) { (value) } }, *counts, greatest, asked))
+        }
+    };
+    html! {
+        section {
+            h2 { (name) }
+            (table(&format!("{title}, {}", name.to_lowercase()), &columns(of, title), &rows))
+            @if groups.len() > SHOWN {
+                form.row method="get" action="/churn" {
+                    (choice::kept(address, &[field]))
+                    (choice::select(&format!("All {}", groups.len()), field, "", groups))
+                    button.plain type="submit" { "Show" }
+                }
+            }
+        }
+    }
+}
+
+fn by_contact(title: &'static str, groups: &[ChurnByContact], asked: &Asked) -> Markup {
+    let greatest = greatest(groups.iter().map(|group| group.counts.unwrap_or_default()), asked.change());
+    let rows = html! {
+        @for group in groups {
+            (row(&html! { (since(group)) }, group.counts.unwrap_or_default(), greatest, asked))
+        }
+    };
+    // Searching orders by it, which says more than the group that a company is in.
+    let longest = Address::new("/companies")
+        .with("risk", "yes")
+        .with("sort", "contact")
+        .with("direction", "descending");
+    html! {
+        section {
+            h2 { "By days since the last contact" }
+            (table(&format!("{title}, by days since the last contact"), &columns("Last contact", title), &rows))
+            p { a href=(longest) { "Companies at risk, the longest without contact first" } }
+        }
+    }
+}
+
+fn since(group: &ChurnByContact) -> String {
+    match (group.never, group.max_days) {
+        (true, _) => "never".to_owned(),
+        (false, Some(most)) if most == group.min_days => count(most, "day", "days"),
+        (false, Some(most)) => format!("{} to {}", thousands(group.min_days), count(most, "day", "days")),
+        (false, None) => format!("{} or more", count(group.min_days, "day", "days")),
+    }
+}
+
+fn greatest(counts: impl Iterator<Item = ChurnCounts>, change: ChurnChange) -> i64 {
+    counts.map(|counts| counted(counts, change)).max().unwrap_or_default()
+}
+
+fn row(head: &Markup, counts: ChurnCounts, greatest: i64, asked: &Asked) -> Markup {
+    let companies = counted(counts, asked.change());
+    html! {
+        tr {
+            th scope="row" { (head) }
+            td.number { (thousands(companies)) }
+            td { (share(companies, greatest)) }
+            td.number { (thousands(counts.companies)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_since_a_contact_is_said_in_words() {
+        let group =
+            |min_days, max_days, never| since(&ChurnByContact { min_days, max_days, never, counts: None });
+        assert_eq!(group(0, Some(7), false), "0 to 7 days");
+        assert_eq!(group(1, Some(1), false), "1 day");
+        assert_eq!(group(366, None, false), "366 days or more");
+        assert_eq!(group(0, None, true), "never");
+    }
+}

@@ -1,0 +1,228 @@
+//! Compares a day with a fresh fetch from the product API, now.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use chrono::NaiveDate;
+use contract::message::window_to_proto;
+use domain::DateWindow;
+use maud::{Markup, html};
+use proto::{
+    pipeline::v1::{ReconcileRequest, reconcile_response::Update},
+    reconciliation::v1::{Mismatch, ReconciliationSummary, UsageNumbers},
+};
+use serde::Deserialize;
+use tonic::Status;
+
+use super::of_address;
+use crate::{
+    backend::Services,
+    door::Operator,
+    failure::Failure,
+    html::{
+        difference,
+        layout::Section,
+        link,
+        number::{count, thousands},
+        part::empty,
+        table::{table, text},
+        time::{self, NONE},
+    },
+    site::Console,
+    visitor::Visitor,
+};
+
+/// Companies that are compared unless the visitor chooses otherwise.
+const SAMPLE: &str = "200";
+const SAMPLES: [(&str, &str); 4] = [
+    ("50", "50 companies"),
+    (SAMPLE, "200 companies"),
+    ("1000", "1,000 companies"),
+    ("all", "all companies"),
+];
+
+/// The most differences that are shown; all are counted.
+const SHOWN: usize = 500;
+/// Nobody waits longer for a page. The comparison ends with it.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    sample: String,
+}
+
+/// What a comparison has found.
+#[derive(Debug, Default)]
+struct Outcome {
+    differences: Vec<Mismatch>,
+    summary: ReconciliationSummary,
+}
+
+/// The form for it; a sentence for those who may not.
+pub(super) fn offer(date: NaiveDate, visitor: &Visitor) -> Markup {
+    let day = date.to_string();
+    html! {
+        section {
+            h2 { "Compare with the product API" }
+            @if visitor.is_operator {
+                form.row method="post" action=(format!("/days/{date}/reconcile")) {
+                    input type="hidden" name="form_token" value=(visitor.form_token);
+                    label {
+                        "How many"
+                        select name="sample" {
+                            @for (value, name) in SAMPLES { option value=(value) selected[value == SAMPLE] { (name) } }
+                        }
+                    }
+                    button type="submit" { "Compare now" }
+                }
+                p.note { "Fetches the day once more and compares. Nothing that is published changes." }
+                (link::command(&["reconcile", "--sample", SAMPLE, "--date", &day]))
+            } @else {
+                p { "Operators can compare the day with a fresh fetch from here." }
+            }
+        }
+    }
+}
+
+/// `POST /days/{date}/reconcile`
+pub(crate) async fn reconcile(
+    State(_console): State<Console>,
+    Path(date): Path<String>,
+    Operator(visitor, asked): Operator<Asked>,
+) -> Result<Response, Failure> {
+    let date = of_address(&date)?;
+    let sample_size = match asked.sample.as_str() {
+        "all" => 0,
+        "" => SAMPLE.parse().unwrap_or_default(),
+        number => match number.parse() {
+            Ok(companies) if companies > 0 => companies,
+            _ => {
+                return Err(Failure::Invalid(format!(
+                    "sample={number} is neither a number of companies nor all"
+                )));
+            }
+        },
+    };
+    let compared = tokio::time::timeout(PATIENCE, compare(&visitor.services, date, sample_size));
+    let outcome = compared.await.map_err(|_| {
+        Status::deadline_exceeded(format!(
+            "the comparison took longer than {} and was given up: compare fewer companies, or use the command line",
+            presentation::value::human_duration(PATIENCE)
+        ))
+    })??;
+    let body = view(date, &outcome, &visitor);
+    Ok(visitor.page(Section::Overview, &format!("Comparison of {date}"), &body).into_response())
+}
+
+async fn compare(services: &Services, date: NaiveDate, sample_size: u32) -> Result<Outcome, Status> {
+    let request = ReconcileRequest {
+        window: Some(window_to_proto(DateWindow::day(date))),
+        sample_size,
+        ..ReconcileRequest::default()
+    };
+    let mut updates = services.pipeline().reconcile(request).await?.into_inner();
+    let mut outcome = Outcome::default();
+    while let Some(message) = updates.message().await? {
+        match message.update {
+            Some(Update::Difference(difference)) if outcome.differences.len() < SHOWN => {
+                outcome.differences.push(difference);
+            }
+            Some(Update::Summary(summary)) => {
+                outcome.summary = summary;
+                return Ok(outcome);
+            }
+            Some(Update::Difference(_) | Update::Progress(_)) | None => {}
+        }
+    }
+    Err(Status::unavailable("the comparison ended without a result: the service was stopped meanwhile"))
+}
+
+fn view(date: NaiveDate, outcome: &Outcome, visitor: &Visitor) -> Markup {
+    let day = date.to_string();
+    let summary = &outcome.summary;
+    html! {
+        p { "Of " (time::day(&day)) ", compared with the product API just now." }
+        section {
+            h2 { "Result" }
+            p {
+                @if summary.mismatches == 0 {
+                    span.state.succeeded { "equal" } " "
+                } @else {
+                    span.state.failed { "differs" } " "
+                }
+                (count(summary.compared, "company was", "companies were")) " compared, "
+                (thousands(summary.mismatches)) " of them differ."
+            }
+            @if summary.invalid_records > 0 {
+                p { (count(summary.invalid_records, "record", "records")) " of the product API cannot be read." }
+            }
+            @if summary.awaiting_run > 0 {
+                p { (thousands(summary.awaiting_run)) " of the differences may be about to be published by a run." }
+            }
+            (difference::by_kind(&summary.by_kind))
+            @if summary.mismatches > 0 {
+                p { "To run what differs again:" }
+                (link::command(&["reconcile", "--all", "--date", &day, "--heal"]))
+            }
+        }
+        section {
+            h2 { "Differences" }
+            @if outcome.differences.is_empty() {
+                (empty("No number differs.", "Nobody has to do anything."))
+            } @else {
+                (differences(outcome))
+            }
+        }
+        (offer(date, visitor))
+    }
+}
+
+fn differences(outcome: &Outcome) -> Markup {
+    let columns = [
+        text("Company"),
+        text("Kind"),
+        text("Published"),
+        text("Source"),
+        text("Staged"),
+        text("Explanation"),
+    ];
+    let rows = html! {
+        @for difference in &outcome.differences {
+            tr {
+                th scope="row" { (link::company(&difference.company_id)) }
+                td { (difference::words(difference.kind)) }
+                td { (numbers(difference.published)) }
+                td { (numbers(difference.source)) }
+                td { (numbers(difference.staged)) }
+                td {
+                    (difference.explanation)
+                    @if difference.needs_rebuild { p.note { "The day has to be rebuilt: loading it again does not mend it." } }
+                    @if difference.awaits_publish { p.note { "The next publish may mend it." } }
+                    @if let Some(landed) = &difference.landed {
+                        @if !landed.path.is_empty() {
+                            p.note { code { (landed.path) } " line " (landed.line) " of page " (landed.page) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    let shown = u64::try_from(outcome.differences.len()).unwrap_or(u64::MAX);
+    html! {
+        @if shown < outcome.summary.mismatches {
+            p.note { "Only the first " (thousands(shown)) " are shown; the command line shows all." }
+        }
+        (table("Company-days that differ, with both values", &columns, &rows))
+    }
+}
+
+fn numbers(numbers: Option<UsageNumbers>) -> String {
+    numbers.map_or(NONE.to_owned(), |it| {
+        format!("{}, {}", count(it.active_users, "user", "users"), count(it.events, "event", "events"))
+    })
+}

@@ -1,0 +1,209 @@
+//! Days by stages: what the newest run over each day made of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Days, NaiveDate};
+use domain::DateWindow;
+use maud::{Markup, html};
+use presentation::value::{elapsed, human_duration, run_state, stage_state};
+use proto::{
+    activity::v1::PublishedDay,
+    monitoring::v1::GetPipelineStatusResponse,
+    pipeline::v1::{Run, RunStage, RunState, RunTrigger, StageState},
+};
+
+use super::newest_runs::NewestRuns;
+use crate::html::{
+    address::{self, Address},
+    number::count,
+    part::{Answer, part},
+};
+
+/// What stands in a cell, beside its colour.
+struct Mark {
+    class: &'static str,
+    letter: &'static str,
+}
+
+const LEGEND: [(Mark, &str); 6] = [
+    (Mark { class: "succeeded", letter: "S" }, "succeeded"),
+    (Mark { class: "failed", letter: "F" }, "failed"),
+    (Mark { class: "running", letter: "R" }, "running"),
+    (Mark { class: "waiting", letter: "W" }, "waiting"),
+    (Mark { class: "idle", letter: "–" }, "skipped, cancelled or not run"),
+    (Mark { class: "idle", letter: "U" }, "taken back"),
+];
+
+pub(super) fn view(
+    window: DateWindow,
+    runs: &Answer<NewestRuns>,
+    published: &Answer<Vec<PublishedDay>>,
+    status: &Answer<GetPipelineStatusResponse>,
+    address: &Address,
+    yesterday: NaiveDate,
+) -> Markup {
+    part("Days by stages", runs, |runs| {
+        let known = status.iter().flat_map(|status| &status.stages).map(|stage| stage.stage.clone());
+        // A day that is published although no run covers it has its rows from a release that
+        // kept no runs, or its run was forgotten since.
+        let published: BTreeMap<&str, &PublishedDay> = published
+            .iter()
+            .flatten()
+            .filter_map(|day| Some((day.publication.as_ref()?.activity_date.as_str(), day)))
+            .collect();
+        // The newest first, as everywhere.
+        let days: Vec<NaiveDate> = window.days().collect::<Vec<_>>().into_iter().rev().collect();
+        html! {
+            (table(&days, &runs.stages(known), runs, &published))
+            p.legend {
+                @for (mark, says) in &LEGEND {
+                    span { span class=(format!("cell {}", mark.class)) aria-hidden="true" { (mark.letter) } (says) }
+                }
+            }
+            (other_days(window, address, yesterday))
+        }
+    })
+}
+
+fn table(
+    days: &[NaiveDate],
+    stages: &[String],
+    runs: &NewestRuns,
+    published: &BTreeMap<&str, &PublishedDay>,
+) -> Markup {
+    let caption = "What the newest run over each day made of it, the newest day first";
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(caption) {
+            table.grid {
+                caption { (caption) }
+                thead {
+                    tr {
+                        td {}
+                        @for month in days.chunk_by(|one, next| one.month() == next.month()) {
+                            th scope="colgroup" colspan=(month.len()) {
+                                @if let Some(day) = month.first() { (day.format("%Y-%m")) }
+                            }
+                        }
+                    }
+                    tr {
+                        th scope="col" { "Stage" }
+                        @for day in days {
+                            th scope="col" { a href=(format!("/days/{day}")) aria-label=(day) { (day.format("%d")) } }
+                        }
+                    }
+                }
+                tbody {
+                    @for stage in stages {
+                        tr {
+                            th scope="row" { (stage) }
+                            @for day in days { td { (stage_cell(*day, stage, runs.of(*day))) } }
+                        }
+                    }
+                    tr {
+                        th scope="row" { "whole run" }
+                        @for day in days { td { (run_cell(*day, runs.of(*day))) } }
+                    }
+                    tr {
+                        th scope="row" { "published" }
+                        @for day in days {
+                            td { (published_cell(*day, published.get(day.to_string().as_str()).copied(), runs.of(*day))) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn stage_cell(day: NaiveDate, name: &str, run: Option<&Run>) -> Markup {
+    let stage = run.and_then(|run| Some((run, run.stages.iter().find(|stage| stage.stage == name)?)));
+    match stage {
+        Some((run, stage)) => {
+            cell(&mark_of_stage(stage), &run.run_id, &format!("{name} on {day}: {}", told(stage)))
+        }
+        None => blank(),
+    }
+}
+
+fn mark_of_stage(stage: &RunStage) -> Mark {
+    let (class, letter) = match stage.state() {
+        StageState::Succeeded => ("succeeded", "S"),
+        StageState::Failed => ("failed", "F"),
+        StageState::Running => ("running", "R"),
+        StageState::Pending => ("waiting", "W"),
+        StageState::Skipped | StageState::Cancelled | StageState::Unspecified => ("idle", "–"),
+    };
+    Mark { class, letter }
+}
+
+/// State, duration, rows.
+fn told(stage: &RunStage) -> String {
+    let mut told = stage_state(stage.state).to_lowercase();
+    if let Some(took) = elapsed(stage.start_time.as_ref(), stage.end_time.as_ref()) {
+        told.push_str(&format!(" in {}", human_duration(took)));
+    }
+    if let Some(counters) = stage.progress.as_ref().and_then(|progress| progress.counters) {
+        told.push_str(&format!(
+            ", {} read, {} written",
+            count(counters.rows_read, "row", "rows"),
+            count(counters.rows_written, "row", "rows")
+        ));
+    }
+    told
+}
+
+fn run_cell(day: NaiveDate, run: Option<&Run>) -> Markup {
+    let Some(run) = run else { return blank() };
+    let (class, letter) = match (run.trigger(), run.state()) {
+        (RunTrigger::Unpublish, RunState::Succeeded) => ("idle", "U"),
+        (_, RunState::Succeeded) => ("succeeded", "S"),
+        (_, RunState::Failed) => ("failed", "F"),
+        (_, RunState::Running) => ("running", "R"),
+        (_, RunState::Queued) => ("waiting", "W"),
+        (_, RunState::Cancelled | RunState::Unspecified) => ("idle", "–"),
+    };
+    let mut told = if letter == "U" { "taken back".to_owned() } else { run_state(run.state).to_lowercase() };
+    if let Some(took) = elapsed(run.start_time.as_ref(), run.end_time.as_ref()) {
+        told.push_str(&format!(" in {}", human_duration(took)));
+    }
+    cell(&Mark { class, letter }, &run.run_id, &format!("run over {day}: {told}"))
+}
+
+fn published_cell(day: NaiveDate, published: Option<&PublishedDay>, run: Option<&Run>) -> Markup {
+    let Some(published) = published else { return blank() };
+    let rows = published.publication.as_ref().map_or(0, |publication| publication.row_count);
+    let mut says = format!("{day} is published with {}", count(rows, "row", "rows"));
+    if run.is_none() {
+        says.push_str("; the run is not on record");
+    }
+    let class = if run.is_none() { "cell idle" } else { "cell succeeded" };
+    html! { a class=(class) href=(format!("/days/{day}")) title=(says) aria-label=(says) { "P" } }
+}
+
+fn cell(mark: &Mark, run_id: &str, says: &str) -> Markup {
+    html! {
+        a class=(format!("cell {}", mark.class)) href=(address::run(run_id)) title=(says) aria-label=(says) {
+            (mark.letter)
+        }
+    }
+}
+
+fn blank() -> Markup {
+    html! { span.cell {} }
+}
+
+fn other_days(window: DateWindow, address: &Address, yesterday: NaiveDate) -> Markup {
+    let length = Days::new(window.len_days());
+    html! {
+        nav.pages aria-label="Other days" {
+            @if let Some(earlier) = window.end().checked_sub_days(length) {
+                a href=(address.with("until", earlier)) { "Earlier days" }
+            }
+            @if window.end() < yesterday {
+                @if let Some(later) = window.end().checked_add_days(length) {
+                    a href=(address.with("until", later.min(yesterday))) { "Later days" }
+                }
+            }
+        }
+    }
+}

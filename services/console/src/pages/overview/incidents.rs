@@ -1,0 +1,104 @@
+//! What people were alerted of, and is not over.
+
+use maud::{Markup, html};
+use proto::{
+    monitoring::v1::{ListAlertsResponse, RecordedAlert},
+    notifier::v1::{Alert, AlertCause},
+};
+
+use crate::html::{
+    address, link,
+    part::{Answer, part},
+    time,
+};
+
+pub(super) fn view(alerts: &Answer<ListAlertsResponse>) -> Markup {
+    part("Open incidents", alerts, |page| {
+        html! {
+            @if page.alerts.is_empty() {
+                p { span.state.succeeded { "none" } " Nobody has to do anything." }
+            }
+            @for recorded in &page.alerts { (incident(recorded)) }
+            @if !page.next_page_token.is_empty() {
+                p.note { "There are more, older than these." }
+            }
+        }
+    })
+}
+
+fn incident(recorded: &RecordedAlert) -> Markup {
+    let alert = recorded.alert.clone().unwrap_or_default();
+    html! {
+        article.incident {
+            h3 {
+                span.state.failed { (cause(&alert)) } " "
+                @if !alert.business_date.is_empty() { (time::day(&alert.business_date)) }
+            }
+            @if !alert.error_message.is_empty() { p.problem { (alert.error_message) } }
+            p { (next_step(&alert)) }
+            dl {
+                @if is_of_stage(&alert) {
+                    dt { "Stage" }
+                    dd {
+                        (alert.stage)
+                        @if alert.attempt > 0 { ", attempt " (alert.attempt) }
+                        @if !alert.error_code.is_empty() { ", " code { (alert.error_code) } }
+                    }
+                }
+                @if !alert.run_id.is_empty() { dt { "Run" } dd { (link::run(&alert.run_id)) } }
+                @if alert.trace_url.starts_with("https://") || alert.trace_url.starts_with("http://") {
+                    dt { "Trace" }
+                    dd { a href=(alert.trace_url) rel="noreferrer" { "Open the trace" } }
+                }
+                dt { "Since" }
+                dd { (time::instant(alert.fail_time.as_ref())) }
+                dt { "Alert" }
+                dd { (delivery(recorded)) }
+            }
+        }
+    }
+}
+
+fn is_of_stage(alert: &Alert) -> bool {
+    matches!(alert.cause(), AlertCause::Unspecified | AlertCause::StageFailed)
+}
+
+fn cause(alert: &Alert) -> &'static str {
+    match alert.cause() {
+        AlertCause::Unspecified | AlertCause::StageFailed => "Stage failed",
+        AlertCause::DeadlineWithoutRun => "Deadline missed, and no run covers the day",
+        AlertCause::DeadlineRunActive => "Deadline missed, and the run is not done",
+        AlertCause::DeadlineRunFailed => "Deadline missed, and the run did not succeed",
+        AlertCause::NumbersDiffer => "Numbers differ from the product API",
+    }
+}
+
+fn next_step(alert: &Alert) -> Markup {
+    let run = || html! { a href=(address::run(&alert.run_id)) { "the run" } };
+    let day = || html! { a href=(format!("/days/{}", alert.business_date)) { "the day" } };
+    match alert.cause() {
+        AlertCause::Unspecified | AlertCause::StageFailed | AlertCause::DeadlineRunFailed
+            if !alert.run_id.is_empty() =>
+        {
+            html! { "Remove the cause, then retry " (run()) ": it goes on at its first unfinished stage." }
+        }
+        AlertCause::DeadlineRunActive if !alert.run_id.is_empty() => {
+            html! { "See on " (run()) " which stage takes so long, or what it waits for." }
+        }
+        AlertCause::NumbersDiffer => {
+            html! { "Compare " (day()) " once more, and run it again if it differs." }
+        }
+        _ => html! { "Trigger a run over " (day()) ", and see why the schedule did not." },
+    }
+}
+
+fn delivery(recorded: &RecordedAlert) -> Markup {
+    html! {
+        @match (&recorded.settle_time, recorded.problem.as_str()) {
+            (Some(_), "") => { "delivered " (time::instant(recorded.settle_time.as_ref())) }
+            (Some(_), problem) => { "not everywhere: " (problem) }
+            (None, "") => "waits for delivery",
+            (None, problem) => { "waits after " (recorded.tries) " tries: " (problem) }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Which rows of the quarantine are shown, and the commands that are about the same.
+
+use contract::message::window_to_proto;
+use domain::{DateWindow, RejectionKind, date_window::parse_day};
+use maud::{Markup, html};
+use proto::quarantine::v1::{QuarantineFilter, QuarantineState};
+use serde::Deserialize;
+
+use crate::html::{
+    address::Address,
+    choice::{self, ANY},
+    link,
+};
+
+/// What the address says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    pub(super) kind: String,
+    pub(super) origin: String,
+    pub(super) below: String,
+    pub(super) stage: String,
+    pub(super) date: String,
+    pub(super) state: String,
+    pub(super) page: String,
+    /// The page of the comparisons.
+    pub(super) comparisons: String,
+}
+
+/// The fields of a filter.
+const FIELDS: [&str; 6] = ["kind", "origin", "below", "stage", "date", "state"];
+const STATES: [(&str, &str); 3] = [("", "open"), ("accepted", "accepted"), ("all", "open and accepted")];
+
+impl Asked {
+    /// The filter in the contract's words.
+    pub(super) fn filter(&self) -> Result<QuarantineFilter, String> {
+        let days = match self.date.as_str() {
+            "" => None,
+            date => {
+                let day =
+                    parse_day(date).ok_or_else(|| format!("date={date} is not a day, as 2026-02-12"))?;
+                Some(window_to_proto(DateWindow::day(day)))
+            }
+        };
+        let state = match self.state.as_str() {
+            "accepted" => QuarantineState::Accepted,
+            "all" => QuarantineState::Unspecified,
+            _ => QuarantineState::Open,
+        };
+        Ok(QuarantineFilter {
+            origin: self.origin.clone(),
+            // The contract takes one of the two, and the file says more.
+            origin_prefix: if self.origin.is_empty() { self.below.clone() } else { String::new() },
+            line: 0,
+            kind: self.kind.clone(),
+            stage: self.stage.clone(),
+            days,
+            state: state.into(),
+        })
+    }
+
+    /// The conditions as flags of `activityctl quarantine`.
+    fn flags(&self) -> Vec<&str> {
+        let below = if self.origin.is_empty() { self.below.as_str() } else { "" };
+        [
+            ("--origin", self.origin.as_str()),
+            ("--below", below),
+            ("--reason", &self.kind),
+            ("--stage", &self.stage),
+            ("--date", &self.date),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .flat_map(|(flag, value)| [flag, value])
+        .collect()
+    }
+}
+
+pub(super) fn form(asked: &Asked, address: &Address) -> Markup {
+    html! {
+        form.row method="get" action="/quality" role="search" aria-label="Rows in quarantine" {
+            label {
+                "Reason"
+                select name="kind" {
+                    option value="" { (ANY) }
+                    @for kind in RejectionKind::ALL.map(RejectionKind::as_str) {
+                        option value=(kind) selected[asked.kind == kind] { (kind) }
+                    }
+                }
+            }
+            label { "File" input name="origin" value=(asked.origin) maxlength="1024"; }
+            label { "Files below" input name="below" value=(asked.below) maxlength="1024"; }
+            label { "Stage" input name="stage" value=(asked.stage) maxlength="256"; }
+            label { "Day" input type="date" name="date" value=(asked.date); }
+            label {
+                "State"
+                select name="state" {
+                    @for (value, name) in STATES { option value=(value) selected[asked.state == value] { (name) } }
+                }
+            }
+            (choice::kept(address, &FIELDS))
+            button type="submit" { "Show" }
+            a.button.plain href="/quality" { "Clear" }
+        }
+    }
+}
+
+/// What can be done with these rows.
+pub(super) fn commands(asked: &Asked) -> Markup {
+    let flags = asked.flags();
+    let command = |first: &[&str], last: &[&str]| link::command(&[first, &flags, last].concat());
+    html! {
+        details {
+            summary { "What can be done with these rows" }
+            @if flags.is_empty() {
+                p.note { "Rows are accepted by a condition: choose a file, reason, stage or day first." }
+            } @else {
+                p { "Accept them as they are, so that they no longer count as open:" }
+                (command(&["quarantine", "accept"], &["--why", "what is known of them"]))
+            }
+            p { "Load them once more, after a mend at the source or of a rule:" }
+            (command(&["quarantine", "replay"], &["--wait"]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_the_filter_and_the_flags() {
+        let asked = Asked {
+            kind: "FIELD".into(),
+            origin: "crm/it's.csv".into(),
+            below: "crm/".into(),
+            date: "2026-02-12".into(),
+            ..Asked::default()
+        };
+        let filter = asked.filter().unwrap();
+        assert_eq!((filter.origin.as_str(), filter.origin_prefix.as_str()), ("crm/it's.csv", ""));
+        assert_eq!(filter.days.as_ref().map(|days| days.end_date.as_str()), Some("2026-02-12"));
+        assert_eq!(filter.state(), QuarantineState::Open);
+        assert_eq!(asked.flags(), ["--origin", "crm/it's.csv", "--reason", "FIELD", "--date", "2026-02-12"]);
+        assert!(commands(&asked).into_string().contains(r"accept --origin 'crm/it'\''s.csv' --reason FIELD"));
+        assert!(!commands(&Asked::default()).into_string().contains("quarantine accept"));
+        Asked { date: "2026-02-30".into(), ..Asked::default() }.filter().unwrap_err();
+    }
+}
