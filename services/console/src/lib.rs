@@ -6,10 +6,15 @@
 
 mod assets;
 mod backend;
+mod backfills;
 mod config;
 mod failure;
+mod fields;
 mod html;
+mod live;
 mod pages;
+#[cfg(test)]
+mod scripted;
 mod site;
 mod visitor;
 

@@ -2,16 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use runtime::{Clock, Context};
+use tokio_util::sync::CancellationToken;
 
-use crate::{assets, backend::Backend, config::Options, failure::Failure, pages};
+use crate::{
+    assets, backend::Backend, backfills::Backfills, config::Options, failure::Failure, live::Hub, pages,
+};
 
 /// What every page works with.
 #[derive(Clone)]
 pub(crate) struct Console {
     pub(crate) backend: Backend,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The runs that somebody looks at.
+    pub(crate) live: Hub,
+    /// The backfills that were started here.
+    pub(crate) backfills: Backfills,
+    /// Cancelled when streams have to end.
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// The whole site.
@@ -19,9 +31,23 @@ pub(crate) struct Console {
 /// # Errors
 /// If the options cannot be used.
 pub fn assemble(_options: &Options, backend: Backend, context: &Context) -> anyhow::Result<Router> {
-    let console = Console { backend, clock: context.clock.clone() };
+    let (clock, shutdown) = (context.clock.clone(), context.shutdown.clone());
+    let console = Console {
+        backend,
+        clock: clock.clone(),
+        live: Hub::new(clock, shutdown.clone(), pages::run::content),
+        backfills: Backfills::new(shutdown.clone()),
+        shutdown,
+    };
     Ok(Router::new()
         .route("/", get(pages::overview::show))
+        .route("/runs", get(pages::runs::show).post(pages::runs::trigger))
+        .route("/runs/{run_id}", get(pages::run::show))
+        .route("/runs/{run_id}/live", get(pages::run::follow))
+        .route("/runs/{run_id}/retry", post(pages::run::retry))
+        .route("/runs/{run_id}/cancel", post(pages::run::cancel))
+        .route("/backfill", get(pages::backfill::show).post(pages::backfill::start))
+        .route("/backfill/{id}", get(pages::backfill::follow))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()))
         .with_state(console))
