@@ -17,18 +17,18 @@ use crate::html::{
 pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Table of stages" {
-            table {
+            table.dense {
                 caption { "What each stage did with rows" }
                 thead {
                     tr {
-                        @for name in ["Stage", "State"] { th scope="col" { (name) } }
+                        @for name in ["Stage", "State", "Progress"] { th scope="col" { (name) } }
                         @for name in [
                             "Attempt", "Took", "Read", "Written", "Unchanged", "Duplicate", "Rejected", "Removed",
                             "Bytes",
                         ] {
                             th.number scope="col" { (name) }
                         }
-                        @for name in ["Progress", "Balance"] { th scope="col" { (name) } }
+                        th scope="col" { "Balance" }
                     }
                 }
                 tbody { @for stage in &run.stages { (row(stage, now)) } }
@@ -51,6 +51,7 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
                 @if !stage.depends_on.is_empty() { span.note.after { "after " (stage.depends_on.join(", ")) } }
             }
             td { (state::stage(stage.state())) }
+            td.progress { (progress(stage)) }
             td.number { @if stage.attempt == 0 { (NONE) } @else { (stage.attempt) } }
             td.number { (took.map_or_else(|| NONE.to_owned(), human_duration)) }
             @for number in [
@@ -64,7 +65,6 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
                 td.number { (count(number)) }
             }
             td.number { (bytes(counters.bytes_read)) }
-            td { (progress(stage)) }
             td { (balance(stage, counters)) }
         }
     }

@@ -50,7 +50,10 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>, form_token: &str)
                     (tick(fields, "beyond_reach", "--force --yes", "Run them all the same"))
                     p.note { "Such days are refused otherwise: most are a mistyped year." }
                 }
-                p { button type="submit" { "Start the run" } }
+                p {
+                    button type="submit" { "Start the run" }
+                    " or see first what running past days again would change: " a href="/backfill" { "Backfill" }
+                }
                 p.note { "The same from a shell:" }
                 (command_of_form(&command, "trigger-command"))
             }
