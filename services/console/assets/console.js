@@ -40,21 +40,36 @@ function likenChildren(shown, wanted) {
   for (const node of now.slice(next.length)) node.remove();
 }
 
-// Parts that follow a run. A browser comes again by itself when the stream ends early.
-for (const part of document.querySelectorAll("[data-live]")) {
+// Follows a run. A browser comes again by itself when the stream ends early, but not once it is
+// refused.
+function follow(part) {
   const states = new EventSource(part.dataset.live);
   states.addEventListener("state", (event) => {
     const wanted = document.createElement("template");
     wanted.innerHTML = event.data;
     localTimes(wanted.content);
     likenChildren(part, wanted.content);
+    document.getElementById("no-news")?.remove();
   });
   states.addEventListener("ended", () => {
     states.close();
     // What can be done with a run is another once it has ended.
     location.reload();
   });
+  states.addEventListener("error", () => {
+    if (states.readyState !== EventSource.CLOSED) return;
+    if (!document.getElementById("no-news")) {
+      const note = document.createElement("p");
+      note.id = "no-news";
+      note.className = "notice";
+      note.setAttribute("role", "status");
+      note.textContent = "There is no news for now. Reload the page to see why.";
+      part.before(note);
+    }
+    setTimeout(() => follow(part), 5000);
+  });
 }
+document.querySelectorAll("[data-live]").forEach(follow);
 
 // Pages that nothing sends events to for now.
 for (const part of document.querySelectorAll("[data-reload]")) {

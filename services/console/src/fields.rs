@@ -1,12 +1,14 @@
 //! The fields of a form, or of an address: names with values, of which some come several times.
 
 use domain::{DateWindow, date_window::parse_day};
+use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::failure::Failure;
 
 /// Fields in their order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {

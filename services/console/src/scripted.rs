@@ -4,14 +4,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Request as HttpRequest, StatusCode, header},
+    http::{Method, Request as HttpRequest, Response as HttpResponse, StatusCode, header},
 };
 use chrono::DateTime;
 use futures::{Stream, StreamExt};
@@ -36,7 +36,7 @@ use proto::{
         pipeline_service_server::{PipelineService, PipelineServiceServer},
     },
 };
-use runtime::{Context, Service, StoppedClock};
+use runtime::{Context, Served, Service, StoppedClock};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{UnboundedReceiverStream, WatchStream};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,9 @@ use tower::ServiceExt;
 use crate::{backend::Backend, config::Options, site::assemble};
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Where a browser on this machine finds the console.
+const HOST: &str = "localhost:50080";
 
 /// What the services know and say.
 pub(crate) struct Script {
@@ -65,6 +68,8 @@ pub(crate) struct Script {
     /// Open watches, and all there were.
     pub(crate) open_watches: Arc<AtomicUsize>,
     pub(crate) watches: AtomicUsize,
+    /// Whether whoever calls may not act.
+    pub(crate) is_reader_only: AtomicBool,
     /// Breaks every watch.
     pub(crate) break_watches: Mutex<CancellationToken>,
 }
@@ -82,6 +87,7 @@ impl Script {
             asked: Mutex::default(),
             open_watches: Arc::default(),
             watches: AtomicUsize::default(),
+            is_reader_only: AtomicBool::default(),
             break_watches: Mutex::default(),
         })
     }
@@ -104,7 +110,12 @@ impl Script {
         let clock = Arc::new(StoppedClock(DateTime::from_timestamp(now, 0).unwrap()));
         let mut context = Context::new();
         context.clock = clock;
-        (assemble(&Options {}, self.serve(), &context).unwrap(), context)
+        let served = Served {
+            address: ([127, 0, 0, 1], 50_080).into(),
+            is_encrypted: false,
+            allow_unauthenticated: false,
+        };
+        (assemble(&Options::default(), self.serve(), &context, served).unwrap(), context)
     }
 
     fn note(&self, request: &impl std::fmt::Debug) -> Result<(), Status> {
@@ -124,20 +135,41 @@ pub(crate) struct Page {
     pub(crate) html: String,
 }
 
+/// A request as a browser on this machine sends it, without any cookie.
+pub(crate) fn request(method: Method, address: &str, body: Body) -> HttpRequest<Body> {
+    let request = HttpRequest::builder().method(method).uri(address).header(header::HOST, HOST);
+    let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    request.header(header::ORIGIN, format!("http://{HOST}")).body(body).unwrap()
+}
+
 /// Asks for a page.
 pub(crate) async fn get(site: &Router, address: &str) -> Page {
-    send(site, HttpRequest::get(address).body(Body::empty()).unwrap()).await
+    read(send(site, request(Method::GET, address, Body::empty())).await).await
 }
 
-/// Sends a form.
+/// Sends a form as a page of the site does: with what the site has put into it, and the cookie.
 pub(crate) async fn post(site: &Router, address: &str, form: &str) -> Page {
-    let request =
-        HttpRequest::post(address).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    send(site, request.body(Body::from(form.to_owned())).unwrap()).await
+    let page = send(site, request(Method::GET, "/runs", Body::empty())).await;
+    let cookie = page.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let html = read(page).await.html;
+    let (_, token) = html.split_once("name=\"form_token\" value=\"").unwrap();
+    let token = token.split('"').next().unwrap();
+    let body = Body::from(format!("form_token={token}&{form}"));
+    let mut request = request(Method::POST, address, body);
+    request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+    read(send(site, request).await).await
 }
 
-async fn send(site: &Router, request: HttpRequest<Body>) -> Page {
-    let answer = site.clone().oneshot(request).await.unwrap();
+/// Sends a form as a page of another site might.
+pub(crate) async fn forge(site: &Router, address: &str) -> Page {
+    read(send(site, request(Method::POST, address, Body::from("form_token=guessed"))).await).await
+}
+
+async fn send(site: &Router, request: HttpRequest<Body>) -> HttpResponse<Body> {
+    site.clone().oneshot(request).await.unwrap()
+}
+
+async fn read(answer: HttpResponse<Body>) -> Page {
     let location = answer.headers().get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
     let status = answer.status();
     let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
@@ -151,7 +183,10 @@ fn unused<T>() -> Result<Response<T>, Status> {
 #[async_trait]
 impl AccessService for Script {
     async fn get_caller(&self, _: Request<GetCallerRequest>) -> Result<Response<GetCallerResponse>, Status> {
-        let roles = vec![Role::Reader.into(), Role::Operator.into()];
+        let mut roles = vec![Role::Reader.into()];
+        if !self.is_reader_only.load(Ordering::SeqCst) {
+            roles.push(Role::Operator.into());
+        }
         Ok(Response::new(GetCallerResponse { name: "anonymous".to_owned(), roles, is_anonymous: true }))
     }
 }

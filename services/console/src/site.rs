@@ -6,11 +6,18 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use runtime::{Clock, Context};
+use runtime::{Clock, Context, Served, Site};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    assets, backend::Backend, backfills::Backfills, config::Options, failure::Failure, live::Hub, pages,
+    assets,
+    backend::Backend,
+    backfills::Backfills,
+    config::Options,
+    door::{self, Door},
+    failure::Failure,
+    live::Hub,
+    pages,
 };
 
 /// What every page works with.
@@ -18,6 +25,7 @@ use crate::{
 pub(crate) struct Console {
     pub(crate) backend: Backend,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) door: Door,
     /// The runs that somebody looks at.
     pub(crate) live: Hub,
     /// The backfills that were started here.
@@ -26,20 +34,32 @@ pub(crate) struct Console {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// The whole site.
+/// The whole site, to be served by a server.
+#[must_use]
+pub fn site(options: Options, backend: Backend, context: Context) -> Site {
+    Site::new(move |served| assemble(&options, backend, &context, served))
+}
+
+/// The pages of the site, as they are served.
 ///
 /// # Errors
 /// If the options cannot be used.
-pub fn assemble(_options: &Options, backend: Backend, context: &Context) -> anyhow::Result<Router> {
+pub fn assemble(
+    options: &Options,
+    backend: Backend,
+    context: &Context,
+    served: Served,
+) -> anyhow::Result<Router> {
     let (clock, shutdown) = (context.clock.clone(), context.shutdown.clone());
     let console = Console {
+        door: Door::new(options, backend.clone(), clock.clone(), served)?,
         backend,
         clock: clock.clone(),
         live: Hub::new(clock, shutdown.clone(), pages::run::content),
         backfills: Backfills::new(shutdown.clone()),
         shutdown,
     };
-    Ok(Router::new()
+    let pages = Router::new()
         .route("/", get(pages::overview::show))
         .route("/runs", get(pages::runs::show).post(pages::runs::trigger))
         .route("/runs/{run_id}", get(pages::run::show))
@@ -49,6 +69,6 @@ pub fn assemble(_options: &Options, backend: Backend, context: &Context) -> anyh
         .route("/backfill", get(pages::backfill::show).post(pages::backfill::start))
         .route("/backfill/{id}", get(pages::backfill::follow))
         .merge(assets::routes())
-        .fallback(async || Failure::NotFound("There is no such page.".to_owned()))
-        .with_state(console))
+        .fallback(async || Failure::NotFound("There is no such page.".to_owned()));
+    Ok(door::before(pages, &console).with_state(console))
 }

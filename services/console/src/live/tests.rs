@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -12,11 +12,11 @@ use std::{
 use axum::{
     Router,
     body::{Body, BodyDataStream},
-    http::Request,
+    http::Method,
 };
 use bytes::Bytes;
 use chrono::DateTime;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use maud::html;
 use prost_types::Timestamp;
 use proto::pipeline::v1::{Run, RunState};
@@ -27,7 +27,7 @@ use tower::ServiceExt;
 use super::{Hub, Viewer, stream};
 use crate::{
     backend::{Credential, Services},
-    scripted::Script,
+    scripted::{Script, request},
 };
 
 fn run(state: RunState) -> Run {
@@ -41,6 +41,7 @@ struct Scene {
     services: Services,
     hub: Hub,
     drawn: Arc<AtomicUsize>,
+    may_look: Arc<AtomicBool>,
     shutdown: CancellationToken,
 }
 
@@ -56,13 +57,18 @@ impl Scene {
             let number = counted.fetch_add(1, Ordering::SeqCst);
             html! { (number) " " (run.requested_by) }
         });
-        Self { script, services, hub, drawn, shutdown }
+        let may_look = Arc::new(AtomicBool::new(true));
+        Self { script, services, hub, drawn, may_look, shutdown }
     }
 
     fn viewer(&self) -> BodyDataStream {
         let states = self.hub.join("r1", &self.services);
-        let (services, shutdown) = (self.services.clone(), self.shutdown.clone());
-        stream(Viewer { states, services, run_id: "r1".to_owned(), shutdown }).into_body().into_data_stream()
+        let may_look = self.may_look.clone();
+        let may_look = Box::new(move || {
+            let may_look = may_look.load(Ordering::SeqCst);
+            std::future::ready(may_look).boxed()
+        });
+        stream(Viewer { states, may_look, shutdown: self.shutdown.clone() }).into_body().into_data_stream()
     }
 
     /// Changes the run, and gives the hub time to draw it.
@@ -192,8 +198,8 @@ async fn whoever_may_no_longer_look_is_shown_no_more() {
     let scene = Scene::new(run(RunState::Running));
     let mut viewer = scene.viewer();
     next_state(&mut viewer).await.unwrap();
-    // Reading the run is refused from now on; the watch that is open goes on.
-    scene.script.run.send_modify(|run| run.run_id = "another".into());
+    // The watch, which others share, goes on.
+    scene.may_look.store(false, Ordering::SeqCst);
     let mut states = 0;
     while next_state(&mut viewer).await.is_some() {
         states += 1;
@@ -206,7 +212,7 @@ async fn a_stream_is_for_those_who_may_read_the_run() {
     let script = Script::of(run(RunState::Running));
     let (site, _context) = script.console(0);
     let open = async |site: Router, address: &str| {
-        site.oneshot(Request::get(address).body(Body::empty()).unwrap()).await.unwrap()
+        site.oneshot(request(Method::GET, address, Body::empty())).await.unwrap()
     };
     assert_eq!(open(site.clone(), "/runs/r2/live").await.status(), 404);
     assert_eq!(script.watches.load(Ordering::SeqCst), 0);

@@ -8,8 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures::stream;
-use proto::pipeline::v1::GetRunRequest;
+use futures::{future::BoxFuture, stream};
 use tokio::{
     sync::watch,
     time::{Interval, MissedTickBehavior, interval},
@@ -17,7 +16,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::Frame;
-use crate::backend::Services;
 
 /// How often something is sent, so that nothing between here and the browser takes the
 /// connection for dead.
@@ -32,8 +30,8 @@ const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
 /// One who looks, and has been let in.
 pub(crate) struct Viewer {
     pub(crate) states: watch::Receiver<Option<Frame>>,
-    pub(crate) services: Services,
-    pub(crate) run_id: String,
+    /// Asks whether they still may look.
+    pub(crate) may_look: Box<dyn Fn() -> BoxFuture<'static, bool> + Send>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -74,13 +72,10 @@ impl Following {
             return None;
         }
         loop {
-            let Viewer { states, services, run_id, shutdown } = &mut self.viewer;
+            let Viewer { states, may_look, shutdown } = &mut self.viewer;
             tokio::select! {
                 () = shutdown.cancelled() => return None,
-                _ = self.authorisation.tick() => {
-                    let request = GetRunRequest { run_id: run_id.clone() };
-                    services.pipeline().get_run(request).await.ok()?;
-                }
+                _ = self.authorisation.tick() => if !may_look().await { return None },
                 changed = states.changed() => {
                     changed.ok()?;
                     let Some(frame) = states.borrow_and_update().clone() else { continue };

@@ -1,6 +1,5 @@
 //! The pages, one module each: what it asks of the services, and how it shows the answer.
 
-pub(crate) mod actions;
 pub(crate) mod backfill;
 pub(crate) mod overview;
 pub(crate) mod run;

@@ -18,13 +18,8 @@ use maud::{Markup, html};
 use proto::pipeline::v1::BackfillRequest;
 
 use crate::{
-    backfills::Outcome,
-    failure::Failure,
-    fields::Fields,
-    html::layout::Section,
-    pages::actions::{Action, operators_only},
-    site::Console,
-    visitor::Visitor,
+    backfills::Outcome, door::Operator, failure::Failure, fields::Fields, html::layout::Section,
+    site::Console, visitor::Visitor,
 };
 use preview::Preview;
 
@@ -40,7 +35,12 @@ struct Model {
 
 /// `GET /backfill`
 pub(crate) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Failure> {
-    operators_only(&visitor)?;
+    if visitor.may_act().is_none() {
+        return Err(Failure::Forbidden(format!(
+            "{} may not run backfills: that takes the role operator.",
+            visitor.name
+        )));
+    }
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
     let model = match form::request(&fields) {
         Err(failure) => Model { fields, request: None, preview: None, failure: Some(failure) },
@@ -56,7 +56,7 @@ pub(crate) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
 /// `POST /backfill`
 pub(crate) async fn start(
     State(console): State<Console>,
-    Action { visitor, fields }: Action,
+    Operator(visitor, fields): Operator<Fields>,
 ) -> Result<Response, Failure> {
     let request = form::request(&fields)
         .and_then(|request| request.ok_or_else(|| Failure::Invalid("say which days to run".to_owned())));
@@ -69,6 +69,8 @@ pub(crate) async fn start(
     };
     match started {
         Ok(id) => Ok(Redirect::to(&progress::address(&id)).into_response()),
+        // They sign in first.
+        Err(failure) if failure.status() == StatusCode::UNAUTHORIZED => Err(failure),
         Err(failure) => {
             let model = Model { fields, request: request.ok(), preview: None, failure: Some(failure) };
             Ok(page(&visitor, &model))

@@ -11,9 +11,10 @@ use tonic::Status;
 
 use super::{findings, head::run_address, live::content, title};
 use crate::{
+    door::Operator,
     failure::Failure,
+    fields::Fields,
     html::{command::command, layout::Section},
-    pages::actions::Action,
     site::Console,
     visitor::Visitor,
 };
@@ -22,7 +23,7 @@ use crate::{
 pub(crate) async fn retry(
     State(console): State<Console>,
     Path(run_id): Path<String>,
-    Action { visitor, .. }: Action,
+    Operator(visitor, _): Operator<Fields>,
 ) -> Result<Response, Failure> {
     let asked = visitor.services.pipeline().retry_run(RetryRunRequest { run_id: run_id.clone() }).await;
     answer(&console, &visitor, &run_id, asked.err()).await
@@ -32,7 +33,7 @@ pub(crate) async fn retry(
 pub(crate) async fn cancel(
     State(console): State<Console>,
     Path(run_id): Path<String>,
-    Action { visitor, .. }: Action,
+    Operator(visitor, _): Operator<Fields>,
 ) -> Result<Response, Failure> {
     let asked = visitor.services.pipeline().cancel_run(CancelRunRequest { run_id: run_id.clone() }).await;
     answer(&console, &visitor, &run_id, asked.err()).await

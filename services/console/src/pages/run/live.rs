@@ -1,10 +1,12 @@
 //! The part of the page that moves, drawn once for all who look: nothing in it depends on whom.
 
 use axum::{
+    Extension,
     extract::{Path, State},
     response::Response,
 };
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use maud::{Markup, html};
 use presentation::run_end::has_ended;
 use proto::pipeline::v1::{GetRunRequest, Run};
@@ -15,6 +17,7 @@ use super::{
     stages,
 };
 use crate::{
+    door::Entry,
     failure::Failure,
     live::{Viewer, stream},
     site::Console,
@@ -25,12 +28,27 @@ use crate::{
 pub(crate) async fn follow(
     State(console): State<Console>,
     visitor: Visitor,
+    Extension(entry): Extension<Entry>,
     Path(run_id): Path<String>,
 ) -> Result<Response, Failure> {
     // Each viewer shows that they may look before they share what another one has asked for.
-    visitor.services.pipeline().get_run(GetRunRequest { run_id: run_id.clone() }).await?;
+    read(&visitor, &run_id).await?;
     let states = console.live.join(&run_id, &visitor.services);
-    Ok(stream(Viewer { states, services: visitor.services, run_id, shutdown: console.shutdown.clone() }))
+    let shutdown = console.shutdown.clone();
+    let may_look = move || {
+        let (console, entry, run_id) = (console.clone(), entry.clone(), run_id.clone());
+        async move {
+            let visitor = console.door.visitor_still(&entry).await;
+            matches!(visitor, Ok(visitor) if read(&visitor, &run_id).await.is_ok())
+        }
+        .boxed()
+    };
+    Ok(stream(Viewer { states, may_look: Box::new(may_look), shutdown }))
+}
+
+async fn read(visitor: &Visitor, run_id: &str) -> Result<(), Failure> {
+    visitor.services.pipeline().get_run(GetRunRequest { run_id: run_id.to_owned() }).await?;
+    Ok(())
 }
 
 /// The moving part with what makes it move.

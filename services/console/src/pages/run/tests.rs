@@ -13,7 +13,7 @@ use proto::{
 };
 
 use super::*;
-use crate::scripted::{HOSTILE, Script, assert_harmless, get, post};
+use crate::scripted::{HOSTILE, Script, assert_harmless, forge, get, post};
 
 fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
@@ -265,14 +265,14 @@ async fn the_page_holds_all_of_it_and_asks_again_without_javascript_while_it_mov
 async fn an_action_leads_back_to_the_run_and_a_refused_one_says_why() {
     let script = Script::of(failed());
     let (site, _context) = script.console(160);
-    let page = post(&site, "/runs/r1/retry", "form_token=").await;
+    let page = post(&site, "/runs/r1/retry", "").await;
     assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/runs/r1"));
-    let page = post(&site, "/runs/r1/cancel", "form_token=").await;
+    let page = post(&site, "/runs/r1/cancel", "").await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
     let asked = script.asked.lock().unwrap().clone();
     assert!(asked[0].starts_with("RetryRunRequest") && asked[1].starts_with("CancelRunRequest"), "{asked:?}");
     *script.refusal.lock().unwrap() = Some(Status::failed_precondition("run r1 has ended <already>"));
-    let page = post(&site, "/runs/r1/cancel", "form_token=").await;
+    let page = post(&site, "/runs/r1/cancel", "").await;
     assert_eq!(page.status, StatusCode::CONFLICT);
     assert!(page.html.contains("run r1 has ended &lt;already&gt;"), "{}", page.html);
     assert!(page.html.contains("href=\"/runs/r1\"") && !page.html.contains("data-live"), "{}", page.html);
@@ -282,8 +282,26 @@ async fn an_action_leads_back_to_the_run_and_a_refused_one_says_why() {
 async fn a_form_of_another_site_does_nothing() {
     let script = Script::of(failed());
     let (site, _context) = script.console(160);
-    let page = post(&site, "/runs/r1/retry", "form_token=guessed").await;
+    let page = forge(&site, "/runs/r1/retry").await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert_eq!(script.asked.lock().unwrap().len(), 0);
     assert_eq!(get(&site, "/runs/r1/retry").await.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn a_reader_is_shown_no_action_and_cannot_see_what_a_backfill_would_do() {
+    let script = Script::of(failed());
+    script.is_reader_only.store(true, std::sync::atomic::Ordering::SeqCst);
+    let (site, _context) = script.console(160);
+    for address in ["/runs", "/runs/r1"] {
+        let page = get(&site, address).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(
+            !page.html.contains("method=\"post\"") && !page.html.contains("activityctl"),
+            "{}",
+            page.html
+        );
+    }
+    assert_eq!(get(&site, "/backfill?from=2026-01-01").await.status, StatusCode::FORBIDDEN);
+    assert!(!script.asked.lock().unwrap().concat().contains("Backfill"));
 }

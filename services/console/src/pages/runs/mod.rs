@@ -17,10 +17,11 @@ use proto::pipeline::v1::Run;
 
 use crate::{
     backfills::Backfill,
+    door::Operator,
     failure::Failure,
     fields::{Fields, address},
     html::layout::Section,
-    pages::{actions::Action, backfill::list, run::run_address},
+    pages::{backfill::list, run::run_address},
     site::Console,
     visitor::Visitor,
 };
@@ -50,7 +51,7 @@ pub(crate) async fn show(
 /// `POST /runs`
 pub(crate) async fn trigger(
     State(console): State<Console>,
-    Action { visitor, fields }: Action,
+    Operator(visitor, fields): Operator<Fields>,
 ) -> Result<Response, Failure> {
     let failure = match start(&visitor, &fields).await {
         Ok(address) => return Ok(Redirect::to(&address).into_response()),

@@ -93,7 +93,7 @@ async fn the_filter_is_asked_of_the_coordinator() {
 async fn a_run_is_started_as_the_form_says() {
     let script = Script::of(failed());
     let (site, _context) = script.console(160);
-    let form = "form_token=&from=2026-02-11&to=2026-02-12&force=yes&beyond_reach=yes&accept_empty=2026-02-12";
+    let form = "from=2026-02-11&to=2026-02-12&force=yes&beyond_reach=yes&accept_empty=2026-02-12";
     let page = post(&site, "/runs", form).await;
     assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/runs/r1"));
     let asked = script.asked.lock().unwrap()[0].clone();
@@ -106,7 +106,7 @@ async fn a_run_is_started_as_the_form_says() {
         assert!(asked.contains(text), "{text} is missing in {asked}");
     }
     // A run that there is already is found rather than started.
-    let page = post(&site, "/runs", "form_token=&from=&to=").await;
+    let page = post(&site, "/runs", "from=&to=").await;
     assert_eq!(page.location, "/runs/r1?found=yes");
 }
 
@@ -120,7 +120,7 @@ async fn a_refused_form_keeps_its_values_and_says_what_is_wrong() {
     );
     let refusal = Status::with_error_details(Code::InvalidArgument, "invalid request", details);
     *script.refusal.lock().unwrap() = Some(refusal);
-    let page = post(&site, "/runs", "form_token=&from=2006-02-12&to=2006-02-12&force=yes").await;
+    let page = post(&site, "/runs", "from=2006-02-12&to=2006-02-12&force=yes").await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
     for text in [
         "beyond_reach: 2006-02-12 is far from all that is published",
@@ -131,7 +131,7 @@ async fn a_refused_form_keeps_its_values_and_says_what_is_wrong() {
     ] {
         assert!(page.html.contains(text), "{text} is missing in {}", page.html);
     }
-    let page = post(&site, "/runs", "form_token=&from=soon").await;
+    let page = post(&site, "/runs", "from=soon").await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
     assert!(page.html.contains("is not a calendar day"), "{}", page.html);
 }
