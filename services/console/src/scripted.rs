@@ -118,6 +118,12 @@ impl Script {
         (assemble(&Options::default(), self.serve(), &context, served).unwrap(), context)
     }
 
+    /// What was asked for, without listings.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().filter(|request| !request.starts_with("ListRuns")).cloned().collect()
+    }
+
     fn note(&self, request: &impl std::fmt::Debug) -> Result<(), Status> {
         self.asked.lock().unwrap().push(format!("{request:?}"));
         self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)

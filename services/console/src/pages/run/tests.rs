@@ -269,7 +269,7 @@ async fn an_action_leads_back_to_the_run_and_a_refused_one_says_why() {
     assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/runs/r1"));
     let page = post(&site, "/runs/r1/cancel", "").await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
-    let asked = script.asked.lock().unwrap().clone();
+    let asked = script.actions();
     assert!(asked[0].starts_with("RetryRunRequest") && asked[1].starts_with("CancelRunRequest"), "{asked:?}");
     *script.refusal.lock().unwrap() = Some(Status::failed_precondition("run r1 has ended <already>"));
     let page = post(&site, "/runs/r1/cancel", "").await;
@@ -284,7 +284,7 @@ async fn a_form_of_another_site_does_nothing() {
     let (site, _context) = script.console(160);
     let page = forge(&site, "/runs/r1/retry").await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
-    assert_eq!(script.asked.lock().unwrap().len(), 0);
+    assert_eq!(script.actions().len(), 0);
     assert_eq!(get(&site, "/runs/r1/retry").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
@@ -303,5 +303,5 @@ async fn a_reader_is_shown_no_action_and_cannot_see_what_a_backfill_would_do() {
         );
     }
     assert_eq!(get(&site, "/backfill?from=2026-01-01").await.status, StatusCode::FORBIDDEN);
-    assert!(!script.asked.lock().unwrap().concat().contains("Backfill"));
+    assert_eq!(script.actions().len(), 0);
 }

@@ -96,7 +96,7 @@ async fn a_run_is_started_as_the_form_says() {
     let form = "from=2026-02-11&to=2026-02-12&force=yes&beyond_reach=yes&accept_empty=2026-02-12";
     let page = post(&site, "/runs", form).await;
     assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/runs/r1"));
-    let asked = script.asked.lock().unwrap()[0].clone();
+    let asked = script.actions().concat();
     for text in [
         "start_date: \"2026-02-11\"",
         "force: true",
