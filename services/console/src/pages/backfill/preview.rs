@@ -25,8 +25,9 @@ use crate::{
 
 /// Company-days of the sample.
 const SAMPLE: u32 = 50;
-/// How long a page waits for a preview, which asks the product API for every day.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a page waits for a preview, which asks the product API for every day: less than the
+/// server gives a page.
+const PATIENCE: Duration = Duration::from_secs(50);
 
 /// What a backfill would change.
 #[derive(Debug, Default)]
@@ -55,8 +56,9 @@ pub(super) async fn load(services: &Services, request: &BackfillRequest) -> Resu
     };
     let collected = timeout(PATIENCE, collect(services, request)).await.unwrap_or_else(|_| {
         Err(Status::deadline_exceeded(format!(
-            "the preview takes longer than {} minutes; ask for fewer days, or use `activityctl backfill --dry-run`",
-            PATIENCE.as_secs() / 60
+            "the preview takes longer than the {} seconds that a page can wait; ask for fewer days, or use \
+             `activityctl backfill --dry-run`",
+            PATIENCE.as_secs()
         )))
     });
     Ok(collected?)

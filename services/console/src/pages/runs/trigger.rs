@@ -54,9 +54,9 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>, form_token: &str)
                     button type="submit" { "Start the run" }
                     " or see first what running past days again would change: " a href="/backfill" { "Backfill" }
                 }
-                p.note { "The same from a shell:" }
-                (command_of_form(&command, "trigger-command"))
             }
+            p.note { "The same from a shell:" }
+            (command_of_form(&command, "trigger-command"))
         }
     }
 }
