@@ -127,7 +127,7 @@ async fn days_that_are_none_and_a_preview_that_fails_say_so_in_the_form() {
 async fn a_backfill_goes_on_without_anybody_looking_and_its_page_says_how_far_it_is() {
     let script = Script::of(run(RunState::Running));
     let (site, _context) = script.console(0);
-    let page = post(&site, "/backfill", &format!("{DAYS}")).await;
+    let page = post(&site, "/backfill", DAYS).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
     let address = page.location;
     let show = async || get(&site, &address).await;
@@ -158,7 +158,7 @@ async fn a_backfill_goes_on_without_anybody_looking_and_its_page_says_how_far_it
 async fn a_backfill_that_stopped_says_why_and_is_continued_where_it_stopped() {
     let script = Script::of(run(RunState::Running));
     let (site, context) = script.console(0);
-    let address = post(&site, "/backfill", &format!("{DAYS}")).await.location;
+    let address = post(&site, "/backfill", DAYS).await.location;
     let show = async || get(&site, &address).await;
     let stream = script.backfill.lock().unwrap().take().unwrap();
     stream.send(Ok(change(7, "2026-01-08", RunState::Failed))).unwrap();
@@ -167,7 +167,7 @@ async fn a_backfill_that_stopped_says_why_and_is_continued_where_it_stopped() {
     assert!(page.html.contains("Continue the backfill"), "{}", page.html);
     assert!(page.html.contains("name=\"from\" value=\"2026-01-08\""), "{}", page.html);
     // A console that ends says how those go on that it listened to.
-    let address = post(&site, "/backfill", &format!("{DAYS}")).await.location;
+    let address = post(&site, "/backfill", DAYS).await.location;
     context.shutdown.cancel();
     until(async || get(&site, &address).await, "Stopped: the console was stopped").await;
     assert_eq!(get(&site, "/backfill/unknown").await.status, StatusCode::NOT_FOUND);
@@ -179,11 +179,11 @@ async fn backfills_under_way_are_few() {
     let (site, _context) = script.console(0);
     let mut streams = Vec::new();
     for _ in 0..4 {
-        let page = post(&site, "/backfill", &format!("{DAYS}")).await;
+        let page = post(&site, "/backfill", DAYS).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER);
         streams.push(script.backfill.lock().unwrap().take().unwrap());
     }
-    let page = post(&site, "/backfill", &format!("{DAYS}")).await;
+    let page = post(&site, "/backfill", DAYS).await;
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(page.html.contains("4 backfills are under way"), "{}", page.html);
     assert!(page.html.contains("value=\"2026-01-01\""), "the values are kept");
