@@ -24,6 +24,7 @@ test: lint-proto build ## Install what the tests need, then run every test
 	@for tool in node python postgres prometheus helm; do "tests/setup/$$tool.sh" >/dev/null || exit; done
 	@tests/setup/pgbouncer.sh >/dev/null || echo "!!!! pgbouncer cannot be installed here: poolers are not tested" >&2
 	@tests/setup/contestants.sh >/dev/null || echo "!!!! dlt and dbt cannot be installed here: the benchmark is tested without them" >&2
+	@tests/setup/chromium.sh >/dev/null || echo "!!!! Chromium cannot be installed here: the console is tested without a browser" >&2
 	@tests/setup/jaeger.sh >/dev/null || echo "!!!! Jaeger cannot be built here: traces are tested with the in-process collector alone" >&2
 	@tests/run.sh
 
@@ -140,6 +141,12 @@ bench-proof: ## Measure what certificates and tokens cost queries; ARGS=10000 se
 	@tests/setup/postgres.sh >/dev/null
 	@$(CARGO) build --locked --release --package activityctl --package e2e --bins --example query_overhead
 	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/query_overhead" $(ARGS)
+
+.PHONY: bench-console
+bench-console: ## Measure how long each page of the console takes; ARGS="100000 400" sets the numbers of companies and days
+	@tests/setup/postgres.sh >/dev/null && tests/setup/chromium.sh >/dev/null
+	@$(CARGO) build --locked --release --package activityctl --package console --package e2e --bins --example console_paint
+	@E2E_BIN_DIR="$(TARGET)/release" "$(TARGET)/release/examples/console_paint" $(ARGS)
 
 .PHONY: lint-shell
 lint-shell: ## Check the shell scripts

@@ -79,7 +79,12 @@ PEOPLE = """  - audiences:
     issuer: https://login.example.com/realms/acme
     jwks_file: people.json
     name: people
-static_tokens_file: tokens
+"""
+ANALYSTS = """  - claim: groups
+    contains: analysts
+    issuer: people
+    roles:
+    - reader
 """
 GRANTED = """  - prefix: 'cluster:system:serviceaccount:reporting:'
     roles:
@@ -103,7 +108,7 @@ ACCESS_BEHAVIOURS = {
     "access": {
         "the policy has the issuer's name and audience, and what else is granted": on(
             ["ConfigMap/access"],
-            {"data.access.yaml": policy("https://oidc.example.com/id/1234", "activity", PEOPLE, GRANTED, WITHOUT_PEOPLE)},
+            {"data.access.yaml": policy("https://oidc.example.com/id/1234", "activity", f"{PEOPLE}static_tokens_file: tokens\n", GRANTED, WITHOUT_PEOPLE)},
         ),
         "services read the keys of other issuers and the hashes of tokens beside the policy": on(
             DEPLOYMENTS,

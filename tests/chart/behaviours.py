@@ -1,6 +1,6 @@
 """What each value set changes in the default rendering, by behaviour: object, path (see changes.py), new value."""
 
-from access_behaviours import ACCESS_BEHAVIOURS, WITHOUT_TRIGGER, policy
+from access_behaviours import ACCESS_BEHAVIOURS, ANALYSTS, PEOPLE, WITHOUT_TRIGGER, policy
 from changes import ADDED, GONE
 from expected import (
     AUDITS,
@@ -167,6 +167,48 @@ BEHAVIOURS = ACCESS_BEHAVIOURS | {
                     ),
                 )
             },
+        ),
+    },
+    "console": {
+        "the console has everything that a service has, and ways in from outside": on(
+            [
+                f"{kind}/console"
+                for kind in (
+                    "Deployment",
+                    "HTTPRoute",
+                    "Ingress",
+                    "NetworkPolicy",
+                    "PodDisruptionBudget",
+                    "Service",
+                    "ServiceAccount",
+                )
+            ],
+            {"": ADDED},
+        ),
+        "the services that it calls let it in": on(
+            ["NetworkPolicy/coordinator"],
+            {
+                "spec.ingress": replaced(
+                    rule("from", [pods_of("trigger"), pods_of("test")], "grpc"),
+                    rule("from", [pods_of("trigger"), pods_of("test"), pods_of("console")], "grpc"),
+                )
+            },
+        )
+        | on(
+            ["NetworkPolicy/activity"],
+            {
+                "spec.ingress": replaced(
+                    rule("from", [pods_of("test-query"), {"podSelector": {}}], "grpc"),
+                    rule("from", [pods_of("test-query"), pods_of("console"), {"podSelector": {}}], "grpc"),
+                )
+            },
+        ),
+        "the policy knows the people who sign in, and grants the console itself nothing": on(
+            ["ConfigMap/access"], {"data.access.yaml": policy(more=PEOPLE, grants=ANALYSTS)}
+        ),
+        "services read the keys of the provider": on(
+            DEPLOYMENTS,
+            {"pod.spec.volumes.access.projected.sources": added({"configMap": {"name": "access-keys"}})},
         ),
     },
     "events": {

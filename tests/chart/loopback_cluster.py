@@ -6,10 +6,12 @@ volumes are folders; Secrets and ConfigMaps of others hold what a test puts into
 credentials.py.
 """
 
+import http.client
 import json
 import random
 import re
 import signal
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
@@ -26,6 +28,7 @@ from rendered import NAMESPACE, Objects, containers
 
 # Far longer than needed: the machine may be busy with other tests.
 PATIENCE_SECONDS = 120
+SERVING = b"\x08\x01"
 
 
 class Addresses:
@@ -74,9 +77,21 @@ class Pod:
             assert self.process.poll() is None, f"{self.service} ended:\n{self.log.read_text()}"
             assert monotonic() < deadline, f"{self.service} did not start:\n{self.log.read_text()}"
 
-    def health(self) -> bytes:
-        """The answer of its gRPC health service: a serialized HealthCheckResponse."""
-        return self.call("/grpc.health.v1.Health/Check")
+    def serves(self) -> bool:
+        """Whether its gRPC health service says that it serves, or its site answers whoever has not signed in."""
+        ports = [port["name"] for port in self.container["ports"]]
+        if "http" in ports:
+            connection = self.connect(f"{self.address}:{self.port('http')}")
+            connection.request("GET", "/sign-in")
+            return connection.getresponse().status == 200
+        return self.call("/grpc.health.v1.Health/Check") == SERVING
+
+    def connect(self, target: str) -> http.client.HTTPConnection:
+        if not self.tls:
+            return http.client.HTTPConnection(target, timeout=PATIENCE_SECONDS)
+        # Its certificate is for the name of its Service.
+        unverified = ssl._create_unverified_context()
+        return http.client.HTTPSConnection(target, timeout=PATIENCE_SECONDS, context=unverified)
 
     def call(self, method: str, token: str | None = None, tls: grpc.ChannelCredentials | None = None) -> bytes:
         """The answer to an empty message; with the credentials of the cluster's own callers unless others are given."""

@@ -17,7 +17,8 @@ VALUE_SETS = {"default": [], "ha": [CHART / "values-ha.yaml"]} | {
     file.stem: [file] for file in sorted((HERE / "values").glob("*.yaml"))
 }
 # Everything that can be enabled at the same time.
-PARTS = ("ha", "alerts", "azure", "events", "observability", "access", "tls", "everything")
+# `access` comes after `console`, whose grants it replaces.
+PARTS = ("ha", "alerts", "azure", "events", "observability", "console", "access", "tls", "everything")
 VALUE_SETS["everything"] = [
     file for part in PARTS for file in VALUE_SETS[part]
 ]

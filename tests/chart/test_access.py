@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from rendered import NAMESPACE, VALUE_SETS, containers, objects, parse, template
-from test_objects import EVERY_SET
+from test_objects import EVERY_SET, SITES
 
 WITH_AUTH = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "open"])
 WITH_TLS = pytest.mark.parametrize("value_set", ["tls", "everything"])
@@ -59,7 +59,9 @@ def test_tokens_are_for_the_audience_of_the_policy_and_short_lived(value_set):
 def test_services_find_all_files_that_the_policy_names(value_set):
     rendered = objects(value_set)
     there = policy(rendered)
-    for deployment in rendered.services().values():
+    for name, deployment in rendered.services().items():
+        if name in SITES:
+            continue
         pod = deployment["spec"]["template"]
         assert environment(pod)["ACCESS_FILE"] == "/etc/company-activity/access/access.yaml"
         sources = volumes(pod)["access"]["projected"]["sources"]
@@ -74,9 +76,10 @@ def test_services_find_all_files_that_the_policy_names(value_set):
 
 @EVERY_SET
 def test_a_service_asks_who_calls_or_says_that_it_does_not(value_set):
-    for deployment in objects(value_set).services().values():
+    for name, deployment in objects(value_set).services().items():
         variables = environment(deployment["spec"]["template"])
-        assert ("ACCESS_FILE" in variables) == (value_set != "open")
+        # A site asks the services what its visitors may do.
+        assert ("ACCESS_FILE" in variables) == (value_set != "open" and name not in SITES)
         assert variables.get("ALLOW_UNAUTHENTICATED") == ("true" if value_set == "open" else None)
 
 
@@ -104,7 +107,7 @@ def test_a_certificate_has_the_names_of_its_service(value_set):
         usages = set(one["spec"]["usages"])
         component = one["metadata"]["labels"]["app.kubernetes.io/component"]
         assert ("server auth" in usages) == (name in rendered.of("Service"))
-        assert ("client auth" in usages) == (component in CLIENTS)
+        assert ("client auth" in usages) == (component in CLIENTS | SITES)
 
 
 @WITH_TLS
@@ -151,8 +154,9 @@ def test_a_secret_may_hold_the_certificate_of_all_services():
 def test_a_port_says_what_it_speaks(value_set):
     rendered = objects(value_set)
     secured = "TLS_CERT_FILE" in environment(rendered.pods()["activity"])
-    protocols = {port["appProtocol"] for one in rendered.of("Service").values() for port in one["spec"]["ports"]}
-    assert protocols == {"https" if secured else "kubernetes.io/h2c"}
+    protocols = {port["name"]: port["appProtocol"] for one in rendered.of("Service").values() for port in one["spec"]["ports"]}
+    plain = {"grpc": "kubernetes.io/h2c", "http": "http"}
+    assert protocols == {name: "https" if secured else plain[name] for name in protocols}
     for pod in rendered.pods().values():
         for value in environment(pod).values():
             assert ("http://release" in (value or "")) <= (not secured)

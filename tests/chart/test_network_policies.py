@@ -4,14 +4,15 @@ import re
 
 import pytest
 from rendered import SERVICES, VALUE_SETS, containers, includes, objects, parse, template
-from test_objects import ADMIN, GRPC, labels_of, selects
+from test_objects import ADMIN, GRPC, HTTP, SITES, labels_of, selects
 
 WITH_POLICIES = pytest.mark.parametrize("value_set", [name for name in VALUE_SETS if name != "folders"])
-PORTS = {"grpc": GRPC, "admin": ADMIN}
+PORTS = {"grpc": GRPC, "http": HTTP, "admin": ADMIN}
 API_SERVER = {443, 6443}
 # Ports to which each component may connect outside the release, besides DNS and, for services, the API server.
 OUTSIDE = {
     **{row["name"]: {5432, 443} if row.get("storage") else {5432} for row in SERVICES},
+    **{site: set() for site in SITES},
     "migration": {5432},
     "maintenance": {5432, 443},
     "trigger": set(),
@@ -97,9 +98,12 @@ def extra(value_set, component):
     ports = set()
     if includes(value_set, "alerts") and component == "notifier":
         ports |= {443, 8443}
-    if includes(value_set, "azure") and component not in ("trigger", "reconciliation", "test", "test-query"):
+    if includes(value_set, "console") and component == "console":
+        ports |= {443}
+    warehouse = component not in {"trigger", "reconciliation", "test", "test-query"} | SITES
+    if includes(value_set, "azure") and warehouse:
         ports |= {6432}
-    if service and value_set != "open":
+    if service and component not in SITES and value_set != "open":
         ports |= {8443} if includes(value_set, "access") else API_SERVER
     if (includes(value_set, "observability") or value_set == "external-otlp") and service:
         ports |= {4317}

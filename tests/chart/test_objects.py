@@ -17,7 +17,8 @@ from rendered import (
 )
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
-GRPC, ADMIN = 50051, 9464
+GRPC, HTTP, ADMIN = 50051, 50080, 9464
+SITES = {row["name"] for row in SERVICES if row.get("site")}
 
 
 def selects(selector: dict, labels: dict) -> bool:
@@ -47,6 +48,7 @@ def test_every_service_has_everything_that_a_service_has(value_set):
     rendered = objects(value_set)
     services = rendered.services()
     options = {"events"} if includes(value_set, "events") or value_set == "folders" else set()
+    options |= {"console"} if includes(value_set, "console") else set()
     assert set(services) == {row["name"] for row in SERVICES if row.get("optional") in options | {None}}
     names = {one["metadata"]["name"] for one in services.values()}
     assert set(rendered.of("Service")) == names
@@ -57,14 +59,15 @@ def test_every_service_has_everything_that_a_service_has(value_set):
 
 
 @EVERY_SET
-def test_services_lead_to_the_port_of_grpc(value_set):
+def test_services_lead_to_the_port_of_grpc_or_to_that_of_pages(value_set):
     rendered = objects(value_set)
     for name, service in rendered.of("Service").items():
         (port,) = service["spec"]["ports"]
         (container,) = rendered.of("Deployment")[name]["spec"]["template"]["spec"]["containers"]
         ports = {one["name"]: one["containerPort"] for one in container["ports"]}
-        assert ports == {"grpc": GRPC, "admin": ADMIN}
-        assert (port["port"], port["targetPort"]) == (GRPC, "grpc")
+        served = {"http": HTTP} if container["name"] in SITES else {"grpc": GRPC}
+        assert ports == served | {"admin": ADMIN}
+        assert {port["targetPort"]: port["port"]} == served
 
 
 @EVERY_SET
@@ -84,7 +87,8 @@ def test_every_address_within_the_release_is_one_of_its_services(value_set):
         for container in containers(pod):
             for variable in container.get("env", []):
                 called |= set(re.findall(rf"https?://([^/:,]+):{GRPC}\b", variable.get("value", "")))
-    assert called == {name for name in rendered.of("Service")}
+    sites = {one["metadata"]["name"] for name, one in rendered.services().items() if name in SITES}
+    assert called == set(rendered.of("Service")) - sites
 
 
 @EVERY_SET

@@ -8,20 +8,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from credentials import TokenIssuer
+from credentials import CertificateAuthority, TokenIssuer
 from loopback_cluster import PATIENCE_SECONDS, LoopbackCluster, get
 from programs import hand_over, program
 from rendered import VALUE_SETS, containers, files, objects, parse, template
 
 EVERY_SET = pytest.mark.parametrize("value_set", VALUE_SETS)
-SERVING = b"\x08\x01"
 TOKEN = "the product API's token"
 AZURITE = "UseDevelopmentStorage=true"
 WEBHOOK = "https://hooks.example.com/secret"
 # A static token, and an identity provider.
 ALICE = "activity_" + "a1" * 32
 PEOPLE = TokenIssuer()
-CONFIG_MAPS = {"access-keys": {"people.json": PEOPLE.key_set()}}
+CONFIG_MAPS = {"access-keys": {"people.json": PEOPLE.key_set()}, "provider-ca": {"ca.crt": CertificateAuthority().pem()}}
 
 
 def secrets(folder):
@@ -37,6 +36,7 @@ def secrets(folder):
         "slack-webhook": {"url": WEBHOOK},
         "teams-webhook": {"workflow-url": WEBHOOK},
         "incident-webhook": {"address": WEBHOOK, "signing-key": "key"},
+        "identity-provider": {"secret": "a secret of the tests"},
         "access-tokens": {"hashes": f"{hashlib.sha256(ALICE.encode()).hexdigest()}  alice\n"},
     }
 
@@ -50,7 +50,7 @@ def test_every_binary_starts_as_rendered_passes_its_probes_and_ends_in_time(valu
         for service, pod in cluster.pods.items():
             assert pod.probe("livenessProbe") == 200, service
             assert pod.probe("readinessProbe") == 200, service
-            assert pod.health() == SERVING, service
+            assert pod.serves(), service
             assert get(f"http://{pod.address}:{pod.port('admin')}/metrics") == 200, service
         for service, pod in cluster.pods.items():
             assert pod.terminate() == 0, service

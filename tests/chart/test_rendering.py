@@ -30,6 +30,7 @@ OLDEST = "1.30"
 NEWEST = kubernetes_validate.latest_version()
 OPERATOR = "monitoring.coreos.com/v1"
 CERT_MANAGER = "cert-manager.io/v1"
+GATEWAY = "gateway.networking.k8s.io/v1"
 
 
 @EVERY_SET
@@ -58,7 +59,7 @@ def test_every_object_is_valid(value_set, version):
 
 def validate_all(rendered, version):
     for one in rendered.all:
-        if one["apiVersion"] not in (OPERATOR, CERT_MANAGER):
+        if one["apiVersion"] not in (OPERATOR, CERT_MANAGER, GATEWAY):
             validate(json.dumps(one), version)
 
 
@@ -111,6 +112,12 @@ def test_certificates_are_valid(value_set):
     assert certificates
     for one in certificates:
         validate_by_definition(one, CERT_MANAGER, "cert-manager-crds.sh")
+
+
+@pytest.mark.parametrize("value_set", ["console", "everything"])
+def test_the_route_of_a_gateway_is_valid(value_set):
+    (one,) = objects(value_set).of("HTTPRoute").values()
+    validate_by_definition(one, GATEWAY, "gateway-crds.sh")
 
 
 def validate_by_definition(one, api, script):

@@ -25,7 +25,7 @@ def memory(quantity):
 
 
 def test_the_document_says_what_pods_request():
-    asked = resources(parse(template("--set", "events.enabled=true")))
+    asked = resources(parse(template("--set", "events.enabled=true,console.enabled=true")))
     reported = {row[0]: {"requests": {"cpu": row[3], "memory": row[4]}, "limits": {"memory": row[5]}} for row in table()}
     assert reported == asked
 

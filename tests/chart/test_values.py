@@ -8,6 +8,8 @@ from rendered import CHART, files, helm, template
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
+CONSOLE = "console.enabled=true,console.publicUrl=https://acme.example"
+
 # A setting as passed to Helm, and text that the error must contain.
 WRONG = {
     "an unknown key": ("imaeg.tag=1", "additional properties 'imaeg' not allowed"),
@@ -126,6 +128,34 @@ WRONG = {
     ),
     "a token for another issuer": ("auth.issuers[0].token_file=cluster/token", "additional properties 'token_file'"),
     "a policy in the environment": ("services.activity.env.ACCESS_FILE=x", "ACCESS_FILE"),
+    "a console below a path": (
+        "console.publicUrl=https://acme.example/console",
+        "at '/console/publicUrl': 'https://acme.example/console' does not match pattern",
+    ),
+    "a console that browsers reach in the clear": ("console.publicUrl=http://acme.example", "at '/console/publicUrl'"),
+    "two consoles, each with half of the sessions": (
+        f"{CONSOLE},services.console.replicas=2",
+        "services.console.replicas: sessions are in the memory of one pod",
+    ),
+    "a provider that does not know the console": (
+        f"{CONSOLE},console.oidc.issuer=https://login.example.com",
+        "set console.oidc.clientId",
+    ),
+    "a provider whose people the services refuse": (
+        f"{CONSOLE},console.oidc.issuer=https://login.example.com,console.oidc.clientId=console",
+        "console.oidc.issuer is none of auth.issuers",
+    ),
+    "a token that is no credential": ("console.oidc.token=refresh", "at '/console/oidc/token': value must be one of"),
+    "an Ingress to a pod that lets nobody in": (
+        f"{CONSOLE},console.ingress.enabled=true",
+        "name the controller's pods in networkPolicy.browseFrom",
+    ),
+    "an Ingress without an address": ("console.enabled=true,console.ingress.enabled=true", "set console.publicUrl"),
+    "a route of no Gateway": (
+        f"{CONSOLE},console.httpRoute.enabled=true,networkPolicy.browseFrom[0].podSelector.matchLabels.a=b",
+        "set console.httpRoute.parentRefs",
+    ),
+    "a client's secret in the environment": ("services.console.env.OIDC_CLIENT_SECRET_FILE=x", "OIDC_CLIENT_SECRET_FILE"),
     "storage that nobody can reach": ("storage.azure.existingSecret=", "set storage.azure.accountName"),
 }
 

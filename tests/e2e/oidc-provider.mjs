@@ -1,4 +1,4 @@
-// An OpenID provider with one client, on loopback:
+// An OpenID provider with two clients, on loopback:
 //
 //   node oidc-provider.mjs TOOLS KEYS PORT
 //
@@ -6,8 +6,11 @@
 // made if it is missing). PORT 0 takes a free one. It writes its issuer to standard
 // output, then a line for each request.
 //
-// The client names a resource in its request for a token: `https://AUDIENCE/?alg=ALG&ttl=SECONDS` makes an access token
+// The client `dashboard` names a resource in its request for a token: `https://AUDIENCE/?alg=ALG&ttl=SECONDS` makes an access token
 // for that audience, signed with that algorithm, and good for so long.
+//
+// The client `console` sends people here, to a form with the field `login`: whoever they say they are, they are. Their
+// ID token has the group `operators` if they say `olga`, and `readers` besides.
 
 import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -36,7 +39,25 @@ const configuration = {
       redirect_uris: [],
       response_types: [],
     },
+    {
+      client_id: "console",
+      token_endpoint_auth_method: "none",
+      grant_types: ["authorization_code", "refresh_token"],
+      response_types: ["code"],
+      // A native client may come back to any port of a loopback address.
+      application_type: "native",
+      redirect_uris: ["http://127.0.0.1/sign-in/return"],
+      id_token_signed_response_alg: "RS256",
+    },
   ],
+  claims: { openid: ["sub", "groups"], profile: ["name"] },
+  conformIdTokenClaims: false,
+  cookies: { keys: ["a key of the tests"] },
+  findAccount: (_, accountId) => ({
+    accountId,
+    claims: () => ({ sub: accountId, name: accountId, groups: accountId === "olga" ? ["readers", "operators"] : ["readers"] }),
+  }),
+  interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   extraTokenClaims: () => ({ groups: ["staff", "data-analysts"] }),
   features: {
     clientCredentials: { enabled: true },
@@ -57,13 +78,41 @@ const configuration = {
   },
 };
 
+// Signs in whoever fills in the form, and asks nobody for their consent.
+async function interact(provider, request, response) {
+  const { params } = await provider.interactionDetails(request, response);
+  if (request.method === "GET") {
+    response.setHeader("content-type", "text/html; charset=utf-8");
+    response.end(
+      `<!DOCTYPE html><html lang="en"><title>Provider of the tests</title><form method="post">` +
+        `<label>Login <input name="login" required autofocus></label> <button>Sign in</button></form></html>`,
+    );
+    return;
+  }
+  let body = "";
+  for await (const chunk of request) body += chunk;
+  const accountId = new URLSearchParams(body).get("login");
+  const grant = new provider.Grant({ accountId, clientId: params.client_id });
+  grant.addOIDCScope(params.scope);
+  const result = { login: { accountId, remember: false }, consent: { grantId: await grant.save() } };
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+}
+
 const server = createServer();
 server.listen(Number(port), "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  const answer = new Provider(issuer, configuration).callback();
+  const provider = new Provider(issuer, configuration);
+  const answer = provider.callback();
   server.on("request", (request, response) => {
     console.log(`${request.method} ${request.url}`);
-    answer(request, response);
+    if (request.url.startsWith("/interaction/")) {
+      interact(provider, request, response).catch((error) => {
+        response.statusCode = 400;
+        response.end(`${error}`);
+      });
+    } else {
+      answer(request, response);
+    }
   });
   console.log(issuer);
 });

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Node tools that the tests need (buf, Azurite, oidc-provider) if they are
-# missing, and prints the folder that holds `node_modules`.
+# Installs the Node tools that the tests need (buf, Azurite, oidc-provider, playwright-core,
+# axe-core) if they are missing, and prints the folder that holds `node_modules`.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/install-once.sh"

@@ -85,20 +85,24 @@ sources:
   - serviceAccountToken: { path: cluster/token, expirationSeconds: 3600 }
 {{- end -}}
 
-{{/* What a server needs to know about its callers. */}}
+{{/*
+What a server needs to know about its callers: (dict "root" $ "site" whether it serves pages). A site asks the services
+what its visitors may do, and no browser for a certificate.
+*/}}
 {{- define "company-activity.environment.server" -}}
-{{- if .Values.auth.enabled -}}
-- { name: ACCESS_FILE, value: /etc/company-activity/access/access.yaml }
-{{- else -}}
+{{- $values := .root.Values -}}
+{{- if not $values.auth.enabled }}
 # Network policies alone decide who reaches a service.
 - { name: ALLOW_UNAUTHENTICATED, value: "true" }
+{{- else if not .site }}
+- { name: ACCESS_FILE, value: /etc/company-activity/access/access.yaml }
 {{- end }}
-{{- if include "company-activity.tls" . }}
+{{- if include "company-activity.tls" .root }}
 - { name: TLS_CERT_FILE, value: /etc/company-activity/tls/tls.crt }
 - { name: TLS_KEY_FILE, value: /etc/company-activity/tls/tls.key }
-{{- if ne .Values.tls.clientCertificates "none" }}
+{{- if and (not .site) (ne $values.tls.clientCertificates "none") }}
 - { name: TLS_CLIENT_CA_FILE, value: /etc/company-activity/tls/ca.crt }
-- { name: TLS_CLIENT_AUTH, value: {{ .Values.tls.clientCertificates }} }
+- { name: TLS_CLIENT_AUTH, value: {{ $values.tls.clientCertificates }} }
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -107,10 +111,15 @@ sources:
 {{- define "company-activity.environment.client" -}}
 {{- if .Values.auth.enabled }}
 - { name: TOKEN_FILE, value: /var/run/company-activity/token }
-{{- if not (include "company-activity.tls" .) }}
-# Without TLS it travels in the clear, within the cluster. It is good for this release alone, and for an hour.
-- { name: TOKEN_OVER_PLAIN_TEXT, value: "true" }
 {{- end }}
+{{- include "company-activity.environment.connection" . }}
+{{- end -}}
+
+{{/* How a caller of services connects to them, whoever it calls for. */}}
+{{- define "company-activity.environment.connection" -}}
+{{- if and .Values.auth.enabled (not (include "company-activity.tls" .)) }}
+# Without TLS tokens travel in the clear, within the cluster. They are good for this release alone, and for an hour.
+- { name: TOKEN_OVER_PLAIN_TEXT, value: "true" }
 {{- end }}
 {{- if include "company-activity.tls" . }}
 - { name: TLS_CA_FILE, value: /etc/company-activity/tls/ca.crt }

@@ -28,6 +28,9 @@
 {{- fail "alerts.webhook.signingKeyKey is a key of alerts.webhook.existingSecret, which is not set" -}}
 {{- end -}}
 {{- include "company-activity.checks.tls" .Values.tls -}}
+{{- if .Values.console.enabled -}}
+{{- include "company-activity.checks.console" . -}}
+{{- end -}}
 {{- if .Values.checkSecrets -}}
 {{- include "company-activity.checks.secrets" . -}}
 {{- end -}}
@@ -42,6 +45,34 @@
 {{- end -}}
 {{- if and (ne .clientCertificates "none") (not .certManager.enabled) (not .existingSecret) -}}
 {{- fail "tls.clientCertificates needs TLS: enable tls.certManager or set tls.existingSecret" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "company-activity.checks.console" -}}
+{{- $console := .Values.console -}}
+{{- if gt (int (dig "console" "replicas" 1 .Values.services)) 1 -}}
+{{- fail "services.console.replicas: sessions are in the memory of one pod, and a second one would ask everybody to sign in again" -}}
+{{- end -}}
+{{- if and $console.oidc.issuer (not $console.oidc.clientId) -}}
+{{- fail "console.oidc.issuer needs the client that the provider knows the console by: set console.oidc.clientId" -}}
+{{- end -}}
+{{- if and $console.oidc.issuer .Values.auth.enabled -}}
+{{- $known := list -}}
+{{- range .Values.auth.issuers -}}{{- $known = append $known .issuer -}}{{- end -}}
+{{- if not (has $console.oidc.issuer $known) -}}
+{{- fail (printf "console.oidc.issuer is none of auth.issuers, so services would refuse everybody who signs in: add %s there, and what its people may do to auth.grants" $console.oidc.issuer) -}}
+{{- end -}}
+{{- end -}}
+{{- if or $console.ingress.enabled $console.httpRoute.enabled -}}
+{{- if not $console.publicUrl -}}
+{{- fail "the console's Ingress or route needs the address that people open: set console.publicUrl" -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.browseFrom) -}}
+{{- fail "the console's Ingress or route leads to a pod that lets nobody in: name the controller's pods in networkPolicy.browseFrom" -}}
+{{- end -}}
+{{- end -}}
+{{- if and $console.httpRoute.enabled (not $console.httpRoute.parentRefs) -}}
+{{- fail "console.httpRoute needs the Gateway that it is attached to: set console.httpRoute.parentRefs" -}}
 {{- end -}}
 {{- end -}}
 
@@ -86,6 +117,7 @@ A pod without its Secret waits silently, and Helm waits for the pod. So with a c
   (list "tls.existingSecret" .Values.tls.existingSecret "tls.crt")
   (list "tls.existingSecret" .Values.tls.existingSecret "tls.key")
   (list "tls.existingSecret" .Values.tls.existingSecret "ca.crt")
+  (list "console.oidc.existingSecret" (ternary .Values.console.oidc.existingSecret "" (and .Values.console.enabled (ne .Values.console.oidc.issuer ""))) .Values.console.oidc.key)
   (list "auth.staticTokens.existingSecret" (ternary .Values.auth.staticTokens.existingSecret "" .Values.auth.enabled) .Values.auth.staticTokens.key) -}}
 {{- range $channel, $entry := (include "company-activity.channels" . | fromYaml).channels -}}
 {{- $named = append $named (list (printf "alerts.%s.existingSecret" $channel) $entry.existingSecret $entry.key) -}}

@@ -52,9 +52,11 @@
 {{- $values := .root.Values -}}
 {{- $policy := $values.networkPolicy -}}
 {{ include "company-activity.egress.dns" .root }}
+{{- if not .service.site }}
 {{ include "company-activity.egress.warehouse" .root }}
 {{- if $values.auth.enabled }}
 {{ include "company-activity.egress.rule" $policy.tokenIssuers }}
+{{- end }}
 {{- end }}
 {{- with .service.calls }}
 {{ include "company-activity.egress.services" (dict "root" $.root "services" .) }}
@@ -64,6 +66,9 @@
 {{- end }}
 {{- if eq .name "ingest-api" }}
 {{ include "company-activity.egress.rule" (dict "to" $policy.productApi.to "ports" (list (include "company-activity.portOf" $values.productApi.url))) }}
+{{- end }}
+{{- if and (eq .name "console") $values.console.oidc.issuer }}
+{{ include "company-activity.egress.rule" (dict "to" $policy.identityProvider.to "ports" (list (include "company-activity.portOf" $values.console.oidc.issuer))) }}
 {{- end }}
 {{- if and (eq .name "notifier") (include "company-activity.channels" .root | fromYaml).channels }}
 {{ include "company-activity.egress.rule" $policy.alerts }}

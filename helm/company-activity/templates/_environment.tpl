@@ -1,12 +1,12 @@
 {{/*
 The environment of a service: the common part, then its own. Every name is that of a flag in the binary's --help.
-(dict "root" $ "service" name "settings" settings "storage" whether it reaches object storage)
+(dict "root" $ "service" name "settings" settings "storage" whether it reaches object storage "site" whether it serves pages)
 */}}
 {{- define "company-activity.environment" -}}
 {{- $values := .root.Values -}}
-- { name: LISTEN, value: "0.0.0.0:50051" }
+- { name: LISTEN, value: "0.0.0.0:{{ (include "company-activity.port" . | fromYaml).number | int }}" }
 - { name: ADMIN_LISTEN, value: "0.0.0.0:9464" }
-{{ include "company-activity.environment.server" .root }}
+{{- include "company-activity.environment.server" . }}
 - { name: DRAIN_TIMEOUT, value: "{{ .settings.drainSeconds }}s" }
 - { name: LOG, value: {{ $values.observability.log | quote }} }
 - { name: LOG_FORMAT, value: json }
@@ -14,7 +14,9 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
 {{- end }}
 - { name: TRACE_QUERY_RATIO, value: {{ $values.observability.traceQueryRatio | quote }} }
+{{- if not .site }}
 {{ include "company-activity.warehouseUrl" (include "company-activity.warehouse" . | fromYaml) }}
+{{- end }}
 {{- with include (printf "company-activity.environment.%s" .service) .root }}
 {{ . }}
 {{- end }}
@@ -134,6 +136,33 @@ The environment of a service: the common part, then its own. Every name is that 
 - { name: {{ $webhook }}_URL_FILE, value: /etc/company-activity/secrets/{{ $channel }}/url }
 {{- if $entry.signingKeyKey }}
 - { name: {{ $webhook }}_SECRET_FILE, value: /etc/company-activity/secrets/{{ $channel }}/signing-key }
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The console sends what visitors prove themselves with, and has no token of its own. */}}
+{{- define "company-activity.environment.console" -}}
+- { name: COORDINATOR_URL, value: {{ include "company-activity.url" (dict "root" . "service" "coordinator") | quote }} }
+- { name: ACTIVITY_URL, value: {{ include "company-activity.url" (dict "root" . "service" "activity") | quote }} }
+{{- include "company-activity.environment.connection" . }}
+{{- with .Values.console.publicUrl }}
+- { name: CONSOLE_PUBLIC_URL, value: {{ . | quote }} }
+{{- end }}
+{{- with .Values.console.oidc }}
+{{- if .issuer }}
+- { name: OIDC_ISSUER, value: {{ .issuer | quote }} }
+- { name: OIDC_CLIENT_ID, value: {{ .clientId | quote }} }
+{{- if .existingSecret }}
+- { name: OIDC_CLIENT_SECRET_FILE, value: /etc/company-activity/secrets/identity-provider/client-secret }
+{{- end }}
+- { name: OIDC_SCOPES, value: {{ .scopes | quote }} }
+- { name: OIDC_TOKEN, value: {{ .token | quote }} }
+{{- if .allowPrivate }}
+- { name: OIDC_ALLOW_PRIVATE, value: "true" }
+{{- end }}
+{{- if .caConfigMap }}
+- { name: OIDC_CA_FILE, value: /etc/company-activity/identity-provider/ca.crt }
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

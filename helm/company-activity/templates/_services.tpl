@@ -6,6 +6,7 @@ All templates range over this.
   stopped    whether it has no pods, by replicas: 0, which overrides an autoscaler
   scaled     whether an autoscaler sets the number of its pods
   storage    whether it reaches object storage
+  site       whether it serves pages over HTTP, instead of gRPC
   calls      the services that it calls
   egress     other egress: a list of NetworkPolicy rules
 */}}
@@ -22,12 +23,17 @@ services:
 {{- range $row := $rows }}
   {{- $name := $row.name }}
   {{- $settings := mergeOverwrite (deepCopy $.Values.serviceDefaults) (index $.Values.services $name | default dict) }}
+  {{- if $row.site }}
+  {{- /* Sessions are in the memory of one pod. */}}
+  {{- $settings = set $settings "replicas" (min 1 (int $settings.replicas)) }}
+  {{- end }}
   {{- $stopped := eq (int $settings.replicas) 0 }}
   {{ $name }}:
     stopped: {{ $stopped }}
     scaled: {{ and (eq $name "activity") $.Values.autoscaling.enabled (not $stopped) }}
     storage: {{ $row.storage | default false }}
-    calls: {{ ternary (append $stages "notifier") (list) (eq $name "coordinator") | toJson }}
+    site: {{ $row.site | default false }}
+    calls: {{ ternary (append $stages "notifier") (default list $row.calls) (eq $name "coordinator") | toJson }}
     settings:
       {{- toYaml $settings | nindent 6 }}
 {{- end }}
@@ -37,6 +43,11 @@ services:
 {{- define "company-activity.serviceSelector" -}}
 {{ include "company-activity.selectorLabels" .root }}
 app.kubernetes.io/component: {{ .service }}
+{{- end -}}
+
+{{/* What a service serves, which is also the name of its port, as YAML: {"port": name, "number": port}. */}}
+{{- define "company-activity.port" -}}
+{{ ternary (dict "port" "http" "number" 50080) (dict "port" "grpc" "number" 50051) .site | toYaml }}
 {{- end -}}
 
 {{/*

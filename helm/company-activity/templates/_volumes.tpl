@@ -11,18 +11,26 @@ The volumes of a service, or of a pod that calls one, as YAML: {"volumes": [...]
 {{- $volumes = append $volumes (dict "name" "config" "configMap" (dict "name" $config)) -}}
 {{- $mounts = append $mounts (dict "name" "config" "mountPath" "/etc/company-activity/config" "readOnly" true) -}}
 {{- end -}}
+{{- $oidc := $values.console.oidc -}}
+{{- if and (eq .service "console") $oidc.issuer $oidc.caConfigMap -}}
+{{- $items := list (dict "key" "ca.crt" "path" "ca.crt") -}}
+{{- $volumes = append $volumes (dict "name" "provider-ca" "configMap" (dict "name" $oidc.caConfigMap "items" $items)) -}}
+{{- $mounts = append $mounts (dict "name" "provider-ca" "mountPath" "/etc/company-activity/identity-provider" "readOnly" true) -}}
+{{- end -}}
 {{- range (include "company-activity.secretFiles" . | fromYaml).secrets -}}
 {{- $volumes = append $volumes (dict "name" .name "secret" (dict "secretName" .secret "defaultMode" 0440 "items" .items)) -}}
 {{- $mounts = append $mounts (dict "name" .name "mountPath" (printf "/etc/company-activity/secrets/%s" .name) "readOnly" true) -}}
 {{- end -}}
-{{- $server := hasKey (include "company-activity.services" .root | fromYaml).services .service -}}
-{{- $client := or (eq .service "coordinator") (hasKey (include "company-activity.clients" .root | fromYaml).clients .service) -}}
-{{- if and $values.auth.enabled $server -}}
+{{- $service := index (include "company-activity.services" .root | fromYaml).services .service | default dict -}}
+{{- $server := ne (len $service) 0 -}}
+{{- $client := or $service.calls (hasKey (include "company-activity.clients" .root | fromYaml).clients .service) -}}
+{{- /* A site has no policy, and no token of its own: it calls with what its visitors show it. */ -}}
+{{- if and $values.auth.enabled $server (not $service.site) -}}
 {{- $sources := (include "company-activity.accessFiles" .root | fromYaml).sources -}}
 {{- $volumes = append $volumes (dict "name" "access" "projected" (dict "defaultMode" 0440 "sources" $sources)) -}}
 {{- $mounts = append $mounts (dict "name" "access" "mountPath" "/etc/company-activity/access" "readOnly" true) -}}
 {{- end -}}
-{{- if and $values.auth.enabled $client -}}
+{{- if and $values.auth.enabled $client (not $service.site) -}}
 {{- $token := dict "audience" (include "company-activity.audience" .root) "path" "token" "expirationSeconds" 3600 -}}
 {{- $volumes = append $volumes (dict "name" "token" "projected" (dict "defaultMode" 0440 "sources" (list (dict "serviceAccountToken" $token)))) -}}
 {{- $mounts = append $mounts (dict "name" "token" "mountPath" "/var/run/company-activity" "readOnly" true) -}}
@@ -50,6 +58,10 @@ The volumes of a service, or of a pod that calls one, as YAML: {"volumes": [...]
 {{- if and (eq .service "ingest-api") $values.productApi.existingSecret -}}
 {{- $items := list (dict "key" $values.productApi.key "path" "token") -}}
 {{- $secrets = append $secrets (dict "name" "product-api" "secret" $values.productApi.existingSecret "items" $items) -}}
+{{- end -}}
+{{- if and (eq .service "console") $values.console.oidc.issuer $values.console.oidc.existingSecret -}}
+{{- $items := list (dict "key" $values.console.oidc.key "path" "client-secret") -}}
+{{- $secrets = append $secrets (dict "name" "identity-provider" "secret" $values.console.oidc.existingSecret "items" $items) -}}
 {{- end -}}
 {{- if eq .service "notifier" -}}
 {{- range $channel, $entry := (include "company-activity.channels" .root | fromYaml).channels -}}

@@ -88,9 +88,10 @@ impl Process {
         command.args(arguments).args(["--listen", &listen.to_string(), "--log-format", "json"]);
         command.args(["--admin-listen", &ANY_PORT.to_string()]);
         // Settings in the developer's shell must not affect the test.
-        // A variable, because a flag would stop the programs of an earlier version.
-        let receivers_are_local = ("WEBHOOK_ALLOW_PRIVATE", "true");
-        command.env_clear().envs([receivers_are_local]).envs(environment.iter().cloned());
+        // Variables, because flags would stop the programs of an earlier version. The console of a suite in one process
+        // has a fixed port, which only one of them could have.
+        let of_every_test = [("WEBHOOK_ALLOW_PRIVATE", "true"), ("CONSOLE_LISTEN", "off")];
+        command.env_clear().envs(of_every_test).envs(environment.iter().cloned());
         let began = Instant::now();
         let (log, child) = Log::of(&mut command)?;
         // Owned from here on, so that it is always killed.
@@ -130,6 +131,16 @@ impl Process {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The URL of the pages that it serves beside gRPC.
+    ///
+    /// # Errors
+    /// If it ends first, or takes too long. The error shows its log.
+    pub async fn pages_url(&mut self) -> Result<String> {
+        let reported = self.log.address(|addresses| addresses.pages);
+        let address = in_time(&format!("the pages of {}", self.name), reported).await??;
+        Ok(format!("http://{address}"))
     }
 
     /// Its output so far.
@@ -223,8 +234,11 @@ impl Drop for Process {
 /// The addresses that a process reports.
 #[derive(Debug, Clone, Copy, Default)]
 struct Addresses {
+    /// Of gRPC, or of the pages of a process without gRPC.
     grpc: Option<SocketAddr>,
     admin: Option<SocketAddr>,
+    /// Of pages beside gRPC.
+    pages: Option<SocketAddr>,
 }
 
 /// The standard output and error of a process, read by a separate thread so
@@ -284,10 +298,15 @@ fn read(pipe: PipeReader, lines: &Mutex<Vec<String>>, found: &watch::Sender<Addr
         let line = String::from_utf8_lossy(&line).into_owned();
         let grpc = reported_address(&line, "listening");
         let admin = reported_address(&line, "serving probes and metrics");
+        let pages = reported_address(&line, "serving pages");
         lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-        if grpc.or(admin).is_some() {
+        if grpc.or(admin).or(pages).is_some() {
             found.send_modify(|addresses| {
-                *addresses = Addresses { grpc: grpc.or(addresses.grpc), admin: admin.or(addresses.admin) };
+                *addresses = Addresses {
+                    grpc: grpc.or(addresses.grpc),
+                    admin: admin.or(addresses.admin),
+                    pages: pages.or(addresses.pages),
+                };
             });
         }
     }

@@ -11,6 +11,8 @@ struct Row {
     #[serde(default)]
     stages: bool,
     #[serde(default)]
+    site: bool,
+    #[serde(default)]
     optional: Option<String>,
 }
 
@@ -24,10 +26,16 @@ fn names(wanted: impl Fn(&Row) -> bool) -> Vec<&'static str> {
     ROWS.iter().filter(|row| wanted(row)).map(|row| row.name.as_str()).collect()
 }
 
-/// All services.
+/// All services that serve gRPC, and have a warehouse.
 #[must_use]
 pub fn all() -> Vec<&'static str> {
-    names(|_| true)
+    names(|row| !row.site)
+}
+
+/// The services that serve pages, and have no warehouse.
+#[must_use]
+pub fn sites() -> Vec<&'static str> {
+    names(|row| row.site)
 }
 
 /// The services that every suite has.

@@ -46,6 +46,15 @@ pub fn prometheus() -> Result<PathBuf> {
     installed(&FOLDER, "prometheus.sh")
 }
 
+/// The browser, which the first call installs if there is none.
+///
+/// # Errors
+/// If it cannot be installed.
+pub fn chromium() -> Result<PathBuf> {
+    static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    installed(&PATH, "chromium.sh")
+}
+
 fn installed(folder: &OnceLock<Result<PathBuf, String>>, script: &str) -> Result<PathBuf> {
     let folder = folder.get_or_init(|| install(script).map_err(|error| format!("{error:#}")));
     folder.clone().map_err(anyhow::Error::msg)

@@ -14,6 +14,7 @@ pub fn programs() -> BTreeMap<&'static str, Command> {
     BTreeMap::from([
         ("activity", service::<activity::Args>("activity")),
         ("activityctl", activityctl::Cli::command()),
+        ("console", service::<console::Args>("console")),
         ("coordinator", service::<coordinator::Args>("coordinator")),
         ("ingest-api", service::<ingest_api::Args>("ingest-api")),
         ("ingest-crm", service::<ingest_crm::Args>("ingest-crm")),

@@ -13,12 +13,12 @@ use std::{env, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use domain::{DateWindow, date_window::parse_day};
 use e2e::{
+    many_days,
     process::keep_logs_quiet,
     settings::{Layout, Settings},
     suite::Suite,
 };
 use figures::{Row, median, record, say, sized};
-use sqlx::{Connection, Executor, PgConnection};
 use test_postgres::{Cluster, Database, PRODUCTION_SIZE};
 
 use crate::{
@@ -79,8 +79,8 @@ async fn main() -> Result<()> {
     let settings = Settings::default().warehouse(database.url()).variable("MAX_CALLS_PER_SECOND", "0");
     let suite = Suite::start(Layout::Standalone, settings).await?;
     let end = parse_day("2026-02-20").context("no day")?;
-    let window = DateWindow::new(end - chrono::Duration::days(i64::try_from(days)? - 1), end)?;
-    fill(&database.url(), companies, window, days).await?;
+    let window = many_days::days_until(end, days)?;
+    many_days::publish(&database.url(), companies, window).await?;
     let mut callers = Vec::new();
     for _ in 0..CALLERS {
         callers.push(Caller::connect(suite.url_of("activity")?).await?);
@@ -99,25 +99,6 @@ async fn main() -> Result<()> {
         roll_ups(&setting).await?,
     ];
     say(if aims.iter().all(|is_met| *is_met) { "all aims are met" } else { "not all aims are met" });
-    Ok(())
-}
-
-async fn fill(url: &str, companies: usize, window: DateWindow, days: usize) -> Result<()> {
-    let mut connection = PgConnection::connect(url).await?;
-    sqlx::query("SELECT ensure_month_partitions('fact_company_activity', $1, $2)")
-        .bind(window.start())
-        .bind(window.end())
-        .execute(&mut connection)
-        .await?;
-    sqlx::query(include_str!("fill.sql"))
-        .bind(i32::try_from(companies)?)
-        .bind(window.end())
-        .bind(i32::try_from(days)?)
-        .execute(&mut connection)
-        .await?;
-    connection.execute("VACUUM ANALYZE").await?;
-    connection.execute("CHECKPOINT").await?;
-    connection.close().await?;
     Ok(())
 }
 

@@ -5,6 +5,8 @@ mod access;
 mod azurite;
 mod backfill;
 mod collectors;
+mod console;
+mod console_viewers;
 mod credentials;
 mod database_roles;
 mod database_words;

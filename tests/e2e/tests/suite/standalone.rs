@@ -114,7 +114,7 @@ async fn a_failed_run_that_was_waited_for_has_its_own_exit_code() -> Result<()> 
 
 #[tokio::test]
 async fn every_binary_explains_itself() -> Result<()> {
-    for name in services::all().into_iter().chain([ACTIVITYCTL]) {
+    for name in services::all().into_iter().chain(services::sites()).chain([ACTIVITYCTL]) {
         let help = cli::run(name, &["--help"], &[]).await?.success()?;
         assert!(help.contains("Usage:") && help.contains(name), "{name}: {help}");
         let version = cli::run(name, &["--version"], &[]).await?.success()?;
