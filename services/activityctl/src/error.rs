@@ -7,6 +7,7 @@ use std::{
 };
 
 use contract::is_transport_failure;
+use presentation::refusal;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -194,30 +195,20 @@ struct Refusal<'a>(&'a Status);
 
 impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let details = self.0.get_error_details();
         let message = match (self.0.message(), self.0.code()) {
             // The server lacks the method, so it cannot word the refusal.
             ("", Code::Unimplemented) => "the server does not serve this call; is --server wrong?",
             (message, _) => message,
         };
-        write!(f, "{message} ({})", contract::code_name(self.0.code()))?;
+        write!(f, "{message} ({})", refusal::code(self.0))?;
         if let Some(remedy) = access_remedy(self.0) {
             write!(f, "; {remedy}")?;
         }
-        if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
-            write!(f, "; try again in {} s", delay.as_secs().max(1))?;
+        if let Some(seconds) = refusal::retry_seconds(self.0) {
+            write!(f, "; try again in {seconds} s")?;
         }
-        for violation in details.bad_request().map(|bad| &bad.field_violations).into_iter().flatten() {
-            let text = format!("{}: {}", violation.field, violation.description);
-            // Some servers repeat all of it in the message.
-            if !self.0.message().contains(&text) {
-                write!(f, "\n  {text}")?;
-            }
-        }
-        for violation in
-            details.precondition_failure().map(|failure| &failure.violations).into_iter().flatten()
-        {
-            write!(f, "\n  {}: {}", violation.subject, violation.description)?;
+        for detail in refusal::details(self.0) {
+            write!(f, "\n  {detail}")?;
         }
         Ok(())
     }

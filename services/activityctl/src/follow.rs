@@ -5,6 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::Args;
 use domain::retry_after::patient_wait;
+use presentation::run_end::has_ended;
 use proto::pipeline::v1::{Run, WatchRunRequest};
 use tonic::Status;
 
@@ -12,7 +13,7 @@ use crate::{
     connect::Connection,
     error::{Error, asked_wait, is_passing},
     progress::RunProgress,
-    run_end::{has_ended, success},
+    run_end::success,
 };
 
 /// How a run is waited for.

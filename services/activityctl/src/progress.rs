@@ -8,6 +8,7 @@ use std::{
 };
 
 use indicatif::{HumanBytes, HumanCount, MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
+use presentation::run_end::has_ended;
 use proto::{
     pipeline::v1::{Run, RunStage, StageState},
     stage::v1::{StageCounters, StageProgress},
@@ -16,7 +17,6 @@ use proto::{
 use crate::{
     format::value::{elapsed, human_duration, stage_state, to_the_second},
     output::{has_interactive_stderr, notice, printable},
-    run_end::has_ended,
 };
 
 const UNITS: &str = "  {prefix:<32} {bar:24.cyan} {pos:>5}/{len:<5} {elapsed:>5}  {wide_msg}";

@@ -1,23 +1,13 @@
 //! Days far from everything published: the server refuses them unless they are intended.
 
+use presentation::refusal::far_days;
 use tonic::Status;
-use tonic_types::StatusExt;
 
 use crate::{
     confirm::{Answer, ConfirmArgs},
     connect::Connection,
     error::Error,
 };
-
-/// The request field that the server then rejects.
-const FIELD: &str = "beyond_reach";
-
-/// The refusal's text if it says that days are far.
-fn far_days(status: &Status) -> Option<String> {
-    let violations = status.get_details_bad_request()?.field_violations;
-    let violation = violations.into_iter().find(|violation| violation.field == FIELD)?;
-    Some(violation.description)
-}
 
 /// Sends a request without `beyond_reach`, and again with it if the days are far but intended.
 ///
@@ -52,7 +42,7 @@ fn are_meant(refusal: &Status, force: bool, confirm: ConfirmArgs) -> Result<bool
 #[cfg(test)]
 mod tests {
     use tonic::Code;
-    use tonic_types::ErrorDetails;
+    use tonic_types::{ErrorDetails, StatusExt};
 
     use super::*;
 
@@ -64,8 +54,8 @@ mod tests {
     #[test]
     fn far_days_are_meant_only_with_force() {
         let confirm = ConfirmArgs { yes: true };
-        assert!(are_meant(&refusal(FIELD), true, confirm).unwrap());
-        assert!(!are_meant(&refusal(FIELD), false, confirm).unwrap());
+        assert!(are_meant(&refusal("beyond_reach"), true, confirm).unwrap());
+        assert!(!are_meant(&refusal("beyond_reach"), false, confirm).unwrap());
         assert!(!are_meant(&refusal("window"), true, confirm).unwrap());
     }
 }

@@ -1,17 +1,9 @@
-//! Whether and how a run has ended.
+//! Whether a run that was waited for succeeded.
 
-use proto::pipeline::v1::{Run, RunStage, RunState, StageState};
+use presentation::run_end::{failed_stage, way_on};
+use proto::pipeline::v1::{Run, RunStage, RunState};
 
 use crate::{error::Error, output::printable};
-
-/// Whether a run has ended, successfully or not.
-#[must_use]
-pub fn has_ended(run: &Run) -> bool {
-    match run.state() {
-        RunState::Succeeded | RunState::Failed | RunState::Cancelled => true,
-        RunState::Unspecified | RunState::Queued | RunState::Running => false,
-    }
-}
 
 /// Whether an ended run succeeded.
 ///
@@ -24,21 +16,20 @@ pub fn success(run: &Run) -> Result<(), Error> {
 /// How a run failed, and how to continue.
 fn verdict(run: &Run) -> String {
     let run_id = &run.run_id;
-    let go_on = format!("once that is mended, continue it with `activityctl retry {run_id} --wait`");
-    let failed = |stage: &&RunStage| stage.state == StageState::Failed as i32;
-    match run.stages.iter().find(failed) {
+    let way_on = way_on(run).unwrap_or_default();
+    match failed_stage(run) {
         Some(RunStage { stage, error_message, error_code, .. }) => {
-            format!("run {run_id} failed in {stage}: {} ({error_code}); {go_on}", printable(error_message))
+            format!("run {run_id} failed in {stage}: {} ({error_code}); {way_on}", printable(error_message))
         }
-        None if run.state == RunState::Cancelled as i32 => {
-            format!("run {run_id} was cancelled; continue it with `activityctl retry {run_id} --wait`")
-        }
-        None => format!("run {run_id} failed; {go_on}"),
+        None if run.state == RunState::Cancelled as i32 => format!("run {run_id} was cancelled; {way_on}"),
+        None => format!("run {run_id} failed; {way_on}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proto::pipeline::v1::StageState;
+
     use super::*;
 
     #[test]

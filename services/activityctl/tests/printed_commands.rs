@@ -1,9 +1,14 @@
-//! Commands that alerts and refusals tell people to run exist.
+//! Commands that alerts, refusals and the console tell people to run exist.
 
 use activityctl::Cli;
 use clap::Parser;
 use domain::{DateWindow, Rejection, RejectionLimit, RejectionReason, SourceRow, date_window::parse_day};
-use proto::notifier::v1::{Alert, AlertCause};
+use presentation::command::CommandLine;
+use proto::{
+    notifier::v1::{Alert, AlertCause},
+    pipeline::v1::{BackfillRequest, TriggerRunRequest},
+    stage::v1::DateWindow as DateWindowProto,
+};
 use warehouse::{ComparedDay, EventFile, Received, UsageLimits};
 
 fn alert(cause: AlertCause, run_id: &str) -> Alert {
@@ -80,5 +85,38 @@ fn every_command_that_a_refusal_prints_works_as_printed() {
             let parsed = Cli::try_parse_from(command.split(' '));
             assert!(parsed.is_ok(), "`{command}`: {}", parsed.unwrap_err());
         }
+    }
+}
+
+#[test]
+fn every_command_that_the_console_shows_works_as_shown() {
+    const RUN: &str = "01990000-0000-7000-8000-000000000000";
+    let days = |from: &str, to: &str| Some(DateWindowProto { start_date: from.into(), end_date: to.into() });
+    let mut commands = vec![CommandLine::retry(RUN), CommandLine::cancel(RUN), CommandLine::watch(RUN)];
+    for window in [None, days("2026-02-12", "2026-02-12"), days("2026-02-01", "2026-02-12")] {
+        for is_set in [false, true] {
+            commands.push(CommandLine::trigger(&TriggerRunRequest {
+                window: window.clone(),
+                force: is_set,
+                beyond_reach: is_set,
+                accept_empty_days: if is_set { vec!["2026-02-12".to_owned()] } else { Vec::new() },
+                rebuild_days: if is_set { vec!["2026-02-12".to_owned()] } else { Vec::new() },
+                from_staging: is_set,
+                ..TriggerRunRequest::default()
+            }));
+            let Some(window) = window.clone() else { continue };
+            let backfill = CommandLine::backfill(&BackfillRequest {
+                window: Some(window),
+                force: is_set,
+                beyond_reach: is_set,
+                chunk_days: if is_set { 7 } else { 0 },
+                ..BackfillRequest::default()
+            });
+            commands.extend([backfill.clone(), backfill.dry_run()]);
+        }
+    }
+    for command in commands {
+        let parsed = Cli::try_parse_from(command.words());
+        assert!(parsed.is_ok(), "`{command}`: {}", parsed.unwrap_err());
     }
 }

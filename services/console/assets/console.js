@@ -1,7 +1,122 @@
 // Makes pages nicer that can be read without it: local times on hover, and parts that
 // follow what happens.
 
-for (const time of document.querySelectorAll("time[data-instant]")) {
-  const at = new Date(time.dateTime);
-  time.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+function localTimes(root) {
+  for (const time of root.querySelectorAll("time[data-instant]")) {
+    const at = new Date(time.dateTime);
+    time.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+  }
+}
+localTimes(document);
+
+// Makes one tree like another, and leaves alone what is alike: focus, scrolling, selections and
+// opened details stay as the visitor has them.
+function liken(shown, wanted) {
+  if (shown.nodeType !== wanted.nodeType || shown.nodeName !== wanted.nodeName) {
+    shown.replaceWith(wanted);
+    return;
+  }
+  if (shown.nodeType !== Node.ELEMENT_NODE) {
+    if (shown.data !== wanted.data) shown.data = wanted.data;
+    return;
+  }
+  const isTheVisitors = (name) => name === "open" && shown.nodeName === "DETAILS";
+  for (const { name } of [...shown.attributes]) {
+    if (!wanted.hasAttribute(name) && !isTheVisitors(name)) shown.removeAttribute(name);
+  }
+  for (const { name, value } of wanted.attributes) {
+    if (shown.getAttribute(name) !== value && !isTheVisitors(name)) shown.setAttribute(name, value);
+  }
+  likenChildren(shown, wanted);
+}
+
+function likenChildren(shown, wanted) {
+  const next = [...wanted.childNodes];
+  const now = [...shown.childNodes];
+  next.forEach((node, position) => {
+    if (position < now.length) liken(now[position], node);
+    else shown.append(node);
+  });
+  for (const node of now.slice(next.length)) node.remove();
+}
+
+// Follows a run. A browser comes again by itself when the stream ends early, but not once it is
+// refused.
+function follow(part) {
+  const states = new EventSource(part.dataset.live);
+  states.addEventListener("state", (event) => {
+    const wanted = document.createElement("template");
+    wanted.innerHTML = event.data;
+    localTimes(wanted.content);
+    likenChildren(part, wanted.content);
+    document.getElementById("no-news")?.remove();
+  });
+  states.addEventListener("ended", () => {
+    states.close();
+    // What can be done with a run is another once it has ended.
+    location.reload();
+  });
+  states.addEventListener("error", () => {
+    if (states.readyState !== EventSource.CLOSED) return;
+    if (!document.getElementById("no-news")) {
+      const note = document.createElement("p");
+      note.id = "no-news";
+      note.className = "notice";
+      note.setAttribute("role", "status");
+      note.textContent = "There is no news for now. Reload the page to see why.";
+      part.before(note);
+    }
+    setTimeout(() => follow(part), 5000);
+  });
+}
+document.querySelectorAll("[data-live]").forEach(follow);
+
+// Pages that nothing sends events to for now.
+for (const part of document.querySelectorAll("[data-reload]")) {
+  setTimeout(() => location.reload(), Number(part.dataset.reload) * 1000);
+}
+
+// Commands: a button that copies, and the flags that a form's fields stand for.
+for (const code of document.querySelectorAll("code[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "plain";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+    } catch {
+      // Browsers allow it on secure pages alone: the command is selected instead.
+      getSelection().selectAllChildren(code);
+      button.textContent = "Selected";
+    }
+  });
+  code.after(button);
+}
+
+function flagsOf(form) {
+  const days = (text) => text.split(/[\s,;]+/).filter((word) => /^\d{4}-\d{2}-\d{2}$/.test(word));
+  const flags = [];
+  for (const field of form.querySelectorAll("[data-flag]")) {
+    const { flag } = field.dataset;
+    if (field.type === "checkbox") {
+      if (field.checked) flags.push(...flag.split(" "));
+    } else {
+      flags.push(...days(field.value).map((day) => `${flag} ${day}`));
+    }
+  }
+  const from = form.elements.from?.value;
+  const to = form.elements.to?.value;
+  // One day alone is both ends.
+  if (from && !to) flags.push(`--to ${from}`);
+  if (to && !from) flags.push(`--from ${to}`);
+  return [...new Set(flags)];
+}
+
+for (const form of document.querySelectorAll("form[data-command]")) {
+  const code = document.getElementById(form.dataset.command);
+  form.addEventListener("input", () => {
+    code.textContent = ["activityctl trigger", ...flagsOf(form)].join(" ");
+  });
 }

@@ -4,7 +4,8 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use maud::html;
+use maud::{Markup, html};
+use presentation::refusal;
 use tonic::{Code, Status};
 
 use crate::html::layout;
@@ -44,7 +45,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn status(&self) -> StatusCode {
+    /// The answer's status.
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Service(status) => match status.code() {
                 Code::NotFound => StatusCode::NOT_FOUND,
@@ -84,6 +86,21 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What is wrong, with all that a service says of it, and what to do.
+    pub(crate) fn explained(&self) -> Markup {
+        let (message, details) = match self {
+            Self::Service(status) => (status.message().to_owned(), refusal::details(status)),
+            other => (other.to_string(), Vec::new()),
+        };
+        html! {
+            p.problem { (message) }
+            @if !details.is_empty() { ul.findings { @for detail in &details { li { (detail) } } } }
+            p { (self.next_step()) }
+        }
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         if let Self::SignIn { return_to } = &self {
@@ -93,15 +110,10 @@ impl IntoResponse for Failure {
             return Redirect::to(&format!("/sign-in?{query}")).into_response();
         }
         let status = self.status();
-        let message = match &self {
-            Self::Service(status) => status.message().to_owned(),
-            other => other.to_string(),
-        };
         let title = status.canonical_reason().unwrap_or("Error");
         let body = html! {
             section.empty {
-                p.problem { (message) }
-                p { (self.next_step()) }
+                (self.explained())
                 @if status == StatusCode::FORBIDDEN {
                     p { a href="/sign-in" { "Sign in as somebody else" } }
                 }

@@ -6,11 +6,16 @@
 
 mod assets;
 mod backend;
+mod backfills;
 mod config;
 mod door;
 mod failure;
+mod fields;
 mod html;
+mod live;
 mod pages;
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod scripted_services;
 mod site;

@@ -7,13 +7,16 @@ use axum::{
     routing::{get, post},
 };
 use runtime::{Clock, Context, Served, Site};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     assets,
     backend::Backend,
+    backfills::Backfills,
     config::Options,
     door::{self, Door},
     failure::Failure,
+    live::Hub,
     pages,
 };
 
@@ -23,6 +26,12 @@ pub(crate) struct Console {
     pub(crate) backend: Backend,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) door: Door,
+    /// The runs that somebody looks at.
+    pub(crate) live: Hub,
+    /// The backfills that were started here.
+    pub(crate) backfills: Backfills,
+    /// Cancelled when streams have to end.
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// The whole site, to be served by a server.
@@ -41,8 +50,15 @@ pub fn assemble(
     context: &Context,
     served: Served,
 ) -> anyhow::Result<Router> {
-    let door = Door::new(options, backend.clone(), context.clock.clone(), served)?;
-    let console = Console { backend, clock: context.clock.clone(), door };
+    let (clock, shutdown) = (context.clock.clone(), context.shutdown.clone());
+    let console = Console {
+        door: Door::new(options, backend.clone(), clock.clone(), served)?,
+        backend,
+        clock: clock.clone(),
+        live: Hub::new(clock, shutdown.clone(), pages::run::content),
+        backfills: Backfills::new(shutdown.clone()),
+        shutdown,
+    };
     let pages = Router::new()
         .route("/", get(pages::overview::show))
         .route("/churn", get(pages::churn::show))
@@ -52,6 +68,13 @@ pub fn assemble(
         .route("/companies", get(pages::companies::show))
         .route("/companies/{company_id}", get(pages::company::show))
         .route("/quality", get(pages::quality::show))
+        .route("/runs", get(pages::runs::show).post(pages::runs::trigger))
+        .route("/runs/{run_id}", get(pages::run::show))
+        .route("/runs/{run_id}/live", get(pages::run::follow))
+        .route("/runs/{run_id}/retry", post(pages::run::retry))
+        .route("/runs/{run_id}/cancel", post(pages::run::cancel))
+        .route("/backfill", get(pages::backfill::show).post(pages::backfill::start))
+        .route("/backfill/{id}", get(pages::backfill::follow))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()));
     Ok(door::before(pages, &console).with_state(console))

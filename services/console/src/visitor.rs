@@ -30,6 +30,13 @@ impl fmt::Debug for Visitor {
     }
 }
 
+impl Visitor {
+    /// What the forms of actions send back; `None` for those who may not act, and are shown none.
+    pub(crate) fn may_act(&self) -> Option<&str> {
+        self.is_operator.then_some(&self.form_token)
+    }
+}
+
 impl FromRequestParts<Console> for Visitor {
     type Rejection = Failure;
 

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use clap::Args;
 use contract::message::window_to_proto;
 use domain::retry_after::patient_wait;
+use presentation::run_end::has_ended;
 use proto::{
     pipeline::v1::{BackfillRequest, BackfillResponse, PreviewBackfillRequest, Run},
     stage::v1::DateWindow as DateWindowProto,
@@ -21,7 +22,7 @@ use crate::{
     output::{Output, notice},
     progress::RunProgress,
     reach::ask,
-    run_end::{has_ended, success},
+    run_end::success,
 };
 
 const EXAMPLES: &str = "\

@@ -125,6 +125,16 @@ impl Door {
         })
     }
 
+    /// Whoever has sent a request that is still being answered, unless they have signed out since.
+    pub(crate) async fn visitor_still(&self, entry: &Entry) -> Result<Visitor, Failure> {
+        match &entry.session {
+            Some(session) if !self.0.sessions.holds(session, self.now()) => {
+                Err(Failure::SignIn { return_to: entry.return_to.clone() })
+            }
+            _ => self.visitor(entry).await,
+        }
+    }
+
     /// Whether visitors may come whom nobody asks who they are. Asked for each request, because
     /// services may come, and get a policy, later.
     fn may_come_unasked(&self, origin: &Origin) -> Result<(), Failure> {

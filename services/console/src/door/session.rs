@@ -191,6 +191,11 @@ impl Sessions {
         Some(session)
     }
 
+    /// Whether a session that was found has not ended since. Asking does not count as using it.
+    pub(super) fn holds(&self, session: &Session, now: DateTime<Utc>) -> bool {
+        !session.has_ended(now) && locked(&self.0).contains_key(&session.key)
+    }
+
     pub(super) fn end(&self, session: &Session) {
         locked(&self.0).remove(&session.key);
     }

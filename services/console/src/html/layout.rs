@@ -44,7 +44,11 @@ impl Section {
 impl Visitor {
     /// A page of a section.
     pub(crate) fn page(&self, section: Section, title: &str, body: &Markup) -> Markup {
-        let navigation = html! {
+        document(title, &html! {}, &self.navigation(section), body)
+    }
+
+    fn navigation(&self, section: Section) -> Markup {
+        html! {
             nav aria-label="Sections" {
                 ul {
                     @for one in Section::ALL {
@@ -55,8 +59,13 @@ impl Visitor {
                 }
             }
             (self.signed_in())
-        };
-        document(title, &navigation, body)
+        }
+    }
+
+    /// As [`Visitor::page`], of what moves: without JavaScript a browser asks for it again.
+    pub(crate) fn page_that_moves(&self, section: Section, title: &str, body: &Markup) -> Markup {
+        let head = html! { noscript { meta http-equiv="refresh" content="5"; } };
+        document(title, &head, &self.navigation(section), body)
     }
 
     fn signed_in(&self) -> Markup {
@@ -74,10 +83,10 @@ impl Visitor {
 
 /// A page for those who are not signed in, or of whom nobody knows.
 pub(crate) fn page_for_nobody(title: &str, body: &Markup) -> Markup {
-    document(title, &html! {}, body)
+    document(title, &html! {}, &html! {}, body)
 }
 
-fn document(title: &str, navigation: &Markup, body: &Markup) -> Markup {
+fn document(title: &str, head: &Markup, navigation: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -89,6 +98,7 @@ fn document(title: &str, navigation: &Markup, body: &Markup) -> Markup {
                 link rel="stylesheet" href=(*STYLE_PATH);
                 link rel="icon" href="data:,";
                 script type="module" src=(*SCRIPT_PATH) {}
+                (head)
             }
             body {
                 a.skip href="#content" { "Skip to the content" }

@@ -2,10 +2,10 @@
 
 use comfy_table::Table;
 use indicatif::HumanCount;
+use presentation::preview::{kind, value_changes};
 use proto::reconciliation::v1::{CompanyDayChange, PreviewCounts, PreviewSummary};
 
 use super::cells::{NULL, number, text, unbroken, with_header};
-use crate::format::preview::{kind, value_changes};
 
 /// Counts per month and in total.
 #[must_use]

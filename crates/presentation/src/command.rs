@@ -1,0 +1,168 @@
+//! Commands of `activityctl` that do what somebody is about to do elsewhere, as a shell takes them.
+
+use std::fmt;
+
+use proto::pipeline::v1::{BackfillRequest, TriggerRunRequest};
+use proto::stage::v1::DateWindow;
+
+/// The days per run of a backfill that does not say.
+const DEFAULT_CHUNK_DAYS: u32 = 31;
+
+/// A command line of `activityctl`. Displayed with its words quoted, so that a shell hands over
+/// exactly these words, whatever they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine(Vec<String>);
+
+impl CommandLine {
+    /// Starts a run. A request that means far days is a forced one: the command has no other way
+    /// to mean them.
+    #[must_use]
+    pub fn trigger(request: &TriggerRunRequest) -> Self {
+        let accepted = request.accept_empty_days.iter().flat_map(|day| ["--accept-empty", day]);
+        Self::new("trigger")
+            .with(days(request.window.as_ref()))
+            .with((request.force || request.beyond_reach).then_some("--force"))
+            .with(request.beyond_reach.then_some("--yes"))
+            .with(accepted)
+            .with((!request.rebuild_days.is_empty()).then_some("--rebuild"))
+            .with(request.from_staging.then_some("--from-staging"))
+    }
+
+    /// Continues a run and waits for it.
+    #[must_use]
+    pub fn retry(run_id: &str) -> Self {
+        Self::new("retry").with([run_id, "--wait"])
+    }
+
+    /// Cancels a run.
+    #[must_use]
+    pub fn cancel(run_id: &str) -> Self {
+        Self::new("cancel").with([run_id])
+    }
+
+    /// Shows a run until it has ended.
+    #[must_use]
+    pub fn watch(run_id: &str) -> Self {
+        Self::new("watch").with([run_id])
+    }
+
+    /// Runs a backfill.
+    #[must_use]
+    pub fn backfill(request: &BackfillRequest) -> Self {
+        let BackfillRequest { window, force, chunk_days, beyond_reach, .. } = request;
+        let chunk = (!matches!(*chunk_days, 0 | DEFAULT_CHUNK_DAYS)).then(|| chunk_days.to_string());
+        Self::new("backfill")
+            .with(range(window.as_ref()))
+            .with((*force || *beyond_reach).then_some("--force"))
+            .with(beyond_reach.then_some("--yes"))
+            .with(chunk.iter().flat_map(|days| ["--chunk-days", days]))
+    }
+
+    /// The same command, as it only shows what would change.
+    #[must_use]
+    pub fn dry_run(self) -> Self {
+        self.with(["--dry-run"])
+    }
+
+    /// The words, the program's name first.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+
+    fn new(command: &str) -> Self {
+        Self(vec!["activityctl".to_owned(), command.to_owned()])
+    }
+
+    fn with<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> Self {
+        self.0.extend(words.into_iter().map(ToOwned::to_owned));
+        self
+    }
+}
+
+fn days(window: Option<&DateWindow>) -> Vec<&str> {
+    match window {
+        Some(DateWindow { start_date, end_date }) if start_date == end_date => vec!["--date", start_date],
+        other => range(other),
+    }
+}
+
+fn range(window: Option<&DateWindow>) -> Vec<&str> {
+    window.map_or_else(Vec::new, |DateWindow { start_date, end_date }| {
+        vec!["--from", start_date, "--to", end_date]
+    })
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, word) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(&quoted(word))?;
+        }
+        Ok(())
+    }
+}
+
+/// A word as POSIX shells read it.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn window(from: &str, to: &str) -> Option<DateWindow> {
+        Some(DateWindow { start_date: from.to_owned(), end_date: to.to_owned() })
+    }
+
+    #[test]
+    fn a_shell_hands_over_exactly_the_words() {
+        for hostile in
+            ["", "a b", "it's", "$(reboot)", "`id`", "; rm -rf ~", "line\nfeed", "\"", "\\", "*", "~", "🦀"]
+        {
+            let command = CommandLine::cancel(hostile);
+            let script = format!("activityctl() {{ printf '%s|' \"$@\"; }}\n{command}");
+            let printed = Command::new("sh").arg("-c").arg(script).output().unwrap();
+            assert_eq!(String::from_utf8(printed.stdout).unwrap(), format!("cancel|{hostile}|"), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_command_says_no_more_than_it_has_to() {
+        let trigger = TriggerRunRequest::default();
+        assert_eq!(CommandLine::trigger(&trigger).to_string(), "activityctl trigger");
+        let trigger = TriggerRunRequest {
+            window: window("2026-01-01", "2026-01-01"),
+            beyond_reach: true,
+            accept_empty_days: vec!["2026-01-01".to_owned()],
+            ..trigger
+        };
+        assert_eq!(
+            CommandLine::trigger(&trigger).to_string(),
+            "activityctl trigger --date 2026-01-01 --force --yes --accept-empty 2026-01-01"
+        );
+        let backfill = BackfillRequest {
+            window: window("2026-01-01", "2026-01-01"),
+            chunk_days: 31,
+            ..BackfillRequest::default()
+        };
+        assert_eq!(
+            CommandLine::backfill(&backfill).to_string(),
+            "activityctl backfill --from 2026-01-01 --to 2026-01-01"
+        );
+        let backfill = BackfillRequest { force: true, chunk_days: 7, ..backfill };
+        assert_eq!(
+            CommandLine::backfill(&backfill).dry_run().to_string(),
+            "activityctl backfill --from 2026-01-01 --to 2026-01-01 --force --chunk-days 7 --dry-run"
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! Backfills that were started here.
+//!
+//! A coordinator goes on with a backfill while its caller listens, so the console listens. If the
+//! console ends, the run under way goes on, no further one is started, and what is done counts as
+//! done when somebody asks for the same days again.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+use presentation::run_end::has_ended;
+use proto::pipeline::v1::{BackfillRequest, BackfillResponse, Run};
+use rand::{TryRng as _, rngs::SysRng};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming};
+
+use crate::{backend::Services, failure::Failure};
+
+/// How many may be under way at once. Their runs execute one at a time anyway.
+const MOST_UNDER_WAY: usize = 4;
+/// How many are remembered, those under way among them.
+const MOST_REMEMBERED: usize = 32;
+
+/// The backfills that this console listens to, or has listened to.
+#[derive(Debug, Clone)]
+pub(crate) struct Backfills {
+    known: Arc<Mutex<VecDeque<Backfill>>>,
+    places: Arc<Semaphore>,
+    shutdown: CancellationToken,
+}
+
+/// A backfill, as far as it has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Backfill {
+    pub(crate) id: String,
+    pub(crate) requested_by: String,
+    pub(crate) request: BackfillRequest,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) days_done: u32,
+    pub(crate) days_total: u32,
+    /// The run that changed last.
+    pub(crate) run: Option<Run>,
+    /// The first day that is not done; empty once all are.
+    pub(crate) next_date: String,
+    pub(crate) outcome: Outcome,
+}
+
+/// How a backfill ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It has not.
+    UnderWay,
+    /// All days are done.
+    Done,
+    /// It stopped, for this reason.
+    Stopped(String),
+}
+
+impl Backfill {
+    /// What is left of it, as a backfill of its own. Without force the same days are asked for,
+    /// and those already done count as done.
+    pub(crate) fn rest(&self) -> BackfillRequest {
+        let mut rest = self.request.clone();
+        if let (true, Some(window)) = (rest.force && !self.next_date.is_empty(), rest.window.as_mut()) {
+            window.start_date.clone_from(&self.next_date);
+        }
+        rest
+    }
+
+    fn take(&mut self, change: BackfillResponse) {
+        self.days_done = change.days_done;
+        self.days_total = change.days_total;
+        self.next_date = change.next_date;
+        if change.run.is_some() {
+            self.run = change.run;
+        }
+    }
+}
+
+impl Backfills {
+    pub(crate) fn new(shutdown: CancellationToken) -> Self {
+        Self { known: Arc::default(), places: Arc::new(Semaphore::new(MOST_UNDER_WAY)), shutdown }
+    }
+
+    /// Starts a backfill in the name of whom `services` are called as, and listens to it. Returns
+    /// its id, which outlives no restart and names no other backfill after one.
+    ///
+    /// # Errors
+    /// If too many are under way, or the coordinator refuses.
+    pub(crate) async fn start(
+        &self,
+        services: &Services,
+        request: BackfillRequest,
+        requested_by: &str,
+        started_at: DateTime<Utc>,
+    ) -> Result<String, Failure> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted(format!(
+                "{MOST_UNDER_WAY} backfills are under way in this console; start it when one has ended, or by the \
+                 command"
+            ))
+        })?;
+        let id = SysRng.try_next_u64().map(|number| format!("{number:016x}"));
+        let id = id.map_err(|problem| Status::internal(format!("no random numbers: {problem}")))?;
+        let changes = services.pipeline().backfill(request.clone()).await?.into_inner();
+        let next_date = request.window.as_ref().map(|window| window.start_date.clone()).unwrap_or_default();
+        self.remember(Backfill {
+            id: id.clone(),
+            requested_by: requested_by.to_owned(),
+            request,
+            started_at,
+            days_done: 0,
+            days_total: 0,
+            run: None,
+            next_date,
+            outcome: Outcome::UnderWay,
+        });
+        tokio::spawn(self.clone().listen(id.clone(), changes, place));
+        Ok(id)
+    }
+
+    /// The backfill of an id; `None` if none was started here under it.
+    pub(crate) fn get(&self, id: &str) -> Option<Backfill> {
+        self.known().iter().find(|backfill| backfill.id == id).cloned()
+    }
+
+    /// Those that have not ended, the newest first.
+    pub(crate) fn under_way(&self) -> Vec<Backfill> {
+        self.known().iter().filter(|backfill| backfill.outcome == Outcome::UnderWay).cloned().collect()
+    }
+
+    fn remember(&self, backfill: Backfill) {
+        let mut known = self.known();
+        known.push_front(backfill);
+        if known.len() > MOST_REMEMBERED
+            && let Some(oldest) = known.iter().rposition(|one| one.outcome != Outcome::UnderWay)
+        {
+            known.remove(oldest);
+        }
+    }
+
+    async fn listen(
+        self,
+        id: String,
+        mut changes: Streaming<BackfillResponse>,
+        _place: OwnedSemaphorePermit,
+    ) {
+        let outcome = loop {
+            let change = tokio::select! {
+                change = changes.message() => change,
+                () = self.shutdown.cancelled() => break Outcome::Stopped("the console was stopped".to_owned()),
+            };
+            match change {
+                Ok(Some(change)) => self.update(&id, |backfill| backfill.take(change)),
+                Ok(None) => break self.get(&id).map_or(Outcome::Done, |backfill| ended(&backfill)),
+                Err(status) => break Outcome::Stopped(status.message().to_owned()),
+            }
+        };
+        self.update(&id, |backfill| backfill.outcome = outcome);
+    }
+
+    fn update(&self, id: &str, change: impl FnOnce(&mut Backfill)) {
+        if let Some(backfill) = self.known().iter_mut().find(|backfill| backfill.id == id) {
+            change(backfill);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, VecDeque<Backfill>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a stream that ended without an error says.
+fn ended(backfill: &Backfill) -> Outcome {
+    if backfill.next_date.is_empty() && backfill.run.as_ref().is_none_or(has_ended) {
+        Outcome::Done
+    } else {
+        Outcome::Stopped("the coordinator ended the stream before the backfill was done".to_owned())
+    }
+}

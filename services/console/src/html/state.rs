@@ -1,0 +1,40 @@
+//! States of runs and stages: a word, and a colour that says no more than the word.
+
+use maud::{Markup, html};
+use presentation::value;
+use proto::pipeline::v1::{RunState, StageState};
+
+/// A run's state.
+pub(crate) fn run(state: RunState) -> Markup {
+    badge(run_class(state), value::run_state(state.into()))
+}
+
+/// A stage's state.
+pub(crate) fn stage(state: StageState) -> Markup {
+    badge(stage_class(state), value::stage_state(state.into()))
+}
+
+/// The class of what shows a stage's state.
+pub(crate) const fn stage_class(state: StageState) -> &'static str {
+    match state {
+        StageState::Unspecified | StageState::Skipped | StageState::Cancelled => "idle",
+        StageState::Pending => "waiting",
+        StageState::Running => "running",
+        StageState::Succeeded => "succeeded",
+        StageState::Failed => "failed",
+    }
+}
+
+const fn run_class(state: RunState) -> &'static str {
+    match state {
+        RunState::Unspecified | RunState::Cancelled => "idle",
+        RunState::Queued => "waiting",
+        RunState::Running => "running",
+        RunState::Succeeded => "succeeded",
+        RunState::Failed => "failed",
+    }
+}
+
+fn badge(class: &str, word: &str) -> Markup {
+    html! { span class={ "state " (class) } { (word) } }
+}

@@ -1,0 +1,152 @@
+//! What a stage did when: its attempts, and what it waited for between them.
+
+use chrono::{DateTime, Utc};
+use presentation::value::{human_duration, instant, stage_state, to_the_second};
+use proto::pipeline::v1::{Run, RunStage, StageAttempt, StageState};
+
+use crate::html::state::stage_class;
+
+/// A stage on the timeline.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) stage: String,
+    /// Its state, with the attempt if there was more than one.
+    pub(super) word: String,
+    pub(super) marks: Vec<Mark>,
+    /// When its first attempt on record began.
+    pub(super) start: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub(super) end: Option<DateTime<Utc>>,
+}
+
+/// A stretch of time.
+#[derive(Debug)]
+pub(super) struct Mark {
+    pub(super) from: DateTime<Utc>,
+    pub(super) to: DateTime<Utc>,
+    pub(super) class: &'static str,
+    pub(super) is_wait: bool,
+    pub(super) title: String,
+}
+
+/// An attempt that has begun.
+struct Attempt {
+    number: u32,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    class: &'static str,
+    outcome: String,
+}
+
+impl Lane {
+    pub(super) fn of(stage: &RunStage, run: &Run, started: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let attempts = attempts(stage, now);
+        let mut marks = Vec::new();
+        let mut free = ready(stage, run, started);
+        for attempt in &attempts {
+            if let Some(since) = free.filter(|since| *since < attempt.from) {
+                let what = if attempt.number > 1 { "for the next attempt" } else { "for its turn" };
+                marks.push(wait(since, attempt.from, what));
+            }
+            let took = human_duration(length(attempt.from, attempt.to));
+            let title = format!("Attempt {}: {} after {took}", attempt.number, attempt.outcome);
+            let title = if attempt.class == "running" {
+                format!("Attempt {}: running for {took}", attempt.number)
+            } else {
+                title
+            };
+            marks.push(Mark {
+                from: attempt.from,
+                to: attempt.to,
+                class: attempt.class,
+                is_wait: false,
+                title,
+            });
+            free = Some(attempt.to);
+        }
+        marks.extend(open_wait(stage, free, now));
+        Self {
+            stage: stage.stage.clone(),
+            word: word(stage),
+            start: attempts.first().map(|attempt| attempt.from),
+            end: instant(stage.end_time.as_ref()).filter(|_| stage.state() == StageState::Succeeded),
+            marks,
+        }
+    }
+}
+
+/// When the stages it waits for had ended; `None` while one of them has not.
+fn ready(stage: &RunStage, run: &Run, started: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let before = run.stages.iter().filter(|before| stage.depends_on.contains(&before.stage));
+    before
+        .map(|before| instant(before.end_time.as_ref()))
+        .try_fold(started, |latest, end| Some(latest.max(end?)))
+}
+
+fn attempts(stage: &RunStage, now: DateTime<Utc>) -> Vec<Attempt> {
+    let mut attempts: Vec<Attempt> = stage.earlier_attempts.iter().filter_map(earlier).collect();
+    let is_recorded = attempts.last().is_some_and(|last| last.number >= stage.attempt);
+    if !is_recorded {
+        attempts.extend(newest(stage, now));
+    }
+    attempts
+}
+
+fn earlier(attempt: &StageAttempt) -> Option<Attempt> {
+    let from = instant(attempt.start_time.as_ref())?;
+    let to = instant(attempt.end_time.as_ref()).unwrap_or(from).max(from);
+    let StageAttempt { error_code, error_message, .. } = attempt;
+    let (class, verb) =
+        if attempt.is_interruption { ("interrupted", "interrupted") } else { ("failed", "failed") };
+    let why = if error_code.is_empty() { String::new() } else { format!(" ({error_code}: {error_message})") };
+    Some(Attempt { number: attempt.attempt, from, to, class, outcome: format!("{verb}{why}") })
+}
+
+fn newest(stage: &RunStage, now: DateTime<Utc>) -> Option<Attempt> {
+    let from = instant(stage.start_time.as_ref())?;
+    let end = instant(stage.end_time.as_ref());
+    let (class, outcome, to) = match stage.state() {
+        StageState::Running => ("running", "running".to_owned(), now),
+        StageState::Pending | StageState::Failed => {
+            ("failed", format!("failed ({}: {})", stage.error_code, stage.error_message), end.unwrap_or(from))
+        }
+        StageState::Cancelled | StageState::Skipped | StageState::Unspecified => {
+            ("interrupted", "not finished".to_owned(), end.unwrap_or(from))
+        }
+        StageState::Succeeded => {
+            (stage_class(StageState::Succeeded), "succeeded".to_owned(), end.unwrap_or(from))
+        }
+    };
+    Some(Attempt { number: stage.attempt, from, to: to.max(from), class, outcome })
+}
+
+/// What a stage waits for now.
+fn open_wait(stage: &RunStage, free: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Mark> {
+    if stage.state() != StageState::Pending {
+        return None;
+    }
+    if let Some(since) = instant(stage.waiting_for_service_since.as_ref()) {
+        return Some(wait(since, now, &format!("for a connection to {}", stage.service)));
+    }
+    if let Some(due) = instant(stage.next_attempt_time.as_ref()) {
+        let what =
+            format!("for the next attempt, due at {}", to_the_second(stage.next_attempt_time.as_ref()));
+        return Some(wait(free.unwrap_or(now), due.max(now), &what));
+    }
+    free.filter(|since| *since < now).map(|since| wait(since, now, "for its turn"))
+}
+
+fn wait(from: DateTime<Utc>, to: DateTime<Utc>, what: &str) -> Mark {
+    let to = to.max(from);
+    let title = format!("Waited {} {what}", human_duration(length(from, to)));
+    Mark { from, to, class: "gap", is_wait: true, title }
+}
+
+fn word(stage: &RunStage) -> String {
+    let state = stage_state(stage.state);
+    if stage.attempt > 1 { format!("{state}, attempt {}", stage.attempt) } else { state.to_owned() }
+}
+
+fn length(from: DateTime<Utc>, to: DateTime<Utc>) -> std::time::Duration {
+    (to - from).to_std().unwrap_or_default()
+}
