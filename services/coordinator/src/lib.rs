@@ -12,16 +12,19 @@ mod backfill;
 mod backfill_plan;
 mod config;
 mod convert;
+mod deadline;
 mod dispatcher;
 mod error;
 mod executor;
-mod explain;
 mod forwarded;
 mod gauges;
+mod monitoring;
+mod monitoring_message;
 mod numbers_differ;
 pub mod pipeline;
 mod preview;
 mod progress;
+mod provenance;
 mod quarantine;
 mod quarantine_request;
 mod reconcile;
@@ -48,7 +51,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures::FutureExt;
 use proto::{
-    bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer,
+    bounds::MAX_REQUEST_BYTES, monitoring::v1::monitoring_service_server::MonitoringServiceServer,
+    pipeline::v1::pipeline_service_server::PipelineServiceServer,
+    provenance::v1::provenance_service_server::ProvenanceServiceServer,
     quarantine::v1::quarantine_service_server::QuarantineServiceServer,
 };
 use runtime::{Auditor, Context, HistoryOptions, Service};
@@ -57,12 +62,15 @@ use warehouse::Horizon;
 
 use crate::{
     alerts::AlertDelivery,
+    deadline::PublishDeadline,
     dispatcher::Dispatcher,
     executor::RunExecutor,
-    explain::Explainer,
+    forwarded::Forwarder,
     gauges::Gauges,
+    monitoring::MonitoringApi,
     preview::Previewer,
     progress::ProgressBoard,
+    provenance::ProvenanceApi,
     quarantine::QuarantineApi,
     reconcile::Reconciler,
     runs::{RunIds, Runs},
@@ -118,7 +126,8 @@ pub fn assemble(
         pipeline: pipeline.name.clone(),
         service,
         channel,
-        runs: Arc::clone(&stores.runs),
+        runs: stores.runs.clone(),
+        log: Arc::clone(&stores.reconciliations),
         outbox: Arc::clone(&stores.outbox),
         clock: Arc::clone(&context.clock),
         alert_written: Arc::clone(&alert_written),
@@ -129,7 +138,7 @@ pub fn assemble(
         channel,
         shutdown: context.shutdown.clone(),
     });
-    let explainer = api_service.map(|(service, channel)| Explainer { service, channel });
+    let forwarder = api_service.map(|(service, channel)| Forwarder { service, channel });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
         services,
@@ -144,13 +153,29 @@ pub fn assemble(
     };
     let gauges = Gauges {
         pipeline: Arc::clone(&pipeline),
-        backlog: stores.backlog,
+        backlog: Arc::clone(&stores.backlog),
         quarantine: stores.quarantine.clone(),
         published: Arc::clone(&stores.published),
         clock: Arc::clone(&context.clock),
         shutdown: context.shutdown.clone(),
     };
-    let watchdog = options.publish_deadline.map(|deadline| Watchdog {
+    let deadline = options.publish_deadline.map(PublishDeadline);
+    let horizon = Horizon { history_start: history.history_start, max_reach_days: options.max_reach };
+    let monitoring = MonitoringApi {
+        pipeline: Arc::clone(&pipeline),
+        deadline,
+        horizon,
+        runs: stores.runs.clone(),
+        published: Arc::clone(&stores.published),
+        backlog: stores.backlog,
+        quarantine: stores.quarantine.clone(),
+        alerts: stores.alerts,
+        run_audits: stores.run_audits,
+        reconciliations: stores.reconciliations,
+        trace_link: options.trace_url.clone(),
+        clock: Arc::clone(&context.clock),
+    };
+    let watchdog = deadline.map(|deadline| Watchdog {
         deadline,
         pipeline: Arc::clone(&pipeline),
         published: Arc::clone(&stores.published),
@@ -173,17 +198,20 @@ pub fn assemble(
         run_queued,
         shutdown: context.shutdown.clone(),
         previewer,
-        horizon: Horizon { history_start: history.history_start, max_reach_days: options.max_reach },
+        horizon,
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
     let runs = Arc::new(runs);
     let quarantine =
         QuarantineApi { store: stores.quarantine, runs: Arc::clone(&runs), auditor: auditor.clone() };
-    let api = PipelineApi { runs, explainer, reconciler, trail: stores.audit, auditor };
+    let provenance = ProvenanceApi { forwarder: forwarder.clone() };
+    let api = PipelineApi { runs, explainer: forwarder, reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_grpc(QuarantineServiceServer::new(quarantine).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .with_grpc(MonitoringServiceServer::new(monitoring).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .with_grpc(ProvenanceServiceServer::new(provenance).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
         .with_background("the gauges", gauges.run())
