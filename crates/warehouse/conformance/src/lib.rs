@@ -178,6 +178,11 @@ macro_rules! suite {
             an_acceptance_covers_as_many_rows_as_were_accepted
             a_day_without_records_has_none_in_quarantine
         }
+        $crate::suite! {@area $open, deliveries:
+            a_day_names_what_it_is_made_of
+            a_day_names_its_event_files
+            versions_are_listed_newest_first
+        }
         $crate::suite! {@area $open, replays:
             a_replay_is_answered_without_a_load
             a_replay_is_answered_by_the_next_load

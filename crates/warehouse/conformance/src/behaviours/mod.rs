@@ -6,6 +6,7 @@ pub mod audit_trail;
 pub mod backfill;
 pub mod crm;
 pub mod crm_unreadable;
+pub mod deliveries;
 pub mod events;
 pub mod fact;
 pub mod fences;
