@@ -7,7 +7,9 @@ use clap::{Arg, Args};
 use contract::is_transport_failure;
 use proto::{
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
+    monitoring::v1::monitoring_service_client::MonitoringServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
+    provenance::v1::provenance_service_client::ProvenanceServiceClient,
     quarantine::v1::quarantine_service_client::QuarantineServiceClient,
 };
 use runtime::{Channel, ClientArgs, ConnectProblem, Connector};
@@ -198,10 +200,28 @@ impl Connection {
         QuarantineServiceClient::new(self.channel.clone())
     }
 
+    /// A client of what the coordinator says of the pipeline.
+    #[must_use]
+    pub fn monitoring(&self) -> MonitoringServiceClient<Channel> {
+        MonitoringServiceClient::new(self.channel.clone())
+    }
+
+    /// A client of what the coordinator says of deliveries.
+    #[must_use]
+    pub fn provenance(&self) -> ProvenanceServiceClient<Channel> {
+        ProvenanceServiceClient::new(self.channel.clone())
+    }
+
     /// A client of the read side.
     #[must_use]
     pub fn activity(&self) -> CompanyActivityServiceClient<Channel> {
         CompanyActivityServiceClient::new(self.channel.clone())
+    }
+
+    /// What a failed call means to the user, if coordinators of the release before do not know it.
+    #[must_use]
+    pub fn failure_of(&self, call: &'static str, status: Status) -> Error {
+        self.failure(status).of_newer_call(self.server(), call)
     }
 
     /// What a failed call means to the user.
