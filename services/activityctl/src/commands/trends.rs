@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::Args;
 use presentation::trend::{StageTrend, trends};
-use proto::pipeline::v1::Run;
+use proto::pipeline::v1::{ListRunsRequest, Run};
 use runtime::{Clock, SystemClock};
 
 use super::runs::newest;
