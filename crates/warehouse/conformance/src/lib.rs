@@ -47,8 +47,10 @@ macro_rules! suite {
             a_run_is_not_retried_beside_an_active_one
             runs_are_listed_newest_first_in_pages
             runs_are_listed_by_cause_and_day
-            attempts_that_did_not_succeed_are_on_record
             a_stage_is_compared_with_its_executions_in_runs_like_this_one
+        }
+        $crate::suite! {@area $open, attempts:
+            attempts_that_did_not_succeed_are_on_record
         }
         $crate::suite! {@area $open, triggers:
             a_new_run_is_queued_with_its_stages

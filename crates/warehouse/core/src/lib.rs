@@ -13,6 +13,7 @@
 
 mod activity;
 mod alerts;
+mod attempts;
 mod audit_trail;
 mod backlog;
 mod crm;
@@ -49,6 +50,7 @@ pub use activity::{
 pub use alerts::{
     AlertCursor, AlertLog, AlertOutbox, AlertQuery, AlertReader, NewAlert, PendingAlert, RecordedAlert,
 };
+pub use attempts::{CutOff, EARLIER_ATTEMPTS, StageAttempt};
 pub use audit_trail::{ActionEnd, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, NewAuditEntry};
 pub use backlog::{Backlog, BacklogReader, Connections, Observable};
 pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport};
@@ -76,8 +78,8 @@ pub use retention::{
 pub use row_stream::RowStream;
 pub use run_audits::{RunAuditReader, RunAudits};
 pub use runs::{
-    CreatedRun, CutOff, EARLIER_ATTEMPTS, LeaseState, NewRun, NewStage, Run, RunCursor, RunQuery, RunReader,
-    RunStage, RunStore, StageAttempt, StageCompletion, StageFailure, TakenUp, WindowChoice,
+    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunQuery, RunReader, RunStage, RunStore,
+    StageCompletion, StageFailure, TakenUp, WindowChoice,
 };
 pub use snapshot_limits::SnapshotLimits;
 pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     alerts::NewAlert,
+    attempts::StageAttempt,
     error::{Error, Result},
     fence::Fence,
     horizon::Horizon,
@@ -199,28 +200,9 @@ pub struct RunStage {
     /// The message of the newest failed attempt.
     pub error_message: Option<String>,
     /// The attempts before the newest one that are on record, none of which succeeded, in order;
-    /// the last [`EARLIER_ATTEMPTS`] at most.
+    /// the last
+    /// [`EARLIER_ATTEMPTS`](crate::EARLIER_ATTEMPTS) at most.
     pub earlier_attempts: Vec<StageAttempt>,
-}
-
-/// How many earlier attempts of a stage are read with it.
-pub const EARLIER_ATTEMPTS: u32 = 20;
-
-/// An attempt that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageAttempt {
-    /// Its number, from 1.
-    pub attempt: u32,
-    /// When it started.
-    pub started_at: DateTime<Utc>,
-    /// When it ended, or when somebody noticed that it had.
-    pub ended_at: DateTime<Utc>,
-    /// The gRPC status code's name.
-    pub error_code: String,
-    /// The error message.
-    pub error_message: String,
-    /// Whether it was cut off rather than failed by itself.
-    pub is_interruption: bool,
 }
 
 /// Why an attempt failed.
@@ -246,35 +228,6 @@ pub struct TakenUp {
     pub is_resumed: bool,
     /// The stages that were RUNNING then and start over.
     pub interrupted: Vec<String>,
-}
-
-/// Why an attempt ended that nobody was there to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CutOff {
-    /// Its coordinator disappeared, and another one took the run up.
-    TakenOver,
-    /// Its run was cancelled.
-    Cancelled,
-}
-
-impl CutOff {
-    /// The gRPC status code's name that is recorded.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::TakenOver => "ABORTED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
-
-    /// The message that is recorded.
-    #[must_use]
-    pub const fn message(self) -> &'static str {
-        match self {
-            Self::TakenOver => "the coordinator that executed the stage went away before it had ended",
-            Self::Cancelled => "the run was cancelled",
-        }
-    }
 }
 
 /// Whether a lease is still held.

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod alerts;
+pub mod attempts;
 pub mod audit_trail;
 pub mod backfill;
 pub mod crm;
