@@ -56,7 +56,7 @@ use proto::{
     provenance::v1::provenance_service_server::ProvenanceServiceServer,
     quarantine::v1::quarantine_service_server::QuarantineServiceServer,
 };
-use runtime::{Auditor, Context, HistoryOptions, Service};
+use runtime::{Auditor, Channel, Context, HistoryOptions, Service};
 use tokio::sync::Notify;
 use warehouse::Horizon;
 
@@ -68,6 +68,7 @@ use crate::{
     forwarded::Forwarder,
     gauges::Gauges,
     monitoring::MonitoringApi,
+    pipeline::Pipeline,
     preview::Previewer,
     progress::ProgressBoard,
     provenance::ProvenanceApi,
@@ -122,17 +123,8 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let api_service = forwarded::product_api_service(&pipeline, &connections.stages);
-    let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
-        pipeline: pipeline.name.clone(),
-        service,
-        channel,
-        runs: stores.runs.clone(),
-        log: Arc::clone(&stores.reconciliations),
-        outbox: Arc::clone(&stores.outbox),
-        clock: Arc::clone(&context.clock),
-        alert_written: Arc::clone(&alert_written),
-        shutdown: context.shutdown.clone(),
-    });
+    let reconciler =
+        api_service.clone().map(|api| reconciler(api, &pipeline, &stores, &alert_written, context));
     let previewer = api_service.clone().map(|(service, channel)| Previewer {
         service,
         channel,
@@ -151,30 +143,10 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
     };
-    let gauges = Gauges {
-        pipeline: Arc::clone(&pipeline),
-        backlog: Arc::clone(&stores.backlog),
-        quarantine: stores.quarantine.clone(),
-        published: Arc::clone(&stores.published),
-        clock: Arc::clone(&context.clock),
-        shutdown: context.shutdown.clone(),
-    };
+    let gauges = gauges(&pipeline, &stores, context);
     let deadline = options.publish_deadline.map(PublishDeadline);
     let horizon = Horizon { history_start: history.history_start, max_reach_days: options.max_reach };
-    let monitoring = MonitoringApi {
-        pipeline: Arc::clone(&pipeline),
-        deadline,
-        horizon,
-        runs: stores.runs.clone(),
-        published: Arc::clone(&stores.published),
-        backlog: stores.backlog,
-        quarantine: stores.quarantine.clone(),
-        alerts: stores.alerts,
-        run_audits: stores.run_audits,
-        reconciliations: stores.reconciliations,
-        trace_link: options.trace_url.clone(),
-        clock: Arc::clone(&context.clock),
-    };
+    let monitoring = monitoring(&pipeline, deadline, horizon, &options, &stores, context);
     let watchdog = deadline.map(|deadline| Watchdog {
         deadline,
         pipeline: Arc::clone(&pipeline),
@@ -220,6 +192,63 @@ pub fn assemble(
         Some(watchdog) => service.with_background("the watchdog", watchdog.run()),
         None => service,
     })
+}
+
+/// What the coordinator says of the pipeline.
+fn monitoring(
+    pipeline: &Arc<Pipeline>,
+    deadline: Option<PublishDeadline>,
+    horizon: Horizon,
+    options: &Options,
+    stores: &Stores,
+    context: &Context,
+) -> MonitoringApi {
+    MonitoringApi {
+        pipeline: Arc::clone(pipeline),
+        deadline,
+        horizon,
+        runs: stores.runs.clone(),
+        published: Arc::clone(&stores.published),
+        backlog: Arc::clone(&stores.backlog),
+        quarantine: stores.quarantine.clone(),
+        alerts: Arc::clone(&stores.alerts),
+        run_audits: Arc::clone(&stores.run_audits),
+        reconciliations: Arc::clone(&stores.reconciliations),
+        trace_link: options.trace_url.clone(),
+        clock: Arc::clone(&context.clock),
+    }
+}
+
+/// What compares with the product API, which `service` calls.
+fn reconciler(
+    (service, channel): (String, Channel),
+    pipeline: &Pipeline,
+    stores: &Stores,
+    alert_written: &Arc<Notify>,
+    context: &Context,
+) -> Reconciler {
+    Reconciler {
+        pipeline: pipeline.name.clone(),
+        service,
+        channel,
+        runs: stores.runs.clone(),
+        log: Arc::clone(&stores.reconciliations),
+        outbox: Arc::clone(&stores.outbox),
+        clock: Arc::clone(&context.clock),
+        alert_written: Arc::clone(alert_written),
+        shutdown: context.shutdown.clone(),
+    }
+}
+
+fn gauges(pipeline: &Arc<Pipeline>, stores: &Stores, context: &Context) -> Gauges {
+    Gauges {
+        pipeline: Arc::clone(pipeline),
+        backlog: Arc::clone(&stores.backlog),
+        quarantine: stores.quarantine.clone(),
+        published: Arc::clone(&stores.published),
+        clock: Arc::clone(&context.clock),
+        shutdown: context.shutdown.clone(),
+    }
 }
 
 /// The services that execute stages, by name.

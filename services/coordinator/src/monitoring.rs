@@ -1,6 +1,9 @@
 //! `MonitoringService`: says how the pipeline is doing.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use domain::{DateWindow, RunState};
@@ -136,8 +139,8 @@ impl MonitoringApi {
         let mut runs = HashMap::new();
         if self.trace_link.is_some() {
             for run_id in alerts.iter().map(|found| found.alert.run_id).filter(|run_id| !run_id.is_nil()) {
-                if !runs.contains_key(&run_id) {
-                    runs.insert(run_id, self.runs.run(run_id).await?);
+                if let Entry::Vacant(run) = runs.entry(run_id) {
+                    run.insert(self.runs.run(run_id).await?);
                 }
             }
         }
