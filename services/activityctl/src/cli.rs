@@ -29,6 +29,7 @@ use crate::{
         verify::{self, VerifyArgs},
         versions::{self, VersionsArgs},
         watch::{self, WatchArgs},
+        whoami::{self, WhoamiArgs},
     },
     demo::DemoArgs,
     error::Error,
@@ -98,6 +99,7 @@ pub(crate) enum ClientCommand {
     Versions(VersionsArgs),
     Freshness(FreshnessArgs),
     Reconcile(ReconcileArgs),
+    Whoami(WhoamiArgs),
 }
 
 impl ClientCommand {
@@ -123,6 +125,7 @@ impl ClientCommand {
             Self::Versions(args) => versions::execute(args, output).await,
             Self::Freshness(args) => freshness::execute(args, output).await,
             Self::Reconcile(args) => reconcile::execute(args, output).await,
+            Self::Whoami(args) => whoami::execute(args, output).await,
         }
     }
 }

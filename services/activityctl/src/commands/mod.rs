@@ -27,3 +27,4 @@ pub mod unpublish;
 pub mod verify;
 pub mod versions;
 pub mod watch;
+pub mod whoami;
