@@ -4,12 +4,16 @@
 //! means under the configured policy.
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::counters::{Counters, Imbalance};
 
+mod results;
+
+pub use results::{AuditResult, LISTED_FINDINGS, results};
+
 /// What an audit's finding does to the publish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditLevel {
     /// Refuses the publish; published data stays as it is.
@@ -80,7 +84,7 @@ pub struct Measurements {
 }
 
 /// What a publish would leave behind for one day.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct DayMeasurements {
     /// The day.
     pub day: NaiveDate,

@@ -155,6 +155,59 @@ pub fn window_of(day: NaiveDate) -> DateWindow {
     DateWindow::day(day).reaching_back(CHURN_DAYS - 1)
 }
 
+/// The deliveries that a day is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DaySources {
+    /// The day's newest fetch; `None` if the product API was never asked for it.
+    pub usage: Option<DayFetch>,
+    /// The snapshot that counts on the day; `None` if there is none at all.
+    pub crm: Option<DaySnapshot>,
+    /// The event files that hold the day's events, by path; the last [`MAX_EVENT_FILES`] at most.
+    pub events: Vec<EventSource>,
+}
+
+/// The most event files that are named of a day.
+pub const MAX_EVENT_FILES: u32 = 100;
+
+/// A day's newest fetch, and what became of its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayFetch {
+    /// The run that fetched it.
+    pub run_id: String,
+    /// When its answer was staged.
+    pub fetched_at: DateTime<Utc>,
+    /// The path of its landed records; `None` if the answer had none.
+    pub landing_path: Option<String>,
+    /// The bytes of that file.
+    pub bytes: u64,
+    /// Pages of the answer; 0 if nobody noted them.
+    pub pages: usize,
+    /// Staged records.
+    pub staged: u64,
+    /// Records in quarantine.
+    pub quarantined: u64,
+}
+
+/// The snapshot that counts on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaySnapshot {
+    /// The day on which it takes effect.
+    pub on: NaiveDate,
+    /// The export that it was loaded from.
+    pub export: ExportOrigin,
+    /// Rows of the export in quarantine.
+    pub quarantined: u64,
+}
+
+/// A file that events of a day came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// The file's path at the source.
+    pub path: String,
+    /// The run that loaded it, and when, if that is on record.
+    pub loaded: Option<(String, DateTime<Utc>)>,
+}
+
 impl Unread {
     /// The bit that says that nothing of a company could be read.
     const ALL: i32 = 16;

@@ -6,6 +6,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use contract::message::timestamp_from_proto;
 use proto::{
     access::v1::Role,
+    monitoring::v1::AuditLevel,
+    notifier::v1::AlertCause,
     pipeline::v1::{AuditOutcome, RunState, RunTrigger, StageState},
     reconciliation::v1::{Agreement, ChangeKind, LandedFileState, LandedLineUse, ReasonKind, Standing},
 };
@@ -77,6 +79,18 @@ pub fn stage_state(state: i32) -> &'static str {
 #[must_use]
 pub fn run_trigger(trigger: i32) -> &'static str {
     word(RunTrigger::try_from(trigger).ok().map(|trigger| trigger.as_str_name()), "RUN_TRIGGER_")
+}
+
+/// What an alert reports, such as `STAGE_FAILED`.
+#[must_use]
+pub fn alert_cause(cause: i32) -> &'static str {
+    word(AlertCause::try_from(cause).ok().map(|cause| cause.as_str_name()), "ALERT_CAUSE_")
+}
+
+/// What a finding of an audit does, such as `BLOCK`.
+#[must_use]
+pub fn audit_level(level: i32) -> &'static str {
+    word(AuditLevel::try_from(level).ok().map(|level| level.as_str_name()), "AUDIT_LEVEL_")
 }
 
 /// The name of an action's outcome, such as `REFUSED`; `UNKNOWN` if it was not recorded.

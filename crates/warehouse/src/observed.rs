@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     CompanyId, Counters, CrmCompany, DateWindow, EventRecord, FactKey, FactRow, Provenance, Publication,
-    RejectionLimit, RunState, UsageRecord, audit::Measurements, trend::StageExecution,
+    RejectionLimit, RunState, UsageRecord,
+    audit::Measurements,
+    provenance::{CrmVersion, DaySources},
+    trend::StageExecution,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use telemetry::spans;
@@ -18,15 +21,16 @@ use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::{
     AbandonedCandidates, Acceptance, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox,
-    AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery,
-    ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Delivered, Error, EventFile,
-    EventStaging, Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay,
-    HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable,
-    PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome,
-    QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader,
-    QuarantineStore, QuarantinedRow, ReconciliationReader, RequestedReplay, Result, Retention, RollUp,
-    RowStream, Run, RunCursor, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp,
-    UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    AlertQuery, AlertReader, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog,
+    BacklogReader, ChurnQuery, ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Delivered,
+    Error, EventFile, EventStaging, Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory,
+    Freshness, HeldDay, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun,
+    Observable, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader,
+    PublishOutcome, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
+    QuarantineReader, QuarantineStore, QuarantinedRow, Reconciliation, ReconciliationId, ReconciliationLog,
+    ReconciliationReader, RecordedAlert, RequestedReplay, Result, Retention, RollUp, RowStream, Run,
+    RunAuditReader, RunAudits, RunQuery, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure,
+    TakenUp, UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -120,7 +124,7 @@ macro_rules! observe {
 observe! {
     RunReader {
         fn run(run_id: Uuid) -> Option<Run>;
-        fn runs(states: &[RunState], after: Option<RunCursor>, limit: u32) -> Vec<Run>;
+        fn runs(query: &RunQuery, limit: u32) -> Vec<Run>;
         fn failed_days(pipeline: &str, window: DateWindow) -> Vec<NaiveDate>;
         fn recent_executions(run: &Run, stage: &str, limit: u32) -> Vec<StageExecution>;
     }
@@ -153,6 +157,22 @@ observe! {
         fn claim_due_alerts(limit: u32, claim: Duration) -> Vec<PendingAlert>;
         fn settle_alert(alert_key: &str, now: DateTime<Utc>) -> ();
         fn defer_alert(alert_key: &str, delay: Duration, problem: &str) -> ();
+    }
+
+    AlertReader {
+        fn alerts(query: &AlertQuery, limit: u32) -> Vec<RecordedAlert>;
+    }
+
+    RunAuditReader {
+        fn run_audits(run_id: Uuid) -> Option<RunAudits>;
+    }
+
+    ReconciliationLog {
+        fn record_reconciliation(ended: &Reconciliation) -> ReconciliationId;
+        fn reconciliations(
+            before: Option<ReconciliationId>,
+            limit: u32
+        ) -> Vec<(ReconciliationId, Reconciliation)>;
     }
 
     AlertLog {
@@ -216,6 +236,7 @@ observe! {
             progress: ProgressSink
         ) -> Counters;
         fn measure_candidates(fence: &Fence, window: DateWindow) -> Measurements;
+        fn record_audits(fence: &Fence, audits: &RunAudits) -> ();
         fn publish_fact(
             fence: &Fence,
             window: DateWindow,
@@ -249,6 +270,8 @@ observe! {
 
     ProvenanceReader {
         fn provenance(key: &FactKey) -> Provenance;
+        fn day_sources(day: NaiveDate) -> DaySources;
+        fn company_versions(company: &CompanyId, before: Option<NaiveDate>, limit: u32) -> Vec<CrmVersion>;
     }
 
     BacklogReader {
@@ -285,6 +308,7 @@ observe! {
             ended_before: DateTime<Utc>,
             dry_run: bool
         ) -> Option<AbandonedCandidates>;
+        fn forget_reconciliations_before(kept_since: DateTime<Utc>, dry_run: bool) -> u64;
         fn landed_files_in_use(paths: &[String]) -> BTreeSet<String>;
     }
 }

@@ -5,10 +5,13 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         activity::{self, ActivityArgs},
+        alerts::{self, AlertsArgs},
         audit_log::{self, AuditLogArgs},
+        audits::{self, AuditsArgs},
         backfill::{self, BackfillArgs},
         cancel::{self, CancelArgs},
         churn::{self, ChurnArgs},
+        deliveries::{self, DeliveriesArgs},
         explain::{self, ExplainArgs},
         freshness::{self, FreshnessArgs},
         maintain::{self, MaintainArgs},
@@ -19,10 +22,12 @@ use crate::{
         runs::{self, RunsArgs},
         sample::{SampleApiArgs, SampleArgs},
         sources::SourcesArgs,
+        status::{self, StatusArgs},
         trends::{self, TrendsArgs},
         trigger::{self, TriggerArgs},
         unpublish::{self, UnpublishArgs},
         verify::{self, VerifyArgs},
+        versions::{self, VersionsArgs},
         watch::{self, WatchArgs},
         whoami::{self, WhoamiArgs},
     },
@@ -74,6 +79,9 @@ pub(crate) enum Command {
 /// The commands that talk to a running server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
+    Status(StatusArgs),
+    Alerts(AlertsArgs),
+    Audits(AuditsArgs),
     Trigger(TriggerArgs),
     Runs(RunsArgs),
     Trends(TrendsArgs),
@@ -87,6 +95,8 @@ pub(crate) enum ClientCommand {
     Activity(ActivityArgs),
     Churn(ChurnArgs),
     Explain(ExplainArgs),
+    Deliveries(DeliveriesArgs),
+    Versions(VersionsArgs),
     Freshness(FreshnessArgs),
     Reconcile(ReconcileArgs),
     Whoami(WhoamiArgs),
@@ -95,6 +105,9 @@ pub(crate) enum ClientCommand {
 impl ClientCommand {
     pub(crate) async fn execute(&self, output: &mut Output) -> Result<(), Error> {
         match self {
+            Self::Status(args) => status::execute(args, output).await,
+            Self::Alerts(args) => alerts::execute(args, output).await,
+            Self::Audits(args) => audits::execute(args, output).await,
             Self::Trigger(args) => trigger::execute(args, output).await,
             Self::Runs(args) => runs::execute(args, output).await,
             Self::Trends(args) => trends::execute(args, output).await,
@@ -108,6 +121,8 @@ impl ClientCommand {
             Self::Activity(args) => activity::execute(args, output).await,
             Self::Churn(args) => churn::execute(args, output).await,
             Self::Explain(args) => explain::execute(args, output).await,
+            Self::Deliveries(args) => deliveries::execute(args, output).await,
+            Self::Versions(args) => versions::execute(args, output).await,
             Self::Freshness(args) => freshness::execute(args, output).await,
             Self::Reconcile(args) => reconcile::execute(args, output).await,
             Self::Whoami(args) => whoami::execute(args, output).await,
@@ -200,8 +215,18 @@ mod tests {
             "activityctl runs show r1 --server host:1",
             "activityctl activity --server http://host:1 get acme",
             "activityctl activity get acme --date 2026-02-12 --server host:1",
+            "activityctl runs --trigger backfill --trigger manual --from 2026-02-01 --to 2026-02-12",
+            "activityctl status --format json",
+            "activityctl alerts --open --run r1",
+            "activityctl audits r1",
+            "activityctl audits --date 2026-02-12",
+            "activityctl deliveries --date 2026-02-12",
+            "activityctl versions acme --limit 5",
         ] {
             assert_eq!(usage_error(line), None, "{line}");
+        }
+        for line in ["activityctl audits", "activityctl audits r1 --date 2026-02-12"] {
+            assert!(usage_error(line).is_some(), "{line}");
         }
     }
 }

@@ -8,7 +8,9 @@ use contract::is_transport_failure;
 use proto::{
     access::v1::access_service_client::AccessServiceClient,
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
+    monitoring::v1::monitoring_service_client::MonitoringServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
+    provenance::v1::provenance_service_client::ProvenanceServiceClient,
     quarantine::v1::quarantine_service_client::QuarantineServiceClient,
 };
 use runtime::{Channel, ClientArgs, ConnectProblem, Connector};
@@ -199,6 +201,18 @@ impl Connection {
         QuarantineServiceClient::new(self.channel.clone())
     }
 
+    /// A client of what the coordinator says of the pipeline.
+    #[must_use]
+    pub fn monitoring(&self) -> MonitoringServiceClient<Channel> {
+        MonitoringServiceClient::new(self.channel.clone())
+    }
+
+    /// A client of what the coordinator says of deliveries.
+    #[must_use]
+    pub fn provenance(&self) -> ProvenanceServiceClient<Channel> {
+        ProvenanceServiceClient::new(self.channel.clone())
+    }
+
     /// A client of the read side.
     #[must_use]
     pub fn activity(&self) -> CompanyActivityServiceClient<Channel> {
@@ -209,6 +223,12 @@ impl Connection {
     #[must_use]
     pub fn access(&self) -> AccessServiceClient<Channel> {
         AccessServiceClient::new(self.channel.clone())
+    }
+
+    /// What a failed call means to the user, if coordinators of the release before do not know it.
+    #[must_use]
+    pub fn failure_of(&self, call: &'static str, status: Status) -> Error {
+        self.failure(status).of_newer_call(self.server(), call)
     }
 
     /// What a failed call means to the user.

@@ -191,7 +191,8 @@ fn outcome(deliveries: &[ChannelDelivery]) -> Outcome {
     Outcome::Settled { refusals: reported(DeliveryState::Refused).collect() }
 }
 
-fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
+/// The message of an alert.
+pub(crate) fn to_proto(alert: &NewAlert, trace_url: String) -> Alert {
     Alert {
         alert_key: alert.alert_key.clone(),
         pipeline: alert.pipeline.clone(),

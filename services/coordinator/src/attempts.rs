@@ -86,10 +86,12 @@ impl RunExecutor {
                     backoff.delay(interruptions.count())
                 }
             };
+            self.board.postpone(run.run_id, &stage.stage, self.clock.now() + wait);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.shutdown.cancelled() => {}
             }
+            self.board.end_postponement(run.run_id, &stage.stage);
         }
         Ok(())
     }

@@ -6,21 +6,21 @@ use chrono::NaiveDate;
 use contract::{
     FieldViolations,
     message::{
-        day_from_proto, progress_to_proto, run_state_from_proto, run_state_to_proto, run_trigger_to_proto,
-        stage_state_to_proto, timestamp_to_proto, window_from_proto, window_to_proto,
+        day_from_proto, progress_to_proto, run_state_from_proto, run_state_to_proto, run_trigger_from_proto,
+        run_trigger_to_proto, stage_state_to_proto, timestamp_to_proto, window_from_proto, window_to_proto,
     },
 };
-use domain::{DateWindow, Progress, RunState, StageState};
+use domain::{DateWindow, Progress, RunState, RunTrigger, StageState};
 use proto::{
     pipeline::v1::{
         BackfillDays, BackfillResponse, PreviewBackfillResponse, Run as RunProto, RunStage as RunStageProto,
-        preview_backfill_response::Update as BackfillPreviewed,
+        StageAttempt as StageAttemptProto, preview_backfill_response::Update as BackfillPreviewed,
     },
     reconciliation::v1::{PreviewResponse, preview_response::Update as Previewed},
     stage::v1::{DateWindow as DateWindowProto, StageProgress},
 };
 use uuid::Uuid;
-use warehouse::{RunCursor, RunStage};
+use warehouse::{RunCursor, RunStage, StageAttempt};
 
 use crate::{backfill::BackfillUpdate, backfill_plan::BackfillPlan, progress::RunView};
 
@@ -63,7 +63,19 @@ fn run_stage(stage: &RunStage, view: &RunView) -> RunStageProto {
         error_message: stage.error_message.clone().unwrap_or_default(),
         remarks: stage.remarks.clone(),
         waiting_for_service_since: view.waiting.get(&stage.stage).copied().map(timestamp_to_proto),
-        ..RunStageProto::default()
+        earlier_attempts: stage.earlier_attempts.iter().map(stage_attempt).collect(),
+        next_attempt_time: view.next_attempts.get(&stage.stage).copied().map(timestamp_to_proto),
+    }
+}
+
+fn stage_attempt(ended: &StageAttempt) -> StageAttemptProto {
+    StageAttemptProto {
+        attempt: ended.attempt,
+        start_time: Some(timestamp_to_proto(ended.started_at)),
+        end_time: Some(timestamp_to_proto(ended.ended_at)),
+        error_code: ended.error_code.clone(),
+        error_message: ended.error_message.clone(),
+        is_interruption: ended.is_interruption,
     }
 }
 
@@ -185,7 +197,6 @@ pub(crate) fn page_size(asked: i32) -> Result<u32, FieldViolations> {
         .ok_or_else(|| FieldViolations::of("page_size", format!("{asked} is negative")))
 }
 
-/// The states to filter by.
 /// The states of a request, each once: their order means nothing.
 pub(crate) fn run_states(asked: &[i32]) -> Result<Vec<RunState>, FieldViolations> {
     let state = |number: i32| {
@@ -194,6 +205,21 @@ pub(crate) fn run_states(asked: &[i32]) -> Result<Vec<RunState>, FieldViolations
     };
     let distinct: BTreeSet<i32> = asked.iter().copied().collect();
     distinct.into_iter().map(state).collect()
+}
+
+/// The causes of a request, each once: their order means nothing.
+pub(crate) fn run_triggers(asked: &[i32]) -> Result<Vec<RunTrigger>, FieldViolations> {
+    let trigger = |number: i32| {
+        let problem = || FieldViolations::of("triggers", format!("{number} is no cause of a run"));
+        run_trigger_from_proto(number).ok_or_else(problem)
+    };
+    let distinct: BTreeSet<i32> = asked.iter().copied().collect();
+    distinct.into_iter().map(trigger).collect()
+}
+
+/// The days of a request that may be over or not.
+pub(crate) fn days(asked: &DateWindowProto) -> Result<DateWindow, FieldViolations> {
+    window_from_proto(asked).map_err(|problem| FieldViolations::of("days", problem))
 }
 
 /// The token for the page after a run; opaque to callers.
@@ -221,7 +247,7 @@ mod tests {
     use std::collections::HashMap;
 
     use chrono::DateTime;
-    use domain::{Counters, RunTrigger, date_window::parse_day};
+    use domain::{Counters, date_window::parse_day};
     use warehouse::Run;
 
     use super::*;
@@ -240,6 +266,7 @@ mod tests {
             remarks: vec![],
             error_code: None,
             error_message: None,
+            earlier_attempts: vec![],
         }
     }
 
@@ -323,5 +350,7 @@ mod tests {
         assert_eq!(check_pipeline("", "pl_daily"), Ok(()));
         assert_eq!(fields(&run_states(&[2, 0]).unwrap_err()), ["states"]);
         assert_eq!(run_states(&[4, 5]), Ok(vec![RunState::Failed, RunState::Cancelled]));
+        assert_eq!(fields(&run_triggers(&[0]).unwrap_err()), ["triggers"]);
+        assert_eq!(run_triggers(&[3, 1, 3]), Ok(vec![RunTrigger::Manual, RunTrigger::Backfill]));
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong in the coordinator, and what callers learn about it.
 
+use chrono::NaiveDate;
 use contract::FieldViolations;
 use domain::{DateWindow, FailureKind, RunState};
 use tonic::Status;
@@ -51,6 +52,17 @@ pub enum Error {
     /// The service that would explain a company-day does not know the call.
     #[error("{0} cannot explain what is published: it is older than this coordinator, or another service")]
     CannotExplain(String),
+    /// No service can say where staged data comes from.
+    #[error("the pipeline has no stage {0}, whose service says where staged data comes from")]
+    NoProvenance(&'static str),
+    /// The service that would say where staged data comes from does not know the call.
+    #[error(
+        "{0} cannot say where staged data comes from: it is older than this coordinator, or another service"
+    )]
+    UnknownProvenance(String),
+    /// A day is not published.
+    #[error("{0} is not published, so no run has published it")]
+    NotPublished(NaiveDate),
     /// No service can reconcile.
     #[error("the pipeline has no stage {0}, whose service compares what is published with the product API")]
     NoReconciliation(&'static str),
@@ -87,12 +99,16 @@ impl Error {
     pub const fn kind(&self) -> FailureKind {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
-            Self::RunNotFound(_) | Self::NotQuarantined { .. } => FailureKind::NotFound,
+            Self::RunNotFound(_) | Self::NotPublished(_) | Self::NotQuarantined { .. } => {
+                FailureKind::NotFound
+            }
             Self::BackfillStopped { .. }
             | Self::NoPreview(_)
             | Self::CannotPreview(_)
             | Self::NoExplanation(_)
             | Self::CannotExplain(_)
+            | Self::NoProvenance(_)
+            | Self::UnknownProvenance(_)
             | Self::NoReconciliation(_)
             | Self::CannotReconcile(_)
             | Self::NothingPublished(_)

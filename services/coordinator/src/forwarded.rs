@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::run::STAGE_CALL_PRODUCT_API;
 use runtime::Channel;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 
 use crate::{
     error::Error,
@@ -33,5 +33,27 @@ pub(crate) fn failure(service: &str, status: Status, unknown_call: impl FnOnce(S
         Some(problem) => Status::unavailable(problem),
         None if status.code() == Code::Unimplemented => unknown_call(service.to_owned()).into(),
         None => status,
+    }
+}
+
+/// Passes questions on to the service that calls the product API.
+#[derive(Debug, Clone)]
+pub(crate) struct Forwarder {
+    pub(crate) service: String,
+    pub(crate) channel: Channel,
+}
+
+impl Forwarder {
+    /// The service's answer to a `call`.
+    ///
+    /// # Errors
+    /// As the service answers; [`failure`] says what becomes of it.
+    pub(crate) async fn ask<T>(
+        &self,
+        call: impl AsyncFnOnce(Channel) -> Result<Response<T>, Status>,
+        unknown_call: impl FnOnce(String) -> Error,
+    ) -> Result<T, Status> {
+        let answer = call(self.channel.clone()).await;
+        Ok(answer.map_err(|status| failure(&self.service, status, unknown_call))?.into_inner())
     }
 }

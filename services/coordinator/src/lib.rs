@@ -12,16 +12,19 @@ mod backfill;
 mod backfill_plan;
 mod config;
 mod convert;
+mod deadline;
 mod dispatcher;
 mod error;
 mod executor;
-mod explain;
 mod forwarded;
 mod gauges;
+mod monitoring;
+mod monitoring_message;
 mod numbers_differ;
 pub mod pipeline;
 mod preview;
 mod progress;
+mod provenance;
 mod quarantine;
 mod quarantine_request;
 mod reconcile;
@@ -48,21 +51,27 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures::FutureExt;
 use proto::{
-    bounds::MAX_REQUEST_BYTES, pipeline::v1::pipeline_service_server::PipelineServiceServer,
+    bounds::MAX_REQUEST_BYTES, monitoring::v1::monitoring_service_server::MonitoringServiceServer,
+    pipeline::v1::pipeline_service_server::PipelineServiceServer,
+    provenance::v1::provenance_service_server::ProvenanceServiceServer,
     quarantine::v1::quarantine_service_server::QuarantineServiceServer,
 };
-use runtime::{Auditor, Context, HistoryOptions, Service};
+use runtime::{Auditor, Channel, Context, HistoryOptions, Service};
 use tokio::sync::Notify;
 use warehouse::Horizon;
 
 use crate::{
     alerts::AlertDelivery,
+    deadline::PublishDeadline,
     dispatcher::Dispatcher,
     executor::RunExecutor,
-    explain::Explainer,
+    forwarded::Forwarder,
     gauges::Gauges,
+    monitoring::MonitoringApi,
+    pipeline::Pipeline,
     preview::Previewer,
     progress::ProgressBoard,
+    provenance::ProvenanceApi,
     quarantine::QuarantineApi,
     reconcile::Reconciler,
     runs::{RunIds, Runs},
@@ -114,22 +123,14 @@ pub fn assemble(
         hard_stop: context.hard_stop.clone(),
     };
     let api_service = forwarded::product_api_service(&pipeline, &connections.stages);
-    let reconciler = api_service.clone().map(|(service, channel)| Reconciler {
-        pipeline: pipeline.name.clone(),
-        service,
-        channel,
-        runs: Arc::clone(&stores.runs),
-        outbox: Arc::clone(&stores.outbox),
-        clock: Arc::clone(&context.clock),
-        alert_written: Arc::clone(&alert_written),
-        shutdown: context.shutdown.clone(),
-    });
+    let reconciler =
+        api_service.clone().map(|api| reconciler(api, &pipeline, &stores, &alert_written, context));
     let previewer = api_service.clone().map(|(service, channel)| Previewer {
         service,
         channel,
         shutdown: context.shutdown.clone(),
     });
-    let explainer = api_service.map(|(service, channel)| Explainer { service, channel });
+    let forwarder = api_service.map(|(service, channel)| Forwarder { service, channel });
     let executor = RunExecutor {
         pipeline: Arc::clone(&pipeline),
         services,
@@ -142,15 +143,11 @@ pub fn assemble(
         shutdown: context.shutdown.clone(),
         hard_stop: context.hard_stop.clone(),
     };
-    let gauges = Gauges {
-        pipeline: Arc::clone(&pipeline),
-        backlog: stores.backlog,
-        quarantine: stores.quarantine.clone(),
-        published: Arc::clone(&stores.published),
-        clock: Arc::clone(&context.clock),
-        shutdown: context.shutdown.clone(),
-    };
-    let watchdog = options.publish_deadline.map(|deadline| Watchdog {
+    let gauges = gauges(&pipeline, &stores, context);
+    let deadline = options.publish_deadline.map(PublishDeadline);
+    let horizon = Horizon { history_start: history.history_start, max_reach_days: options.max_reach };
+    let monitoring = monitoring(&pipeline, deadline, horizon, &options, &stores, context);
+    let watchdog = deadline.map(|deadline| Watchdog {
         deadline,
         pipeline: Arc::clone(&pipeline),
         published: Arc::clone(&stores.published),
@@ -173,17 +170,20 @@ pub fn assemble(
         run_queued,
         shutdown: context.shutdown.clone(),
         previewer,
-        horizon: Horizon { history_start: history.history_start, max_reach_days: options.max_reach },
+        horizon,
     };
     let (connector, shutdown) = (connections.connector, context.shutdown.clone());
     let auditor = Auditor::new(Arc::clone(&stores.audit), Arc::clone(&context.clock));
     let runs = Arc::new(runs);
     let quarantine =
         QuarantineApi { store: stores.quarantine, runs: Arc::clone(&runs), auditor: auditor.clone() };
-    let api = PipelineApi { runs, explainer, reconciler, trail: stores.audit, auditor };
+    let provenance = ProvenanceApi { forwarder: forwarder.clone() };
+    let api = PipelineApi { runs, explainer: forwarder, reconciler, trail: stores.audit, auditor };
     let service = Service::new("coordinator")
         .with_grpc(PipelineServiceServer::new(api).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_grpc(QuarantineServiceServer::new(quarantine).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .with_grpc(MonitoringServiceServer::new(monitoring).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .with_grpc(ProvenanceServiceServer::new(provenance).max_decoding_message_size(MAX_REQUEST_BYTES))
         .with_background("the dispatcher", dispatcher.run())
         .with_background("the alert delivery", delivery.run())
         .with_background("the gauges", gauges.run())
@@ -192,6 +192,63 @@ pub fn assemble(
         Some(watchdog) => service.with_background("the watchdog", watchdog.run()),
         None => service,
     })
+}
+
+/// What the coordinator says of the pipeline.
+fn monitoring(
+    pipeline: &Arc<Pipeline>,
+    deadline: Option<PublishDeadline>,
+    horizon: Horizon,
+    options: &Options,
+    stores: &Stores,
+    context: &Context,
+) -> MonitoringApi {
+    MonitoringApi {
+        pipeline: Arc::clone(pipeline),
+        deadline,
+        horizon,
+        runs: stores.runs.clone(),
+        published: Arc::clone(&stores.published),
+        backlog: Arc::clone(&stores.backlog),
+        quarantine: stores.quarantine.clone(),
+        alerts: Arc::clone(&stores.alerts),
+        run_audits: Arc::clone(&stores.run_audits),
+        reconciliations: Arc::clone(&stores.reconciliations),
+        trace_link: options.trace_url.clone(),
+        clock: Arc::clone(&context.clock),
+    }
+}
+
+/// What compares with the product API, which `service` calls.
+fn reconciler(
+    (service, channel): (String, Channel),
+    pipeline: &Pipeline,
+    stores: &Stores,
+    alert_written: &Arc<Notify>,
+    context: &Context,
+) -> Reconciler {
+    Reconciler {
+        pipeline: pipeline.name.clone(),
+        service,
+        channel,
+        runs: stores.runs.clone(),
+        log: Arc::clone(&stores.reconciliations),
+        outbox: Arc::clone(&stores.outbox),
+        clock: Arc::clone(&context.clock),
+        alert_written: Arc::clone(alert_written),
+        shutdown: context.shutdown.clone(),
+    }
+}
+
+fn gauges(pipeline: &Arc<Pipeline>, stores: &Stores, context: &Context) -> Gauges {
+    Gauges {
+        pipeline: Arc::clone(pipeline),
+        backlog: Arc::clone(&stores.backlog),
+        quarantine: stores.quarantine.clone(),
+        published: Arc::clone(&stores.published),
+        clock: Arc::clone(&context.clock),
+        shutdown: context.shutdown.clone(),
+    }
 }
 
 /// The services that execute stages, by name.

@@ -230,6 +230,7 @@ mod tests {
             sample_size: 0,
             sample_seed: String::new(),
             report: true,
+            requested_by: "tester".to_owned(),
         };
         let key = |at: &str, asked: &Asked| {
             let alert = tally.alert("daily", asked, at.parse().unwrap()).unwrap();

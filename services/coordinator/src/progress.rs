@@ -24,6 +24,8 @@ pub(crate) struct LiveRun {
     pub(crate) progress: HashMap<String, Progress>,
     /// The start of the wait for their service, per pending stage.
     pub(crate) waiting: HashMap<String, DateTime<Utc>>,
+    /// When the next attempt is due, per pending stage that waits for it.
+    pub(crate) next_attempts: HashMap<String, DateTime<Utc>>,
 }
 
 /// A run as stored, with the live progress of its running stages.
@@ -33,6 +35,8 @@ pub(crate) struct RunView {
     pub(crate) progress: HashMap<String, Progress>,
     /// The start of the wait for their service, per pending stage.
     pub(crate) waiting: HashMap<String, DateTime<Utc>>,
+    /// When the next attempt is due, per pending stage that waits for it.
+    pub(crate) next_attempts: HashMap<String, DateTime<Utc>>,
     /// The URL of its trace.
     pub(crate) trace_url: Option<String>,
 }
@@ -47,8 +51,8 @@ impl RunView {
             .filter_map(|stage| Some((stage.stage.clone(), live.progress.get(&stage.stage)?.clone())))
             .collect();
         let trace_url = trace_link.and_then(|link| link.of(&run));
-        let waiting = live.waiting.clone();
-        Self { run, progress, waiting, trace_url }
+        let (waiting, next_attempts) = (live.waiting.clone(), live.next_attempts.clone());
+        Self { run, progress, waiting, next_attempts, trace_url }
     }
 }
 
@@ -84,6 +88,21 @@ impl ProgressBoard {
         }
     }
 
+    /// Records when the next attempt of a stage is due. The store knows nothing of it, so nobody
+    /// has to read it again.
+    pub(crate) fn postpone(&self, run_id: Uuid, stage: &str, until: DateTime<Utc>) {
+        self.modify(run_id, |live| {
+            live.next_attempts.insert(stage.to_owned(), until);
+        });
+    }
+
+    /// Records that the next attempt of a stage is no longer waited for.
+    pub(crate) fn end_postponement(&self, run_id: Uuid, stage: &str) {
+        self.modify(run_id, |live| {
+            live.next_attempts.remove(stage);
+        });
+    }
+
     /// Notifies watchers that this process changed the run in the store. If the
     /// change is about `stage`, its progress belongs to a finished attempt.
     pub(crate) fn changed(&self, run_id: Uuid, stage: Option<&str>) {
@@ -101,6 +120,7 @@ impl ProgressBoard {
             live.version += 1;
             live.progress.clear();
             live.waiting.clear();
+            live.next_attempts.clear();
         });
         Self::forget_unwatched(&mut self.lock());
     }
@@ -127,6 +147,7 @@ impl ProgressBoard {
             sender.receiver_count() > 0
                 || !sender.borrow().progress.is_empty()
                 || !sender.borrow().waiting.is_empty()
+                || !sender.borrow().next_attempts.is_empty()
         });
     }
 

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
 use contract::message::progress_to_proto;
 use domain::{DateWindow, Progress, RunState};
 use futures::{Stream, stream};
@@ -22,7 +23,8 @@ use runtime::{Channel, Clock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
-use warehouse::{AlertOutbox, RunStore};
+use tracing::warn;
+use warehouse::{AlertOutbox, Reconciliation, ReconciliationLog, RunQuery, RunReader};
 
 use crate::{error::Error, forwarded, numbers_differ::Tally};
 
@@ -32,16 +34,15 @@ const CHUNK_DAYS: u64 = 31;
 /// The most characters of a seed in the key of an alert.
 const SHOWN_SEED: usize = 32;
 
-/// The most runs under way to look at; there is one as a rule.
-const RUNS: u32 = 100;
-
 /// Reconciles published numbers with the product API.
 #[derive(Clone)]
 pub(crate) struct Reconciler {
     pub(crate) pipeline: String,
     pub(crate) service: String,
     pub(crate) channel: Channel,
-    pub(crate) runs: Arc<dyn RunStore>,
+    pub(crate) runs: Arc<dyn RunReader>,
+    /// Where comparisons are recorded that came to their end.
+    pub(crate) log: Arc<dyn ReconciliationLog>,
     pub(crate) outbox: Arc<dyn AlertOutbox>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Notified when an alert is in the outbox.
@@ -58,6 +59,8 @@ pub(crate) struct Asked {
     pub(crate) sample_seed: String,
     /// Whether to count and alert.
     pub(crate) report: bool,
+    /// Who asks for it.
+    pub(crate) requested_by: String,
 }
 
 /// A reconciliation in progress.
@@ -73,6 +76,7 @@ struct InProgress {
     days_total: u64,
     tally: Tally,
     is_over: bool,
+    started_at: DateTime<Utc>,
 }
 
 impl Reconciler {
@@ -85,6 +89,7 @@ impl Reconciler {
         self,
         asked: Asked,
     ) -> Result<impl Stream<Item = Result<ReconcileResponse, Status>> + Send + use<>, Status> {
+        let started_at = self.clock.now();
         let mut begun = InProgress {
             reconciler: self,
             chunks: asked.window.chunks(CHUNK_DAYS).collect(),
@@ -94,6 +99,7 @@ impl Reconciler {
             days_total: asked.window.len_days(),
             tally: Tally::default(),
             is_over: false,
+            started_at,
             asked,
         };
         // So that a request that the service refuses fails the call itself.
@@ -108,8 +114,13 @@ impl Reconciler {
 impl Reconciler {
     /// Whether a run over some of these days waits or is executed.
     async fn is_run_under_way(&self, days: DateWindow) -> Result<bool, Error> {
-        let runs = self.runs.runs(&[RunState::Queued, RunState::Running], None, RUNS).await?;
-        Ok(runs.iter().any(|run| run.window.start() <= days.end() && days.start() <= run.window.end()))
+        let query = RunQuery {
+            states: vec![RunState::Queued, RunState::Running],
+            days: Some(days),
+            ..RunQuery::default()
+        };
+        let runs = self.runs.runs(&query, 1).await?;
+        Ok(!runs.is_empty())
     }
 }
 
@@ -159,6 +170,7 @@ impl InProgress {
                     continue;
                 }
                 self.is_over = true;
+                self.record().await;
                 if self.asked.report {
                     self.report().await?;
                 }
@@ -202,6 +214,28 @@ impl InProgress {
             activity: step.activity,
             ..Progress::default()
         })
+    }
+
+    /// Records the comparison. Whoever waits for its result gets it all the same if that fails.
+    async fn record(&self) {
+        let Self { reconciler, asked, started_at, .. } = self;
+        let summary = self.tally.summary();
+        let ended = Reconciliation {
+            window: asked.window,
+            companies: u32::try_from(asked.company_ids.len()).unwrap_or(u32::MAX),
+            sample_size: asked.sample_size,
+            requested_by: asked.requested_by.clone(),
+            started_at: *started_at,
+            ended_at: reconciler.clock.now(),
+            compared: summary.compared,
+            mismatches: summary.mismatches,
+            invalid_records: summary.invalid_records,
+            awaiting_run: summary.awaiting_run,
+            by_kind: summary.by_kind.iter().map(|found| (found.kind, found.count)).collect(),
+        };
+        if let Err(error) = reconciler.log.record_reconciliation(&ended).await {
+            warn!(window = %asked.window, %error, "the comparison could not be recorded");
+        }
     }
 
     /// Writes an alert of what differs, one a day for the same days and companies, and counts it.

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, Utc};
 use contract::FieldViolations;
 use domain::{
-    DateWindow, RunState, RunTrigger,
+    DateWindow, RunTrigger,
     run::{STAGE_BUILD_FACT, STAGE_UNPUBLISH, STAGE_VALIDATE},
 };
 use runtime::Clock;
@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::{ContextV7, Timestamp, Uuid};
 use warehouse::{
-    ActivityReader, CreatedRun, Horizon, NewRun, NewStage, OutOfReach, Reach, Run, RunCursor, RunStore,
-    WindowChoice,
+    ActivityReader, CreatedRun, Horizon, NewRun, NewStage, OutOfReach, Reach, Run, RunCursor, RunQuery,
+    RunStore, WindowChoice,
 };
 
 use crate::{
@@ -181,14 +181,9 @@ impl Runs {
     }
 
     /// Up to `limit` runs, newest first.
-    pub(crate) async fn list(
-        &self,
-        states: &[RunState],
-        after: Option<RunCursor>,
-        limit: u32,
-    ) -> Result<RunPage, Error> {
+    pub(crate) async fn list(&self, query: &RunQuery, limit: u32) -> Result<RunPage, Error> {
         // One more than requested, to learn whether another page follows.
-        let mut runs = self.store.runs(states, after, limit.saturating_add(1)).await?;
+        let mut runs = self.store.runs(query, limit.saturating_add(1)).await?;
         let has_more = runs.len() > limit as usize;
         runs.truncate(limit as usize);
         let next = runs.last().filter(|_| has_more).map(|run| RunCursor(run.run_id));

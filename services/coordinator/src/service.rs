@@ -16,12 +16,15 @@ use proto::{
         UnpublishDaysRequest, UnpublishDaysResponse, WatchRunRequest, WatchRunResponse,
         pipeline_service_server::PipelineService,
     },
-    reconciliation::v1::{ExplainRequest as ExplainDayRequest, PreviewResponse},
+    reconciliation::v1::{
+        ExplainRequest as ExplainDayRequest, PreviewResponse,
+        reconciliation_service_client::ReconciliationServiceClient,
+    },
     stage::v1::DateWindow as DateWindowProto,
 };
 use runtime::{Auditor, Requester};
 use tonic::{Request, Response, Status};
-use warehouse::AuditTrail;
+use warehouse::{AuditTrail, RunQuery};
 
 use crate::{
     audit_log,
@@ -30,7 +33,7 @@ use crate::{
     backfill_plan::BackfillPlan,
     convert,
     error::Error,
-    explain::Explainer,
+    forwarded::Forwarder,
     progress::RunView,
     reconcile::{Asked, Reconciler},
     runs::{AskedRun, Runs},
@@ -42,7 +45,7 @@ type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 pub(crate) struct PipelineApi {
     pub(crate) runs: Arc<Runs>,
     /// Explains company-days; `None` if no stage calls the product API.
-    pub(crate) explainer: Option<Explainer>,
+    pub(crate) explainer: Option<Forwarder>,
     /// Compares with the product API; `None` if no stage calls it.
     pub(crate) reconciler: Option<Reconciler>,
     pub(crate) trail: Arc<dyn AuditTrail>,
@@ -84,9 +87,14 @@ impl PipelineService for PipelineApi {
         &self,
         request: Request<ListRunsRequest>,
     ) -> Result<Response<ListRunsResponse>, Status> {
-        let ListRunsRequest { page_size, page_token, states, .. } = request.into_inner();
-        let (limit, after) = (convert::page_size(page_size)?, convert::page_cursor(&page_token)?);
-        let page = self.runs.list(&convert::run_states(&states)?, after, limit).await?;
+        let ListRunsRequest { page_size, page_token, states, triggers, days } = request.into_inner();
+        let query = RunQuery {
+            states: convert::run_states(&states)?,
+            triggers: convert::run_triggers(&triggers)?,
+            days: days.as_ref().map(convert::days).transpose()?,
+            after: convert::page_cursor(&page_token)?,
+        };
+        let page = self.runs.list(&query, convert::page_size(page_size)?).await?;
         Ok(Response::new(ListRunsResponse {
             runs: page.runs.iter().map(convert::run).collect(),
             next_page_token: page.next.map(convert::page_token).unwrap_or_default(),
@@ -178,19 +186,23 @@ impl PipelineService for PipelineApi {
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let ExplainRequest { company_id, activity_date } = request.into_inner();
         let explainer = self.explainer.as_ref().ok_or(Error::NoExplanation(STAGE_CALL_PRODUCT_API))?;
-        Ok(Response::new(explainer.explain(ExplainDayRequest { company_id, activity_date }).await?))
+        let asked = ExplainDayRequest { company_id, activity_date };
+        let ask = async |channel| ReconciliationServiceClient::new(channel).explain(asked).await;
+        let answer = explainer.ask(ask, Error::CannotExplain).await?;
+        Ok(Response::new(ExplainResponse { explanation: answer.explanation }))
     }
 
     async fn reconcile(
         &self,
         request: Request<ReconcileRequest>,
     ) -> Result<Response<Self::ReconcileStream>, Status> {
+        let requested_by = Requester::of(&request).name;
         let ReconcileRequest { pipeline, window, company_ids, sample_size, sample_seed, report } =
             request.into_inner();
         convert::check_pipeline(&pipeline, &self.runs.pipeline.name)?;
         let window = convert::required_window(window.as_ref(), self.runs.clock.yesterday())?;
         let reconciler = self.reconciler.clone().ok_or(Error::NoReconciliation(STAGE_CALL_PRODUCT_API))?;
-        let asked = Asked { window, company_ids, sample_size, sample_seed, report };
+        let asked = Asked { window, company_ids, sample_size, sample_seed, report, requested_by };
         Ok(Response::new(reconciler.reconcile(asked).await?.boxed()))
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use warehouse::{
-    ActivityReader, AlertOutbox, AuditTrail, BacklogReader, QuarantineStore, RunStore, SharedWarehouse,
+    ActivityReader, AlertOutbox, AlertReader, AuditTrail, BacklogReader, QuarantineStore, ReconciliationLog,
+    RunAuditReader, RunStore, SharedWarehouse,
 };
 
 /// The parts of the warehouse that the coordinator works on: it keeps runs and alerts and
@@ -14,11 +15,17 @@ pub struct Stores {
     pub runs: Arc<dyn RunStore>,
     /// Alerts that wait for delivery.
     pub outbox: Arc<dyn AlertOutbox>,
+    /// What people were alerted of.
+    pub alerts: Arc<dyn AlertReader>,
+    /// What the audits of runs found.
+    pub run_audits: Arc<dyn RunAuditReader>,
+    /// Comparisons with the product API.
+    pub reconciliations: Arc<dyn ReconciliationLog>,
     /// What operators did.
     pub audit: Arc<dyn AuditTrail>,
     /// Which days are published.
     pub published: Arc<dyn ActivityReader>,
-    /// What waits, for the metrics.
+    /// What waits.
     pub backlog: Arc<dyn BacklogReader>,
     /// Rows that could not be used.
     pub quarantine: Arc<dyn QuarantineStore>,
@@ -29,6 +36,9 @@ impl From<SharedWarehouse> for Stores {
         Self {
             runs: warehouse.clone(),
             outbox: warehouse.clone(),
+            alerts: warehouse.clone(),
+            run_audits: warehouse.clone(),
+            reconciliations: warehouse.clone(),
             audit: warehouse.clone(),
             published: warehouse.clone(),
             backlog: warehouse.clone(),

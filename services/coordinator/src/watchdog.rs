@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::{AlertCause, DateWindow, RunTrigger};
 use runtime::Clock;
 use tokio::sync::Notify;
@@ -11,14 +11,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tracing::warn;
 use uuid::Uuid;
-use warehouse::{ActivityReader, AlertOutbox, NewAlert, Run, RunReader};
+use warehouse::{ActivityReader, AlertOutbox, NewAlert, Run, RunQuery, RunReader};
 
-use crate::pipeline::Pipeline;
+use crate::{
+    deadline::{self, PublishDeadline},
+    pipeline::Pipeline,
+};
 
 /// How often to check: a minute does not matter on top of a deadline of hours.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many of the newest runs are searched for the one over the day.
+/// How many of the newest runs over the day are searched for one that publishes it.
 const NEWEST_RUNS: u32 = 100;
 
 /// What the alert names instead of a stage.
@@ -26,8 +29,7 @@ const STAGE: &str = "publish_deadline";
 
 /// Checks the deadline while the process lives.
 pub(crate) struct Watchdog {
-    /// The time of day, in UTC, by which the previous day must be published.
-    pub(crate) deadline: NaiveTime,
+    pub(crate) deadline: PublishDeadline,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) published: Arc<dyn ActivityReader>,
     pub(crate) runs: Arc<dyn RunReader>,
@@ -55,21 +57,18 @@ impl Watchdog {
 
     async fn look(&self) -> warehouse::Result<()> {
         let now = self.clock.now();
-        let Some(day) = newest_due(now, self.deadline) else { return Ok(()) };
+        let Some(day) = self.deadline.newest_due(now) else { return Ok(()) };
         if !self.published.published_days(DateWindow::day(day)).await?.is_empty() {
             return Ok(());
         }
-        let runs = self.runs.runs(&[], None, NEWEST_RUNS).await?;
-        let is_new = self.published.freshness().await?.is_none();
-        if is_new && runs.iter().all(|run| !run.state.is_terminal()) {
-            // Installed but not used yet, or its first run is in progress.
+        if self.published.freshness().await?.is_none() && !deadline::has_a_run_ended(&*self.runs).await? {
             return Ok(());
         }
-        let run = runs.into_iter().find(|run| {
-            run.pipeline == self.pipeline.name
-                && run.trigger != RunTrigger::Unpublish
-                && run.window.contains(day)
-        });
+        let query = RunQuery { days: Some(DateWindow::day(day)), ..RunQuery::default() };
+        let runs = self.runs.runs(&query, NEWEST_RUNS).await?;
+        let run = runs
+            .into_iter()
+            .find(|run| run.pipeline == self.pipeline.name && run.trigger != RunTrigger::Unpublish);
         let alert = self.alert(day, run.as_ref(), now);
         // The key is per day: a second check, or another replica, writes nothing.
         if self.outbox.write_alert(&alert).await? {
@@ -88,19 +87,13 @@ impl Watchdog {
             stage: STAGE.to_owned(),
             attempt: 0,
             error_code: contract::code_name(Code::DeadlineExceeded).to_owned(),
-            error_message: format!("{day} is not published by {} UTC: {what}", self.deadline.format("%H:%M")),
+            error_message: format!("{day} is not published by {} UTC: {what}", self.deadline),
             run_id: run.map_or_else(Uuid::nil, |run| run.run_id),
             business_date: day,
             failed_at: now,
             pipeline,
         }
     }
-}
-
-/// The newest day that must be published by now.
-fn newest_due(now: DateTime<Utc>, deadline: NaiveTime) -> Option<NaiveDate> {
-    let before_today = if now.time() >= deadline { 1 } else { 2 };
-    now.date_naive().checked_sub_days(Days::new(before_today))
 }
 
 const fn cause_of(run: &Run) -> AlertCause {
@@ -123,6 +116,7 @@ fn so_far(run: &Run) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveTime;
     use domain::run::STAGE_COPY_CRM_CSV;
     use runtime::StoppedClock;
     use warehouse::SharedWarehouse;
@@ -131,7 +125,7 @@ mod tests {
     use super::*;
     use crate::pipeline::DAILY_PIPELINE_YAML;
 
-    const NINE: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).unwrap();
+    const NINE: PublishDeadline = PublishDeadline(NaiveTime::from_hms_opt(9, 0, 0).unwrap());
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
@@ -179,17 +173,5 @@ mod tests {
         assert_eq!(reported(&warehouse, "2026-02-14T10:00:00Z").await, []);
         run.fail_at(STAGE_COPY_CRM_CSV).await;
         assert_eq!(reported(&warehouse, "2026-02-14T10:00:00Z").await, [day("2026-02-13")]);
-    }
-
-    #[test]
-    fn a_day_is_due_from_the_deadline_of_the_next_day_on() {
-        for (now, due) in [
-            ("2026-02-14T08:59:59Z", "2026-02-12"),
-            ("2026-02-14T09:00:00Z", "2026-02-13"),
-            ("2026-02-15T00:00:00Z", "2026-02-13"),
-            ("2026-03-01T09:00:00Z", "2026-02-28"),
-        ] {
-            assert_eq!(newest_due(now.parse().unwrap(), NINE), Some(day(due)), "{now}");
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use contract::FieldViolations;
-use domain::{FailureKind, counters::Imbalance};
+use domain::{CompanyId, FailureKind, counters::Imbalance};
 use egress::Refusal;
 use reqwest::StatusCode;
 use runtime::stage::StageError;
@@ -223,6 +223,9 @@ pub enum Error {
     /// A reconciliation request is invalid.
     #[error(transparent)]
     InvalidRequest(#[from] FieldViolations),
+    /// No export names the company.
+    #[error("no export of the CRM has ever named the company {0}")]
+    NotInCrm(CompanyId),
 }
 
 impl Error {
@@ -252,6 +255,7 @@ impl Error {
             Self::Warehouse(error) => error.kind(),
             Self::Imbalance(_) | Self::Abnormal { .. } => FailureKind::Internal,
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
+            Self::NotInCrm(_) => FailureKind::NotFound,
         }
     }
 

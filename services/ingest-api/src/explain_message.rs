@@ -5,7 +5,7 @@ use contract::{
     message::{fact_row_to_proto, publication_to_proto, timestamp_to_proto},
 };
 use domain::{
-    CompanyId, Explanation, FactKey, FactRow, UnreadableFields, UsageNumbers,
+    CompanyId, Explanation, FactKey, FactRow, UsageNumbers,
     date_window::parse_day,
     explanation::{Agreement, Cell, Change, ChangeKind, Reason, ReasonKind, Standing},
     provenance::{CrmProvenance, Fetch, UsageProvenance},
@@ -21,6 +21,7 @@ use proto::{
 };
 
 use crate::{
+    crm_message,
     error::Error,
     landed_lines::{FileState, LandedFile, LandedLine, LineContent},
     landed_words,
@@ -153,30 +154,16 @@ fn landed_line(line: LandedLine) -> LandedLineProto {
 fn version(crm: &CrmProvenance) -> Option<ExplainedVersion> {
     let (version, snapshot) = (crm.version.as_ref()?, crm.snapshot.as_ref()?);
     let (run_id, loaded_at) = version.export.loaded.clone().unzip();
-    let UnreadableFields { name, country, industry_tag, last_contact_at } = version.unread.fields;
-    let columns = [
-        (name, "company_name"),
-        (country, "country"),
-        (industry_tag, "industry_tag"),
-        (last_contact_at, "last_contact_at"),
-    ];
-    let unreadable = columns.into_iter().filter(|(is_unread, _)| *is_unread || version.unread.all);
     Some(ExplainedVersion {
         effective_from: version.from.to_string(),
         effective_to: version.to.map(|day| day.to_string()).unwrap_or_default(),
         snapshot_date: snapshot.on.to_string(),
         is_in_snapshot: crm.is_member(),
         export_path: version.export.path.clone(),
-        archive_paths: version
-            .export
-            .archive_path
-            .iter()
-            .flat_map(|paths| paths.lines())
-            .map(str::to_owned)
-            .collect(),
+        archive_paths: crm_message::archive_paths(&version.export),
         run_id: run_id.unwrap_or_default(),
         load_time: loaded_at.map(timestamp_to_proto),
-        unreadable_columns: unreadable.map(|(_, column)| column.to_owned()).collect(),
+        unreadable_columns: crm_message::unreadable_columns(version.unread),
     })
 }
 

@@ -3,13 +3,14 @@
 //!
 //! Also reconciles published numbers with the product API, and previews
 //! backfills, because all of it calls the API under the same rules; and explains
-//! company-days, because it can read what it landed.
+//! company-days, because it can read what it landed, and says where staged data comes from.
 
 mod answer;
 mod answer_options;
 mod api;
 mod config;
 mod credentials;
+mod crm_message;
 mod day_reader;
 mod day_spans;
 mod difference;
@@ -33,6 +34,8 @@ mod plan;
 mod preview;
 mod preview_message;
 mod progress;
+mod provenance;
+mod provenance_message;
 mod reconcile;
 mod reconcile_message;
 mod record;
@@ -50,7 +53,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use landing::Storage;
 use proto::{
-    bounds::MAX_REQUEST_BYTES, reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer,
+    bounds::MAX_REQUEST_BYTES, provenance::v1::provenance_service_server::ProvenanceServiceServer,
+    reconciliation::v1::reconciliation_service_server::ReconciliationServiceServer,
 };
 use runtime::{Context, HistoryOptions, Service};
 use warehouse::{BackfillPreview, ProvenanceReader, ReconciliationReader, SharedWarehouse, UsageStaging};
@@ -64,8 +68,8 @@ pub use page::PageRef;
 pub use usage_file::{LANDED_FOLDER, landed_day};
 
 use crate::{
-    api::ProductApi, explain::Explainer, plan::FetchPlan, preview::Previewer, reconcile::Reconciler,
-    service::ReconciliationHost, stage::ProductApiStage,
+    api::ProductApi, explain::Explainer, plan::FetchPlan, preview::Previewer, provenance::ProvenanceHost,
+    reconcile::Reconciler, service::ReconciliationHost, stage::ProductApiStage,
 };
 
 /// Starts the stand-alone service.
@@ -127,6 +131,7 @@ pub fn assemble(
         plan,
         limits: options.answers.limits(false),
     };
+    let provenance = ProvenanceHost { provenance: Arc::clone(&stores.provenance) };
     let explainer = Explainer {
         provenance: stores.provenance,
         storage: storage.clone(),
@@ -148,7 +153,10 @@ pub fn assemble(
         answers: options.answers,
     };
     let reconciliation = ReconciliationHost { reconciler, previewer, explainer };
-    Ok(Service::new("ingest-api").with_stages(stage, context).with_grpc(
-        ReconciliationServiceServer::new(reconciliation).max_decoding_message_size(MAX_REQUEST_BYTES),
-    ))
+    Ok(Service::new("ingest-api")
+        .with_stages(stage, context)
+        .with_grpc(
+            ReconciliationServiceServer::new(reconciliation).max_decoding_message_size(MAX_REQUEST_BYTES),
+        )
+        .with_grpc(ProvenanceServiceServer::new(provenance).max_decoding_message_size(MAX_REQUEST_BYTES)))
 }

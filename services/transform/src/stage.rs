@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{
     Counters, Remarks,
-    audit::{AuditPolicy, Finding, audit},
+    audit::{self, AuditPolicy, Finding, audit},
     run::{STAGE_BUILD_FACT, STAGE_UNPUBLISH, STAGE_VALIDATE},
 };
 use runtime::{
@@ -13,7 +13,7 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tracing::{error, info, warn};
-use warehouse::FactBuilder;
+use warehouse::{FactBuilder, RunAudits};
 
 use crate::error::Error;
 
@@ -57,8 +57,13 @@ impl FactStages {
 
     async fn validate_and_publish(&self, call: &StageCall) -> Result<StageOutcome, Error> {
         let measured = self.warehouse.measure_candidates(&call.fence, call.window).await?;
+        let audited_at = self.clock.now();
         let findings = audit(&measured, &self.policy);
         findings.iter().for_each(report);
+        let results = audit::results(&findings, &self.policy);
+        // Before the verdict, so that a refusal can be looked at as well.
+        let audits = RunAudits { audited_at, results, days: measured.days };
+        self.warehouse.record_audits(&call.fence, &audits).await?;
         let (blocking, warnings): (Vec<Finding>, Vec<Finding>) =
             findings.into_iter().partition(|finding| finding.blocks);
         if !blocking.is_empty() {

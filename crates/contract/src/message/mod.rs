@@ -11,7 +11,7 @@ pub use difference::{difference_kind_from_proto, difference_kind_to_proto, usage
 pub use fact::{fact_row_to_proto, publication_to_proto};
 pub use run::{
     alert_cause_from_proto, alert_cause_to_proto, run_state_from_proto, run_state_to_proto,
-    run_trigger_to_proto, stage_state_to_proto,
+    run_trigger_from_proto, run_trigger_to_proto, stage_state_to_proto,
 };
 pub use stage::{counters_from_proto, counters_to_proto, progress_from_proto, progress_to_proto};
 pub use time::{

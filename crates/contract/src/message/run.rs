@@ -55,6 +55,18 @@ pub const fn run_trigger_to_proto(trigger: RunTrigger) -> RunTriggerProto {
     }
 }
 
+/// The trigger of a number in a message; `None` if it is none.
+#[must_use]
+pub fn run_trigger_from_proto(number: i32) -> Option<RunTrigger> {
+    match RunTriggerProto::try_from(number).ok()? {
+        RunTriggerProto::Unspecified => None,
+        RunTriggerProto::Manual => Some(RunTrigger::Manual),
+        RunTriggerProto::Scheduled => Some(RunTrigger::Scheduled),
+        RunTriggerProto::Backfill => Some(RunTrigger::Backfill),
+        RunTriggerProto::Unpublish => Some(RunTrigger::Unpublish),
+    }
+}
+
 /// An alert's cause as its enum in the contract.
 #[must_use]
 pub const fn alert_cause_to_proto(cause: AlertCause) -> AlertCauseProto {

@@ -46,7 +46,11 @@ macro_rules! suite {
             a_retried_run_keeps_what_succeeded
             a_run_is_not_retried_beside_an_active_one
             runs_are_listed_newest_first_in_pages
+            runs_are_listed_by_cause_and_day
             a_stage_is_compared_with_its_executions_in_runs_like_this_one
+        }
+        $crate::suite! {@area $open, attempts:
+            attempts_that_did_not_succeed_are_on_record
         }
         $crate::suite! {@area $open, triggers:
             a_new_run_is_queued_with_its_stages
@@ -80,6 +84,16 @@ macro_rules! suite {
             the_oldest_alerts_are_claimed_first
             a_deferred_alert_comes_back_and_a_settled_one_does_not
             a_delivery_is_remembered_per_channel
+            alerts_are_listed_with_what_became_of_them
+            an_alert_is_not_open_once_a_run_found_nothing_to_change
+        }
+        $crate::suite! {@area $open, run_audits:
+            what_audits_found_is_kept_until_they_judge_again
+            a_stale_fence_records_no_audit
+        }
+        $crate::suite! {@area $open, reconciliation_log:
+            comparisons_are_listed_newest_first
+            old_comparisons_are_forgotten
         }
         $crate::suite! {@area $open, audit_trail:
             an_action_is_listed_with_its_end_once_that_is_known
@@ -165,6 +179,11 @@ macro_rules! suite {
             an_acceptance_moves_with_a_superseded_row
             an_acceptance_covers_as_many_rows_as_were_accepted
             a_day_without_records_has_none_in_quarantine
+        }
+        $crate::suite! {@area $open, deliveries:
+            a_day_names_what_it_is_made_of
+            a_day_names_its_event_files
+            versions_are_listed_newest_first
         }
         $crate::suite! {@area $open, replays:
             a_replay_is_answered_without_a_load

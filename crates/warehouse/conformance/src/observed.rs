@@ -10,7 +10,7 @@ use std::{
 use chrono::NaiveDate;
 use domain::{Checksum, DateWindow, FactRow, Publication};
 use warehouse_core::{
-    Freshness, QuarantinedRow, Run, UsageDayState,
+    Freshness, QuarantinedRow, Run, RunQuery, UsageDayState,
     inspection::{LoggedPublication, ReplacedRow},
 };
 
@@ -51,7 +51,7 @@ pub async fn observe(warehouse: &EngineUnderTest) -> Observed {
         ledger: warehouse.published_days(ever).await.unwrap(),
         replaced: warehouse.staging.replaced_rows(ever).await.unwrap(),
         log: warehouse.staging.logged_publications(ever).await.unwrap(),
-        runs: warehouse.runs(&[], None, ALL).await.unwrap(),
+        runs: warehouse.runs(&RunQuery::default(), ALL).await.unwrap(),
         quarantine: warehouse.staging.quarantined_rows(None, ALL).await.unwrap(),
         usage_days: warehouse.usage_days(ever).await.unwrap(),
     }

@@ -43,6 +43,49 @@ pub struct PendingAlert {
     pub tries: u32,
 }
 
+/// An alert, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedAlert {
+    /// The alert.
+    pub alert: NewAlert,
+    /// Whether its business date has not been published since it failed: neither has the ledger
+    /// a newer entry, nor has a run over the day succeeded.
+    pub is_open: bool,
+    /// When its delivery ended; `None` while it waits.
+    pub settled_at: Option<DateTime<Utc>>,
+    /// Delivery attempts so far.
+    pub tries: u32,
+    /// Why the newest delivery attempt that failed did.
+    pub problem: Option<String>,
+}
+
+/// A page of alerts starts after this alert, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertCursor {
+    /// When its stage failed.
+    pub failed_at: DateTime<Utc>,
+    /// Its key.
+    pub alert_key: String,
+}
+
+/// Which alerts to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlertQuery {
+    /// Only those of this run.
+    pub run_id: Option<Uuid>,
+    /// Only those whose day nobody has published since.
+    pub only_open: bool,
+    /// Only alerts after this one.
+    pub after: Option<AlertCursor>,
+}
+
+/// What people were alerted of.
+#[async_trait]
+pub trait AlertReader: Send + Sync {
+    /// Up to `limit` alerts, the newest first, delivered or not.
+    async fn alerts(&self, query: &AlertQuery, limit: u32) -> Result<Vec<RecordedAlert>>;
+}
+
 /// The coordinator's outbox: filled by failures, emptied by delivery.
 #[async_trait]
 pub trait AlertOutbox: Send + Sync {

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{Counters, DateWindow, audit::Measurements};
 
-use crate::{error::Result, fence::Fence, progress_sink::ProgressSink, retention::UnpublishedDays};
+use crate::{
+    error::Result, fence::Fence, progress_sink::ProgressSink, retention::UnpublishedDays,
+    run_audits::RunAudits,
+};
 
 /// What a publish did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,10 @@ pub trait FactBuilder: Send + Sync {
 
     /// Measures what publishing the run's candidates would leave behind.
     async fn measure_candidates(&self, fence: &Fence, window: DateWindow) -> Result<Measurements>;
+
+    /// Keeps what the audits of the fence's run found, in place of what they found before: in a
+    /// transaction of its own, so that it stays whatever becomes of the publish.
+    async fn record_audits(&self, fence: &Fence, audits: &RunAudits) -> Result<()>;
 
     /// Publishes the run's candidates in one transaction: fact rows, the ledger
     /// of published days, the cleared dirty set and the stage as SUCCEEDED with

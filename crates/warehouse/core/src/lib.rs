@@ -13,6 +13,7 @@
 
 mod activity;
 mod alerts;
+mod attempts;
 mod audit_trail;
 mod backlog;
 mod crm;
@@ -32,8 +33,10 @@ mod provenance;
 mod quarantine;
 mod received;
 mod reconciliation;
+mod reconciliation_log;
 mod retention;
 mod row_stream;
+mod run_audits;
 mod run_rules;
 mod runs;
 mod snapshot_limits;
@@ -44,7 +47,10 @@ pub use activity::{
     ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, FactPage, Freshness, Listing,
     Period, PublishedState, RollUp, RowsVersion,
 };
-pub use alerts::{AlertLog, AlertOutbox, NewAlert, PendingAlert};
+pub use alerts::{
+    AlertCursor, AlertLog, AlertOutbox, AlertQuery, AlertReader, NewAlert, PendingAlert, RecordedAlert,
+};
+pub use attempts::{CutOff, EARLIER_ATTEMPTS, StageAttempt};
 pub use audit_trail::{ActionEnd, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, NewAuditEntry};
 pub use backlog::{Backlog, BacklogReader, Connections, Observable};
 pub use crm::{CrmDays, CrmExport, CrmStaging, NOTHING_READABLE, UndatedExport};
@@ -65,13 +71,15 @@ pub use quarantine::{
 };
 pub use received::{AcceptedWords, Notes, Received, noted, noted_after};
 pub use reconciliation::{HeldDay, HeldUsage, ReconciliationReader};
+pub use reconciliation_log::{Reconciliation, ReconciliationId, ReconciliationLog};
 pub use retention::{
     AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
 pub use row_stream::RowStream;
+pub use run_audits::{RunAuditReader, RunAudits};
 pub use runs::{
-    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunReader, RunStage, RunStore, StageCompletion,
-    StageFailure, TakenUp, WindowChoice,
+    CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunQuery, RunReader, RunStage, RunStore,
+    StageCompletion, StageFailure, TakenUp, WindowChoice,
 };
 pub use snapshot_limits::SnapshotLimits;
 pub use usage::{LoadOutcome, UsageDay, UsageDayState, UsageStaging};
@@ -109,6 +117,9 @@ pub trait Warehouse:
     + ProvenanceReader
     + AlertOutbox
     + AlertLog
+    + AlertReader
+    + RunAuditReader
+    + ReconciliationLog
     + AuditTrail
     + BacklogReader
     + QuarantineStore

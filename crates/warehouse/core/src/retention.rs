@@ -170,6 +170,9 @@ pub trait Retention: Send + Sync {
         dry_run: bool,
     ) -> Result<Option<AbandonedCandidates>>;
 
+    /// Forgets the comparisons with the product API that ended before `kept_since`; returns how many.
+    async fn forget_reconciliations_before(&self, kept_since: DateTime<Utc>, dry_run: bool) -> Result<u64>;
+
     /// The files among `paths`, below the landing's root, that staged usage came from.
     async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>>;
 }

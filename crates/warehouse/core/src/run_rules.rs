@@ -173,6 +173,7 @@ mod tests {
             remarks: vec![],
             error_code: None,
             error_message: None,
+            earlier_attempts: Vec::new(),
         };
         Run {
             run_id: Uuid::nil(),

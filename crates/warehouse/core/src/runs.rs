@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     alerts::NewAlert,
+    attempts::StageAttempt,
     error::{Error, Result},
     fence::Fence,
     horizon::Horizon,
@@ -198,6 +199,10 @@ pub struct RunStage {
     pub error_code: Option<String>,
     /// The message of the newest failed attempt.
     pub error_message: Option<String>,
+    /// The attempts before the newest one that are on record, none of which succeeded, in order;
+    /// the last
+    /// [`EARLIER_ATTEMPTS`](crate::EARLIER_ATTEMPTS) at most.
+    pub earlier_attempts: Vec<StageAttempt>,
 }
 
 /// Why an attempt failed.
@@ -240,14 +245,27 @@ pub enum LeaseState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunCursor(pub Uuid);
 
+/// Which runs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunQuery {
+    /// Only runs in these states; empty: all.
+    pub states: Vec<RunState>,
+    /// Only runs with these causes; empty: all.
+    pub triggers: Vec<RunTrigger>,
+    /// Only runs over at least one of these days.
+    pub days: Option<DateWindow>,
+    /// Only runs after this one.
+    pub after: Option<RunCursor>,
+}
+
 /// Runs, as they stand.
 #[async_trait]
 pub trait RunReader: Send + Sync {
     /// One run, if the id exists.
     async fn run(&self, run_id: Uuid) -> Result<Option<Run>>;
 
-    /// Up to `limit` runs, the newest first, only those in `states` unless it is empty.
-    async fn runs(&self, states: &[RunState], after: Option<RunCursor>, limit: u32) -> Result<Vec<Run>>;
+    /// Up to `limit` runs, the newest first.
+    async fn runs(&self, query: &RunQuery, limit: u32) -> Result<Vec<Run>>;
 
     /// The days of `window` that a backfill has to redo, in order: those whose newest
     /// run of the pipeline FAILED or was CANCELLED.
@@ -304,7 +322,8 @@ pub trait RunStore: RunReader {
     /// Takes up a run of the pipeline: first a running one whose lease has expired or
     /// is `holder`'s own, then the oldest queued one; none while someone else's live
     /// lease holds another run of the pipeline. Raises the run's epoch, and returns
-    /// stages that an earlier holder left RUNNING to PENDING.
+    /// stages that an earlier holder left RUNNING to PENDING, whose attempts it records as
+    /// interrupted.
     async fn acquire_run(
         &self,
         pipeline: &str,
@@ -328,7 +347,7 @@ pub trait RunStore: RunReader {
     /// stage may not start.
     async fn begin_stage(&self, run_id: Uuid, epoch: i64, stage: &str, now: DateTime<Utc>) -> Result<Fence>;
 
-    /// Ends a RUNNING attempt as failed, and writes `alert`, if any, to the outbox in
+    /// Ends a RUNNING attempt as failed, records it, and writes `alert`, if any, to the outbox in
     /// the same transaction.
     async fn fail_stage(
         &self,

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::AlertCause;
 use sqlx::PgConnection;
-use warehouse_core::{AlertLog, AlertOutbox, Error, NewAlert, PendingAlert, engine::corrupt};
+use warehouse_core::{
+    AlertLog, AlertOutbox, AlertQuery, AlertReader, Error, NewAlert, PendingAlert, RecordedAlert,
+    engine::corrupt,
+};
 
 use crate::{
     database::{PostgresWarehouse, storable},
@@ -85,6 +88,47 @@ impl AlertOutbox for PostgresWarehouse {
                 .execute(connection)
                 .await?;
             Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl AlertReader for PostgresWarehouse {
+    async fn alerts(&self, query: &AlertQuery, limit: u32) -> Result<Vec<RecordedAlert>, Error> {
+        let run_id = query.run_id;
+        let after = query.after.as_ref().map(|after| (after.failed_at, after.alert_key.as_str()));
+        let (failed_at, alert_key) = after.unzip();
+        self.once(async |connection| {
+            let rows = sqlx::query_file!(
+                "sql/runs/alerts.sql",
+                run_id,
+                query.only_open,
+                failed_at,
+                alert_key,
+                i64::from(limit)
+            );
+            let alerts = rows.fetch_all(connection).await?.into_iter().map(|row| {
+                Ok(RecordedAlert {
+                    alert: NewAlert {
+                        alert_key: row.alert_key,
+                        cause: AlertCause::from_stored(&row.cause),
+                        pipeline: row.pipeline,
+                        stage: row.stage,
+                        attempt: u32::try_from(row.attempt).map_err(corrupt)?,
+                        error_code: row.error_code,
+                        error_message: row.error_message,
+                        run_id: row.run_id,
+                        business_date: row.business_date,
+                        failed_at: row.failed_at,
+                    },
+                    is_open: row.is_open,
+                    settled_at: row.settled_at,
+                    tries: u32::try_from(row.tries).map_err(corrupt)?,
+                    problem: row.last_problem,
+                })
+            });
+            alerts.collect()
         })
         .await
     }

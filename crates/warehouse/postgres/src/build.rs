@@ -8,12 +8,12 @@ use domain::{Counters, DateWindow, Progress, audit::Measurements, usage::CHURN_D
 use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::{Executor, PgConnection};
 use warehouse_core::{
-    Error, FactBuilder, Fence, ProgressSink, PublishOutcome, UnpublishedDays, engine::counted,
+    Error, FactBuilder, Fence, ProgressSink, PublishOutcome, RunAudits, UnpublishedDays, engine::counted,
 };
 
 use crate::{
     candidate_months, database::PostgresWarehouse, fault::Result, fence, locks::Lock, measure, publish,
-    rebuild, retention, run_rows, runs,
+    rebuild, retention, run_audits, run_rows, runs,
 };
 
 /// The most company-days computed per transaction, unless a single day has more: few
@@ -74,6 +74,10 @@ impl FactBuilder for PostgresWarehouse {
             measure::measure(connection, fence).await
         })
         .await
+    }
+
+    async fn record_audits(&self, fence: &Fence, audits: &RunAudits) -> Result<(), Error> {
+        self.write(async |connection| run_audits::record(connection, fence, audits).await).await
     }
 
     async fn publish_fact(

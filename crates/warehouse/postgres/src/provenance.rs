@@ -1,26 +1,65 @@
 //! Reads where a company-day comes from.
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use domain::{
-    CompanyAttributes, FactKey, FactRow, Provenance, Publication,
+    CompanyAttributes, CompanyId, FactKey, FactRow, Provenance, Publication,
     provenance::{
-        CrmProvenance, CrmSnapshot, CrmVersion, DayPublication, ReplacedRow, Unread, UsageProvenance,
-        window_of,
+        CrmProvenance, CrmSnapshot, CrmVersion, DayFetch, DayPublication, DaySnapshot, DaySources,
+        EventSource, MAX_EVENT_FILES, ReplacedRow, Unread, UsageProvenance, window_of,
     },
 };
 use sqlx::PgConnection;
 use warehouse_core::{
     ActivityQuery, Error, ProvenanceReader,
-    engine::{FetchedDay, PublicationRecord, corrupt, every_day, export_origin},
+    engine::{FetchedDay, PublicationRecord, corrupt, counted, every_day, export_origin},
     fact_record,
 };
 
 use crate::{activity, database::PostgresWarehouse, fault::Result};
 
+/// Later than any snapshot.
+const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap();
+
 #[async_trait]
 impl ProvenanceReader for PostgresWarehouse {
     async fn provenance(&self, key: &FactKey) -> Result<Provenance, Error> {
         self.read_fact(async |connection| read(connection, key).await).await
+    }
+
+    async fn day_sources(&self, day: NaiveDate) -> Result<DaySources, Error> {
+        self.read(async |connection| day_sources(connection, day).await).await
+    }
+
+    async fn company_versions(
+        &self,
+        company: &CompanyId,
+        before: Option<NaiveDate>,
+        limit: u32,
+    ) -> Result<Vec<CrmVersion>, Error> {
+        let before = before.unwrap_or(LAST_DAY);
+        self.once(async |connection| {
+            let versions = sqlx::query_file!(
+                "../sql/provenance/company_versions.sql",
+                company.as_str(),
+                before,
+                i64::from(limit)
+            );
+            let versions = versions.fetch_all(connection).await?.into_iter().map(|row| CrmVersion {
+                from: row.effective_from,
+                to: row.effective_to,
+                attributes: CompanyAttributes {
+                    name: row.name,
+                    country: row.country,
+                    industry_tag: row.industry_tag,
+                    last_contact_at: row.last_contact_at,
+                },
+                export: export_origin(row.path, row.archive_path, row.run_id, row.loaded_at),
+                unread: Unread::from_bits(row.unread),
+            });
+            Ok(versions.collect())
+        })
+        .await
     }
 }
 
@@ -120,4 +159,36 @@ async fn crm(connection: &mut PgConnection, key: &FactKey) -> Result<CrmProvenan
         unread: Unread::from_bits(row.unread),
     });
     Ok(CrmProvenance { snapshot, version })
+}
+
+async fn day_sources(connection: &mut PgConnection, day: NaiveDate) -> Result<DaySources> {
+    let usage = sqlx::query_file!("../sql/provenance/usage_delivery.sql", day);
+    let usage = usage.fetch_optional(&mut *connection).await?.map(|row| {
+        Ok::<_, Error>(DayFetch {
+            run_id: row.run_id,
+            fetched_at: row.fetched_at,
+            landing_path: row.landing_path,
+            bytes: counted(row.bytes)?,
+            pages: row.page_ends.unwrap_or_default().len(),
+            staged: counted(row.records)?,
+            quarantined: counted(row.quarantined)?,
+        })
+    });
+    let crm = sqlx::query_file!("../sql/provenance/crm_delivery.sql", day);
+    let crm = crm.fetch_optional(&mut *connection).await?.map(|row| {
+        Ok::<_, Error>(DaySnapshot {
+            on: row.effective_on,
+            export: export_origin(row.path, row.archive_path, row.run_id, row.loaded_at),
+            quarantined: counted(row.quarantined)?,
+        })
+    });
+    let events = sqlx::query_file!("../sql/provenance/event_deliveries.sql", day, i64::from(MAX_EVENT_FILES));
+    let events = events.fetch_all(connection).await?.into_iter().rev();
+    Ok(DaySources {
+        usage: usage.transpose()?,
+        crm: crm.transpose()?,
+        events: events
+            .map(|row| EventSource { path: row.path, loaded: row.run_id.zip(row.loaded_at) })
+            .collect(),
+    })
 }

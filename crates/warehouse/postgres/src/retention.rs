@@ -19,7 +19,7 @@ use crate::{
     fault::{Result, sqlstate},
     fence,
     locks::Lock,
-    publish, runs,
+    publish, reconciliation_log, runs,
 };
 
 /// How long to wait for loads, builds and publishes. Only others of their kind queue
@@ -76,6 +76,17 @@ impl Retention for PostgresWarehouse {
     ) -> Result<Option<AbandonedCandidates>, Error> {
         let discarded = self.write(async |connection| discard(connection, ended_before, dry_run).await);
         discarded.await.map_err(reported_if_busy)
+    }
+
+    async fn forget_reconciliations_before(
+        &self,
+        kept_since: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<u64, Error> {
+        self.write(async |connection| {
+            reconciliation_log::forget_before(connection, kept_since, dry_run).await
+        })
+        .await
     }
 
     async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>, Error> {

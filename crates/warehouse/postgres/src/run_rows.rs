@@ -5,7 +5,7 @@ use domain::{Counters, DateWindow, RunState, RunTrigger, StageState};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    Error, NewRun, Run, RunStage,
+    EARLIER_ATTEMPTS, Error, NewRun, Run, RunStage, StageAttempt,
     engine::{corrupt, counted},
 };
 
@@ -91,8 +91,10 @@ pub(crate) async fn find(connection: &mut PgConnection, run_id: Uuid) -> Result<
 }
 
 async fn stages(connection: &mut PgConnection, run_id: Uuid) -> Result<Vec<RunStage>> {
-    let rows = sqlx::query_file!("../sql/runs/stages.sql", run_id).fetch_all(connection).await?;
-    rows.into_iter()
+    let rows = sqlx::query_file!("../sql/runs/stages.sql", run_id);
+    let rows = rows.fetch_all(&mut *connection).await?;
+    let mut stages: Vec<RunStage> = rows
+        .into_iter()
         .map(|row| {
             Ok(RunStage {
                 stage: row.stage,
@@ -115,7 +117,33 @@ async fn stages(connection: &mut PgConnection, run_id: Uuid) -> Result<Vec<RunSt
                 remarks: row.remarks,
                 error_code: row.error_code,
                 error_message: row.error_message,
+                earlier_attempts: Vec::new(),
             })
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    // Most runs need no second attempt, and so no second look.
+    if stages.iter().any(|stage| stage.attempt > 1) {
+        add_earlier_attempts(connection, run_id, &mut stages).await?;
+    }
+    Ok(stages)
+}
+
+async fn add_earlier_attempts(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    stages: &mut [RunStage],
+) -> Result<()> {
+    let attempts = sqlx::query_file!("../sql/runs/earlier_attempts.sql", run_id, i64::from(EARLIER_ATTEMPTS));
+    for row in attempts.fetch_all(connection).await? {
+        let Some(stage) = stages.iter_mut().find(|stage| stage.stage == row.stage) else { continue };
+        stage.earlier_attempts.push(StageAttempt {
+            attempt: u32::try_from(row.attempt).map_err(corrupt)?,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            error_code: row.error_code,
+            error_message: row.error_message,
+            is_interruption: row.is_interruption,
+        });
+    }
+    Ok(())
 }

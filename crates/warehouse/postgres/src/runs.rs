@@ -8,8 +8,8 @@ use domain::{Counters, DateWindow, RunState, StageState, trend::StageExecution};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
-    StageCompletion, StageFailure, TakenUp,
+    CreatedRun, CutOff, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunQuery,
+    RunReader, RunStore, StageCompletion, StageFailure, TakenUp,
     engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored},
 };
 
@@ -30,16 +30,21 @@ impl RunReader for PostgresWarehouse {
         self.read(async |connection| find(connection, run_id).await).await
     }
 
-    async fn runs(
-        &self,
-        states: &[RunState],
-        after: Option<RunCursor>,
-        limit: u32,
-    ) -> Result<Vec<Run>, Error> {
-        let states: Vec<String> = states.iter().map(ToString::to_string).collect();
-        let after = after.map(|RunCursor(run_id)| run_id);
+    async fn runs(&self, query: &RunQuery, limit: u32) -> Result<Vec<Run>, Error> {
+        let states: Vec<String> = query.states.iter().map(ToString::to_string).collect();
+        let triggers: Vec<String> = query.triggers.iter().map(ToString::to_string).collect();
+        let after = query.after.map(|RunCursor(run_id)| run_id);
+        let (start, end) = query.days.map(|days| (days.start(), days.end())).unzip();
         self.read(async |connection| {
-            let ids = sqlx::query_file_scalar!("sql/runs/list.sql", &states, after, i64::from(limit));
+            let ids = sqlx::query_file_scalar!(
+                "sql/runs/list.sql",
+                &states,
+                &triggers,
+                start,
+                end,
+                after,
+                i64::from(limit)
+            );
             let mut runs = Vec::new();
             for id in ids.fetch_all(&mut *connection).await? {
                 runs.push(load(connection, id).await?);
@@ -159,9 +164,7 @@ impl RunStore for PostgresWarehouse {
                 .await?;
             // Waits for a data transaction that is about to commit; later ones find the
             // stage no longer RUNNING at their attempt.
-            let interrupted = sqlx::query_file_scalar!("../sql/runs/interrupt_stages.sql", run_id)
-                .fetch_all(&mut *connection)
-                .await?;
+            let interrupted = interrupt(connection, run_id, CutOff::TakenOver, now).await?;
             Ok(Some(TakenUp { run: load(connection, run_id).await?, is_resumed, interrupted }))
         })
         .await
@@ -230,6 +233,17 @@ impl RunStore for PostgresWarehouse {
             )
             .execute(&mut *connection)
             .await?;
+            sqlx::query_file!(
+                "../sql/runs/record_attempt.sql",
+                fence.run_id,
+                fence.stage,
+                now,
+                failure.code,
+                message.as_ref(),
+                failure.is_interruption
+            )
+            .execute(&mut *connection)
+            .await?;
             if let Some(alert) = alert {
                 alerts::enqueue(connection, alert).await?;
             }
@@ -253,6 +267,7 @@ impl RunStore for PostgresWarehouse {
             if !run.needs_cancelling()? {
                 return Ok(run);
             }
+            interrupt(connection, run_id, CutOff::Cancelled, now).await?;
             end_run(connection, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
             load(connection, run_id).await
         })
@@ -279,6 +294,33 @@ impl RunStore for PostgresWarehouse {
         })
         .await
     }
+}
+
+/// Returns the stages that are RUNNING to PENDING, records their attempts as cut off, and names
+/// them.
+async fn interrupt(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    why: CutOff,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>> {
+    let interrupted = sqlx::query_file_scalar!("../sql/runs/interrupt_stages.sql", run_id)
+        .fetch_all(&mut *connection)
+        .await?;
+    for stage in &interrupted {
+        sqlx::query_file!(
+            "../sql/runs/record_attempt.sql",
+            run_id,
+            stage,
+            now,
+            why.code(),
+            why.message(),
+            true
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(interrupted)
 }
 
 async fn acquire_candidate(

@@ -88,6 +88,11 @@ async fn a_service_changes_neither_the_schema_nor_what_is_on_record() {
         "UPDATE alert_outbox SET error_message = 'nothing'",
         "DELETE FROM alert_outbox",
         "DELETE FROM alert_deliveries",
+        "DELETE FROM pipeline_stage_attempts",
+        "UPDATE pipeline_stage_attempts SET error_message = 'nothing'",
+        "DELETE FROM run_audits",
+        "UPDATE run_audits SET run_id = gen_random_uuid()",
+        "UPDATE reconciliations SET mismatches = 0",
         "DELETE FROM usage_days",
         "DELETE FROM crm_exports",
         // The schema.

@@ -10,11 +10,13 @@ use domain::{
 };
 use sqlx::{Executor, SqliteConnection};
 use warehouse_core::{
-    Error, FactBuilder, Fence, ProgressSink, PublishOutcome, UnpublishedDays,
+    Error, FactBuilder, Fence, ProgressSink, PublishOutcome, RunAudits, UnpublishedDays,
     engine::{VOLUME_DAYS, corrupt, counted},
 };
 
-use crate::{database::SqliteWarehouse, fault::Result, fence, publish, rebuild, retention, run_rows, runs};
+use crate::{
+    database::SqliteWarehouse, fault::Result, fence, publish, rebuild, retention, run_audits, run_rows, runs,
+};
 
 /// Companies per transaction: few enough that others can write in between.
 const CHUNK_COMPANIES: i64 = 1_000;
@@ -61,6 +63,10 @@ impl FactBuilder for SqliteWarehouse {
             measure(connection, fence).await
         })
         .await
+    }
+
+    async fn record_audits(&self, fence: &Fence, audits: &RunAudits) -> Result<(), Error> {
+        self.write(async |connection| run_audits::record(connection, fence, audits).await).await
     }
 
     async fn publish_fact(

@@ -13,7 +13,10 @@ use warehouse_core::{
     engine::{corrupt, counted},
 };
 
-use crate::{database::SqliteWarehouse, fault::Result, fence, history::Publish, run_rows::parse_id, runs};
+use crate::{
+    database::SqliteWarehouse, fault::Result, fence, history::Publish, reconciliation_log,
+    run_rows::parse_id, runs,
+};
 
 #[async_trait]
 impl Retention for SqliteWarehouse {
@@ -55,6 +58,17 @@ impl Retention for SqliteWarehouse {
         dry_run: bool,
     ) -> Result<Option<AbandonedCandidates>, Error> {
         self.write(async |connection| discard(connection, ended_before, dry_run).await).await
+    }
+
+    async fn forget_reconciliations_before(
+        &self,
+        kept_since: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<u64, Error> {
+        self.write(async |connection| {
+            reconciliation_log::forget_before(connection, kept_since, dry_run).await
+        })
+        .await
     }
 
     async fn landed_files_in_use(&self, paths: &[String]) -> Result<BTreeSet<String>, Error> {

@@ -9,8 +9,8 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunReader, RunStore,
-    StageCompletion, StageFailure, TakenUp,
+    CreatedRun, CutOff, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunQuery,
+    RunReader, RunStore, StageCompletion, StageFailure, TakenUp,
     engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored, stored_millis},
 };
 
@@ -29,16 +29,21 @@ impl RunReader for SqliteWarehouse {
         self.read(async |connection| find(connection, run_id).await).await
     }
 
-    async fn runs(
-        &self,
-        states: &[RunState],
-        after: Option<RunCursor>,
-        limit: u32,
-    ) -> Result<Vec<Run>, Error> {
-        let states: serde_json::Value = states.iter().map(|state| state.as_str()).collect();
-        let after = after.map(|RunCursor(run_id)| run_id.hyphenated());
+    async fn runs(&self, query: &RunQuery, limit: u32) -> Result<Vec<Run>, Error> {
+        let states: serde_json::Value = query.states.iter().map(|state| state.as_str()).collect();
+        let triggers: serde_json::Value = query.triggers.iter().map(|trigger| trigger.as_str()).collect();
+        let after = query.after.map(|RunCursor(run_id)| run_id.hyphenated());
+        let (start, end) = query.days.map(|days| (days.start(), days.end())).unzip();
         self.read(async |connection| {
-            let ids = sqlx::query_file_scalar!("sql/runs/list.sql", states.to_string(), after, limit);
+            let ids = sqlx::query_file_scalar!(
+                "sql/runs/list.sql",
+                states.to_string(),
+                triggers.to_string(),
+                start,
+                end,
+                after,
+                limit
+            );
             let mut runs = Vec::new();
             for id in ids.fetch_all(&mut *connection).await? {
                 runs.push(load(connection, parse_id(&id)?).await?);
@@ -152,9 +157,7 @@ impl RunStore for SqliteWarehouse {
             sqlx::query_file!("sql/runs/take_up.sql", id, holder, stored_millis(ttl), now)
                 .execute(&mut *connection)
                 .await?;
-            let interrupted = sqlx::query_file_scalar!("../sql/runs/interrupt_stages.sql", id)
-                .fetch_all(&mut *connection)
-                .await?;
+            let interrupted = interrupt(connection, run_id, CutOff::TakenOver, now).await?;
             Ok(Some(TakenUp { run: load(connection, run_id).await?, is_resumed, interrupted }))
         })
         .await
@@ -219,6 +222,17 @@ impl RunStore for SqliteWarehouse {
             )
             .execute(&mut *connection)
             .await?;
+            sqlx::query_file!(
+                "../sql/runs/record_attempt.sql",
+                fence.run_id.hyphenated(),
+                fence.stage,
+                now,
+                failure.code,
+                failure.message,
+                failure.is_interruption
+            )
+            .execute(&mut *connection)
+            .await?;
             if let Some(alert) = alert {
                 alerts::enqueue(connection, alert).await?;
             }
@@ -242,6 +256,7 @@ impl RunStore for SqliteWarehouse {
             if !run.needs_cancelling()? {
                 return Ok(run);
             }
+            interrupt(connection, run_id, CutOff::Cancelled, now).await?;
             end_run(connection, run_id, RunState::Cancelled, StageState::Cancelled, now).await?;
             load(connection, run_id).await
         })
@@ -266,6 +281,33 @@ impl RunStore for SqliteWarehouse {
         })
         .await
     }
+}
+
+/// Returns the stages that are RUNNING to PENDING, records their attempts as cut off, and names
+/// them.
+async fn interrupt(
+    connection: &mut SqliteConnection,
+    run_id: Uuid,
+    why: CutOff,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>> {
+    let interrupted = sqlx::query_file_scalar!("../sql/runs/interrupt_stages.sql", run_id.hyphenated())
+        .fetch_all(&mut *connection)
+        .await?;
+    for stage in &interrupted {
+        sqlx::query_file!(
+            "../sql/runs/record_attempt.sql",
+            run_id.hyphenated(),
+            stage,
+            now,
+            why.code(),
+            why.message(),
+            true
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(interrupted)
 }
 
 async fn acquire_candidate(

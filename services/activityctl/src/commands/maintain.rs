@@ -27,7 +27,8 @@ Without further flags leftovers go, once they are older than --leftovers-after, 
 candidates of a run that has ended, landed days that the warehouse does not refer to,
 and temporaries of writes that were killed (on a folder; Azure drops uncommitted blocks
 by itself). History is what publishes have replaced: it answers what a number was before, and
-goes after --keep-history-days. What is published stays. Copies of CRM exports stay for good. The CRM's own exports and event files
+goes after --keep-history-days, with the results of comparisons with the product API (`reconcile`)
+that are as old. What is published stays. Copies of CRM exports stay for good. The CRM's own exports and event files
 are never touched, nor is any file that is not named as the suite names its own.
 
 --keep-months N keeps the current month and N before it. Days before that are forgotten:
@@ -67,7 +68,7 @@ pub struct MaintainArgs {
     #[arg(long, env = "KEEP_MONTHS", value_name = "N", default_value_t = 0)]
     keep_months: u32,
 
-    /// Days to keep what publishes have replaced; 0 keeps all
+    /// Days to keep what publishes have replaced, and what comparisons found; 0 keeps all
     #[arg(long, env = "KEEP_HISTORY_DAYS", value_name = "N", default_value_t = 90)]
     keep_history_days: u32,
 

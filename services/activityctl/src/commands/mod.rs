@@ -1,11 +1,14 @@
 //! The commands, one module each.
 
 pub mod activity;
+pub mod alerts;
 pub mod audit_log;
+pub mod audits;
 pub mod backfill;
 pub mod backfill_preview;
 pub mod cancel;
 pub mod churn;
+pub mod deliveries;
 pub mod explain;
 pub mod freshness;
 pub mod maintain;
@@ -17,9 +20,11 @@ pub mod retry;
 pub mod runs;
 pub mod sample;
 pub mod sources;
+pub mod status;
 pub mod trends;
 pub mod trigger;
 pub mod unpublish;
 pub mod verify;
+pub mod versions;
 pub mod watch;
 pub mod whoami;

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunState};
+use contract::message::window_to_proto;
+use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunStage, RunState, RunTrigger, StageState};
 use runtime::{Clock, SystemClock};
 use telemetry::trace_context::SpanIdentity;
 
 use crate::{
     connect::{Connection, Patience, ServerArgs},
+    days::DayRangeArgs,
     error::Error,
     format::{
         Format, json, table,
@@ -30,6 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   activityctl runs
   activityctl runs --state failed --limit 5
+  activityctl runs --trigger backfill --from 2026-02-01 --to 2026-02-28
   activityctl runs show 01989d3c-5a52-7f3e-8f8e-0c8f6f6b1a11
   activityctl runs --format json | jq -r 'select(.state == \"FAILED\") | .run_id'";
 
@@ -43,6 +46,14 @@ pub struct RunsArgs {
     /// Only runs in this state; may be repeated
     #[arg(long, value_enum, value_name = "STATE")]
     state: Vec<StateFilter>,
+
+    /// Only runs with this cause; may be repeated
+    #[arg(long, value_enum, value_name = "TRIGGER")]
+    trigger: Vec<TriggerFilter>,
+
+    /// Only runs over at least one of these days
+    #[command(flatten)]
+    days: DayRangeArgs,
 
     /// At most this many runs
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
@@ -96,6 +107,25 @@ enum StateFilter {
     Cancelled,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TriggerFilter {
+    Manual,
+    Scheduled,
+    Backfill,
+    Unpublish,
+}
+
+impl From<TriggerFilter> for RunTrigger {
+    fn from(filter: TriggerFilter) -> Self {
+        match filter {
+            TriggerFilter::Manual => Self::Manual,
+            TriggerFilter::Scheduled => Self::Scheduled,
+            TriggerFilter::Backfill => Self::Backfill,
+            TriggerFilter::Unpublish => Self::Unpublish,
+        }
+    }
+}
+
 impl From<StateFilter> for RunState {
     fn from(filter: StateFilter) -> Self {
         match filter {
@@ -145,15 +175,19 @@ async fn run(connection: &Connection, run_id: &str) -> Result<Run, Error> {
 }
 
 async fn runs(connection: &Connection, args: &RunsArgs) -> Result<Vec<Run>, Error> {
-    let states = args.state.iter().map(|state| RunState::from(*state).into()).collect();
-    newest(connection, states, usize::try_from(args.limit).unwrap_or(usize::MAX), |_| true).await
+    let wanted = ListRunsRequest {
+        states: args.state.iter().map(|state| RunState::from(*state).into()).collect(),
+        triggers: args.trigger.iter().map(|trigger| RunTrigger::from(*trigger).into()).collect(),
+        days: args.days.window()?.map(window_to_proto),
+        ..ListRunsRequest::default()
+    };
+    newest(connection, wanted, usize::try_from(args.limit).unwrap_or(usize::MAX), |_| true).await
 }
 
-/// The newest runs, at most `limit`, in any state if `states` is empty, up to
-/// the first that is not `wanted`.
+/// The newest runs that a request filters, at most `limit`, up to the first that is not `wanted`.
 pub(super) async fn newest(
     connection: &Connection,
-    states: Vec<i32>,
+    request: ListRunsRequest,
     limit: usize,
     wanted: impl Fn(&Run) -> bool,
 ) -> Result<Vec<Run>, Error> {
@@ -161,8 +195,7 @@ pub(super) async fn newest(
     let mut runs = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request =
-            ListRunsRequest { page_size, page_token, states: states.clone(), ..ListRunsRequest::default() };
+        let request = ListRunsRequest { page_size, page_token, ..request.clone() };
         let page = connection.pipeline().list_runs(request).await;
         let page = page.map_err(|status| connection.failure(status))?.into_inner();
         for run in page.runs {
@@ -204,7 +237,20 @@ fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error
     }
     for stage in &run.stages {
         let name = printable(&stage.stage);
-        if !stage.error_message.is_empty() {
+        for ended in &stage.earlier_attempts {
+            let what = if ended.is_interruption { " (cut off)" } else { "" };
+            output.line(format_args!(
+                "\n{name}, attempt {}{what}: {} ({}) {}",
+                ended.attempt,
+                printable(&ended.error_message),
+                ended.error_code,
+                to_the_second(ended.end_time.as_ref())
+            ))?;
+        }
+        if let Some(due) = &stage.next_attempt_time {
+            output.line(format_args!("\n{name}: the next attempt is due at {}", to_the_second(Some(due))))?;
+        }
+        if has_error_of_its_own(stage) {
             let since = to_the_second(stage.end_time.as_ref());
             let message = printable(&stage.error_message);
             output.line(format_args!(
@@ -220,6 +266,13 @@ fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error
         output.line(format_args!("\ntrace: {}", printable(&trace)))?;
     }
     Ok(())
+}
+
+/// Whether the newest attempt has an error: while one is running, the error is that of an earlier
+/// attempt, which the coordinator may have named as such.
+fn has_error_of_its_own(stage: &RunStage) -> bool {
+    let is_named = stage.state() == StageState::Running && !stage.earlier_attempts.is_empty();
+    !stage.error_message.is_empty() && !is_named
 }
 
 /// How long other runs kept this one waiting, if that is worth mentioning.
@@ -239,7 +292,7 @@ fn trace(run: &Run) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use prost_types::Timestamp;
-    use proto::pipeline::v1::{RunStage, StageState};
+    use proto::pipeline::v1::StageAttempt;
 
     use super::*;
     use crate::output::Captured;
@@ -283,6 +336,36 @@ mod tests {
         assert!(text.contains("waited 2 min 20 s in the queue"), "{text}");
         assert!(text.contains("attempt 3: no header in line 1 (DATA_LOSS)"), "{text}");
         assert_eq!(text.lines().last(), Some(format!("trace: {}", run.trace_url).as_str()));
+    }
+
+    #[test]
+    fn earlier_attempts_are_told_of_and_no_error_twice() {
+        let ended = |attempt, is_interruption| StageAttempt {
+            attempt,
+            end_time: at(100),
+            error_code: "UNAVAILABLE".into(),
+            error_message: "the source is away".into(),
+            is_interruption,
+            ..StageAttempt::default()
+        };
+        let stage = RunStage {
+            stage: "act_copy_crm_csv".into(),
+            state: StageState::Running.into(),
+            attempt: 3,
+            error_code: "UNAVAILABLE".into(),
+            error_message: "the source is away".into(),
+            earlier_attempts: vec![ended(1, false), ended(2, true)],
+            ..RunStage::default()
+        };
+        let run = |stage| Run { stages: vec![stage], ..Run::default() };
+        let text = shown(&run(stage.clone()));
+        assert!(text.contains("act_copy_crm_csv, attempt 1: the source is away (UNAVAILABLE)"), "{text}");
+        assert!(text.contains("attempt 2 (cut off): the source is away"), "{text}");
+        assert!(!text.contains("attempt 3:"), "{text}");
+        let waits = RunStage { state: StageState::Pending.into(), next_attempt_time: at(3_600), ..stage };
+        let text = shown(&run(waits));
+        assert!(text.contains("attempt 3: the source is away"), "{text}");
+        assert!(text.contains("the next attempt is due at 1970-01-01T01:00:00Z"), "{text}");
     }
 
     #[test]

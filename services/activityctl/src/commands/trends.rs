@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use clap::Args;
 use presentation::trend::{StageTrend, trends};
-use proto::pipeline::v1::Run;
+use proto::pipeline::v1::{ListRunsRequest, Run};
 use runtime::{Clock, SystemClock};
 
 use super::runs::newest;
@@ -82,7 +82,7 @@ pub async fn show(
     // No run is older than its days, so every run that counts is among these.
     let is_recent =
         |run: &Run| instant(run.create_time.as_ref()).is_none_or(|created| created.date_naive() >= from);
-    let runs = newest(connection, Vec::new(), usize::MAX, is_recent).await?;
+    let runs = newest(connection, ListRunsRequest::default(), usize::MAX, is_recent).await?;
     let found = chosen(trends(&runs, from), args)?;
     match args.format {
         TrendFormat::Table => print(&found, output)?,

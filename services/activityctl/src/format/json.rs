@@ -6,7 +6,7 @@ use std::io::Write;
 use proto::{
     access::v1::GetCallerResponse,
     activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
-    pipeline::v1::{AuditEntry, Run, RunStage},
+    pipeline::v1::{AuditEntry, Run, RunStage, StageAttempt},
 };
 use serde::{Serialize, Serializer};
 
@@ -226,6 +226,31 @@ struct StageJson<'a> {
     error_message: Option<&'a str>,
     remarks: &'a [String],
     waiting_for_service_since: Option<String>,
+    earlier_attempts: Vec<AttemptJson<'a>>,
+    next_attempt_time: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptJson<'a> {
+    attempt: u32,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    error_code: &'a str,
+    error_message: &'a str,
+    is_interruption: bool,
+}
+
+impl<'a> From<&'a StageAttempt> for AttemptJson<'a> {
+    fn from(ended: &'a StageAttempt) -> Self {
+        Self {
+            attempt: ended.attempt,
+            start_time: rfc3339(ended.start_time.as_ref()),
+            end_time: rfc3339(ended.end_time.as_ref()),
+            error_code: &ended.error_code,
+            error_message: &ended.error_message,
+            is_interruption: ended.is_interruption,
+        }
+    }
 }
 
 impl<'a> From<&'a RunStage> for StageJson<'a> {
@@ -250,6 +275,8 @@ impl<'a> From<&'a RunStage> for StageJson<'a> {
             error_message: non_empty(&stage.error_message),
             remarks: &stage.remarks,
             waiting_for_service_since: rfc3339(stage.waiting_for_service_since.as_ref()),
+            earlier_attempts: stage.earlier_attempts.iter().map(Into::into).collect(),
+            next_attempt_time: rfc3339(stage.next_attempt_time.as_ref()),
         }
     }
 }

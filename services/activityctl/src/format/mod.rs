@@ -4,7 +4,9 @@ pub mod bar;
 pub mod explanation;
 pub mod explanation_words;
 pub mod json;
+pub mod monitoring;
 pub mod preview;
+pub mod provenance;
 pub mod quarantine;
 pub mod reconciliation;
 #[cfg(test)]

@@ -2,13 +2,17 @@
 
 mod cells;
 mod gantt;
+mod monitoring;
 mod preview;
+mod provenance;
 mod quarantine;
 mod reconciliation;
 mod trend;
 
 pub use gantt::gantt;
+pub use monitoring::{alerts, audit_results, measured_days, status};
 pub use preview::{preview_counts, preview_sample};
+pub use provenance::{company_versions, day_sources};
 pub use quarantine::{quarantine_counts, quarantined_row, quarantined_rows};
 pub use reconciliation::mismatches;
 pub use trend::trend;

@@ -23,7 +23,7 @@ use files::{Files, Removed};
 pub struct Plan {
     /// Published days and events before this day go; `None` keeps all.
     pub first_kept_day: Option<NaiveDate>,
-    /// What publishes until then replaced goes; `None` keeps all.
+    /// What publishes until then replaced goes, and comparisons that ended before; `None` keeps all.
     pub history_before: Option<DateTime<Utc>>,
     /// Landed usage of days before this one goes; `None` keeps all.
     pub first_landed_day: Option<NaiveDate>,
@@ -78,7 +78,7 @@ impl<'a> Maintenance<'a> {
         Self { warehouse, plan, output, has_reported: false, tasks: 0, failed: 0 }
     }
 
-    /// Clears the warehouse: candidates, then days, then history.
+    /// Clears the warehouse: candidates, then days, then history and old comparisons.
     ///
     /// # Errors
     /// If the output cannot be written.
@@ -93,6 +93,8 @@ impl<'a> Maintenance<'a> {
             let reported =
                 self.forget_history(before).await.context("cannot forget what was published before");
             self.report(reported)?;
+            let reported = self.forget_reconciliations(before).await;
+            self.report(reported.context("cannot forget old comparisons with the product API"))?;
         }
         Ok(())
     }
@@ -194,6 +196,18 @@ impl<'a> Maintenance<'a> {
             format!(
                 "{} what publishes until {} replaced: {rows} rows, {publications} entries of the log of publications",
                 self.did("forgot", "forget"),
+                before.format("%Y-%m-%d %H:%M UTC")
+            )
+        }))
+    }
+
+    async fn forget_reconciliations(&self, before: DateTime<Utc>) -> anyhow::Result<Option<String>> {
+        let forgotten = self.warehouse.forget_reconciliations_before(before, self.plan.dry_run).await?;
+        Ok((forgotten > 0).then(|| {
+            format!(
+                "{} {} comparisons with the product API that ended before {}",
+                self.did("forgot", "forget"),
+                HumanCount(forgotten),
                 before.format("%Y-%m-%d %H:%M UTC")
             )
         }))

@@ -4,10 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Arg, Args};
-use proto::{
-    bounds::MAX_REQUEST_BYTES,
-    stage::v1::stage_service_server::{self, StageServiceServer},
-};
+use proto::{bounds::MAX_REQUEST_BYTES, stage::v1::stage_service_server::StageServiceServer};
 use runtime::{BackgroundTask, Channel, Context, GrpcRoutes, HistoryOptions, Service};
 use tokio_util::sync::CancellationToken;
 
@@ -134,10 +131,14 @@ pub async fn assemble(options: SuiteOptions, context: &Context) -> anyhow::Resul
     Ok(suite)
 }
 
-/// Adds a service to the suite, except its `StageService`, which the router replaces.
+/// Adds a service to the suite, except what stands in front of it there already: the router of
+/// stages, and what the coordinator passes on. A port can serve a name only once.
 fn add(suite: &mut Service, service: Service) {
-    let of_its_own = |grpc: &GrpcRoutes| grpc.name != stage_service_server::SERVICE_NAME;
-    suite.grpc.extend(service.grpc.into_iter().filter(of_its_own));
+    for grpc in service.grpc {
+        if suite.grpc.iter().all(|known| known.name != grpc.name) {
+            suite.grpc.push(grpc);
+        }
+    }
     suite.background.extend(service.background);
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::{DateWindow, RunState, RunTrigger, trend::StageExecution};
 use tokio::task::JoinSet;
-use warehouse::{RunCursor, RunReader};
+use warehouse::{RunQuery, RunReader};
 
 use super::*;
 
@@ -60,7 +60,7 @@ impl RunReader for Counting {
         Ok(Some(self.run.lock().unwrap().clone()).filter(|run| run.run_id == run_id))
     }
 
-    async fn runs(&self, _: &[RunState], _: Option<RunCursor>, _: u32) -> warehouse::Result<Vec<Run>> {
+    async fn runs(&self, _: &RunQuery, _: u32) -> warehouse::Result<Vec<Run>> {
         Ok(Vec::new())
     }
 

@@ -114,6 +114,16 @@ async fn runs_are_listed_page_by_page_the_newest_first() {
         request.page_token = page.next_page_token;
     }
     assert_eq!((pages, listed), (2, created));
+    let filtered = async |request: ListRunsRequest| {
+        let page = coordinator.client.clone().list_runs(request).await.unwrap().into_inner();
+        page.runs.into_iter().map(|run| run.window.unwrap().start_date).collect::<Vec<_>>()
+    };
+    let days = Some(window("2026-02-11", "2026-02-20"));
+    assert_eq!(filtered(ListRunsRequest { days, ..Default::default() }).await, ["2026-02-12", "2026-02-11"]);
+    let triggered =
+        |trigger: RunTrigger| ListRunsRequest { triggers: vec![trigger.into()], ..Default::default() };
+    assert_eq!(filtered(triggered(RunTrigger::Manual)).await.len(), 3);
+    assert!(filtered(triggered(RunTrigger::Backfill)).await.is_empty());
     let failed = ListRunsRequest { states: vec![RunState::Failed.into()], ..ListRunsRequest::default() };
     assert!(coordinator.client.clone().list_runs(failed).await.unwrap().into_inner().runs.is_empty());
 }
@@ -134,6 +144,10 @@ async fn requests_that_make_no_sense_are_refused_by_field() {
     assert_eq!(violated_field(&client.trigger_run(pipeline).await.unwrap_err()), "pipeline");
     let token = ListRunsRequest { page_token: "2".to_owned(), ..Default::default() };
     assert_eq!(violated_field(&client.list_runs(token).await.unwrap_err()), "page_token");
+    let days = ListRunsRequest { days: Some(window("2026-02-13", "2026-02-12")), ..Default::default() };
+    assert_eq!(violated_field(&client.list_runs(days).await.unwrap_err()), "days");
+    let cause = ListRunsRequest { triggers: vec![99], ..Default::default() };
+    assert_eq!(violated_field(&client.list_runs(cause).await.unwrap_err()), "triggers");
     let id = GetRunRequest { run_id: "latest".to_owned() };
     assert_eq!(violated_field(&client.get_run(id).await.unwrap_err()), "run_id");
     assert!(suite.script.executed().is_empty());

@@ -3,6 +3,11 @@
 use futures::stream::BoxStream;
 use proto::{
     pipeline::v1::ExplainRequest,
+    provenance::v1::{
+        GetDaySourcesRequest, GetDaySourcesResponse, ListCompanyVersionsRequest, ListCompanyVersionsResponse,
+        UsageDelivery,
+        provenance_service_server::{ProvenanceService, ProvenanceServiceServer},
+    },
     reconciliation::v1::{
         ExplainRequest as ExplainDayRequest, ExplainResponse as ExplainDayResponse, Explanation,
         PreviewRequest, PreviewResponse, ReconcileRequest, ReconcileResponse,
@@ -71,4 +76,43 @@ async fn a_service_that_cannot_explain_is_named() {
     let refused = coordinator.client.clone().explain(asked("2026-02-12")).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().starts_with("ingest-api cannot explain what is published"), "{refused}");
+}
+
+/// Knows one day.
+struct ScriptedProvenance;
+
+#[async_trait]
+impl ProvenanceService for ScriptedProvenance {
+    async fn get_day_sources(
+        &self,
+        request: Request<GetDaySourcesRequest>,
+    ) -> Result<Response<GetDaySourcesResponse>, Status> {
+        let usage = UsageDelivery { run_id: request.into_inner().activity_date, ..UsageDelivery::default() };
+        Ok(Response::new(GetDaySourcesResponse { usage: Some(usage), ..GetDaySourcesResponse::default() }))
+    }
+
+    async fn list_company_versions(
+        &self,
+        _: Request<ListCompanyVersionsRequest>,
+    ) -> Result<Response<ListCompanyVersionsResponse>, Status> {
+        Err(Status::not_found("never in the CRM"))
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_record_of_deliveries_is_passed_on() {
+    let mut suite = Suite::new().await;
+    let coordinator = suite.start("coordinator-0");
+    let day = || GetDaySourcesRequest { activity_date: "2026-02-12".to_owned() };
+    let refused = coordinator.provenance().get_day_sources(day()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().starts_with("ingest-api cannot say where staged data comes from"), "{refused}");
+    let server = ProvenanceServiceServer::new(ScriptedProvenance);
+    suite.replace("ingest-api", Service::new("ingest-api").with_grpc(server));
+    let coordinator = suite.start("coordinator-1");
+    let sources = coordinator.provenance().get_day_sources(day()).await.unwrap().into_inner();
+    assert_eq!(sources.usage.unwrap().run_id, "2026-02-12");
+    let asked = ListCompanyVersionsRequest { company_id: "acme".to_owned(), ..Default::default() };
+    let refused = coordinator.provenance().list_company_versions(asked).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::NotFound, "never in the CRM"));
 }

@@ -8,6 +8,7 @@ mod api;
 mod audit;
 mod backfill;
 mod explanations;
+mod monitoring;
 mod order;
 mod previews;
 mod quarantine;

@@ -7,6 +7,7 @@ use std::sync::{
 
 use futures::{StreamExt, stream, stream::BoxStream};
 use proto::{
+    monitoring::v1::ListReconciliationsRequest,
     notifier::v1::AlertCause,
     pipeline::v1::{ReconcileRequest, ReconcileResponse, reconcile_response::Update},
     reconciliation::v1::{
@@ -190,4 +191,29 @@ async fn a_service_that_cannot_reconcile_is_named() {
     let refused = updates(&coordinator, forty_days()).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert!(refused.message().starts_with("ingest-api cannot compare with the product API"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_comparison_is_on_record_once_it_came_to_its_end() {
+    let (suite, script) = reconciling().await;
+    let coordinator = suite.start("coordinator-0");
+    script.ends_early.store(true, Ordering::Relaxed);
+    updates(&coordinator, forty_days()).await.unwrap_err();
+    let list = async || {
+        let asked = ListReconciliationsRequest::default();
+        coordinator.monitoring().list_reconciliations(asked).await.unwrap().into_inner().reconciliations
+    };
+    assert_eq!(list().await, []);
+    script.ends_early.store(false, Ordering::Relaxed);
+    let companies = ReconcileRequest { company_ids: vec!["acme".into(), "bolt".into()], ..forty_days() };
+    updates(&coordinator, companies).await.unwrap();
+    let recorded = list().await.pop().unwrap();
+    assert_eq!(recorded.window, Some(window("2026-01-01", "2026-02-09")));
+    assert_eq!((recorded.companies, recorded.sample_size), (2, 7));
+    assert_eq!(recorded.requested_by, "anonymous");
+    assert!(recorded.start_time.is_some() && recorded.end_time.is_some());
+    let summary = recorded.summary.unwrap();
+    assert_eq!((summary.compared, summary.mismatches, summary.invalid_records), (200, 2, 4));
+    let by_kind = DifferenceCount { kind: DifferenceKind::LateAtSource.into(), count: 2 };
+    assert_eq!(summary.by_kind, [by_kind]);
 }

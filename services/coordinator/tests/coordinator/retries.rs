@@ -4,12 +4,12 @@ use domain::{
     FailureKind,
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
 };
-use proto::pipeline::v1::{CancelRunRequest, RetryRunRequest, RunState, StageState};
+use proto::pipeline::v1::{CancelRunRequest, RetryRunRequest, RunState, StageState, WatchRunRequest};
 use tonic::Code;
 
 use crate::{
     script::Step,
-    suite::{Suite, assert_succeeded, now, stage, stage_states},
+    suite::{Suite, assert_succeeded, in_time, now, stage, stage_states},
 };
 
 const AWAY: Step = Step::Fail(FailureKind::Unavailable, "the source is away");
@@ -25,7 +25,38 @@ async fn a_transient_failure_is_tried_again_until_it_succeeds() {
     let attempts: Vec<u32> =
         suite.script.calls(STAGE_CALL_PRODUCT_API).iter().map(|call| call.fence.attempt).collect();
     assert_eq!(attempts, [1, 2, 3, 4]);
+    let ended = stage(&run, STAGE_CALL_PRODUCT_API);
+    let earlier = ended.earlier_attempts.iter().map(|ended| (ended.attempt, ended.error_message.as_str()));
+    assert_eq!(earlier.collect::<Vec<_>>(), [1, 2, 3].map(|attempt| (attempt, "the source is away")));
+    assert!(
+        ended
+            .earlier_attempts
+            .iter()
+            .all(|ended| ended.error_code == "UNAVAILABLE" && !ended.is_interruption)
+    );
+    assert_eq!(ended.next_attempt_time, None);
     assert!(suite.notifier.alerts.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn a_stage_that_waits_for_its_next_attempt_says_until_when() {
+    let mut suite = Suite::new().await;
+    suite.edit_pipeline("initial_backoff: 5ms, max_backoff: 20ms", "initial_backoff: 1h, max_backoff: 1h");
+    suite.script.plan(STAGE_CALL_PRODUCT_API, [AWAY]);
+    let coordinator = suite.start("coordinator-0");
+    let run_id = coordinator.trigger().await.run_id;
+    let mut watch =
+        coordinator.client.clone().watch_run(WatchRunRequest { run_id }).await.unwrap().into_inner();
+    let due = loop {
+        let run = in_time(watch.message()).await.unwrap().unwrap().run.unwrap();
+        let waiting = stage(&run, STAGE_CALL_PRODUCT_API);
+        if let Some(due) = waiting.next_attempt_time {
+            assert_eq!((waiting.state(), waiting.attempt), (StageState::Pending, 1));
+            break due.seconds - now().timestamp();
+        }
+    };
+    // Jitter takes at most half of the hour.
+    assert!((1_800..=3_600).contains(&due), "{due}");
 }
 
 #[tokio::test]

@@ -12,11 +12,13 @@ use std::{
 use chrono::{DateTime, NaiveTime, Utc};
 use coordinator::{Connections, Options, Stores, pipeline::DAILY_PIPELINE_YAML};
 use proto::{
+    monitoring::v1::monitoring_service_client::MonitoringServiceClient,
     notifier::v1::notifier_service_server::NotifierServiceServer,
     pipeline::v1::{
         Run, RunStage, RunState, StageState, TriggerRunRequest, WatchRunRequest,
         pipeline_service_client::PipelineServiceClient,
     },
+    provenance::v1::provenance_service_client::ProvenanceServiceClient,
     quarantine::v1::quarantine_service_client::QuarantineServiceClient,
     stage::v1::DateWindow,
 };
@@ -209,6 +211,16 @@ impl Coordinator {
     /// A client of its quarantine.
     pub(crate) fn quarantine(&self) -> QuarantineServiceClient<Channel> {
         QuarantineServiceClient::new(self.channel.clone())
+    }
+
+    /// A client of what it says of the pipeline.
+    pub(crate) fn monitoring(&self) -> MonitoringServiceClient<Channel> {
+        MonitoringServiceClient::new(self.channel.clone())
+    }
+
+    /// A client of what it passes on of deliveries.
+    pub(crate) fn provenance(&self) -> ProvenanceServiceClient<Channel> {
+        ProvenanceServiceClient::new(self.channel.clone())
     }
 
     /// Triggers a run of everything up to yesterday.

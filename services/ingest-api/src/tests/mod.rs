@@ -8,6 +8,7 @@ mod odd_answers;
 mod pages_ahead;
 mod pipeline;
 mod previewing;
+mod provenance;
 mod reconciling;
 mod scripted_api;
 pub(crate) mod setup;

@@ -11,7 +11,10 @@ use domain::{
     DateWindow, Progress, RunState, RunTrigger,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
 };
-use proto::reconciliation::v1::reconciliation_service_client::ReconciliationServiceClient;
+use proto::{
+    provenance::v1::provenance_service_client::ProvenanceServiceClient,
+    reconciliation::v1::reconciliation_service_client::ReconciliationServiceClient,
+};
 use runtime::Channel;
 use runtime::{
     Clock, Context, GrpcRoutes, HistoryOptions, Service,
@@ -69,10 +72,23 @@ impl Pipeline {
         &self,
         server: &ScriptedApi,
     ) -> (ReconciliationServiceClient<Channel>, AbortOnDropHandle<anyhow::Result<()>>) {
+        let (channel, serving) = self.serve(server);
+        (ReconciliationServiceClient::new(channel), serving)
+    }
+
+    /// A client of what the service says of deliveries, and its server.
+    pub(super) fn provenance(
+        &self,
+        server: &ScriptedApi,
+    ) -> (ProvenanceServiceClient<Channel>, AbortOnDropHandle<anyhow::Result<()>>) {
+        let (channel, serving) = self.serve(server);
+        (ProvenanceServiceClient::new(channel), serving)
+    }
+
+    fn serve(&self, server: &ScriptedApi) -> (Channel, AbortOnDropHandle<anyhow::Result<()>>) {
         let routes = GrpcRoutes::merge(&self.service(server).grpc);
         let (channel, task) = runtime::channel::in_process("test", routes, CancellationToken::new()).unwrap();
-        let serving = AbortOnDropHandle::new(tokio::spawn(task.run));
-        (ReconciliationServiceClient::new(channel), serving)
+        (channel, AbortOnDropHandle::new(tokio::spawn(task.run)))
     }
 
     pub(super) fn stage(&self, server: &ScriptedApi, flags: &[&str]) -> ProductApiStage {

@@ -2,7 +2,9 @@
 
 use domain::{DateWindow, FactKey, FactRow, Publication, run::STAGE_COPY_CRM_CSV};
 use futures::TryStreamExt;
-use warehouse_core::{ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Listing, Period, RollUp};
+use warehouse_core::{
+    ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Freshness, Listing, Period, RollUp, RunQuery,
+};
 
 use crate::engine::EngineUnderTest;
 use crate::scene::{
@@ -144,7 +146,7 @@ pub async fn a_row_is_found_by_its_key(warehouse: EngineUnderTest) {
         let key = FactKey { company_id: id(company_id), activity_date: day(on) };
         warehouse.fact_row(&key).await.unwrap()
     };
-    let run = warehouse.runs(&[], None, 1).await.unwrap().swap_remove(0);
+    let run = warehouse.runs(&RunQuery::default(), 1).await.unwrap().swap_remove(0);
     let (row, publication) = find("acme", 4).await.unwrap();
     assert_eq!(published_of(&warehouse, "acme", days(4, 4)).await, [row]);
     let expected = Publication {
@@ -313,7 +315,7 @@ pub async fn freshness_reports_the_newest_day(warehouse: EngineUnderTest) {
     assert_eq!(warehouse.freshness().await.unwrap(), None);
     publish_ten_days(&warehouse).await;
     publish_run(&warehouse, days(-4, -3), at(2), &[], &[]).await;
-    let run = warehouse.runs(&[], None, 2).await.unwrap().swap_remove(1);
+    let run = warehouse.runs(&RunQuery::default(), 2).await.unwrap().swap_remove(1);
     let newest = Publication {
         activity_date: day(9),
         run_id: run.run_id.to_string(),

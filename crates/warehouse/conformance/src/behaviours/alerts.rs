@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use domain::{AlertCause, StageState, run::STAGE_COPY_CRM_CSV};
 use uuid::Uuid;
-use warehouse_core::{NewAlert, PendingAlert};
+use warehouse_core::{AlertCursor, AlertQuery, NewAlert, PendingAlert, RecordedAlert};
 
 use crate::engine::EngineUnderTest;
-use crate::scene::{HeldRun, TTL, alert, at, days, failure, hold_run};
+use crate::scene::{HeldRun, TTL, alert, at, day, days, failure, hold_run, publish_run};
 
 /// Fails the CRM stage of `run` once, with a retry to follow and an alert of that time.
 async fn fail_with_alert(
@@ -40,6 +40,66 @@ pub async fn an_alert_is_written_with_its_failure_and_claimed_once(warehouse: En
     let claimed = [one.unwrap(), other.unwrap()].concat();
     assert_eq!(claimed, [PendingAlert { alert, tries: 0 }]);
     assert_eq!(warehouse.claim_due_alerts(10, TTL).await.unwrap(), []);
+}
+
+/// Alerts are listed newest first with what became of them; one is open until somebody publishes
+/// its day.
+pub async fn alerts_are_listed_with_what_became_of_them(warehouse: EngineUnderTest) {
+    let run = hold_run(&warehouse, days(0, 0), at(0)).await;
+    let first = fail_with_alert(&warehouse, &run, "b", 1).await;
+    let other_day =
+        NewAlert { alert_key: "a".to_owned(), run_id: Uuid::nil(), business_date: day(1), ..first.clone() };
+    warehouse.write_alert(&other_day).await.unwrap();
+    let newest = fail_with_alert(&warehouse, &run, "c", 2).await;
+    let list = async |query: AlertQuery, limit| {
+        let alerts = warehouse.alerts(&query, limit).await.unwrap();
+        alerts.into_iter().map(|found| (found.alert.alert_key, found.is_open)).collect::<Vec<_>>()
+    };
+    let key = |key: &str, is_open| (key.to_owned(), is_open);
+    let all = AlertQuery::default;
+    assert_eq!(list(all(), 10).await, [key("c", true), key("b", true), key("a", true)]);
+    assert_eq!(list(all(), 2).await, [key("c", true), key("b", true)]);
+    let after = Some(AlertCursor { failed_at: first.failed_at, alert_key: "b".to_owned() });
+    assert_eq!(list(AlertQuery { after, ..all() }, 2).await, [key("a", true)]);
+    let of_run = AlertQuery { run_id: Some(run.run.run_id), ..all() };
+    assert_eq!(list(of_run, 10).await, [key("c", true), key("b", true)]);
+
+    warehouse.claim_due_alerts(1, TTL).await.unwrap();
+    warehouse.settle_alert("c", at(3)).await.unwrap();
+    warehouse.defer_alert("b", TTL, "the channel is away").await.unwrap();
+    let found = warehouse.alerts(&all(), 2).await.unwrap();
+    let alert = |alert, settled_at, tries, problem: Option<&str>| RecordedAlert {
+        alert,
+        is_open: true,
+        settled_at,
+        tries,
+        problem: problem.map(str::to_owned),
+    };
+    let tries = found.iter().map(|found| found.tries).collect::<Vec<_>>();
+    assert_eq!(found[0], alert(newest, Some(at(3)), tries[0], None));
+    assert_eq!(found[1], alert(first, None, tries[1], Some("the channel is away")));
+
+    // Published by the same run, of days that other runs publish nothing is known yet.
+    run.cancel().await;
+    publish_run(&warehouse, days(0, 0), at(4), &[], &[]).await;
+    assert_eq!(list(all(), 10).await, [key("c", false), key("b", false), key("a", true)]);
+    assert_eq!(list(AlertQuery { only_open: true, ..all() }, 10).await, [key("a", true)]);
+}
+
+/// A run that succeeds without a change has published its day as well.
+pub async fn an_alert_is_not_open_once_a_run_found_nothing_to_change(warehouse: EngineUnderTest) {
+    publish_run(&warehouse, days(0, 0), at(0), &[], &[]).await;
+    let failing = hold_run(&warehouse, days(0, 0), at(1)).await;
+    fail_with_alert(&warehouse, &failing, "key", 2).await;
+    failing.cancel().await;
+    let open = async || {
+        warehouse.alerts(&AlertQuery { only_open: true, ..AlertQuery::default() }, 10).await.unwrap()
+    };
+    assert_eq!(open().await.len(), 1);
+    let ledger = warehouse.published_days(days(0, 0)).await.unwrap();
+    publish_run(&warehouse, days(0, 0), at(3), &[], &[]).await;
+    assert_eq!(warehouse.published_days(days(0, 0)).await.unwrap(), ledger);
+    assert_eq!(open().await, []);
 }
 
 /// A failure without an alert writes none.

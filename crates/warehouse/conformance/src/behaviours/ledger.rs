@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use domain::{Checksum, CompanyAttributes, CrmCompany, FactRow, Publication};
-use warehouse_core::Run;
+use warehouse_core::{Run, RunQuery};
 
 use crate::{
     engine::EngineUnderTest,
@@ -17,7 +17,7 @@ pub async fn the_ledger_reports_every_published_day_in_order(warehouse: EngineUn
     let first_usage = [(day(1), vec![("ghost", 1, 1)])];
     publish_run(&warehouse, days(0, 3), at(1), &[(export(day(0), "1"), companies)], &first_usage).await;
     publish_run(&warehouse, days(-4, -3), at(2), &[], &[(day(2), vec![("new", 1, 1)])]).await;
-    let runs = warehouse.runs(&[], None, 2).await.unwrap();
+    let runs = warehouse.runs(&RunQuery::default(), 2).await.unwrap();
     let entry = async |on: i64, run: &Run, published_at, row_count| Publication {
         activity_date: day(on),
         run_id: run.run_id.to_string(),

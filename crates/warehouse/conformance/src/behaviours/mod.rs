@@ -2,10 +2,12 @@
 
 pub mod activity;
 pub mod alerts;
+pub mod attempts;
 pub mod audit_trail;
 pub mod backfill;
 pub mod crm;
 pub mod crm_unreadable;
+pub mod deliveries;
 pub mod events;
 pub mod fact;
 pub mod fences;
@@ -16,8 +18,10 @@ pub mod orders;
 pub mod publish;
 pub mod quarantine;
 pub mod rebuild;
+pub mod reconciliation_log;
 pub mod replays;
 pub mod retention;
+pub mod run_audits;
 pub mod runs;
 pub mod triggers;
 pub mod unpublish;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{
-    Counters, RunState, StageState,
+    Counters, RunState, RunTrigger, StageState,
     run::{DAILY_PIPELINE, STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_COPY_CRM_CSV, STAGE_VALIDATE},
     trend::StageExecution,
 };
 use uuid::Uuid;
-use warehouse_core::{Error, LeaseState, Run, RunCursor, StageFailure, WindowChoice};
+use warehouse_core::{Error, LeaseState, NewRun, Run, RunCursor, RunQuery, StageFailure, WindowChoice};
 
 use crate::{
     engine::EngineUnderTest,
@@ -179,7 +179,7 @@ pub async fn a_failed_stage_fails_the_run_and_skips_the_rest(warehouse: EngineUn
 /// When all stages have succeeded, so has the run, and it cannot end in any other way.
 pub async fn a_run_succeeds_with_its_last_stage(warehouse: EngineUnderTest) {
     publish_run(&warehouse, days(0, 0), at(1), &[], &[]).await;
-    let run = warehouse.runs(&[], None, 1).await.unwrap().swap_remove(0);
+    let run = warehouse.runs(&RunQuery::default(), 1).await.unwrap().swap_remove(0);
     assert_eq!((run.state, run.ended_at), (RunState::Succeeded, Some(at(1))));
     assert_eq!(stage_states(&run), [StageState::Succeeded; 4]);
     let before = observe(&warehouse).await;
@@ -266,7 +266,8 @@ pub async fn runs_are_listed_newest_first_in_pages(warehouse: EngineUnderTest) {
     let list = async |states: &[RunState], limit| {
         let (mut listed, mut after) = (vec![], None);
         loop {
-            let page = warehouse.runs(states, after, limit).await.unwrap();
+            let query = RunQuery { states: states.to_vec(), after, ..RunQuery::default() };
+            let page = warehouse.runs(&query, limit).await.unwrap();
             let Some(last) = page.last() else { return listed };
             assert!(page.len() <= usize::try_from(limit).unwrap());
             after = Some(RunCursor(last.run_id));
@@ -281,6 +282,38 @@ pub async fn runs_are_listed_newest_first_in_pages(warehouse: EngineUnderTest) {
     assert_eq!(list(&[RunState::Queued, RunState::Cancelled], 2).await, ids);
     assert!(list(&[RunState::Failed], 2).await.is_empty());
     assert_eq!(warehouse.run(Uuid::now_v7()).await.unwrap(), None);
+}
+
+/// A list holds the runs of the asked causes that cover at least one of the asked days.
+pub async fn runs_are_listed_by_cause_and_day(warehouse: EngineUnderTest) {
+    let create = async |trigger, window| {
+        let new = NewRun { trigger, ..new_run(WindowChoice::Days(window)) };
+        warehouse.create_run(new).await.unwrap().run.run_id
+    };
+    let week = create(RunTrigger::Backfill, days(0, 6)).await;
+    let day_3 = create(RunTrigger::Manual, days(3, 3)).await;
+    let day_7 = create(RunTrigger::Scheduled, days(7, 7)).await;
+    let list = async |triggers: &[RunTrigger], days| {
+        let query = RunQuery { triggers: triggers.to_vec(), days, ..RunQuery::default() };
+        let listed = warehouse.runs(&query, 10).await.unwrap();
+        listed.into_iter().map(|run| run.run_id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&[RunTrigger::Backfill], None).await, [week]);
+    assert_eq!(list(&[RunTrigger::Backfill, RunTrigger::Scheduled], None).await, [day_7, week]);
+    assert!(list(&[RunTrigger::Unpublish], None).await.is_empty());
+    for (window, expected) in [
+        (days(3, 3), vec![day_3, week]),
+        (days(6, 7), vec![day_7, week]),
+        (days(7, 9), vec![day_7]),
+        (days(-5, 0), vec![week]),
+        (days(8, 9), vec![]),
+    ] {
+        assert_eq!(list(&[], Some(window)).await, expected, "{window}");
+    }
+    assert_eq!(list(&[RunTrigger::Manual], Some(days(0, 9))).await, [day_3]);
+    let query = RunQuery { days: Some(days(3, 3)), after: Some(RunCursor(day_3)), ..RunQuery::default() };
+    let after: Vec<Uuid> = warehouse.runs(&query, 10).await.unwrap().iter().map(|run| run.run_id).collect();
+    assert_eq!(after, [week]);
 }
 
 /// A stage's earlier executions come from runs of the same pipeline over as many days,

@@ -2,7 +2,7 @@
 
 use domain::{DateWindow, RunState, RunTrigger, StageState, run::STAGE_COPY_CRM_CSV};
 use futures::future::join_all;
-use warehouse_core::{CreatedRun, Error, Horizon, NewRun, Run, RunStage, WindowChoice};
+use warehouse_core::{CreatedRun, Error, Horizon, NewRun, Run, RunQuery, RunStage, WindowChoice};
 
 use crate::engine::EngineUnderTest;
 use crate::scene::{
@@ -54,6 +54,7 @@ pub async fn a_new_run_is_queued_with_its_stages(warehouse: EngineUnderTest) {
         remarks: vec![],
         error_code: None,
         error_message: None,
+        earlier_attempts: Vec::new(),
     });
     let expected = Run {
         run_id: new.run_id,
@@ -102,7 +103,7 @@ pub async fn triggers_at_the_same_time_create_one_run(warehouse: EngineUnderTest
     let runs: Vec<Run> = triggered.iter().map(|created| created.run.clone()).collect();
     assert_eq!(triggered.iter().filter(|created| created.created).count(), 1);
     assert!(runs.iter().all(|run| Some(run) == runs.first()));
-    assert_eq!(warehouse.runs(&[], None, 10).await.unwrap().len(), 1);
+    assert_eq!(warehouse.runs(&RunQuery::default(), 10).await.unwrap().len(), 1);
 }
 
 /// Forcing gives a succeeded window another run, which is then the one found.

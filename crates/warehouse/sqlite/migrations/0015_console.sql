@@ -1,0 +1,49 @@
+-- What a console asks: how a run's stages came to their end, what its audits found, and what
+-- comparisons with the product API said. Programs that do not know these tables write nothing
+-- to them, so what they did is missing there.
+
+-- ---------------------------------------------------------------- how the pipeline is doing
+
+-- Attempts of stages that did not succeed: they failed, or were cut off.
+CREATE TABLE pipeline_stage_attempts (
+  run_id          TEXT      NOT NULL,
+  stage           TEXT      NOT NULL,
+  attempt         INTEGER   NOT NULL,
+  started_at      TIMESTAMP NOT NULL,
+  ended_at        TIMESTAMP NOT NULL,
+  error_code      TEXT      NOT NULL,
+  error_message   TEXT      NOT NULL,
+  is_interruption BOOLEAN   NOT NULL,
+  PRIMARY KEY (run_id, stage, attempt),
+  FOREIGN KEY (run_id, stage) REFERENCES pipeline_run_stages (run_id, stage) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+-- What the audits of a run made of its data, each time that they last judged it. Nobody looks
+-- into the two lists here, so they stay as one.
+CREATE TABLE run_audits (
+  run_id     TEXT      NOT NULL PRIMARY KEY REFERENCES pipeline_runs (run_id) ON DELETE CASCADE,
+  audited_at TIMESTAMP NOT NULL,
+  results    TEXT      NOT NULL, -- a JSON array, by audit
+  days       TEXT      NOT NULL  -- a JSON array of what was measured, by day
+);
+
+-- Comparisons with the product API that came to an end.
+CREATE TABLE reconciliations (
+  reconciliation_id INTEGER   NOT NULL PRIMARY KEY,
+  window_start      DATE      NOT NULL,
+  window_end        DATE      NOT NULL,
+  companies         INTEGER   NOT NULL, -- how many were named; 0: all
+  sample_size       INTEGER   NOT NULL, -- the most per day; 0: all
+  requested_by      TEXT      NOT NULL,
+  started_at        TIMESTAMP NOT NULL,
+  ended_at          TIMESTAMP NOT NULL,
+  compared          INTEGER   NOT NULL,
+  mismatches        INTEGER   NOT NULL,
+  invalid_records   INTEGER   NOT NULL,
+  awaiting_run      INTEGER   NOT NULL,
+  by_kind           TEXT      NOT NULL  -- a JSON array of [kind, count], the kind as in the contract
+);
+
+-- Alerts are listed newest first, or by their run.
+CREATE INDEX alert_outbox_newest ON alert_outbox (failed_at, alert_key);
+CREATE INDEX alert_outbox_by_run ON alert_outbox (run_id);
