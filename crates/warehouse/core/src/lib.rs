@@ -25,6 +25,7 @@ mod fence;
 mod horizon;
 pub mod inspection;
 mod migration;
+mod overview;
 mod preview;
 mod preview_tally;
 mod progress_sink;
@@ -55,6 +56,10 @@ pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
 pub use horizon::{Horizon, OutOfReach, PublishedFacts, Reach, unpublished_window};
 pub use migration::MigrationReport;
+pub use overview::{
+    ChurnCounts, ChurnSummary, CompanyOrder, CompanyPage, CompanySearch, CompanyTraits, DayHistory,
+    DaySummation, LoggedPublication, MOST_CHURN_GROUPS, OverviewReader, PublishedDay,
+};
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
@@ -105,7 +110,8 @@ pub trait Warehouse:
     + EventStaging
     + FactBuilder
     + BackfillPreview
-    + ActivityReader
+    + OverviewReader
+    + DaySummation
     + ProvenanceReader
     + AlertOutbox
     + AlertLog
