@@ -58,7 +58,7 @@ pub use horizon::{Horizon, OutOfReach, PublishedFacts, Reach, unpublished_window
 pub use migration::MigrationReport;
 pub use overview::{
     ChurnCounts, ChurnSummary, CompanyOrder, CompanyPage, CompanySearch, CompanyTraits, DayHistory,
-    DaySummation, LoggedPublication, MOST_CHURN_GROUPS, OverviewReader, PublishedDay,
+    DayPublication, DaySummation, MOST_CHURN_GROUPS, OverviewReader, PublishedDay,
 };
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};

@@ -124,7 +124,7 @@ pub struct PublishedDay {
 
 /// A publish of a day, or the time that it was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedPublication {
+pub struct DayPublication {
     /// When it was: no two entries of a day have the same time.
     pub published_at: DateTime<Utc>,
     /// The run that did it.
@@ -139,7 +139,7 @@ pub struct LoggedPublication {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayHistory {
     /// The entries, the newest first.
-    pub entries: Vec<LoggedPublication>,
+    pub entries: Vec<DayPublication>,
     /// Since when every replaced row is on record; `None` for from the beginning.
     pub history_since: Option<DateTime<Utc>>,
 }

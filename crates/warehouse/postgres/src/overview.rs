@@ -5,7 +5,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::{DateWindow, FactKey, FactRow};
 use sqlx::PgConnection;
 use warehouse_core::{
-    ChurnSummary, CompanyPage, CompanySearch, DayHistory, Error, LoggedPublication, OverviewReader,
+    ChurnSummary, CompanyPage, CompanySearch, DayHistory, DayPublication, Error, OverviewReader,
     PublishedDay,
     engine::{ChurnGroupRecord, CompanyPosition, FactRecord, LoggedRecord},
     publication_record, stored_totals,
@@ -83,10 +83,7 @@ impl OverviewReader for PostgresWarehouse {
             let history_since = sqlx::query_scalar!("SELECT history_since FROM warehouse_versions")
                 .fetch_one(connection)
                 .await?;
-            Ok(DayHistory {
-                entries: entries.into_iter().map(LoggedPublication::from).collect(),
-                history_since,
-            })
+            Ok(DayHistory { entries: entries.into_iter().map(DayPublication::from).collect(), history_since })
         })
         .await
     }

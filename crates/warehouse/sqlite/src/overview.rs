@@ -6,7 +6,7 @@ use domain::{DateWindow, FactKey, FactRow};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use warehouse_core::{
-    ChurnSummary, CompanyPage, CompanySearch, DayHistory, Error, LoggedPublication, OverviewReader,
+    ChurnSummary, CompanyPage, CompanySearch, DayHistory, DayPublication, Error, OverviewReader,
     PublishedDay,
     engine::{ChurnGroupRecord, CompanyPosition, FactRecord, LoggedRecord},
     publication_record, stored_totals,
@@ -86,10 +86,7 @@ impl OverviewReader for SqliteWarehouse {
             )
             .fetch_one(connection)
             .await?;
-            Ok(DayHistory {
-                entries: entries.into_iter().map(LoggedPublication::from).collect(),
-                history_since,
-            })
+            Ok(DayHistory { entries: entries.into_iter().map(DayPublication::from).collect(), history_since })
         })
         .await
     }

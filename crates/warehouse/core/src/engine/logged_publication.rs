@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::Checksum;
 
-use crate::overview::LoggedPublication;
+use crate::overview::DayPublication;
 
 /// An entry of the log of a day.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct LoggedRecord {
     pub replaced_rows: i64,
 }
 
-impl From<LoggedRecord> for LoggedPublication {
+impl From<LoggedRecord> for DayPublication {
     fn from(record: LoggedRecord) -> Self {
         let LoggedRecord { published_at, run_id, row_count, checksum, checksum_version, replaced_rows } =
             record;
