@@ -277,6 +277,7 @@ async fn an_export_that_waits_for_names_holds_nothing_that_their_load_needs() {
 
 /// Reverts the database to before the ledger had checksums.
 const WITHOUT_CHECKSUMS: &str = "
+    DROP VIEW known_day_totals;
     ALTER TABLE published_days DROP COLUMN checksum, DROP COLUMN checksum_version;
     DROP FUNCTION fact_row_hash CASCADE;
     DROP TYPE fact_candidate_values, fact_values, crm_version_values CASCADE;
