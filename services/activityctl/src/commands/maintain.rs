@@ -27,7 +27,8 @@ Without further flags leftovers go, once they are older than --leftovers-after, 
 candidates of a run that has ended, landed days that the warehouse does not refer to,
 and temporaries of writes that were killed (on a folder; Azure drops uncommitted blocks
 by itself). History is what publishes have replaced: it answers what a number was before, and
-goes after --keep-history-days. What is published stays. Copies of CRM exports stay for good. The CRM's own exports and event files
+goes after --keep-history-days. What is published stays, and days that a release without totals has
+published are summed up. Copies of CRM exports stay for good. The CRM's own exports and event files
 are never touched, nor is any file that is not named as the suite names its own.
 
 --keep-months N keeps the current month and N before it. Days before that are forgotten:
@@ -126,6 +127,7 @@ pub async fn maintain(args: &MaintainArgs, now: DateTime<Utc>, output: &mut Outp
     let work = async {
         let mut maintenance = Maintenance::new(&*warehouse, &plan, output);
         maintenance.clear_warehouse().await?;
+        maintenance.sum_up_days(&*warehouse).await?;
         if let Some(landing) = &landing {
             maintenance.clear_landing(landing).await?;
         }

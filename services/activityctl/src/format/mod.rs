@@ -5,6 +5,7 @@ pub mod explanation;
 pub mod explanation_words;
 pub mod json;
 pub mod preview;
+pub mod published_days;
 pub mod quarantine;
 pub mod reconciliation;
 #[cfg(test)]

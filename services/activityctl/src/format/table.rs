@@ -3,12 +3,14 @@
 mod cells;
 mod gantt;
 mod preview;
+mod published_days;
 mod quarantine;
 mod reconciliation;
 mod trend;
 
 pub use gantt::gantt;
 pub use preview::{preview_counts, preview_sample};
+pub use published_days::published_days;
 pub use quarantine::{quarantine_counts, quarantined_row, quarantined_rows};
 pub use reconciliation::mismatches;
 pub use trend::trend;
