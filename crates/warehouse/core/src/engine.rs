@@ -2,6 +2,7 @@
 //! stored values. An engine itself consists of statements and transactions.
 
 mod checksum_version;
+mod churn_summaries;
 mod churn_summary;
 mod company_order;
 mod crm_steps;
@@ -19,6 +20,7 @@ mod stored;
 
 pub use crate::quarantine::check_expected;
 pub use checksum_version::version_to_publish;
+pub use churn_summaries::ChurnSummaries;
 pub use churn_summary::ChurnGroupRecord;
 pub use company_order::CompanyPosition;
 pub use crm_steps::{Arrival, CrmChanges, CrmHistory, CrmStep, Heir, take_over};

@@ -335,7 +335,7 @@ async fn send_rows(
     }
 }
 
-pub(crate) async fn newest_publication(
+async fn newest_publication(
     connection: &mut SqliteConnection,
     window: DateWindow,
 ) -> Result<Option<Publication>> {

@@ -13,10 +13,7 @@ use warehouse_core::{
 };
 
 use crate::{
-    activity::{newest_publication, published_row},
-    database::SqliteWarehouse,
-    fault::Result,
-    published_state::published_state,
+    activity::published_row, database::SqliteWarehouse, fault::Result, published_state::published_state,
 };
 
 #[async_trait]
@@ -24,11 +21,13 @@ impl OverviewReader for SqliteWarehouse {
     async fn search_companies(&self, search: &CompanySearch, limit: u32) -> Result<CompanyPage, Error> {
         self.read(async |connection| {
             let rows = found(connection, search, limit).await?;
+            let state = published_state(connection, DateWindow::day(search.day), None).await?;
             let total = match search.after {
+                // The ledger knows.
+                None if search.is_for_all() => Some(state.newest().map_or(0, |day| day.row_count)),
                 None => Some(total(connection, search).await?),
                 Some(_) => None,
             };
-            let state = published_state(connection, DateWindow::day(search.day), None).await?;
             Ok(CompanyPage { rows, total, state })
         })
         .await
@@ -36,14 +35,20 @@ impl OverviewReader for SqliteWarehouse {
 
     async fn churn_summary(&self, day: NaiveDate) -> Result<Option<ChurnSummary>, Error> {
         self.read(async |connection| {
-            let Some(publication) = newest_publication(connection, DateWindow::day(day)).await? else {
-                return Ok(None);
-            };
             let before = day_before(day);
-            let is_previous_day_published = is_published(connection, before).await?;
+            let window = DateWindow::day(day).reaching_back(1);
+            let state = published_state(connection, window, None).await?;
+            let entry = |day| state.publications.iter().find(|entry| entry.activity_date == day);
+            let Some(publication) = entry(day) else { return Ok(None) };
+            if let Some(summary) = self.churn_summaries.get(publication, state.rows) {
+                return Ok(Some(summary));
+            }
+            let is_previous_day_published = before < day && entry(before).is_some();
             let groups = sqlx::query_file_as!(ChurnGroupRecord, "sql/activity/churn_groups.sql", day, before);
             let groups = groups.fetch_all(connection).await?;
-            Ok(Some(ChurnSummary::of(publication, is_previous_day_published, groups)))
+            let summary = ChurnSummary::of(publication.clone(), is_previous_day_published, groups);
+            self.churn_summaries.keep(state.rows, &summary);
+            Ok(Some(summary))
         })
         .await
     }

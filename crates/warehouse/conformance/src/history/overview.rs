@@ -81,7 +81,7 @@ async fn history(warehouse: &EngineUnderTest, on: NaiveDate) -> Result<(), TestC
         before = Some(last.published_at);
         found.extend(page);
     }
-    let newest = found.first().and_then(|entry| entry.left.clone());
+    let newest = found.first().and_then(|entry| entry.left);
     let ledger = warehouse.published_days(window).await.unwrap().pop();
     prop_assert_eq!(newest, ledger.map(|entry| (entry.row_count, entry.checksum)));
     let found = found.into_iter().map(|entry| {
@@ -173,7 +173,7 @@ async fn searches(
             after: None,
         };
         let mut expected: Vec<_> = rows.iter().filter(|row| meets(&search, row)).cloned().collect();
-        expected.sort_by(|one, other| sort_key(&search, one).cmp(&sort_key(&search, other)));
+        expected.sort_by_key(|row| sort_key(&search, row));
         if order == CompanyOrder::Name && search.descending {
             // Texts cannot be turned round in a key.
             expected.sort_by(|one, other| {

@@ -2,7 +2,7 @@
 
 use domain::FactRow;
 
-use crate::overview::{CompanyOrder, CompanySearch};
+use crate::overview::{CompanyOrder, CompanySearch, CompanyTraits};
 
 /// The keys by which companies are ordered: whether there is no value, then the text, the number,
 /// and the company. Numbers are turned round if the greatest comes first; texts are not.
@@ -42,6 +42,12 @@ impl CompanySearch {
     #[must_use]
     pub fn is_in_order_of_rows(&self) -> bool {
         self.order == CompanyOrder::CompanyId && !self.descending
+    }
+
+    /// Whether it asks for all companies of the day.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.words.is_empty() && self.traits == CompanyTraits::default() && !self.only_churn_risks
     }
 
     /// The words in lower case of ASCII.

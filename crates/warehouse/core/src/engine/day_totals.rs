@@ -76,14 +76,13 @@ impl TotalsChanges {
     #[must_use]
     pub fn after(&self, days: &[DayBefore]) -> BTreeMap<NaiveDate, DayTotals> {
         let after = days.iter().filter_map(|before| {
-            let totals = match self.whole.get(&before.day) {
-                Some(whole) => (*whole)?,
-                None => {
-                    let base = if before.is_new { DayTotals::default() } else { before.totals? };
-                    match self.by.get(&before.day) {
-                        Some(change) => base.checked_add((*change)?)?,
-                        None => base,
-                    }
+            let totals = if let Some(whole) = self.whole.get(&before.day) {
+                (*whole)?
+            } else {
+                let base = if before.is_new { DayTotals::default() } else { before.totals? };
+                match self.by.get(&before.day) {
+                    Some(change) => base.checked_add((*change)?)?,
+                    None => base,
                 }
             };
             Some((before.day, totals))
