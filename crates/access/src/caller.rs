@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::role::Role;
 
+/// The name of whoever calls a server that asks nobody.
+const ANONYMOUS: &str = "anonymous";
+
 /// One name that a call has proved, with what its issuer says of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
@@ -35,8 +38,16 @@ impl Caller {
     }
 
     /// Whoever calls a server that asks nobody.
-    pub(crate) fn anonymous() -> Self {
-        Self::new("anonymous".to_owned(), Role::ALL.into())
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new(ANONYMOUS.to_owned(), Role::ALL.into())
+    }
+
+    /// Whether nobody asked who it is. No policy can name a caller so: names of proved callers
+    /// say what has proved them.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.name == ANONYMOUS
     }
 
     /// Its stable name, for logs and the audit trail: `spiffe://...`, `dns:<host>`,

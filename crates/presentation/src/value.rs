@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use contract::message::timestamp_from_proto;
 use proto::{
+    access::v1::Role,
     pipeline::v1::{AuditOutcome, RunState, RunTrigger, StageState},
     reconciliation::v1::{Agreement, ChangeKind, LandedFileState, LandedLineUse, ReasonKind, Standing},
 };
@@ -45,6 +46,18 @@ pub fn human_duration(duration: Duration) -> String {
         1..60 => format!("{:.1} s", duration.as_secs_f64()),
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A role's name, as in the policy file.
+#[must_use]
+pub const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Reader => "reader",
+        Role::Operator => "operator",
+        Role::Stage => "stage",
+        Role::Alerts => "alerts",
+        Role::Unspecified => "unspecified",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -36,7 +36,68 @@ where
     F: Future<Output = anyhow::Result<Service>>,
     S: FnOnce(A, Context) -> F,
 {
-    let command = CommandLine::<A>::command().name(name).about(about);
+    run(name, CommandLine::<A>::command().about(about), start)
+}
+
+/// [`main`] for a service that has pages and no gRPC.
+pub fn site_main<A, F, S>(name: &'static str, about: &'static str, start: S) -> ExitCode
+where
+    A: Args + fmt::Debug,
+    F: Future<Output = anyhow::Result<Service>>,
+    S: FnOnce(A, Context) -> F,
+{
+    run(name, of_a_site(CommandLine::<A>::command()).about(about), start)
+}
+
+/// Says of the flags that every service has what they do for one that has pages alone, and
+/// hides those that do nothing.
+fn of_a_site(command: Command) -> Command {
+    let hidden = [
+        "reflection",
+        "access_file",
+        "tls_client_ca_file",
+        "tls_client_auth",
+        "max_calls_per_second",
+    ];
+    hidden
+        .into_iter()
+        .fold(command, |command, id| command.mut_arg(id, |arg| arg.hide(true)))
+        .mut_arg("listen", |arg| {
+            arg.default_value("127.0.0.1:50080").help(
+                "Address to serve the pages on, over HTTP, or HTTPS with --tls-cert-file; port 0 picks a free one",
+            )
+        })
+        .mut_arg("drain_timeout", |arg| {
+            arg.help("How long pages on their way may take to finish after SIGTERM or SIGINT")
+        })
+        .mut_arg("tls_cert_file", |arg| {
+            let help = "Serve the pages over HTTPS with this certificate: a PEM file, with the intermediates after the \
+                        certificate. It and the key are read again when they change [default: none, plain HTTP]";
+            arg.help(help)
+        })
+        .mut_arg("allow_unauthenticated", |arg| {
+            let help = "Serve the pages on an address that others can reach although the services ask nobody who they \
+                        are: whoever reaches them may do everything. Without this flag such pages are for loopback \
+                        alone";
+            arg.help(help).long_help(None)
+        })
+        .mut_arg("max_connections", |arg| {
+            arg.help(
+                "Connections that may be open. When all are, the one that has been idle the longest makes room [default: 2048, or what the limit of open files affords]",
+            )
+        })
+        .mut_arg("max_calls", |arg| {
+            arg.help("Pages that may be made at a time. More are refused with 503, which says when to come back")
+        })
+}
+
+fn run<A, F, S>(name: &'static str, command: Command, start: S) -> ExitCode
+where
+    A: Args + fmt::Debug,
+    F: Future<Output = anyhow::Result<Service>>,
+    S: FnOnce(A, Context) -> F,
+{
+    let command = command.name(name);
     let line = match CommandLine::<A>::from_arg_matches(&command.get_matches()) {
         Ok(line) => line,
         Err(error) => error.exit(),
@@ -150,6 +211,18 @@ fn failure(name: &str, error: &anyhow::Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_flags_of_a_site_say_what_they_do_for_pages() {
+        #[derive(Debug, Args)]
+        struct Nothing {}
+
+        let mut command = of_a_site(CommandLine::<Nothing>::command());
+        command.clone().debug_assert();
+        let help = command.render_long_help().to_string();
+        assert!(!help.contains("gRPC,") && !help.contains("serve gRPC"), "{help}");
+        assert!(help.contains("127.0.0.1:50080") && !help.contains("--access-file"), "{help}");
+    }
 
     #[tokio::test]
     async fn a_shutdown_ends_a_start_that_hangs() {

@@ -39,6 +39,7 @@ struct Settings {
 struct Route {
     endpoint: Endpoint,
     tls: Option<TlsConnector>,
+    is_fit_for_tokens: bool,
     token: Option<BearerToken>,
 }
 
@@ -57,12 +58,12 @@ impl Connector {
     /// If the URL is invalid, the token must not be sent there, or the certificates cannot
     /// be used: better now than at every call.
     pub fn connect(&self, url: &str) -> anyhow::Result<Channel> {
-        let Route { endpoint, tls, token } = self.route(url)?;
+        let Route { endpoint, tls, is_fit_for_tokens, token } = self.route(url)?;
         let connection = match tls {
             Some(tls) => endpoint.connect_with_connector_lazy(tls),
             None => endpoint.connect_with_connector_lazy(plain()),
         };
-        Ok(Channel::new(connection, endpoint.uri().clone(), token))
+        Ok(Channel::new(connection, endpoint.uri().clone(), is_fit_for_tokens, token))
     }
 
     /// A channel to a service at `url` that resolves the address and connects now. It
@@ -73,13 +74,13 @@ impl Connector {
     pub fn connect_now<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Channel, ConnectProblem>> {
         Box::pin(async move {
             let refused = |error| ConnectProblem { message: format!("{error:#}"), is_lasting: true };
-            let Route { endpoint, tls, token } = self.route(url).map_err(refused)?;
+            let Route { endpoint, tls, is_fit_for_tokens, token } = self.route(url).map_err(refused)?;
             let connecting: BoxFuture<'_, Result<transport::Channel, _>> = match tls {
                 Some(tls) => Box::pin(endpoint.connect_with_connector(tls)),
                 None => Box::pin(endpoint.connect_with_connector(plain())),
             };
             let connection = connecting.await.map_err(|error| ConnectProblem::of(&error))?;
-            Ok(Channel::new(connection, endpoint.uri().clone(), token))
+            Ok(Channel::new(connection, endpoint.uri().clone(), is_fit_for_tokens, token))
         })
     }
 
@@ -94,15 +95,14 @@ impl Connector {
     fn route(&self, url: &str) -> anyhow::Result<Route> {
         let endpoint = endpoint(url)?;
         let is_encrypted = endpoint.uri().scheme_str() == Some("https");
-        if self.0.token.is_some() && !is_encrypted && !self.0.is_token_exposed {
-            anyhow::ensure!(
-                is_loopback(endpoint.uri()),
-                "the token of --token-file would travel in the clear to {url}: use https://, or \
-                 --token-over-plain-text where the network itself encrypts"
-            );
-        }
+        let is_fit_for_tokens = is_encrypted || self.0.is_token_exposed || is_loopback(endpoint.uri());
+        anyhow::ensure!(
+            is_fit_for_tokens || self.0.token.is_none(),
+            "the token of --token-file would travel in the clear to {url}: use https://, or \
+             --token-over-plain-text where the network itself encrypts"
+        );
         let tls = if is_encrypted { Some(self.tls()?.connector(&connect_options())) } else { None };
-        Ok(Route { endpoint, tls, token: self.0.token.clone() })
+        Ok(Route { endpoint, tls, is_fit_for_tokens, token: self.0.token.clone() })
     }
 
     fn tls(&self) -> anyhow::Result<&ClientTls> {

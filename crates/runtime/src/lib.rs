@@ -4,6 +4,7 @@
 //! [`Service`]; [`main`] does the rest: arguments and environment, telemetry, gRPC
 //! server with health and reflection, signals, bounded drain, exit code.
 
+mod access_service;
 mod admin;
 mod arguments;
 mod audit;
@@ -16,6 +17,7 @@ mod connections;
 mod connector;
 mod context;
 mod history;
+mod http2;
 mod lifecycle;
 mod limits;
 mod observability;
@@ -24,12 +26,13 @@ mod rpc;
 mod server;
 mod server_options;
 mod service;
+mod site;
 pub mod stage;
 mod version;
 
 pub use arguments::{LogFormat, RuntimeArgs, TelemetryArgs, WarehouseArgs, parse_collector, parse_share};
 pub use audit::{AuditedAction, Auditor, Requester};
-pub use bootstrap::{Process, main, start_and_serve};
+pub use bootstrap::{Process, main, site_main, start_and_serve};
 pub use channel::Channel;
 pub use client_args::ClientArgs;
 pub use clock::{Clock, StoppedClock, SystemClock};
@@ -42,4 +45,5 @@ pub use observability::{LogWriter, Telemetry, has_colours};
 pub use server::serve;
 pub use server_options::ServerOptions;
 pub use service::{BackgroundTask, GrpcRoutes, Service};
+pub use site::{Served, Site};
 pub use version::VERSION;

@@ -9,7 +9,11 @@ use std::{
 
 use access::may_listen;
 use anyhow::Context as _;
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use futures::{
+    FutureExt, StreamExt,
+    future::{self, BoxFuture},
+    stream,
+};
 use http::{Request, Response};
 use tls::{HandshakeLimits, RELOAD_INTERVAL};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -17,24 +21,28 @@ use tokio_util::sync::CancellationToken;
 use tonic::{
     body::Body,
     service::Routes,
-    transport::{self, Server, server::TcpIncoming},
+    transport::{self, server::TcpIncoming},
 };
-use tower::{
-    ServiceBuilder,
-    layer::util::{Identity, Stack},
-    util::MapRequestLayer,
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
 };
+use tower::{ServiceBuilder, util::MapRequestLayer};
 use tracing::{error, info, warn};
 
 use crate::{
+    access_service,
     connections::{Connection, Connections, FromPeer, Tracked, serve_each},
     context::Context,
+    http2,
     lifecycle::Phase,
     rpc::{
         AdmissionLayer, Callers, DeadlineLayer, OpenCalls, RpcServerLayer, present_certificate, record_caller,
     },
     server_options::ServerOptions,
     service::{BackgroundTask, GrpcRoutes, Service},
+    site,
 };
 
 /// How long handlers may roll back after the drain time is up.
@@ -50,55 +58,12 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long a connection may be silent before the kernel probes whether its peer is alive.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Streams that one connection may have open. A client that has more to ask waits, or opens
-/// another connection.
-const STREAMS_PER_CONNECTION: u32 = 100;
-
-/// The most bytes of a request's headers: room for a token of 8 KiB, and for what proxies
-/// add. h2 derives from it how many CONTINUATION frames it reads.
-const HEADER_BYTES: u32 = 16 * 1024;
-
-/// Bytes of requests that a client may send before they are read, on one stream and on its
-/// connection. Requests are small.
-const STREAM_WINDOW: u32 = 128 * 1024;
-const CONNECTION_WINDOW: u32 = 512 * 1024;
-
-/// Streams that a client may reset before they are answered (rapid reset), and that may be
-/// reset because of what it sends. Then its connection is ended.
-const RESETS_WHILE_PENDING: usize = 20;
-const RESETS_FOR_ERRORS: usize = 256;
-
 /// How often to look for responses that nobody reads.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// A tonic server with HTTP/2 keepalive, which is off by default.
-///
-/// Every limit of HTTP/2 is set on purpose, whatever its default is in this version.
-///
-/// tonic's own TCP options (`tcp_nodelay`, `tcp_keepalive` and its intervals) would have no
-/// effect: they apply where tonic makes the listener, and ours comes from outside, so
-/// [`incoming`] sets both. All others (`http2_*`, `max_connection_age`, `timeout`, limits,
-/// `accept_http1`) apply to any connection.
-fn http2() -> Server {
-    Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(20)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .http2_max_header_list_size(HEADER_BYTES)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_max_pending_accept_reset_streams(Some(RESETS_WHILE_PENDING))
-        .http2_max_local_error_reset_streams(Some(RESETS_FOR_ERRORS))
-}
-
-/// A server for this process alone, whose calls have spans and end at their deadlines.
-pub(crate) fn in_process_builder() -> Server<Stack<DeadlineLayer, Stack<RpcServerLayer, Identity>>> {
-    http2().layer(RpcServerLayer::new(OpenCalls::default())).layer(DeadlineLayer)
-}
-
 /// The connections of a listener. Without `TCP_NODELAY`, every response waits about 40
 /// ms for the acknowledgement of its headers, which the caller delays.
-fn incoming(listener: TcpListener) -> TcpIncoming {
+pub(crate) fn incoming(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(TCP_KEEPALIVE))
 }
 
@@ -129,77 +94,119 @@ fn run(
     on_listening: Box<dyn FnOnce(SocketAddr) + Send>,
 ) -> BoxFuture<'static, anyhow::Result<()>> {
     Box::pin(async move {
-        let asks_who_calls = !options.access.is_open();
-        let (has_tls, waived) = (options.tls.is_some(), options.allow_unauthenticated);
-        if let Some(warning) = may_listen(options.listen, asks_who_calls, has_tls, waived)? {
-            warn!("{warning}");
-        }
-        let listener = TcpListener::bind(options.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", options.listen))?;
-        let address = listener.local_addr()?;
-        let (mut health, health_server) = tonic_health::server::health_reporter();
-        let names: Vec<&'static str> = service.grpc.iter().map(|grpc| grpc.name).collect();
-        for name in names.iter().copied().chain([""]) {
-            health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
-        }
-        let routes = merge(&service.grpc, options.reflection)?.add_service(health_server);
-
         let mut tasks = JoinSet::new();
+        let stop_accepting = CancellationToken::new();
+        let mut doors = Vec::new();
+        let mut health = HealthReporter::new();
+        let names = service.grpc.iter().map(|grpc| grpc.name).chain([""]).collect::<Vec<_>>();
+        let grpc_address = if service.site.as_ref().is_none_or(|site| site.listen.is_some()) {
+            for name in &names {
+                health.set_service_status(name, ServingStatus::Serving).await;
+            }
+            let (address, door) = grpc(&service.grpc, &health, &options, stop_accepting.clone()).await?;
+            info!(service = service.name, %address, tls = options.tls.is_some(), "listening");
+            doors.push(door);
+            Some(address)
+        } else {
+            None
+        };
+        let site_address = match service.site {
+            Some(site) => {
+                let (served, door) = site::open(site, &options, &context, stop_accepting.clone()).await?;
+                let (address, tls) = (served.address, served.is_encrypted);
+                info!(service = service.name, %address, tls, "serving pages");
+                doors.push(door);
+                Some(address)
+            }
+            None => None,
+        };
         for BackgroundTask { name, run } in service.background {
             tasks.spawn(async move { (name, run.await) });
         }
         for BackgroundTask { name, run } in follow_files(&options, &context) {
             tasks.spawn(async move { (name, run.await) });
         }
-        let stop_accepting = CancellationToken::new();
-        let calls = OpenCalls::default();
-        let callers = Callers::new(options.limits.calls, options.limits.calls_per_second);
-        let limited = ServiceBuilder::new()
-            .layer(RpcServerLayer::new(calls.clone()))
-            .layer(DeadlineLayer)
-            .layer(MapRequestLayer::new(present_certificate))
-            .layer(options.access.clone().layer())
-            .layer(MapRequestLayer::new(record_caller))
-            .layer(AdmissionLayer::new(callers, options.access.is_open())?)
-            .service(routes.prepare());
-        let connections = Connections::new("grpc", options.limits.of_connections());
-        tasks.spawn(end_unread(calls.clone(), connections.clone(), options.limits.unread, context.clone()));
-        let (sockets, stop) = (incoming(listener), stop_accepting.clone());
-        let server: BoxFuture<'static, _> = match &options.tls {
-            Some(tls) => {
-                let encrypted = tls.incoming(sockets, handshake_limits(options.limits.connections));
-                Box::pin(serve_each(encrypted, connections, stop, server_of(limited)))
-            }
-            None => Box::pin(serve_each(sockets, connections, stop, server_of(limited))),
-        };
+        let calls: Vec<OpenCalls> = doors.iter().map(|door| door.calls.clone()).collect();
+        for door in &doors {
+            let (calls, connections) = (door.calls.clone(), door.connections.clone());
+            tasks.spawn(end_unread(calls, connections, options.limits.unread, context.clone()));
+        }
         tasks.spawn(async move {
-            ("the gRPC server", {
-                server.await;
-                Ok(())
-            })
+            future::join_all(doors.into_iter().map(|door| door.serving)).await;
+            ("the server", Ok(()))
         });
-        info!(service = service.name, %address, tls = has_tls, "listening");
         context.lifecycle.enter(Phase::Ready);
-        on_listening(address);
+        if let Some(address) = grpc_address.or(site_address) {
+            on_listening(address);
+        }
 
         let outcome = tokio::select! {
             () = context.shutdown.cancelled() => Ok(()),
             ended = tasks.join_next() => task_result(ended),
         };
         context.lifecycle.enter(Phase::Draining);
-        for name in names.iter().copied().chain([""]) {
-            health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
+        for name in &names {
+            health.set_service_status(name, ServingStatus::NotServing).await;
         }
         context.shutdown.cancel();
         stop_accepting.cancel();
         // Health watchers have been notified; an open watch would use up the whole drain.
-        for name in names.into_iter().chain([""]) {
+        for name in names {
             health.clear_service_status(name).await;
         }
         let drained = drain(&mut tasks, &options, &context, &calls).await;
         outcome.and(drained)
     })
+}
+
+/// A port that is open.
+pub(crate) struct Door {
+    pub(crate) calls: OpenCalls,
+    pub(crate) connections: Connections,
+    /// Serves until accepting stops and what is open has ended.
+    pub(crate) serving: BoxFuture<'static, ()>,
+}
+
+/// Opens the gRPC port.
+async fn grpc(
+    services: &[GrpcRoutes],
+    health: &HealthReporter,
+    options: &ServerOptions,
+    stop: CancellationToken,
+) -> anyhow::Result<(SocketAddr, Door)> {
+    let asks_who_calls = !options.access.is_open();
+    let (has_tls, waived) = (options.tls.is_some(), options.allow_unauthenticated);
+    if let Some(warning) = may_listen(options.listen, asks_who_calls, has_tls, waived)? {
+        warn!("{warning}");
+    }
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", options.listen))?;
+    let address = listener.local_addr()?;
+    let health_server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
+    let routes = merge(services, options.reflection)?
+        .add_service(health_server)
+        .add_service(access_service::server());
+    let calls = OpenCalls::default();
+    let callers = Callers::new(options.limits.calls, options.limits.calls_per_second);
+    let limited = ServiceBuilder::new()
+        .layer(RpcServerLayer::new(calls.clone()))
+        .layer(DeadlineLayer)
+        .layer(MapRequestLayer::new(present_certificate))
+        .layer(options.access.clone().layer())
+        .layer(MapRequestLayer::new(record_caller))
+        .layer(AdmissionLayer::new(callers, options.access.is_open())?)
+        .service(routes.prepare());
+    let connections = Connections::new("grpc", options.limits.of_connections());
+    let (sockets, shared) = (incoming(listener), connections.clone());
+    let serving: BoxFuture<'static, ()> = match &options.tls {
+        Some(tls) => {
+            let encrypted = tls.incoming(sockets, handshake_limits(options.limits.connections));
+            Box::pin(serve_each(encrypted, shared, stop, server_of(limited)))
+        }
+        None => Box::pin(serve_each(sockets, shared, stop, server_of(limited))),
+    };
+    Ok((address, Door { calls, connections, serving }))
 }
 
 /// Serves single connections: each by a server of its own, because tonic can end all
@@ -219,13 +226,13 @@ where
         });
         // One connection, and no end of connections, at which tonic would shut down.
         let alone = stream::iter([Ok::<_, io::Error>(io)]).chain(stream::pending());
-        let server = http2().layer(with_connection);
+        let server = http2::grpc_server().layer(with_connection);
         Box::pin(server.serve_with_incoming_shutdown(service.clone(), alone, end.cancelled_owned()))
     }
 }
 
 /// Unfinished handshakes have a third of the connections' number to themselves.
-fn handshake_limits(connections: usize) -> HandshakeLimits {
+pub(crate) fn handshake_limits(connections: usize) -> HandshakeLimits {
     let limits = HandshakeLimits::default();
     HandshakeLimits { unfinished: limits.unfinished.min((connections / 3).max(16)), ..limits }
 }
@@ -261,8 +268,8 @@ fn follow_files(options: &ServerOptions, context: &Context) -> Vec<BackgroundTas
         Ok(())
     };
     let mut tasks = vec![BackgroundTask { name: "the access policy", run: Box::pin(following) }];
-    if let Some(tls) = options.tls.clone() {
-        let watching = tls.watch(RELOAD_INTERVAL, context.shutdown.clone());
+    for tls in [&options.tls, &options.site_tls].into_iter().flatten() {
+        let watching = tls.clone().watch(RELOAD_INTERVAL, context.shutdown.clone());
         tasks.push(BackgroundTask { name: "the TLS files", run: Box::pin(watching.map(Ok)) });
     }
     tasks
@@ -287,14 +294,16 @@ async fn drain(
     tasks: &mut JoinSet<(&'static str, anyhow::Result<()>)>,
     options: &ServerOptions,
     context: &Context,
-    calls: &OpenCalls,
+    calls: &[OpenCalls],
 ) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut outcome = Ok(());
     // The server itself waits for readers that read nothing, so it is the last
     // remaining task.
     let only_readers_are_left = |tasks: &JoinSet<_>| {
-        tasks.len() == 1 && began.elapsed() >= STALLED_AFTER && calls.are_quiet_for(STALLED_AFTER)
+        tasks.len() == 1
+            && began.elapsed() >= STALLED_AFTER
+            && calls.iter().all(|calls| calls.are_quiet_for(STALLED_AFTER))
     };
     let mut finish = async |limit: Duration| {
         let finished = async {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use access::{Access, Environment};
 use anyhow::Context as _;
-use tls::{DefaultTimeProvider, ServerTls};
+use tls::{DefaultTimeProvider, ServerTls, ServerTlsFiles};
 
 use crate::{arguments::RuntimeArgs, clock::Clock, context::Context, limits::Limits};
 
@@ -19,6 +19,8 @@ pub struct ServerOptions {
     pub reflection: bool,
     /// The certificate to serve with; `None` for plain text.
     pub tls: Option<ServerTls>,
+    /// The certificate to serve pages with, if there are any: the same, for browsers.
+    pub site_tls: Option<ServerTls>,
     /// Who may call.
     pub access: Access,
     /// Whether callers that nobody asks who they are may come from beyond loopback.
@@ -34,6 +36,7 @@ impl Default for ServerOptions {
             drain_timeout: Duration::from_secs(20),
             reflection: false,
             tls: None,
+            site_tls: None,
             access: Access::open(),
             allow_unauthenticated: false,
             limits: Limits::default(),
@@ -48,13 +51,18 @@ impl ServerOptions {
     /// If one of their files cannot be used.
     pub fn from_args(args: &RuntimeArgs, context: &Context) -> anyhow::Result<Self> {
         let files = args.tls.clone().files();
-        let tls = files.map(|files| ServerTls::load(files, Arc::new(DefaultTimeProvider))).transpose();
+        let load = |files| ServerTls::load(files, Arc::new(DefaultTimeProvider));
+        let tls = files.clone().map(load).transpose();
+        // People have no certificates.
+        let site_files = files.map(|files| ServerTlsFiles { clients: None, ..files });
+        let site_tls = site_files.map(load).transpose();
         let access = args.access.access(environment(context.clock.clone()));
         Ok(Self {
             listen: args.listen,
             drain_timeout: args.drain_timeout,
             reflection: args.reflection,
             tls: tls.context("cannot serve with TLS")?,
+            site_tls: site_tls.context("cannot serve pages with TLS")?.map(ServerTls::for_browsers),
             access: access.context("--access-file cannot be used")?,
             allow_unauthenticated: args.access.allow_unauthenticated,
             limits: args.limits.limits(),

@@ -1,4 +1,4 @@
-//! A service as the bootstrap sees it: gRPC routes and background tasks.
+//! A service as the bootstrap sees it: gRPC routes, pages and background tasks.
 
 use std::{convert::Infallible, fmt, future::Future, pin::Pin};
 
@@ -12,6 +12,7 @@ use tower::Service as TowerService;
 
 use crate::{
     context::Context,
+    site::Site,
     stage::{self, StageExecutor},
 };
 
@@ -24,6 +25,8 @@ pub struct Service {
     pub stages: &'static [&'static str],
     /// Its gRPC services.
     pub grpc: Vec<GrpcRoutes>,
+    /// Its pages over HTTP, if it has any.
+    pub site: Option<Site>,
     /// Its work besides answering calls.
     pub background: Vec<BackgroundTask>,
 }
@@ -61,7 +64,7 @@ impl Service {
     /// A service that does nothing yet.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, stages: &[], grpc: Vec::new(), background: Vec::new() }
+        Self { name, stages: &[], grpc: Vec::new(), site: None, background: Vec::new() }
     }
 
     /// Adds the stages of an executor, and the gRPC service that executes them.
@@ -86,6 +89,13 @@ impl Service {
         let mut routes = RoutesBuilder::default();
         routes.add_service(server);
         self.grpc.push(GrpcRoutes { name: S::NAME, routes: routes.routes() });
+        self
+    }
+
+    /// Adds pages.
+    #[must_use]
+    pub fn with_site(mut self, site: Site) -> Self {
+        self.site = Some(site);
         self
     }
 

@@ -79,6 +79,9 @@ pub const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 /// What gRPC speaks over TLS.
 const HTTP2: &[u8] = b"h2";
 
+/// What browsers may speak as well.
+const HTTP1: &[u8] = b"http/1.1";
+
 /// Named, not taken from rustls's process-wide default, which panics when two are compiled in.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())

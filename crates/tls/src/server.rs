@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    HTTP2,
+    HTTP1, HTTP2,
     expiry::Validity,
     files::{Pem, Reader, Role},
     incoming::{HandshakeLimits, TlsIncoming},
@@ -58,7 +58,10 @@ pub struct ServerTlsFiles {
 
 /// The TLS of a server, which follows its files.
 #[derive(Debug, Clone)]
-pub struct ServerTls(Arc<Live<ServerTlsFiles>>);
+pub struct ServerTls {
+    live: Arc<Live<ServerTlsFiles>>,
+    is_for_browsers: bool,
+}
 
 impl ServerTls {
     /// Loads `files`. Certificates are checked by `clock`.
@@ -66,13 +69,19 @@ impl ServerTls {
     /// # Errors
     /// If a file cannot be read or used.
     pub fn load(files: ServerTlsFiles, clock: Arc<dyn TimeProvider>) -> Result<Self, LoadError> {
-        Live::load(files, clock).map(Self)
+        Ok(Self { live: Live::load(files, clock)?, is_for_browsers: false })
+    }
+
+    /// The same for browsers, which may speak HTTP/1 as well.
+    #[must_use]
+    pub fn for_browsers(self) -> Self {
+        Self { is_for_browsers: true, ..self }
     }
 
     /// Looks at the files, and uses them for new handshakes if they have changed. Logs what
     /// has changed, and warns of a certificate that is about to expire. Blocks for a moment.
     pub fn reload(&self) -> Reload {
-        self.0.reload()
+        self.live.reload()
     }
 
     /// Reloads every `interval` until `shutdown`.
@@ -81,13 +90,13 @@ impl ServerTls {
         interval: Duration,
         shutdown: CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
-        self.0.watch(interval, shutdown)
+        self.live.watch(interval, shutdown)
     }
 
     /// When the certificate in use, or one of its intermediates, expires. `None` if that
     /// cannot be read from it.
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
-        self.0.expires_at()
+        self.live.expires_at()
     }
 
     /// Shakes hands over `sockets`, which carry their own TCP options.
@@ -99,7 +108,13 @@ impl ServerTls {
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.config())
+        let config = self.live.config();
+        if !self.is_for_browsers {
+            return TlsAcceptor::from(config);
+        }
+        let mut config = ServerConfig::clone(&config);
+        config.alpn_protocols.push(HTTP1.to_vec());
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
         unpublish::{self, UnpublishArgs},
         verify::{self, VerifyArgs},
         watch::{self, WatchArgs},
+        whoami::{self, WhoamiArgs},
     },
     demo::DemoArgs,
     error::Error,
@@ -92,6 +93,7 @@ pub(crate) enum ClientCommand {
     Explain(ExplainArgs),
     Freshness(FreshnessArgs),
     Reconcile(ReconcileArgs),
+    Whoami(WhoamiArgs),
 }
 
 impl ClientCommand {
@@ -114,6 +116,7 @@ impl ClientCommand {
             Self::Explain(args) => explain::execute(args, output).await,
             Self::Freshness(args) => freshness::execute(args, output).await,
             Self::Reconcile(args) => reconcile::execute(args, output).await,
+            Self::Whoami(args) => whoami::execute(args, output).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::{Arg, Args};
 use contract::is_transport_failure;
 use proto::{
+    access::v1::access_service_client::AccessServiceClient,
     activity::v1::company_activity_service_client::CompanyActivityServiceClient,
     pipeline::v1::pipeline_service_client::PipelineServiceClient,
     quarantine::v1::quarantine_service_client::QuarantineServiceClient,
@@ -202,6 +203,12 @@ impl Connection {
     #[must_use]
     pub fn activity(&self) -> CompanyActivityServiceClient<Channel> {
         CompanyActivityServiceClient::new(self.channel.clone())
+    }
+
+    /// A client that asks the server who calls.
+    #[must_use]
+    pub fn access(&self) -> AccessServiceClient<Channel> {
+        AccessServiceClient::new(self.channel.clone())
     }
 
     /// What a failed call means to the user.

@@ -8,6 +8,7 @@ use proto::{
     quarantine::v1::quarantine_service_client::QuarantineServiceClient,
 };
 use runtime::Channel;
+use secret::Secret;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -34,6 +35,14 @@ impl Credential {
     /// None: the services ask nobody who they are.
     pub(crate) const fn none() -> Self {
         Self(None)
+    }
+
+    /// A token; `None` if it is no token.
+    pub(crate) fn bearer(token: &Secret) -> Option<Self> {
+        let mut value: MetadataValue<Ascii> = format!("Bearer {}", token.expose()).parse().ok()?;
+        // Not even in a debug line, and not in the table of HTTP/2's header compression.
+        value.set_sensitive(true);
+        Some(Self(Some(value)))
     }
 }
 

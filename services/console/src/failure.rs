@@ -2,12 +2,17 @@
 
 use axum::{
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use maud::html;
 use tonic::{Code, Status};
 
 use crate::html::layout;
+
+/// Marks the answer to a visitor whom a service does not know, or no longer: the door sends
+/// them to sign in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignInAgain;
 
 /// Why a page cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +20,21 @@ pub(crate) enum Failure {
     /// A service refused, or could not be reached.
     #[error("{0}")]
     Service(#[from] Status),
+    /// The visitor has to sign in first.
+    #[error("sign in first")]
+    SignIn {
+        /// The page to return to.
+        return_to: String,
+    },
+    /// The visitor may not do this, or nobody may in this way.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The request went to an address that is not the console's.
+    #[error("{0}")]
+    Misdirected(String),
+    /// The request cannot be read.
+    #[error("{1}")]
+    Refused(StatusCode, String),
     /// Nothing has that address.
     #[error("{0}")]
     NotFound(String),
@@ -36,6 +56,10 @@ impl Failure {
                 Code::Unavailable | Code::DeadlineExceeded => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::BAD_GATEWAY,
             },
+            Self::SignIn { .. } => StatusCode::SEE_OTHER,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Refused(status, _) => *status,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
         }
@@ -47,7 +71,11 @@ impl Failure {
             StatusCode::NOT_FOUND => "Check the address, or look for it on the page that lists such things.",
             StatusCode::BAD_REQUEST => "Go back, mend what the message names, and send it again.",
             StatusCode::CONFLICT => "Reload the page to see what has changed, then try again.",
-            StatusCode::FORBIDDEN => "Ask whoever looks after the access policy for the role.",
+            StatusCode::FORBIDDEN if matches!(self, Self::Service(_)) => {
+                "Ask whoever looks after the access policy for the role."
+            }
+            StatusCode::FORBIDDEN => "Go back to the page, and look again at what it offers.",
+            StatusCode::MISDIRECTED_REQUEST => "Open the console by its own address.",
             StatusCode::SERVICE_UNAVAILABLE => {
                 "The service does not answer now. Reload in a minute; if it stays so, look at its pods and logs."
             }
@@ -58,6 +86,12 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        if let Self::SignIn { return_to } = &self {
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("return_to", return_to)
+                .finish();
+            return Redirect::to(&format!("/sign-in?{query}")).into_response();
+        }
         let status = self.status();
         let message = match &self {
             Self::Service(status) => status.message().to_owned(),
@@ -68,8 +102,15 @@ impl IntoResponse for Failure {
             section.empty {
                 p.problem { (message) }
                 p { (self.next_step()) }
+                @if status == StatusCode::FORBIDDEN {
+                    p { a href="/sign-in" { "Sign in as somebody else" } }
+                }
             }
         };
-        (status, layout::page_for_nobody(title, &body)).into_response()
+        let mut response = (status, layout::page_for_nobody(title, &body)).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.extensions_mut().insert(SignInAgain);
+        }
+        response
     }
 }

@@ -7,6 +7,7 @@
 mod assets;
 mod backend;
 mod config;
+mod door;
 mod failure;
 mod html;
 mod pages;
@@ -15,7 +16,8 @@ mod visitor;
 
 pub use backend::Backend;
 pub use config::{Args, Options};
-pub use site::assemble;
+pub use door::{ProviderOptions, PublicUrl};
+pub use site::{assemble, site};
 
 use runtime::{Context, Service};
 
@@ -25,6 +27,5 @@ use runtime::{Context, Service};
 /// If a service's URL, the credentials or the provider's settings cannot be used.
 pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
     let backend = args.backend()?;
-    let _router = assemble(&args.options, backend, &context)?;
-    Ok(Service::new("console"))
+    Ok(Service::new("console").with_site(site(args.options, backend, context)))
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    runtime::main("console", "Shows the pipeline and the companies in a browser", console::start)
+    runtime::site_main("console", "Shows the pipeline and the companies in a browser", console::start)
 }

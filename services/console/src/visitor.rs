@@ -1,16 +1,14 @@
 //! Whoever looks at a page.
 
+use std::fmt;
+
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use crate::{
-    backend::{Credential, Services},
-    failure::Failure,
-    site::Console,
-};
+use crate::{backend::Services, door::Entry, failure::Failure, site::Console};
 
 /// Whoever looks at a page. A handler that has one as an argument is for those who may look;
-/// others are sent to sign in.
-#[derive(Debug, Clone)]
+/// others are sent to sign in. Handlers of actions have an [`Operator`](crate::door::Operator).
+#[derive(Clone)]
 pub(crate) struct Visitor {
     /// The name that the services know them by.
     pub(crate) name: String,
@@ -26,17 +24,18 @@ pub(crate) struct Visitor {
     pub(crate) form_token: String,
 }
 
+impl fmt::Debug for Visitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visitor").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl FromRequestParts<Console> for Visitor {
     type Rejection = Failure;
 
-    async fn from_request_parts(_parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
-        Ok(Self {
-            name: "anonymous".to_owned(),
-            is_reader: true,
-            is_operator: true,
-            is_anonymous: true,
-            services: Services::new(&console.backend, &Credential::none()),
-            form_token: String::new(),
-        })
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Failure> {
+        let entry = parts.extensions.get::<Entry>();
+        let entry = entry.ok_or_else(|| Failure::Forbidden("Nobody has asked who you are.".to_owned()))?;
+        console.door.visitor(entry).await
     }
 }

@@ -159,6 +159,10 @@ impl Suite {
     fn standalone_arguments(&self) -> Result<Vec<String>> {
         let mut arguments =
             vec!["standalone".to_owned(), "--data-dir".to_owned(), self.data().display().to_string()];
+        // Suites of other tests run beside this one.
+        if !self.settings.has(ACTIVITYCTL, "--console-listen") {
+            arguments.extend(["--console-listen".to_owned(), "127.0.0.1:0".to_owned()]);
+        }
         if let Some(url) = self.settings.warehouse_url() {
             arguments.extend(["--warehouse-url".to_owned(), url.to_owned()]);
         }

@@ -1,6 +1,6 @@
-//! Serves each connection of a gRPC port as long as its limits allow.
+//! Serves each connection of a port as long as its limits allow.
 
-use std::{io, net::IpAddr, time::Duration};
+use std::{fmt::Display, io, net::IpAddr, time::Duration};
 
 use futures::{Stream, StreamExt, future::BoxFuture};
 use tls::TlsConnection;
@@ -39,18 +39,15 @@ impl FromPeer for TlsConnection {
 
 /// Serves connections until `stop`, then waits for those that are open. `serve` serves one
 /// until it has ended; the token asks it to end the connection without losing a call.
-pub(crate) async fn serve_each<S, IO>(
+pub(crate) async fn serve_each<S, IO, E>(
     incoming: S,
     connections: Connections,
     stop: CancellationToken,
-    serve: impl Fn(
-        Tracked<IO>,
-        Connection,
-        CancellationToken,
-    ) -> BoxFuture<'static, Result<(), tonic::transport::Error>>,
+    serve: impl Fn(Tracked<IO>, Connection, CancellationToken) -> BoxFuture<'static, Result<(), E>>,
 ) where
     S: Stream<Item = io::Result<IO>> + Send + 'static,
     IO: FromPeer,
+    E: Display + Send + 'static,
 {
     let open = TaskTracker::new();
     // Dropped, and so no longer listening, before the wait.

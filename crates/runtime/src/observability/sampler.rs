@@ -9,6 +9,9 @@ use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SamplingResult, Should
 /// The gRPC services that answer queries rather than move the pipeline.
 const QUERY_SERVICES: [&str; 1] = ["company_activity.activity.v1.CompanyActivityService/"];
 
+/// What pages' spans are called: those that change nothing.
+const PAGES: &str = "GET ";
+
 /// Records every trace of the pipeline, and a share of those that begin with a query. A
 /// participant in a trace follows whatever its origin decided.
 #[derive(Debug, Clone)]
@@ -38,7 +41,8 @@ impl ShouldSample for PipelineAlways {
             let began = span.span_context();
             return decided(began.is_sampled(), began.trace_state().clone());
         }
-        if QUERY_SERVICES.iter().any(|service| name.starts_with(service)) {
+        let is_query = QUERY_SERVICES.iter().any(|service| name.starts_with(service));
+        if is_query || name.starts_with(PAGES) {
             return self.queries.should_sample(parent, trace_id, name, kind, attributes, links);
         }
         decided(true, TraceState::default())

@@ -82,8 +82,7 @@ impl Rules {
             {
                 Class::Stage
             }
-            // Reflection.
-            Some(Admission::AnyCaller) => Class::Stream,
+            _ if path.starts_with("/grpc.reflection.") => Class::Stream,
             _ if self.streams.contains(path) => Class::Stream,
             _ => Class::Call,
         }

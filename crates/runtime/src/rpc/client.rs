@@ -29,17 +29,36 @@ type Connection = Either<SendsBearerToken<transport::Channel>, transport::Channe
 pub struct Channel {
     connection: Connection,
     server: Uri,
+    is_fit_for_tokens: bool,
     durations: Histogram<f64>,
 }
 
 impl Channel {
     /// Wraps `connection`, which goes to `server`; every call sends `token`.
-    pub(crate) fn new(connection: transport::Channel, server: Uri, token: Option<BearerToken>) -> Self {
+    pub(crate) fn new(
+        connection: transport::Channel,
+        server: Uri,
+        is_fit_for_tokens: bool,
+        token: Option<BearerToken>,
+    ) -> Self {
         let connection = match token {
             Some(token) => Either::Left(token.layer().layer(connection)),
             None => Either::Right(connection),
         };
-        Self { connection, server, durations: RPC_CLIENT_DURATION.histogram() }
+        Self { connection, server, is_fit_for_tokens, durations: RPC_CLIENT_DURATION.histogram() }
+    }
+
+    /// Whether a caller's token may be sent over it: it is encrypted, stays on this machine, or
+    /// goes where `--token-over-plain-text` lets it.
+    #[must_use]
+    pub const fn is_fit_for_tokens(&self) -> bool {
+        self.is_fit_for_tokens
+    }
+
+    /// The URL of the server that it goes to.
+    #[must_use]
+    pub const fn server(&self) -> &Uri {
+        &self.server
     }
 }
 

@@ -17,5 +17,6 @@ pub(crate) use caller::{present_certificate, record_caller};
 pub(crate) use callers::Callers;
 pub use client::Channel;
 pub(crate) use deadline::DeadlineLayer;
-pub(crate) use open_calls::OpenCalls;
+pub(crate) use open_calls::{OpenCall, OpenCalls};
 pub(crate) use server::RpcServerLayer;
+pub(crate) use unread::AbandonableBody;

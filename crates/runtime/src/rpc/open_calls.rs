@@ -28,7 +28,7 @@ struct Progress {
 }
 
 impl OpenCalls {
-    pub(super) fn begin(&self) -> OpenCall {
+    pub(crate) fn begin(&self) -> OpenCall {
         let mut calls = self.calls();
         calls.last += 1;
         let id = calls.last;
@@ -66,24 +66,24 @@ impl Progress {
 
 /// A call in progress.
 #[derive(Debug)]
-pub(super) struct OpenCall {
+pub(crate) struct OpenCall {
     id: u64,
     calls: OpenCalls,
 }
 
 impl OpenCall {
     /// The response has begun.
-    pub(super) fn responds(&self, response: Abandon) {
+    pub(crate) fn responds(&self, response: Abandon) {
         self.update(|call| call.response = Some(response));
     }
 
     /// The reader asks for more, so the handler works.
-    pub(super) fn works(&self) {
+    pub(crate) fn works(&self) {
         self.update(|call| call.waits_since = None);
     }
 
     /// The reader has to consume a message before it can ask again.
-    pub(super) fn waits_for_its_reader(&self) {
+    pub(crate) fn waits_for_its_reader(&self) {
         self.update(|call| call.waits_since = Some(Instant::now()));
     }
 

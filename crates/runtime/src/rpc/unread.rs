@@ -13,21 +13,42 @@ use tonic::{Status, body::Body};
 type Shared = Mutex<Option<Body>>;
 
 /// A response body. Nobody polls one whose reader takes nothing, so it cannot end itself.
-pub(super) struct AbandonableBody {
+pub(crate) struct AbandonableBody {
     body: Arc<Shared>,
+    farewell: Farewell,
     has_ended: bool,
+}
+
+/// How a body ends that was taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    /// With a status, which gRPC reads.
+    Trailers,
+    /// With an error, which breaks the connection: HTTP knows no other sign that a response
+    /// is not whole.
+    Error,
 }
 
 /// Ends a body from outside.
 #[derive(Debug, Clone)]
-pub(super) struct Abandon(Weak<Shared>);
+pub(crate) struct Abandon(Weak<Shared>);
 
 impl AbandonableBody {
+    /// The body of a gRPC response.
     pub(super) fn new(body: Body) -> Self {
-        Self { body: Arc::new(Mutex::new(Some(body))), has_ended: false }
+        Self::ending_with(Farewell::Trailers, body)
     }
 
-    pub(super) fn handle(&self) -> Abandon {
+    /// The body of a page.
+    pub(crate) fn failing(body: Body) -> Self {
+        Self::ending_with(Farewell::Error, body)
+    }
+
+    fn ending_with(farewell: Farewell, body: Body) -> Self {
+        Self { body: Arc::new(Mutex::new(Some(body))), farewell, has_ended: false }
+    }
+
+    pub(crate) fn handle(&self) -> Abandon {
         Abandon(Arc::downgrade(&self.body))
     }
 }
@@ -65,6 +86,9 @@ impl http_body::Body for AbandonableBody {
         }
         if std::mem::replace(&mut self.has_ended, true) {
             return Poll::Ready(None);
+        }
+        if self.farewell == Farewell::Error {
+            return Poll::Ready(Some(Err(unread())));
         }
         let mut trailers = HeaderMap::new();
         Poll::Ready(Some(unread().add_header(&mut trailers).map(|()| Frame::trailers(trailers))))

@@ -193,6 +193,20 @@ pub const HTTP_CLIENT_DURATION: Metric = Metric {
     services: "ingest-api, notifier",
 };
 
+/// Pages answered.
+pub const HTTP_SERVER_DURATION: Metric = Metric {
+    name: "http.server.request.duration",
+    unit: "s",
+    description: "How long answering a request for a page took, to the end of its stream.",
+    kind: Kind::Histogram(CALL_SECONDS),
+    attributes: &[
+        ("http.request.method", "`GET`, `HEAD`, `POST` or `_OTHER`"),
+        ("http.route", "the page, for example `/runs/{run_id}`; `unknown` for addresses without one"),
+        ("http.response.status_code", "the status"),
+    ],
+    services: "console, standalone",
+};
+
 /// gRPC calls answered.
 pub const RPC_SERVER_DURATION: Metric = Metric {
     name: "rpc.server.call.duration",
@@ -210,7 +224,7 @@ pub const RPC_CLIENT_DURATION: Metric = Metric {
     description: "How long a gRPC call to another service took, to the end of its stream.",
     kind: Kind::Histogram(CALL_SECONDS),
     attributes: &RPC,
-    services: "coordinator, activityctl",
+    services: "coordinator, console, activityctl",
 };
 
 /// Connections of callers.
@@ -219,7 +233,7 @@ pub const SERVER_CONNECTIONS: Metric = Metric {
     unit: "{connection}",
     description: "Connections of callers that are open.",
     kind: Kind::Gauge,
-    attributes: &[("port", "`grpc` or `admin`")],
+    attributes: &[("port", "`grpc`, `site` or `admin`")],
     services: "all",
 };
 
@@ -230,7 +244,7 @@ pub const SERVER_LIMITED: Metric = Metric {
     description: "Connections and calls that a limit has refused or ended.",
     kind: Kind::Counter,
     attributes: &[
-        ("port", "`grpc` or `admin`"),
+        ("port", "`grpc`, `site` or `admin`"),
         (
             "limit",
             "connections refused: `full`; connections ended: `made_room`, `idle`, `silent`; \
@@ -304,6 +318,7 @@ pub const CATALOGUE: &[Metric] = &[
     ALERT_DELIVERIES,
     RECONCILIATION_DIFFERENCES,
     HTTP_CLIENT_DURATION,
+    HTTP_SERVER_DURATION,
     RPC_SERVER_DURATION,
     RPC_CLIENT_DURATION,
     SERVER_CONNECTIONS,

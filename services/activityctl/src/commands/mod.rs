@@ -24,3 +24,4 @@ pub mod trigger;
 pub mod unpublish;
 pub mod verify;
 pub mod watch;
+pub mod whoami;

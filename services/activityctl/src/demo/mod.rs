@@ -29,7 +29,8 @@ Needs no network and leaves nothing behind, unless --data-dir is given.
 Examples:
   activityctl demo
   activityctl demo --companies 200 --days 30
-  activityctl demo --data-dir demo-data";
+  activityctl demo --data-dir demo-data
+  activityctl demo --keep-open";
 
 /// See the whole pipeline work on made-up companies, nothing to set up
 #[derive(Debug, Args)]
@@ -50,6 +51,10 @@ pub struct DemoArgs {
     /// Keep everything in this folder, which must be new or empty [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+
+    /// Keep everything running after the report, to look around in the console, until Ctrl+C
+    #[arg(long)]
+    keep_open: bool,
 
     /// What to log to standard error: a level, or directives such as `info,coordinator=debug`
     #[arg(long, env = "LOG", value_name = "FILTER", default_value = "warn")]
@@ -83,7 +88,12 @@ pub async fn run(
         args.companies, args.days
     ));
     let system = DemoSystem::start(world(&args, &timeline)?, &folder, &context).await?;
+    progress.note(format_args!("The console shows all of it at http://{}/", system.console));
     let outcome = run_both_mornings(&args, &timeline, &system, &mut progress, &mut output).await;
+    if args.keep_open && outcome.is_ok() {
+        report::print_open(system.console, system.connection.server(), &mut output)?;
+        system.keep_open().await;
+    }
     context.shutdown.cancel();
     system.ended().await?;
     outcome?;
@@ -186,6 +196,7 @@ mod tests {
             days: 20,
             seed: 1,
             data_dir: Some(data_dir.to_owned()),
+            keep_open: false,
             log: "off".to_owned(),
             otlp_endpoint: None,
             otlp_ca_file: None,

@@ -1,6 +1,6 @@
 //! The demo's closing report.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use chrono::NaiveDate;
 use domain::{DateWindow, run::STAGE_VALIDATE};
@@ -80,6 +80,19 @@ fn rows_written(run: &Run, stage: &str) -> u64 {
     counters.map_or(0, |counters| counters.rows_written)
 }
 
+/// Prints where to look around.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn print_open(console: SocketAddr, server: &str, output: &mut Output) -> Result<(), Error> {
+    output.line(format_args!(
+        "\nEverything keeps running until you press Ctrl+C. Look around:\n\
+         \n  http://{console}/    the console, in a browser\
+         \n  activityctl runs --server {server}"
+    ))?;
+    output.flush()
+}
+
 /// Prints what to try next; `kept` is the data folder, if it is kept.
 ///
 /// # Errors
@@ -88,6 +101,7 @@ pub(super) fn print_hints(kept: Option<&Path>, days: DateWindow, output: &mut Ou
     match kept {
         None => output.line(
             "\nNothing is left behind. Try next:\n\
+             \n  activityctl demo --keep-open             the same, to look around in the console\
              \n  activityctl demo --data-dir demo-data    the same, and keep the result\
              \n  activityctl standalone --help            run it on sources of your own\
              \n  activityctl --help                       everything else",

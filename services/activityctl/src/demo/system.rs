@@ -52,6 +52,8 @@ impl DemoFolder {
 pub(super) struct DemoSystem {
     pub(super) sources: SampleSources,
     pub(super) connection: Connection,
+    /// Where the console is.
+    pub(super) console: SocketAddr,
     services: JoinHandle<anyhow::Result<()>>,
     shutdown: CancellationToken,
 }
@@ -65,10 +67,10 @@ impl DemoSystem {
     ) -> anyhow::Result<Self> {
         let sources = SampleSources::start(world, folder.folder.root(), context.shutdown.clone()).await?;
         let options = suite_options(sources.api_url())?.with_defaults_in(&folder.folder)?;
-        let (address, services) = serve_suite(options, context.clone()).await?;
+        let Served { address, console, services } = serve_suite(options, context.clone()).await?;
         let server = format!("http://{address}");
         let connection = Connection::through(server.clone(), runtime::channel::connect(&server)?);
-        Ok(Self { sources, connection, services, shutdown: context.shutdown.clone() })
+        Ok(Self { sources, connection, console, services, shutdown: context.shutdown.clone() })
     }
 
     /// Runs the pipeline over some days, and shows its progress.
@@ -84,6 +86,12 @@ impl DemoSystem {
             outcome = follow_to_success(&self.connection, &run.run_id, &follow, progress) => outcome,
             () = self.shutdown.cancelled() => Err(anyhow::anyhow!("interrupted").into()),
         }
+    }
+
+    /// Keeps everything running until somebody ends it, or a service fails, which
+    /// [`ended`](Self::ended) reports.
+    pub(super) async fn keep_open(&self) {
+        self.shutdown.cancelled().await;
     }
 
     /// Waits for everything to end after the context has shut down.
@@ -102,18 +110,32 @@ fn suite_options(product_api_url: String) -> anyhow::Result<SuiteOptions> {
     Ok(SuiteOptions::from_arg_matches(&matches)?)
 }
 
-async fn serve_suite(
-    options: SuiteOptions,
-    context: Context,
-) -> anyhow::Result<(SocketAddr, JoinHandle<anyhow::Result<()>>)> {
+/// The services, listening.
+struct Served {
+    address: SocketAddr,
+    console: SocketAddr,
+    services: JoinHandle<anyhow::Result<()>>,
+}
+
+async fn serve_suite(options: SuiteOptions, context: Context) -> anyhow::Result<Served> {
     let suite = standalone::assemble(options, &context).await?;
-    let (listening, address) = oneshot::channel();
     let server = ServerOptions { drain_timeout: Duration::from_secs(2), ..ServerOptions::default() };
-    let mut services = tokio::spawn(serve(suite, server, context, |address| {
+    // A free port on loopback, as gRPC has.
+    let console = console::Options::default();
+    let (suite, site) =
+        standalone::with_console(suite, console, server.listen, server.access.clone(), &context)?;
+    let (console_listening, console) = oneshot::channel();
+    let site = site.on_listening(|served| {
+        let _ = console_listening.send(served.address);
+    });
+    let (listening, address) = oneshot::channel();
+    let mut services = tokio::spawn(serve(suite.with_site(site), server, context, |address| {
         let _ = listening.send(address);
     }));
     tokio::select! {
-        Ok(address) = address => Ok((address, services)),
+        (Ok(address), Ok(console)) = async { tokio::join!(address, console) } => {
+            Ok(Served { address, console, services })
+        }
         ended = &mut services => {
             ended??;
             anyhow::bail!("the services ended before they listened")

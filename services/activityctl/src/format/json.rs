@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use proto::{
+    access::v1::GetCallerResponse,
     activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
     pipeline::v1::{AuditEntry, Run, RunStage},
 };
@@ -13,7 +14,7 @@ use crate::{
     error::Error,
     format::{
         fact::columns,
-        value::{audit_outcome, rfc3339, run_state, run_trigger, stage_state},
+        value::{audit_outcome, rfc3339, role, run_state, run_trigger, stage_state},
     },
 };
 
@@ -114,6 +115,21 @@ impl<'a> From<&'a GetFreshnessResponse> for FreshnessJson<'a> {
             published_days: freshness.published_days,
             days_behind: freshness.days_behind,
         }
+    }
+}
+
+/// Who calls.
+#[derive(Debug, Serialize)]
+pub struct CallerJson<'a> {
+    name: &'a str,
+    roles: Vec<&'static str>,
+    is_anonymous: bool,
+}
+
+impl<'a> From<&'a GetCallerResponse> for CallerJson<'a> {
+    fn from(caller: &'a GetCallerResponse) -> Self {
+        let roles = caller.roles().map(role).collect();
+        Self { name: &caller.name, roles, is_anonymous: caller.is_anonymous }
     }
 }
 

@@ -22,6 +22,7 @@ use cells::{
 use comfy_table::{Cell, Color, Table};
 use indicatif::HumanCount;
 use proto::{
+    access::v1::GetCallerResponse,
     activity::v1::{ChurnRisk, CompanyActivity, GetFreshnessResponse, Publication},
     pipeline::v1::{AuditEntry, Run, RunStage, StageState},
     stage::v1::{DateWindow, StageCounters},
@@ -30,7 +31,7 @@ use proto::{
 use crate::{
     format::{
         fact::{Value, columns},
-        value::{audit_outcome, elapsed, human_duration, run_state, run_trigger, to_the_second},
+        value::{audit_outcome, elapsed, human_duration, role, run_state, run_trigger, to_the_second},
     },
     ledger_check::{Content, Difference},
 };
@@ -202,6 +203,18 @@ pub fn freshness(freshness: &GetFreshnessResponse) -> Table {
     ] {
         table.add_row([Cell::new(name), value]);
     }
+    arranged(table)
+}
+
+/// Who calls.
+#[must_use]
+pub fn caller(caller: &GetCallerResponse) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    let roles: Vec<&str> = caller.roles().map(role).collect();
+    let roles = if roles.is_empty() { "none".to_owned() } else { roles.join(", ") };
+    table.add_row([Cell::new("name"), text(&caller.name)]);
+    table.add_row([Cell::new("roles"), text(&roles)]);
     arranged(table)
 }
 

@@ -1,5 +1,6 @@
-//! `activityctl standalone`: every service in one process on one port.
+//! `activityctl standalone`: every service in one process on one port, and the console on another.
 
+mod console_port;
 mod data_folder;
 mod events;
 mod stage_router;
@@ -11,6 +12,8 @@ use clap::Args;
 use runtime::{Context, LogWriter, Process, RuntimeArgs, ServerOptions, start_and_serve};
 use tracing::info;
 
+pub use console_port::with_console;
+use console_port::{ConsoleArgs, ConsoleListen};
 pub use data_folder::{DataFolder, DataFolderArgs};
 pub use stage_router::StageRouter;
 pub use suite::{SuiteOptions, assemble};
@@ -39,7 +42,8 @@ Examples:
 
 /// Run every service in one process on one port
 ///
-/// Serves runs of the pipeline, company activity, alerts and reconciliation over gRPC.
+/// Serves runs of the pipeline, company activity, alerts and reconciliation over gRPC, and the
+/// console, which shows them in a browser, at http://127.0.0.1:50080.
 #[derive(Debug, Args)]
 #[command(
     after_help = EXAMPLES,
@@ -52,6 +56,9 @@ pub struct StandaloneArgs {
 
     #[command(flatten)]
     suite: SuiteOptions,
+
+    #[command(flatten, next_help_heading = "Console")]
+    console: ConsoleArgs,
 
     #[command(flatten, next_help_heading = "Server and logs")]
     runtime: RuntimeArgs,
@@ -73,7 +80,14 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
     let suite = args.suite.with_defaults_in(&folder)?;
     let options = ServerOptions::from_args(&args.runtime, &context)?;
     info!(data_dir = %folder.root().display(), "data folder opened");
-    Ok(Box::pin(start_and_serve(assemble(suite, &context), options, context.clone())).await?)
+    let (console, access) = (args.console, options.access.clone());
+    let starting = async {
+        let suite = assemble(suite, &context).await?;
+        let ConsoleListen::At(listen) = console.console_listen else { return Ok(suite) };
+        let (suite, site) = with_console(suite, console.options, listen, access, &context)?;
+        Ok(suite.with_site(site))
+    };
+    Ok(Box::pin(start_and_serve(starting, options, context.clone())).await?)
 }
 
 /// The process for `args`.
