@@ -15,6 +15,8 @@ const RUN_ID: Bound = Bound::Text { bytes: 64 };
 const NAME: Bound = Bound::Text { bytes: 512 };
 /// 256 characters of at most four bytes.
 const COMPANY_ID: Bound = Bound::Text { bytes: 1024 };
+/// As long as what the CRM says of a company may be.
+const COMPANY_TEXT: Bound = Bound::Text { bytes: 1024 };
 /// Holds where a page starts: a company and a day, as base64.
 const PAGE_TOKEN: Bound = Bound::Text { bytes: 4 * 1024 };
 const WINDOW: Bound = Bound::Message(&DATE_WINDOW);
@@ -144,8 +146,8 @@ pub(crate) static REQUESTS: [Bounded; 39] = [
         fields: &[
             field(1, "activity_date", DAY),
             field(3, "page_token", PAGE_TOKEN),
-            field(5, "country", NAME),
-            field(6, "industry_tag", NAME),
+            field(5, "country", COMPANY_TEXT),
+            field(6, "industry_tag", COMPANY_TEXT),
         ],
     },
     Bounded {
@@ -154,8 +156,8 @@ pub(crate) static REQUESTS: [Bounded; 39] = [
         fields: &[
             field(1, "activity_date", DAY),
             field(2, "text", COMPANY_ID),
-            field(3, "country", NAME),
-            field(4, "industry_tag", NAME),
+            field(3, "country", COMPANY_TEXT),
+            field(4, "industry_tag", COMPANY_TEXT),
             field(9, "page_token", PAGE_TOKEN),
         ],
     },

@@ -7,9 +7,11 @@
 pub mod alert;
 pub mod audit;
 pub mod checksum;
+pub mod churn_change;
 pub mod company;
 pub mod counters;
 pub mod date_window;
+pub mod day_totals;
 pub mod difference;
 pub mod event;
 pub mod explanation;
@@ -31,9 +33,11 @@ pub mod usage;
 
 pub use alert::AlertCause;
 pub use checksum::{Checksum, ChecksumVersion, UnknownChecksumVersion};
+pub use churn_change::{ChurnChange, LastContact};
 pub use company::{CompanyAttributes, CompanyId, CrmCompany, UnreadableFields};
 pub use counters::{Counters, Progress};
 pub use date_window::DateWindow;
+pub use day_totals::DayTotals;
 pub use difference::DifferenceKind;
 pub use event::{EventId, EventRecord};
 pub use explanation::Explanation;

@@ -21,16 +21,7 @@ use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::{
     AbandonedCandidates, Acceptance, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox,
-    AlertQuery, AlertReader, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog,
-    BacklogReader, ChurnQuery, ChurnRisk, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, Delivered,
-    Error, EventFile, EventStaging, Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory,
-    Freshness, HeldDay, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun,
-    Observable, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader,
-    PublishOutcome, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping,
-    QuarantineReader, QuarantineStore, QuarantinedRow, Reconciliation, ReconciliationId, ReconciliationLog,
-    ReconciliationReader, RecordedAlert, RequestedReplay, Result, Retention, RollUp, RowStream, Run,
-    RunAuditReader, RunAudits, RunQuery, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure,
-    TakenUp, UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    AlertQuery, AlertReader, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk, ChurnSummary, CompanyPage, CompanySearch, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, DayHistory, DaySummation, Delivered, Error, EventFile, EventStaging, Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, OverviewReader, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, PublishedDay, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader, QuarantineStore, QuarantinedRow, Reconciliation, ReconciliationId, ReconciliationLog, ReconciliationReader, RecordedAlert, RequestedReplay, Result, Retention, RollUp, RowStream, Run, RunAuditReader, RunAudits, RunQuery, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
@@ -266,6 +257,22 @@ observe! {
                 Ok(Export { pages, ..export })
             }
         }
+    }
+
+    OverviewReader {
+        fn search_companies(search: &CompanySearch, limit: u32) -> CompanyPage;
+        fn churn_summary(day: NaiveDate) -> Option<ChurnSummary>;
+        fn days_with_totals(window: DateWindow) -> Vec<PublishedDay>;
+        fn publications_of_day(
+            day: NaiveDate,
+            before: Option<DateTime<Utc>>,
+            limit: u32
+        ) -> DayHistory;
+    }
+
+    DaySummation {
+        fn days_without_totals() -> u64;
+        fn sum_up_days() -> u64;
     }
 
     ProvenanceReader {

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use contract::message::fact_row_to_proto;
-pub(crate) use contract::message::publication_to_proto as publication;
+pub(crate) use contract::message::{publication_to_proto as publication, timestamp_to_proto as timestamp};
 use domain::FactRow;
 use proto::activity::v1::{
     ChurnRisk as ChurnRiskProto, CompanyActivityRollUp, ExportCompanyActivityResponse, GetFreshnessResponse,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::{FieldViolations, status, undisclosed};
-use domain::{FactKey, FailureKind};
+use domain::{ChurnChange, FactKey, FailureKind};
 use tonic::Status;
 use tracing::error;
 use uuid::Uuid;
@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// The state that was asked for is not on record.
     #[error(transparent)]
     NotOnRecord(warehouse::Error),
+    /// Nothing tells how churn risks have changed.
+    #[error(transparent)]
+    ChangeUnknown(warehouse::Error),
     /// The drain timed out.
     #[error("the service is stopping: ask again")]
     Stopping,
@@ -61,13 +64,21 @@ impl Error {
         }
     }
 
+    /// Why a read of churn risks that have changed so, if that was asked for, has failed.
+    pub(crate) fn of_change(cause: warehouse::Error, change: Option<ChurnChange>) -> Self {
+        match cause {
+            warehouse::Error::Precondition(_) if change.is_some() => Self::ChangeUnknown(cause),
+            _ => Self::Warehouse(cause),
+        }
+    }
+
     /// The kind of failure.
     pub(crate) const fn kind(&self) -> FailureKind {
         match self {
             Self::InvalidRequest(_) => FailureKind::InvalidArgument,
             Self::NothingPublished | Self::NoSuchRow(_) => FailureKind::NotFound,
             Self::PublishedAnew => FailureKind::Conflict,
-            Self::NotOnRecord(cause) => cause.kind(),
+            Self::NotOnRecord(cause) | Self::ChangeUnknown(cause) => cause.kind(),
             Self::Stalled(_) => FailureKind::TimedOut,
             Self::Stopping | Self::Warehouse(warehouse::Error::Unavailable(_)) => FailureKind::Unavailable,
             // Reads break no rule of the warehouse, so any other error is a defect.
@@ -93,6 +104,7 @@ impl From<Error> for Status {
             | Error::NoSuchRow(_)
             | Error::PublishedAnew
             | Error::NotOnRecord(_)
+            | Error::ChangeUnknown(_)
             | Error::Stopping
             | Error::Stalled(_) => status(kind, error.to_string(), None),
         }

@@ -10,6 +10,8 @@
 //! - A page token also records which rows its first page was read from. If a publish has
 //!   changed rows of the covered days since, the next page is `ABORTED`: together the
 //!   pages would be no list of any state.
+//! - A search counts its companies once: the total is in the page token, because all pages
+//!   are of the same rows.
 //! - An export always sends at least one message, so that the publication
 //!   reaches the caller even when there are no rows.
 //! - An export whose reader stalls ends with `DEADLINE_EXCEEDED`: otherwise it
@@ -17,11 +19,15 @@
 
 mod config;
 mod convert;
+mod convert_overview;
 mod error;
 mod export;
+mod overview;
+mod overview_request;
 mod page_token;
 mod queries;
 mod request;
+mod request_fields;
 mod service;
 #[cfg(test)]
 mod test_rows;
@@ -35,7 +41,7 @@ use proto::{
     activity::v1::company_activity_service_server::CompanyActivityServiceServer, bounds::MAX_REQUEST_BYTES,
 };
 use runtime::{Context, Service};
-use warehouse::ActivityReader;
+use warehouse::OverviewReader;
 
 use crate::{queries::Queries, service::ActivityService};
 
@@ -54,7 +60,7 @@ pub async fn start(args: Args, context: Context) -> anyhow::Result<Service> {
 /// Assembles the service over a warehouse that is already open, of which it can do nothing
 /// but read what is published.
 #[must_use]
-pub fn assemble(options: &Options, warehouse: Arc<dyn ActivityReader>, context: &Context) -> Service {
+pub fn assemble(options: &Options, warehouse: Arc<dyn OverviewReader>, context: &Context) -> Service {
     let queries = Queries::new(warehouse, context.clock.clone());
     let service = ActivityService::new(queries, options.export_stall_timeout, context.hard_stop.clone());
     Service::new("activity")

@@ -6,7 +6,7 @@
 //! answering the wrong question. It grants no access, so it needs no key.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use domain::{CompanyId, DateWindow, FactKey};
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -92,6 +92,50 @@ pub(crate) struct ChurnPosition {
     pub(crate) after: ChurnCursor,
     /// As of [`RowPosition`].
     pub(crate) rows: Option<RowsVersion>,
+}
+
+/// Where a page of a search starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SearchPosition {
+    /// The day the first page covers.
+    pub(crate) day: NaiveDate,
+    /// What the earlier pages have said.
+    pub(crate) after: SearchedBefore,
+}
+
+/// What the earlier pages of a search have said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SearchedBefore {
+    /// The last company.
+    pub(crate) company_id: CompanyId,
+    /// As of [`RowPosition`].
+    pub(crate) rows: RowsVersion,
+    /// How many companies there are on all pages.
+    pub(crate) total: i64,
+}
+
+/// A page of a day's history starts before this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PublicationPosition(pub(crate) DateTime<Utc>);
+
+#[derive(Clone, PartialEq, Message)]
+struct EncodedSearchPosition {
+    #[prost(sint32, tag = "1")]
+    day: i32,
+    #[prost(string, tag = "2")]
+    company_id: String,
+    #[prost(message, optional, tag = "3")]
+    rows: Option<EncodedRowsVersion>,
+    #[prost(int64, tag = "4")]
+    total: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct EncodedPublicationPosition {
+    #[prost(sint64, tag = "1")]
+    seconds: i64,
+    #[prost(uint32, tag = "2")]
+    nanoseconds: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -189,6 +233,38 @@ impl Position for ChurnPosition {
     }
 }
 
+impl Position for SearchPosition {
+    fn to_bytes(&self) -> Vec<u8> {
+        let Self { day, after: SearchedBefore { company_id, rows, total } } = self;
+        EncodedSearchPosition {
+            day: day.num_days_from_ce(),
+            company_id: company_id.to_string(),
+            rows: Some((*rows).into()),
+            total: *total,
+        }
+        .encode_to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let encoded = EncodedSearchPosition::decode(bytes).ok()?;
+        let company_id = CompanyId::from_stored(encoded.company_id).ok()?;
+        let after = SearchedBefore { company_id, rows: encoded.rows?.into(), total: encoded.total };
+        Some(Self { day: day(encoded.day)?, after })
+    }
+}
+
+impl Position for PublicationPosition {
+    fn to_bytes(&self) -> Vec<u8> {
+        let (seconds, nanoseconds) = (self.0.timestamp(), self.0.timestamp_subsec_nanos());
+        EncodedPublicationPosition { seconds, nanoseconds }.encode_to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let encoded = EncodedPublicationPosition::decode(bytes).ok()?;
+        DateTime::from_timestamp(encoded.seconds, encoded.nanoseconds).map(Self)
+    }
+}
+
 fn day(days_from_ce: i32) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(days_from_ce)
 }
@@ -233,7 +309,25 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        fn any_search_position()(
+            day in any_day(), company_id in any_company(), rows in any_version(), total in any::<i64>(),
+        ) -> SearchPosition {
+            SearchPosition { day, after: SearchedBefore { company_id, rows, total } }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_token_of_a_search_or_history_leads_back_to_its_position(
+            search in any_search_position(), seconds in -1_i64..4_102_444_800, nanoseconds in 0..1_000_000_000_u32,
+        ) {
+            let scope = TokenScope::new("Search", &["acme"]);
+            prop_assert_eq!(scope.open::<SearchPosition>(&scope.seal(&search)), Ok(search));
+            let entry = PublicationPosition(DateTime::from_timestamp(seconds, nanoseconds).unwrap());
+            prop_assert_eq!(scope.open::<PublicationPosition>(&scope.seal(&entry)), Ok(entry));
+        }
+
         #[test]
         fn a_token_leads_back_to_its_position(rows in any_row_position(), churn in any_churn_position()) {
             let scope = TokenScope::new("List", &["acme", "", "2026-02-01"]);

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use runtime::Clock;
 use uuid::Uuid;
 use warehouse::{
-    ActivityQuery, ActivityReader, ChurnCursor, ChurnQuery, ChurnRisk, Export, FactPage, Freshness, Listing,
+    ActivityQuery, ChurnCursor, ChurnQuery, ChurnRisk, Export, FactPage, Freshness, Listing, OverviewReader,
     PublishedState, RollUp, RowsVersion,
 };
 
@@ -54,7 +54,7 @@ impl<T, P> Page<T, P> {
 
 /// Checks that a page's rows are those `of_earlier_pages`, if there are any: parts of two
 /// publications would miss some companies and repeat others.
-fn check_rows(of_earlier_pages: Option<RowsVersion>, rows: RowsVersion) -> Result<()> {
+pub(crate) fn check_rows(of_earlier_pages: Option<RowsVersion>, rows: RowsVersion) -> Result<()> {
     match of_earlier_pages {
         Some(earlier) if earlier != rows => Err(Error::PublishedAnew),
         _ => Ok(()),
@@ -104,7 +104,7 @@ impl RowsPage {
 }
 
 /// How many rows fit a message, at least one.
-fn fitting(rows: &[FactRow]) -> usize {
+pub(crate) fn fitting(rows: &[FactRow]) -> usize {
     let mut bytes = 0;
     let beyond = rows.iter().position(|row| {
         bytes += row.approximate_bytes() + BYTES_BESIDE_ROW;
@@ -115,12 +115,12 @@ fn fitting(rows: &[FactRow]) -> usize {
 
 /// The queries that the service answers.
 pub(crate) struct Queries {
-    warehouse: Arc<dyn ActivityReader>,
+    pub(crate) warehouse: Arc<dyn OverviewReader>,
     clock: Arc<dyn Clock>,
 }
 
 impl Queries {
-    pub(crate) const fn new(warehouse: Arc<dyn ActivityReader>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) const fn new(warehouse: Arc<dyn OverviewReader>, clock: Arc<dyn Clock>) -> Self {
         Self { warehouse, clock }
     }
 
@@ -171,8 +171,10 @@ impl Queries {
                 None => return Ok(Page::of_nothing()),
             },
         };
-        let query = ChurnQuery { day, after: request.after };
-        let listing = self.warehouse.churn_risks(&query, request.page_size + 1).await?;
+        let ChurnRequest { change, traits, after, .. } = request;
+        let query = ChurnQuery { day, change, traits, after };
+        let listing = self.warehouse.churn_risks(&query, request.page_size + 1).await;
+        let listing = listing.map_err(|cause| Error::of_change(cause, change))?;
         let position = |risk: &ChurnRisk, rows| ChurnPosition {
             day,
             after: ChurnCursor {
@@ -207,7 +209,7 @@ impl Queries {
         }
     }
 
-    async fn newest_day(&self) -> Result<Option<NaiveDate>> {
+    pub(crate) async fn newest_day(&self) -> Result<Option<NaiveDate>> {
         Ok(self.warehouse.freshness().await?.map(|freshness| freshness.newest.activity_date))
     }
 }
@@ -220,7 +222,7 @@ mod tests {
     use proto::activity::v1::ListCompanyActivityResponse;
 
     use super::*;
-    use crate::{convert, request::MAX_PAGE_SIZE, test_rows::idle_company};
+    use crate::{convert, request_fields::MAX_PAGE_SIZE, test_rows::idle_company};
 
     #[test]
     fn the_widest_rows_of_as_many_days_fit_a_message() {

@@ -1,27 +1,20 @@
 //! Validated requests.
 
 use chrono::NaiveDate;
-use contract::{FieldViolations, page_size};
-use domain::{
-    CompanyId, DateWindow, FactKey,
-    date_window::{InvalidWindow, parse_day},
-};
+use contract::FieldViolations;
+use domain::{ChurnChange, CompanyId, DateWindow, FactKey, date_window::InvalidWindow};
 use proto::activity::v1::{
     ExportCompanyActivityRequest, GetCompanyActivityRequest, ListChurnRisksRequest,
     ListCompanyActivityRequest, RollUpCompanyActivityRequest, RollUpPeriod,
 };
 use uuid::Uuid;
-use warehouse::{ChurnCursor, Period, RowsVersion};
+use warehouse::{ChurnCursor, CompanyTraits, Period, RowsVersion};
 
-use crate::page_token::{ChurnPosition, RowPosition, TokenScope};
-
-/// The page size if none is requested.
-const DEFAULT_PAGE_SIZE: u32 = 100;
-
-/// The largest page: below gRPC's limit of 4 MiB even if every row has its maximum width.
-pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
-
-type Checked<T> = Result<T, FieldViolations>;
+use crate::{
+    overview_request::{checked_change, checked_traits, trait_fields},
+    page_token::{ChurnPosition, RowPosition, TokenScope},
+    request_fields::{Checked, calendar_day, checked_page_size, optional},
+};
 
 /// The days of a request; an open end is the newest published day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +100,8 @@ pub(crate) struct RollUpRequest {
 pub(crate) struct ChurnRequest {
     /// `None`: the newest published day.
     pub(crate) day: Option<NaiveDate>,
+    pub(crate) change: Option<ChurnChange>,
+    pub(crate) traits: CompanyTraits,
     pub(crate) after: Option<ChurnCursor>,
     /// As of [`RowsRequest`].
     pub(crate) rows: Option<RowsVersion>,
@@ -203,31 +198,32 @@ impl TryFrom<ListChurnRisksRequest> for ChurnRequest {
     type Error = FieldViolations;
 
     fn try_from(request: ListChurnRisksRequest) -> Checked<Self> {
-        let ListChurnRisksRequest { activity_date, page_size, page_token, .. } = request;
-        let tokens = TokenScope::new("ListChurnRisks", &[&activity_date]);
+        let ListChurnRisksRequest { activity_date, page_size, page_token, change, country, industry_tag } =
+            request;
+        let change_field = change.to_string();
+        let mut fields = vec![activity_date.as_str()];
+        // Without a condition, tokens are those of the version before.
+        fields.extend(Some(change_field.as_str()).filter(|_| change != 0));
+        fields.extend(trait_fields(country.as_deref(), industry_tag.as_deref()));
+        let tokens = TokenScope::new("ListChurnRisks", &fields);
         let mut violations = FieldViolations::default();
+        let change = violations.keep("change", checked_change(change));
+        let traits = checked_traits(country, industry_tag, &mut violations);
         let day = optional(&activity_date, |text| violations.keep("activity_date", calendar_day(text)));
         let page_size = violations.keep("page_size", checked_page_size(page_size));
         let position =
             optional(&page_token, |token| violations.keep("page_token", tokens.open::<ChurnPosition>(token)));
-        match (day, page_size, position) {
-            (Some(day), Some(page_size), Some(position)) => {
+        match (day, change, traits, page_size, position) {
+            (Some(day), Some(change), Some(traits), Some(page_size), Some(position)) => {
                 let (day, after, rows) = match position {
                     Some(ChurnPosition { day, after, rows }) => (Some(day), Some(after), rows),
                     None => (day, None, None),
                 };
-                Ok(Self { day, after, rows, page_size, tokens })
+                Ok(Self { day, change, traits, after, rows, page_size, tokens })
             }
             _ => Err(violations),
         }
     }
-}
-
-/// `Some(None)` for an empty field, else what `parse` returns: `None` once it
-/// has recorded what is wrong.
-#[expect(clippy::option_option, reason = "an empty field is no problem, and a problem is no empty field")]
-fn optional<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
-    if text.is_empty() { Some(None) } else { parse(text).map(Some) }
 }
 
 #[expect(clippy::option_option, reason = "as `optional`")]
@@ -243,17 +239,8 @@ fn optional_run(text: &str, violations: &mut FieldViolations) -> Option<Option<U
     optional(text, |text| violations.keep("as_of_run_id", parse(text)))
 }
 
-fn calendar_day(text: &str) -> Result<NaiveDate, String> {
-    parse_day(text).ok_or_else(|| format!("{text:?} is not a calendar day of the form YYYY-MM-DD"))
-}
-
 fn window(start: NaiveDate, end: NaiveDate, violations: &mut FieldViolations) -> Option<DateWindow> {
     violations.keep::<DateWindow, InvalidWindow>("end_date", DateWindow::new(start, end))
-}
-
-fn checked_page_size(asked: i32) -> Result<u32, String> {
-    page_size(asked, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        .ok_or_else(|| format!("{asked} is negative: leave it at zero for {DEFAULT_PAGE_SIZE} rows"))
 }
 
 fn checked_period(period: RollUpPeriod) -> Result<Period, &'static str> {

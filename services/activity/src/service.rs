@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    convert,
+    convert, convert_overview,
     export::{Batch, batches},
+    overview_request::{DaysRequest, PublicationsRequest, SearchRequest, SummaryRequest},
     queries::Queries,
     request::{ChurnRequest, ExportRequest, RollUpRequest, RowRequest, RowsRequest},
 };
@@ -118,30 +119,43 @@ impl CompanyActivityService for ActivityService {
 
     async fn search_companies(
         &self,
-        _request: Request<SearchCompaniesRequest>,
+        request: Request<SearchCompaniesRequest>,
     ) -> Result<Response<SearchCompaniesResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let request = SearchRequest::try_from(request.into_inner())?;
+        let tokens = request.tokens.clone();
+        let page = self.queries.companies(request).await?;
+        let next = page.next.as_ref().map(|next| tokens.seal(next)).unwrap_or_default();
+        Ok(Response::new(convert_overview::companies(page, next)))
     }
 
     async fn get_churn_summary(
         &self,
-        _request: Request<GetChurnSummaryRequest>,
+        request: Request<GetChurnSummaryRequest>,
     ) -> Result<Response<GetChurnSummaryResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let request = SummaryRequest::try_from(request.into_inner())?;
+        Ok(Response::new(convert_overview::churn_summary(self.queries.churn_summary(request).await?)))
     }
 
     async fn list_published_days(
         &self,
-        _request: Request<ListPublishedDaysRequest>,
+        request: Request<ListPublishedDaysRequest>,
     ) -> Result<Response<ListPublishedDaysResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let request = DaysRequest::try_from(request.into_inner())?;
+        let days = self.queries.days(request).await?.into_iter().map(convert_overview::published_day);
+        Ok(Response::new(ListPublishedDaysResponse { days: days.collect() }))
     }
 
     async fn list_publications(
         &self,
-        _request: Request<ListPublicationsRequest>,
+        request: Request<ListPublicationsRequest>,
     ) -> Result<Response<ListPublicationsResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let request = PublicationsRequest::try_from(request.into_inner())?;
+        let (history, next) = self.queries.publications(&request).await?;
+        Ok(Response::new(ListPublicationsResponse {
+            publications: history.entries.into_iter().map(convert_overview::day_publication).collect(),
+            next_page_token: next.map(|next| request.tokens.seal(&next)).unwrap_or_default(),
+            history_since: history.history_since.map(convert::timestamp),
+        }))
     }
 
     async fn get_freshness(

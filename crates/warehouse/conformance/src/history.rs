@@ -7,6 +7,7 @@ pub mod explanations;
 mod exports;
 mod extent;
 pub mod mended;
+mod overview;
 pub mod preview;
 pub mod retention;
 mod states;
@@ -136,6 +137,7 @@ async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, Te
         if let Some(run) = &published {
             world.states.remember(warehouse, run.run.run_id).await;
             world.compare(warehouse).await?;
+            overview::compare(warehouse, number).await?;
         }
         if let Some(window) = step.takes_back {
             let run_id = take_back(warehouse, window, at(number)).await;
@@ -146,6 +148,7 @@ async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, Te
             }
         }
     }
+    overview::compare(warehouse, 5).await?;
     world.states.compare(warehouse).await?;
     world.states.compare_with_less_history(warehouse).await?;
     Ok(world)

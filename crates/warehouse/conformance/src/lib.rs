@@ -271,6 +271,11 @@ macro_rules! suite {
             churn_risks_come_most_recently_active_first
             freshness_reports_the_newest_day
         }
+        $crate::suite! {@area $open, overview:
+            a_word_is_found_as_it_is_written
+            names_are_ordered_by_their_characters
+            a_day_that_is_not_published_has_nothing_to_show
+        }
     };
     (@area $open:path, $area:ident: $($behaviour:ident)*) => {
         mod $area {
@@ -345,6 +350,7 @@ macro_rules! migrations {
             a_day_with_a_newer_checksum_is_reported_and_left_alone
             a_publish_that_kept_no_history_is_noticed
             a_day_that_was_published_without_a_log_is_answered
+            totals_of_other_rows_do_not_count
         }
         // Together they execute most statements.
         $crate::migrations! {@added_to $create:
@@ -363,6 +369,8 @@ macro_rules! migrations {
             kept_history::a_state_is_read_again_by_the_run_that_left_it
             activity::roll_ups_follow_weeks_and_months
             activity::churn_risks_come_most_recently_active_first
+            overview::a_word_is_found_as_it_is_written
+            overview::names_are_ordered_by_their_characters
         }
     };
     (@behaviours $create:path: $($behaviour:ident)*) => {

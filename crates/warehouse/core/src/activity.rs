@@ -2,14 +2,17 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
+use domain::{ChurnChange, CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::{
+    error::{Error, Result},
+    overview::CompanyTraits,
+};
 
 /// Which published rows to read, ordered by company, then day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +86,29 @@ pub struct Export {
     pub pages: BoxStream<'static, Result<Vec<FactRow>>>,
 }
 
+impl ChurnQuery {
+    /// All risks of a day.
+    #[must_use]
+    pub const fn all(day: NaiveDate, after: Option<ChurnCursor>) -> Self {
+        Self { day, change: None, traits: CompanyTraits { country: None, industry_tag: None }, after }
+    }
+
+    /// That a change was asked for which nobody can tell.
+    #[must_use]
+    pub fn without_day_before(day: NaiveDate) -> Error {
+        Error::Precondition(format!(
+            "the day before {day} is not published, so nothing tells what has changed since: leave out the change, \
+             or publish that day first"
+        ))
+    }
+
+    /// Whether it asks for all risks.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.change.is_none() && self.traits == CompanyTraits::default()
+    }
+}
+
 impl Export {
     /// The rows one by one.
     #[must_use]
@@ -122,6 +148,11 @@ pub struct RollUp {
 pub struct ChurnQuery {
     /// The day.
     pub day: NaiveDate,
+    /// Only those whose risk has changed so, among them companies that are not at risk any more;
+    /// `None` for all at risk.
+    pub change: Option<ChurnChange>,
+    /// Only companies with these.
+    pub traits: CompanyTraits,
     /// Only risks after this one.
     pub after: Option<ChurnCursor>,
 }
@@ -191,6 +222,10 @@ pub trait ActivityReader: Send + Sync {
     ) -> Result<(Vec<RollUp>, Option<Publication>)>;
 
     /// Up to `limit` churn risks, which are read from all rows through the day.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`](crate::Error::Precondition) if a change is asked for and the day
+    /// before is not published.
     async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<Listing<ChurnRisk>>;
 
     /// The ledger's entries for a window, ordered by day; unpublished days have none.

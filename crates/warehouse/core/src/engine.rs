@@ -2,9 +2,14 @@
 //! stored values. An engine itself consists of statements and transactions.
 
 mod checksum_version;
+mod churn_summaries;
+mod churn_summary;
+mod company_order;
 mod crm_steps;
+mod day_totals;
 mod delivery;
 mod fencing;
+mod logged_publication;
 mod past_state;
 mod provenance;
 mod publish_time;
@@ -15,8 +20,13 @@ mod stored;
 
 pub use crate::quarantine::check_expected;
 pub use checksum_version::version_to_publish;
+pub use churn_summaries::ChurnSummaries;
+pub use churn_summary::ChurnGroupRecord;
+pub use company_order::CompanyPosition;
 pub use crm_steps::{Arrival, CrmChanges, CrmHistory, CrmStep, Heir, take_over};
+pub use day_totals::{DayBefore, StoredTotals, TotalsChanges};
 pub use delivery::Delivery;
+pub use logged_publication::LoggedRecord;
 pub use past_state::{PublishOnRecord, StateRecord};
 pub use provenance::{FetchedDay, every_day, export_origin};
 pub use publish_time::publish_time;

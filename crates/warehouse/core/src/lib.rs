@@ -26,6 +26,7 @@ mod fence;
 mod horizon;
 pub mod inspection;
 mod migration;
+mod overview;
 mod preview;
 mod preview_tally;
 mod progress_sink;
@@ -61,6 +62,10 @@ pub use fact::{FactBuilder, PublishOutcome};
 pub use fence::Fence;
 pub use horizon::{Horizon, OutOfReach, PublishedFacts, Reach, unpublished_window};
 pub use migration::MigrationReport;
+pub use overview::{
+    ChurnCounts, ChurnSummary, CompanyOrder, CompanyPage, CompanySearch, CompanyTraits, DayHistory,
+    DayPublication, DaySummation, MOST_CHURN_GROUPS, OverviewReader, PublishedDay,
+};
 pub use preview::{BackfillPreview, CompanyDayChange, DayChanges, PreviewOutcome, PreviewSession};
 pub use preview_tally::{ChangeCounts, ChangeKind, PreviewTally, days_between};
 pub use progress_sink::ProgressSink;
@@ -113,7 +118,8 @@ pub trait Warehouse:
     + EventStaging
     + FactBuilder
     + BackfillPreview
-    + ActivityReader
+    + OverviewReader
+    + DaySummation
     + ProvenanceReader
     + AlertOutbox
     + AlertLog

@@ -48,6 +48,36 @@ CREATE TABLE reconciliations (
 CREATE INDEX alert_outbox_newest ON alert_outbox (failed_at, alert_key);
 CREATE INDEX alert_outbox_by_run ON alert_outbox (run_id);
 
+-- ---------------------------------------------------------------- totals of days
+
+-- A published day over all its companies, summed up by the publish that wrote its rows. They
+-- are the totals of the rows that have this number and this checksum: a program that knows no
+-- totals publishes the day anew and leaves them, and by that they are told from current ones.
+CREATE TABLE day_totals (
+  activity_date    DATE    NOT NULL PRIMARY KEY REFERENCES published_days (activity_date) ON DELETE CASCADE,
+  row_count        BIGINT  NOT NULL,
+  checksum         BIGINT  NOT NULL,
+  checksum_version INTEGER NOT NULL,
+  active_users     BIGINT  NOT NULL,
+  events           BIGINT  NOT NULL,
+  churn_risks      BIGINT  NOT NULL, -- companies at risk of churn
+  active_companies BIGINT  NOT NULL  -- companies with events on the day
+);
+
+-- The totals of the rows that the ledger has.
+CREATE VIEW known_day_totals AS
+SELECT activity_date, totals.active_users, totals.events, totals.churn_risks, totals.active_companies
+FROM day_totals AS totals
+JOIN published_days AS ledger USING (activity_date, row_count, checksum, checksum_version);
+
+-- What the candidates of new days add up to, where they are counted before their publish; NULL
+-- where they are not, or a number does not fit.
+ALTER TABLE fact_build_days
+  ADD COLUMN active_users     BIGINT,
+  ADD COLUMN events           BIGINT,
+  ADD COLUMN churn_risks      BIGINT,
+  ADD COLUMN active_companies BIGINT;
+
 -- ---------------------------------------------------------------- rights
 
 -- Gives the roles that exist their rights. A later migration that adds a table, a column
@@ -99,7 +129,7 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO activity_reader', schema);
     GRANT SELECT ON
       fact_company_activity, published_days, fact_events, agg_company_daily_events,
-      fact_history, day_publications, warehouse_versions,
+      fact_history, day_publications, warehouse_versions, known_day_totals,
       -- Whether it can read this schema at all.
       _sqlx_migrations, schema_compatibility
     TO activity_reader;
@@ -116,7 +146,7 @@ BEGIN
       crm_unreadable, stg_crm_companies, usage_days, stg_product_usage, known_companies, dirty_company_days,
       warehouse_versions, fact_build, fact_build_days, fact_candidates, fact_company_activity, event_files,
       fact_events, agg_company_daily_events, fact_history, day_publications,
-      pipeline_stage_attempts, run_audits, reconciliations
+      pipeline_stage_attempts, run_audits, reconciliations, day_totals, known_day_totals
     TO activity_writer;
     -- Only ever added to.
     GRANT INSERT ON audit_actions, audit_ends, alert_deliveries, known_companies, pipeline_stage_attempts
@@ -136,7 +166,10 @@ BEGIN
       pipeline_run_stages, crm_exports, crm_snapshots, usage_days, event_files, fact_events, agg_company_daily_events
     TO activity_writer;
     GRANT UPDATE ON warehouse_versions TO activity_writer;
-    GRANT UPDATE (rows, checksum, checksum_version) ON fact_build_days TO activity_writer;
+    GRANT UPDATE (rows, checksum, checksum_version, active_users, events, churn_risks, active_companies)
+    ON fact_build_days TO activity_writer;
+    -- They go with their days.
+    GRANT INSERT, UPDATE ON day_totals TO activity_writer;
     GRANT INSERT, UPDATE, DELETE ON
       quarantine, crm_company_versions, crm_unreadable, stg_product_usage, dirty_company_days, fact_build,
       fact_company_activity

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication};
+use domain::{ChurnChange, CompanyId, DateWindow, FactKey, FactRow, Publication};
 use futures::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::{
     database::PostgresWarehouse,
     export,
     fault::Result,
+    overview,
     published_state::{self, At},
 };
 
@@ -71,9 +72,12 @@ impl ActivityReader for PostgresWarehouse {
             let day = DateWindow::day(query.day);
             let publication = newest_publication(connection, day).await?;
             let rows = rows_version(connection, query.day).await?;
-            let order = match self.churn_orders.get(query.day, rows) {
+            if publication.is_some() && query.change.is_some() {
+                check_day_before(connection, query.day).await?;
+            }
+            let order = match self.churn_orders.get(query, rows) {
                 Some(order) => order,
-                None => self.churn_orders.keep(query.day, rows, churn_order(connection, query.day).await?),
+                None => self.churn_orders.keep(query, rows, churn_order(connection, query).await?),
             };
             let risks = order.page(query.after.as_ref(), limit);
             Ok(Listing { items: select_risks(connection, query.day, risks).await?, publication, rows })
@@ -178,13 +182,45 @@ async fn roll_ups(
     Ok(roll_ups.fetch_all(connection).await?)
 }
 
-async fn churn_order(connection: &mut PgConnection, day: NaiveDate) -> Result<ChurnOrder> {
-    let risks = sqlx::query_file!("sql/activity/churn_order.sql", day).fetch_all(connection).await?;
+/// A company at risk, and its last day with events.
+struct RiskRecord {
+    company_id: String,
+    last_event_date: Option<NaiveDate>,
+}
+
+async fn churn_order(connection: &mut PgConnection, query: &ChurnQuery) -> Result<ChurnOrder> {
+    let ChurnQuery { day, change, traits, .. } = query;
+    let risks = if query.is_for_all() {
+        sqlx::query_file_as!(RiskRecord, "sql/activity/churn_order.sql", day).fetch_all(connection).await?
+    } else {
+        let (is_at_risk, was_at_risk) =
+            (change.is_none_or(ChurnChange::is_at_risk), change.map(ChurnChange::was_at_risk));
+        sqlx::query_file_as!(
+            RiskRecord,
+            "sql/activity/churn_order_of.sql",
+            day,
+            is_at_risk,
+            was_at_risk,
+            overview::day_before(*day),
+            traits.country.as_deref(),
+            traits.industry_tag.as_deref()
+        )
+        .fetch_all(connection)
+        .await?
+    };
     let risks = risks.into_iter().map(|risk| {
         let company_id = CompanyId::from_stored(risk.company_id).map_err(corrupt)?;
         Ok(ChurnCursor { last_event_date: risk.last_event_date, company_id })
     });
     Ok(ChurnOrder::of(risks.collect::<Result<_>>()?))
+}
+
+/// Checks that the day before is published, which a change is told by.
+async fn check_day_before(connection: &mut PgConnection, day: NaiveDate) -> Result<()> {
+    if overview::is_published(connection, overview::day_before(day)).await? {
+        return Ok(());
+    }
+    Err(ChurnQuery::without_day_before(day).into())
 }
 
 /// The rows of a day's risks, in their order.
@@ -257,12 +293,21 @@ mod tests {
             [(day(31), 28)]
         );
         let risk = ChurnCursor { last_event_date: None, company_id: acme };
-        assert_eq!(churn_order(&mut connection, day(50)).await.unwrap().page(None, 9), [risk]);
-        assert!(churn_order(&mut connection, day(30)).await.unwrap().page(None, 9).is_empty());
+        assert_eq!(
+            churn_order(&mut connection, &ChurnQuery::all(day(50), None)).await.unwrap().page(None, 9),
+            [risk]
+        );
+        assert!(
+            churn_order(&mut connection, &ChurnQuery::all(day(30), None))
+                .await
+                .unwrap()
+                .page(None, 9)
+                .is_empty()
+        );
 
         connection.execute("COMMIT").await.unwrap();
         assert_eq!(select(&mut connection, &query, None, 100).await.unwrap().len(), 59);
-        let order = churn_order(&mut connection, day(50)).await.unwrap();
+        let order = churn_order(&mut connection, &ChurnQuery::all(day(50), None)).await.unwrap();
         assert_eq!(order.page(None, 9)[0].last_event_date, Some(day(4)));
     }
 }

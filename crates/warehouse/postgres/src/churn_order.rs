@@ -11,18 +11,18 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use warehouse_core::{ChurnCursor, RowsVersion};
+use warehouse_core::{ChurnCursor, ChurnQuery, RowsVersion};
 
-/// The most risks that are kept, of all days: some 10 MB.
+/// The most risks that are kept, of all orders: some 10 MB.
 const MOST_RISKS: usize = 200_000;
 
-/// The most days that are kept.
-const MOST_DAYS: usize = 32;
+/// The most orders that are kept.
+const MOST_ORDERS: usize = 32;
 
 /// Where a risk stands: what a page starts after.
 type Position = ChurnCursor;
 
-/// The risks of one day, the most recently active first, those never active last.
+/// The risks of one query, the most recently active first, those never active last.
 #[derive(Debug)]
 pub(crate) struct ChurnOrder(Vec<Position>);
 
@@ -45,34 +45,47 @@ fn sort_key(risk: &Position) -> (Reverse<Option<NaiveDate>>, &str) {
     (Reverse(risk.last_event_date), risk.company_id.as_str())
 }
 
-/// The orders of the days that were asked for last.
+/// The orders that were asked for last.
 #[derive(Debug, Default)]
 pub(crate) struct ChurnOrders(Mutex<Vec<Kept>>);
 
 #[derive(Debug)]
 struct Kept {
-    day: NaiveDate,
+    query: ChurnQuery,
     rows: RowsVersion,
     order: Arc<ChurnOrder>,
 }
 
+impl Kept {
+    /// Whether it is the order of that query, wherever its page starts.
+    fn is_of(&self, query: &ChurnQuery) -> bool {
+        let ChurnQuery { day, change, traits, after: _ } = query;
+        (self.query.day, self.query.change, &self.query.traits) == (*day, *change, traits)
+    }
+}
+
 impl ChurnOrders {
-    /// The order of a day, if it is that of these rows.
-    pub(crate) fn get(&self, day: NaiveDate, rows: RowsVersion) -> Option<Arc<ChurnOrder>> {
+    /// The order of a query, if it is that of these rows.
+    pub(crate) fn get(&self, query: &ChurnQuery, rows: RowsVersion) -> Option<Arc<ChurnOrder>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().position(|one| one.day == day && one.rows == rows)?;
+        let found = kept.iter().position(|one| one.is_of(query) && one.rows == rows)?;
         // The last is forgotten last.
         kept[found..].rotate_left(1);
         kept.last().map(|one| Arc::clone(&one.order))
     }
 
-    /// Keeps the order of a day instead of the one that other rows had.
-    pub(crate) fn keep(&self, day: NaiveDate, rows: RowsVersion, order: ChurnOrder) -> Arc<ChurnOrder> {
+    /// Keeps the order of a query instead of the one that other rows had.
+    pub(crate) fn keep(&self, query: &ChurnQuery, rows: RowsVersion, order: ChurnOrder) -> Arc<ChurnOrder> {
         let order = Arc::new(order);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|one| one.day != day);
-        kept.push(Kept { day, rows, order: Arc::clone(&order) });
-        while kept.len() > MOST_DAYS || kept.iter().map(|one| one.order.0.len()).sum::<usize>() > MOST_RISKS {
+        kept.retain(|one| !one.is_of(query));
+        kept.push(Kept {
+            query: ChurnQuery { after: None, ..query.clone() },
+            rows,
+            order: Arc::clone(&order),
+        });
+        while kept.len() > MOST_ORDERS || kept.iter().map(|one| one.order.0.len()).sum::<usize>() > MOST_RISKS
+        {
             kept.remove(0);
         }
         order
@@ -91,6 +104,10 @@ mod tests {
 
     fn risk(company_id: &str, last: Option<usize>) -> Position {
         Position { company_id: CompanyId::parse(company_id).unwrap(), last_event_date: last.map(day) }
+    }
+
+    fn all(number: usize) -> ChurnQuery {
+        ChurnQuery::all(day(number), None)
     }
 
     fn version(checksums: i64) -> RowsVersion {
@@ -112,32 +129,36 @@ mod tests {
     #[test]
     fn an_order_is_found_for_its_own_rows_only() {
         let orders = ChurnOrders::default();
-        orders.keep(day(1), version(1), ChurnOrder::of(vec![]));
-        assert!(orders.get(day(1), version(1)).is_some());
-        assert!(orders.get(day(1), version(2)).is_none());
-        assert!(orders.get(day(2), version(1)).is_none());
-        orders.keep(day(1), version(2), ChurnOrder::of(vec![]));
-        assert!(orders.get(day(1), version(1)).is_none());
+        orders.keep(&all(1), version(1), ChurnOrder::of(vec![]));
+        assert!(orders.get(&all(1), version(1)).is_some());
+        assert!(orders.get(&all(1), version(2)).is_none());
+        assert!(orders.get(&all(2), version(1)).is_none());
+        let new = ChurnQuery { change: Some(domain::ChurnChange::New), ..all(1) };
+        assert!(orders.get(&new, version(1)).is_none());
+        orders.keep(&new, version(1), ChurnOrder::of(vec![]));
+        assert!(orders.get(&new, version(1)).is_some() && orders.get(&all(1), version(1)).is_some());
+        orders.keep(&all(1), version(2), ChurnOrder::of(vec![]));
+        assert!(orders.get(&all(1), version(1)).is_none());
     }
 
     #[test]
     fn what_is_kept_is_bounded_and_what_is_asked_for_stays() {
         let orders = ChurnOrders::default();
-        for number in 0..MOST_DAYS {
-            orders.keep(day(number), version(1), ChurnOrder::of(vec![]));
+        for number in 0..MOST_ORDERS {
+            orders.keep(&all(number), version(1), ChurnOrder::of(vec![]));
         }
-        assert!(orders.get(day(0), version(1)).is_some());
-        orders.keep(day(MOST_DAYS), version(1), ChurnOrder::of(vec![]));
-        assert!(orders.get(day(0), version(1)).is_some());
-        assert!(orders.get(day(1), version(1)).is_none());
+        assert!(orders.get(&all(0), version(1)).is_some());
+        orders.keep(&all(MOST_ORDERS), version(1), ChurnOrder::of(vec![]));
+        assert!(orders.get(&all(0), version(1)).is_some());
+        assert!(orders.get(&all(1), version(1)).is_none());
         let half = || ChurnOrder::of(vec![risk("a", None); MOST_RISKS / 2]);
         for number in [100, 101, 102] {
-            orders.keep(day(number), version(1), half());
+            orders.keep(&all(number), version(1), half());
         }
-        assert!(orders.get(day(100), version(1)).is_none());
-        assert!(orders.get(day(101), version(1)).is_some() && orders.get(day(102), version(1)).is_some());
-        let whole = orders.keep(day(103), version(1), ChurnOrder::of(vec![risk("a", None); MOST_RISKS + 1]));
+        assert!(orders.get(&all(100), version(1)).is_none());
+        assert!(orders.get(&all(101), version(1)).is_some() && orders.get(&all(102), version(1)).is_some());
+        let whole = orders.keep(&all(103), version(1), ChurnOrder::of(vec![risk("a", None); MOST_RISKS + 1]));
         assert_eq!(whole.page(None, u32::MAX).len(), MOST_RISKS + 1);
-        assert!(orders.get(day(103), version(1)).is_none());
+        assert!(orders.get(&all(103), version(1)).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
-use warehouse_core::{Error, MigrationReport};
+use warehouse_core::{Error, MigrationReport, engine::ChurnSummaries};
 
 use crate::{
     churn_order::ChurnOrders,
@@ -19,6 +19,7 @@ use crate::{
 pub struct PostgresWarehouse {
     pub(crate) connections: Connections,
     pub(crate) churn_orders: Arc<ChurnOrders>,
+    pub(crate) churn_summaries: Arc<ChurnSummaries>,
 }
 
 impl PostgresWarehouse {
@@ -66,7 +67,7 @@ async fn open(url: &str, access: Access) -> Result<PostgresWarehouse> {
     let location = location::parse(url)?;
     schema::prepare(&location, access).await?;
     let connections = Connections::open(location, access).await?;
-    Ok(PostgresWarehouse { connections, churn_orders: Arc::default() })
+    Ok(PostgresWarehouse { connections, churn_orders: Arc::default(), churn_summaries: Arc::default() })
 }
 
 impl PostgresWarehouse {

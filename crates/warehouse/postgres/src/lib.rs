@@ -40,6 +40,7 @@ mod locks;
 mod lookups;
 mod measure;
 mod migration;
+mod overview;
 mod preview;
 mod provenance;
 mod publish;
@@ -60,6 +61,7 @@ mod schema;
 mod statement_limits;
 mod tally;
 mod tls_problem;
+mod totals;
 mod usage;
 
 pub use database::PostgresWarehouse;

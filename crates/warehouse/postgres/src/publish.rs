@@ -14,6 +14,7 @@ use crate::{
     fault::Result,
     rebuild,
     tally::{LedgerChanges, Tally},
+    totals,
 };
 
 /// Blocks changes to staged and published data by loads and publishes until the
@@ -70,12 +71,15 @@ pub(crate) async fn publish(
         counters.rows_unchanged = counted(tally.equal_rows())?;
         counters.rows_read = counted(tally.new_rows() + tally.changed_rows() + tally.equal_rows())?;
         let mut changes = tally.ledger_changes();
-        rebuild::end(connection, &rebuilt, &mut changes).await?;
+        let mut totals_changes = tally.totals_changes();
+        totals_changes.whole = rebuild::end(connection, &rebuilt, &mut changes).await?;
+        let totals = totals_changes.after(&totals::before(connection).await?);
         let LedgerChanges { days, rows, checksums } = changes;
         let version = ChecksumVersion::WRITTEN.to_stored();
         sqlx::query_file!("sql/fact/record_days.sql", fence.run_id, now, &days, &rows, &checksums, version)
             .execute(&mut *connection)
             .await?;
+        totals::keep(connection, &totals).await?;
     }
     sqlx::query!("SELECT log_publish($1, $2)", fence.run_id, now).execute(&mut *connection).await?;
     for statement in [

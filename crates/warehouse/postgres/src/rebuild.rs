@@ -1,14 +1,14 @@
 //! Days that a run computes whole and writes anew: their rows may differ from what the ledger says
 //! of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use domain::{ChecksumVersion, DateWindow};
+use domain::{ChecksumVersion, DateWindow, DayTotals};
 use sqlx::PgConnection;
 use warehouse_core::{Error, engine::version_to_publish};
 
-use crate::{fault::Result, tally::LedgerChanges};
+use crate::{fault::Result, tally::LedgerChanges, totals::summed_totals};
 
 /// A day that the build rebuilds.
 pub(crate) struct RebuiltDay {
@@ -60,28 +60,38 @@ pub(crate) async fn begin(connection: &mut PgConnection) -> Result<Vec<RebuiltDa
 }
 
 /// Replaces the changes to the ledger of published days: what changed is not known from what the
-/// ledger said before. Call it when their rows are written.
+/// ledger said before. Returns the totals of these days. Call it when their rows are written.
 pub(crate) async fn end(
     connection: &mut PgConnection,
     days: &[RebuiltDay],
     changes: &mut LedgerChanges,
-) -> Result<()> {
+) -> Result<BTreeMap<NaiveDate, Option<DayTotals>>> {
+    let mut totals = BTreeMap::new();
     for RebuiltDay { day, ledger } in days {
         let Some((rows, checksum, version)) = ledger else { continue };
         let version = version_to_publish(*day, Some(*version))?;
         let found = content(connection, *day, version).await?;
-        changes.replace(*day, found.0 - rows, found.1 ^ checksum);
+        changes.replace(*day, found.rows - rows, found.checksum ^ checksum);
+        totals.insert(*day, found.totals);
     }
-    Ok(())
+    Ok(totals)
 }
 
-/// What a day holds by a version's formula: the number of its rows, and their checksum.
-async fn content(
+/// What a day holds.
+pub(crate) struct DayContent {
+    pub(crate) rows: i64,
+    pub(crate) checksum: i64,
+    /// `None` if a number does not fit.
+    pub(crate) totals: Option<DayTotals>,
+}
+
+/// What a day holds, its checksum by a version's formula.
+pub(crate) async fn content(
     connection: &mut PgConnection,
     day: NaiveDate,
     version: ChecksumVersion,
-) -> Result<(i64, i64)> {
+) -> Result<DayContent> {
     let found = sqlx::query_file!("sql/fact/content_of_day.sql", day, version.to_stored());
     let found = found.fetch_one(connection).await?;
-    Ok((found.rows, found.checksum))
+    Ok(DayContent { rows: found.rows, checksum: found.checksum, totals: summed_totals!(found) })
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use domain::ChecksumVersion;
+use domain::{ChecksumVersion, DayTotals};
 use sqlx::PgConnection;
-use warehouse_core::engine::version_to_publish;
+use warehouse_core::{
+    engine::{TotalsChanges, version_to_publish},
+    stored_totals,
+};
 
-use crate::fault::Result;
+use crate::{fault::Result, totals::summed_totals};
 
 /// How the rows of a day change.
-#[derive(Default)]
 struct DayTally {
     new: i64,
     changed: i64,
@@ -18,8 +20,17 @@ struct DayTally {
     gone: i64,
     /// The XOR of the hashes of added and removed rows.
     checksum: i64,
+    /// By what the totals change; `None` if a number does not fit.
+    totals: Option<DayTotals>,
     /// Whether that was known before the publish.
     is_counted: bool,
+}
+
+impl Default for DayTally {
+    fn default() -> Self {
+        let totals = Some(DayTotals::default());
+        Self { new: 0, changed: 0, equal: 0, gone: 0, checksum: 0, totals, is_counted: false }
+    }
 }
 
 /// The changes of every day that has candidates.
@@ -65,7 +76,8 @@ impl Tally {
                 others.push(row.activity_date);
                 continue;
             };
-            let day = DayTally { new, checksum, is_counted: true, ..DayTally::default() };
+            let totals = stored_totals!(row).into_totals();
+            let day = DayTally { new, checksum, totals, is_counted: true, ..DayTally::default() };
             tally.0.insert(row.activity_date, day);
         }
         if !others.is_empty() {
@@ -75,7 +87,11 @@ impl Tally {
         if tally.changed_rows() + tally.gone_rows() > 0 {
             let leaving = sqlx::query_file!("sql/fact/hash_leaving.sql", first, last);
             for row in leaving.fetch_all(connection).await? {
-                tally.0.entry(row.activity_date).or_default().checksum ^= row.checksum;
+                let day = tally.0.entry(row.activity_date).or_default();
+                day.checksum ^= row.checksum;
+                let leaving = summed_totals!(row);
+                day.totals =
+                    day.totals.zip(leaving).and_then(|(coming, leaving)| coming.checked_sub(leaving));
             }
         }
         Ok(tally)
@@ -96,6 +112,7 @@ impl Tally {
                 equal: row.equal,
                 gone: row.gone,
                 checksum: row.checksum,
+                totals: summed_totals!(row),
                 is_counted: false,
             };
             tally.0.insert(row.activity_date, day);
@@ -106,12 +123,26 @@ impl Tally {
     /// Counts and hashes the candidates of new `days` for a later publish.
     pub(crate) async fn count(connection: &mut PgConnection, days: &[NaiveDate]) -> Result<()> {
         let tally = Self::of_days(connection, days).await?;
-        let of_day = |day: &NaiveDate| tally.0.get(day).map_or((0, 0), |day| (day.new, day.checksum));
-        let (rows, checksums): (Vec<i64>, Vec<i64>) = days.iter().map(of_day).unzip();
-        let version = ChecksumVersion::WRITTEN.to_stored();
-        sqlx::query_file!("sql/fact/keep_counts.sql", days, &rows, &checksums, version)
-            .execute(connection)
-            .await?;
+        let none = DayTally::default();
+        let of_days = || days.iter().map(|day| tally.0.get(day).unwrap_or(&none));
+        let rows: Vec<i64> = of_days().map(|day| day.new).collect();
+        let checksums: Vec<i64> = of_days().map(|day| day.checksum).collect();
+        let total = |number: fn(DayTotals) -> i64| -> Vec<Option<i64>> {
+            of_days().map(|day| day.totals.map(number)).collect()
+        };
+        sqlx::query_file!(
+            "sql/fact/keep_counts.sql",
+            days,
+            &rows,
+            &checksums,
+            ChecksumVersion::WRITTEN.to_stored(),
+            &total(|day| day.active_users) as &[Option<i64>],
+            &total(|day| day.events) as &[Option<i64>],
+            &total(|day| day.churn_risks) as &[Option<i64>],
+            &total(|day| day.active_companies) as &[Option<i64>]
+        )
+        .execute(connection)
+        .await?;
         Ok(())
     }
 
@@ -138,6 +169,12 @@ impl Tally {
 
     fn sum(&self, count: impl Fn(&DayTally) -> i64) -> i64 {
         self.0.values().map(count).sum()
+    }
+
+    /// By what the totals of days change.
+    pub(crate) fn totals_changes(&self) -> TotalsChanges {
+        let by = self.0.iter().map(|(day, tally)| (*day, tally.totals)).collect();
+        TotalsChanges { by, ..TotalsChanges::default() }
     }
 
     pub(crate) fn ledger_changes(&self) -> LedgerChanges {

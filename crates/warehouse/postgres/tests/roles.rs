@@ -62,6 +62,7 @@ async fn a_service_changes_neither_the_schema_nor_what_is_on_record() {
         "UPDATE published_days SET checksum = 0",
         "UPDATE published_days SET published_at = now()",
         "DELETE FROM published_days",
+        "DELETE FROM day_totals",
         "TRUNCATE published_days",
         "INSERT INTO published_days (activity_date, run_id, published_at, row_count, checksum)
            VALUES ('2026-02-01', gen_random_uuid(), now(), 0, 0)",
@@ -326,6 +327,7 @@ async fn a_reader_reads_what_is_published_and_writes_nothing() {
         "fact_company_activity",
         "fact_events",
         "fact_history",
+        "known_day_totals",
         "published_days",
         "schema_compatibility",
         "warehouse_versions",

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{CompanyId, DateWindow, FactKey, FactRow, Publication, date_window::parse_day};
+use domain::{ChurnChange, CompanyId, DateWindow, FactKey, FactRow, Publication, date_window::parse_day};
 use futures::{
     StreamExt, TryStreamExt,
     stream::{BoxStream, TryChunksError},
@@ -21,6 +21,7 @@ use warehouse_core::{
 use crate::{
     database::SqliteWarehouse,
     fault::{Failure, Result},
+    overview,
     published_state::{self, At},
     reader::Reader,
 };
@@ -85,9 +86,12 @@ impl ActivityReader for SqliteWarehouse {
 
     async fn churn_risks(&self, query: &ChurnQuery, limit: u32) -> Result<Listing<ChurnRisk>, Error> {
         self.read(async |connection| {
-            let items = select_risks(connection, query, limit).await?;
             let day = DateWindow::day(query.day);
             let publication = newest_publication(connection, day).await?;
+            if publication.is_some() && query.change.is_some() {
+                check_day_before(connection, query.day).await?;
+            }
+            let items = select_risks(connection, query, limit).await?;
             let rows = rows_version(connection, query.day).await?;
             Ok(Listing { items, publication, rows })
         })
@@ -179,16 +183,48 @@ async fn select_risks(
         after_date = after.last_event_date.map(|date| date.to_string()).unwrap_or_default();
         after_company = after.company_id.to_string();
     }
-    let risks =
-        sqlx::query_file!("sql/activity/churn_risks.sql", query.day, after_date, after_company, limit);
-    let risks = risks.fetch_all(connection).await?.into_iter().map(|risk| {
-        let last_event_date = match risk.last_event_date.as_str() {
-            "" => None,
-            day => Some(parse_day(day).ok_or_else(|| corrupt(format!("{day:?} is no day")))?),
-        };
-        Ok(ChurnRisk { row: fact_record!(risk, risk.loaded_at).try_into()?, last_event_date })
-    });
-    risks.collect()
+    if query.is_for_all() {
+        let risks =
+            sqlx::query_file!("sql/activity/churn_risks.sql", query.day, after_date, after_company, limit);
+        let risks = risks.fetch_all(connection).await?.into_iter();
+        return risks
+            .map(|risk| churn_risk(&risk.last_event_date, fact_record!(risk, risk.loaded_at)))
+            .collect();
+    }
+    let ChurnQuery { day, change, traits, .. } = query;
+    let (is_at_risk, was_at_risk) =
+        (change.is_none_or(ChurnChange::is_at_risk), change.map(ChurnChange::was_at_risk));
+    let risks = sqlx::query_file!(
+        "sql/activity/churn_risks_of.sql",
+        day,
+        after_date,
+        after_company,
+        limit,
+        is_at_risk,
+        was_at_risk,
+        overview::day_before(*day),
+        traits.country,
+        traits.industry_tag
+    );
+    let risks = risks.fetch_all(connection).await?.into_iter();
+    risks.map(|risk| churn_risk(&risk.last_event_date, fact_record!(risk, risk.loaded_at))).collect()
+}
+
+/// A risk; its last day with events is empty if there is none.
+fn churn_risk(last_event_date: &str, record: FactRecord) -> Result<ChurnRisk> {
+    let last_event_date = match last_event_date {
+        "" => None,
+        day => Some(parse_day(day).ok_or_else(|| corrupt(format!("{day:?} is no day")))?),
+    };
+    Ok(ChurnRisk { row: record.try_into()?, last_event_date })
+}
+
+/// Checks that the day before is published, which a change is told by.
+async fn check_day_before(connection: &mut SqliteConnection, day: NaiveDate) -> Result<()> {
+    if overview::is_published(connection, overview::day_before(day)).await? {
+        return Ok(());
+    }
+    Err(ChurnQuery::without_day_before(day).into())
 }
 
 /// Streams the selected rows. One day is read through the index by day, a range through

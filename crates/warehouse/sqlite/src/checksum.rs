@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Checksum, CompanyId, FactKey, FactRow};
+use domain::{Checksum, CompanyId, DayTotals, FactKey, FactRow};
 use futures::TryStreamExt;
 use serde_json::value::RawValue;
 use sqlx::{SqliteConnection, SqlitePool};
@@ -18,6 +18,15 @@ pub(crate) struct DayChange {
     pub(crate) rows: i64,
     /// By what its checksum changes.
     pub(crate) checksum: Checksum,
+    /// By what its totals change; `None` if a number does not fit.
+    pub(crate) totals: Option<DayTotals>,
+}
+
+impl DayChange {
+    /// No change, beside that of a checksum.
+    pub(crate) fn none(checksum: Checksum) -> Self {
+        Self { rows: 0, checksum, totals: Some(DayTotals::default()) }
+    }
 }
 
 /// Changes of days, their checksums each by the formula that the ledger has for its day.
@@ -39,11 +48,15 @@ impl DayChanges {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let version = version_to_publish(day, self.versions.get(&day).copied())?;
-                new.insert(DayChange { rows: 0, checksum: Checksum::empty(version) })
+                new.insert(DayChange::none(Checksum::empty(version)))
             }
         };
         change.rows += gain;
         change.checksum.toggle(row);
+        let of_row = DayTotals::of_row(row);
+        change.totals = change.totals.and_then(|totals| {
+            if gain > 0 { totals.checked_add(of_row) } else { totals.checked_sub(of_row) }
+        });
         Ok(())
     }
 
@@ -121,8 +134,7 @@ pub(crate) async fn of_day(
         changes.toggle(&FactRow::try_from(record)?, 1)?;
     }
     drop(rows);
-    let nothing = DayChange { rows: 0, checksum: Checksum::default() };
-    Ok(changes.days.remove(&day).unwrap_or(nothing))
+    Ok(changes.days.remove(&day).unwrap_or_else(|| DayChange::none(Checksum::default())))
 }
 
 /// Fills in one day; returns whether there was one.

@@ -1,13 +1,13 @@
 //! Opening the database, and transactions on it.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sqlx::{
     ConnectOptions, Connection, Executor, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use warehouse_core::{Error, MigrationReport};
+use warehouse_core::{Error, MigrationReport, engine::ChurnSummaries};
 
 use crate::{fault::Result, migration, reader::Reader, transaction};
 
@@ -38,6 +38,7 @@ pub struct SqliteWarehouse {
     pub(crate) readers: SqlitePool,
     /// Connections held by exports and previews while they last.
     pub(crate) exports: SqlitePool,
+    pub(crate) churn_summaries: Arc<ChurnSummaries>,
 }
 
 impl SqliteWarehouse {
@@ -67,7 +68,7 @@ async fn open(url: &str) -> Result<SqliteWarehouse> {
     let read_only = options.read_only(true);
     let readers = pool(READERS).connect_with(read_only.clone()).await?;
     let exports = pool(EXPORTS).connect_lazy_with(read_only);
-    Ok(SqliteWarehouse { writer, readers, exports })
+    Ok(SqliteWarehouse { writer, readers, exports, churn_summaries: Arc::default() })
 }
 
 async fn migrate(url: &str) -> Result<MigrationReport> {

@@ -25,6 +25,7 @@ mod history;
 mod incoming;
 mod inspection;
 mod migration;
+mod overview;
 mod preview;
 mod provenance;
 mod publish;
@@ -42,6 +43,7 @@ mod run_choice;
 mod run_rows;
 mod runs;
 mod shadow;
+mod totals;
 mod transaction;
 mod usage;
 

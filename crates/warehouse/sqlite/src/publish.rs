@@ -7,14 +7,17 @@ use domain::{ChecksumVersion, Counters};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
-use warehouse_core::{Error, Fence, PublishOutcome, engine::counted};
+use warehouse_core::{
+    Error, Fence, PublishOutcome,
+    engine::{TotalsChanges, counted},
+};
 
 use crate::{
     checksum::{self, DayChange},
     fact_index,
     fault::Result,
     history::Publish,
-    rebuild,
+    rebuild, totals,
 };
 
 /// Checks that the candidates are this run's, and that neither staged nor published
@@ -50,10 +53,13 @@ pub(crate) async fn publish(
     }
     let gone = sqlx::query_file!("sql/fact/delete_gone.sql").execute(&mut *connection).await?;
     let changed = write_changed(connection, now, changes.values().map(|day| day.rows).sum()).await?;
-    rebuild::end(connection, &rebuilt, &mut changes).await?;
+    let by = changes.iter().map(|(day, change)| (*day, change.totals)).collect();
+    let whole = rebuild::end(connection, &rebuilt, &mut changes).await?;
+    let totals = TotalsChanges { by, whole }.after(&totals::before(connection).await?);
     let version = ChecksumVersion::WRITTEN.to_stored();
     let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, to_json(&changes), version);
     recorded.execute(&mut *connection).await?;
+    totals::keep(connection, &totals).await?;
     publish.log(connection).await?;
     for statement in [
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use domain::{Checksum, DateWindow};
+use domain::{Checksum, DateWindow, DayTotals};
 use sqlx::SqliteConnection;
 use warehouse_core::{
     Error,
@@ -66,12 +66,13 @@ pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<Vec<Rebui
 }
 
 /// Replaces the changes to the ledger of published days: what changed is not known from what the
-/// ledger said before. Call it when their rows are written.
+/// ledger said before. Returns the totals of these days. Call it when their rows are written.
 pub(crate) async fn end(
     connection: &mut SqliteConnection,
     days: &[RebuiltDay],
     changes: &mut BTreeMap<NaiveDate, DayChange>,
-) -> Result<()> {
+) -> Result<BTreeMap<NaiveDate, Option<DayTotals>>> {
+    let mut totals = BTreeMap::new();
     for RebuiltDay { day, ledger } in days {
         let Some((rows, checksum, version)) = *ledger else { continue };
         let found = checksum::of_day(connection, *day, version).await?;
@@ -80,8 +81,9 @@ pub(crate) async fn end(
         // A day whose rows changed stays among the changes, even if the ledger needs none.
         if changes.contains_key(day) || (rows, difference) != (0, 0) {
             let checksum = Checksum::from_stored(version, difference).map_err(corrupt)?;
-            changes.insert(*day, DayChange { rows, checksum });
+            changes.insert(*day, DayChange { rows, checksum, totals: found.totals });
         }
+        totals.insert(*day, found.totals);
     }
-    Ok(())
+    Ok(totals)
 }

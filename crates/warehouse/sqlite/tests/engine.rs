@@ -13,6 +13,7 @@ use warehouse_sqlite::SqliteWarehouse;
 
 /// Reverts the file to before the ledger had checksums.
 const WITHOUT_CHECKSUMS: &str = "
+    DROP VIEW known_day_totals;
     ALTER TABLE published_days DROP COLUMN checksum;
     DELETE FROM _sqlx_migrations WHERE version = 3";
 

@@ -6,8 +6,10 @@ use prost::Message;
 use proto::activity::v1::ListChurnRisksResponse;
 use warehouse::ChurnRisk;
 
+use domain::date_window::parse_day;
+
 use super::*;
-use crate::convert;
+use crate::{convert, request_fields::MAX_PAGE_SIZE};
 
 fn day(text: &str) -> NaiveDate {
     parse_day(text).unwrap()
@@ -126,6 +128,41 @@ fn a_churn_token_belongs_to_its_day() {
         ..ListChurnRisksRequest::default()
     };
     assert_eq!(fields(&ChurnRequest::try_from(other).unwrap_err()), ["page_token"]);
+}
+
+#[test]
+fn a_churn_token_belongs_to_what_was_asked_for() {
+    let position = ChurnPosition {
+        day: day("2026-02-01"),
+        after: ChurnCursor { last_event_date: None, company_id: CompanyId::parse("acme").unwrap() },
+        rows: None,
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let asked = |change, country, industry_tag| ListChurnRisksRequest {
+        change,
+        country,
+        industry_tag,
+        ..ListChurnRisksRequest::default()
+    };
+    let all = [
+        asked(0, None, None),
+        asked(1, None, None),
+        asked(2, None, None),
+        asked(0, text(""), None),
+        asked(0, None, text("")),
+        asked(0, text("DE"), None),
+        asked(0, None, text("DE")),
+        asked(1, text("DE"), None),
+    ];
+    for (number, one) in all.iter().enumerate() {
+        let page_token = ChurnRequest::try_from(one.clone()).unwrap().tokens.seal(&position);
+        for (other_number, other) in all.iter().enumerate() {
+            let next = ListChurnRisksRequest { page_token: page_token.clone(), ..other.clone() };
+            assert_eq!(ChurnRequest::try_from(next).is_ok(), number == other_number, "{one:?} {other:?}");
+        }
+    }
+    let unknown = ChurnRequest::try_from(asked(9, text("\0"), None)).unwrap_err();
+    assert_eq!(fields(&unknown), ["change", "country"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `activityctl churn`
 
 use chrono::NaiveDate;
-use clap::Args;
-use proto::activity::v1::{ChurnRisk, ListChurnRisksRequest, Publication};
+use clap::{Args, ValueEnum};
+use proto::activity::v1::{ChurnChange, ChurnRisk, ListChurnRisksRequest, Publication};
 use tonic::Code;
 
 use crate::{
@@ -21,11 +21,14 @@ const SHOWN: u32 = 20;
 
 const EXAMPLES: &str = "\
 A company is at risk on a day if neither that day nor the 13 before hold any event.
---format json prints one JSON object a line (NDJSON). csv has the fact's 13 columns under a
-header, then last_event_date; an empty field is NULL, times are RFC 3339 in UTC.
+--change compares with the day before: new ones were not at risk then, still ones were, and
+recovered ones were and are not any more. --format json prints one JSON object a line (NDJSON).
+csv has the fact's columns under a header, then last_event_date; an empty field is NULL, times are
+RFC 3339 in UTC.
 
 Examples:
   activityctl churn
+  activityctl churn --change new --country SG
   activityctl churn --date 2026-02-12 --limit 100
   activityctl churn --format csv > at-risk.csv
   activityctl churn --format json | jq -r .company_id";
@@ -38,6 +41,18 @@ pub struct ChurnArgs {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     date: Option<NaiveDate>,
 
+    /// Only those whose risk has changed so since the day before
+    #[arg(long, value_enum, value_name = "CHANGE")]
+    change: Option<Change>,
+
+    /// Only of this country, as the CRM spells it; '' for those without
+    #[arg(long, value_name = "COUNTRY")]
+    country: Option<String>,
+
+    /// Only of this industry, as the CRM spells it; '' for those without
+    #[arg(long, value_name = "INDUSTRY")]
+    industry: Option<String>,
+
     /// At most this many companies [default: 20, all as CSV]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -48,6 +63,43 @@ pub struct ChurnArgs {
 
     #[command(flatten)]
     server: ServerArgs,
+}
+
+/// How a risk has changed since the day before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Change {
+    /// At risk, and not the day before
+    New,
+    /// At risk on both days
+    Still,
+    /// Not at risk any more
+    Recovered,
+}
+
+impl ChurnArgs {
+    fn request(&self) -> ListChurnRisksRequest {
+        let change = match self.change {
+            None => ChurnChange::Unspecified,
+            Some(Change::New) => ChurnChange::New,
+            Some(Change::Still) => ChurnChange::Still,
+            Some(Change::Recovered) => ChurnChange::Recovered,
+        };
+        ListChurnRisksRequest {
+            change: change.into(),
+            country: self.country.clone(),
+            industry_tag: self.industry.clone(),
+            ..of_day(self.date)
+        }
+    }
+}
+
+/// Asks for all risks of a day.
+#[must_use]
+pub fn of_day(date: Option<NaiveDate>) -> ListChurnRisksRequest {
+    ListChurnRisksRequest {
+        activity_date: date.map(|day| day.to_string()).unwrap_or_default(),
+        ..ListChurnRisksRequest::default()
+    }
 }
 
 /// Lists churn risks.
@@ -65,7 +117,7 @@ pub async fn execute(args: &ChurnArgs, output: &mut Output) -> Result<(), Error>
 /// If the server refuses or the rows cannot be written.
 pub async fn show(connection: &Connection, args: &ChurnArgs, output: &mut Output) -> Result<(), Error> {
     let limit = args.limit.unwrap_or(if args.format == RowFormat::Csv { u32::MAX } else { SHOWN });
-    let (risks, publication) = churn_risks(connection, args.date, limit).await?;
+    let (risks, publication) = churn_risks(connection, args.request(), limit).await?;
     if publication.is_none() {
         notice(NOT_PUBLISHED);
     }
@@ -93,13 +145,13 @@ pub async fn show(connection: &Connection, args: &ChurnArgs, output: &mut Output
     output.flush()
 }
 
-/// Up to `limit` churn risks of a day, and who published it.
+/// Up to `limit` churn risks of the first page's request, and who published the day.
 ///
 /// # Errors
 /// If the server refuses.
 pub async fn churn_risks(
     connection: &Connection,
-    date: Option<NaiveDate>,
+    first: ListChurnRisksRequest,
     limit: u32,
 ) -> Result<(Vec<ChurnRisk>, Option<Publication>), Error> {
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -107,10 +159,9 @@ pub async fn churn_risks(
     let mut page_token = String::new();
     loop {
         let request = ListChurnRisksRequest {
-            activity_date: date.map(|day| day.to_string()).unwrap_or_default(),
             page_size: i32::try_from(limit.min(MAX_PAGE)).unwrap_or(i32::MAX),
             page_token,
-            ..ListChurnRisksRequest::default()
+            ..first.clone()
         };
         let page = match connection.activity().list_churn_risks(request).await {
             Ok(page) => page.into_inner(),

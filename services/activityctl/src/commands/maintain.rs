@@ -28,7 +28,8 @@ candidates of a run that has ended, landed days that the warehouse does not refe
 and temporaries of writes that were killed (on a folder; Azure drops uncommitted blocks
 by itself). History is what publishes have replaced: it answers what a number was before, and
 goes after --keep-history-days, with the results of comparisons with the product API (`reconcile`)
-that are as old. What is published stays. Copies of CRM exports stay for good. The CRM's own exports and event files
+that are as old. What is published stays, and days that a release without totals has published are
+summed up. Copies of CRM exports stay for good. The CRM's own exports and event files
 are never touched, nor is any file that is not named as the suite names its own.
 
 --keep-months N keeps the current month and N before it. Days before that are forgotten:
@@ -127,6 +128,7 @@ pub async fn maintain(args: &MaintainArgs, now: DateTime<Utc>, output: &mut Outp
     let work = async {
         let mut maintenance = Maintenance::new(&*warehouse, &plan, output);
         maintenance.clear_warehouse().await?;
+        maintenance.sum_up_days(&*warehouse).await?;
         if let Some(landing) = &landing {
             maintenance.clear_landing(landing).await?;
         }

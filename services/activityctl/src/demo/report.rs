@@ -12,7 +12,10 @@ use proto::{
 
 use super::sources::USAGE_FILE;
 use crate::{
-    commands::{activity::rows, churn::churn_risks},
+    commands::{
+        activity::rows,
+        churn::{churn_risks, of_day},
+    },
     connect::Connection,
     error::Error,
     format::table,
@@ -67,7 +70,7 @@ pub(super) async fn print_result(
 
     output
         .line(format_args!("\nTop churn risks on {day}: no event for 14 days, most recently active first"))?;
-    let (risks, _) = churn_risks(connection, Some(day), SHOWN).await?;
+    let (risks, _) = churn_risks(connection, of_day(Some(day)), SHOWN).await?;
     output.table(table::churn_risks(&risks))
 }
 

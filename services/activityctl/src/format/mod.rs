@@ -7,6 +7,7 @@ pub mod json;
 pub mod monitoring;
 pub mod preview;
 pub mod provenance;
+pub mod published_days;
 pub mod quarantine;
 pub mod reconciliation;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use domain::failure::with_causes;
 use indicatif::HumanCount;
 use landing::Storage;
-use warehouse::{ForgottenHistory, HistoryStart, Retention};
+use warehouse::{DaySummation, ForgottenHistory, HistoryStart, Retention};
 
 use crate::{
     error::Error,
@@ -97,6 +97,22 @@ impl<'a> Maintenance<'a> {
             self.report(reported.context("cannot forget old comparisons with the product API"))?;
         }
         Ok(())
+    }
+
+    /// Sums up published days whose totals nobody has.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub async fn sum_up_days(&mut self, warehouse: &dyn DaySummation) -> Result<(), Error> {
+        let dry_run = self.plan.dry_run;
+        let summed = async {
+            if dry_run { warehouse.days_without_totals().await } else { warehouse.sum_up_days().await }
+        };
+        let did = self.did("summed up", "sum up");
+        let reported = summed.await.map(|days| {
+            (days > 0).then(|| format!("{did} {} published days without totals", HumanCount(days)))
+        });
+        self.report(reported.context("cannot sum up published days"))
     }
 
     /// Clears landed product usage: old days, then unreferenced files.

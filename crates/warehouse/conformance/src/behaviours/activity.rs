@@ -119,7 +119,7 @@ pub async fn a_list_names_the_version_of_its_rows(warehouse: EngineUnderTest) {
             }
         }
         for on in [3, 9] {
-            let query = ChurnQuery { day: day(on), after: None };
+            let query = ChurnQuery::all(day(on), None);
             versions.push(warehouse.churn_risks(&query, 1).await.unwrap().rows);
         }
         versions
@@ -265,7 +265,7 @@ pub async fn churn_risks_come_most_recently_active_first(warehouse: EngineUnderT
     ];
     publish_run(&warehouse, days(0, 20), at(1), &[crm], &usage).await;
     let read = async |on: i64, after: Option<ChurnCursor>, limit| {
-        warehouse.churn_risks(&ChurnQuery { day: day(on), after }, limit).await.unwrap()
+        warehouse.churn_risks(&ChurnQuery::all(day(on), after), limit).await.unwrap()
     };
     let Listing { items: risks, publication, .. } = read(20, None, 100).await;
     let reported: Vec<_> =

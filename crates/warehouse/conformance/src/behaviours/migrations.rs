@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use domain::{UnknownChecksumVersion, run::STAGE_VALIDATE};
+use domain::{DayTotals, UnknownChecksumVersion, run::STAGE_VALIDATE};
 use futures::future;
 use warehouse_core::{ActivityQuery, Error, MigrationReport, Result};
 
@@ -48,6 +48,7 @@ const NEXT_MIGRATION: &str = r"
     ALTER TABLE fact_company_activity ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE published_days ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE fact_history ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE day_totals ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE day_publications ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE event_files ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE fact_events ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
@@ -242,4 +243,43 @@ pub async fn a_publish_that_kept_no_history_is_noticed(database: impl Database) 
     assert!(matches!(refused, Error::Precondition(_)), "{refused:?}");
     publish(&warehouse, 2, 12).await;
     assert_eq!(read(Some(&second)).await.unwrap(), now);
+}
+
+/// What a release that knows no totals does to a day, and to the ledger.
+const PUBLISHED_WITHOUT_TOTALS: &str = r"
+    UPDATE fact_company_activity SET events = 99 WHERE company_id = 'acme' AND activity_date = '2026-01-01';
+    UPDATE published_days SET checksum = checksum + 1 WHERE activity_date = '2026-01-01';";
+
+/// Totals are those of the rows that the ledger has, or there are none; what was published
+/// without is summed up later.
+pub async fn totals_of_other_rows_do_not_count(database: impl Database) {
+    let warehouse = database.open().await.unwrap();
+    let exports = [(export(day(0), "1"), vec![company("acme", "Acme"), company("bolt", "Bolt")])];
+    let usage = [(day(0), vec![("acme", 2, 5)]), (day(1), vec![("acme", 1, 1)])];
+    publish_run(&warehouse, days(0, 2), at(1), &exports, &usage).await;
+    let totals = async || {
+        let found = warehouse.days_with_totals(days(0, 2)).await.unwrap();
+        found.into_iter().map(|day| day.totals).collect::<Vec<_>>()
+    };
+    let of = |active_users, events, active_companies| {
+        Some(DayTotals { active_users, events, churn_risks: 1, active_companies })
+    };
+    let published = [of(2, 5, 1), of(1, 1, 1), of(0, 0, 0)];
+    assert_eq!(totals().await, published);
+
+    database.execute(PUBLISHED_WITHOUT_TOTALS).await;
+    assert_eq!(totals().await, [None, published[1], published[2]]);
+    // A correction of a day without totals does not make any up.
+    publish_run(&warehouse, days(3, 3), at(2), &[], &[(day(0), vec![("acme", 2, 6)])]).await;
+    assert_eq!(totals().await, [None, published[1], published[2]]);
+    // Rows that are not the ledger's are not summed up either.
+    assert_eq!(warehouse.days_without_totals().await.unwrap(), 1);
+    assert_eq!(warehouse.sum_up_days().await.unwrap(), 0);
+
+    database.execute("DELETE FROM day_totals").await;
+    assert_eq!(totals().await, [None; 3]);
+    assert_eq!(warehouse.days_without_totals().await.unwrap(), 4);
+    assert_eq!(warehouse.sum_up_days().await.unwrap(), 3);
+    assert_eq!(totals().await, [None, published[1], published[2]]);
+    assert_eq!(warehouse.sum_up_days().await.unwrap(), 0);
 }

@@ -15,6 +15,7 @@ pub mod kept_history;
 pub mod ledger;
 pub mod migrations;
 pub mod orders;
+pub mod overview;
 pub mod publish;
 pub mod quarantine;
 pub mod rebuild;

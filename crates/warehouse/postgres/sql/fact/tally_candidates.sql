@@ -13,7 +13,15 @@ SELECT
     bit_xor(candidate_hash(COALESCE(ledger.checksum_version, $1), candidate))
       FILTER (WHERE change IN ('NEW', 'CHANGED')),
     0
-  ) AS "checksum!"
+  ) AS "checksum!",
+  -- What they add up to; NULL where that does not fit.
+  COALESCE(SUM(active_users) FILTER (WHERE change IN ('NEW', 'CHANGED')), 0) AS "active_users!",
+  CASE
+    WHEN COALESCE(SUM(events) FILTER (WHERE change IN ('NEW', 'CHANGED')), 0) <= 9223372036854775807
+      THEN COALESCE(SUM(events) FILTER (WHERE change IN ('NEW', 'CHANGED')), 0)::BIGINT
+  END AS events,
+  COUNT(*) FILTER (WHERE change IN ('NEW', 'CHANGED') AND is_churn_risk) AS "churn_risks!",
+  COUNT(*) FILTER (WHERE change IN ('NEW', 'CHANGED') AND events > 0) AS "active_companies!"
 FROM fact_candidates AS candidate
 LEFT JOIN published_days AS ledger USING (activity_date)
 WHERE activity_date = ANY ($2)

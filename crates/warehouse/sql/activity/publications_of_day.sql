@@ -1,0 +1,25 @@
+-- The log of day $1 before the time $2, the newest first, at most $3 entries, each with how many
+-- rows on record it replaced or removed.
+WITH
+entries AS (
+  SELECT published_at, run_id, row_count, checksum, checksum_version
+  FROM day_publications
+  WHERE activity_date = $1
+  UNION
+  -- Programs of the release before publish without a log.
+  SELECT published_at, run_id, row_count, checksum, checksum_version
+  FROM published_days
+  WHERE activity_date = $1
+),
+replaced AS (
+  SELECT replaced_at, COUNT(*) AS rows FROM fact_history WHERE activity_date = $1 GROUP BY replaced_at
+)
+SELECT
+  published_at AS "published_at!: chrono::DateTime<chrono::Utc>", CAST(run_id AS TEXT) AS "run_id!: String",
+  row_count AS "row_count?: i64", checksum AS "checksum?: i64", checksum_version AS "checksum_version!: i32",
+  COALESCE(replaced.rows, 0) AS "replaced_rows!: i64"
+FROM entries
+LEFT JOIN replaced ON replaced.replaced_at = entries.published_at
+WHERE published_at < $2
+ORDER BY published_at DESC
+LIMIT $3

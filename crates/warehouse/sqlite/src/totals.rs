@@ -1,0 +1,70 @@
+//! The totals of published days.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::{ChecksumVersion, DayTotals};
+use serde_json::json;
+use sqlx::SqliteConnection;
+use warehouse_core::{DaySummation, Error, engine::DayBefore, stored_totals};
+
+use crate::{checksum, database::SqliteWarehouse, fault::Result};
+
+#[async_trait]
+impl DaySummation for SqliteWarehouse {
+    async fn days_without_totals(&self) -> Result<u64, Error> {
+        self.once(async |connection| {
+            let days = sqlx::query_file!("../sql/fact/days_without_totals.sql").fetch_all(connection).await?;
+            Ok(u64::try_from(days.len()).unwrap_or(u64::MAX))
+        })
+        .await
+    }
+
+    async fn sum_up_days(&self) -> Result<u64, Error> {
+        let days = self.once(async |connection| {
+            let days = sqlx::query_file!("../sql/fact/days_without_totals.sql").fetch_all(connection).await?;
+            Ok(days.into_iter().map(|row| row.day).collect::<Vec<_>>())
+        });
+        let mut done = 0;
+        for day in days.await? {
+            done += u64::from(self.write(async |connection| sum_up(connection, day).await).await?);
+        }
+        Ok(done)
+    }
+}
+
+/// Sums a day up if nobody has, and its rows are those of the ledger. Returns whether it did.
+async fn sum_up(connection: &mut SqliteConnection, day: NaiveDate) -> Result<bool> {
+    let missing =
+        sqlx::query_file!("../sql/fact/days_without_totals.sql").fetch_all(&mut *connection).await?;
+    let Some(ledger) = missing.into_iter().find(|row| row.day == day) else { return Ok(false) };
+    // What a newer release wrote is for it to sum up.
+    if ChecksumVersion::from_stored(ledger.version).is_err() {
+        return Ok(false);
+    }
+    let found = checksum::of_day(connection, day, ledger.version).await?;
+    let Some(totals) = found.totals else { return Ok(false) };
+    if (found.rows, found.checksum.to_stored()) != (ledger.rows, ledger.checksum) {
+        return Ok(false);
+    }
+    keep(connection, &[(day, totals)].into()).await?;
+    Ok(true)
+}
+
+/// The days of the build with the totals that they have. Call it before the ledger changes.
+pub(crate) async fn before(connection: &mut SqliteConnection) -> Result<Vec<DayBefore>> {
+    let days = sqlx::query_file!("../sql/fact/totals_before.sql").fetch_all(connection).await?;
+    Ok(days.into_iter().map(|row| DayBefore::new(row.day, row.is_new, stored_totals!(row))).collect())
+}
+
+/// Keeps the totals of the rows that the ledger has of days. Call it when the ledger has them.
+pub(crate) async fn keep(
+    connection: &mut SqliteConnection,
+    totals: &BTreeMap<NaiveDate, DayTotals>,
+) -> Result<()> {
+    let numbers = |day: &DayTotals| (day.active_users, day.events, day.churn_risks, day.active_companies);
+    let totals: BTreeMap<_, _> = totals.iter().map(|(day, totals)| (day, numbers(totals))).collect();
+    sqlx::query_file!("sql/fact/keep_totals.sql", json!(totals).to_string()).execute(connection).await?;
+    Ok(())
+}
