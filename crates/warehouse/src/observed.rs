@@ -21,7 +21,17 @@ use tracing::{Instrument, Span, error, field::Empty, info_span, warn};
 use uuid::Uuid;
 use warehouse_core::{
     AbandonedCandidates, Acceptance, ActionEnd, ActivityQuery, ActivityReader, AlertLog, AlertOutbox,
-    AlertQuery, AlertReader, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog, BacklogReader, ChurnQuery, ChurnRisk, ChurnSummary, CompanyPage, CompanySearch, Connections, CreatedRun, CrmDays, CrmExport, CrmStaging, DayHistory, DaySummation, Delivered, Error, EventFile, EventStaging, Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart, LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, OverviewReader, PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome, PublishedDay, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader, QuarantineStore, QuarantinedRow, Reconciliation, ReconciliationId, ReconciliationLog, ReconciliationReader, RecordedAlert, RequestedReplay, Result, Retention, RollUp, RowStream, Run, RunAuditReader, RunAudits, RunQuery, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure, TakenUp, UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
+    AlertQuery, AlertReader, AuditEntry, AuditEntryId, AuditQuery, AuditTrail, BackfillPreview, Backlog,
+    BacklogReader, ChurnQuery, ChurnRisk, ChurnSummary, CompanyPage, CompanySearch, Connections, CreatedRun,
+    CrmDays, CrmExport, CrmStaging, DayHistory, DaySummation, Delivered, Error, EventFile, EventStaging,
+    Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart,
+    LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, OverviewReader,
+    PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome,
+    PublishedDay, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader,
+    QuarantineStore, QuarantinedRow, Reconciliation, ReconciliationId, ReconciliationLog,
+    ReconciliationReader, RecordedAlert, RequestedReplay, Result, Retention, RollUp, RowStream, Run,
+    RunAuditReader, RunAudits, RunQuery, RunReader, RunStore, SnapshotLimits, StageCompletion, StageFailure,
+    TakenUp, UndatedExport, UnpublishedDays, UsageDay, UsageDayState, UsageLimits, UsageStaging, Warehouse,
 };
 
 /// An engine whose calls are traced.
