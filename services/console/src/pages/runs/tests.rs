@@ -38,6 +38,7 @@ fn failed() -> Run {
 fn model(runs: Vec<Run>, query: &str, next_page_token: &str) -> Model {
     Model {
         filter: Filter::parse(&Fields::parse(query.as_bytes())).unwrap(),
+        address: Address::of(&format!("/runs?{query}").parse().unwrap()),
         runs,
         next_page_token: next_page_token.to_owned(),
         backfills: Vec::new(),
@@ -53,7 +54,7 @@ fn a_run_is_listed_with_all_that_tells_it_apart() {
         "href=\"/runs/r1\"",
         "href=\"/days/2026-02-12\"",
         "scheduled",
-        "FAILED",
+        ">failed<",
         ">api<",
         "30.0 s",
         "1 min 00 s",
@@ -62,7 +63,7 @@ fn a_run_is_listed_with_all_that_tells_it_apart() {
     ] {
         assert!(html.contains(text), "{text} is missing in {html}");
     }
-    assert!(!html.contains("Newest runs") && !html.contains("Start a run"), "{html}");
+    assert!(!html.contains("First page") && !html.contains("Start a run"), "{html}");
     assert_harmless(&html);
 }
 
@@ -72,8 +73,8 @@ fn an_empty_list_says_what_to_do() {
     let form = trigger::form(&Fields::default(), None, "");
     assert!(html("", Some(&form)).contains("Start a run above"));
     assert!(html("", None).contains("the role operator"));
-    assert!(html("trigger=backfill", None).contains("No run is like that."));
-    assert!(html("page=x", None).contains("href=\"/runs\">Newest runs"));
+    assert!(html("trigger=backfill", None).contains("No run meets all of these conditions."));
+    assert!(html("page=x", None).contains("href=\"/runs\" rel=\"first\">First page"));
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn the_filter_is_asked_of_the_coordinator() {
     let (site, _context) = script.console(160);
     let page = get(&site, "/runs?state=failed&from=2026-02-12&page=here").await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.html.contains("Older runs") && page.html.contains("activityctl trigger"), "{}", page.html);
+    assert!(page.html.contains("Next page") && page.html.contains("activityctl trigger"), "{}", page.html);
     let asked = script.asked.lock().unwrap().concat();
     assert!(asked.contains("page_token: \"here\"") && asked.contains("end_date: \"2026-02-12\""), "{asked}");
     assert_eq!(get(&site, "/runs?state=lost").await.status, StatusCode::BAD_REQUEST);

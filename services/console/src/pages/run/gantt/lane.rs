@@ -1,10 +1,10 @@
 //! What a stage did when: its attempts, and what it waited for between them.
 
 use chrono::{DateTime, Utc};
-use presentation::value::{human_duration, instant, stage_state, to_the_second};
+use presentation::value::{human_duration, instant, to_the_second};
 use proto::pipeline::v1::{Run, RunStage, StageAttempt, StageState};
 
-use crate::html::state::stage_class;
+use crate::html::state::{stage_class, stage_word};
 
 /// A stage on the timeline.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ struct Attempt {
     to: DateTime<Utc>,
     class: &'static str,
     outcome: String,
+    is_running: bool,
 }
 
 impl Lane {
@@ -49,12 +50,8 @@ impl Lane {
                 marks.push(wait(since, attempt.from, what));
             }
             let took = human_duration(length(attempt.from, attempt.to));
-            let title = format!("Attempt {}: {} after {took}", attempt.number, attempt.outcome);
-            let title = if attempt.class == "running" {
-                format!("Attempt {}: running for {took}", attempt.number)
-            } else {
-                title
-            };
+            let since = if attempt.is_running { "for" } else { "after" };
+            let title = format!("Attempt {}: {} {since} {took}", attempt.number, attempt.outcome);
             marks.push(Mark {
                 from: attempt.from,
                 to: attempt.to,
@@ -96,17 +93,24 @@ fn earlier(attempt: &StageAttempt) -> Option<Attempt> {
     let from = instant(attempt.start_time.as_ref())?;
     let to = instant(attempt.end_time.as_ref()).unwrap_or(from).max(from);
     let StageAttempt { error_code, error_message, .. } = attempt;
-    let (class, verb) =
-        if attempt.is_interruption { ("interrupted", "interrupted") } else { ("failed", "failed") };
+    // The class is the word.
+    let class = if attempt.is_interruption { "interrupted" } else { "failed" };
     let why = if error_code.is_empty() { String::new() } else { format!(" ({error_code}: {error_message})") };
-    Some(Attempt { number: attempt.attempt, from, to, class, outcome: format!("{verb}{why}") })
+    Some(Attempt {
+        number: attempt.attempt,
+        from,
+        to,
+        class,
+        outcome: format!("{class}{why}"),
+        is_running: false,
+    })
 }
 
 fn newest(stage: &RunStage, now: DateTime<Utc>) -> Option<Attempt> {
     let from = instant(stage.start_time.as_ref())?;
     let end = instant(stage.end_time.as_ref());
     let (class, outcome, to) = match stage.state() {
-        StageState::Running => ("running", "running".to_owned(), now),
+        StageState::Running => (stage_class(StageState::Running), "running".to_owned(), now),
         StageState::Pending | StageState::Failed => {
             ("failed", format!("failed ({}: {})", stage.error_code, stage.error_message), end.unwrap_or(from))
         }
@@ -117,7 +121,8 @@ fn newest(stage: &RunStage, now: DateTime<Utc>) -> Option<Attempt> {
             (stage_class(StageState::Succeeded), "succeeded".to_owned(), end.unwrap_or(from))
         }
     };
-    Some(Attempt { number: stage.attempt, from, to: to.max(from), class, outcome })
+    let is_running = stage.state() == StageState::Running;
+    Some(Attempt { number: stage.attempt, from, to: to.max(from), class, outcome, is_running })
 }
 
 /// What a stage waits for now.
@@ -143,8 +148,8 @@ fn wait(from: DateTime<Utc>, to: DateTime<Utc>, what: &str) -> Mark {
 }
 
 fn word(stage: &RunStage) -> String {
-    let state = stage_state(stage.state);
-    if stage.attempt > 1 { format!("{state}, attempt {}", stage.attempt) } else { state.to_owned() }
+    let state = stage_word(stage.state());
+    if stage.attempt > 1 { format!("{state}, attempt {}", stage.attempt) } else { state }
 }
 
 fn length(from: DateTime<Utc>, to: DateTime<Utc>) -> std::time::Duration {
