@@ -1,6 +1,7 @@
 //! A run: how it goes, what it did with rows, what was wrong, and what can be done.
 
 mod act;
+mod attempts;
 mod errors;
 mod findings;
 mod gantt;
