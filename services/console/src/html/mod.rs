@@ -4,7 +4,6 @@ pub(crate) mod address;
 pub(crate) mod chart;
 pub(crate) mod choice;
 pub(crate) mod command;
-pub(crate) mod count;
 pub(crate) mod difference;
 pub(crate) mod layout;
 pub(crate) mod link;

@@ -206,7 +206,7 @@ mod tests {
     use tonic::Status;
 
     use super::*;
-    use crate::scripted_services::Script;
+    use crate::scripted::Script;
 
     const NOW: &str = "2026-03-01T06:00:00Z";
 

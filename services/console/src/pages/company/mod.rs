@@ -168,7 +168,7 @@ async fn range(
 ) -> Result<Option<(DateWindow, Activity)>, Failure> {
     let freshness = services.activity().get_freshness(GetFreshnessRequest {}).await?.into_inner();
     let newest = freshness.newest.map(|newest| newest.activity_date).unwrap_or_default();
-    let Some(days) = range::window(&asked.from, &asked.to, &newest).map_err(Failure::Invalid)? else {
+    let Some(days) = range::window(&asked.from, &asked.to, &newest)? else {
         return Ok(None);
     };
     let (company_id, start_date, end_date) =

@@ -34,7 +34,7 @@ use crate::{
     site::Console,
     visitor::Visitor,
 };
-pub(crate) use reconcile::reconcile;
+pub(crate) use reconcile::{SAMPLE, reconcile};
 
 /// Publications per page.
 const PUBLICATIONS: i32 = 20;

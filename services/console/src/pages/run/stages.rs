@@ -4,37 +4,37 @@ use chrono::{DateTime, Utc};
 use contract::message::{progress_from_proto, timestamp_to_proto};
 use domain::Counters;
 use maud::{Markup, html};
-use presentation::value::{elapsed, human_duration};
+use presentation::value::elapsed;
 use proto::pipeline::v1::{Run, RunStage, StageState};
 
 use super::attempts::{self, Outcome};
 use crate::html::{
-    count::{bytes, count},
+    number::{bytes, thousands},
     state,
-    time::{NONE, instant},
+    table::{number, table, text},
+    time::{NONE, instant, length},
 };
 
 /// The table of stages, and what else there is to say of them.
 pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
+    let columns = [
+        text("Stage"),
+        text("State"),
+        text("Progress"),
+        number("Attempt"),
+        number("Duration"),
+        number("Read"),
+        number("Written"),
+        number("Unchanged"),
+        number("Duplicate"),
+        number("Rejected"),
+        number("Removed"),
+        number("Bytes"),
+        text("Balance"),
+    ];
+    let rows = html! { @for stage in &run.stages { (row(stage, now)) } };
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Table of stages" {
-            table.dense {
-                caption { "What each stage did with rows" }
-                thead {
-                    tr {
-                        @for name in ["Stage", "State", "Progress"] { th scope="col" { (name) } }
-                        @for name in [
-                            "Attempt", "Took", "Read", "Written", "Unchanged", "Duplicate", "Rejected", "Removed",
-                            "Bytes",
-                        ] {
-                            th.number scope="col" { (name) }
-                        }
-                        th scope="col" { "Balance" }
-                    }
-                }
-                tbody { @for stage in &run.stages { (row(stage, now)) } }
-            }
-        }
+        div.dense { (table("What each stage did with rows", &columns, &rows)) }
         (remarks(run))
         (attempts(run))
     }
@@ -56,8 +56,8 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
             td { (state::stage(stage.state())) }
             td.progress { (progress(stage)) }
             td.number { @if stage.attempt == 0 { (NONE) } @else { (stage.attempt) } }
-            td.number { (took.map_or_else(|| NONE.to_owned(), human_duration)) }
-            @for number in [
+            td.number { (length(took)) }
+            @for rows in [
                 counters.rows_read,
                 counters.rows_written,
                 counters.rows_unchanged,
@@ -65,7 +65,7 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
                 counters.rows_rejected,
                 counters.rows_removed,
             ] {
-                td.number { (count(number)) }
+                td.number { (thousands(rows)) }
             }
             td.number { (bytes(counters.bytes_read)) }
             td { (balance(stage, counters)) }
@@ -80,13 +80,13 @@ fn progress(stage: &RunStage) -> Markup {
         @if stage.state() == StageState::Running {
             @if total > 0 {
                 progress aria-label={ "Progress of " (stage.stage) } value=(done.min(total)) max=(total) {}
-                " " (count(done)) " of " (count(total))
+                " " (thousands(done)) " of " (thousands(total))
             } @else {
                 progress aria-label={ "Progress of " (stage.stage) } {}
             }
             @if !progress.activity.is_empty() { span.note.after { (progress.activity) } }
         } @else if total > 0 {
-            (count(done)) " of " (count(total))
+            (thousands(done)) " of " (thousands(total))
         } @else {
             (NONE)
         }
@@ -123,35 +123,26 @@ fn remarks(run: &Run) -> Markup {
 
 /// Every attempt on record, for those who cannot read the timeline.
 fn attempts(run: &Run) -> Markup {
+    let columns =
+        [text("Stage"), text("Attempt"), text("Outcome"), text("Started"), text("Ended"), text("Error")];
+    let rows = html! {
+        @for stage in &run.stages {
+            @for attempt in attempts::of(stage) {
+                tr {
+                    th scope="row" { (stage.stage) }
+                    td { (attempt.number) }
+                    td { (attempt.outcome.word()) }
+                    td { (instant(attempt.start)) }
+                    td { (instant(attempt.end)) }
+                    td { (error(attempt.error_code, attempt.error_message)) }
+                }
+            }
+        }
+    };
     html! {
         details #attempts {
             summary { "Every attempt" }
-            div.scroll tabindex="0" role="region" aria-label="Table of attempts" {
-                table {
-                    caption { "Attempts by stage" }
-                    thead {
-                        tr {
-                            @for name in ["Stage", "Attempt", "Outcome", "Started", "Ended", "Error"] {
-                                th scope="col" { (name) }
-                            }
-                        }
-                    }
-                    tbody {
-                        @for stage in &run.stages {
-                            @for attempt in attempts::of(stage) {
-                                tr {
-                                    th scope="row" { (stage.stage) }
-                                    td { (attempt.number) }
-                                    td { (attempt.outcome.word()) }
-                                    td { (instant(attempt.start)) }
-                                    td { (instant(attempt.end)) }
-                                    td { (error(attempt.error_code, attempt.error_message)) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+            (table("Attempts by stage", &columns, &rows))
         }
     }
 }

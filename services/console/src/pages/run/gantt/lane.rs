@@ -1,10 +1,13 @@
 //! What a stage did when: its attempts, and what it waited for between them.
 
 use chrono::{DateTime, Utc};
-use presentation::value::{human_duration, instant, stage_state, to_the_second};
+use presentation::value::{human_duration, instant, to_the_second};
 use proto::pipeline::v1::{Run, RunStage, StageState};
 
-use crate::pages::run::attempts::{self, Attempt, Outcome};
+use crate::{
+    html::state::stage_word,
+    pages::run::attempts::{self, Attempt, Outcome},
+};
 
 /// A stage on the timeline.
 #[derive(Debug)]
@@ -120,8 +123,8 @@ fn wait(from: DateTime<Utc>, to: DateTime<Utc>, what: &str) -> Mark {
 }
 
 fn word(stage: &RunStage) -> String {
-    let state = stage_state(stage.state);
-    if stage.attempt > 1 { format!("{state}, attempt {}", stage.attempt) } else { state.to_owned() }
+    let state = stage_word(stage.state());
+    if stage.attempt > 1 { format!("{state}, attempt {}", stage.attempt) } else { state }
 }
 
 fn length(from: DateTime<Utc>, to: DateTime<Utc>) -> std::time::Duration {
