@@ -12,11 +12,11 @@ pub(super) fn view(run: &Run) -> Markup {
     let troubled = |stage: &&RunStage| stage.waiting_for_service_since.is_some() || newest(stage).is_some();
     let stages: Vec<&RunStage> = run.stages.iter().filter(troubled).collect();
     html! {
-        @if !stages.is_empty() {
-            section.errors aria-labelledby="errors" {
-                h2 #errors { "What is wrong" }
-                @for stage in stages { (of_stage(run, stage)) }
-            }
+        // The section is there also without errors: what comes after it stays in its place when one
+        // comes, and so stays as the visitor has it.
+        section.errors aria-labelledby="errors" hidden[stages.is_empty()] {
+            h2 #errors { "What is wrong" }
+            @for stage in stages { (of_stage(run, stage)) }
         }
     }
 }

@@ -13,6 +13,7 @@ mod stages;
 mod tests;
 
 pub(crate) use act::{cancel, retry};
+pub(crate) use head::took;
 pub(crate) use live::{content, follow, part};
 
 use axum::extract::{Path, Query, State};
@@ -44,7 +45,7 @@ pub(crate) async fn show(
         }
         (part(&run, console.clock.now()))
         (act::actions(&run, visitor.may_act(), None))
-        (findings::view(&findings))
+        (findings::view(&run, &findings))
     };
     Ok(if has_ended(&run) {
         visitor.page(Section::Runs, &title(&run), &body)

@@ -110,7 +110,8 @@ fn balance(stage: &RunStage, counters: Counters) -> Markup {
 fn remarks(run: &Run) -> Markup {
     let remarked: Vec<&RunStage> = run.stages.iter().filter(|stage| !stage.remarks.is_empty()).collect();
     html! {
-        @if !remarked.is_empty() {
+        // Also without remarks, so that the attempts below stay open when one comes.
+        div hidden[remarked.is_empty()] {
             h3 { "Remarks" }
             ul {
                 @for stage in remarked {
