@@ -78,6 +78,6 @@ fn next_step(alert: &Alert) -> Markup {
         AlertCause::NumbersDiffer => {
             html! { "Compare " (day()) " once more, and run it again if it differs." }
         }
-        _ => html! { "Trigger a run over " (day()) ", and see why the schedule did not." },
+        _ => html! { "Start a run over " (day()) ", and see why the schedule did not." },
     }
 }

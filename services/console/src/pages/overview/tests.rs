@@ -178,7 +178,7 @@ async fn a_warehouse_without_data_says_what_to_do() {
         .answers("GetPipelineStatus", &GetPipelineStatusResponse::default())
         .answers("ListAlerts", &ListAlertsResponse::default());
     let page = empty.site(NOW).get("/").await;
-    for shown in ["Nothing yet", "Trigger a run", "sets no deadline", "No totals are on record"] {
+    for shown in ["Nothing yet", "Start a run", "sets no deadline", "No totals are on record"] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
 }

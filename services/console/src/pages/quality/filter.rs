@@ -12,8 +12,9 @@ use crate::{
     fields::optional_day,
     html::{
         address::Address,
-        choice::{self, ANY},
+        choice::ANY,
         command::command,
+        form,
     },
 };
 
@@ -83,7 +84,7 @@ pub(super) fn form(asked: &Asked, address: &Address) -> Markup {
                     @for (value, name) in STATES { option value=(value) selected[asked.state == value] { (name) } }
                 }
             }
-            (choice::kept(address, &FIELDS))
+            (form::kept(address, &FIELDS))
             button type="submit" { "Show" }
             a.button.plain href="/quality" { "Clear" }
         }
