@@ -100,14 +100,16 @@ impl Shown {
         Ok(run.context("there is no run")?.to_owned())
     }
 
-    /// Some company that the CRM knows, by its id and its name.
+    /// A company that the CRM knows, by its id and its name: the one that is used most.
     async fn some_company(&self) -> Result<(String, String)> {
         let day = self.newest().to_string();
         let rows = self.rows("activity", &["activity", "list", "--from", &day, "--to", &day]).await?;
-        let mut known =
-            rows.iter().filter_map(|row| Some((row["company_id"].as_str()?, row["name"].as_str()?)));
-        let (id, name) = known.find(|(id, _)| *id != HOSTILE_ID).context("no company has a name")?;
-        Ok((id.to_owned(), name.to_owned()))
+        let named = |row: &'_ Value| {
+            let (id, name) = (row["company_id"].as_str()?.to_owned(), row["company_name"].as_str()?.to_owned());
+            (id != HOSTILE_ID).then_some((row["7d_active_users"].as_u64(), id, name))
+        };
+        let (_, id, name) = rows.iter().filter_map(named).max().context("no company has a name")?;
+        Ok((id, name))
     }
 
     /// Every page, with the headings that it may have.
