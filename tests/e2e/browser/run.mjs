@@ -19,7 +19,8 @@ const browser = await driver.launch({
   // Chromium's sandbox needs a user who is not root.
   chromiumSandbox: process.getuid() !== 0,
   // A developer's proxy knows nothing of this machine's ports.
-  args: ["--no-proxy-server"],
+  // And fields for days look the same wherever it runs.
+  args: ["--no-proxy-server", "--lang=en-GB"],
 });
 try {
   const { default: go } = await import(`./journeys/${journey}.mjs`);

@@ -74,7 +74,7 @@ impl Visitor {
                 form.sign-out method="post" action="/sign-out" {
                     input type="hidden" name="form_token" value=(self.form_token);
                     span { (self.name) }
-                    button type="submit" { "Sign out" }
+                    button.plain type="submit" { "Sign out" }
                 }
             }
         }

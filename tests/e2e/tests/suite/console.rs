@@ -1,6 +1,6 @@
 //! The console in a real browser, in front of a suite that asks who calls.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result};
 use axum::{Router, response::Html, routing::get};
@@ -23,8 +23,11 @@ use serde_json::{Value, json};
 const HOSTILE_ID: &str = "hostile";
 const HOSTILE_NAME: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&";
 
+/// As many as a list needs to have pages, and a chart to look like one: the pictures are in the docs.
+const COMPANIES: usize = 220;
+
 /// Days that are published before a test begins, and those that are left for it.
-const PUBLISHED_DAYS: u32 = 28;
+const PUBLISHED_DAYS: u32 = 45;
 const LEFT_DAYS: u32 = 2;
 
 /// A suite with published days, and a console in front of it.
@@ -42,7 +45,7 @@ impl Shown {
         let settings = secured.settings().flag("notifier", "--webhook-url", &alerts.url("/incidents"));
         let suite = Suite::start(Layout::Standalone, settings).await?;
         let world = World::generate(WorldOptions {
-            companies: 60,
+            companies: COMPANIES,
             days: PUBLISHED_DAYS + LEFT_DAYS,
             ..WorldOptions::default()
         });
@@ -51,9 +54,7 @@ impl Shown {
         for day in &days {
             let mut export = world.crm_export(*day);
             let name = HOSTILE_NAME.replace('"', "\"\"");
-            export
-                .csv
-                .extend(format!("{HOSTILE_ID},\"{name}\",Austria,retail,2025-12-01T09:00:00Z\n").bytes());
+            export.csv.extend(format!("{HOSTILE_ID},\"{name}\",AT,retail,2025-12-01T09:00:00Z\n").bytes());
             suite.sources.put_export(&export.file_name, export.csv)?;
         }
         let ca = secured.file("ca.crt");
@@ -100,15 +101,23 @@ impl Shown {
         Ok(run.context("there is no run")?.to_owned())
     }
 
-    /// A company that the CRM knows, by its id and its name: the one that is used most.
+    /// A company that the CRM knows, by its id and its name: of those that were at risk for some
+    /// time, the one that is used most, because its chart has everything that there can be.
     async fn some_company(&self) -> Result<(String, String)> {
-        let day = self.newest().to_string();
-        let rows = self.rows("activity", &["activity", "list", "--from", &day, "--to", &day]).await?;
-        let named = |row: &'_ Value| {
-            let (id, name) = (row["company_id"].as_str()?.to_owned(), row["company_name"].as_str()?.to_owned());
-            (id != HOSTILE_ID).then_some((row["7d_active_users"].as_u64(), id, name))
-        };
-        let (_, id, name) = rows.iter().filter_map(named).max().context("no company has a name")?;
+        let (from, to) = (self.days[0].to_string(), self.newest().to_string());
+        let mut companies: BTreeMap<String, (bool, u64, String)> = BTreeMap::new();
+        for row in self.rows("activity", &["activity", "list", "--from", &from, "--to", &to]).await? {
+            let (Some(id), Some(name)) = (row["company_id"].as_str(), row["company_name"].as_str()) else {
+                continue;
+            };
+            let (at_risk, events, known) = companies.entry(id.to_owned()).or_default();
+            *at_risk |= row["is_churn_risk"] == true;
+            *events += row["events"].as_u64().unwrap_or_default();
+            name.clone_into(known);
+        }
+        let found =
+            companies.into_iter().filter(|(id, _)| id != HOSTILE_ID).max_by_key(|(_, lived)| lived.clone());
+        let (id, (_, _, name)) = found.context("no company has a name")?;
         Ok((id, name))
     }
 

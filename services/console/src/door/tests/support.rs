@@ -25,9 +25,12 @@ use tower::ServiceExt as _;
 
 use crate::{
     backend::Backend,
+    backfills::Backfills,
     config::Options,
     door::{Door, Operator, before},
     failure::Failure,
+    live::Hub,
+    pages,
     site::Console,
     visitor::Visitor,
 };
@@ -128,8 +131,13 @@ impl House {
         tokio::spawn(server.run);
         let backend = Backend { coordinator: channel.clone(), activity: channel };
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let door = Door::new(options, backend.clone(), shared.clone(), served)?;
-        let console = Console { backend, clock: shared, door };
+        let console = Console {
+            door: Door::new(options, backend, shared.clone(), served)?,
+            clock: shared.clone(),
+            live: Hub::new(shared, stop.clone(), pages::run::content),
+            backfills: Backfills::new(stop.clone()),
+            shutdown: stop.clone(),
+        };
         let pages = Router::new()
             .route("/", get(show))
             .route("/runs", get(show))

@@ -93,7 +93,7 @@ pub(super) fn head(run: &Run, now: DateTime<Utc>) -> Markup {
                         @if let Some(address) = web_address(&run.trace_url) {
                             a href=(address) rel="noreferrer" { "Open the trace" } " "
                         }
-                        code { (run.traceparent) }
+                        code { (trace_id(&run.traceparent)) }
                     }
                 }
             }
@@ -107,6 +107,11 @@ fn times(lease_epoch: i64) -> String {
         1 => "once".to_owned(),
         often => format!("{often} times (a coordinator continued where another one had stopped)"),
     }
+}
+
+/// What a tool for traces finds a trace by: of the run's place in it, the trace alone.
+fn trace_id(traceparent: &str) -> &str {
+    traceparent.split('-').nth(1).unwrap_or(traceparent)
 }
 
 /// An address that a browser may open: whoever names it could also name a script.

@@ -21,7 +21,7 @@ pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
                 caption { "What each stage did with rows" }
                 thead {
                     tr {
-                        @for name in ["Stage", "State", "Progress"] { th scope="col" { (name) } }
+                        @for name in ["Stage", "State"] { th scope="col" { (name) } }
                         @for name in [
                             "Attempt", "Took", "Read", "Written", "Unchanged", "Duplicate", "Rejected", "Removed",
                             "Bytes",
@@ -50,8 +50,7 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
                 (stage.stage)
                 @if !stage.depends_on.is_empty() { span.note.after { "after " (stage.depends_on.join(", ")) } }
             }
-            td { (state::stage(stage.state())) }
-            td.progress { (progress(stage)) }
+            td { (state::stage(stage.state())) (progress(stage)) }
             td.number { @if stage.attempt == 0 { (NONE) } @else { (stage.attempt) } }
             td.number { (took.map_or_else(|| NONE.to_owned(), human_duration)) }
             @for number in [
@@ -70,22 +69,23 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
     }
 }
 
+/// How far a stage is, below its state.
 fn progress(stage: &RunStage) -> Markup {
-    let Some(progress) = &stage.progress else { return html! { (NONE) } };
+    let Some(progress) = &stage.progress else { return html! {} };
     let (done, total) = (progress.units_done, progress.units_total);
     html! {
         @if stage.state() == StageState::Running {
-            @if total > 0 {
-                progress aria-label={ "Progress of " (stage.stage) } value=(done.min(total)) max=(total) {}
-                " " (count(done)) " of " (count(total))
-            } @else {
-                progress aria-label={ "Progress of " (stage.stage) } {}
+            span.note.after {
+                @if total > 0 {
+                    progress aria-label={ "Progress of " (stage.stage) } value=(done.min(total)) max=(total) {}
+                    " " (count(done)) " of " (count(total))
+                } @else {
+                    progress aria-label={ "Progress of " (stage.stage) } {}
+                }
             }
             @if !progress.activity.is_empty() { span.note.after { (progress.activity) } }
         } @else if total > 0 {
-            (count(done)) " of " (count(total))
-        } @else {
-            (NONE)
+            span.note.after { (count(done)) " of " (count(total)) }
         }
     }
 }
