@@ -19,8 +19,7 @@ const browser = await driver.launch({
   // Chromium's sandbox needs a user who is not root.
   chromiumSandbox: process.getuid() !== 0,
   // A developer's proxy knows nothing of this machine's ports.
-  // And fields for days look the same wherever it runs.
-  args: ["--no-proxy-server", "--lang=en-GB"],
+  args: ["--no-proxy-server"],
 });
 try {
   const { default: go } = await import(`./journeys/${journey}.mjs`);

@@ -19,7 +19,7 @@ pub(super) struct ConsoleArgs {
     pub(super) console_listen: ConsoleListen,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take it for the help's heading")]
+    // Undocumented: clap would take it for the help's heading.
     pub(super) options: console::Options,
 }
 

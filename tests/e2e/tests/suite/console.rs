@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result};
 use axum::{Router, response::Html, routing::get};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta, Utc};
 use domain::{DateWindow, run::STAGE_CALL_PRODUCT_API};
 use e2e::{
     alerts::AlertReceiver,
@@ -47,6 +47,8 @@ impl Shown {
         let world = World::generate(WorldOptions {
             companies: COMPANIES,
             days: PUBLISHED_DAYS + LEFT_DAYS,
+            // Up to yesterday: what is published is as old as in real life.
+            first_day: Utc::now().date_naive() - TimeDelta::days(i64::from(PUBLISHED_DAYS + LEFT_DAYS)),
             ..WorldOptions::default()
         });
         suite.sources.put_world(&world, world.end())?;
@@ -192,7 +194,7 @@ async fn a_company_is_found_and_explained_and_the_churn_file_is_the_command_line
     let day = shown.newest().to_string();
     let part: String = name.chars().take(4).collect();
     let journey = json!({
-        "part": part, "id": id, "name": name, "day": day, "source": "companies_2026-", "churn": format!("/churn?date={day}"),
+        "part": part, "id": id, "name": name, "day": day, "source": "companies_20", "churn": format!("/churn?date={day}"),
     });
     let file = browser.go("company-to-explanation", &shown.given("reader", journey)?).await?;
     let churn = ["churn", "--date", &day, "--limit", "100000", "--format", "csv"];

@@ -13,6 +13,9 @@ use crate::html::{
     time::{NONE, instant},
 };
 
+/// As many remarks as do not hide what comes below them.
+const FEW_REMARKS: usize = 8;
+
 /// The table of stages, and what else there is to say of them.
 pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
     html! {
@@ -105,15 +108,18 @@ fn balance(stage: &RunStage, counters: Counters) -> Markup {
 }
 
 fn remarks(run: &Run) -> Markup {
-    let remarked: Vec<&RunStage> = run.stages.iter().filter(|stage| !stage.remarks.is_empty()).collect();
+    let remarks: Vec<(&str, &str)> = run
+        .stages
+        .iter()
+        .flat_map(|stage| stage.remarks.iter().map(|remark| (stage.stage.as_str(), remark.as_str())))
+        .collect();
+    let list = html! { ul { @for (stage, remark) in &remarks { li { strong { (stage) } ": " (remark) } } } };
     html! {
-        @if !remarked.is_empty() {
+        @if remarks.len() > FEW_REMARKS {
+            details #remarks { summary { (count(remarks.len() as u64)) " remarks" } (list) }
+        } @else if !remarks.is_empty() {
             h3 { "Remarks" }
-            ul {
-                @for stage in remarked {
-                    @for remark in &stage.remarks { li { strong { (stage.stage) } ": " (remark) } }
-                }
-            }
+            (list)
         }
     }
 }
