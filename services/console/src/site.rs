@@ -23,7 +23,6 @@ use crate::{
 /// What every page works with.
 #[derive(Clone)]
 pub(crate) struct Console {
-    pub(crate) backend: Backend,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) door: Door,
     /// The runs that somebody looks at.
@@ -32,6 +31,19 @@ pub(crate) struct Console {
     pub(crate) backfills: Backfills,
     /// Cancelled when streams have to end.
     pub(crate) shutdown: CancellationToken,
+}
+
+impl Console {
+    /// A console at which nobody looks yet.
+    pub(crate) fn new(door: Door, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Self {
+        Self {
+            door,
+            clock: clock.clone(),
+            live: Hub::new(clock, shutdown.clone(), pages::run::content),
+            backfills: Backfills::new(shutdown.clone()),
+            shutdown,
+        }
+    }
 }
 
 /// The whole site, to be served by a server.
@@ -50,15 +62,8 @@ pub fn assemble(
     context: &Context,
     served: Served,
 ) -> anyhow::Result<Router> {
-    let (clock, shutdown) = (context.clock.clone(), context.shutdown.clone());
-    let console = Console {
-        door: Door::new(options, backend.clone(), clock.clone(), served)?,
-        backend,
-        clock: clock.clone(),
-        live: Hub::new(clock, shutdown.clone(), pages::run::content),
-        backfills: Backfills::new(shutdown.clone()),
-        shutdown,
-    };
+    let door = Door::new(options, backend, context.clock.clone(), served)?;
+    let console = Console::new(door, context.clock.clone(), context.shutdown.clone());
     let pages = Router::new()
         .route("/", get(pages::overview::show))
         .route("/churn", get(pages::churn::show))

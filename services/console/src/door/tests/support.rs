@@ -128,8 +128,8 @@ impl House {
         tokio::spawn(server.run);
         let backend = Backend { coordinator: channel.clone(), activity: channel };
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let door = Door::new(options, backend.clone(), shared.clone(), served)?;
-        let console = Console { backend, clock: shared, door };
+        let door = Door::new(options, backend, shared.clone(), served)?;
+        let console = Console::new(door, shared, stop.clone());
         let pages = Router::new()
             .route("/", get(show))
             .route("/runs", get(show))
