@@ -10,7 +10,7 @@ use crate::scene::{
     at, company, day, days, export, hold_new_run, hold_run, id, new_run, publish_run, take_up,
 };
 
-fn unpublish_run(window: DateWindow) -> NewRun {
+pub(crate) fn unpublish_run(window: DateWindow) -> NewRun {
     let stage =
         NewStage { stage: STAGE_UNPUBLISH.to_owned(), service: "transform".to_owned(), depends_on: vec![] };
     NewRun { trigger: RunTrigger::Unpublish, stages: vec![stage], ..new_run(WindowChoice::Days(window)) }
