@@ -9,7 +9,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use warehouse_core::{DaySummation, Error, engine::DayBefore, stored_totals};
 
-use crate::{checksum, database::SqliteWarehouse, fault::Result};
+use crate::{checksum, database::SqliteWarehouse, fault::Result, newest_days};
 
 #[async_trait]
 impl DaySummation for SqliteWarehouse {
@@ -30,6 +30,7 @@ impl DaySummation for SqliteWarehouse {
         for day in days.await? {
             done += u64::from(self.write(async |connection| sum_up(connection, day).await).await?);
         }
+        self.write(newest_days::catch_up).await?;
         Ok(done)
     }
 }
