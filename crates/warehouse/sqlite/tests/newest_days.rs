@@ -101,10 +101,9 @@ async fn what_a_program_without_them_leaves_is_made_up_for() {
         assert_eq!(known(&mut file).await, two("2026-01-02", "2026-01-03"), "by maintenance");
 
         file.execute(clear).await.unwrap();
-        publish_run(&warehouse, days(0, 2), at(hour), &[], &[(day(2), vec![("bolt", 1, i64::from(hour))])])
-            .await;
+        publish_run(&warehouse, days(0, 2), at(hour), &[], &[(day(2), vec![("bolt", 1, hour)])]).await;
         assert_eq!(known(&mut file).await, two("2026-01-02", "2026-01-03"), "by a publish");
-        assert_eq!(events(&warehouse, 2).await, [0, i64::from(hour)]);
+        assert_eq!(events(&warehouse, 2).await, [0, hour]);
     }
 
     // Other rows than the ledger's are not kept: nobody would notice when they are mended.

@@ -5,6 +5,7 @@ WITH
 risks_before AS MATERIALIZED (
   SELECT company_id FROM fact_rows_of_days WHERE activity_date = $2 AND is_churn_risk
 ),
+-- Every company of the day: what it is counted by, and whether it was and is at risk.
 compared AS MATERIALIZED (
   SELECT
     COALESCE(country, '') AS country, COALESCE(industry_tag, '') AS industry_tag,

@@ -1,7 +1,8 @@
 -- The companies at risk on day $1, the most recently active first. After
 -- ($2, $3) in that order ('' stands for a company that was never active), at most $4.
 WITH
--- Each once: without MATERIALIZED, SQLite looks for the last day with events wherever it is used below.
+-- The companies at risk. Without MATERIALIZED, SQLite looks for the last day with events again
+-- wherever it is used below.
 risks AS MATERIALIZED (
   SELECT
     fact.*,

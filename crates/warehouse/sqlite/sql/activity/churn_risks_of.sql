@@ -6,6 +6,7 @@ WITH
 risks_before AS MATERIALIZED (
   SELECT company_id FROM fact_rows_of_days WHERE activity_date = $7 AND is_churn_risk
 ),
+-- The companies that are asked for, each once as in churn_risks.sql.
 risks AS MATERIALIZED (
   SELECT
     fact.*,

@@ -1,4 +1,4 @@
--- Which of the newest days have no rows among those of the newest days, and what the ledger says of them.
+-- Those of the two newest published days that are not kept, and what the ledger says of them.
 SELECT
   activity_date AS "day!: chrono::NaiveDate", row_count AS "rows!: i64", checksum AS "checksum?: i64",
   checksum_version AS "version!: i32"
