@@ -321,6 +321,7 @@ macro_rules! rebuilds {
             a_rebuild_from_staging_publishes_no_day_that_was_never_fetched
             a_day_of_an_unknown_checksum_is_not_rebuilt
             a_rebuild_publishes_corrections_as_well
+            a_search_finds_what_a_rebuild_leaves_of_the_newest_day
         }
     };
     (@behaviours $create:path: $($behaviour:ident)*) => {

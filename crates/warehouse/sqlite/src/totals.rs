@@ -9,7 +9,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use warehouse_core::{DaySummation, Error, engine::DayBefore, stored_totals};
 
-use crate::{checksum, database::SqliteWarehouse, fault::Result};
+use crate::{checksum, database::SqliteWarehouse, fault::Result, newest_days};
 
 #[async_trait]
 impl DaySummation for SqliteWarehouse {
@@ -34,6 +34,7 @@ impl DaySummation for SqliteWarehouse {
             let kept = self.write(async |connection| keep_sum(connection, day, content, totals).await);
             done += u64::from(kept.await?);
         }
+        self.write(newest_days::catch_up).await?;
         Ok(done)
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn unpublish_run(window: DateWindow) -> NewRun {
 }
 
 /// Takes the days of `window` back in its own run at `now`; returns its id.
-pub(crate) async fn take_back(warehouse: &EngineUnderTest, window: DateWindow, now: DateTime<Utc>) -> Uuid {
+pub async fn take_back(warehouse: &EngineUnderTest, window: DateWindow, now: DateTime<Utc>) -> Uuid {
     let run = hold_new_run(warehouse, unpublish_run(window), now).await;
     let fence = run.begin(STAGE_UNPUBLISH).await;
     warehouse.unpublish_days(&fence, window, now).await.unwrap();
