@@ -1,6 +1,8 @@
 //! Pages over HTTP, beside gRPC or in place of it.
 
+mod form;
 mod observed;
+mod places;
 mod response_body;
 mod serving;
 

@@ -25,9 +25,11 @@ use tower::ServiceExt as _;
 
 use crate::{
     backend::Backend,
+    backfills::Backfills,
     config::Options,
     door::{Door, Operator, before},
     failure::Failure,
+    live::Hub,
     site::Console,
     visitor::Visitor,
 };
@@ -129,7 +131,14 @@ impl House {
         let backend = Backend { coordinator: channel.clone(), activity: channel };
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let door = Door::new(options, backend.clone(), shared.clone(), served)?;
-        let console = Console { backend, clock: shared, door };
+        let console = Console {
+            door,
+            backend,
+            live: Hub::new(shared.clone(), stop.clone(), crate::pages::run::content),
+            clock: shared,
+            backfills: Backfills::new(stop.clone()),
+            shutdown: stop.clone(),
+        };
         let pages = Router::new()
             .route("/", get(show))
             .route("/runs", get(show))
