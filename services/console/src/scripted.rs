@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Method, Request as HttpRequest, Response as HttpResponse, StatusCode, header},
+    http::{HeaderValue, Method, Request as HttpRequest, Response as HttpResponse, StatusCode, header},
 };
 use chrono::DateTime;
 use futures::{Stream, StreamExt};
@@ -70,6 +70,8 @@ pub(crate) struct Script {
     pub(crate) watches: AtomicUsize,
     /// Whether whoever calls may not act.
     pub(crate) is_reader_only: AtomicBool,
+    /// Whether they may not even look.
+    pub(crate) has_no_role: AtomicBool,
     /// Breaks every watch.
     pub(crate) break_watches: Mutex<CancellationToken>,
 }
@@ -88,6 +90,7 @@ impl Script {
             open_watches: Arc::default(),
             watches: AtomicUsize::default(),
             is_reader_only: AtomicBool::default(),
+            has_no_role: AtomicBool::default(),
             break_watches: Mutex::default(),
         })
     }
@@ -145,12 +148,22 @@ pub(crate) struct Page {
 pub(crate) fn request(method: Method, address: &str, body: Body) -> HttpRequest<Body> {
     let request = HttpRequest::builder().method(method).uri(address).header(header::HOST, HOST);
     let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let request = request.header("sec-fetch-site", "same-origin");
     request.header(header::ORIGIN, format!("http://{HOST}")).body(body).unwrap()
 }
 
 /// Asks for a page.
 pub(crate) async fn get(site: &Router, address: &str) -> Page {
     read(send(site, request(Method::GET, address, Body::empty())).await).await
+}
+
+/// Asks for a page with these headers in place of those.
+pub(crate) async fn get_as(site: &Router, address: &str, headers: &[(&'static str, &'static str)]) -> Page {
+    let mut request = request(Method::GET, address, Body::empty());
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, HeaderValue::from_static(value));
+    }
+    read(send(site, request).await).await
 }
 
 /// Sends a form as a page of the site does: with what the site has put into it, and the cookie.
@@ -192,6 +205,9 @@ impl AccessService for Script {
         let mut roles = vec![Role::Reader.into()];
         if !self.is_reader_only.load(Ordering::SeqCst) {
             roles.push(Role::Operator.into());
+        }
+        if self.has_no_role.load(Ordering::SeqCst) {
+            roles.clear();
         }
         Ok(Response::new(GetCallerResponse { name: "anonymous".to_owned(), roles, is_anonymous: true }))
     }

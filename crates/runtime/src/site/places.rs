@@ -66,20 +66,23 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn one_address_leaves_half_of_the_places_to_others() {
         let places = Places::new(4);
         let (one, other) = (Some(IpAddr::from([10, 0, 0, 1])), Some(IpAddr::from([10, 0, 0, 2])));
-        let taken = [places.take(one).await.unwrap(), places.take(one).await.unwrap()];
-        assert!(places.take(one).await.is_none());
-        let others = [places.take(other).await.unwrap(), places.take(other).await.unwrap()];
-        assert!(places.take(None).await.is_none(), "all are taken");
+        let take = |peer| places.take(peer).now_or_never().flatten();
+        let taken = [take(one).unwrap(), take(one).unwrap()];
+        assert!(take(one).is_none());
+        let others = [take(other).unwrap(), take(other).unwrap()];
+        assert!(take(None).is_none(), "all are taken");
         drop(taken);
-        assert!(places.take(one).await.is_some());
+        assert!(take(one).is_some());
         drop(others);
-        assert!(places.take(None).await.is_some());
+        assert!(take(None).is_some());
         assert_eq!(places.shares.lock().unwrap().len(), 1, "who has no place is forgotten");
     }
 }

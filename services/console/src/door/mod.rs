@@ -66,6 +66,15 @@ pub(crate) struct Entry {
     form_token: String,
     /// Where to return to after signing in.
     return_to: String,
+    /// Whether a page of the console, or the visitor's own hand, has led here.
+    is_own_link: bool,
+}
+
+impl Entry {
+    /// Whether a page of the console, or the visitor's own hand, has led here: no other site has.
+    pub(crate) const fn is_own_link(&self) -> bool {
+        self.is_own_link
+    }
 }
 
 impl Door {
@@ -189,7 +198,11 @@ async fn pass(State(console): State<Console>, mut request: Request, next: Next) 
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     // What a form has sent cannot be sent again by following a link.
     let return_to = if changes { "/".to_owned() } else { local_path::of(request.uri()) };
-    let entry = Entry { origin, session, form_token, return_to };
+    if !changes && let Err(failure) = origin::check_reader(request.headers()) {
+        return failure.into_response();
+    }
+    let is_own_link = origin::is_own_link(&origin, request.headers());
+    let entry = Entry { origin, session, form_token, return_to, is_own_link };
     if changes {
         request = match form::admit(&entry, request).await {
             Ok(request) => request,

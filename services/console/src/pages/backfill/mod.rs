@@ -10,16 +10,22 @@ mod tests;
 pub(crate) use progress::list;
 
 use axum::{
+    Extension,
     extract::{Path, RawQuery, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
 use maud::{Markup, html};
-use proto::pipeline::v1::BackfillRequest;
+use proto::pipeline::v1::{BackfillRequest, GetRunRequest};
 
 use crate::{
-    backfills::Outcome, door::Operator, failure::Failure, fields::Fields, html::layout::Section,
-    site::Console, visitor::Visitor,
+    backfills::Outcome,
+    door::{Entry, Operator},
+    failure::Failure,
+    fields::Fields,
+    html::layout::Section,
+    site::Console,
+    visitor::Visitor,
 };
 use preview::Preview;
 
@@ -31,10 +37,22 @@ struct Model {
     preview: Option<Result<Preview, Failure>>,
     /// Why the fields could not be understood, or the backfill was not started.
     failure: Option<Failure>,
+    /// Whether another site has led here, which may not have days fetched.
+    is_led_here: bool,
+}
+
+impl Model {
+    fn of(fields: Fields) -> Self {
+        Self { fields, request: None, preview: None, failure: None, is_led_here: false }
+    }
 }
 
 /// `GET /backfill`
-pub(crate) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+pub(crate) async fn show(
+    visitor: Visitor,
+    Extension(entry): Extension<Entry>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
     if visitor.may_act().is_none() {
         return Err(Failure::Forbidden(format!(
             "{} may not run backfills: that takes the role operator.",
@@ -43,11 +61,12 @@ pub(crate) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     }
     let fields = Fields::parse(query.unwrap_or_default().as_bytes());
     let model = match form::request(&fields) {
-        Err(failure) => Model { fields, request: None, preview: None, failure: Some(failure) },
-        Ok(None) => Model { fields, request: None, preview: None, failure: None },
+        Err(failure) => Model { failure: Some(failure), ..Model::of(fields) },
+        Ok(None) => Model::of(fields),
+        Ok(Some(_)) if !entry.is_own_link() => Model { is_led_here: true, ..Model::of(fields) },
         Ok(Some(request)) => {
             let preview = preview::load(&visitor.services, &request).await;
-            Model { fields, request: Some(request), preview: Some(preview), failure: None }
+            Model { request: Some(request), preview: Some(preview), ..Model::of(fields) }
         }
     };
     Ok(page(&visitor, &model))
@@ -72,7 +91,7 @@ pub(crate) async fn start(
         // They sign in first.
         Err(failure) if failure.status() == StatusCode::UNAUTHORIZED => Err(failure),
         Err(failure) => {
-            let model = Model { fields, request: request.ok(), preview: None, failure: Some(failure) };
+            let model = Model { request: request.ok(), failure: Some(failure), ..Model::of(fields) };
             Ok(page(&visitor, &model))
         }
     }
@@ -84,13 +103,24 @@ pub(crate) async fn follow(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Markup, Failure> {
-    let backfill = console.backfills.get(&id).ok_or_else(|| {
+    if !visitor.is_reader && !visitor.is_operator {
+        return Err(Failure::Forbidden(format!(
+            "{} may not look at backfills: that takes the role reader.",
+            visitor.name
+        )));
+    }
+    let mut backfill = console.backfills.get(&id).ok_or_else(|| {
         Failure::NotFound(
             "This console knows no such backfill: it was started by another one, or before a restart. Its run \
              under way goes on; a backfill over the same days continues where it stopped."
                 .to_owned(),
         )
     })?;
+    // What the console knows it was told as somebody else: the visitor asks for the run anew.
+    if let Some(run) = &mut backfill.run {
+        let asked = GetRunRequest { run_id: run.run_id.clone() };
+        *run = visitor.services.pipeline().get_run(asked).await?.into_inner().run.unwrap_or_default();
+    }
     let body = progress::view(&backfill, visitor.may_act(), console.clock.now());
     let title = "Backfill";
     Ok(if backfill.outcome == Outcome::UnderWay {
@@ -110,6 +140,9 @@ fn page(visitor: &Visitor, model: &Model) -> Response {
 fn view(model: &Model, form_token: &str) -> Markup {
     html! {
         (form::form(&model.fields, model.failure.as_ref()))
+        @if model.is_led_here {
+            p.note { "A link from elsewhere has led here: press \u{201c}Preview\u{201d} to see what would change." }
+        }
         @if let Some(request) = &model.request {
             @match &model.preview {
                 Some(Ok(preview)) => (preview::view(preview)),

@@ -1,5 +1,7 @@
 //! What would change, and how a backfill goes on.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::StatusCode;
 use proto::{
     activity::v1::CompanyActivity,
@@ -12,7 +14,7 @@ use proto::{
 };
 use tonic::Status;
 
-use crate::scripted::{HOSTILE, Page, Script, assert_harmless, get, post};
+use crate::scripted::{HOSTILE, Page, Script, assert_harmless, get, get_as, post};
 
 const DAYS: &str = "from=2026-01-01&to=2026-01-31&chunk_days=7&force=yes";
 
@@ -171,6 +173,41 @@ async fn a_backfill_that_stopped_says_why_and_is_continued_where_it_stopped() {
     context.shutdown.cancel();
     until(async || get(&site, &address).await, "Stopped: the console was stopped").await;
     assert_eq!(get(&site, "/backfill/unknown").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_backfill_is_shown_to_those_alone_who_may_see_its_run() {
+    let script = Script::of(run(RunState::Running));
+    let (site, _context) = script.console(0);
+    let address = post(&site, "/backfill", DAYS).await.location;
+    let stream = script.backfill.lock().unwrap().take().unwrap();
+    stream.send(Ok(change(7, "2026-01-08", RunState::Running))).unwrap();
+    until(async || get(&site, &address).await, "7 of 31 days").await;
+    script.run.send_modify(|run| run.run_id = "another".into());
+    let page = get(&site, &address).await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND, "the services do not show its run");
+    assert!(!page.html.contains("of 31 days"), "{}", page.html);
+    // The services are asked anew who it is.
+    *script.refusal.lock().unwrap() = Some(Status::unauthenticated("who is that?"));
+    post(&site, "/backfill", DAYS).await;
+    script.has_no_role.store(true, Ordering::SeqCst);
+    let page = get(&site, &address).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.html.contains("that takes the role reader"), "{}", page.html);
+}
+
+#[tokio::test]
+async fn a_link_from_elsewhere_fetches_nothing() {
+    let script = Script::of(run(RunState::Running));
+    let (site, _context) = script.console(0);
+    for from in ["cross-site", "same-site"] {
+        let headers = [("sec-fetch-site", from), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        let page = get_as(&site, &format!("/backfill?{DAYS}"), &headers).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.html.contains("A link from elsewhere") && page.html.contains("value=\"2026-01-31\""));
+        assert!(!page.html.contains("Start the backfill"), "{}", page.html);
+    }
+    assert_eq!(script.asked.lock().unwrap().len(), 0);
 }
 
 #[tokio::test]

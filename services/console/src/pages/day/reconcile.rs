@@ -46,8 +46,8 @@ const SAMPLES: [(&str, &str); 4] = [
 
 /// The most differences that are shown; all are counted.
 const SHOWN: usize = 500;
-/// Nobody waits longer for a page. The comparison ends with it.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long a page waits for a comparison, which ends with it: less than the server gives a page.
+const PATIENCE: Duration = Duration::from_secs(50);
 
 /// What the form sends.
 #[derive(Debug, Deserialize)]
