@@ -23,7 +23,6 @@ use crate::{
 /// What every page works with.
 #[derive(Clone)]
 pub(crate) struct Console {
-    pub(crate) backend: Backend,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) door: Door,
     /// The runs that somebody looks at.
@@ -52,8 +51,7 @@ pub fn assemble(
 ) -> anyhow::Result<Router> {
     let (clock, shutdown) = (context.clock.clone(), context.shutdown.clone());
     let console = Console {
-        door: Door::new(options, backend.clone(), clock.clone(), served)?,
-        backend,
+        door: Door::new(options, backend, clock.clone(), served)?,
         clock: clock.clone(),
         live: Hub::new(clock, shutdown.clone(), pages::run::content),
         backfills: Backfills::new(shutdown.clone()),
