@@ -1,5 +1,6 @@
 //! Who gets in: every request passes here before a page sees it.
 
+mod asked_once;
 mod caller;
 mod cookies;
 mod form;
@@ -49,7 +50,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     served: Served,
     public_url: Option<PublicUrl>,
-    provider: Option<Provider>,
+    provider: Option<Arc<Provider>>,
     sessions: Sessions,
     unasked: Unasked,
     /// Seals cookies. Made per process: after a restart everybody signs in again anyway.
@@ -92,7 +93,7 @@ impl Door {
             clock: clock.clone(),
             served,
             public_url: options.public_url.clone(),
-            provider: Provider::new(&options.provider, clock)?,
+            provider: Provider::new(&options.provider, clock)?.map(Arc::new),
             sessions: Sessions::default(),
             unasked: Unasked::default(),
             key: Key::generate(),
@@ -105,10 +106,10 @@ impl Door {
 
     /// Whoever sends a request.
     pub(crate) async fn visitor(&self, entry: &Entry) -> Result<Visitor, Failure> {
-        let Inner { backend, unasked, sessions, provider, .. } = &*self.0;
+        let Inner { backend, clock, unasked, sessions, provider, .. } = &*self.0;
         let sign_in = || Failure::SignIn { return_to: entry.return_to.clone() };
         let (caller, credential) = match &entry.session {
-            Some(session) => match session.ask(backend, provider.as_ref(), self.now()).await {
+            Some(session) => match session.ask(backend, provider.as_ref(), clock).await {
                 Ok(asked) => asked,
                 Err(status) if caller::is_unauthenticated(&status) => {
                     sessions.end(session);
@@ -116,7 +117,7 @@ impl Door {
                 }
                 Err(status) => return Err(status.into()),
             },
-            None => match unasked.ask(backend, self.now()).await? {
+            None => match unasked.ask(backend, &**clock).await? {
                 Asked::Caller(caller) => {
                     self.may_come_unasked(&entry.origin)?;
                     (caller, Credential::none())

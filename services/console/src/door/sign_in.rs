@@ -93,8 +93,8 @@ async fn by_provider(
         Ok(begun) => begun,
         Err(problem) => {
             warn!(%problem, "cannot send a visitor to the provider");
-            let problem = format!("{problem}. Try again in a moment, or sign in with a token.");
-            let page = page(&door, &entry, &return_to, Some(&problem));
+            let problem = "The provider does not answer now. Try again in a moment, or sign in with a token.";
+            let page = page(&door, &entry, &return_to, Some(problem));
             return Ok((StatusCode::BAD_GATEWAY, page).into_response());
         }
     };
@@ -129,7 +129,7 @@ async fn returned(
         Ok(tokens) => tokens,
         Err(problem) => {
             warn!(%problem, "a sign-in at the provider has failed");
-            let problem = format!("Signing in did not work: {problem}. Begin again.");
+            let problem = format!("Signing in did not work: {}. Begin again.", problem.in_general());
             return Ok((seals, refused(StatusCode::BAD_REQUEST, &return_to, &problem)).into_response());
         }
     };
@@ -174,25 +174,25 @@ enum Problem {
     )]
     SessionInTheClear,
     #[error(
-        "Your token would travel in the clear to {0}: let the console call it by https://, or allow it with \
-         --token-over-plain-text."
+        "Your token would travel in the clear to the services: let the console call them by https://, or allow it \
+         with --token-over-plain-text."
     )]
-    TokenInTheClear(String),
+    TokenInTheClear,
     #[error("The services ask nobody who they are, so there is nothing to sign in to.")]
     NothingToSignInTo,
-    #[error("The services do not accept this token: {0}.")]
-    Refused(String),
-    #[error("The services cannot check the token now: {0}. Try again in a moment.")]
-    Unavailable(String),
+    #[error("The services do not accept this token. Why, they do not tell strangers: it is in the console's log.")]
+    Refused,
+    #[error("The services cannot check the token now. Try again in a moment.")]
+    Unavailable,
 }
 
 impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::SessionInTheClear | Self::TokenInTheClear(_) => StatusCode::FORBIDDEN,
+            Self::SessionInTheClear | Self::TokenInTheClear => StatusCode::FORBIDDEN,
             Self::NothingToSignInTo => StatusCode::CONFLICT,
-            Self::Refused(_) => StatusCode::UNAUTHORIZED,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused => StatusCode::UNAUTHORIZED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -203,10 +203,10 @@ fn may_begin(door: &Door, entry: &Entry) -> Result<(), Problem> {
         return Err(Problem::SessionInTheClear);
     }
     let backend = &door.0.backend;
-    match [&backend.coordinator, &backend.activity].into_iter().find(|one| !one.is_fit_for_tokens()) {
-        Some(channel) => Err(Problem::TokenInTheClear(channel.server().to_string())),
-        None => Ok(()),
+    if [&backend.coordinator, &backend.activity].into_iter().any(|one| !one.is_fit_for_tokens()) {
+        return Err(Problem::TokenInTheClear);
     }
+    Ok(())
 }
 
 /// Signs somebody in whose token the services accept. A session that the browser had is over.
@@ -224,10 +224,11 @@ async fn begin(
     let caller = match asked {
         Ok(caller) if caller.is_anonymous => return Err(Problem::NothingToSignInTo),
         Ok(caller) => caller,
-        Err(status) if caller::is_unauthenticated(&status) => {
-            return Err(Problem::Refused(status.message().to_owned()));
+        Err(status) => {
+            warn!(%status, "a sign-in is refused: the services do not take its token");
+            let is_refused = caller::is_unauthenticated(&status);
+            return Err(if is_refused { Problem::Refused } else { Problem::Unavailable });
         }
-        Err(status) => return Err(Problem::Unavailable(status.message().to_owned())),
     };
     if let Some(before) = &entry.session {
         door.0.sessions.end(before);
@@ -240,12 +241,12 @@ async fn begin(
 impl Door {
     fn provider(&self) -> Result<&Provider, Failure> {
         let missing = || Failure::NotFound("No provider is configured: sign in with a token.".to_owned());
-        self.0.provider.as_ref().ok_or_else(missing)
+        self.0.provider.as_deref().ok_or_else(missing)
     }
 
     /// Whether the services ask nobody, as far as is known.
     async fn is_open(&self) -> bool {
-        let asked = self.0.unasked.ask(&self.0.backend, self.now()).await;
+        let asked = self.0.unasked.ask(&self.0.backend, &*self.0.clock).await;
         matches!(asked, Ok(Asked::Caller(caller)) if caller.is_anonymous)
     }
 }

@@ -130,10 +130,9 @@ impl House {
         tokio::spawn(server.run);
         let backend = Backend { coordinator: channel.clone(), activity: channel };
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let door = Door::new(options, backend.clone(), shared.clone(), served)?;
+        let door = Door::new(options, backend, shared.clone(), served)?;
         let console = Console {
             door,
-            backend,
             live: Hub::new(shared.clone(), stop.clone(), crate::pages::run::content),
             clock: shared,
             backfills: Backfills::new(stop.clone()),
