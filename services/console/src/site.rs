@@ -16,7 +16,7 @@ use crate::{
     config::Options,
     door::{self, Door},
     failure::Failure,
-    live::Hub,
+    live::{Hub, Seats},
     pages,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Console {
     pub(crate) door: Door,
     /// The runs that somebody looks at.
     pub(crate) live: Hub,
+    /// How many look at once.
+    pub(crate) seats: Seats,
     /// The backfills that were started here.
     pub(crate) backfills: Backfills,
     /// Cancelled when streams have to end.
@@ -54,6 +56,7 @@ pub fn assemble(
         door: Door::new(options, backend, clock.clone(), served)?,
         clock: clock.clone(),
         live: Hub::new(clock, shutdown.clone(), pages::run::content),
+        seats: Seats::default(),
         backfills: Backfills::new(shutdown.clone()),
         shutdown,
     };

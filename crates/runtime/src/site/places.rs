@@ -33,11 +33,7 @@ pub(super) struct Place {
 
 impl Places {
     pub(super) fn new(places: usize) -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(places)),
-            of_one: places.div_ceil(2),
-            shares: Mutex::default(),
-        }
+        Self { all: Arc::new(Semaphore::new(places)), of_one: places.div_ceil(2), shares: Mutex::default() }
     }
 
     /// A place for a request from `peer`; `None` if none becomes free in time.

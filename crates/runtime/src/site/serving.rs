@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::{
-    Served, Site, form,
+    Peer, Served, Site, form,
     observed::{Observer, observe},
 };
 use crate::{
@@ -83,6 +83,9 @@ fn server_of<IO: FromPeer>(
         let service = router.clone().map_request(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(connection.clone());
+            if let Some(address) = connection.peer() {
+                request.extensions_mut().insert(Peer(address.to_canonical()));
+            }
             request
         });
         Box::pin(async move {

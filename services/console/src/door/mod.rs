@@ -11,7 +11,7 @@ mod provider;
 mod session;
 mod sign_in;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -22,7 +22,7 @@ use axum::{
 };
 use axum_extra::extract::cookie::{Key, PrivateCookieJar};
 use chrono::{DateTime, Utc};
-use runtime::{Clock, Served};
+use runtime::{Clock, Peer, Served};
 
 pub(crate) use self::form::Operator;
 use self::{
@@ -57,6 +57,14 @@ struct Inner {
     key: Key,
 }
 
+/// Whose a request is, where somebody is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Whose {
+    Session([u8; 32]),
+    /// Of those without a session.
+    Address(Option<IpAddr>),
+}
+
 /// What the door knows of a request.
 #[derive(Clone)]
 pub(crate) struct Entry {
@@ -69,12 +77,25 @@ pub(crate) struct Entry {
     return_to: String,
     /// Whether a page of the console, or the visitor's own hand, has led here.
     is_own_link: bool,
+    /// The browser, or the proxy before it.
+    peer: Option<IpAddr>,
+    /// Whether a proxy says that it passes somebody else's request on.
+    is_forwarded: bool,
 }
 
 impl Entry {
     /// Whether a page of the console, or the visitor's own hand, has led here: no other site has.
     pub(crate) const fn is_own_link(&self) -> bool {
         self.is_own_link
+    }
+
+    pub(crate) fn whose(&self) -> Whose {
+        self.session.as_ref().map_or(Whose::Address(self.peer), |session| Whose::Session(session.key()))
+    }
+
+    /// The address for the log.
+    fn address(&self) -> String {
+        self.peer.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
     }
 }
 
@@ -119,7 +140,7 @@ impl Door {
             },
             None => match unasked.ask(backend, &**clock).await? {
                 Asked::Caller(caller) => {
-                    self.may_come_unasked(&entry.origin)?;
+                    self.may_come_unasked(entry)?;
                     (caller, Credential::none())
                 }
                 Asked::MustSignIn => return Err(sign_in()),
@@ -147,9 +168,12 @@ impl Door {
 
     /// Whether visitors may come whom nobody asks who they are. Asked for each request, because
     /// services may come, and get a policy, later.
-    fn may_come_unasked(&self, origin: &Origin) -> Result<(), Failure> {
+    fn may_come_unasked(&self, entry: &Entry) -> Result<(), Failure> {
         let served = self.0.served;
-        let is_local = served.address.ip().to_canonical().is_loopback() && origin.is_loopback();
+        // What a proxy on this machine passes on comes from elsewhere.
+        let is_local = served.address.ip().to_canonical().is_loopback()
+            && entry.origin.is_loopback()
+            && !entry.is_forwarded;
         if served.allow_unauthenticated || is_local {
             return Ok(());
         }
@@ -203,7 +227,9 @@ async fn pass(State(console): State<Console>, mut request: Request, next: Next) 
         return failure.into_response();
     }
     let is_own_link = origin::is_own_link(&origin, request.headers());
-    let entry = Entry { origin, session, form_token, return_to, is_own_link };
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let is_forwarded = origin::is_forwarded(request.headers());
+    let entry = Entry { origin, session, form_token, return_to, is_own_link, peer, is_forwarded };
     if changes {
         request = match form::admit(&entry, request).await {
             Ok(request) => request,

@@ -5,7 +5,7 @@ use std::{net::IpAddr, str::FromStr};
 use anyhow::ensure;
 use axum::{
     extract::Request,
-    http::{HeaderMap, header, uri::Authority},
+    http::{HeaderMap, HeaderName, header, uri::Authority},
 };
 use runtime::Served;
 use tracing::warn;
@@ -48,6 +48,11 @@ impl PublicUrl {
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
+    }
+
+    fn authority(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// Whether a request went to it.
@@ -126,7 +131,8 @@ impl Door {
             let is_encrypted = url.is_encrypted() || served.is_encrypted;
             return Ok(Origin {
                 is_encrypted,
-                authority: authority.to_string().to_ascii_lowercase(),
+                // As browsers write it: a request may name the port that goes without saying.
+                authority: url.authority(),
                 is_loopback: url.is_loopback(),
             });
         }
@@ -204,4 +210,12 @@ pub(super) fn is_own_link(origin: &Origin, headers: &HeaderMap) -> bool {
     }
     let referrer = headers.get(header::REFERER).and_then(|referrer| referrer.to_str().ok());
     referrer.and_then(|page| page.strip_prefix(&origin.url())).is_some_and(|path| path.starts_with('/'))
+}
+
+/// Whether a proxy says that it passes on what somebody else has sent.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .map(HeaderName::as_str)
+        .any(|name| matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-"))
 }

@@ -381,7 +381,10 @@ impl Provider {
             let http = self.http.sends();
             let asked = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &http).await;
             let metadata = asked.map_err(|error| {
-                ProviderProblem::Unreachable(format!("the provider does not answer: {}", http::causes(&error)))
+                ProviderProblem::Unreachable(format!(
+                    "the provider does not answer: {}",
+                    http::causes(&error)
+                ))
             })?;
             Ok(Known { metadata: Arc::new(metadata), asked_at: self.clock.now() })
         };

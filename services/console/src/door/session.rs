@@ -108,6 +108,11 @@ impl Session {
         &self.form_token
     }
 
+    /// What it is looked up by: a hash, not its id.
+    pub(super) const fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -317,12 +322,7 @@ mod tests {
                 used_at: Mutex::new(now + TimeDelta::seconds(1)),
                 state: Arc::new(tokio::sync::Mutex::new(State::new(
                     Tokens::pasted("token".parse().unwrap()),
-                    Caller {
-                        name: String::new(),
-                        is_reader: false,
-                        is_operator: false,
-                        is_anonymous: false,
-                    },
+                    Caller { name: String::new(), is_reader: false, is_operator: false, is_anonymous: false },
                     now,
                 ))),
             };

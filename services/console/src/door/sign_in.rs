@@ -128,7 +128,7 @@ async fn returned(
     let tokens = match provider.finish(begun, returned).await {
         Ok(tokens) => tokens,
         Err(problem) => {
-            warn!(%problem, "a sign-in at the provider has failed");
+            warn!(%problem, address = entry.address(), "a sign-in at the provider has failed");
             let problem = format!("Signing in did not work: {}. Begin again.", problem.in_general());
             return Ok((seals, refused(StatusCode::BAD_REQUEST, &return_to, &problem)).into_response());
         }
@@ -147,7 +147,7 @@ async fn sign_out(
     let mut at_provider = None;
     if let Some(session) = &entry.session {
         door.0.sessions.end(session);
-        info!(caller = session.name(), "signed out");
+        info!(caller = session.name(), address = entry.address(), "signed out");
         if let (Some(provider), true) = (&door.0.provider, session.is_of_provider().await) {
             at_provider = provider.end_session_url().await;
         }
@@ -180,7 +180,9 @@ enum Problem {
     TokenInTheClear,
     #[error("The services ask nobody who they are, so there is nothing to sign in to.")]
     NothingToSignInTo,
-    #[error("The services do not accept this token. Why, they do not tell strangers: it is in the console's log.")]
+    #[error(
+        "The services do not accept this token. Why, they do not tell strangers: it is in the console's log."
+    )]
     Refused,
     #[error("The services cannot check the token now. Try again in a moment.")]
     Unavailable,
@@ -225,7 +227,7 @@ async fn begin(
         Ok(caller) if caller.is_anonymous => return Err(Problem::NothingToSignInTo),
         Ok(caller) => caller,
         Err(status) => {
-            warn!(%status, "a sign-in is refused: the services do not take its token");
+            warn!(%status, address = entry.address(), "a sign-in is refused: the services do not take its token");
             let is_refused = caller::is_unauthenticated(&status);
             return Err(if is_refused { Problem::Refused } else { Problem::Unavailable });
         }
@@ -233,7 +235,7 @@ async fn begin(
     if let Some(before) = &entry.session {
         door.0.sessions.end(before);
     }
-    info!(caller = caller.name, "signed in");
+    info!(caller = caller.name, address = entry.address(), "signed in");
     let id = door.0.sessions.begin(tokens, caller, door.now());
     Ok(CookieJar::from_headers(headers).add(cookies::of_browser(&entry.origin, SESSION, id)))
 }

@@ -121,8 +121,7 @@ async fn other_sites_link_here_but_load_nothing_as_a_part_of_their_pages() {
     for site in ["cross-site", "same-site"] {
         for (mode, kind) in loads {
             for method in [Method::GET, Method::HEAD] {
-                let headers =
-                    [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", kind)];
+                let headers = [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", kind)];
                 let page = browser.send(method, "/", &headers, String::new()).await;
                 assert_eq!(page.status, StatusCode::FORBIDDEN, "{headers:?}");
             }

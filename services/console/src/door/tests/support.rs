@@ -134,6 +134,7 @@ impl House {
         let console = Console {
             door,
             live: Hub::new(shared.clone(), stop.clone(), crate::pages::run::content),
+            seats: crate::live::Seats::default(),
             clock: shared,
             backfills: Backfills::new(stop.clone()),
             shutdown: stop.clone(),

@@ -201,7 +201,8 @@ async fn a_link_from_elsewhere_fetches_nothing() {
     let script = Script::of(run(RunState::Running));
     let (site, _context) = script.console(0);
     for from in ["cross-site", "same-site"] {
-        let headers = [("sec-fetch-site", from), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        let headers =
+            [("sec-fetch-site", from), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
         let page = get_as(&site, &format!("/backfill?{DAYS}"), &headers).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(page.html.contains("A link from elsewhere") && page.html.contains("value=\"2026-01-31\""));
