@@ -60,6 +60,7 @@ pub fn assemble(
         backfills: Backfills::new(shutdown.clone()),
         shutdown,
     };
+    tokio::spawn(console.door.clone().sweep(console.shutdown.clone()));
     let pages = Router::new()
         .route("/", get(pages::overview::show))
         .route("/churn", get(pages::churn::show))
@@ -76,6 +77,7 @@ pub fn assemble(
         .route("/runs/{run_id}/cancel", post(pages::run::cancel))
         .route("/backfill", get(pages::backfill::show).post(pages::backfill::start))
         .route("/backfill/{id}", get(pages::backfill::follow))
+        .route("/backfill/{id}/stop", post(pages::backfill::stop))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()));
     Ok(door::before(pages, &console).with_state(console))

@@ -11,7 +11,7 @@ mod provider;
 mod session;
 mod sign_in;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -23,6 +23,7 @@ use axum::{
 use axum_extra::extract::cookie::{Key, PrivateCookieJar};
 use chrono::{DateTime, Utc};
 use runtime::{Clock, Peer, Served};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::form::Operator;
 use self::{
@@ -121,6 +122,17 @@ impl Door {
         })))
     }
 
+    /// Forgets sessions that have ended, every minute.
+    pub(crate) async fn sweep(self, shutdown: CancellationToken) {
+        let mut minutes = tokio::time::interval(Duration::from_mins(1));
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = minutes.tick() => self.0.sessions.sweep(self.now()),
+            }
+        }
+    }
+
     fn now(&self) -> DateTime<Utc> {
         self.0.clock.now()
     }
@@ -163,6 +175,18 @@ impl Door {
                 Err(Failure::SignIn { return_to: entry.return_to.clone() })
             }
             _ => self.visitor(entry).await,
+        }
+    }
+
+    /// Whether what an operator has started may go on: not once the services say that they are none,
+    /// or no longer know their token. Whoever has only left is no reason to stop it.
+    pub(crate) async fn may_go_on(&self, entry: &Entry) -> bool {
+        match &entry.session {
+            Some(session) => session.may_operate_still(&self.0.backend, self.now()).await,
+            None => match self.visitor(entry).await {
+                Ok(visitor) => visitor.is_operator,
+                Err(failure) => !matches!(failure, Failure::SignIn { .. }),
+            },
         }
     }
 

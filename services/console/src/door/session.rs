@@ -159,6 +159,20 @@ impl Session {
         Ok((state.caller.clone(), credential))
     }
 
+    /// Whether the services still take the visitor for an operator, as far as they can be asked: a
+    /// token that has run out says nothing, nor do services that do not answer.
+    pub(super) async fn may_operate_still(&self, backend: &Backend, now: DateTime<Utc>) -> bool {
+        let tokens = self.state.lock().await.tokens.clone();
+        let Ok(credential) = tokens.credential() else { return false };
+        if tokens.expires_at.is_some_and(|end| end <= now) {
+            return true;
+        }
+        match caller::ask(backend, &credential).await {
+            Ok(caller) => caller.is_operator,
+            Err(status) => !caller::is_unauthenticated(&status),
+        }
+    }
+
     fn has_ended(&self, now: DateTime<Utc>) -> bool {
         now - self.used_at() >= IDLE || now - self.began_at >= LONGEST
     }
@@ -234,6 +248,11 @@ impl Sessions {
         Some(session)
     }
 
+    /// Forgets those that have ended, and their tokens with them.
+    pub(super) fn sweep(&self, now: DateTime<Utc>) {
+        locked(&self.0).retain(|_, session| !session.has_ended(now));
+    }
+
     /// Whether a session that was found has not ended since. Asking does not count as using it.
     pub(super) fn holds(&self, session: &Session, now: DateTime<Utc>) -> bool {
         !session.has_ended(now) && locked(&self.0).contains_key(&session.key)
@@ -291,6 +310,9 @@ mod tests {
         assert!(sessions.find(&unused, now).is_none());
         assert!(sessions.find(&used, now + TimeDelta::hours(4)).is_none(), "a week is over");
         assert!(sessions.find("something else", now).is_none());
+        begin(&sessions, "c", now);
+        sessions.sweep(now + IDLE);
+        assert!(locked(&sessions.0).is_empty(), "nobody has to come for them to go");
     }
 
     #[test]

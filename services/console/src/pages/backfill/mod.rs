@@ -15,6 +15,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
+use futures::FutureExt as _;
 use maud::{Markup, html};
 use proto::pipeline::v1::{BackfillRequest, GetRunRequest};
 
@@ -75,6 +76,7 @@ pub(crate) async fn show(
 /// `POST /backfill`
 pub(crate) async fn start(
     State(console): State<Console>,
+    Extension(entry): Extension<Entry>,
     Operator(visitor, fields): Operator<Fields>,
 ) -> Result<Response, Failure> {
     let request = form::request(&fields)
@@ -82,7 +84,12 @@ pub(crate) async fn start(
     let started = match &request {
         Ok(request) => {
             let now = console.clock.now();
-            console.backfills.start(&visitor.services, request.clone(), &visitor.name, now).await
+            let door = console.door.clone();
+            let may_go_on = Box::new(move || {
+                let (door, entry) = (door.clone(), entry.clone());
+                async move { door.may_go_on(&entry).await }.boxed()
+            });
+            console.backfills.start(&visitor.services, request.clone(), &visitor.name, now, may_go_on).await
         }
         Err(problem) => Err(Failure::Invalid(problem.to_string())),
     };
@@ -128,6 +135,16 @@ pub(crate) async fn follow(
     } else {
         visitor.page(Section::Runs, title, &body)
     })
+}
+
+/// `POST /backfill/{id}/stop`
+pub(crate) async fn stop(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    Operator(_, _): Operator<Fields>,
+) -> Redirect {
+    console.backfills.stop(&id);
+    Redirect::to(&progress::address(&id))
 }
 
 fn page(visitor: &Visitor, model: &Model) -> Response {

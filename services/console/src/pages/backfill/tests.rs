@@ -197,6 +197,34 @@ async fn a_backfill_is_shown_to_those_alone_who_may_see_its_run() {
 }
 
 #[tokio::test]
+async fn a_backfill_is_stopped_by_an_operator() {
+    let script = Script::of(run(RunState::Running));
+    let (site, _context) = script.console(0);
+    let address = post(&site, "/backfill", DAYS).await.location;
+    let stream = script.backfill.lock().unwrap().take().unwrap();
+    assert!(get(&site, &address).await.html.contains("Start no further run"));
+    let page = post(&site, &format!("{address}/stop"), "").await;
+    assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, address.as_str()));
+    until(async || get(&site, &address).await, "Stopped: an operator has stopped it").await;
+    stream.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backfill_stops_when_whoever_started_it_loses_the_role() {
+    let script = Script::of(run(RunState::Running));
+    let (site, _context) = script.console(0);
+    let address = post(&site, "/backfill", DAYS).await.location;
+    let stream = script.backfill.lock().unwrap().take().unwrap();
+    // The services are asked anew who it is.
+    *script.refusal.lock().unwrap() = Some(Status::unauthenticated("who is that?"));
+    post(&site, "/backfill", DAYS).await;
+    *script.refusal.lock().unwrap() = None;
+    script.is_reader_only.store(true, Ordering::SeqCst);
+    stream.closed().await;
+    until(async || get(&site, &address).await, "may not do so any more").await;
+}
+
+#[tokio::test]
 async fn a_link_from_elsewhere_fetches_nothing() {
     let script = Script::of(run(RunState::Running));
     let (site, _context) = script.console(0);
