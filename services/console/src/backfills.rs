@@ -7,13 +7,18 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use presentation::run_end::has_ended;
 use proto::pipeline::v1::{BackfillRequest, BackfillResponse, Run};
 use rand::{TryRng as _, rngs::SysRng};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
@@ -23,6 +28,12 @@ use crate::{backend::Services, failure::Failure};
 const MOST_UNDER_WAY: usize = 4;
 /// How many are remembered, those under way among them.
 const MOST_REMEMBERED: usize = 32;
+
+/// How often it is asked whether whoever has started one still may.
+const AUTHORISED_FOR: Duration = Duration::from_secs(60);
+
+/// Asks whether whoever has started a backfill still may.
+pub(crate) type MayGoOn = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// The backfills that this console listens to, or has listened to.
 #[derive(Debug, Clone)]
@@ -46,6 +57,8 @@ pub(crate) struct Backfill {
     /// The first day that is not done; empty once all are.
     pub(crate) next_date: String,
     pub(crate) outcome: Outcome,
+    /// Cancelled to start no further run of it.
+    stop: CancellationToken,
 }
 
 /// How a backfill ended.
@@ -96,6 +109,7 @@ impl Backfills {
         request: BackfillRequest,
         requested_by: &str,
         started_at: DateTime<Utc>,
+        may_go_on: MayGoOn,
     ) -> Result<String, Failure> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
             Status::resource_exhausted(format!(
@@ -106,6 +120,7 @@ impl Backfills {
         let id = SysRng.try_next_u64().map(|number| format!("{number:016x}"));
         let id = id.map_err(|problem| Status::internal(format!("no random numbers: {problem}")))?;
         let changes = services.pipeline().backfill(request.clone()).await?.into_inner();
+        let stop = CancellationToken::new();
         let next_date = request.window.as_ref().map(|window| window.start_date.clone()).unwrap_or_default();
         self.remember(Backfill {
             id: id.clone(),
@@ -117,8 +132,9 @@ impl Backfills {
             run: None,
             next_date,
             outcome: Outcome::UnderWay,
+            stop: stop.clone(),
         });
-        tokio::spawn(self.clone().listen(id.clone(), changes, place));
+        tokio::spawn(self.clone().listen(id.clone(), changes, place, stop, may_go_on));
         Ok(id)
     }
 
@@ -130,6 +146,13 @@ impl Backfills {
     /// Those that have not ended, the newest first.
     pub(crate) fn under_way(&self) -> Vec<Backfill> {
         self.known().iter().filter(|backfill| backfill.outcome == Outcome::UnderWay).cloned().collect()
+    }
+
+    /// Starts no further run of a backfill. The one under way goes on.
+    pub(crate) fn stop(&self, id: &str) {
+        if let Some(backfill) = self.get(id) {
+            backfill.stop.cancel();
+        }
     }
 
     fn remember(&self, backfill: Backfill) {
@@ -147,11 +170,23 @@ impl Backfills {
         id: String,
         mut changes: Streaming<BackfillResponse>,
         _place: OwnedSemaphorePermit,
+        stop: CancellationToken,
+        may_go_on: MayGoOn,
     ) {
+        let mut authorisation = interval(AUTHORISED_FOR);
+        authorisation.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        authorisation.reset();
         let outcome = loop {
             let change = tokio::select! {
                 change = changes.message() => change,
                 () = self.shutdown.cancelled() => break Outcome::Stopped("the console was stopped".to_owned()),
+                () = stop.cancelled() => break Outcome::Stopped("an operator has stopped it".to_owned()),
+                _ = authorisation.tick() => {
+                    if may_go_on().await {
+                        continue;
+                    }
+                    break Outcome::Stopped("whoever has started it may not do so any more".to_owned());
+                }
             };
             match change {
                 Ok(Some(change)) => self.update(&id, |backfill| backfill.take(change)),
