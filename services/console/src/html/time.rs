@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use presentation::value::{human_duration, rfc3339, to_the_second};
 use prost_types::Timestamp;
@@ -29,6 +30,11 @@ pub(crate) fn days(window: Option<&DateWindow>) -> Markup {
 /// A length of time; nothing is known of it where there is none.
 pub(crate) fn length(duration: Option<Duration>) -> String {
     duration.map_or_else(|| NONE.to_owned(), human_duration)
+}
+
+/// When a page was made.
+pub(crate) fn now(now: DateTime<Utc>) -> Markup {
+    instant(Some(&Timestamp { seconds: now.timestamp(), nanos: 0 }))
 }
 
 /// A point in time, to the second.
