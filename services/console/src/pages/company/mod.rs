@@ -30,7 +30,7 @@ use crate::{
     backend::Services,
     failure::Failure,
     html::{
-        address::Address,
+        address::{self, Address},
         layout::Section,
         part::{Answer, empty, known_visitor, part},
     },
@@ -109,6 +109,7 @@ pub(crate) async fn show(
     uri: Uri,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
+    let company_id = address::company_of(&company_id).to_owned();
     let company = load(&visitor.services, company_id, &asked).await?;
     known_visitor([
         company.newest.as_ref().err(),

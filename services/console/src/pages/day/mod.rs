@@ -112,7 +112,7 @@ async fn load(services: &Services, date: NaiveDate, asked: &Asked) -> Day {
 fn view(day: &Day, visitor: &Visitor, address: &Address) -> Markup {
     html! {
         (neighbours(day.date))
-        (published::view(&day.published))
+        (published::view(day.date, &day.published))
         (reconcile::offer(day.date, visitor))
         (sources::view(&day.sources))
         (audits::view(&day.audits))

@@ -1,19 +1,23 @@
 //! What is published of a day.
 
+use chrono::NaiveDate;
 use maud::{Markup, html};
 use proto::activity::v1::PublishedDay;
 
 use crate::html::{
-    link,
+    address, link,
     number::thousands,
     part::{Answer, empty, part},
     time::NONE,
 };
 
-pub(super) fn view(published: &Answer<Option<PublishedDay>>) -> Markup {
+pub(super) fn view(date: NaiveDate, published: &Answer<Option<PublishedDay>>) -> Markup {
     part("Published", published, |day| match day {
         Some(day) => shown(day),
-        None => empty("The day is not published.", "Trigger a run over it, or wait for the schedule."),
+        None => html! {
+            (empty("The day is not published.", "Trigger a run over it, or wait for the schedule."))
+            p { a href=(address::start_run(date)) { "Start a run over the day" } }
+        },
     })
 }
 
