@@ -52,6 +52,11 @@ impl Address {
         Self { path: self.path.clone(), fields, fragment: self.fragment }
     }
 
+    /// Whether it says anything in this field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(other, _)| other == name)
+    }
+
     /// The same list from its first page: another filter or order has other pages.
     pub(crate) fn first_page(&self) -> Self {
         self.without(PAGE)

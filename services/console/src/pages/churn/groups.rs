@@ -1,5 +1,7 @@
 //! Who is at risk, by country, by industry and by the last contact.
 
+use std::cmp::Reverse;
+
 use maud::{Markup, html};
 use proto::activity::v1::{ChurnByContact, ChurnChange, ChurnCounts, ChurnGroup, GetChurnSummaryResponse};
 
@@ -18,6 +20,9 @@ const SHOWN: usize = 15;
 pub(super) fn view(summary: &GetChurnSummaryResponse, asked: &Asked, address: &Address) -> Markup {
     let title = title(asked.change());
     html! {
+        @if !(asked.country.is_empty() && asked.industry.is_empty()) {
+            p.note { "The tables below count all companies of the day, also those that the list leaves out." }
+        }
         div.columns {
             (section("By country", title, "Country", "country", &summary.by_country, asked, address))
             (section("By industry", title, "Industry", "industry", &summary.by_industry, asked, address))
@@ -58,8 +63,10 @@ fn section(
     asked: &Asked,
     address: &Address,
 ) -> Markup {
-    let counts: Vec<(&str, ChurnCounts)> =
+    let mut counts: Vec<(&str, ChurnCounts)> =
         groups.iter().map(|group| (choice::field(&group.value), group.counts.unwrap_or_default())).collect();
+    // They come in the order of all that are at risk.
+    counts.sort_by_key(|(_, counts)| Reverse(counted(*counts, asked.change())));
     let greatest = greatest(counts.iter().map(|(_, counts)| *counts), asked.change());
     let rows = html! {
         @for (value, counts) in counts.iter().take(SHOWN) {
@@ -90,6 +97,8 @@ fn by_contact(title: &'static str, groups: &[ChurnByContact], asked: &Asked) -> 
     };
     // Searching orders by it, which says more than the group that a company is in.
     let longest = Address::new("/companies")
+        .with("country", &asked.country)
+        .with("industry", &asked.industry)
         .with("risk", "yes")
         .with("sort", "contact")
         .with("direction", "descending");
@@ -97,7 +106,7 @@ fn by_contact(title: &'static str, groups: &[ChurnByContact], asked: &Asked) -> 
         section {
             h2 { "By days since the last contact" }
             (table(&format!("{title}, by days since the last contact"), &columns("Last contact", title), &rows))
-            p { a href=(longest) { "Companies at risk, the longest without contact first" } }
+            p { a href=(longest) { "Companies at risk on the newest day, the longest without contact first" } }
         }
     }
 }
