@@ -113,7 +113,7 @@ fn view(day: &Day, visitor: &Visitor, address: &Address) -> Markup {
     html! {
         (neighbours(day.date))
         (published::view(day.date, &day.published))
-        (reconcile::offer(day.date, visitor))
+        (reconcile::offer(day.date, visitor, reconcile::SAMPLE))
         (sources::view(&day.sources))
         (audits::view(&day.audits))
         (history::view(&day.history, address))

@@ -188,8 +188,11 @@ async fn a_comparison_shows_each_difference_with_both_values() {
     ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
+    assert!(page.text.contains("activityctl reconcile --sample 200 --date 2026-02-28"), "{}", page.text);
     let everybody = format!("form_token={token}&sample=all");
-    site.post("/days/2026-02-28/reconcile", &everybody).await;
+    let page = site.post("/days/2026-02-28/reconcile", &everybody).await;
+    assert!(page.text.contains("activityctl reconcile --all --date 2026-02-28<"), "{}", page.text);
+    assert!(page.text.contains(r#"<option value="all" selected>"#), "{}", page.text);
     let asked: Vec<u32> =
         site.asked::<ReconcileRequest>("Reconcile").iter().map(|request| request.sample_size).collect();
     assert_eq!(asked, [200, 0]);
