@@ -42,7 +42,7 @@ pub(super) fn details(chart: &Chart) -> Markup {
                     caption { (caption) }
                     thead {
                         tr {
-                            th scope="col" { "Day" }
+                            th scope="col" { (chart.slot_name) }
                             @for (_, series) in series() { th.number scope="col" { (series.name) } }
                         }
                     }
