@@ -40,6 +40,10 @@ pub(crate) fn now(now: DateTime<Utc>) -> Markup {
 /// A point in time, to the second.
 pub(crate) fn instant(at: Option<&Timestamp>) -> Markup {
     let Some(exact) = rfc3339(at) else { return html! { (NONE) } };
-    let shown = to_the_second(at).replace('T', " ").replace('Z', " UTC");
-    html! { time datetime=(exact) title=(exact) data-instant { (shown) } }
+    html! { time datetime=(exact) title=(exact) data-instant { (said(at)) } }
+}
+
+/// A point in time as [`instant`] shows it.
+pub(crate) fn said(at: Option<&Timestamp>) -> String {
+    if at.is_none() { NONE.to_owned() } else { to_the_second(at).replace('T', " ").replace('Z', " UTC") }
 }

@@ -16,7 +16,7 @@ use proto::activity::v1::{
 use serde::Deserialize;
 use tonic::{Code, Status};
 
-use super::companies::risk;
+use super::companies::{explained_risk, since_contact, users_of_7_days};
 use crate::{
     backend::Services,
     failure::Failure,
@@ -281,9 +281,9 @@ fn company(listed: &ChurnRisk) -> Markup {
             td {
                 @if listed.last_event_date.is_empty() { "never" } @else { (time::day(&listed.last_event_date)) }
             }
-            td.number { (row.days_since_last_contact.map_or("never".to_owned(), thousands)) }
-            td.number { (thousands(row.active_users_7d)) }
-            td { (risk(row.is_churn_risk)) }
+            td.number { (since_contact(&row)) }
+            td.number { (users_of_7_days(&row)) }
+            td { (explained_risk(&row)) }
         }
     }
 }

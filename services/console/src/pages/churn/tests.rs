@@ -64,6 +64,7 @@ async fn tabs_count_and_groups_filter() {
         "366 days or more",
         r#"href="/churn.csv?change=still&amp;country=%28none%29&amp;date=2026-02-28""#,
         r#"href="/companies/acme""#,
+        r#"href="/companies/acme?explain=2026-02-28#cell-is_churn_risk""#,
         "2026-01-10",
         "All 20",
         "Show all of them",

@@ -7,6 +7,7 @@ use super::curve::name;
 use crate::{
     html::{
         address::Address,
+        link::{Cell, explained},
         number::{ratio, thousands},
         part::empty,
         table::{number, table, text},
@@ -35,19 +36,14 @@ pub(super) fn days(company_id: &str, days: &[CompanyActivity], address: &Address
 
 fn day(row: &CompanyActivity, address: &Address) -> Markup {
     let date = &row.activity_date;
-    let explain = |fragment, name: &str, value: &Markup| {
-        let link = address.with("explain", date).to(fragment);
-        html! {
-            a href=(link) aria-label=(format!("{} – explain {name} of {date}", value.0)) { (value) }
-        }
-    };
-    let number = |fragment, name: &str, value: String| {
-        html! {
-            td.number { (explain(fragment, name, &html! { (value) })) }
-        }
+    let cell =
+        |id, name, value: &str, shown: &Markup| explained(address, date, Cell { id, name, value }, shown);
+    let number = |id, name, value: String| {
+        html! { td.number { (cell(id, name, &value, &html! { (value) })) } }
     };
     let contact = row.days_since_last_contact.map_or("never".to_owned(), thousands);
     let per_user = row.events_per_user.map_or(NONE.to_owned(), ratio);
+    let at_risk = if row.is_churn_risk { "at risk" } else { "no" };
     html! {
         tr {
             th scope="row" { (time::day(date)) }
@@ -55,14 +51,16 @@ fn day(row: &CompanyActivity, address: &Address) -> Markup {
             (number("cell-active_users", "users", thousands(row.active_users)))
             (number("cell-7d_active_users", "users of 7 days", thousands(row.active_users_7d)))
             (number("cell-events_per_user", "events per user", per_user))
-            td {
-                a href=(address.with("explain", date).to("cell-is_churn_risk"))
-                    aria-label=(format!("{} – explain the risk of churn of {date}", if row.is_churn_risk { "at risk" } else { "no" })) {
-                    (risk(row.is_churn_risk))
-                }
-            }
+            td { (cell("cell-is_churn_risk", "the risk of churn", at_risk, &risk(row.is_churn_risk))) }
             (number("cell-days_since_last_contact", "days since contact", contact))
-            td { (time::instant(row.loaded_at.as_ref())) }
+            td {
+                (cell(
+                    "cell-loaded_at",
+                    "when it was published",
+                    &time::said(row.loaded_at.as_ref()),
+                    &time::instant(row.loaded_at.as_ref()),
+                ))
+            }
         }
     }
 }
