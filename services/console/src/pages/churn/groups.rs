@@ -1,7 +1,5 @@
 //! Who is at risk, by country, by industry and by the last contact.
 
-use std::cmp::Reverse;
-
 use maud::{Markup, html};
 use proto::activity::v1::{ChurnByContact, ChurnChange, ChurnCounts, ChurnGroup, GetChurnSummaryResponse};
 
@@ -11,7 +9,7 @@ use crate::html::{
     chart::share,
     choice,
     number::{count, thousands},
-    table::{Column, number, table, text},
+    table::{Column, Order, number, sorted, table, text},
 };
 
 /// Groups that are shown before those of which nobody needs all.
@@ -51,7 +49,24 @@ const fn counted(counts: ChurnCounts, change: ChurnChange) -> i64 {
 }
 
 const fn columns(of: &'static str, title: &'static str) -> [Column; 4] {
-    [text(of), number(title), text("Share"), number("Of companies")]
+    [
+        text(of).sorted_by("name"),
+        number(title).sorted_by("count"),
+        text("Share"),
+        number("Of companies").sorted_by("companies"),
+    ]
+}
+
+/// Puts groups into the order that was asked for; equal ones stay as the services have them.
+fn put_in_order(groups: &mut [(&str, ChurnCounts)], asked: &Asked, order: Order<'_>) {
+    groups.sort_by(|(name, one), (other_name, other)| {
+        let ordering = match order.by {
+            "name" => name.cmp(other_name),
+            "companies" => one.companies.cmp(&other.companies),
+            _ => counted(*one, asked.change()).cmp(&counted(*other, asked.change())),
+        };
+        if order.descending { ordering.reverse() } else { ordering }
+    });
 }
 
 fn section(
@@ -65,8 +80,9 @@ fn section(
 ) -> Markup {
     let mut counts: Vec<(&str, ChurnCounts)> =
         groups.iter().map(|group| (choice::field(&group.value), group.counts.unwrap_or_default())).collect();
-    // They come in the order of all that are at risk.
-    counts.sort_by_key(|(_, counts)| Reverse(counted(*counts, asked.change())));
+    let by = if asked.sort.is_empty() { "count" } else { &asked.sort };
+    let order = Order { address, by, descending: asked.direction != "ascending" };
+    put_in_order(&mut counts, asked, order);
     let greatest = greatest(counts.iter().map(|(_, counts)| *counts), asked.change());
     let rows = html! {
         @for (value, counts) in counts.iter().take(SHOWN) {
@@ -76,7 +92,7 @@ fn section(
     html! {
         section {
             h2 { (name) }
-            (table(&format!("{title}, {}", name.to_lowercase()), &columns(of, title), &rows))
+            (sorted(&format!("{title}, {}", name.to_lowercase()), &columns(of, title), order, &rows))
             @if groups.len() > SHOWN {
                 form.row method="get" action="/churn" {
                     (choice::kept(address, &[field]))
@@ -139,6 +155,20 @@ fn row(head: &Markup, counts: ChurnCounts, greatest: i64, asked: &Asked) -> Mark
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_are_ordered_by_each_of_their_columns() {
+        let group = |companies, at_risk| ChurnCounts { companies, at_risk, new: 0, recovered: 0 };
+        let address = Address::new("/churn");
+        let ordered = |by, descending| {
+            let mut groups = [("b", group(9, 4)), ("a", group(5, 3)), ("c", group(7, 1))];
+            put_in_order(&mut groups, &Asked::default(), Order { address: &address, by, descending });
+            groups.map(|(name, _)| name).concat()
+        };
+        assert_eq!([ordered("count", true), ordered("count", false)], ["bac", "cab"]);
+        assert_eq!([ordered("companies", true), ordered("companies", false)], ["bca", "acb"]);
+        assert_eq!([ordered("name", true), ordered("name", false)], ["cba", "abc"]);
+    }
 
     #[test]
     fn the_time_since_a_contact_is_said_in_words() {

@@ -46,6 +46,9 @@ pub(crate) struct Asked {
     change: String,
     country: String,
     industry: String,
+    /// By which column the groups are ordered, and whether the least comes first.
+    sort: String,
+    direction: String,
     page: String,
 }
 

@@ -50,6 +50,9 @@ pub(crate) struct Asked {
     to: String,
     period: String,
     explain: String,
+    /// By which column the days are ordered, and whether the least comes first.
+    sort: String,
+    direction: String,
     page: String,
 }
 
@@ -231,7 +234,7 @@ fn activity(
             }
             Activity::Days(found) => {
                 (curve::of_days(*days, found).show())
-                (rows::days(&company.company_id, found, address))
+                (rows::days(&company.company_id, found, asked, address))
             }
             Activity::Periods(found) => {
                 (curve::of_periods(*days, found, asked.period()).show())

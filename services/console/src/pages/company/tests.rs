@@ -185,6 +185,19 @@ async fn an_explanation_that_fails_leaves_the_page() {
 }
 
 #[tokio::test]
+async fn days_are_ordered_by_their_heads() {
+    let page = script().site(NOW).get("/companies/a%2Fb?sort=events&direction=ascending").await.text;
+    assert!(
+        page.contains(
+            r#"aria-sort="ascending"><a href="/companies/a%2Fb?sort=events&amp;direction=descending">"#
+        ),
+        "{page}"
+    );
+    let rows = page.split_once("<caption>Days of a/b</caption>").unwrap().1;
+    assert!(rows.find("/days/2026-02-27").unwrap() < rows.find("/days/2026-02-28").unwrap(), "{rows}");
+}
+
+#[tokio::test]
 async fn weeks_are_rolled_up() {
     let week = CompanyActivityRollUp {
         period_start: "2026-02-23".into(),

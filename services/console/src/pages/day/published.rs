@@ -12,12 +12,14 @@ use crate::html::{
 };
 
 pub(super) fn view(date: NaiveDate, published: &Answer<Option<PublishedDay>>) -> Markup {
-    part("Published", published, |day| match day {
-        Some(day) => shown(day),
-        None => html! {
-            (empty("The day is not published.", "Trigger a run over it, or wait for the schedule."))
-            p { a href=(address::start_run(date)) { "Start a run over the day" } }
-        },
+    part("Published", published, |day| {
+        let Some(day) = day else {
+            return html! {
+                (empty("The day is not published.", "Trigger a run over it, or wait for the schedule."))
+                p { a href=(address::start_run(date)) { "Start a run over the day" } }
+            };
+        };
+        shown(day)
     })
 }
 
