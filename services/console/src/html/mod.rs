@@ -5,6 +5,7 @@ pub(crate) mod chart;
 pub(crate) mod choice;
 pub(crate) mod command;
 pub(crate) mod difference;
+pub(crate) mod form;
 pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod number;

@@ -9,7 +9,7 @@ mod rows;
 mod versions;
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     http::Uri,
 };
 use chrono::NaiveDate;
@@ -35,7 +35,6 @@ use crate::{
         layout::Section,
         part::{Answer, empty, known_visitor, part},
     },
-    site::Console,
     visitor::Visitor,
 };
 
@@ -112,7 +111,6 @@ impl Company {
 
 /// `GET /companies/{company_id}`
 pub(crate) async fn show(
-    State(_console): State<Console>,
     visitor: Visitor,
     Path(company_id): Path<String>,
     uri: Uri,

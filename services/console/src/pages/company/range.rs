@@ -8,7 +8,7 @@ use super::Asked;
 use crate::{
     failure::Failure,
     fields::optional_day,
-    html::{address::Address, choice::kept},
+    html::{address::Address, form::kept},
 };
 
 /// Days that are shown unless others are asked for.

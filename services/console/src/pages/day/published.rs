@@ -15,7 +15,7 @@ pub(super) fn view(date: NaiveDate, published: &Answer<Option<PublishedDay>>) ->
     part("Published", published, |day| {
         let Some(day) = day else {
             return html! {
-                (empty("The day is not published.", "Trigger a run over it, or wait for the schedule."))
+                (empty("The day is not published.", "Start a run over it, or wait for the schedule."))
                 p { a href=(address::start_run(date)) { "Start a run over the day" } }
             };
         };

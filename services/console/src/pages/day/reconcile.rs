@@ -1,7 +1,7 @@
 //! Compares a day with a fresh fetch from the product API, now.
 
 use axum::{
-    extract::{Path, State},
+    extract::Path,
     response::{IntoResponse, Response},
 };
 use chrono::NaiveDate;
@@ -23,7 +23,7 @@ use crate::{
     failure::Failure,
     html::{
         command::command,
-        difference,
+        difference, form,
         layout::Section,
         link,
         number::{count, thousands},
@@ -32,7 +32,6 @@ use crate::{
         time::{self, NONE},
     },
     pages::PATIENCE,
-    site::Console,
     visitor::Visitor,
 };
 
@@ -68,7 +67,7 @@ pub(super) fn offer(date: NaiveDate, visitor: &Visitor, sample_size: u32) -> Mar
             h2 { "Compare with the product API" }
             @if let Some(form_token) = visitor.may_act() {
                 form.row method="post" action=(format!("/days/{date}/reconcile")) {
-                    input type="hidden" name="form_token" value=(form_token);
+                    (form::token(form_token))
                     label {
                         "How many"
                         select name="sample" {
@@ -100,7 +99,6 @@ pub(super) fn offer(date: NaiveDate, visitor: &Visitor, sample_size: u32) -> Mar
 
 /// `POST /days/{date}/reconcile`
 pub(crate) async fn reconcile(
-    State(_console): State<Console>,
     Path(date): Path<String>,
     Operator(visitor, asked): Operator<Asked>,
 ) -> Result<Response, Failure> {

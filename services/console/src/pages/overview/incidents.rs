@@ -86,9 +86,9 @@ fn next_step(alert: &Alert) -> Markup {
             @if !alert.run_id.is_empty() { (run()) } @else if alert.business_date.is_empty() { "their logs" } @else { (day()) }
             ", and update the console."
         },
-        _ if alert.business_date.is_empty() => html! { "See why it failed, then trigger a run." },
+        _ if alert.business_date.is_empty() => html! { "See why it failed, then start a run." },
         _ => html! {
-            a href=(address::start_run(&alert.business_date)) { "Trigger a run" } " over " (day())
+            a href=(address::start_run(&alert.business_date)) { "Start a run" } " over " (day())
             ", and see why the schedule did not."
         },
     }

@@ -10,7 +10,7 @@ use proto::{
 use tonic::Status;
 
 use super::*;
-use crate::scripted_services::Script;
+use crate::scripted::Script;
 
 const NOW: &str = "2026-03-01T06:00:00Z";
 
@@ -250,7 +250,7 @@ async fn a_warehouse_without_data_says_what_to_do() {
     let page = empty.site(NOW).get("/").await;
     for shown in [
         "Nothing yet",
-        "Trigger a run",
+        "Start a run",
         "runs without <code>--publish-deadline</code>",
         "No totals are on record",
     ] {

@@ -10,11 +10,7 @@ use serde::Deserialize;
 use crate::{
     failure::Failure,
     fields::optional_day,
-    html::{
-        address::Address,
-        choice::{self, ANY},
-        command::command,
-    },
+    html::{address::Address, choice::ANY, command::command, form},
 };
 
 /// What the address says.
@@ -83,7 +79,7 @@ pub(super) fn form(asked: &Asked, address: &Address) -> Markup {
                     @for (value, name) in STATES { option value=(value) selected[asked.state == value] { (name) } }
                 }
             }
-            (choice::kept(address, &FIELDS))
+            (form::kept(address, &FIELDS))
             button type="submit" { "Show" }
             a.button.plain href="/quality" { "Clear" }
         }

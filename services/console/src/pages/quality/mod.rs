@@ -6,10 +6,7 @@ mod filter;
 mod quarantine;
 mod trends;
 
-use axum::{
-    extract::{Query, State},
-    http::Uri,
-};
+use axum::{extract::Query, http::Uri};
 use maud::{Markup, html};
 use proto::{
     monitoring::v1::{ListReconciliationsRequest, ListReconciliationsResponse},
@@ -29,7 +26,6 @@ use crate::{
         layout::Section,
         part::{Answer, known_visitor, part},
     },
-    site::Console,
     visitor::Visitor,
 };
 use filter::Asked;
@@ -64,12 +60,7 @@ struct Quarantine {
 }
 
 /// `GET /quality`
-pub(crate) async fn show(
-    State(_console): State<Console>,
-    visitor: Visitor,
-    uri: Uri,
-    Query(asked): Query<Asked>,
-) -> Result<Markup, Failure> {
+pub(crate) async fn show(visitor: Visitor, uri: Uri, Query(asked): Query<Asked>) -> Result<Markup, Failure> {
     // A day that is none is refused for everybody.
     let filter = asked.filter()?;
     let quality = load(&visitor, &asked, &filter).await?;

@@ -14,7 +14,7 @@ use crate::{
     door::Operator,
     failure::Failure,
     fields::Fields,
-    html::{address, command::command, layout::Section},
+    html::{address, command::command, form, layout::Section},
     site::Console,
     visitor::Visitor,
 };
@@ -97,7 +97,7 @@ pub(super) fn actions(run: &Run, form_token: Option<&str>, failure: Option<&Fail
 fn form(run: &Run, action: &str, form_token: &str, button: &Markup) -> Markup {
     html! {
         form method="post" action={ (address::run(&run.run_id)) "/" (action) } {
-            input type="hidden" name="form_token" value=(form_token);
+            (form::token(form_token))
             p { (button) }
         }
     }

@@ -95,7 +95,7 @@ fn balance(stage: &RunStage, counters: Counters) -> Markup {
     html! {
         @if stage.state() == StageState::Succeeded {
             @match counters.check_balance() {
-                Ok(_) => span.good { "balances" },
+                Ok(_) => span.state.succeeded { "balances" },
                 Err(imbalance) => span.problem { (imbalance) },
             }
         } @else {

@@ -4,16 +4,14 @@ use axum::http::StatusCode;
 use chrono::DateTime;
 use prost_types::Timestamp;
 use proto::{
-    monitoring::v1::{
-        AuditLevel, AuditResult, ListAlertsResponse, ListAuditResultsResponse, MeasuredDay, RecordedAlert,
-    },
+    monitoring::v1::{AuditLevel, AuditResult, ListAuditResultsResponse, MeasuredDay, RecordedAlert},
     notifier::v1::Alert,
     pipeline::v1::{RunStage, RunState, RunTrigger, StageAttempt, StageState},
     stage::v1::{DateWindow, StageCounters, StageProgress},
 };
 
 use super::*;
-use crate::scripted::{HOSTILE, Script, assert_harmless, forge, get, post};
+use crate::scripted::{HOSTILE, Pipeline, assert_harmless};
 
 fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
@@ -245,68 +243,70 @@ fn what_cannot_be_asked_for_is_said_in_its_place() {
 
 #[tokio::test]
 async fn the_page_holds_all_of_it_and_asks_again_without_javascript_while_it_moves() {
-    let script = Script::of(run(RunState::Running, vec![stage("api", StageState::Running)]));
-    *script.audits.lock().unwrap() = Err(Status::unimplemented("an older coordinator"));
-    *script.alerts.lock().unwrap() = ListAlertsResponse::default();
-    let (site, _context) = script.console(160);
-    let page = get(&site, "/runs/r1?found=yes").await;
+    let pipeline = Pipeline::of(run(RunState::Running, vec![stage("api", StageState::Running)]));
+    pipeline
+        .instead("ListAuditResults")
+        .fails("ListAuditResults", Status::unimplemented("an older coordinator"));
+    let site = pipeline.site(160);
+    let page = site.get("/runs/r1?found=yes").await;
     assert_eq!(page.status, StatusCode::OK);
     for text in
         ["http-equiv=\"refresh\"", "an older coordinator", "no other one was started", "Cancel the run"]
     {
-        assert!(page.html.contains(text), "{text} is missing in {}", page.html);
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
     }
-    script.run.send_replace(failed());
-    let page = get(&site, "/runs/r1").await;
+    pipeline.run.send_replace(failed());
+    let page = site.get("/runs/r1").await;
     assert!(
-        !page.html.contains("http-equiv=\"refresh\"") && page.html.contains("Retry the run"),
+        !page.text.contains("http-equiv=\"refresh\"") && page.text.contains("Retry the run"),
         "{}",
-        page.html
+        page.text
     );
-    assert_eq!(get(&site, "/runs/r2").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.get("/runs/r2").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn an_action_leads_back_to_the_run_and_a_refused_one_says_why() {
-    let script = Script::of(failed());
-    let (site, _context) = script.console(160);
-    let page = post(&site, "/runs/r1/retry", "").await;
-    assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/runs/r1"));
-    let page = post(&site, "/runs/r1/cancel", "").await;
+    let pipeline = Pipeline::of(failed());
+    let site = pipeline.site(160);
+    let page = site.post("/runs/r1/retry", "").await;
+    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/runs/r1"));
+    let page = site.post("/runs/r1/cancel", "").await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
-    let asked = script.actions();
-    assert!(asked[0].starts_with("RetryRunRequest") && asked[1].starts_with("CancelRunRequest"), "{asked:?}");
-    *script.refusal.lock().unwrap() = Some(Status::failed_precondition("run r1 has ended <already>"));
-    let page = post(&site, "/runs/r1/cancel", "").await;
+    assert_eq!(pipeline.actions(), ["RetryRun", "CancelRun"]);
+    pipeline
+        .instead("CancelRun")
+        .fails("CancelRun", Status::failed_precondition("run r1 has ended <already>"));
+    let page = site.post("/runs/r1/cancel", "").await;
     assert_eq!(page.status, StatusCode::CONFLICT);
-    assert!(page.html.contains("run r1 has ended &lt;already&gt;"), "{}", page.html);
-    assert!(page.html.contains("href=\"/runs/r1\"") && !page.html.contains("data-live"), "{}", page.html);
+    assert!(page.text.contains("run r1 has ended &lt;already&gt;"), "{}", page.text);
+    assert!(page.text.contains("href=\"/runs/r1\"") && !page.text.contains("data-live"), "{}", page.text);
 }
 
 #[tokio::test]
 async fn a_form_of_another_site_does_nothing() {
-    let script = Script::of(failed());
-    let (site, _context) = script.console(160);
-    let page = forge(&site, "/runs/r1/retry").await;
+    let pipeline = Pipeline::of(failed());
+    let site = pipeline.site(160);
+    let page = site.forge("/runs/r1/retry", "").await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
-    assert_eq!(script.actions().len(), 0);
-    assert_eq!(get(&site, "/runs/r1/retry").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(pipeline.actions().len(), 0);
+    assert_eq!(site.get("/runs/r1/retry").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
 async fn a_reader_is_shown_no_action_and_cannot_see_what_a_backfill_would_do() {
-    let script = Script::of(failed());
-    script.is_reader_only.store(true, std::sync::atomic::Ordering::SeqCst);
-    let (site, _context) = script.console(160);
+    let pipeline = Pipeline::of(failed());
+    pipeline.for_readers();
+    let site = pipeline.site(160);
     for address in ["/runs", "/runs/r1"] {
-        let page = get(&site, address).await;
+        let page = site.get(address).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(
-            !page.html.contains("method=\"post\"") && !page.html.contains("activityctl"),
+            !page.text.contains("method=\"post\"") && !page.text.contains("activityctl"),
             "{}",
-            page.html
+            page.text
         );
     }
-    assert_eq!(get(&site, "/backfill?from=2026-01-01").await.status, StatusCode::FORBIDDEN);
-    assert_eq!(script.actions().len(), 0);
+    assert_eq!(site.get("/backfill?from=2026-01-01").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(pipeline.actions().len(), 0);
 }

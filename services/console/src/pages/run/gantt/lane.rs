@@ -144,7 +144,7 @@ fn open_wait(stage: &RunStage, free: Option<DateTime<Utc>>, now: DateTime<Utc>) 
 fn wait(from: DateTime<Utc>, to: DateTime<Utc>, what: &str) -> Mark {
     let to = to.max(from);
     let title = format!("Waited {} {what}", human_duration(length(from, to)));
-    Mark { from, to, class: "gap", is_wait: true, title }
+    Mark { from, to, class: "waiting", is_wait: true, title }
 }
 
 fn word(stage: &RunStage) -> String {

@@ -43,7 +43,7 @@ pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
                 ("running", "running"),
                 ("failed", "failed"),
                 ("interrupted", "interrupted, or not finished"),
-                ("gap", "waiting"),
+                ("waiting", "waiting"),
             ] {
                 li { svg viewBox="0 0 20 12" aria-hidden="true" { rect class={ "span " (class) } width="20" height="12" rx="2" {} } (words) }
             }
