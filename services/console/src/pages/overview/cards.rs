@@ -65,7 +65,7 @@ fn published(freshness: &GetFreshnessResponse) -> Markup {
             }
             None => {
                 p.value { "Nothing yet" }
-                p.note { "Start a run, or wait for the schedule." }
+                p.note { a href="/runs?start=yes" { "Start a run" } ", or wait for the schedule." }
             }
         }
     }
