@@ -199,10 +199,21 @@ pub struct RunStage {
     pub error_code: Option<String>,
     /// The message of the newest failed attempt.
     pub error_message: Option<String>,
-    /// The attempts before the newest one that are on record, none of which succeeded, in order;
-    /// the last
-    /// [`EARLIER_ATTEMPTS`](crate::EARLIER_ATTEMPTS) at most.
+    /// The attempts that have ended without success, in order, the newest one among them; the
+    /// last [`EARLIER_ATTEMPTS`](crate::EARLIER_ATTEMPTS) at most.
     pub earlier_attempts: Vec<StageAttempt>,
+}
+
+impl RunStage {
+    /// Whether an attempt may be on record as one that did not succeed.
+    #[must_use]
+    pub fn may_have_failed(&self) -> bool {
+        match self.attempt {
+            0 => false,
+            1 => !matches!(self.state, StageState::Running | StageState::Succeeded),
+            _ => true,
+        }
+    }
 }
 
 /// Why an attempt failed.

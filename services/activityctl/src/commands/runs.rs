@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use contract::message::window_to_proto;
-use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunStage, RunState, RunTrigger, StageState};
+use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunStage, RunState, RunTrigger};
 use runtime::{Clock, SystemClock};
 use telemetry::trace_context::SpanIdentity;
 
@@ -268,11 +268,10 @@ fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error
     Ok(())
 }
 
-/// Whether the newest attempt has an error: while one is running, the error is that of an earlier
-/// attempt, which the coordinator may have named as such.
+/// Whether the stage has an error that no attempt on record names: a coordinator of an earlier
+/// release recorded none.
 fn has_error_of_its_own(stage: &RunStage) -> bool {
-    let is_named = stage.state() == StageState::Running && !stage.earlier_attempts.is_empty();
-    !stage.error_message.is_empty() && !is_named
+    !stage.error_message.is_empty() && stage.earlier_attempts.is_empty()
 }
 
 /// How long other runs kept this one waiting, if that is worth mentioning.
@@ -292,7 +291,7 @@ fn trace(run: &Run) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use prost_types::Timestamp;
-    use proto::pipeline::v1::StageAttempt;
+    use proto::pipeline::v1::{StageAttempt, StageState};
 
     use super::*;
     use crate::output::Captured;
@@ -362,9 +361,15 @@ mod tests {
         assert!(text.contains("act_copy_crm_csv, attempt 1: the source is away (UNAVAILABLE)"), "{text}");
         assert!(text.contains("attempt 2 (cut off): the source is away"), "{text}");
         assert!(!text.contains("attempt 3:"), "{text}");
-        let waits = RunStage { state: StageState::Pending.into(), next_attempt_time: at(3_600), ..stage };
+        let earlier_attempts = vec![ended(1, false), ended(2, true), ended(3, false)];
+        let waits = RunStage {
+            state: StageState::Pending.into(),
+            next_attempt_time: at(3_600),
+            earlier_attempts,
+            ..stage
+        };
         let text = shown(&run(waits));
-        assert!(text.contains("attempt 3: the source is away"), "{text}");
+        assert_eq!(text.matches("attempt 3: the source is away").count(), 1, "{text}");
         assert!(text.contains("the next attempt is due at 1970-01-01T01:00:00Z"), "{text}");
     }
 

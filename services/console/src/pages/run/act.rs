@@ -9,7 +9,7 @@ use presentation::command::CommandLine;
 use proto::pipeline::v1::{CancelRunRequest, RetryRunRequest, Run, RunState};
 use tonic::Status;
 
-use super::{findings, live::content, title};
+use super::{findings, head::takes_back, live::content, title};
 use crate::{
     door::Operator,
     failure::Failure,
@@ -55,7 +55,7 @@ async fn answer(
         p { a href=(address::run(run_id)) { "Back to the run" } }
         // As it is now: a page that was posted to cannot ask for itself again.
         (content(&run, console.clock.now()))
-        (findings::view(&findings))
+        (findings::view(&run, &findings))
     };
     let page = visitor.page(Section::Runs, &title(&run), &body);
     Ok((failure.status(), page).into_response())
@@ -75,8 +75,9 @@ pub(super) fn actions(run: &Run, form_token: Option<&str>, failure: Option<&Fail
         },
         RunState::Queued | RunState::Running => html! {
             p {
-                "Stops running stages and rolls them back. A cancelled run publishes nothing, and can be continued \
-                 later."
+                "Stops running stages and rolls them back. A cancelled run "
+                @if takes_back(run) { "takes nothing back" } @else { "publishes nothing" }
+                ", and can be continued later."
             }
             (form(run, "cancel", form_token, &html! { button.danger type="submit" { "Cancel the run" } }))
             (command(&CommandLine::cancel(&run.run_id)))

@@ -1,8 +1,12 @@
 //! What audits found, and whom it was told.
 
 use maud::{Markup, html};
-use proto::monitoring::v1::{ListAuditResultsResponse, RecordedAlert};
+use proto::{
+    monitoring::v1::{ListAuditResultsResponse, RecordedAlert},
+    pipeline::v1::Run,
+};
 
+use super::head::takes_back;
 use crate::{
     html::{
         part::{Answer, part},
@@ -19,16 +23,18 @@ pub(super) struct Findings {
 }
 
 /// Both, each with what went wrong when it was asked for.
-pub(super) fn view(findings: &Findings) -> Markup {
+pub(super) fn view(run: &Run, findings: &Findings) -> Markup {
     html! {
-        (part("Audits", &findings.audits, audits))
+        (part("Audits", &findings.audits, |results| audits(run, results)))
         (part("Alerts", &findings.alerts, |recorded| alerts(recorded)))
     }
 }
 
-fn audits(audits: &ListAuditResultsResponse) -> Markup {
+fn audits(run: &Run, audits: &ListAuditResultsResponse) -> Markup {
     html! {
-        @if audits.results.is_empty() {
+        @if audits.results.is_empty() && takes_back(run) {
+            p.note { "A run that takes days back makes no audits." }
+        } @else if audits.results.is_empty() {
             p.note { "No audit is on record for this run. They are made before its days are published." }
         } @else {
             p.note { "Measured " (instant(audits.audit_time.as_ref())) "." }

@@ -1,6 +1,7 @@
 //! A run: how it goes, what it did with rows, what was wrong, and what can be done.
 
 mod act;
+mod attempts;
 mod errors;
 mod findings;
 mod gantt;
@@ -12,6 +13,7 @@ mod stages;
 mod tests;
 
 pub(crate) use act::{cancel, retry};
+pub(crate) use head::took;
 pub(crate) use live::{content, follow, part};
 
 use axum::extract::{Path, Query, State};
@@ -43,7 +45,7 @@ pub(crate) async fn show(
         }
         (part(&run, console.clock.now()))
         (act::actions(&run, visitor.may_act(), None))
-        (findings::view(&findings))
+        (findings::view(&run, &findings))
     };
     Ok(if has_ended(&run) {
         visitor.page(Section::Runs, &title(&run), &body)

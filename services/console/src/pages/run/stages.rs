@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use presentation::value::elapsed;
 use proto::pipeline::v1::{Run, RunStage, StageState};
 
+use super::attempts::{self, Outcome};
 use crate::html::{
     number::{bytes, thousands},
     state,
@@ -42,8 +43,10 @@ pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
 fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
     let counters = progress_from_proto(stage.progress.clone().unwrap_or_default()).counters;
     let now = timestamp_to_proto(now);
-    let running = (stage.state() == StageState::Running).then_some(&now);
-    let took = elapsed(stage.start_time.as_ref(), stage.end_time.as_ref().or(running));
+    let took = attempts::of(stage).last().and_then(|newest| {
+        let running = (newest.outcome == Outcome::Running).then_some(&now);
+        elapsed(newest.start, newest.end.or(running))
+    });
     html! {
         tr {
             th scope="row" {
@@ -107,7 +110,8 @@ fn balance(stage: &RunStage, counters: Counters) -> Markup {
 fn remarks(run: &Run) -> Markup {
     let remarked: Vec<&RunStage> = run.stages.iter().filter(|stage| !stage.remarks.is_empty()).collect();
     html! {
-        @if !remarked.is_empty() {
+        // Also without remarks, so that the attempts below stay open when one comes.
+        div hidden[remarked.is_empty()] {
             h3 { "Remarks" }
             ul {
                 @for stage in remarked {
@@ -124,24 +128,14 @@ fn attempts(run: &Run) -> Markup {
         [text("Stage"), text("Attempt"), text("Outcome"), text("Started"), text("Ended"), text("Error")];
     let rows = html! {
         @for stage in &run.stages {
-            @for attempt in &stage.earlier_attempts {
+            @for attempt in attempts::of(stage) {
                 tr {
                     th scope="row" { (stage.stage) }
-                    td { (attempt.attempt) }
-                    td { @if attempt.is_interruption { "interrupted" } @else { "failed" } }
-                    td { (instant(attempt.start_time.as_ref())) }
-                    td { (instant(attempt.end_time.as_ref())) }
-                    td { (error(&attempt.error_code, &attempt.error_message)) }
-                }
-            }
-            @if stage.attempt > 0 {
-                tr {
-                    th scope="row" { (stage.stage) }
-                    td { (stage.attempt) }
-                    td { (state::stage(stage.state())) }
-                    td { (instant(stage.start_time.as_ref())) }
-                    td { (instant(stage.end_time.as_ref())) }
-                    td { (newest_error(stage)) }
+                    td { (attempt.number) }
+                    td { (attempt.outcome.word()) }
+                    td { (instant(attempt.start)) }
+                    td { (instant(attempt.end)) }
+                    td { (error(attempt.error_code, attempt.error_message)) }
                 }
             }
         }
@@ -151,14 +145,6 @@ fn attempts(run: &Run) -> Markup {
             summary { "Every attempt" }
             (table("Attempts by stage", &columns, &rows))
         }
-    }
-}
-
-fn newest_error(stage: &RunStage) -> Markup {
-    // The error on record is of an earlier attempt once another one runs.
-    match stage.state() {
-        StageState::Failed | StageState::Pending => error(&stage.error_code, &stage.error_message),
-        _ => html! { (NONE) },
     }
 }
 

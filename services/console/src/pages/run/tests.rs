@@ -92,13 +92,13 @@ fn a_running_run_shows_counters_progress_and_where_its_states_come_from() {
         "2.0 KiB",
         "value=\"3\" max=\"12\"",
         "2026-02-12 page 3",
-        "Running api; 0 of 1 stages are done.",
+        "Running api; 0 of 1 stage done.",
     ] {
         assert!(html.contains(text), "{text} is missing in {html}");
     }
     // The sentence is read aloud when it changes, so nothing in it grows.
     let later = part(&run(RunState::Running, vec![stage("api", StageState::Running)]), DateTime::UNIX_EPOCH);
-    assert!(later.into_string().contains("Running api; 0 of 1 stages are done."));
+    assert!(later.into_string().contains("Running api; 0 of 1 stage done."));
 }
 
 #[test]
@@ -133,6 +133,47 @@ fn a_cancelled_and_a_queued_run_have_their_words() {
     assert!(shown(&run(RunState::Cancelled, vec![])).contains("Cancelled; nothing was published."));
     let queued = Run { start_time: None, ..run(RunState::Queued, vec![]) };
     assert!(shown(&queued).contains("waits for its turn"), "{}", shown(&queued));
+}
+
+#[test]
+fn a_run_that_takes_days_back_says_so_and_nothing_of_publishing() {
+    let taking = |state, stage_state| Run {
+        trigger: RunTrigger::Unpublish.into(),
+        ..run(state, vec![stage("unpublish", stage_state)])
+    };
+    let done = taking(RunState::Succeeded, StageState::Succeeded);
+    assert!(shown(&done).contains("Succeeded: 1 of 1 stage done, and the days are taken back."));
+    let failed = taking(RunState::Failed, StageState::Failed);
+    assert!(shown(&failed).contains("Failed in unpublish; nothing was taken back."));
+    let running = taking(RunState::Running, StageState::Running);
+    let offered = act::actions(&running, Some(""), None).into_string();
+    assert!(offered.contains("takes nothing back") && !offered.contains("publish"), "{offered}");
+    let nothing = Findings { audits: Ok(ListAuditResultsResponse::default()), alerts: Ok(vec![]) };
+    assert!(findings::view(&done, &nothing).into_string().contains("makes no audits"));
+}
+
+#[test]
+fn a_run_that_continues_is_not_said_to_have_run_while_it_waits() {
+    let first = run(RunState::Running, vec![]);
+    let again = Run { lease_epoch: 2, ..first.clone() };
+    let facts = |run: &Run| shown(run).replace("</dt><dd>", ": ").replace("</dt> <dd>", ": ");
+    assert!(facts(&first).contains("Duration: 1 min 00 s"), "{}", facts(&first));
+    assert!(facts(&again).contains("From first start to end: 1 min 00 s"), "{}", facts(&again));
+    let queued = Run { state: RunState::Queued.into(), ..again };
+    assert!(facts(&queued).contains("From first start to end: –"), "{}", facts(&queued));
+}
+
+#[test]
+fn what_a_visitor_has_opened_stays_when_an_error_or_a_remark_comes() {
+    let calm = run(RunState::Running, vec![stage("api", StageState::Running)]);
+    let mut troubled = failed();
+    troubled.stages[0].remarks = vec!["2 days are small".into()];
+    let elements = |run: &Run| {
+        let html = shown(run);
+        (html.matches("<section").count(), html.matches("<h3>Remarks").count())
+    };
+    assert_eq!(elements(&calm), elements(&troubled));
+    assert!(shown(&calm).contains("aria-labelledby=\"errors\" hidden"), "{}", shown(&calm));
 }
 
 #[test]
@@ -208,7 +249,7 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
         is_open: false,
         ..waiting.clone()
     };
-    let html = findings::view(&Findings {
+    let html = findings::view(&failed(), &Findings {
         audits: Ok(ListAuditResultsResponse { results, days, audit_time: at(120), ..Default::default() }),
         alerts: Ok(vec![waiting, delivered]),
     })
@@ -231,7 +272,7 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
 #[test]
 fn what_cannot_be_asked_for_is_said_in_its_place() {
     let html =
-        findings::view(&Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) });
+        findings::view(&failed(), &Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) });
     let html = html.into_string();
     assert!(
         html.contains("no connection")

@@ -1,16 +1,18 @@
 //! The list of runs.
 
 use chrono::{DateTime, Utc};
-use contract::message::timestamp_to_proto;
 use maud::{Markup, html};
-use presentation::{run_end::failed_stage, value::elapsed};
+use presentation::run_end::failed_stage;
 use proto::pipeline::v1::Run;
 
 use super::filter::{Filter, STATES, TRIGGERS};
-use crate::html::{
-    link, part, state,
-    table::{number, table, text},
-    time::{NONE, days, instant, length},
+use crate::{
+    html::{
+        link, part, state,
+        table::{number, table, text},
+        time::{NONE, days, instant, length},
+    },
+    pages::run::took,
 };
 
 /// The form that chooses which runs to list.
@@ -57,8 +59,6 @@ pub(super) fn runs(runs: &[Run], now: DateTime<Utc>) -> Markup {
 }
 
 fn row(run: &Run, now: DateTime<Utc>) -> Markup {
-    let now = timestamp_to_proto(now);
-    let took = elapsed(run.start_time.as_ref(), run.end_time.as_ref().or(Some(&now)));
     html! {
         tr {
             th scope="row" { (link::run(&run.run_id)) }
@@ -67,7 +67,7 @@ fn row(run: &Run, now: DateTime<Utc>) -> Markup {
             td { (state::run(run.state())) }
             td { (link::optional(Some(&run.requested_by))) }
             td { (instant(run.create_time.as_ref())) }
-            td.number { (length(took)) }
+            td.number { (length(took(run, now))) }
             td { (failed_stage(run).map_or(NONE, |stage| &stage.stage)) }
         }
     }

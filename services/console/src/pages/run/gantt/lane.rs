@@ -2,9 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use presentation::value::{human_duration, instant, to_the_second};
-use proto::pipeline::v1::{Run, RunStage, StageAttempt, StageState};
+use proto::pipeline::v1::{Run, RunStage, StageState};
 
-use crate::html::state::{stage_class, stage_word};
+use crate::{
+    html::state::stage_word,
+    pages::run::attempts::{self, Attempt, Outcome},
+};
 
 /// A stage on the timeline.
 #[derive(Debug)]
@@ -29,19 +32,18 @@ pub(super) struct Mark {
     pub(super) title: String,
 }
 
-/// An attempt that has begun.
-struct Attempt {
+/// An attempt with its bar.
+struct Bar {
     number: u32,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     class: &'static str,
-    outcome: String,
-    is_running: bool,
+    title: String,
 }
 
 impl Lane {
     pub(super) fn of(stage: &RunStage, run: &Run, started: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let attempts = attempts(stage, now);
+        let attempts: Vec<Bar> = attempts::of(stage).iter().filter_map(|one| bar(one, now)).collect();
         let mut marks = Vec::new();
         let mut free = ready(stage, run, started);
         for attempt in &attempts {
@@ -49,15 +51,12 @@ impl Lane {
                 let what = if attempt.number > 1 { "for the next attempt" } else { "for its turn" };
                 marks.push(wait(since, attempt.from, what));
             }
-            let took = human_duration(length(attempt.from, attempt.to));
-            let since = if attempt.is_running { "for" } else { "after" };
-            let title = format!("Attempt {}: {} {since} {took}", attempt.number, attempt.outcome);
             marks.push(Mark {
                 from: attempt.from,
                 to: attempt.to,
                 class: attempt.class,
                 is_wait: false,
-                title,
+                title: attempt.title.clone(),
             });
             free = Some(attempt.to);
         }
@@ -80,49 +79,25 @@ fn ready(stage: &RunStage, run: &Run, started: DateTime<Utc>) -> Option<DateTime
         .try_fold(started, |latest, end| Some(latest.max(end?)))
 }
 
-fn attempts(stage: &RunStage, now: DateTime<Utc>) -> Vec<Attempt> {
-    let mut attempts: Vec<Attempt> = stage.earlier_attempts.iter().filter_map(earlier).collect();
-    let is_recorded = attempts.last().is_some_and(|last| last.number >= stage.attempt);
-    if !is_recorded {
-        attempts.extend(newest(stage, now));
-    }
-    attempts
-}
-
-fn earlier(attempt: &StageAttempt) -> Option<Attempt> {
-    let from = instant(attempt.start_time.as_ref())?;
-    let to = instant(attempt.end_time.as_ref()).unwrap_or(from).max(from);
-    let StageAttempt { error_code, error_message, .. } = attempt;
-    // The class is the word.
-    let class = if attempt.is_interruption { "interrupted" } else { "failed" };
-    let why = if error_code.is_empty() { String::new() } else { format!(" ({error_code}: {error_message})") };
-    Some(Attempt {
-        number: attempt.attempt,
-        from,
-        to,
-        class,
-        outcome: format!("{class}{why}"),
-        is_running: false,
-    })
-}
-
-fn newest(stage: &RunStage, now: DateTime<Utc>) -> Option<Attempt> {
-    let from = instant(stage.start_time.as_ref())?;
-    let end = instant(stage.end_time.as_ref());
-    let (class, outcome, to) = match stage.state() {
-        StageState::Running => (stage_class(StageState::Running), "running".to_owned(), now),
-        StageState::Pending | StageState::Failed => {
-            ("failed", format!("failed ({}: {})", stage.error_code, stage.error_message), end.unwrap_or(from))
-        }
-        StageState::Cancelled | StageState::Skipped | StageState::Unspecified => {
-            ("interrupted", "not finished".to_owned(), end.unwrap_or(from))
-        }
-        StageState::Succeeded => {
-            (stage_class(StageState::Succeeded), "succeeded".to_owned(), end.unwrap_or(from))
-        }
+fn bar(attempt: &Attempt<'_>, now: DateTime<Utc>) -> Option<Bar> {
+    let from = instant(attempt.start)?;
+    let end = if attempt.outcome == Outcome::Running { Some(now) } else { instant(attempt.end) };
+    let to = end.unwrap_or(from).max(from);
+    let took = human_duration(length(from, to));
+    let Attempt { number, error_code, error_message, outcome, .. } = *attempt;
+    let class = match outcome {
+        Outcome::Running => "running",
+        Outcome::Succeeded => "succeeded",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted | Outcome::Unknown => "interrupted",
     };
-    let is_running = stage.state() == StageState::Running;
-    Some(Attempt { number: stage.attempt, from, to: to.max(from), class, outcome, is_running })
+    let why = if error_code.is_empty() { String::new() } else { format!(" ({error_code}: {error_message})") };
+    let title = match outcome {
+        Outcome::Running => format!("Attempt {number}: running for {took}"),
+        Outcome::Unknown => format!("Attempt {number}: how it ended is not on record"),
+        _ => format!("Attempt {number}: {}{why} after {took}", outcome.word()),
+    };
+    Some(Bar { number, from, to, class, title })
 }
 
 /// What a stage waits for now.

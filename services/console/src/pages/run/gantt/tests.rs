@@ -95,11 +95,33 @@ fn a_stage_that_waits_says_for_what() {
 }
 
 #[test]
-fn the_newest_attempt_is_drawn_once_where_it_is_on_record_too() {
-    let mut waiting = stage("api", &[], StageState::Pending, 110, None);
-    waiting.earlier_attempts = vec![failed(1, 110, 120, false)];
-    let classes: Vec<_> = marks(&run(vec![waiting]), 125).into_iter().map(|mark| mark.0).collect();
-    assert_eq!(classes, ["waiting", "failed", "waiting"]);
+fn an_attempt_ends_where_it_did_whatever_has_become_of_its_stage() {
+    for (state, end) in [
+        (StageState::Pending, None),
+        (StageState::Failed, Some(120)),
+        (StageState::Cancelled, Some(190)),
+        (StageState::Skipped, Some(190)),
+    ] {
+        let mut ended = stage("api", &[], state, 110, end);
+        ended.earlier_attempts = vec![failed(1, 110, 120, false)];
+        let marks = marks(&run(vec![ended]), 200);
+        let title = "Attempt 1: failed (UNAVAILABLE: 503) after 10.0 s".to_owned();
+        assert_eq!(marks[1], ("failed", 10, 20, title), "{state:?}");
+        assert_eq!(marks.len(), if state == StageState::Pending { 3 } else { 2 }, "{state:?}");
+    }
+}
+
+#[test]
+fn a_stage_that_had_succeeded_and_starts_over_has_not_failed() {
+    for state in [StageState::Pending, StageState::Cancelled] {
+        let mut reopened = stage("api", &[], state, 130, None);
+        reopened.attempt = 2;
+        reopened.error_code = "UNAVAILABLE".into();
+        reopened.earlier_attempts = vec![failed(1, 110, 120, false)];
+        let marks = marks(&run(vec![reopened]), 140);
+        let title = "Attempt 2: how it ended is not on record".to_owned();
+        assert_eq!(marks[3], ("interrupted", 30, 30, title), "{state:?}");
+    }
 }
 
 #[test]
