@@ -25,9 +25,12 @@ use tower::ServiceExt as _;
 
 use crate::{
     backend::Backend,
+    backfills::Backfills,
     config::Options,
     door::{Door, Operator, before},
     failure::Failure,
+    live::Hub,
+    pages,
     site::Console,
     visitor::Visitor,
 };
