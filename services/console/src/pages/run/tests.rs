@@ -249,10 +249,13 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
         is_open: false,
         ..waiting.clone()
     };
-    let html = findings::view(&failed(), &Findings {
-        audits: Ok(ListAuditResultsResponse { results, days, audit_time: at(120), ..Default::default() }),
-        alerts: Ok(vec![waiting, delivered]),
-    })
+    let html = findings::view(
+        &failed(),
+        &Findings {
+            audits: Ok(ListAuditResultsResponse { results, days, audit_time: at(120), ..Default::default() }),
+            alerts: Ok(vec![waiting, delivered]),
+        },
+    )
     .into_string();
     for text in [
         "blocks the publish",
@@ -271,8 +274,10 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
 
 #[test]
 fn what_cannot_be_asked_for_is_said_in_its_place() {
-    let html =
-        findings::view(&failed(), &Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) });
+    let html = findings::view(
+        &failed(),
+        &Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) },
+    );
     let html = html.into_string();
     assert!(
         html.contains("no connection")
