@@ -25,12 +25,9 @@ use tower::ServiceExt as _;
 
 use crate::{
     backend::Backend,
-    backfills::Backfills,
     config::Options,
     door::{Door, Operator, before},
     failure::Failure,
-    live::Hub,
-    pages,
     site::Console,
     visitor::Visitor,
 };
