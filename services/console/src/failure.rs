@@ -85,8 +85,20 @@ impl Failure {
         }
     }
 
+    /// What a service says of days that are far from everything published, if they are what is
+    /// wrong.
+    pub(crate) fn far_days(&self) -> Option<String> {
+        if let Self::Service(status) = self { refusal::far_days(status) } else { None }
+    }
+
     /// What is wrong, with all that a service says of it, and what to do.
     pub(crate) fn explained(&self) -> Markup {
+        if let Some(problem) = self.far_days() {
+            return html! {
+                p.problem { (problem) }
+                p { "Mend the days; or, if they are meant, tick \u{201c}Run them all the same\u{201d}." }
+            };
+        }
         let (message, details) = match self {
             Self::Service(status) => (status.message().to_owned(), refusal::details(status)),
             other => (other.to_string(), Vec::new()),

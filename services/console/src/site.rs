@@ -39,8 +39,8 @@ impl Console {
         Self {
             door,
             clock: clock.clone(),
-            live: Hub::new(clock, shutdown.clone(), pages::run::content),
-            backfills: Backfills::new(shutdown.clone()),
+            live: Hub::new(clock.clone(), shutdown.clone(), pages::run::content),
+            backfills: Backfills::new(clock, shutdown.clone()),
             shutdown,
         }
     }

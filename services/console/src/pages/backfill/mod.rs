@@ -60,10 +60,7 @@ pub(crate) async fn start(
     let request = form::request(&fields)
         .and_then(|request| request.ok_or_else(|| Failure::Invalid("say which days to run".to_owned())));
     let started = match &request {
-        Ok(request) => {
-            let now = console.clock.now();
-            console.backfills.start(&visitor.services, request.clone(), &visitor.name, now).await
-        }
+        Ok(request) => console.backfills.start(&visitor.services, request.clone(), &visitor.name).await,
         Err(problem) => Err(Failure::Invalid(problem.to_string())),
     };
     match started {
@@ -107,13 +104,16 @@ fn page(visitor: &Visitor, model: &Model) -> Response {
 }
 
 fn view(model: &Model, form_token: &str) -> Markup {
+    let refused = model.preview.iter().find_map(|preview| preview.as_ref().err());
+    // Days that are refused are mended in the form.
+    let far = refused.filter(|failure| failure.far_days().is_some());
     html! {
-        (form::form(&model.fields, model.failure.as_ref()))
+        (form::form(&model.fields, model.failure.as_ref().or(far)))
         @if let Some(request) = &model.request {
             @match &model.preview {
                 Some(Ok(preview)) => (preview::view(preview)),
-                Some(Err(failure)) => section { h2 { "Preview" } (failure.explained()) },
-                None => {},
+                Some(Err(failure)) if far.is_none() => section { h2 { "Preview" } (failure.explained()) },
+                _ => {},
             }
             (form::confirmation(request, model.preview.as_ref(), form_token))
         }

@@ -10,12 +10,7 @@ use serde::Deserialize;
 use crate::{
     failure::Failure,
     fields::optional_day,
-    html::{
-        address::Address,
-        choice::ANY,
-        command::command,
-        form,
-    },
+    html::{address::Address, choice::ANY, command::command, form},
 };
 
 /// What the address says.

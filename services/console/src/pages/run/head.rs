@@ -47,7 +47,9 @@ pub(super) fn sentence(run: &Run) -> String {
     match run.state() {
         RunState::Queued => "Queued: one run executes at a time, and this one waits for its turn.".to_owned(),
         RunState::Running => match named(StageState::Running) {
-            running if running.is_empty() => format!("Waiting between stages; {done} of {all} {stages} done."),
+            running if running.is_empty() => {
+                format!("Waiting between stages; {done} of {all} {stages} done.")
+            }
             running => format!("Running {running}; {done} of {all} {stages} done."),
         },
         RunState::Succeeded => format!("Succeeded: {done} of {all} {stages} done, and {outcome}."),

@@ -119,8 +119,12 @@ fn a_stage_that_waits_or_is_retried_says_what_for() {
     waiting.error_code = "UNAVAILABLE".into();
     waiting.error_message = "503".into();
     waiting.next_attempt_time = at(170);
-    waiting.earlier_attempts =
-        vec![StageAttempt { attempt: 1, is_interruption: true, ..StageAttempt::default() }];
+    waiting.earlier_attempts = vec![StageAttempt {
+        attempt: 1,
+        is_interruption: true,
+        error_code: "UNAVAILABLE".into(),
+        ..StageAttempt::default()
+    }];
     let html = shown(&run(RunState::Running, vec![waiting.clone()]));
     assert!(html.contains("the next attempt is due at") && html.contains("interrupted"), "{html}");
     waiting.waiting_for_service_since = at(110);
@@ -249,10 +253,13 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
         is_open: false,
         ..waiting.clone()
     };
-    let html = findings::view(&failed(), &Findings {
-        audits: Ok(ListAuditResultsResponse { results, days, audit_time: at(120), ..Default::default() }),
-        alerts: Ok(vec![waiting, delivered]),
-    })
+    let html = findings::view(
+        &failed(),
+        &Findings {
+            audits: Ok(ListAuditResultsResponse { results, days, audit_time: at(120), ..Default::default() }),
+            alerts: Ok(vec![waiting, delivered]),
+        },
+    )
     .into_string();
     for text in [
         "blocks the publish",
@@ -271,8 +278,10 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
 
 #[test]
 fn what_cannot_be_asked_for_is_said_in_its_place() {
-    let html =
-        findings::view(&failed(), &Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) });
+    let html = findings::view(
+        &failed(),
+        &Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) },
+    );
     let html = html.into_string();
     assert!(
         html.contains("no connection")

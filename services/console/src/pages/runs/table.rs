@@ -26,6 +26,7 @@ pub(super) fn filter_form(filter: &Filter) -> Markup {
             (choices("Trigger", "trigger", &triggers))
             label { "From day" input type="date" name="from" value=(day(filter.days.map(|days| days.start()))); }
             label { "To day" input type="date" name="to" value=(day(filter.days.map(|days| days.end()))); }
+            span.note { "One day alone is that day." }
             button type="submit" { "Filter" }
             @if filter.is_narrow() { a.button.plain href="/runs" { "Show all" } }
         }
