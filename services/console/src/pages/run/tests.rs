@@ -312,7 +312,11 @@ async fn the_page_holds_all_of_it_and_asks_again_without_javascript_while_it_mov
         "{}",
         page.text
     );
-    assert_eq!(site.get("/runs/r2").await.status, StatusCode::NOT_FOUND);
+    let page = site.get("/runs/r2").await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    for text in ["<h1>Not there</h1>", "there is no such run", "href=\"/runs\">Runs</a>"] {
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
+    }
 }
 
 #[tokio::test]
