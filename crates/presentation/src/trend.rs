@@ -124,6 +124,7 @@ fn usual_days(executions: &[Execution]) -> Option<u64> {
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::TooFew(1) => write!(f, "1 day is too few to judge; {MIN_EXECUTIONS} are needed"),
             Self::TooFew(days) => write!(f, "{days} days are too few to judge; {MIN_EXECUTIONS} are needed"),
             Self::Steady => write!(f, "steady: it takes what its data explains"),
             Self::Grows(growth) => write!(

@@ -278,6 +278,15 @@ pub trait RunReader: Send + Sync {
     /// Up to `limit` runs, the newest first.
     async fn runs(&self, query: &RunQuery, limit: u32) -> Result<Vec<Run>>;
 
+    /// Up to `limit` runs of the pipeline that have not ended: those that are executed, then the
+    /// others in their turn.
+    async fn active_runs(&self, pipeline: &str, limit: u32) -> Result<Vec<Uuid>>;
+
+    /// The first day of the run that [`WindowChoice::Unpublished`] leads to, were none active;
+    /// `through` itself if no day before it waits.
+    async fn scheduled_from(&self, pipeline: &str, through: NaiveDate, horizon: Horizon)
+    -> Result<NaiveDate>;
+
     /// The days of `window` that a backfill has to redo, in order: those whose newest
     /// run of the pipeline FAILED or was CANCELLED.
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>>;

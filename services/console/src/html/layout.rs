@@ -64,7 +64,7 @@ impl Visitor {
                 form.sign-out method="post" action="/sign-out" {
                     (form::token(&self.form_token))
                     span { (self.name) }
-                    button type="submit" { "Sign out" }
+                    button.plain type="submit" { "Sign out" }
                 }
             }
         }

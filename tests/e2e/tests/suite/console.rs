@@ -1,10 +1,10 @@
 //! The console in a real browser, in front of a suite that asks who calls.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context as _, Result};
 use axum::{Router, response::Html, routing::get};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta, Utc};
 use domain::{DateWindow, run::STAGE_CALL_PRODUCT_API};
 use e2e::{
     alerts::AlertReceiver,
@@ -23,8 +23,11 @@ use serde_json::{Value, json};
 const HOSTILE_ID: &str = "hostile";
 const HOSTILE_NAME: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&";
 
+/// As many as a list needs to have pages, and a chart to look like one: the pictures are in the docs.
+const COMPANIES: usize = 220;
+
 /// Days that are published before a test begins, and those that are left for it.
-const PUBLISHED_DAYS: u32 = 28;
+const PUBLISHED_DAYS: u32 = 45;
 const LEFT_DAYS: u32 = 2;
 
 /// A suite with published days, and a console in front of it.
@@ -42,8 +45,10 @@ impl Shown {
         let settings = secured.settings().flag("notifier", "--webhook-url", &alerts.url("/incidents"));
         let suite = Suite::start(Layout::Standalone, settings).await?;
         let world = World::generate(WorldOptions {
-            companies: 60,
+            companies: COMPANIES,
             days: PUBLISHED_DAYS + LEFT_DAYS,
+            // Up to yesterday: what is published is as old as in real life.
+            first_day: Utc::now().date_naive() - TimeDelta::days(i64::from(PUBLISHED_DAYS + LEFT_DAYS)),
             ..WorldOptions::default()
         });
         suite.sources.put_world(&world, world.end())?;
@@ -51,9 +56,7 @@ impl Shown {
         for day in &days {
             let mut export = world.crm_export(*day);
             let name = HOSTILE_NAME.replace('"', "\"\"");
-            export
-                .csv
-                .extend(format!("{HOSTILE_ID},\"{name}\",Austria,retail,2025-12-01T09:00:00Z\n").bytes());
+            export.csv.extend(format!("{HOSTILE_ID},\"{name}\",AT,retail,2025-12-01T09:00:00Z\n").bytes());
             suite.sources.put_export(&export.file_name, export.csv)?;
         }
         let ca = secured.file("ca.crt");
@@ -100,14 +103,24 @@ impl Shown {
         Ok(run.context("there is no run")?.to_owned())
     }
 
-    /// Some company that the CRM knows, by its id and its name.
+    /// A company that the CRM knows, by its id and its name: of those that were at risk for some
+    /// time, the one that is used most, because its chart has everything that there can be.
     async fn some_company(&self) -> Result<(String, String)> {
-        let day = self.newest().to_string();
-        let rows = self.rows("activity", &["activity", "list", "--from", &day, "--to", &day]).await?;
-        let mut known =
-            rows.iter().filter_map(|row| Some((row["company_id"].as_str()?, row["name"].as_str()?)));
-        let (id, name) = known.find(|(id, _)| *id != HOSTILE_ID).context("no company has a name")?;
-        Ok((id.to_owned(), name.to_owned()))
+        let (from, to) = (self.days[0].to_string(), self.newest().to_string());
+        let mut companies: BTreeMap<String, (bool, u64, String)> = BTreeMap::new();
+        for row in self.rows("activity", &["activity", "list", "--from", &from, "--to", &to]).await? {
+            let (Some(id), Some(name)) = (row["company_id"].as_str(), row["company_name"].as_str()) else {
+                continue;
+            };
+            let (at_risk, events, known) = companies.entry(id.to_owned()).or_default();
+            *at_risk |= row["is_churn_risk"] == true;
+            *events += row["events"].as_u64().unwrap_or_default();
+            name.clone_into(known);
+        }
+        let found =
+            companies.into_iter().filter(|(id, _)| id != HOSTILE_ID).max_by_key(|(_, lived)| lived.clone());
+        let (id, (_, _, name)) = found.context("no company has a name")?;
+        Ok((id, name))
     }
 
     /// Every page, with the headings that it may have.
@@ -181,7 +194,7 @@ async fn a_company_is_found_and_explained_and_the_churn_file_is_the_command_line
     let day = shown.newest().to_string();
     let part: String = name.chars().take(4).collect();
     let journey = json!({
-        "part": part, "id": id, "name": name, "day": day, "source": "companies_2026-", "churn": format!("/churn?date={day}"),
+        "part": part, "id": id, "name": name, "day": day, "source": "companies_20", "churn": format!("/churn?date={day}"),
     });
     let file = browser.go("company-to-explanation", &shown.given("reader", journey)?).await?;
     let churn = ["churn", "--date", &day, "--limit", "100000", "--format", "csv"];

@@ -17,6 +17,8 @@ const FOOT: f64 = 24.0;
 /// The most labels that fit beside each other, and how wide one is.
 const LABELS: usize = 10;
 const LABEL: f64 = 64.0;
+/// The widest bar. A few days are a few bars, not a few blocks.
+const BAR: f64 = 40.0;
 
 /// What every part of the drawing needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -92,13 +94,13 @@ fn drawn(panel: &Panel, frame: Frame, top: f64) -> Markup {
 }
 
 fn bars(series: &Series, frame: Frame, scale: Scale, bottom: f64) -> Markup {
-    let width = frame.slot * 0.8;
+    let width = (frame.slot * 0.8).min(BAR);
     html! {
         @for (position, value) in series.values.iter().enumerate() {
             @if let Some(value) = value.filter(|value| *value > 0.0) {
                 // What there is stays visible, however small it is.
                 @let height = (PANEL * scale.share(value)).max(1.0);
-                rect.bar x=(at(frame.left(position) + frame.slot * 0.1)) y=(at(bottom - height))
+                rect.bar x=(at(frame.middle(position) - width / 2.0)) y=(at(bottom - height))
                     width=(at(width)) height=(at(height)) {}
             }
         }

@@ -65,7 +65,7 @@ fn row(
             th scope="row" { code { (cell.column) } }
             td { (shown(published)) }
             td {
-                @if cell.differs { mark { (shown(staged)) " – differs" } } @else { "the same" }
+                @if cell.differs { mark { (shown(staged)) " – differs" } } @else { span.whole { "the same" } }
             }
             td { (cell.rule) }
             td { (cell.reckoning) }

@@ -18,11 +18,12 @@ type Head = fn(&QuarantineCount, &Address) -> Markup;
 
 pub(super) fn view(quarantine: &Quarantine, address: &Address) -> Markup {
     html! {
-        div.columns {
+        div.columns.wide {
             (groups("Quarantine by reason", "Reason", &quarantine.by_kind, address, by_kind))
-            (groups("Quarantine by file", "File", &quarantine.by_origin, address, by_origin))
             (groups("Quarantine by day", "Day of the delivery", &quarantine.by_day, address, by_day))
         }
+        // Names of files are long.
+        (groups("Quarantine by file", "File", &quarantine.by_origin, address, by_origin))
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn head(run: &Run, now: DateTime<Utc>) -> Markup {
                     dt { "Trace" }
                     dd {
                         @if let Some(trace) = link::trace(&run.trace_url) { (trace) " " }
-                        code { (run.traceparent) }
+                        code { (trace_id(&run.traceparent)) }
                     }
                 }
             }
@@ -103,6 +103,11 @@ fn times(lease_epoch: i64) -> String {
         1 => "once".to_owned(),
         often => format!("{often} times (a coordinator continued where another one had stopped)"),
     }
+}
+
+/// What a tool for traces finds a trace by: of the run's place in it, the trace alone.
+fn trace_id(traceparent: &str) -> &str {
+    traceparent.split('-').nth(1).unwrap_or(traceparent)
 }
 
 fn listed(days: &[String]) -> Markup {

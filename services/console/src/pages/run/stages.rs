@@ -9,18 +9,20 @@ use proto::pipeline::v1::{Run, RunStage, StageState};
 
 use super::attempts::{self, Outcome};
 use crate::html::{
-    number::{bytes, thousands},
+    number::{self, bytes, thousands},
     state,
     table::{number, table, text},
     time::{NONE, instant, length},
 };
+
+/// As many remarks as do not hide what comes below them.
+const FEW_REMARKS: usize = 8;
 
 /// The table of stages, and what else there is to say of them.
 pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
     let columns = [
         text("Stage"),
         text("State"),
-        text("Progress"),
         number("Attempt"),
         number("Duration"),
         number("Read"),
@@ -53,8 +55,7 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
                 (stage.stage)
                 @if !stage.depends_on.is_empty() { span.note.after { "after " (stage.depends_on.join(", ")) } }
             }
-            td { (state::stage(stage.state())) }
-            td.progress { (progress(stage)) }
+            td { (state::stage(stage.state())) (progress(stage)) }
             td.number { @if stage.attempt == 0 { (NONE) } @else { (stage.attempt) } }
             td.number { (length(took)) }
             @for rows in [
@@ -73,22 +74,23 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
     }
 }
 
+/// How far a stage is, below its state.
 fn progress(stage: &RunStage) -> Markup {
-    let Some(progress) = &stage.progress else { return html! { (NONE) } };
+    let Some(progress) = &stage.progress else { return html! {} };
     let (done, total) = (progress.units_done, progress.units_total);
     html! {
         @if stage.state() == StageState::Running {
-            @if total > 0 {
-                progress aria-label={ "Progress of " (stage.stage) } value=(done.min(total)) max=(total) {}
-                " " (thousands(done)) " of " (thousands(total))
-            } @else {
-                progress aria-label={ "Progress of " (stage.stage) } {}
+            span.note.after {
+                @if total > 0 {
+                    progress aria-label={ "Progress of " (stage.stage) } value=(done.min(total)) max=(total) {}
+                    " " (thousands(done)) " of " (thousands(total))
+                } @else {
+                    progress aria-label={ "Progress of " (stage.stage) } {}
+                }
             }
             @if !progress.activity.is_empty() { span.note.after { (progress.activity) } }
         } @else if total > 0 {
-            (thousands(done)) " of " (thousands(total))
-        } @else {
-            (NONE)
+            span.note.after { (thousands(done)) " of " (thousands(total)) }
         }
     }
 }
@@ -108,15 +110,20 @@ fn balance(stage: &RunStage, counters: Counters) -> Markup {
 }
 
 fn remarks(run: &Run) -> Markup {
-    let remarked: Vec<&RunStage> = run.stages.iter().filter(|stage| !stage.remarks.is_empty()).collect();
+    let remarks: Vec<(&str, &str)> = run
+        .stages
+        .iter()
+        .flat_map(|stage| stage.remarks.iter().map(|remark| (stage.stage.as_str(), remark.as_str())))
+        .collect();
+    let list = html! { ul { @for (stage, remark) in &remarks { li { strong { (stage) } ": " (remark) } } } };
     html! {
         // Also without remarks, so that the attempts below stay open when one comes.
-        div hidden[remarked.is_empty()] {
+        div hidden[remarks.is_empty()] {
             h3 { "Remarks" }
-            ul {
-                @for stage in remarked {
-                    @for remark in &stage.remarks { li { strong { (stage.stage) } ": " (remark) } }
-                }
+            @if remarks.len() > FEW_REMARKS {
+                details #remarks { summary { (number::count(remarks.len() as u64, "remark", "remarks")) } (list) }
+            } @else {
+                (list)
             }
         }
     }

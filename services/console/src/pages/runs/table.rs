@@ -22,11 +22,11 @@ pub(super) fn filter_form(filter: &Filter) -> Markup {
     let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
     html! {
         form.row method="get" action="/runs" aria-label="Filter" {
-            (choices("State", "state", &states))
-            (choices("Trigger", "trigger", &triggers))
             label { "From day" input type="date" name="from" value=(day(filter.days.map(|days| days.start()))); }
             label { "To day" input type="date" name="to" value=(day(filter.days.map(|days| days.end()))); }
             span.note { "One day alone is that day." }
+            (choices("State", "state", &states))
+            (choices("Trigger", "trigger", &triggers))
             button type="submit" { "Filter" }
             @if filter.is_narrow() { a.button.plain href="/runs" { "Show all" } }
         }
