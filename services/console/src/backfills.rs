@@ -10,11 +10,12 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use presentation::run_end::has_ended;
 use proto::pipeline::v1::{BackfillRequest, BackfillResponse, Run};
 use rand::{TryRng as _, rngs::SysRng};
+use runtime::Clock;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{MissedTickBehavior, interval},
@@ -28,6 +29,8 @@ use crate::{backend::Services, failure::Failure};
 const MOST_UNDER_WAY: usize = 4;
 /// How many are remembered, those under way among them.
 const MOST_REMEMBERED: usize = 32;
+/// How long the page of runs lists those that have ended.
+const TOLD_OF: TimeDelta = TimeDelta::days(1);
 
 /// How often it is asked whether whoever has started one still may.
 const AUTHORISED_FOR: Duration = Duration::from_secs(60);
@@ -36,8 +39,9 @@ const AUTHORISED_FOR: Duration = Duration::from_secs(60);
 pub(crate) type MayGoOn = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// The backfills that this console listens to, or has listened to.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Backfills {
+    clock: Arc<dyn Clock>,
     known: Arc<Mutex<VecDeque<Backfill>>>,
     places: Arc<Semaphore>,
     shutdown: CancellationToken,
@@ -50,6 +54,7 @@ pub(crate) struct Backfill {
     pub(crate) requested_by: String,
     pub(crate) request: BackfillRequest,
     pub(crate) started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
     pub(crate) days_done: u32,
     pub(crate) days_total: u32,
     /// The run that changed last.
@@ -94,8 +99,8 @@ impl Backfill {
 }
 
 impl Backfills {
-    pub(crate) fn new(shutdown: CancellationToken) -> Self {
-        Self { known: Arc::default(), places: Arc::new(Semaphore::new(MOST_UNDER_WAY)), shutdown }
+    pub(crate) fn new(clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Self {
+        Self { clock, known: Arc::default(), places: Arc::new(Semaphore::new(MOST_UNDER_WAY)), shutdown }
     }
 
     /// Starts a backfill in the name of whom `services` are called as, and listens to it. Returns
@@ -108,7 +113,6 @@ impl Backfills {
         services: &Services,
         request: BackfillRequest,
         requested_by: &str,
-        started_at: DateTime<Utc>,
         may_go_on: MayGoOn,
     ) -> Result<String, Failure> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
@@ -126,7 +130,8 @@ impl Backfills {
             id: id.clone(),
             requested_by: requested_by.to_owned(),
             request,
-            started_at,
+            started_at: self.clock.now(),
+            ended_at: None,
             days_done: 0,
             days_total: 0,
             run: None,
@@ -143,9 +148,12 @@ impl Backfills {
         self.known().iter().find(|backfill| backfill.id == id).cloned()
     }
 
-    /// Those that have not ended, the newest first.
-    pub(crate) fn under_way(&self) -> Vec<Backfill> {
-        self.known().iter().filter(|backfill| backfill.outcome == Outcome::UnderWay).cloned().collect()
+    /// Those that have not ended, or not long ago, the newest first: whoever starts one may come
+    /// back after it has stopped.
+    pub(crate) fn recent(&self) -> Vec<Backfill> {
+        let since = self.clock.now() - TOLD_OF;
+        let is_recent = |backfill: &&Backfill| backfill.ended_at.is_none_or(|ended| ended >= since);
+        self.known().iter().filter(is_recent).cloned().collect()
     }
 
     /// Starts no further run of a backfill. The one under way goes on.
@@ -194,7 +202,8 @@ impl Backfills {
                 Err(status) => break Outcome::Stopped(status.message().to_owned()),
             }
         };
-        self.update(&id, |backfill| backfill.outcome = outcome);
+        let now = self.clock.now();
+        self.update(&id, |backfill| (backfill.outcome, backfill.ended_at) = (outcome, Some(now)));
     }
 
     fn update(&self, id: &str, change: impl FnOnce(&mut Backfill)) {

@@ -67,6 +67,20 @@ impl Failure {
         }
     }
 
+    /// What has happened, in a few words.
+    fn title(&self) -> &'static str {
+        match self.status() {
+            StatusCode::NOT_FOUND => "Not there",
+            StatusCode::BAD_REQUEST => "Not understood",
+            StatusCode::CONFLICT => "Not possible now",
+            StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::MISDIRECTED_REQUEST => "Another address",
+            StatusCode::TOO_MANY_REQUESTS => "Too much at once",
+            StatusCode::SERVICE_UNAVAILABLE => "A service does not answer",
+            _ => "Something went wrong",
+        }
+    }
+
     /// What the visitor can do.
     pub(crate) fn next_step(&self) -> &'static str {
         match self.status() {
@@ -85,8 +99,20 @@ impl Failure {
         }
     }
 
+    /// What a service says of days that are far from everything published, if they are what is
+    /// wrong.
+    pub(crate) fn far_days(&self) -> Option<String> {
+        if let Self::Service(status) = self { refusal::far_days(status) } else { None }
+    }
+
     /// What is wrong, with all that a service says of it, and what to do.
     pub(crate) fn explained(&self) -> Markup {
+        if let Some(problem) = self.far_days() {
+            return html! {
+                p.problem { (problem) }
+                p { "Mend the days; or, if they are meant, tick \u{201c}Run them all the same\u{201d}." }
+            };
+        }
         let (message, details) = match self {
             Self::Service(status) => (status.message().to_owned(), refusal::details(status)),
             other => (other.to_string(), Vec::new()),
@@ -108,7 +134,6 @@ impl IntoResponse for Failure {
             return Redirect::to(&format!("/sign-in?{query}")).into_response();
         }
         let status = self.status();
-        let title = status.canonical_reason().unwrap_or("Error");
         let body = html! {
             section.empty {
                 (self.explained())
@@ -117,7 +142,12 @@ impl IntoResponse for Failure {
                 }
             }
         };
-        let mut response = (status, layout::page_for_nobody(title, &body)).into_response();
+        let page = match self {
+            // Its links would lead to an address that is not the console's.
+            Self::Misdirected(_) => layout::page_for_nobody(self.title(), &body),
+            _ => layout::page_of_failure(self.title(), &body),
+        };
+        let mut response = (status, page).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.extensions_mut().insert(SignInAgain);
         }

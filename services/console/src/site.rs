@@ -41,9 +41,9 @@ impl Console {
         Self {
             door,
             clock: clock.clone(),
-            live: Hub::new(clock, shutdown.clone(), pages::run::content),
+            live: Hub::new(clock.clone(), shutdown.clone(), pages::run::content),
             seats: Seats::default(),
-            backfills: Backfills::new(shutdown.clone()),
+            backfills: Backfills::new(clock, shutdown.clone()),
             shutdown,
         }
     }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::address::Address;
-use crate::fields::Fields;
+use crate::{failure::Failure, fields::Fields};
 
 /// The field that proves that whoever sends a form has read it.
 pub(crate) const FORM_TOKEN: &str = "form_token";
@@ -30,11 +30,13 @@ pub(crate) fn tick(fields: &Fields, name: &str, flags: Option<&str>, words: &str
     }
 }
 
-/// The box for days that are refused otherwise, folded away because few need it.
-pub(crate) fn far_days(fields: &Fields, flags: Option<&str>) -> Markup {
+/// The box for days that are refused otherwise, folded away because few need it, until they are
+/// what is wrong.
+pub(crate) fn far_days(fields: &Fields, failure: Option<&Failure>, flags: Option<&str>) -> Markup {
     const NAME: &str = "beyond_reach";
+    let is_needed = fields.is_set(NAME) || failure.and_then(Failure::far_days).is_some();
     html! {
-        details open[fields.is_set(NAME)] {
+        details open[is_needed] {
             summary { "Days far from everything published" }
             (tick(fields, NAME, flags, "Run them all the same"))
             p.note { "Such days are refused otherwise: most are a mistyped year." }

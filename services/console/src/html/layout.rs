@@ -55,18 +55,7 @@ impl Visitor {
     }
 
     fn navigation(&self, section: Section) -> Markup {
-        html! {
-            nav aria-label="Sections" {
-                ul {
-                    @for one in Section::ALL {
-                        li {
-                            a href=(one.address()) aria-current=[(one == section).then_some("page")] { (one.name()) }
-                        }
-                    }
-                }
-            }
-            (self.signed_in())
-        }
+        html! { (sections(Some(section))) (self.signed_in()) }
     }
 
     fn signed_in(&self) -> Markup {
@@ -80,6 +69,26 @@ impl Visitor {
             }
         }
     }
+}
+
+fn sections(current: Option<Section>) -> Markup {
+    html! {
+        nav aria-label="Sections" {
+            ul {
+                @for one in Section::ALL {
+                    li {
+                        a href=(one.address()) aria-current=[(Some(one) == current).then_some("page")] { (one.name()) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A page in place of one that cannot be shown, with the way to the others: who has not signed in
+/// is asked to there.
+pub(crate) fn page_of_failure(title: &str, body: &Markup) -> Markup {
+    document(title, &html! {}, &sections(None), body)
 }
 
 /// A page for those who are not signed in, or of whom nobody knows.

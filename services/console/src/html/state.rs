@@ -16,17 +16,22 @@ pub(crate) fn stage(state: StageState) -> Markup {
 
 /// A run's state in a word, as addresses spell it too.
 pub(crate) fn run_word(state: RunState) -> String {
-    value::run_state(state.into()).to_lowercase()
+    word(state == RunState::Unspecified, value::run_state(state.into()))
 }
 
 /// A stage's state in a word.
 pub(crate) fn stage_word(state: StageState) -> String {
-    value::stage_state(state.into()).to_lowercase()
+    word(state == StageState::Unspecified, value::stage_state(state.into()))
 }
 
 /// What caused a run in a word, as addresses spell it too.
 pub(crate) fn trigger_word(trigger: RunTrigger) -> String {
-    value::run_trigger(trigger.into()).to_lowercase()
+    word(trigger == RunTrigger::Unspecified, value::run_trigger(trigger.into()))
+}
+
+/// What a newer coordinator says, and this console does not know, is read as unspecified.
+fn word(is_unknown: bool, name: &str) -> String {
+    if is_unknown { "unknown".to_owned() } else { name.to_lowercase() }
 }
 
 /// The class of what shows a stage's state.
@@ -53,4 +58,18 @@ pub(crate) const fn run_class(state: RunState) -> &'static str {
 
 fn badge(class: &str, word: &str) -> Markup {
     html! { span class={ "state " (class) } { (word) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_coordinator_says_is_unknown() {
+        let newer = proto::pipeline::v1::Run { state: 99, trigger: 99, ..Default::default() };
+        let shown = run(newer.state()).into_string();
+        assert!(shown.contains(">unknown<"), "{shown}");
+        assert_eq!(trigger_word(newer.trigger()), "unknown");
+        assert_eq!(stage_word(StageState::Skipped), "skipped");
+    }
 }

@@ -58,7 +58,7 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>) -> Markup {
                     button type="submit" { "Preview" }
                 }
                 (form::tick(fields, "force", None, "Run all days, also those that are published already"))
-                (form::far_days(fields, None))
+                (form::far_days(fields, failure, None))
             }
         }
     }

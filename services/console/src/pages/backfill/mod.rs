@@ -82,13 +82,12 @@ pub(crate) async fn start(
         .and_then(|request| request.ok_or_else(|| Failure::Invalid("say which days to run".to_owned())));
     let started = match &request {
         Ok(request) => {
-            let now = console.clock.now();
             let door = console.door.clone();
             let may_go_on = Box::new(move || {
                 let (door, entry) = (door.clone(), entry.clone());
                 async move { door.may_go_on(&entry).await }.boxed()
             });
-            console.backfills.start(&visitor.services, request.clone(), &visitor.name, now, may_go_on).await
+            console.backfills.start(&visitor.services, request.clone(), &visitor.name, may_go_on).await
         }
         Err(problem) => Err(Failure::Invalid(problem.to_string())),
     };
@@ -154,16 +153,19 @@ fn page(visitor: &Visitor, model: &Model) -> Response {
 }
 
 fn view(model: &Model, form_token: &str) -> Markup {
+    let refused = model.preview.iter().find_map(|preview| preview.as_ref().err());
+    // Days that are refused are mended in the form.
+    let far = refused.filter(|failure| failure.far_days().is_some());
     html! {
-        (form::form(&model.fields, model.failure.as_ref()))
+        (form::form(&model.fields, model.failure.as_ref().or(far)))
         @if model.is_led_here {
             p.note { "A link from elsewhere has led here: press \u{201c}Preview\u{201d} to see what would change." }
         }
         @if let Some(request) = &model.request {
             @match &model.preview {
                 Some(Ok(preview)) => (preview::view(preview)),
-                Some(Err(failure)) => section { h2 { "Preview" } (failure.explained()) },
-                None => {},
+                Some(Err(failure)) if far.is_none() => section { h2 { "Preview" } (failure.explained()) },
+                _ => {},
             }
             (form::confirmation(request, model.preview.as_ref(), form_token))
         }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use presentation::{
+    command::CommandLine,
     preview::{ValueChange, kind, value_changes},
     value::human_duration,
 };
@@ -46,6 +47,7 @@ pub(super) struct Preview {
 /// # Errors
 /// If the coordinator refuses, or takes longer than a page can.
 pub(super) async fn load(services: &Services, request: &BackfillRequest) -> Result<Preview, Failure> {
+    let command = CommandLine::backfill(request).dry_run();
     let BackfillRequest { window, force, chunk_days, beyond_reach, .. } = request.clone();
     let request = PreviewBackfillRequest {
         pipeline: String::new(),
@@ -57,8 +59,7 @@ pub(super) async fn load(services: &Services, request: &BackfillRequest) -> Resu
     };
     let collected = timeout(PATIENCE, collect(services, request)).await.unwrap_or_else(|_| {
         Err(Status::deadline_exceeded(format!(
-            "the preview takes longer than the {} that a page can wait: ask for fewer days, or use `activityctl \
-             backfill --dry-run`",
+            "the preview takes longer than the {} that a page can wait: ask for fewer days, or use `{command}`",
             human_duration(PATIENCE)
         )))
     });

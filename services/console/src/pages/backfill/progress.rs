@@ -96,16 +96,16 @@ fn way_on(backfill: &Backfill, form_token: Option<&str>) -> Markup {
     }
 }
 
-/// The backfills under way, for the page of runs.
+/// The backfills under way and those that ended lately, for the page of runs.
 pub(crate) fn list(backfills: &[Backfill]) -> Markup {
     html! {
         section aria-labelledby="backfills" {
-            h2 #backfills { "Backfills under way" }
+            h2 #backfills { "Backfills" }
             ul {
                 @for backfill in backfills {
                     li {
                         a href=(address(&backfill.id)) { "Backfill" } " of " (days(backfill.request.window.as_ref()))
-                        " for " (backfill.requested_by) ": " (bar(backfill))
+                        " for " (backfill.requested_by) ": " (bar(backfill)) ". " (sentence(backfill))
                     }
                 }
             }

@@ -142,7 +142,7 @@ async fn a_backfill_goes_on_without_anybody_looking_and_its_page_says_how_far_it
     ] {
         assert!(page.text.contains(text), "{text} is missing in {}", page.text);
     }
-    assert!(site.get("/runs").await.text.contains("Backfills under way"));
+    assert!(site.get("/runs").await.text.contains("Under way."));
     stream.send(Ok(change(31, "", RunState::Succeeded))).unwrap();
     drop(stream);
     let page = until(show, "Done: all its days are published.").await;
@@ -151,7 +151,7 @@ async fn a_backfill_goes_on_without_anybody_looking_and_its_page_says_how_far_it
         "{}",
         page.text
     );
-    assert!(!site.get("/runs").await.text.contains("Backfills under way"));
+    assert!(site.get("/runs").await.text.contains(&format!("href=\"{address}\"")), "it can be found again");
 }
 
 #[tokio::test]
@@ -166,6 +166,8 @@ async fn a_backfill_that_stopped_says_why_and_is_continued_where_it_stopped() {
     let page = until(show, "Stopped: run r1 is &lt;failed&gt;").await;
     assert!(page.text.contains("Continue the backfill"), "{}", page.text);
     assert!(page.text.contains("name=\"from\" value=\"2026-01-08\""), "{}", page.text);
+    let runs = site.get("/runs").await;
+    assert!(runs.text.contains(&address) && runs.text.contains("Stopped: run r1"), "{}", runs.text);
     // A console that ends says how those go on that it listened to.
     let address = site.post("/backfill", DAYS).await.location().to_owned();
     site.context.shutdown.cancel();

@@ -81,6 +81,8 @@ pub(super) fn actions(run: &Run, form_token: Option<&str>, failure: Option<&Fail
             }
             (form(run, "cancel", form_token, &html! { button.danger type="submit" { "Cancel the run" } }))
             (command(&CommandLine::cancel(&run.run_id)))
+            p { "To follow it from a shell:" }
+            (command(&CommandLine::watch(&run.run_id)))
         },
         RunState::Succeeded | RunState::Unspecified => html! {},
     };

@@ -119,8 +119,12 @@ fn a_stage_that_waits_or_is_retried_says_what_for() {
     waiting.error_code = "UNAVAILABLE".into();
     waiting.error_message = "503".into();
     waiting.next_attempt_time = at(170);
-    waiting.earlier_attempts =
-        vec![StageAttempt { attempt: 1, is_interruption: true, ..StageAttempt::default() }];
+    waiting.earlier_attempts = vec![StageAttempt {
+        attempt: 1,
+        is_interruption: true,
+        error_code: "UNAVAILABLE".into(),
+        ..StageAttempt::default()
+    }];
     let html = shown(&run(RunState::Running, vec![waiting.clone()]));
     assert!(html.contains("the next attempt is due at") && html.contains("interrupted"), "{html}");
     waiting.waiting_for_service_since = at(110);
@@ -308,7 +312,11 @@ async fn the_page_holds_all_of_it_and_asks_again_without_javascript_while_it_mov
         "{}",
         page.text
     );
-    assert_eq!(site.get("/runs/r2").await.status, StatusCode::NOT_FOUND);
+    let page = site.get("/runs/r2").await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    for text in ["<h1>Not there</h1>", "there is no such run", "href=\"/runs\">Runs</a>"] {
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ mod tests;
 
 use axum::{
     extract::{Query, State},
-    http::Uri,
+    http::{StatusCode, Uri},
     response::{IntoResponse, Redirect, Response},
 };
 use chrono::{DateTime, Utc};
@@ -32,6 +32,8 @@ use crate::{
 };
 use filter::Filter;
 
+const TITLE: &str = "Runs";
+
 /// What the page shows.
 struct Model {
     filter: Filter,
@@ -49,9 +51,11 @@ pub(crate) async fn show(
     uri: Uri,
     Query(fields): Query<Fields>,
 ) -> Result<Markup, Failure> {
-    let model = load(&console, &visitor, Filter::parse(&fields)?, Address::of(&uri)).await?;
-    let form = visitor.may_act().map(|token| trigger::form(&Fields::default(), None, token));
-    Ok(page(&visitor, &model, form))
+    let address = Address::of(&uri).without(trigger::START);
+    let model = load(&console, &visitor, Filter::parse(&fields)?, address).await?;
+    let asked = if fields.is_set(trigger::START) { fields } else { Fields::default() };
+    let form = visitor.may_act().map(|token| trigger::form(&asked, None, token));
+    Ok(visitor.page(Section::Runs, TITLE, &view(&model, form.as_ref())))
 }
 
 /// `POST /runs`
@@ -63,10 +67,17 @@ pub(crate) async fn trigger(
         Ok(address) => return Ok(Redirect::to(&address).into_response()),
         Err(failure) => failure,
     };
-    // The form comes back as it was sent, with what is wrong.
-    let model = load(&console, &visitor, Filter::default(), Address::new("/runs")).await?;
-    let form = visitor.may_act().map(|token| trigger::form(&fields, Some(&failure), token));
-    Ok((failure.status(), page(&visitor, &model, form)).into_response())
+    // They sign in first.
+    if failure.status() == StatusCode::UNAUTHORIZED {
+        return Err(failure);
+    }
+    // The form comes back as it was sent, with what is wrong, whether or not runs can be listed.
+    let form = trigger::form(&fields, Some(&failure), &visitor.form_token);
+    let body = match load(&console, &visitor, Filter::default(), Address::new("/runs")).await {
+        Ok(model) => view(&model, Some(&form)),
+        Err(problem) => html! { (form) section aria-label="Runs" { (problem.explained()) } },
+    };
+    Ok((failure.status(), visitor.page(Section::Runs, TITLE, &body)).into_response())
 }
 
 async fn start(visitor: &Visitor, fields: &Fields) -> Result<String, Failure> {
@@ -89,13 +100,9 @@ async fn load(
         address,
         runs: answer.runs,
         next_page_token: answer.next_page_token,
-        backfills: console.backfills.under_way(),
+        backfills: console.backfills.recent(),
         now: console.clock.now(),
     })
-}
-
-fn page(visitor: &Visitor, model: &Model, form: Option<Markup>) -> Markup {
-    visitor.page(Section::Runs, "Runs", &view(model, form.as_ref()))
 }
 
 fn view(model: &Model, form: Option<&Markup>) -> Markup {

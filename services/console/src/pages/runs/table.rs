@@ -24,6 +24,7 @@ pub(super) fn filter_form(filter: &Filter) -> Markup {
         form.row method="get" action="/runs" aria-label="Filter" {
             label { "From day" input type="date" name="from" value=(day(filter.days.map(|days| days.start()))); }
             label { "To day" input type="date" name="to" value=(day(filter.days.map(|days| days.end()))); }
+            span.note { "One day alone is that day." }
             (choices("State", "state", &states))
             (choices("Trigger", "trigger", &triggers))
             button type="submit" { "Filter" }

@@ -123,7 +123,8 @@ async fn a_refused_form_keeps_its_values_and_says_what_is_wrong() {
     let page = site.post("/runs", "from=2006-02-12&to=2006-02-12&force=yes").await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
     for text in [
-        "beyond_reach: 2006-02-12 is far from all that is published",
+        "<p class=\"problem\">2006-02-12 is far from all that is published</p>",
+        "<details open><summary>Days far from everything published",
         "name=\"from\" value=\"2006-02-12\"",
         "name=\"force\" value=\"yes\" checked",
         "activityctl trigger --date 2006-02-12 --force",
@@ -134,4 +135,38 @@ async fn a_refused_form_keeps_its_values_and_says_what_is_wrong() {
     let page = site.post("/runs", "from=soon").await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
     assert!(page.text.contains("is not a calendar day"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_link_opens_the_form_with_its_days() {
+    let pipeline = Pipeline::of(failed());
+    let site = pipeline.site(160);
+    let page = site.get("/runs?start=yes&from=2026-02-11&to=2026-02-12").await;
+    for text in [
+        "<details class=\"action\" open>",
+        "activityctl trigger --from 2026-02-11 --to 2026-02-12",
+        "href=\"/backfill?from=2026-02-11&amp;to=2026-02-12\"",
+    ] {
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
+    }
+    let page = site.get("/runs?from=2026-02-11").await;
+    assert!(
+        page.text.contains("<details class=\"action\"><summary>"),
+        "a filter opens nothing: {}",
+        page.text
+    );
+}
+
+#[tokio::test]
+async fn a_refused_form_keeps_its_values_also_where_runs_cannot_be_listed() {
+    let pipeline = Pipeline::of(failed());
+    pipeline.instead("TriggerRun").fails("TriggerRun", Status::failed_precondition("another run is active"));
+    let site = pipeline.site(160);
+    site.get("/runs").await;
+    pipeline.instead("ListRuns").fails("ListRuns", Status::unavailable("the database is away"));
+    let page = site.post("/runs", "from=2026-02-12&to=2026-02-12").await;
+    assert_eq!(page.status, StatusCode::CONFLICT);
+    for text in ["another run is active", "name=\"from\" value=\"2026-02-12\"", "the database is away"] {
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
+    }
 }

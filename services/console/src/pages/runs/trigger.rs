@@ -8,8 +8,11 @@ use proto::pipeline::v1::TriggerRunRequest;
 use crate::{
     failure::Failure,
     fields::Fields,
-    html::{command::command_of_form, form},
+    html::{address::Address, command::command_of_form, form},
 };
+
+/// The field of an address that opens the form, with the days that it names.
+pub(super) const START: &str = "start";
 
 /// What a form asks for.
 ///
@@ -25,17 +28,19 @@ pub(super) fn request(fields: &Fields) -> Result<TriggerRunRequest, Failure> {
     })
 }
 
-/// The form, with the values that were sent and why they were refused.
+/// The form, with the values that were sent and why they were refused; open if there is something
+/// in it to look at, or a link asks for it.
 pub(super) fn form(fields: &Fields, failure: Option<&Failure>, form_token: &str) -> Markup {
+    let days = Address::new("/backfill").with("from", fields.text("from")).with("to", fields.text("to"));
     let command = CommandLine::trigger(&request(fields).unwrap_or_default());
     html! {
-        details.action open[failure.is_some()] {
+        details.action open[failure.is_some() || fields.is_set(START)] {
             summary { "Start a run" }
             form method="post" action="/runs" data-command="trigger-command" {
                 @if let Some(failure) = failure { div role="alert" { (failure.explained()) } }
                 (form::token(form_token))
                 p.note {
-                    "Without days: every day not yet published, up to yesterday. With days: exactly these. A run \
+                    "Without days: every day not yet published, up to yesterday. With days: exactly these; one alone is that day. A run \
                      that covers the same days already is found rather than started twice, and a run publishes \
                      its days only if all its stages succeed."
                 }
@@ -49,10 +54,10 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>, form_token: &str)
                     }
                 }
                 (form::tick(fields, "force", Some("--force"), "Run them again even if a run over them has succeeded"))
-                (form::far_days(fields, Some("--force --yes")))
+                (form::far_days(fields, failure, Some("--force --yes")))
                 p {
                     button type="submit" { "Start the run" }
-                    " or see first what running past days again would change: " a href="/backfill" { "Backfill" }
+                    " or see first what running past days again would change: " a href=(days) { "Backfill" }
                 }
             }
             p.note { "The same from a shell:" }

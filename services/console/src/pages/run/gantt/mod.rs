@@ -45,7 +45,9 @@ pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
                 ("interrupted", "interrupted, or not finished"),
                 ("waiting", "waiting"),
             ] {
-                li { svg viewBox="0 0 20 12" aria-hidden="true" { rect class={ "span " (class) } width="20" height="12" rx="2" {} } (words) }
+                li { svg viewBox="0 0 20 12" aria-hidden="true" { rect class={ "span " (class) } width="20" height="12" rx="2" {} } (words)
+                    @if class == "failed" { ", with a cross" }
+                }
             }
         }
     }
@@ -83,7 +85,13 @@ fn bar(mark: &Mark, top: f64, scale: &Scale) -> Markup {
     html! {
         rect class={ "span " (mark.class) } x=(place(from.min(WIDTH - RIGHT - NARROWEST))) y=(place(top))
             width=(place(width)) height=(height) rx="2" { title { (mark.title) } }
+        // Not by its colour alone.
+        @if mark.class == "failed" { (cross(from + width / 2.0, top - 5.0)) }
     }
+}
+
+fn cross(x: f64, y: f64) -> Markup {
+    html! { path.cross d={ "M" (place(x - 3.0)) " " (place(y - 3.0)) " l6 6 m0 -6 l-6 6" } {} }
 }
 
 /// Lines from the end of a stage to the start of those that wait for it.

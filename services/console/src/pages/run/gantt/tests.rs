@@ -137,6 +137,7 @@ fn the_drawing_has_a_lane_per_stage_an_axis_and_lines_between_stages() {
     assert_eq!(html.matches("class=\"edge\"").count(), 1, "{html}");
     assert!(html.contains("<rect class=\"span succeeded\" x=\"250.0\""), "{html}");
     assert!(html.contains("<title>Attempt 1: failed"), "{html}");
+    assert_eq!(html.matches("class=\"cross\"").count(), 1, "{html}");
     assert!(html.contains(">0:00</text>") && html.contains(">1:15</text>"), "{html}");
     assert!(html.contains("crm succeeded, build failed, publish skipped."), "{html}");
     assert_harmless(&html);
