@@ -46,7 +46,7 @@ const fn counted(counts: ChurnCounts, change: ChurnChange) -> i64 {
 }
 
 const fn columns(of: &'static str, title: &'static str) -> [Column; 4] {
-    [text(of), number(title), text("Share"), number("Of companies")]
+    [text(of), number(title), text("Share"), number("Of all")]
 }
 
 fn section(
