@@ -41,5 +41,5 @@ pub use layer::{AccessLayer, ChecksAccess};
 pub use listen::{ListenError, ListenWarning, may_listen};
 pub use methods::{Admission, admission, methods};
 pub use policy::PolicyError;
-pub use refusal::{Refusal, is_refusal};
+pub use refusal::{Refusal, is_refusal, is_unknown_method};
 pub use role::Role;

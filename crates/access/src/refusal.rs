@@ -3,9 +3,14 @@
 use std::{collections::HashMap, time::Duration};
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, ErrorInfo, StatusExt};
 
 use crate::{credential_error::CredentialError, role::Role};
+
+/// The reason of a refusal because of an unknown method. Servers of releases before name another,
+/// and end their message with the sentence.
+const NO_METHOD: &str = "NO_METHOD";
+const NO_SUCH_METHOD: &str = "there is no such method that a role opens";
 
 /// The longest message, in bytes. It travels in headers, of which clients accept 8 KiB
 /// after percent-encoding.
@@ -50,7 +55,7 @@ pub enum Refusal {
         needed: &'static [Role],
     },
     /// No role opens the method.
-    #[error("{} may not call {method}: there is no such method that a role opens", .names.join(" and "))]
+    #[error("{} may not call {method}: {NO_SUCH_METHOD}", .names.join(" and "))]
     NoSuchMethod {
         /// Every name that the call has proved.
         names: Vec<String>,
@@ -79,7 +84,8 @@ impl Refusal {
         match self {
             Self::Unauthenticated(_) => "BAD_CREDENTIAL",
             Self::Unavailable { .. } | Self::KeyNotSeenYet { .. } => "KEYS_UNAVAILABLE",
-            Self::Denied { .. } | Self::NoSuchMethod { .. } => "NO_ROLE",
+            Self::Denied { .. } => "NO_ROLE",
+            Self::NoSuchMethod { .. } => NO_METHOD,
         }
     }
 }
@@ -92,6 +98,16 @@ const DOMAIN: &str = "access.company-activity";
 #[must_use]
 pub fn is_refusal(status: &Status) -> bool {
     status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
+}
+
+/// Whether the server does not know the method, for example because it is older than the caller.
+/// With a policy it refuses such a call before it looks for the method.
+#[must_use]
+pub fn is_unknown_method(status: &Status) -> bool {
+    let is_closed = |info: ErrorInfo| {
+        info.domain == DOMAIN && (info.reason == NO_METHOD || status.message().ends_with(NO_SUCH_METHOD))
+    };
+    status.code() == Code::Unimplemented || status.get_details_error_info().is_some_and(is_closed)
 }
 
 impl From<Refusal> for Status {
@@ -107,5 +123,31 @@ impl From<Refusal> for Status {
             details.set_retry_info(Some(retry_after));
         }
         Self::with_error_details(refusal.code(), message, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_know_a_method_says_so_whatever_its_release() {
+        let names = || vec!["dns:a".to_owned()];
+        let method = || "company_activity.provenance.v1.ProvenanceService/GetDaySources".to_owned();
+        let unknown = Status::from(Refusal::NoSuchMethod { names: names(), method: method() });
+        assert_eq!(unknown.get_details_error_info().unwrap().reason, "NO_METHOD");
+        let details = ErrorDetails::with_error_info("NO_ROLE", DOMAIN, HashMap::new());
+        let of_release_before = Status::with_error_details(unknown.code(), unknown.message(), details);
+        let elsewhere = Status::permission_denied(unknown.message());
+        let denied = Refusal::Denied { names: names(), method: method(), needed: &[Role::Reader] };
+        for (status, expected) in [
+            (unknown, true),
+            (of_release_before, true),
+            (Status::unimplemented(""), true),
+            (elsewhere, false),
+            (denied.into(), false),
+        ] {
+            assert_eq!(is_unknown_method(&status), expected, "{status}");
+        }
     }
 }

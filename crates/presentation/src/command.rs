@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use proto::pipeline::v1::{BackfillRequest, TriggerRunRequest};
-use proto::stage::v1::DateWindow;
+use proto::{
+    pipeline::v1::{BackfillRequest, TriggerRunRequest},
+    quarantine::v1::QuarantineFilter,
+    stage::v1::DateWindow,
+};
 
 /// The days per run of a backfill that does not say.
 const DEFAULT_CHUNK_DAYS: u32 = 31;
@@ -64,6 +67,38 @@ impl CommandLine {
         self.with(["--dry-run"])
     }
 
+    /// Compares a day with the product API: this many companies of it, or all of them.
+    #[must_use]
+    pub fn reconcile(day: &str, sample: Option<u32>) -> Self {
+        let command = Self::new("reconcile");
+        let command = match sample {
+            Some(companies) => command.with(["--sample", &companies.to_string()]),
+            None => command.with(["--all"]),
+        };
+        command.with(["--date", day])
+    }
+
+    /// Compares a whole day with the product API, and runs it again if it differs.
+    #[must_use]
+    pub fn heal(day: &str) -> Self {
+        Self::reconcile(day, None).with(["--heal"])
+    }
+
+    /// Accepts rows in quarantine; `None` if the filter has no condition, because all rows are
+    /// not accepted at once.
+    #[must_use]
+    pub fn accept_quarantined(filter: &QuarantineFilter, why: &str) -> Option<Self> {
+        let conditions = conditions(filter);
+        let command = Self::new("quarantine").with(["accept"]);
+        (!conditions.is_empty()).then(|| command.with(conditions).with(["--why", why]))
+    }
+
+    /// Loads rows in quarantine once more and waits for it.
+    #[must_use]
+    pub fn replay_quarantined(filter: &QuarantineFilter) -> Self {
+        Self::new("quarantine").with(["replay"]).with(conditions(filter)).with(["--wait"])
+    }
+
     /// The words, the program's name first.
     #[must_use]
     pub fn words(&self) -> &[String] {
@@ -91,6 +126,20 @@ fn range(window: Option<&DateWindow>) -> Vec<&str> {
     window.map_or_else(Vec::new, |DateWindow { start_date, end_date }| {
         vec!["--from", start_date, "--to", end_date]
     })
+}
+
+fn conditions(filter: &QuarantineFilter) -> Vec<&str> {
+    [
+        ("--origin", &filter.origin),
+        ("--below", &filter.origin_prefix),
+        ("--reason", &filter.kind),
+        ("--stage", &filter.stage),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .flat_map(|(flag, value)| [flag, value])
+    .chain(days(filter.days.as_ref()))
+    .collect()
 }
 
 impl fmt::Display for CommandLine {
@@ -163,6 +212,38 @@ mod tests {
         assert_eq!(
             CommandLine::backfill(&backfill).dry_run().to_string(),
             "activityctl backfill --from 2026-01-01 --to 2026-01-01 --force --chunk-days 7 --dry-run"
+        );
+    }
+
+    #[test]
+    fn rows_in_quarantine_are_named_by_their_conditions() {
+        let none = QuarantineFilter::default();
+        assert_eq!(CommandLine::accept_quarantined(&none, "known"), None);
+        assert_eq!(
+            CommandLine::replay_quarantined(&none).to_string(),
+            "activityctl quarantine replay --wait"
+        );
+        let filter = QuarantineFilter {
+            origin: "crm/it's.csv".to_owned(),
+            kind: "FIELD".to_owned(),
+            days: window("2026-01-01", "2026-01-01"),
+            ..none
+        };
+        assert_eq!(
+            CommandLine::accept_quarantined(&filter, "a test").unwrap().to_string(),
+            r"activityctl quarantine accept --origin 'crm/it'\''s.csv' --reason FIELD --date 2026-01-01 --why 'a test'"
+        );
+    }
+
+    #[test]
+    fn a_day_is_compared_by_a_sample_or_as_a_whole() {
+        assert_eq!(
+            CommandLine::reconcile("2026-01-01", Some(200)).to_string(),
+            "activityctl reconcile --sample 200 --date 2026-01-01"
+        );
+        assert_eq!(
+            CommandLine::heal("2026-01-01").to_string(),
+            "activityctl reconcile --all --date 2026-01-01 --heal"
         );
     }
 }

@@ -25,7 +25,7 @@ use warehouse_core::{
     BacklogReader, ChurnQuery, ChurnRisk, ChurnSummary, CompanyPage, CompanySearch, Connections, CreatedRun,
     CrmDays, CrmExport, CrmStaging, DayHistory, DaySummation, Delivered, Error, EventFile, EventStaging,
     Export, FactBuilder, FactPage, Fence, ForgottenDays, ForgottenHistory, Freshness, HeldDay, HistoryStart,
-    LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, OverviewReader,
+    Horizon, LeaseState, Listing, LoadOutcome, NewAlert, NewAuditEntry, NewRun, Observable, OverviewReader,
     PendingAlert, Period, PreviewOutcome, PreviewSession, ProgressSink, ProvenanceReader, PublishOutcome,
     PublishedDay, QuarantineCount, QuarantineCursor, QuarantineFilter, QuarantineGrouping, QuarantineReader,
     QuarantineStore, QuarantinedRow, Reconciliation, ReconciliationId, ReconciliationLog,
@@ -126,6 +126,8 @@ observe! {
     RunReader {
         fn run(run_id: Uuid) -> Option<Run>;
         fn runs(query: &RunQuery, limit: u32) -> Vec<Run>;
+        fn active_runs(pipeline: &str, limit: u32) -> Vec<Uuid>;
+        fn scheduled_from(pipeline: &str, through: NaiveDate, horizon: Horizon) -> NaiveDate;
         fn failed_days(pipeline: &str, window: DateWindow) -> Vec<NaiveDate>;
         fn recent_executions(run: &Run, stage: &str, limit: u32) -> Vec<StageExecution>;
     }

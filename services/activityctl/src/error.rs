@@ -137,7 +137,7 @@ impl Error {
     #[must_use]
     pub fn of_newer_call(self, server: &str, call: &'static str) -> Self {
         match self {
-            Self::Refused(status) if status.code() == Code::Unimplemented => {
+            Self::Refused(status) if access::is_unknown_method(&status) => {
                 Self::OlderCoordinator { server: server.to_owned(), call }
             }
             other => other,
@@ -179,6 +179,9 @@ pub fn asked_wait(status: &Status) -> Option<Duration> {
 fn access_remedy(status: &Status) -> Option<&'static str> {
     match status.code() {
         _ if !access::is_refusal(status) => None,
+        _ if access::is_unknown_method(status) => {
+            Some("the server is older than this call; is --server wrong?")
+        }
         Code::Unauthenticated => Some(
             "name a file with a good token by --token-file (TOKEN_FILE), or a client certificate by \
              --tls-client-cert-file and --tls-client-key-file",

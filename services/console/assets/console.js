@@ -40,24 +40,48 @@ function likenChildren(shown, wanted) {
   for (const node of now.slice(next.length)) node.remove();
 }
 
-// Follows a run. A browser comes again by itself when the stream ends early, but not once it is
-// refused.
+// Whether the visitor has to sign in again: the page then leads elsewhere.
+async function isSignedOut() {
+  try {
+    return (await fetch(location, { method: "HEAD", redirect: "manual" })).type === "opaqueredirect";
+  } catch {
+    return false;
+  }
+}
+
+// Follows a run while somebody can see it: browsers allow few connections to a site, and each
+// stream holds one.
 function follow(part) {
-  const states = new EventSource(part.dataset.live);
-  states.addEventListener("state", (event) => {
-    const wanted = document.createElement("template");
-    wanted.innerHTML = event.data;
-    localTimes(wanted.content);
-    likenChildren(part, wanted.content);
-    document.getElementById("no-news")?.remove();
-  });
-  states.addEventListener("ended", () => {
-    states.close();
-    // What can be done with a run is another once it has ended.
-    location.reload();
-  });
-  states.addEventListener("error", () => {
-    if (states.readyState !== EventSource.CLOSED) return;
+  let states;
+  function open() {
+    if (states || document.hidden) return;
+    states = new EventSource(part.dataset.live);
+    states.addEventListener("state", (event) => {
+      const wanted = document.createElement("template");
+      wanted.innerHTML = event.data;
+      localTimes(wanted.content);
+      likenChildren(part, wanted.content);
+      document.getElementById("no-news")?.remove();
+    });
+    states.addEventListener("ended", () => {
+      close();
+      // What can be done with a run is another once it has ended.
+      location.reload();
+    });
+    states.addEventListener("error", refused);
+  }
+  function close() {
+    states?.close();
+    states = undefined;
+  }
+  // A browser comes again by itself when the stream ends early, but not once it is refused.
+  async function refused() {
+    if (states?.readyState !== EventSource.CLOSED) return;
+    close();
+    if (await isSignedOut()) {
+      location.reload();
+      return;
+    }
     if (!document.getElementById("no-news")) {
       const note = document.createElement("p");
       note.id = "no-news";
@@ -66,15 +90,31 @@ function follow(part) {
       note.textContent = "There is no news for now. Reload the page to see why.";
       part.before(note);
     }
-    setTimeout(() => follow(part), 5000);
-  });
+    setTimeout(open, 5000);
+  }
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", open);
+  open();
 }
 document.querySelectorAll("[data-live]").forEach(follow);
 
-// Pages that nothing sends events to for now.
-for (const part of document.querySelectorAll("[data-reload]")) {
-  setTimeout(() => location.reload(), Number(part.dataset.reload) * 1000);
+// Asks again for what nothing sends events of for now, and loads the page anew once it has changed.
+function askAgain(part) {
+  setTimeout(async () => {
+    const answer = document.hidden ? undefined : await fetch(location, { redirect: "manual" }).catch(() => {});
+    // Who has to sign in again is led elsewhere; a console that does not answer may answer later.
+    const isAnswer = answer !== undefined && answer.status < 500;
+    if (isAnswer && !(answer.ok && isAlike(part, await answer.text()))) location.reload();
+    else askAgain(part);
+  }, Number(part.dataset.reload) * 1000);
 }
+function isAlike(part, page) {
+  const next = new DOMParser().parseFromString(page, "text/html").querySelector("[data-reload]");
+  if (next) localTimes(next);
+  return part.isEqualNode(next);
+}
+document.querySelectorAll("[data-reload]").forEach(askAgain);
 
 // Commands: a button that copies, and the flags that a form's fields stand for.
 for (const code of document.querySelectorAll("code[data-copy]")) {

@@ -84,9 +84,7 @@ impl Failure {
             _ => "Reload the page; if it stays so, look at the logs of the console and of the service.",
         }
     }
-}
 
-impl Failure {
     /// What is wrong, with all that a service says of it, and what to do.
     pub(crate) fn explained(&self) -> Markup {
         let (message, details) = match self {

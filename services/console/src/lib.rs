@@ -16,8 +16,6 @@ mod live;
 mod pages;
 #[cfg(test)]
 mod scripted;
-#[cfg(test)]
-mod scripted_services;
 mod site;
 mod visitor;
 

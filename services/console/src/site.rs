@@ -33,6 +33,19 @@ pub(crate) struct Console {
     pub(crate) shutdown: CancellationToken,
 }
 
+impl Console {
+    /// A console at which nobody looks yet.
+    pub(crate) fn new(door: Door, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> Self {
+        Self {
+            door,
+            clock: clock.clone(),
+            live: Hub::new(clock, shutdown.clone(), pages::run::content),
+            backfills: Backfills::new(shutdown.clone()),
+            shutdown,
+        }
+    }
+}
+
 /// The whole site, to be served by a server.
 #[must_use]
 pub fn site(options: Options, backend: Backend, context: Context) -> Site {
@@ -49,14 +62,8 @@ pub fn assemble(
     context: &Context,
     served: Served,
 ) -> anyhow::Result<Router> {
-    let (clock, shutdown) = (context.clock.clone(), context.shutdown.clone());
-    let console = Console {
-        door: Door::new(options, backend, clock.clone(), served)?,
-        clock: clock.clone(),
-        live: Hub::new(clock, shutdown.clone(), pages::run::content),
-        backfills: Backfills::new(shutdown.clone()),
-        shutdown,
-    };
+    let door = Door::new(options, backend, context.clock.clone(), served)?;
+    let console = Console::new(door, context.clock.clone(), context.shutdown.clone());
     let pages = Router::new()
         .route("/", get(pages::overview::show))
         .route("/churn", get(pages::churn::show))

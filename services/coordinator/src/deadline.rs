@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use domain::{DateWindow, RunState};
-use warehouse::{ActivityReader, Horizon, PublishedFacts, RunQuery, RunReader};
+use warehouse::{ActivityReader, Horizon, RunQuery, RunReader};
 
 /// The time of day, in UTC, by which the day before must be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +24,13 @@ impl PublishDeadline {
         now.date_naive().checked_sub_days(Days::new(before_today))
     }
 
-    /// The first day without a publication that has a deadline, missed or to come. Of days before
-    /// the oldest published one, and of those that the schedule would not heal, nobody expects
-    /// anything.
+    /// The first day without a publication that has a deadline, missed or to come. Of days that
+    /// the schedule would not heal, nobody expects anything.
     pub(crate) async fn first_open(
         self,
         published: &dyn ActivityReader,
         runs: &dyn RunReader,
+        pipeline: &str,
         horizon: Horizon,
         now: DateTime<Utc>,
     ) -> warehouse::Result<Option<Due>> {
@@ -39,11 +39,9 @@ impl PublishDeadline {
         let day = match published.freshness().await? {
             None if has_a_run_ended(runs).await? => newest_due,
             None => next_due,
-            Some(found) => {
-                let newest = Some(found.newest.activity_date);
+            Some(_) => {
                 let yesterday = today - Days::new(1);
-                let facts = PublishedFacts { newest, ..PublishedFacts::default() };
-                let from = horizon.heals_from(yesterday, facts).unwrap_or(yesterday).max(found.oldest);
+                let from = runs.scheduled_from(pipeline, yesterday, horizon).await?;
                 first_unpublished(published, from, yesterday).await?.unwrap_or(today)
             }
         };
@@ -78,8 +76,12 @@ async fn first_unpublished(
 
 #[cfg(test)]
 mod tests {
-    use domain::run::STAGE_COPY_CRM_CSV;
-    use warehouse_conformance::scene::{at, hold_run, publish_run};
+    use domain::{
+        RunTrigger,
+        run::{DAILY_PIPELINE, STAGE_COPY_CRM_CSV},
+    };
+    use warehouse::{NewRun, WindowChoice};
+    use warehouse_conformance::scene::{at, hold_new_run, hold_run, new_run, publish_run};
 
     use super::*;
 
@@ -108,7 +110,8 @@ mod tests {
         let warehouse = warehouse::open(&url).await.unwrap();
         let first_open = async |now: &str| {
             let horizon = Horizon { history_start: None, max_reach_days: 400 };
-            let open = NINE.first_open(&*warehouse, &*warehouse, horizon, now.parse().unwrap()).await;
+            let now = now.parse().unwrap();
+            let open = NINE.first_open(&*warehouse, &*warehouse, DAILY_PIPELINE, horizon, now).await;
             let due = open.unwrap().unwrap();
             (due.day.to_string(), due.at.to_rfc3339())
         };
@@ -132,5 +135,50 @@ mod tests {
         // All published up to yesterday: today's deadline is tomorrow.
         assert_eq!(first_open("2026-02-13T08:00:00Z").await, due("2026-02-13", "2026-02-14"));
         assert_eq!(first_open("2026-02-14T08:00:00Z").await, due("2026-02-13", "2026-02-14"));
+    }
+
+    #[tokio::test]
+    async fn no_deadline_is_missed_for_days_that_the_schedule_leaves_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let first_open = async |now: &str| {
+            let horizon = Horizon { history_start: None, max_reach_days: 30 };
+            let now = now.parse().unwrap();
+            let open = NINE.first_open(&*warehouse, &*warehouse, DAILY_PIPELINE, horizon, now).await;
+            open.unwrap().unwrap().day.to_string()
+        };
+        let publish = async |on: &str| {
+            publish_run(&warehouse, DateWindow::day(day(on)), at(1), &[], &[]).await;
+        };
+        // A stray day far from the others.
+        publish("2025-06-01").await;
+        publish("2026-01-20").await;
+        publish("2026-01-21").await;
+        assert_eq!(first_open("2026-01-22T08:00:00Z").await, "2026-01-22");
+        // A pause that the schedule catches up with.
+        assert_eq!(first_open("2026-02-10T08:00:00Z").await, "2026-01-22");
+        // One that is too long: only yesterday is built.
+        assert_eq!(first_open("2026-04-10T08:00:00Z").await, "2026-04-09");
+        publish("2026-04-09").await;
+        assert_eq!(first_open("2026-04-10T08:00:00Z").await, "2026-04-10");
+    }
+
+    #[tokio::test]
+    async fn a_gap_after_the_oldest_backfilled_day_has_a_deadline() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("warehouse.sqlite").display());
+        let warehouse = warehouse::open(&url).await.unwrap();
+        let old = WindowChoice::Days(DateWindow::day(day("2025-10-01")));
+        let old = NewRun { trigger: RunTrigger::Backfill, ..new_run(old) };
+        let run = hold_new_run(&warehouse, old, at(1)).await;
+        run.ingest(&[], &[]).await;
+        run.build().await;
+        run.publish().await;
+        publish_run(&warehouse, DateWindow::day(day("2026-02-12")), at(1), &[], &[]).await;
+        let horizon = Horizon { history_start: None, max_reach_days: 30 };
+        let now = "2026-02-13T08:00:00Z".parse().unwrap();
+        let open = NINE.first_open(&*warehouse, &*warehouse, DAILY_PIPELINE, horizon, now).await;
+        assert_eq!(open.unwrap().unwrap().day, day("2025-10-02"));
     }
 }

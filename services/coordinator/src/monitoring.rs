@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{DateWindow, RunState};
+use domain::DateWindow;
 use proto::monitoring::v1::{
     GetPipelineStatusRequest, GetPipelineStatusResponse, ListAlertsRequest, ListAlertsResponse,
     ListAuditResultsRequest, ListAuditResultsResponse, ListReconciliationsRequest,
@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use warehouse::{
     ActivityReader, AlertQuery, AlertReader, BacklogReader, Horizon, QuarantineReader, ReconciliationLog,
-    RecordedAlert, Run, RunAuditReader, RunQuery, RunReader,
+    RecordedAlert, Run, RunAuditReader, RunReader,
 };
 
 use crate::{
@@ -93,28 +93,22 @@ impl MonitoringApi {
     async fn status(&self) -> Result<GetPipelineStatusResponse, Error> {
         let now = self.clock.now();
         let due = match self.deadline {
-            Some(deadline) => deadline.first_open(&*self.published, &*self.runs, self.horizon, now).await?,
+            Some(deadline) => {
+                let (published, runs) = (&*self.published, &*self.runs);
+                deadline.first_open(published, runs, &self.pipeline.name, self.horizon, now).await?
+            }
             None => None,
         };
         let backlog = self.backlog.backlog().await?;
+        let active = self.runs.active_runs(&self.pipeline.name, ACTIVE_RUNS).await?;
         let quarantined = self.quarantine.count_open_quarantine().await?;
         Ok(GetPipelineStatusResponse {
             pipeline: self.pipeline.name.clone(),
             stages: self.pipeline.stages.iter().map(message::stage).collect(),
             deadline: due.map(|due| message::deadline(due, now)),
             backlog: Some(message::backlog(&backlog, &quarantined)),
-            active_run_ids: self.active_runs().await?,
+            active_run_ids: active.iter().map(Uuid::to_string).collect(),
         })
-    }
-
-    /// The runs that have not ended: the one that is executed, then the others in their turn.
-    async fn active_runs(&self) -> Result<Vec<String>, Error> {
-        let states = vec![RunState::Queued, RunState::Running];
-        let query = RunQuery { states, ..RunQuery::default() };
-        let mut runs = self.runs.runs(&query, ACTIVE_RUNS).await?;
-        runs.retain(|run| run.pipeline == self.pipeline.name);
-        runs.sort_by_key(|run| (run.state != RunState::Running, run.run_id));
-        Ok(runs.into_iter().map(|run| run.run_id.to_string()).collect())
     }
 
     async fn page_of_alerts(&self, query: &AlertQuery, limit: u32) -> Result<ListAlertsResponse, Error> {

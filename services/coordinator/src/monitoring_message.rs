@@ -17,13 +17,11 @@ use proto::{
 };
 use uuid::Uuid;
 use warehouse::{
-    AlertCursor, Backlog, QuarantineCount, Reconciliation, ReconciliationId, RecordedAlert, RunAudits,
+    AlertCursor, Backlog, MOST_MEASURED_DAYS, QuarantineCount, Reconciliation, ReconciliationId,
+    RecordedAlert, RunAudits,
 };
 
 use crate::{alerts, convert, deadline::Due, pipeline::Stage};
-
-/// The most measured days of an answer.
-const MAX_DAYS: usize = 400;
 
 /// Whose audits are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +109,7 @@ pub(crate) fn audits(
         return ListAuditResultsResponse { run_id, ..ListAuditResultsResponse::default() };
     };
     days.retain(|measured| day.is_none_or(|day| measured.day == day));
-    let days = days.split_off(days.len().saturating_sub(MAX_DAYS));
+    let days = days.split_off(days.len().saturating_sub(MOST_MEASURED_DAYS));
     ListAuditResultsResponse {
         run_id,
         results: results.into_iter().map(audit_result).collect(),

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use domain::{Progress, StageState};
 use tokio::sync::watch;
 use uuid::Uuid;
-use warehouse::Run;
+use warehouse::{Run, RunStage};
 
 use crate::trace_link::TraceLink;
 
@@ -42,8 +42,21 @@ pub(crate) struct RunView {
 }
 
 impl RunView {
-    /// Combines both; keeps progress only of stages that the store shows as running.
+    /// Combines both; keeps progress only of stages that the store shows as running, and waits
+    /// only of those that it shows as pending in a run that goes on.
     pub(crate) fn new(run: Run, live: &LiveRun, trace_link: Option<&TraceLink>) -> Self {
+        let waits = |stage: &str| {
+            let is_pending = |one: &RunStage| one.stage == stage && one.state == StageState::Pending;
+            !run.state.is_terminal() && run.stages.iter().any(is_pending)
+        };
+        let of_pending = |times: &HashMap<String, DateTime<Utc>>| {
+            times
+                .iter()
+                .filter(|(stage, _)| waits(stage))
+                .map(|(stage, time)| (stage.clone(), *time))
+                .collect()
+        };
+        let (waiting, next_attempts) = (of_pending(&live.waiting), of_pending(&live.next_attempts));
         let progress = run
             .stages
             .iter()
@@ -51,7 +64,6 @@ impl RunView {
             .filter_map(|stage| Some((stage.stage.clone(), live.progress.get(&stage.stage)?.clone())))
             .collect();
         let trace_url = trace_link.and_then(|link| link.of(&run));
-        let (waiting, next_attempts) = (live.waiting.clone(), live.next_attempts.clone());
         Self { run, progress, waiting, next_attempts, trace_url }
     }
 }
@@ -158,7 +170,45 @@ impl ProgressBoard {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{Counters, DateWindow, RunState, RunTrigger};
+
     use super::*;
+
+    fn run(state: RunState, stage: StageState) -> Run {
+        let stage = RunStage {
+            stage: "build_fact".to_owned(),
+            service: "transform".to_owned(),
+            depends_on: Vec::new(),
+            state: stage,
+            attempt: 1,
+            failures: 1,
+            started_at: None,
+            ended_at: None,
+            counters: Counters::default(),
+            remarks: Vec::new(),
+            error_code: None,
+            error_message: None,
+            earlier_attempts: Vec::new(),
+        };
+        Run {
+            run_id: Uuid::from_u128(1),
+            pipeline: "pl_daily".to_owned(),
+            window: DateWindow::parse("2026-02-13", "2026-02-13").unwrap(),
+            trigger: RunTrigger::Manual,
+            accept_empty_days: BTreeSet::new(),
+            rebuild_days: BTreeSet::new(),
+            requested_by: None,
+            state,
+            lease_epoch: 1,
+            created_at: DateTime::UNIX_EPOCH,
+            started_at: None,
+            ended_at: None,
+            traceparent: None,
+            stages: vec![stage],
+        }
+    }
 
     fn progress(units_done: u64) -> Progress {
         Progress { units_done, ..Progress::default() }
@@ -175,6 +225,23 @@ mod tests {
         board.changed(run_id, Some("act_copy_crm_csv"));
         live.changed().await.unwrap();
         assert_eq!(*live.borrow(), LiveRun { version: 1, ..LiveRun::default() });
+    }
+
+    #[test]
+    fn only_a_pending_stage_of_a_run_that_goes_on_waits() {
+        let since = DateTime::UNIX_EPOCH;
+        let times = || HashMap::from([("build_fact".to_owned(), since)]);
+        let live = LiveRun { waiting: times(), next_attempts: times(), ..LiveRun::default() };
+        for (run_state, state, waits) in [
+            (RunState::Running, StageState::Pending, true),
+            (RunState::Running, StageState::Running, false),
+            (RunState::Running, StageState::Cancelled, false),
+            (RunState::Cancelled, StageState::Pending, false),
+        ] {
+            let view = RunView::new(run(run_state, state), &live, None);
+            let expected = if waits { times() } else { HashMap::new() };
+            assert_eq!((view.waiting, view.next_attempts), (expected.clone(), expected), "{state}");
+        }
     }
 
     #[test]

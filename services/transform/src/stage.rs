@@ -13,7 +13,7 @@ use runtime::{
     stage::{ProgressSink, StageCall, StageError, StageExecutor, StageOutcome},
 };
 use tracing::{error, info, warn};
-use warehouse::{FactBuilder, RunAudits};
+use warehouse::{FactBuilder, MOST_MEASURED_DAYS, RunAudits};
 
 use crate::error::Error;
 
@@ -62,7 +62,9 @@ impl FactStages {
         findings.iter().for_each(report);
         let results = audit::results(&findings, &self.policy);
         // Before the verdict, so that a refusal can be looked at as well.
-        let audits = RunAudits { audited_at, results, days: measured.days };
+        let mut days = measured.days;
+        days.drain(..days.len().saturating_sub(MOST_MEASURED_DAYS));
+        let audits = RunAudits { audited_at, results, days };
         self.warehouse.record_audits(&call.fence, &audits).await?;
         let (blocking, warnings): (Vec<Finding>, Vec<Finding>) =
             findings.into_iter().partition(|finding| finding.blocks);

@@ -77,8 +77,10 @@ fn streams() -> anyhow::Result<HashSet<String>> {
 impl Rules {
     fn class(&self, path: &str) -> Class {
         match admission(path) {
+            // What readers may call as well never takes the places that are kept for the pipeline.
             Some(Admission::Roles(roles))
-                if roles.contains(&Role::Stage) || roles.contains(&Role::Alerts) =>
+                if (roles.contains(&Role::Stage) || roles.contains(&Role::Alerts))
+                    && !roles.contains(&Role::Reader) =>
             {
                 Class::Stage
             }
@@ -226,6 +228,9 @@ mod tests {
             ("company_activity.stage.v1.StageService/ExecuteStage", Class::Stage),
             ("company_activity.notifier.v1.NotifierService/Notify", Class::Stage),
             ("company_activity.reconciliation.v1.ReconciliationService/Preview", Class::Stage),
+            ("company_activity.reconciliation.v1.ReconciliationService/Explain", Class::Call),
+            ("company_activity.provenance.v1.ProvenanceService/GetDaySources", Class::Call),
+            ("company_activity.provenance.v1.ProvenanceService/ListCompanyVersions", Class::Call),
             ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Class::Stream),
         ] {
             assert_eq!(rules.class(&format!("/{path}")), class, "{path}");

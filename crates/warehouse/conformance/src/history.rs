@@ -146,6 +146,7 @@ async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<World, Te
             if published.is_some() {
                 world.compare(warehouse).await?;
             }
+            overview::compare(warehouse, number).await?;
         }
     }
     overview::compare(warehouse, 5).await?;

@@ -47,6 +47,7 @@ macro_rules! suite {
             a_run_is_not_retried_beside_an_active_one
             runs_are_listed_newest_first_in_pages
             runs_are_listed_by_cause_and_day
+            active_runs_are_named_in_the_order_in_which_they_execute
             a_stage_is_compared_with_its_executions_in_runs_like_this_one
         }
         $crate::suite! {@area $open, attempts:
@@ -86,6 +87,8 @@ macro_rules! suite {
             a_delivery_is_remembered_per_channel
             alerts_are_listed_with_what_became_of_them
             an_alert_is_not_open_once_a_run_found_nothing_to_change
+            an_alert_closes_when_its_own_run_succeeds_after_all
+            an_alert_of_a_long_run_is_open_until_all_of_its_days_are_published
         }
         $crate::suite! {@area $open, run_audits:
             what_audits_found_is_kept_until_they_judge_again
@@ -318,6 +321,7 @@ macro_rules! rebuilds {
             a_rebuild_from_staging_publishes_no_day_that_was_never_fetched
             a_day_of_an_unknown_checksum_is_not_rebuilt
             a_rebuild_publishes_corrections_as_well
+            a_search_finds_what_a_rebuild_leaves_of_the_newest_day
         }
     };
     (@behaviours $create:path: $($behaviour:ident)*) => {

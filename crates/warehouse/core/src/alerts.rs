@@ -48,8 +48,9 @@ pub struct PendingAlert {
 pub struct RecordedAlert {
     /// The alert.
     pub alert: NewAlert,
-    /// Whether its business date has not been published since it failed: neither has the ledger
-    /// a newer entry, nor has a run over the day succeeded.
+    /// Whether nobody has put it right since: neither has its run succeeded after all, nor are all
+    /// of its run's days published since, nor has another run over them succeeded. One that is not
+    /// about a stage of a run is about its business date alone.
     pub is_open: bool,
     /// When its delivery ended; `None` while it waits.
     pub settled_at: Option<DateTime<Utc>>,
@@ -73,7 +74,7 @@ pub struct AlertCursor {
 pub struct AlertQuery {
     /// Only those of this run.
     pub run_id: Option<Uuid>,
-    /// Only those whose day nobody has published since.
+    /// Only those that are open.
     pub only_open: bool,
     /// Only alerts after this one.
     pub after: Option<AlertCursor>,

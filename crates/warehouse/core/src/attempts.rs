@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-/// How many earlier attempts of a stage are read with it.
+/// How many attempts of a stage that did not succeed are read with it.
 pub const EARLIER_ATTEMPTS: u32 = 20;
 
 /// An attempt that did not succeed.

@@ -32,7 +32,7 @@ pub use provenance::{FetchedDay, every_day, export_origin};
 pub use publish_time::publish_time;
 pub use quarantine::{Deliveries, QuarantineConditions};
 pub use records::{FactRecord, FencedStage, PublicationRecord};
-pub use run_choice::{RunChoice, RunLookup, choose_run};
+pub use run_choice::{RunChoice, RunLookup, choose_run, scheduled_from};
 pub use stored::{balanced, corrupt, counted, position, stored, stored_millis};
 
 /// How many earlier days a day's volume is compared with: whole weeks, so that every

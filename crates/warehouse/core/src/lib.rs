@@ -81,7 +81,7 @@ pub use retention::{
     AbandonedCandidates, ForgottenDays, ForgottenHistory, HistoryStart, Obstacles, Retention, UnpublishedDays,
 };
 pub use row_stream::RowStream;
-pub use run_audits::{RunAuditReader, RunAudits};
+pub use run_audits::{MOST_MEASURED_DAYS, RunAuditReader, RunAudits};
 pub use runs::{
     CreatedRun, LeaseState, NewRun, NewStage, Run, RunCursor, RunQuery, RunReader, RunStage, RunStore,
     StageCompletion, StageFailure, TakenUp, WindowChoice,

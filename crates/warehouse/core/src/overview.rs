@@ -165,7 +165,8 @@ pub trait OverviewReader: ActivityReader {
     ) -> Result<DayHistory>;
 }
 
-/// Sums published days up that no publish has: those of a release that kept no totals.
+/// Sums published days up that no publish has: those of a release that kept no totals. What else an
+/// engine keeps beside the fact is brought up to date as well.
 #[async_trait]
 pub trait DaySummation: Send + Sync {
     /// How many days have no totals.

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::error::Result;
 
+/// The most measured days that are worth keeping of a run: as many as answers name.
+pub const MOST_MEASURED_DAYS: usize = 400;
+
 /// What the audits of a run found when they last judged it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunAudits {
@@ -14,7 +17,7 @@ pub struct RunAudits {
     pub audited_at: DateTime<Utc>,
     /// The results by audit.
     pub results: Vec<AuditResult>,
-    /// What was measured, by day.
+    /// What was measured, by day; the newest [`MOST_MEASURED_DAYS`] at most.
     pub days: Vec<DayMeasurements>,
 }
 

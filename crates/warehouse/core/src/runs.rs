@@ -199,10 +199,21 @@ pub struct RunStage {
     pub error_code: Option<String>,
     /// The message of the newest failed attempt.
     pub error_message: Option<String>,
-    /// The attempts before the newest one that are on record, none of which succeeded, in order;
-    /// the last
-    /// [`EARLIER_ATTEMPTS`](crate::EARLIER_ATTEMPTS) at most.
+    /// The attempts that have ended without success, in order, the newest one among them; the
+    /// last [`EARLIER_ATTEMPTS`](crate::EARLIER_ATTEMPTS) at most.
     pub earlier_attempts: Vec<StageAttempt>,
+}
+
+impl RunStage {
+    /// Whether an attempt may be on record as one that did not succeed.
+    #[must_use]
+    pub fn may_have_failed(&self) -> bool {
+        match self.attempt {
+            0 => false,
+            1 => !matches!(self.state, StageState::Running | StageState::Succeeded),
+            _ => true,
+        }
+    }
 }
 
 /// Why an attempt failed.
@@ -266,6 +277,15 @@ pub trait RunReader: Send + Sync {
 
     /// Up to `limit` runs, the newest first.
     async fn runs(&self, query: &RunQuery, limit: u32) -> Result<Vec<Run>>;
+
+    /// Up to `limit` runs of the pipeline that have not ended: those that are executed, then the
+    /// others in their turn.
+    async fn active_runs(&self, pipeline: &str, limit: u32) -> Result<Vec<Uuid>>;
+
+    /// The first day of the run that [`WindowChoice::Unpublished`] leads to, were none active;
+    /// `through` itself if no day before it waits.
+    async fn scheduled_from(&self, pipeline: &str, through: NaiveDate, horizon: Horizon)
+    -> Result<NaiveDate>;
 
     /// The days of `window` that a backfill has to redo, in order: those whose newest
     /// run of the pipeline FAILED or was CANCELLED.

@@ -8,9 +8,9 @@ use domain::{Counters, DateWindow, RunState, StageState, trend::StageExecution};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, CutOff, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunQuery,
-    RunReader, RunStore, StageCompletion, StageFailure, TakenUp,
-    engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored},
+    CreatedRun, CutOff, Delivered, Error, Fence, Horizon, LeaseState, NewAlert, NewRun, Run, RunCursor,
+    RunQuery, RunReader, RunStore, StageCompletion, StageFailure, TakenUp,
+    engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, scheduled_from, stored},
 };
 
 use crate::{
@@ -52,6 +52,28 @@ impl RunReader for PostgresWarehouse {
             Ok(runs)
         })
         .await
+    }
+
+    async fn active_runs(&self, pipeline: &str, limit: u32) -> Result<Vec<Uuid>, Error> {
+        self.once(async |connection| {
+            let ids = sqlx::query_file_scalar!("../sql/runs/active_ids.sql", pipeline, i64::from(limit));
+            ids.fetch_all(connection)
+                .await?
+                .iter()
+                .map(|id| Ok(Uuid::parse_str(id).map_err(corrupt)?))
+                .collect()
+        })
+        .await
+    }
+
+    async fn scheduled_from(
+        &self,
+        pipeline: &str,
+        through: NaiveDate,
+        horizon: Horizon,
+    ) -> Result<NaiveDate, Error> {
+        self.read(async |connection| scheduled_from(&mut Runs(connection), pipeline, through, horizon).await)
+            .await
     }
 
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>, Error> {

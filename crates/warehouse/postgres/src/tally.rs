@@ -171,16 +171,22 @@ impl Tally {
         self.0.values().map(count).sum()
     }
 
+    /// The days whose rows change.
+    fn changing(&self) -> impl Iterator<Item = (NaiveDate, &DayTally)> {
+        let changing = self.0.iter().filter(|(_, day)| day.new + day.changed + day.gone > 0);
+        changing.map(|(day, tally)| (*day, tally))
+    }
+
     /// By what the totals of days change.
     pub(crate) fn totals_changes(&self) -> TotalsChanges {
-        let by = self.0.iter().map(|(day, tally)| (*day, tally.totals)).collect();
+        let by = self.changing().map(|(day, tally)| (day, tally.totals)).collect();
         TotalsChanges { by, ..TotalsChanges::default() }
     }
 
     pub(crate) fn ledger_changes(&self) -> LedgerChanges {
         let mut changes = LedgerChanges::default();
-        for (day, tally) in self.0.iter().filter(|(_, day)| day.new + day.changed + day.gone > 0) {
-            changes.days.push(*day);
+        for (day, tally) in self.changing() {
+            changes.days.push(day);
             changes.rows.push(tally.new - tally.gone);
             changes.checksums.push(tally.checksum);
         }

@@ -40,24 +40,49 @@ impl DaySummation for PostgresWarehouse {
         });
         let mut done = 0;
         for day in days.await? {
-            done += u64::from(self.write(async |connection| sum_up(connection, day).await).await?);
+            // Nobody waits until a day is read.
+            let summed = self.scan(async |connection| sum_up(connection, day).await).await?;
+            let Some((content, totals)) = summed else { continue };
+            let kept = self.write(async |connection| keep_sum(connection, day, content, totals).await);
+            done += u64::from(kept.await?);
         }
         Ok(done)
     }
 }
 
-/// Sums a day up if nobody has, and its rows are those of the ledger. Returns whether it did.
-async fn sum_up(connection: &mut PgConnection, day: NaiveDate) -> Result<bool> {
+/// The number of a day's rows, their checksum and its version.
+type Content = (i64, i64, i32);
+
+/// What the ledger has of a day that nobody has summed up; `None` if somebody has.
+async fn without_totals(connection: &mut PgConnection, day: NaiveDate) -> Result<Option<Content>> {
+    let days = sqlx::query_file!("../sql/fact/days_without_totals.sql").fetch_all(connection).await?;
+    let found = days.into_iter().find(|row| row.day == day);
+    Ok(found.map(|row| (row.rows, row.checksum, row.version)))
+}
+
+/// Sums a day up if nobody has, and its rows are those of the ledger.
+async fn sum_up(connection: &mut PgConnection, day: NaiveDate) -> Result<Option<(Content, DayTotals)>> {
+    let Some(ledger) = without_totals(connection, day).await? else { return Ok(None) };
+    let (_, _, version) = ledger;
+    // What a newer release wrote is for it to sum up.
+    let Ok(formula) = ChecksumVersion::from_stored(version) else { return Ok(None) };
+    let found = rebuild::content(connection, day, formula).await?;
+    let Some(totals) = found.totals else { return Ok(None) };
+    let content = (found.rows, found.checksum, version);
+    Ok((content == ledger).then_some((content, totals)))
+}
+
+/// Keeps the sum of a day if nobody has summed it up, and the ledger still has those rows.
+/// Returns whether it did.
+async fn keep_sum(
+    connection: &mut PgConnection,
+    day: NaiveDate,
+    content: Content,
+    totals: DayTotals,
+) -> Result<bool> {
     // No publish comes in between.
     publish::lock_versions(connection).await?;
-    let missing =
-        sqlx::query_file!("../sql/fact/days_without_totals.sql").fetch_all(&mut *connection).await?;
-    let Some(ledger) = missing.into_iter().find(|row| row.day == day) else { return Ok(false) };
-    // What a newer release wrote is for it to sum up.
-    let Ok(version) = ChecksumVersion::from_stored(ledger.version) else { return Ok(false) };
-    let found = rebuild::content(connection, day, version).await?;
-    let Some(totals) = found.totals else { return Ok(false) };
-    if (found.rows, found.checksum) != (ledger.rows, ledger.checksum) {
+    if without_totals(connection, day).await? != Some(content) {
         return Ok(false);
     }
     keep(connection, &[(day, totals)].into()).await?;

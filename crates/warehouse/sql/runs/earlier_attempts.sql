@@ -1,5 +1,5 @@
--- The last $2 attempts of each stage of run $1 that did not succeed and are not its newest, in
--- order.
+-- The last $2 attempts of each stage of run $1 that did not succeed, in order. One that still runs
+-- is not on record yet.
 SELECT
   stage AS "stage!", attempt AS "attempt!",
   started_at AS "started_at!: chrono::DateTime<chrono::Utc>",
@@ -10,8 +10,7 @@ FROM (
     ended.*,
     ROW_NUMBER() OVER (PARTITION BY ended.stage ORDER BY ended.attempt DESC) AS nth_last
   FROM pipeline_stage_attempts AS ended
-  JOIN pipeline_run_stages AS newest ON newest.run_id = ended.run_id AND newest.stage = ended.stage
-  WHERE ended.run_id = $1 AND ended.attempt < newest.attempt
-) AS earlier
+  WHERE ended.run_id = $1
+) AS latest
 WHERE nth_last <= $2
 ORDER BY stage, attempt

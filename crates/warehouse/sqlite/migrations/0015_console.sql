@@ -69,3 +69,66 @@ CREATE VIEW known_day_totals AS
 SELECT activity_date, totals.active_users, totals.events, totals.churn_risks, totals.active_companies
 FROM day_totals AS totals
 JOIN published_days AS ledger USING (activity_date, row_count, checksum, checksum_version);
+
+-- ---------------------------------------------------------------- the newest days, side by side
+
+-- The fact is in the order of companies, so the rows of one day lie far apart: to read 100,000 of
+-- them takes seconds. Those of the two newest published days, of which most questions are and
+-- which tell what has changed, are also here in the order of days, kept by the publishes that
+-- change them. As with totals, they count only while the ledger has the same rows.
+CREATE TABLE newest_days (
+  activity_date    DATE      NOT NULL PRIMARY KEY REFERENCES published_days (activity_date) ON DELETE CASCADE,
+  published_at     TIMESTAMP NOT NULL, -- also of equal rows that were published again
+  row_count        INTEGER   NOT NULL,
+  checksum         INTEGER   NOT NULL,
+  checksum_version INTEGER   NOT NULL
+);
+
+CREATE TABLE newest_day_rows (
+  activity_date           DATE      NOT NULL REFERENCES newest_days (activity_date) ON DELETE CASCADE,
+  company_id              TEXT      NOT NULL,
+  company_name            TEXT,
+  country                 TEXT,
+  industry_tag            TEXT,
+  last_contact_at         TIMESTAMP,
+  active_users            INTEGER   NOT NULL,
+  events                  BIGINT    NOT NULL,
+  "7d_active_users"       BIGINT    NOT NULL,
+  is_churn_risk           BOOLEAN   NOT NULL,
+  events_per_user         REAL,
+  days_since_last_contact INTEGER,
+  loaded_at               TIMESTAMP NOT NULL,
+  PRIMARY KEY (activity_date, company_id)
+) WITHOUT ROWID;
+
+-- The days that are kept here.
+CREATE VIEW two_newest_days AS
+SELECT activity_date, published_at, row_count, checksum, checksum_version
+FROM published_days
+ORDER BY activity_date DESC
+LIMIT 2;
+
+-- Those whose rows here are the ones that the ledger has.
+CREATE VIEW known_newest_days AS
+SELECT activity_date
+FROM newest_days
+JOIN published_days USING (activity_date, published_at, row_count, checksum, checksum_version);
+
+-- Rows of published days, for reading many of one day: those that are known here, all others from
+-- the fact. The columns are those of fact_rows.
+CREATE VIEW fact_rows_of_days AS
+SELECT
+  company_id, known.activity_date, company_name, country, industry_tag, last_contact_at,
+  active_users, events, "7d_active_users" AS active_users_7d, is_churn_risk, events_per_user,
+  days_since_last_contact, loaded_at
+FROM known_newest_days AS known
+CROSS JOIN newest_day_rows AS fact ON fact.activity_date = known.activity_date
+UNION ALL
+SELECT
+  company_id, ledger.activity_date, company_name, country, industry_tag, last_contact_at,
+  active_users, events, "7d_active_users", is_churn_risk, events_per_user,
+  days_since_last_contact, loaded_at
+FROM published_days AS ledger
+CROSS JOIN fact_company_activity AS fact INDEXED BY fact_company_activity_by_date
+  ON fact.activity_date = ledger.activity_date
+WHERE NOT EXISTS (SELECT 1 FROM known_newest_days AS known WHERE known.activity_date = ledger.activity_date);

@@ -25,6 +25,7 @@ mod history;
 mod incoming;
 mod inspection;
 mod migration;
+mod newest_days;
 mod overview;
 mod preview;
 mod provenance;

@@ -21,10 +21,13 @@ impl OverviewReader for SqliteWarehouse {
     async fn search_companies(&self, search: &CompanySearch, limit: u32) -> Result<CompanyPage, Error> {
         self.read(async |connection| {
             let rows = found(connection, search, limit).await?;
+            let most = usize::try_from(limit).unwrap_or(usize::MAX);
             let state = published_state(connection, DateWindow::day(search.day), None).await?;
             let total = match search.after {
                 // The ledger knows.
                 None if search.is_for_all() => Some(state.newest().map_or(0, |day| day.row_count)),
+                // There are no others.
+                None if rows.len() < most => i64::try_from(rows.len()).ok(),
                 None => Some(total(connection, search).await?),
                 Some(_) => None,
             };

@@ -17,7 +17,7 @@ use crate::{
     fact_index,
     fault::Result,
     history::Publish,
-    rebuild, totals,
+    newest_days, rebuild, totals,
 };
 
 /// Checks that the candidates are this run's, and that neither staged nor published
@@ -56,10 +56,12 @@ pub(crate) async fn publish(
     let by = changes.iter().map(|(day, change)| (*day, change.totals)).collect();
     let whole = rebuild::end(connection, &rebuilt, &mut changes).await?;
     let totals = TotalsChanges { by, whole }.after(&totals::before(connection).await?);
+    newest_days::before_publish(connection).await?;
     let version = ChecksumVersion::WRITTEN.to_stored();
     let recorded = sqlx::query_file!("sql/fact/record_days.sql", run_id, now, to_json(&changes), version);
     recorded.execute(&mut *connection).await?;
     totals::keep(connection, &totals).await?;
+    newest_days::after_publish(connection, now).await?;
     publish.log(connection).await?;
     for statement in [
         "DELETE FROM dirty_company_days WHERE change_id <= (SELECT last_dirty_change FROM fact_build)",

@@ -115,8 +115,8 @@ async fn stages(connection: &mut SqliteConnection, run_id: Uuid) -> Result<Vec<R
             })
         })
         .collect::<Result<_>>()?;
-    // Most runs need no second attempt, and so no second look.
-    if stages.iter().any(|stage| stage.attempt > 1) {
+    // Most runs have nothing but attempts that succeed, and so need no second look.
+    if stages.iter().any(RunStage::may_have_failed) {
         add_earlier_attempts(connection, run_id, &mut stages).await?;
     }
     Ok(stages)

@@ -9,9 +9,11 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 use warehouse_core::{
-    CreatedRun, CutOff, Delivered, Error, Fence, LeaseState, NewAlert, NewRun, Run, RunCursor, RunQuery,
-    RunReader, RunStore, StageCompletion, StageFailure, TakenUp,
-    engine::{RunChoice, RunLookup, balanced, choose_run, corrupt, counted, stored, stored_millis},
+    CreatedRun, CutOff, Delivered, Error, Fence, Horizon, LeaseState, NewAlert, NewRun, Run, RunCursor,
+    RunQuery, RunReader, RunStore, StageCompletion, StageFailure, TakenUp,
+    engine::{
+        RunChoice, RunLookup, balanced, choose_run, corrupt, counted, scheduled_from, stored, stored_millis,
+    },
 };
 
 use crate::{
@@ -51,6 +53,24 @@ impl RunReader for SqliteWarehouse {
             Ok(runs)
         })
         .await
+    }
+
+    async fn active_runs(&self, pipeline: &str, limit: u32) -> Result<Vec<Uuid>, Error> {
+        self.once(async |connection| {
+            let ids = sqlx::query_file_scalar!("../sql/runs/active_ids.sql", pipeline, limit);
+            ids.fetch_all(connection).await?.iter().map(|id| parse_id(id)).collect()
+        })
+        .await
+    }
+
+    async fn scheduled_from(
+        &self,
+        pipeline: &str,
+        through: NaiveDate,
+        horizon: Horizon,
+    ) -> Result<NaiveDate, Error> {
+        self.read(async |connection| scheduled_from(&mut Runs(connection), pipeline, through, horizon).await)
+            .await
     }
 
     async fn failed_days(&self, pipeline: &str, window: DateWindow) -> Result<Vec<NaiveDate>, Error> {

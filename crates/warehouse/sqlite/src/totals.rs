@@ -9,7 +9,7 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 use warehouse_core::{DaySummation, Error, engine::DayBefore, stored_totals};
 
-use crate::{checksum, database::SqliteWarehouse, fault::Result};
+use crate::{checksum, database::SqliteWarehouse, fault::Result, newest_days};
 
 #[async_trait]
 impl DaySummation for SqliteWarehouse {
@@ -28,24 +28,50 @@ impl DaySummation for SqliteWarehouse {
         });
         let mut done = 0;
         for day in days.await? {
-            done += u64::from(self.write(async |connection| sum_up(connection, day).await).await?);
+            // Nobody waits until a day is read.
+            let summed = self.scan(async |connection| sum_up(connection, day).await).await?;
+            let Some((content, totals)) = summed else { continue };
+            let kept = self.write(async |connection| keep_sum(connection, day, content, totals).await);
+            done += u64::from(kept.await?);
         }
+        self.write(newest_days::catch_up).await?;
         Ok(done)
     }
 }
 
-/// Sums a day up if nobody has, and its rows are those of the ledger. Returns whether it did.
-async fn sum_up(connection: &mut SqliteConnection, day: NaiveDate) -> Result<bool> {
-    let missing =
-        sqlx::query_file!("../sql/fact/days_without_totals.sql").fetch_all(&mut *connection).await?;
-    let Some(ledger) = missing.into_iter().find(|row| row.day == day) else { return Ok(false) };
+/// The number of a day's rows, their checksum and its version.
+type Content = (i64, i64, i32);
+
+/// What the ledger has of a day that nobody has summed up; `None` if somebody has.
+async fn without_totals(connection: &mut SqliteConnection, day: NaiveDate) -> Result<Option<Content>> {
+    let days = sqlx::query_file!("../sql/fact/days_without_totals.sql").fetch_all(connection).await?;
+    let found = days.into_iter().find(|row| row.day == day);
+    Ok(found.map(|row| (row.rows, row.checksum, row.version)))
+}
+
+/// Sums a day up if nobody has, and its rows are those of the ledger.
+async fn sum_up(connection: &mut SqliteConnection, day: NaiveDate) -> Result<Option<(Content, DayTotals)>> {
+    let Some(ledger) = without_totals(connection, day).await? else { return Ok(None) };
+    let (_, _, version) = ledger;
     // What a newer release wrote is for it to sum up.
-    if ChecksumVersion::from_stored(ledger.version).is_err() {
-        return Ok(false);
+    if ChecksumVersion::from_stored(version).is_err() {
+        return Ok(None);
     }
-    let found = checksum::of_day(connection, day, ledger.version).await?;
-    let Some(totals) = found.totals else { return Ok(false) };
-    if (found.rows, found.checksum.to_stored()) != (ledger.rows, ledger.checksum) {
+    let found = checksum::of_day(connection, day, version).await?;
+    let Some(totals) = found.totals else { return Ok(None) };
+    let content = (found.rows, found.checksum.to_stored(), version);
+    Ok((content == ledger).then_some((content, totals)))
+}
+
+/// Keeps the sum of a day if nobody has summed it up, and the ledger still has those rows.
+/// Returns whether it did.
+async fn keep_sum(
+    connection: &mut SqliteConnection,
+    day: NaiveDate,
+    content: Content,
+    totals: DayTotals,
+) -> Result<bool> {
+    if without_totals(connection, day).await? != Some(content) {
         return Ok(false);
     }
     keep(connection, &[(day, totals)].into()).await?;

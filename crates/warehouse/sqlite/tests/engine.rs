@@ -13,6 +13,9 @@ use warehouse_sqlite::SqliteWarehouse;
 
 /// Reverts the file to before the ledger had checksums.
 const WITHOUT_CHECKSUMS: &str = "
+    DROP VIEW fact_rows_of_days;
+    DROP VIEW known_newest_days;
+    DROP VIEW two_newest_days;
     DROP VIEW known_day_totals;
     ALTER TABLE published_days DROP COLUMN checksum;
     DELETE FROM _sqlx_migrations WHERE version = 3";

@@ -32,7 +32,7 @@ pub struct AlertsArgs {
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
 
-    /// Only alerts whose day nobody has published since
+    /// Only open alerts: neither did their run succeed since, nor were all of its days published
     #[arg(long)]
     open: bool,
 

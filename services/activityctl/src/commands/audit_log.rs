@@ -8,7 +8,6 @@ use contract::message::timestamp_to_proto;
 use domain::OperatorAction;
 use proto::pipeline::v1::{AuditEntry, ListAuditEntriesRequest};
 use runtime::{Clock, SystemClock};
-use tonic::Code;
 
 use crate::{
     connect::{Connection, Patience, ServerArgs},
@@ -141,12 +140,7 @@ async fn newest(
     let mut entries = Vec::new();
     loop {
         let page = connection.pipeline().list_audit_entries(request.clone()).await;
-        let page = page.map_err(|status| match status.code() {
-            Code::Unimplemented => {
-                Error::OlderCoordinator { server: connection.server().to_owned(), call: "ListAuditEntries" }
-            }
-            _ => connection.failure(status),
-        })?;
+        let page = page.map_err(|status| connection.failure_of("ListAuditEntries", status))?;
         let page = page.into_inner();
         entries.extend(page.entries);
         request.page_token = page.next_page_token;

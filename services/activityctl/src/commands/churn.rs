@@ -145,6 +145,18 @@ pub async fn show(connection: &Connection, args: &ChurnArgs, output: &mut Output
     output.flush()
 }
 
+/// Whether a company is none of those that were asked for: servers of the release before do not know
+/// these fields, and list all that are at risk. Of one that is, nobody sees since when.
+fn contradicts(request: &ListChurnRisksRequest, risk: &ChurnRisk) -> bool {
+    let Some(row) = &risk.activity else { return false };
+    let is_other = |asked: &Option<String>, found: &Option<String>| {
+        asked.as_ref().is_some_and(|asked| asked != found.as_deref().unwrap_or_default())
+    };
+    is_other(&request.country, &row.country)
+        || is_other(&request.industry_tag, &row.industry_tag)
+        || (request.change() == ChurnChange::Recovered && row.is_churn_risk)
+}
+
 /// Up to `limit` churn risks of the first page's request, and who published the day.
 ///
 /// # Errors
@@ -173,11 +185,42 @@ pub async fn churn_risks(
             }
             Err(status) => return Err(connection.failure(status)),
         };
+        if page.churn_risks.iter().any(|risk| contradicts(&first, risk)) {
+            let server = connection.server().to_owned();
+            return Err(Error::OlderCoordinator { server, call: "filter of churn risks" });
+        }
         risks.extend(page.churn_risks);
         page_token = page.next_page_token;
         if risks.len() >= wanted || page_token.is_empty() {
             risks.truncate(wanted);
             return Ok((risks, page.publication));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::activity::v1::CompanyActivity;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_know_a_filter_is_noticed() {
+        let activity =
+            CompanyActivity { country: Some("SG".into()), is_churn_risk: true, ..CompanyActivity::default() };
+        let risk = ChurnRisk { activity: Some(activity), ..ChurnRisk::default() };
+        let asked = |change: ChurnChange, country: Option<&str>, industry_tag: Option<&str>| {
+            let (country, industry_tag) = (country.map(str::to_owned), industry_tag.map(str::to_owned));
+            ListChurnRisksRequest { change: change.into(), country, industry_tag, ..of_day(None) }
+        };
+        for (request, expected) in [
+            (asked(ChurnChange::Unspecified, None, None), false),
+            (asked(ChurnChange::New, Some("SG"), Some("")), false),
+            (asked(ChurnChange::Unspecified, Some("DE"), None), true),
+            (asked(ChurnChange::Unspecified, None, Some("retail")), true),
+            (asked(ChurnChange::Recovered, None, None), true),
+        ] {
+            assert_eq!(contradicts(&request, &risk), expected, "{request:?}");
         }
     }
 }

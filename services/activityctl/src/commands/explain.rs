@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use proto::pipeline::v1::ExplainRequest;
-use tonic::Code;
 
 use crate::{
     connect::{Connection, Patience, ServerArgs},
@@ -65,13 +64,8 @@ pub async fn execute(args: &ExplainArgs, output: &mut Output) -> Result<(), Erro
     let connection = Connection::open(&args.server, Patience::Person).await?;
     let request =
         ExplainRequest { company_id: args.company_id.clone(), activity_date: args.date.to_string() };
-    let answer = connection.pipeline().explain(request).await.map_err(|status| {
-        // A coordinator of a release without the call has no words for its refusal.
-        if status.code() == Code::Unimplemented {
-            return Error::OlderCoordinator { server: connection.server().to_owned(), call: "Explain" };
-        }
-        connection.failure(status)
-    })?;
+    let answer = connection.pipeline().explain(request).await;
+    let answer = answer.map_err(|status| connection.failure_of("Explain", status))?;
     let explanation = answer.into_inner().explanation.ok_or(Error::Contract("has no explanation"))?;
     match args.format {
         ExplanationFormat::Words => output.line(words(&explanation).trim_end()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use contract::message::window_to_proto;
-use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunStage, RunState, RunTrigger, StageState};
+use proto::pipeline::v1::{GetRunRequest, ListRunsRequest, Run, RunStage, RunState, RunTrigger};
 use runtime::{Clock, SystemClock};
 use telemetry::trace_context::SpanIdentity;
 
@@ -196,8 +196,12 @@ pub(super) async fn newest(
     let mut page_token = String::new();
     loop {
         let request = ListRunsRequest { page_size, page_token, ..request.clone() };
-        let page = connection.pipeline().list_runs(request).await;
+        let page = connection.pipeline().list_runs(request.clone()).await;
         let page = page.map_err(|status| connection.failure(status))?.into_inner();
+        if page.runs.iter().any(|run| contradicts(&request, run)) {
+            let server = connection.server().to_owned();
+            return Err(Error::OlderCoordinator { server, call: "filter of runs by trigger and days" });
+        }
         for run in page.runs {
             if runs.len() == limit || !wanted(&run) {
                 return Ok(runs);
@@ -209,6 +213,18 @@ pub(super) async fn newest(
             return Ok(runs);
         }
     }
+}
+
+/// Whether a run is none of those that were asked for: coordinators of the release before do not
+/// know these fields, and list all runs.
+fn contradicts(request: &ListRunsRequest, run: &Run) -> bool {
+    let is_of_other_days = match (&request.days, &run.window) {
+        (Some(asked), Some(window)) => {
+            window.start_date > asked.end_date || window.end_date < asked.start_date
+        }
+        _ => false,
+    };
+    is_of_other_days || !(request.triggers.is_empty() || request.triggers.contains(&run.trigger))
 }
 
 fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error> {
@@ -268,11 +284,10 @@ fn print(run: &Run, now: DateTime<Utc>, output: &mut Output) -> Result<(), Error
     Ok(())
 }
 
-/// Whether the newest attempt has an error: while one is running, the error is that of an earlier
-/// attempt, which the coordinator may have named as such.
+/// Whether the stage has an error that no attempt on record names: a coordinator of an earlier
+/// release recorded none.
 fn has_error_of_its_own(stage: &RunStage) -> bool {
-    let is_named = stage.state() == StageState::Running && !stage.earlier_attempts.is_empty();
-    !stage.error_message.is_empty() && !is_named
+    !stage.error_message.is_empty() && stage.earlier_attempts.is_empty()
 }
 
 /// How long other runs kept this one waiting, if that is worth mentioning.
@@ -292,10 +307,38 @@ fn trace(run: &Run) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use prost_types::Timestamp;
-    use proto::pipeline::v1::StageAttempt;
+    use proto::{
+        pipeline::v1::{StageAttempt, StageState},
+        stage::v1::DateWindow,
+    };
 
     use super::*;
     use crate::output::Captured;
+
+    #[test]
+    fn a_coordinator_that_does_not_know_a_filter_is_noticed() {
+        let window = |start: &str, end: &str| DateWindow { start_date: start.into(), end_date: end.into() };
+        let run = Run {
+            trigger: RunTrigger::Backfill.into(),
+            window: Some(window("2026-02-01", "2026-02-07")),
+            ..Run::default()
+        };
+        let asked = |triggers: &[RunTrigger], days| ListRunsRequest {
+            triggers: triggers.iter().map(|trigger| (*trigger).into()).collect(),
+            days,
+            ..ListRunsRequest::default()
+        };
+        for (request, expected) in [
+            (asked(&[], None), false),
+            (asked(&[RunTrigger::Manual, RunTrigger::Backfill], None), false),
+            (asked(&[RunTrigger::Manual], None), true),
+            (asked(&[], Some(window("2026-02-07", "2026-02-09"))), false),
+            (asked(&[], Some(window("2026-02-08", "2026-02-09"))), true),
+            (asked(&[], Some(window("2026-01-01", "2026-01-31"))), true),
+        ] {
+            assert_eq!(contradicts(&request, &run), expected, "{request:?}");
+        }
+    }
 
     const TRACEPARENT: &str = "00-b9ab6d07e17d287155b2858319f49261-9a2e643e421aa1b1-01";
 
@@ -362,9 +405,15 @@ mod tests {
         assert!(text.contains("act_copy_crm_csv, attempt 1: the source is away (UNAVAILABLE)"), "{text}");
         assert!(text.contains("attempt 2 (cut off): the source is away"), "{text}");
         assert!(!text.contains("attempt 3:"), "{text}");
-        let waits = RunStage { state: StageState::Pending.into(), next_attempt_time: at(3_600), ..stage };
+        let earlier_attempts = vec![ended(1, false), ended(2, true), ended(3, false)];
+        let waits = RunStage {
+            state: StageState::Pending.into(),
+            next_attempt_time: at(3_600),
+            earlier_attempts,
+            ..stage
+        };
         let text = shown(&run(waits));
-        assert!(text.contains("attempt 3: the source is away"), "{text}");
+        assert_eq!(text.matches("attempt 3: the source is away").count(), 1, "{text}");
         assert!(text.contains("the next attempt is due at 1970-01-01T01:00:00Z"), "{text}");
     }
 

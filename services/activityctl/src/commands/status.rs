@@ -2,7 +2,6 @@
 
 use clap::Args;
 use proto::{activity::v1::GetFreshnessRequest, monitoring::v1::GetPipelineStatusRequest};
-use tonic::Code;
 
 use crate::{
     connect::{Connection, Patience, ServerArgs},
@@ -48,7 +47,7 @@ async fn show(connection: &Connection, format: Format, output: &mut Output) -> R
     let freshness = match connection.activity().get_freshness(GetFreshnessRequest {}).await {
         Ok(freshness) => Some(freshness.into_inner()),
         // A coordinator on its own reads nothing of what is published.
-        Err(status) if status.code() == Code::Unimplemented => None,
+        Err(status) if access::is_unknown_method(&status) => None,
         Err(status) => return Err(connection.failure(status)),
     };
     match format {

@@ -18,8 +18,8 @@ pub(super) struct ConsoleArgs {
     #[arg(long, env = "CONSOLE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50080")]
     pub(super) console_listen: ConsoleListen,
 
+    // Without a comment of documentation, which clap would take for the help's heading.
     #[command(flatten)]
-    // Undocumented: clap would take it for the help's heading.
     pub(super) options: console::Options,
 }
 

@@ -11,10 +11,7 @@ use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 use super::{Entry, origin};
-use crate::{failure::Failure, site::Console, visitor::Visitor};
-
-/// The field of a form that proves that its sender has read it.
-const FORM_TOKEN: &str = "form_token";
+use crate::{failure::Failure, html::form::FORM_TOKEN, site::Console, visitor::Visitor};
 
 /// The most bytes of a form, and how long they may take to arrive.
 const MAX_BYTES: usize = 64 * 1024;

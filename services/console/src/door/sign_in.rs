@@ -21,7 +21,11 @@ use super::{
     provider::{Begun, PATIENCE, Provider, Returned},
     session::Tokens,
 };
-use crate::{failure::Failure, html::layout, site::Console};
+use crate::{
+    failure::Failure,
+    html::{form, layout},
+    site::Console,
+};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
@@ -265,7 +269,7 @@ fn page(door: &Door, entry: &Entry, return_to: &str, problem: Option<&str>) -> M
             @if let Some(session) = &entry.session {
                 p { "You are signed in as " strong { (session.name()) } ". " a href=(return_to) { "Go on" } " or sign in as somebody else." }
                 form method="post" action="/sign-out" {
-                    input type="hidden" name="form_token" value=(entry.form_token);
+                    (form::token(&entry.form_token))
                     button type="submit" { "Sign out" }
                 }
             }
@@ -278,7 +282,7 @@ fn page(door: &Door, entry: &Entry, return_to: &str, problem: Option<&str>) -> M
                     p { a.button href=(address) { "Sign in with " (host) } }
                 }
                 form method="post" action="/sign-in/token" autocomplete="off" {
-                    input type="hidden" name="form_token" value=(entry.form_token);
+                    (form::token(&entry.form_token))
                     input type="hidden" name="return_to" value=(return_to);
                     p {
                         label for="token" { "Token" }

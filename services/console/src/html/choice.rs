@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use proto::activity::v1::ChurnGroup;
 
-use super::{address::Address, number::thousands};
+use super::number::thousands;
 
 /// In the address: companies without a value. A form sends an empty field for any.
 pub(crate) const WITHOUT: &str = "(none)";
@@ -43,13 +43,6 @@ pub(crate) fn select(title: &str, name: &str, chosen: &str, groups: &[ChurnGroup
                 @if !is_known { option value=(chosen) selected { (chosen) } }
             }
         }
-    }
-}
-
-/// The fields of the address that a form does not ask for itself.
-pub(crate) fn kept(address: &Address, asked: &[&str]) -> Markup {
-    html! {
-        @for (name, value) in address.kept(asked) { input type="hidden" name=(name) value=(value); }
     }
 }
 

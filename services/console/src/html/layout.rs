@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::form;
 use crate::{
     assets::{SCRIPT_PATH, STYLE_PATH},
     visitor::Visitor,
@@ -47,6 +48,12 @@ impl Visitor {
         document(title, &html! {}, &self.navigation(section), body)
     }
 
+    /// As [`Visitor::page`], of what moves: without JavaScript a browser asks for it again.
+    pub(crate) fn page_that_moves(&self, section: Section, title: &str, body: &Markup) -> Markup {
+        let head = html! { noscript { meta http-equiv="refresh" content="5"; } };
+        document(title, &head, &self.navigation(section), body)
+    }
+
     fn navigation(&self, section: Section) -> Markup {
         html! {
             nav aria-label="Sections" {
@@ -62,17 +69,11 @@ impl Visitor {
         }
     }
 
-    /// As [`Visitor::page`], of what moves: without JavaScript a browser asks for it again.
-    pub(crate) fn page_that_moves(&self, section: Section, title: &str, body: &Markup) -> Markup {
-        let head = html! { noscript { meta http-equiv="refresh" content="5"; } };
-        document(title, &head, &self.navigation(section), body)
-    }
-
     fn signed_in(&self) -> Markup {
         html! {
             @if !self.is_anonymous {
                 form.sign-out method="post" action="/sign-out" {
-                    input type="hidden" name="form_token" value=(self.form_token);
+                    (form::token(&self.form_token))
                     span { (self.name) }
                     button.plain type="submit" { "Sign out" }
                 }

@@ -27,6 +27,14 @@ pub(crate) fn done(at: Option<&Timestamp>, run_id: &str) -> Markup {
     }
 }
 
+/// A trace, in whichever program shows traces. Whoever names its address could also name a
+/// script, so that only what browsers load over the network is linked.
+pub(crate) fn trace(address: &str) -> Option<Markup> {
+    let url = url::Url::parse(address).ok()?;
+    matches!(url.scheme(), "http" | "https")
+        .then(|| html! { a href=(address) rel="noreferrer" { "Open the trace" } })
+}
+
 /// A company, by its identifier.
 pub(crate) fn company(company_id: &str) -> Markup {
     html! { a href=(address::company(company_id)) { (company_id) } }
@@ -37,31 +45,15 @@ pub(crate) fn optional(text: Option<&str>) -> &str {
     text.filter(|text| !text.is_empty()).unwrap_or(NONE)
 }
 
-/// A command of the command line to copy, its words as a shell reads them.
-pub(crate) fn command(words: &[&str]) -> Markup {
-    let line: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-    html! { pre.command { code data-copy { "activityctl " (line.join(" ")) } } }
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=+,@%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_command_can_be_pasted_into_a_shell() {
-        assert_eq!(quoted("crm/a-1.csv"), "crm/a-1.csv");
-        assert_eq!(quoted("it's; rm $x"), r"'it'\''s; rm $x'");
-        assert_eq!(quoted(""), "''");
-        let shown = command(&["quarantine", "list", "--origin", "a b"]).into_string();
-        assert!(shown.contains("activityctl quarantine list --origin 'a b'"), "{shown}");
+    fn a_script_is_no_trace() {
+        assert!(trace("https://jaeger/trace/1").unwrap().into_string().contains("https://jaeger/trace/1"));
+        for hostile in ["javascript:alert(1)", "data:text/html,x", "trace/1", ""] {
+            assert!(trace(hostile).is_none(), "{hostile}");
+        }
     }
 }

@@ -22,6 +22,22 @@ pub(crate) fn count(number: impl Into<i128>, one: &str, many: &str) -> String {
     format!("{} {}", thousands(number), if number == 1 { one } else { many })
 }
 
+/// A number of bytes: `2.0 KiB`.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if number < 1024 {
+        return format!("{number} B");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    let mut size = number as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
 /// A ratio with two digits after the point.
 pub(crate) fn ratio(ratio: f64) -> String {
     format!("{ratio:.2}")
@@ -71,6 +87,15 @@ mod tests {
         assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(count(1, "row", "rows"), "1 row");
         assert_eq!(count(1_200u64, "row", "rows"), "1,200 rows");
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        for (number, text) in
+            [(0, "0 B"), (2_048, "2.0 KiB"), (5 << 30, "5.0 GiB"), (1 << 60, "1048576.0 TiB")]
+        {
+            assert_eq!(bytes(number), text);
+        }
     }
 
     #[test]

@@ -43,10 +43,9 @@ pub(crate) struct Order<'a> {
 
 impl Order<'_> {
     /// The address of the list in the order of a column; in the other direction if it has that order.
-    fn link(&self, sort: &str) -> Address {
-        let is_this = self.by == sort;
-        // Who orders by a number looks for the greatest, who orders by a name reads from A.
-        let descending = if is_this { !self.descending } else { !matches!(sort, "company" | "name") };
+    fn link(&self, column: Column, sort: &str) -> Address {
+        // Who orders by a number looks for the greatest, who orders by a text reads from A.
+        let descending = if self.by == sort { !self.descending } else { column.is_number };
         let direction = if descending { "descending" } else { "ascending" };
         self.address.first_page().with("sort", sort).with("direction", direction)
     }
@@ -86,7 +85,7 @@ fn head(column: Column, order: Option<Order<'_>>) -> Markup {
     let state = order.state(sort);
     html! {
         th scope="col" class=[class] aria-sort=[state] {
-            a href=(order.link(sort)) {
+            a href=(order.link(column, sort)) {
                 (column.title)
                 @match state {
                     Some("descending") => span aria-hidden="true" { " ↓" },

@@ -9,25 +9,20 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::{Body, BodyDataStream},
-    http::Method,
-};
+use axum::body::BodyDataStream;
 use bytes::Bytes;
 use chrono::DateTime;
 use futures::{FutureExt, StreamExt};
 use maud::html;
 use prost_types::Timestamp;
-use proto::pipeline::v1::{Run, RunState};
+use proto::pipeline::v1::{Run, RunState, WatchRunRequest};
 use runtime::StoppedClock;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use super::{Hub, Viewer, stream};
 use crate::{
     backend::{Credential, Services},
-    scripted::{Script, request},
+    scripted::Pipeline,
 };
 
 fn run(state: RunState) -> Run {
@@ -37,7 +32,7 @@ fn run(state: RunState) -> Run {
 
 /// A hub over scripted services that counts what it draws.
 struct Scene {
-    script: Arc<Script>,
+    pipeline: Pipeline,
     services: Services,
     hub: Hub,
     drawn: Arc<AtomicUsize>,
@@ -47,8 +42,8 @@ struct Scene {
 
 impl Scene {
     fn new(run: Run) -> Self {
-        let script = Script::of(run);
-        let services = Services::new(&script.serve(), &Credential::none());
+        let pipeline = Pipeline::of(run);
+        let services = Services::new(&pipeline.serve(), &Credential::none());
         let drawn = Arc::new(AtomicUsize::new(0));
         let counted = drawn.clone();
         let shutdown = CancellationToken::new();
@@ -58,7 +53,12 @@ impl Scene {
             html! { (number) " " (run.requested_by) }
         });
         let may_look = Arc::new(AtomicBool::new(true));
-        Self { script, services, hub, drawn, may_look, shutdown }
+        Self { pipeline, services, hub, drawn, may_look, shutdown }
+    }
+
+    /// How many watches there were.
+    fn watches(&self) -> usize {
+        self.pipeline.asked::<WatchRunRequest>("WatchRun").len()
     }
 
     fn viewer(&self) -> BodyDataStream {
@@ -73,7 +73,7 @@ impl Scene {
 
     /// Changes the run, and gives the hub time to draw it.
     async fn change(&self, by: &str) {
-        self.script.run.send_modify(|run| run.requested_by = by.to_owned());
+        self.pipeline.run.send_modify(|run| run.requested_by = by.to_owned());
         tokio::time::advance(Duration::from_millis(1)).await;
     }
 }
@@ -112,7 +112,7 @@ async fn two_hundred_viewers_cost_one_watch_and_one_drawing_per_state() {
         // Those who come first may see the state before; nobody has a copy of their own.
         assert!(copies.len() <= 2, "{} copies in round {round}", copies.len());
     }
-    assert_eq!(scene.script.watches.load(Ordering::SeqCst), 1);
+    assert_eq!(scene.watches(), 1);
     let drawn = scene.drawn.load(Ordering::SeqCst);
     assert!(drawn <= 45, "{drawn} drawings for 20 rounds of 200 viewers");
 }
@@ -126,7 +126,7 @@ async fn whoever_is_slow_gets_the_newest_state_alone() {
         next_state(&mut quick).await.unwrap();
     }
     scene
-        .script
+        .pipeline
         .run
         .send_modify(|run| *run = Run { requested_by: "the end".into(), ..self::run(RunState::Failed) });
     while next_state(&mut quick).await.is_some() {}
@@ -143,7 +143,7 @@ async fn a_run_that_changes_all_the_time_is_drawn_once_a_second() {
     next_state(&mut viewer).await.unwrap();
     let before = scene.drawn.load(Ordering::SeqCst);
     for number in 0..1_000 {
-        scene.script.run.send_modify(|run| run.requested_by = number.to_string());
+        scene.pipeline.run.send_modify(|run| run.requested_by = number.to_string());
         tokio::time::advance(Duration::from_millis(10)).await;
         tokio::task::yield_now().await;
     }
@@ -168,7 +168,7 @@ async fn the_watch_ends_with_the_last_viewer_and_begins_again_with_the_next() {
     let scene = Scene::new(run(RunState::Running));
     let (mut first, second) = (scene.viewer(), scene.viewer());
     next_state(&mut first).await.unwrap();
-    let open = || scene.script.open_watches.load(Ordering::SeqCst);
+    let open = || scene.pipeline.open_watches();
     drop(first);
     scene.change("still").await;
     assert_eq!(open(), 1);
@@ -176,7 +176,7 @@ async fn the_watch_ends_with_the_last_viewer_and_begins_again_with_the_next() {
     until(|| open() == 0).await;
     let mut third = scene.viewer();
     next_state(&mut third).await.unwrap();
-    assert_eq!((open(), scene.script.watches.load(Ordering::SeqCst)), (1, 2));
+    assert_eq!((open(), scene.watches()), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,8 +184,7 @@ async fn a_lost_watch_and_a_shutdown_end_every_stream() {
     let scene = Scene::new(run(RunState::Running));
     let mut viewer = scene.viewer();
     next_state(&mut viewer).await.unwrap();
-    let broken = std::mem::take(&mut *scene.script.break_watches.lock().unwrap());
-    broken.cancel();
+    scene.pipeline.break_watches();
     assert!(next_state(&mut viewer).await.is_none());
     let mut viewer = scene.viewer();
     next_state(&mut viewer).await.unwrap();
@@ -209,14 +208,10 @@ async fn whoever_may_no_longer_look_is_shown_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_for_those_who_may_read_the_run() {
-    let script = Script::of(run(RunState::Running));
-    let (site, _context) = script.console(0);
-    let open = async |site: Router, address: &str| {
-        site.oneshot(request(Method::GET, address, Body::empty())).await.unwrap()
-    };
-    assert_eq!(open(site.clone(), "/runs/r2/live").await.status(), 404);
-    assert_eq!(script.watches.load(Ordering::SeqCst), 0);
-    let answer = open(site, "/runs/r1/live").await;
+    let site = Pipeline::of(run(RunState::Running)).site(0);
+    assert_eq!(site.open("/runs/r2/live").await.status(), 404);
+    assert_eq!(site.asked::<WatchRunRequest>("WatchRun"), []);
+    let answer = site.open("/runs/r1/live").await;
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut body = answer.into_body().into_data_stream();
     let state = next_state(&mut body).await.unwrap();

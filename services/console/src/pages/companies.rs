@@ -1,9 +1,6 @@
 //! Companies: search for one, or for those that have something in common.
 
-use axum::{
-    extract::{Query, State},
-    http::Uri,
-};
+use axum::{extract::Query, http::Uri};
 use maud::{Markup, html};
 use proto::activity::v1::{
     ChurnGroup, CompanyActivity, CompanyOrder, GetChurnSummaryRequest, GetChurnSummaryResponse,
@@ -17,6 +14,7 @@ use crate::{
     html::{
         address::Address,
         choice::{self, ANY},
+        form,
         layout::Section,
         link,
         number::{count, thousands},
@@ -24,7 +22,6 @@ use crate::{
         table::{Order, number, pager, sorted, text},
         time::{self, NONE},
     },
-    site::Console,
     visitor::Visitor,
 };
 
@@ -93,12 +90,7 @@ struct Found {
 }
 
 /// `GET /companies`
-pub(crate) async fn show(
-    State(_console): State<Console>,
-    visitor: Visitor,
-    uri: Uri,
-    Query(asked): Query<Asked>,
-) -> Result<Markup, Failure> {
+pub(crate) async fn show(visitor: Visitor, uri: Uri, Query(asked): Query<Asked>) -> Result<Markup, Failure> {
     let found = load(&visitor.services, &asked).await;
     known_visitor([found.companies.as_ref().err(), found.summary.as_ref().err()])?;
     Ok(visitor.page(Section::Companies, "Companies", &view(&found, &asked, &Address::of(&uri))))
@@ -142,7 +134,7 @@ fn form(found: &Found, asked: &Asked, address: &Address) -> Markup {
                     option value="yes" selected[!asked.risk.is_empty()] { "at risk only" }
                 }
             }
-            (choice::kept(address, &["text", "country", "industry", "risk"]))
+            (form::kept(address, &["text", "country", "industry", "risk"]))
             button type="submit" { "Search" }
             a.button.plain href="/companies" { "Clear" }
         }
@@ -206,7 +198,7 @@ mod tests {
     use tonic::Status;
 
     use super::*;
-    use crate::scripted_services::Script;
+    use crate::scripted::Script;
 
     const NOW: &str = "2026-03-01T06:00:00Z";
 

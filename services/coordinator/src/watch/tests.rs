@@ -64,6 +64,19 @@ impl RunReader for Counting {
         Ok(Vec::new())
     }
 
+    async fn active_runs(&self, _: &str, _: u32) -> warehouse::Result<Vec<Uuid>> {
+        Ok(Vec::new())
+    }
+
+    async fn scheduled_from(
+        &self,
+        _: &str,
+        through: NaiveDate,
+        _: warehouse::Horizon,
+    ) -> warehouse::Result<NaiveDate> {
+        Ok(through)
+    }
+
     async fn failed_days(&self, _: &str, _: DateWindow) -> warehouse::Result<Vec<NaiveDate>> {
         Ok(Vec::new())
     }

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use domain::{AlertCause, StageState, run::STAGE_COPY_CRM_CSV};
+use domain::{
+    AlertCause, RunState, StageState,
+    run::{STAGE_COPY_CRM_CSV, STAGE_UNPUBLISH},
+};
 use uuid::Uuid;
 use warehouse_core::{AlertCursor, AlertQuery, NewAlert, PendingAlert, RecordedAlert};
 
+use super::unpublish::{take_back, unpublish_run};
 use crate::engine::EngineUnderTest;
-use crate::scene::{HeldRun, TTL, alert, at, day, days, failure, hold_run, publish_run};
+use crate::scene::{
+    HeldRun, TTL, alert, at, day, days, failure, hold_new_run, hold_run, publish_run, take_up,
+};
 
 /// Fails the CRM stage of `run` once, with a retry to follow and an alert of that time.
 async fn fail_with_alert(
@@ -92,14 +98,58 @@ pub async fn an_alert_is_not_open_once_a_run_found_nothing_to_change(warehouse: 
     let failing = hold_run(&warehouse, days(0, 0), at(1)).await;
     fail_with_alert(&warehouse, &failing, "key", 2).await;
     failing.cancel().await;
-    let open = async || {
-        warehouse.alerts(&AlertQuery { only_open: true, ..AlertQuery::default() }, 10).await.unwrap()
-    };
-    assert_eq!(open().await.len(), 1);
+    assert_eq!(open(&warehouse).await, ["key"]);
     let ledger = warehouse.published_days(days(0, 0)).await.unwrap();
     publish_run(&warehouse, days(0, 0), at(3), &[], &[]).await;
     assert_eq!(warehouse.published_days(days(0, 0)).await.unwrap(), ledger);
-    assert_eq!(open().await, []);
+    assert_eq!(open(&warehouse).await, Vec::<String>::new());
+}
+
+async fn open(warehouse: &EngineUnderTest) -> Vec<String> {
+    let open = AlertQuery { only_open: true, ..AlertQuery::default() };
+    let alerts = warehouse.alerts(&open, 10).await.unwrap();
+    alerts.into_iter().map(|found| found.alert.alert_key).collect()
+}
+
+/// A run that takes days back leaves nothing published: that it succeeded has to be enough.
+pub async fn an_alert_closes_when_its_own_run_succeeds_after_all(warehouse: EngineUnderTest) {
+    publish_run(&warehouse, days(0, 0), at(0), &[], &[]).await;
+    let run = hold_new_run(&warehouse, unpublish_run(days(0, 0)), at(1)).await;
+    let fence = run.begin(STAGE_UNPUBLISH).await;
+    let failed = alert("key", &fence, at(2));
+    warehouse.fail_stage(&fence, &failure(false), Some(&failed), at(2)).await.unwrap();
+    run.finish().await.unwrap();
+    assert_eq!(open(&warehouse).await, ["key"]);
+    warehouse.retry_run(run.run.run_id, None).await.unwrap();
+    let run = take_up(&warehouse, at(3)).await;
+    let fence = run.begin(STAGE_UNPUBLISH).await;
+    warehouse.unpublish_days(&fence, days(0, 0), at(3)).await.unwrap();
+    assert_eq!(open(&warehouse).await, ["key"]);
+    assert_eq!(run.finish().await.unwrap(), RunState::Succeeded);
+    assert_eq!(open(&warehouse).await, Vec::<String>::new());
+}
+
+/// Another run over its last day alone leaves the others as they were; a missed deadline is
+/// about one day.
+pub async fn an_alert_of_a_long_run_is_open_until_all_of_its_days_are_published(warehouse: EngineUnderTest) {
+    let run = hold_run(&warehouse, days(-2, 0), at(0)).await;
+    let failed = fail_with_alert(&warehouse, &run, "run", 1).await;
+    let deadline = NewAlert {
+        alert_key: "deadline".to_owned(),
+        cause: AlertCause::DeadlineRunFailed,
+        failed_at: at(2),
+        ..failed
+    };
+    warehouse.write_alert(&deadline).await.unwrap();
+    run.cancel().await;
+    assert_eq!(open(&warehouse).await, ["deadline", "run"]);
+    publish_run(&warehouse, days(0, 0), at(3), &[], &[]).await;
+    assert_eq!(open(&warehouse).await, ["run"]);
+    // Neither the last of its days nor all of them once they were taken back again.
+    take_back(&warehouse, days(-2, 0), at(4)).await;
+    assert_eq!(open(&warehouse).await, ["run"]);
+    publish_run(&warehouse, days(-3, 0), at(5), &[], &[]).await;
+    assert_eq!(open(&warehouse).await, Vec::<String>::new());
 }
 
 /// A failure without an alert writes none.

@@ -8,8 +8,7 @@ use crate::{
     scene::{TTL, at, days, failure, hold_run, take_up},
 };
 
-/// What did not succeed is kept with its times and its error, except the newest attempt, of which
-/// the stage itself tells.
+/// What did not succeed is kept with its times and its error, also once the stage starts over.
 pub async fn attempts_that_did_not_succeed_are_on_record(warehouse: EngineUnderTest) {
     let run = hold_run(&warehouse, days(0, 0), at(0)).await;
     let run_id = run.run.run_id;
@@ -27,28 +26,32 @@ pub async fn attempts_that_did_not_succeed_are_on_record(warehouse: EngineUnderT
 
     let first = begin(1, 1).await;
     warehouse.fail_stage(&first, &failure(true), None, at(2)).await.unwrap();
-    assert_eq!(earlier().await, []);
     let failed = recorded(1, 1, 2, "UNAVAILABLE", "the source is gone", false);
+    assert_eq!(earlier().await, std::slice::from_ref(&failed));
     let second = begin(1, 3).await;
     assert_eq!(earlier().await, std::slice::from_ref(&failed));
     let cut_off = StageFailure { is_interruption: true, ..failure(true) };
     warehouse.fail_stage(&second, &cut_off, None, at(4)).await.unwrap();
     let cut_off = recorded(2, 3, 4, "UNAVAILABLE", "the source is gone", true);
+    assert_eq!(earlier().await, [failed.clone(), cut_off.clone()]);
 
     // Its holder disappears.
     begin(1, 5).await;
     warehouse.release_lease(run_id, 1).await.unwrap();
     warehouse.acquire_run(DAILY_PIPELINE, "other", TTL, at(6)).await.unwrap().unwrap();
-    begin(2, 7).await;
     let taken_over = recorded(3, 5, 6, CutOff::TakenOver.code(), CutOff::TakenOver.message(), true);
     assert_eq!(earlier().await, [failed.clone(), cut_off.clone(), taken_over.clone()]);
+    begin(2, 7).await;
+    assert_eq!(earlier().await, [failed.clone(), cut_off.clone(), taken_over.clone()]);
 
-    // Somebody cancels the run.
+    // Somebody cancels the run, and lets it continue.
     warehouse.cancel_run(run_id, at(8)).await.unwrap();
+    let cancelled = recorded(4, 7, 8, CutOff::Cancelled.code(), CutOff::Cancelled.message(), true);
+    assert_eq!(earlier().await.last(), Some(&cancelled));
     warehouse.retry_run(run_id, None).await.unwrap();
+    assert_eq!(earlier().await.last(), Some(&cancelled));
     let epoch = take_up(&warehouse, at(9)).await.run.lease_epoch;
     let fence = begin(epoch, 9).await;
-    let cancelled = recorded(4, 7, 8, CutOff::Cancelled.code(), CutOff::Cancelled.message(), true);
     assert_eq!(earlier().await, [failed, cut_off, taken_over, cancelled]);
 
     // An attempt that succeeds is none of them, and a run remembers the last ones alone.

@@ -7,7 +7,7 @@ use domain::{
     DateWindow, FactRow,
     run::{STAGE_BUILD_FACT, STAGE_CALL_PRODUCT_API, STAGE_VALIDATE},
 };
-use warehouse_core::{Error, NewRun, WindowChoice};
+use warehouse_core::{CompanyOrder, CompanySearch, CompanyTraits, Error, NewRun, WindowChoice};
 
 use super::migrations::Database;
 use crate::{
@@ -243,4 +243,38 @@ pub async fn a_rebuild_publishes_corrections_as_well<D: Database>(create: impl A
     let exports = [(export(day(0), "1"), vec![company("acme", "Acme"), company("bolt", "Bolt")])];
     publish_run(&other, days(0, 9), at(1), &exports, &corrected).await;
     assert_eq!(found, content(&other).await);
+}
+
+/// On the newest day one company is what its next correction makes of it, and another is gone.
+const TAMPERING_WITH_THE_NEWEST: &str = r#"
+    UPDATE fact_company_activity
+    SET active_users = 2, events = 7, events_per_user = 3.5, "7d_active_users" = "7d_active_users" + 2
+    WHERE company_id = 'bolt' AND activity_date = '2026-01-10';
+    DELETE FROM fact_company_activity WHERE company_id = 'acme' AND activity_date = '2026-01-10';"#;
+
+/// Rows of the newest days may be kept twice; both are then mended.
+pub async fn a_search_finds_what_a_rebuild_leaves_of_the_newest_day<D: Database>(
+    create: impl AsyncFn() -> D,
+) {
+    let database = create().await;
+    let warehouse = database.open().await.unwrap();
+    publish(&warehouse).await;
+    let newest = CompanySearch {
+        day: day(9),
+        words: Vec::new(),
+        traits: CompanyTraits::default(),
+        only_churn_risks: false,
+        order: CompanyOrder::CompanyId,
+        descending: false,
+        after: None,
+    };
+    database.execute(TAMPERING_WITH_THE_NEWEST).await;
+    let run = hold_rebuild(&warehouse, &[8, 9]).await;
+    run.ingest(&[], &[(day(9), vec![("bolt", 2, 7)])]).await;
+    assert_eq!(run.build().await.rows_unchanged, 3, "what was tampered with is as it should be");
+    run.publish().await;
+    assert!(fits(&warehouse).await);
+    let rows = published(&warehouse, days(9, 9)).await;
+    assert_eq!(rows.iter().map(|row| row.events).collect::<Vec<_>>(), [0, 7]);
+    assert_eq!(warehouse.search_companies(&newest, 9).await.unwrap().rows, rows);
 }

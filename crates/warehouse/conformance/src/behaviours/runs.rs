@@ -316,6 +316,22 @@ pub async fn runs_are_listed_by_cause_and_day(warehouse: EngineUnderTest) {
     assert_eq!(after, [week]);
 }
 
+/// Those that have ended, and those of other pipelines, are left out.
+pub async fn active_runs_are_named_in_the_order_in_which_they_execute(warehouse: EngineUnderTest) {
+    hold_run(&warehouse, days(0, 0), at(0)).await.cancel().await;
+    let other = NewRun { pipeline: "other".to_owned(), ..new_run(WindowChoice::Days(days(0, 0))) };
+    warehouse.create_run(other).await.unwrap();
+    let first = queue(&warehouse, 1).await;
+    let second = queue(&warehouse, 2).await;
+    let active = async |limit| warehouse.active_runs(DAILY_PIPELINE, limit).await.unwrap();
+    assert_eq!(active(10).await, [first, second]);
+    warehouse.cancel_run(first, at(1)).await.unwrap();
+    let running = acquire(&warehouse, "a", TTL).await.unwrap().run_id;
+    warehouse.retry_run(first, None).await.unwrap();
+    assert_eq!((running, active(10).await), (second, vec![second, first]));
+    assert_eq!(active(1).await, [second]);
+}
+
 /// A stage's earlier executions come from runs of the same pipeline over as many days,
 /// where the stage succeeded, the newest first.
 pub async fn a_stage_is_compared_with_its_executions_in_runs_like_this_one(warehouse: EngineUnderTest) {

@@ -10,14 +10,14 @@ use crate::scene::{
     at, company, day, days, export, hold_new_run, hold_run, id, new_run, publish_run, take_up,
 };
 
-fn unpublish_run(window: DateWindow) -> NewRun {
+pub(crate) fn unpublish_run(window: DateWindow) -> NewRun {
     let stage =
         NewStage { stage: STAGE_UNPUBLISH.to_owned(), service: "transform".to_owned(), depends_on: vec![] };
     NewRun { trigger: RunTrigger::Unpublish, stages: vec![stage], ..new_run(WindowChoice::Days(window)) }
 }
 
 /// Takes the days of `window` back in its own run at `now`; returns its id.
-pub(crate) async fn take_back(warehouse: &EngineUnderTest, window: DateWindow, now: DateTime<Utc>) -> Uuid {
+pub async fn take_back(warehouse: &EngineUnderTest, window: DateWindow, now: DateTime<Utc>) -> Uuid {
     let run = hold_new_run(warehouse, unpublish_run(window), now).await;
     let fence = run.begin(STAGE_UNPUBLISH).await;
     warehouse.unpublish_days(&fence, window, now).await.unwrap();

@@ -19,9 +19,9 @@ use crate::{
 /// More rows than any day of a history has.
 const ALL: u32 = 1_000;
 
-/// Compares every published day in numbers, and a few of them in every other way.
+/// Compares every published day in numbers, and the newest and a few others in every other way.
 pub(super) async fn compare(warehouse: &EngineUnderTest, seed: i64) -> Result<(), TestCaseError> {
-    let ever = days(-10, SPAN + 20);
+    let ever = days(-90, SPAN + 50);
     let mut by_day: BTreeMap<NaiveDate, Vec<FactRow>> = BTreeMap::new();
     for entry in warehouse.published_days(ever).await.unwrap() {
         by_day.insert(entry.activity_date, Vec::new());
@@ -31,8 +31,9 @@ pub(super) async fn compare(warehouse: &EngineUnderTest, seed: i64) -> Result<()
     }
     totals(warehouse, ever, &by_day).await?;
     history(warehouse, day(seed % SPAN)).await?;
-    for offset in [seed, seed * 7 + 3, seed * 11 + 9] {
-        let on = day(offset % (SPAN + 2));
+    let some = [seed, seed * 7 + 3, seed * 11 + 9].map(|offset| (day(offset % (SPAN + 2)), offset));
+    let newest = by_day.keys().rev().take(2).map(|day| (*day, seed));
+    for (on, offset) in newest.chain(some) {
         let rows = by_day.get(&on);
         let before = on.checked_sub_days(Days::new(1)).and_then(|before| by_day.get(&before));
         summary(warehouse, on, rows, before).await?;

@@ -19,7 +19,7 @@ use super::{
     check,
     exports::{Export, exports},
     extent::COMPANIES,
-    side_by_side,
+    overview, side_by_side,
 };
 use crate::{
     engine::EngineUnderTest,
@@ -116,6 +116,7 @@ async fn play(warehouse: &EngineUnderTest, history: &[Step]) -> Result<(), TestC
         }
         if step.reaches == Reaches::Publish {
             world.compare(warehouse).await?;
+            overview::compare(warehouse, number).await?;
         }
         let freshness = warehouse.freshness().await.unwrap();
         prop_assert_eq!(

@@ -6,16 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use chrono::NaiveDate;
 use domain::Publication;
 
-use crate::{
-    activity::RowsVersion,
-    overview::{ChurnSummary, MOST_CHURN_GROUPS},
-};
+use crate::{activity::RowsVersion, overview::ChurnSummary};
 
 /// The most summaries that are kept.
 const MOST_SUMMARIES: usize = 32;
 
-/// The most groups that a kept summary has: one with many is large, and seldom.
-const MOST_KEPT_GROUPS: usize = 2 * MOST_CHURN_GROUPS / 10;
+/// The most groups that all of them have together: one that is large takes the place of many.
+const MOST_GROUPS: usize = 20_000;
 
 /// The summaries of the days that were asked for last.
 #[derive(Debug, Default)]
@@ -39,13 +36,17 @@ impl ChurnSummaries {
     pub fn keep(&self, rows: RowsVersion, summary: &ChurnSummary) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(_, one)| !is_of(one, summary.publication.activity_date));
-        if summary.by_country.len() + summary.by_industry.len() <= MOST_KEPT_GROUPS {
-            kept.push((rows, summary.clone()));
-        }
-        if kept.len() > MOST_SUMMARIES {
+        kept.push((rows, summary.clone()));
+        while kept.len() > MOST_SUMMARIES
+            || kept.iter().map(|(_, one)| groups(one)).sum::<usize>() > MOST_GROUPS
+        {
             kept.remove(0);
         }
     }
+}
+
+const fn groups(summary: &ChurnSummary) -> usize {
+    summary.by_country.len() + summary.by_industry.len()
 }
 
 fn is_of(summary: &ChurnSummary, day: NaiveDate) -> bool {
@@ -57,6 +58,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::overview::ChurnCounts;
 
     fn publication(day: i32, run_id: &str) -> Publication {
         Publication {
@@ -94,5 +96,21 @@ mod tests {
         summaries.keep(version(1), &ChurnSummary::of(publication(32, "run"), true, vec![]));
         assert!(summaries.get(&publication(0, "run"), version(1)).is_some());
         assert!(summaries.get(&publication(1, "run"), version(1)).is_none());
+    }
+
+    #[test]
+    fn summaries_with_many_groups_are_kept_as_long_as_all_of_them_are_few() {
+        let summaries = ChurnSummaries::default();
+        let with_groups = |day| {
+            let mut summary = ChurnSummary::of(publication(day, "run"), true, vec![]);
+            summary.by_industry =
+                (0..1_000).map(|group| (group.to_string(), ChurnCounts::default())).collect();
+            summary
+        };
+        for day in 0..21 {
+            summaries.keep(version(1), &with_groups(day));
+        }
+        assert!(summaries.get(&publication(0, "run"), version(1)).is_none());
+        assert!((1..21).all(|day| summaries.get(&publication(day, "run"), version(1)).is_some()));
     }
 }

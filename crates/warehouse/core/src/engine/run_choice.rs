@@ -94,6 +94,23 @@ pub async fn choose_run<L: RunLookup>(lookup: &mut L, new: &NewRun) -> Result<Ru
     Ok(found.map_or(RunChoice::Create(window), |run| RunChoice::Found(run.into())))
 }
 
+/// The first day of the run that the schedule asks for up to `through`; `through` itself if no
+/// day before it waits.
+///
+/// # Errors
+/// If a query fails.
+pub async fn scheduled_from<L: RunLookup>(
+    lookup: &mut L,
+    pipeline: &str,
+    through: NaiveDate,
+    horizon: Horizon,
+) -> Result<NaiveDate, L::Error> {
+    match first_unpublished(lookup, pipeline, through, horizon).await? {
+        Some(day) => Ok(unpublished_window(day, through)?.start()),
+        None => Ok(through),
+    }
+}
+
 async fn first_unpublished<L: RunLookup>(
     lookup: &mut L,
     pipeline: &str,

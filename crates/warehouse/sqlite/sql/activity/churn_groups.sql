@@ -1,16 +1,18 @@
 -- The companies of day $1 by how their risk of churn has changed since the day before, $2: by
 -- country, by industry, and by the days since their last contact.
 WITH
+-- Who was at risk on the day before. Who has no row there was not.
+risks_before AS MATERIALIZED (
+  SELECT company_id FROM fact_rows_of_days WHERE activity_date = $2 AND is_churn_risk
+),
+-- Every company of the day: what it is counted by, and whether it was and is at risk.
 compared AS MATERIALIZED (
   SELECT
-    COALESCE(fact.country, '') AS country, COALESCE(fact.industry_tag, '') AS industry_tag,
-    fact.days_since_last_contact AS days, fact.is_churn_risk AS is_at_risk,
-    -- Who has no row on the day before was not at risk then.
-    COALESCE(before.is_churn_risk, FALSE) AS was_at_risk
-  FROM fact_rows_by_day AS fact
-  LEFT JOIN fact_company_activity AS before
-    ON before.company_id = fact.company_id AND before.activity_date = $2
-  WHERE fact.activity_date = $1
+    COALESCE(country, '') AS country, COALESCE(industry_tag, '') AS industry_tag,
+    days_since_last_contact AS days, is_churn_risk AS is_at_risk,
+    company_id IN (SELECT company_id FROM risks_before) AS was_at_risk
+  FROM fact_rows_of_days
+  WHERE activity_date = $1
 )
 SELECT
   'COUNTRY' AS "kind!: String", country AS "value!: String", NULL AS "days?: i32",

@@ -13,7 +13,7 @@ SELECT
   events AS "events!: i64", active_users_7d AS "active_users_7d!: i64", is_churn_risk AS "is_churn_risk!: bool",
   events_per_user AS "events_per_user?: f64", days_since_last_contact AS "days_since_last_contact?: i32",
   loaded_at AS "loaded_at!: chrono::DateTime<chrono::Utc>"
-FROM fact_rows_by_day
+FROM fact_rows_of_days
 WHERE activity_date = $1
   AND NOT EXISTS (
     SELECT 1 FROM words WHERE instr(lower(company_id || char(10) || COALESCE(company_name, '')), word) = 0

@@ -8,14 +8,14 @@ words AS MATERIALIZED (
 ),
 found AS (
   SELECT
-    fact_rows_by_day.*,
+    fact_rows_of_days.*,
     CASE $8 WHEN 'COMPANY_ID' THEN company_id WHEN 'NAME' THEN company_name END AS text_value,
     CASE $8
       WHEN 'EVENTS' THEN events
       WHEN 'ACTIVE_USERS_7D' THEN active_users_7d
       WHEN 'DAYS_SINCE_LAST_CONTACT' THEN days_since_last_contact
     END AS number_value
-  FROM fact_rows_by_day
+  FROM fact_rows_of_days
   WHERE activity_date = $1
     AND NOT EXISTS (
       SELECT 1 FROM words WHERE instr(lower(company_id || char(10) || COALESCE(company_name, '')), word) = 0

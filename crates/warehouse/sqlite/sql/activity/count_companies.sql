@@ -5,7 +5,7 @@ words AS MATERIALIZED (
   SELECT value AS word FROM json_each($2)
 )
 SELECT COUNT(*) AS "companies!: i64"
-FROM fact_rows_by_day
+FROM fact_rows_of_days
 WHERE activity_date = $1
   AND NOT EXISTS (
     SELECT 1 FROM words WHERE instr(lower(company_id || char(10) || COALESCE(company_name, '')), word) = 0

@@ -1,28 +1,52 @@
 -- The newest alerts first: of run $1 unless that is NULL, only open ones if $2, after the one
 -- that failed at $3 with the key $4 unless those are NULL, at most $5.
 WITH
+-- A page, to judge no others. Of open ones nobody knows beforehand how many to look at.
+listed AS (
+  SELECT *
+  FROM alert_outbox
+  WHERE ($1 IS NULL OR run_id = $1)
+    AND ($3 IS NULL OR (failed_at, alert_key) < ($3, $4))
+  ORDER BY failed_at DESC, alert_key DESC
+  LIMIT CASE WHEN $2 THEN -1 ELSE $5 END
+),
+-- The days that each is about: all of its run. A missed deadline is about its own day,
+-- whichever run was to publish it.
+scoped AS (
+  SELECT
+    listed.*,
+    COALESCE(own.state = 'SUCCEEDED', FALSE) AS has_succeeded,
+    COALESCE(own.run_trigger = 'UNPUBLISH', FALSE) AS takes_back,
+    COALESCE(own.window_start, business_date) AS first_day,
+    COALESCE(own.window_end, business_date) AS last_day
+  FROM listed
+  LEFT JOIN pipeline_runs AS own ON own.run_id = listed.run_id AND listed.cause NOT LIKE 'DEADLINE%'
+),
 judged AS (
   SELECT
-    alert_outbox.*,
-    -- Nobody has published the day since: neither does the ledger say so, nor has a run over it
-    -- succeeded, which leaves the ledger alone if nothing changed.
-    NOT EXISTS (
-      SELECT 1 FROM published_days WHERE activity_date = business_date AND published_at > failed_at
-    ) AND NOT EXISTS (
+    scoped.*,
+    -- Nobody has put it right since: neither has its run succeeded after all, nor does the ledger
+    -- say that all days were published, nor has another run over them succeeded, which leaves
+    -- the ledger alone if nothing changed.
+    NOT has_succeeded
+    AND (
+      SELECT COUNT(*)
+      FROM published_days
+      WHERE activity_date BETWEEN first_day AND last_day AND published_at > failed_at
+    ) < julianday(last_day) - julianday(first_day) + 1
+    AND NOT EXISTS (
       SELECT 1
       FROM pipeline_runs AS run
-      WHERE run.state = 'SUCCEEDED' AND run.run_trigger <> 'UNPUBLISH' AND run.ended_at > failed_at
-        AND business_date BETWEEN run.window_start AND run.window_end
+      WHERE run.state = 'SUCCEEDED' AND (run.run_trigger = 'UNPUBLISH') = takes_back
+        AND run.ended_at > failed_at AND run.window_start <= first_day AND run.window_end >= last_day
     ) AS is_open
-  FROM alert_outbox
+  FROM scoped
 )
 SELECT
   alert_key, pipeline, stage, attempt, error_code, error_message, run_id, business_date AS "business_date: chrono::NaiveDate",
   failed_at AS "failed_at: chrono::DateTime<chrono::Utc>", tries,
   settled_at AS "settled_at: chrono::DateTime<chrono::Utc>", last_problem, cause, is_open AS "is_open!: bool"
 FROM judged
-WHERE ($1 IS NULL OR run_id = $1)
-  AND (NOT $2 OR is_open)
-  AND ($3 IS NULL OR (failed_at, alert_key) < ($3, $4))
+WHERE NOT $2 OR is_open
 ORDER BY failed_at DESC, alert_key DESC
 LIMIT $5

@@ -4,7 +4,7 @@ use proto::quarantine::v1::{
     CountQuarantinedRowsRequest, ListQuarantinedRowsRequest, QuarantineCount, QuarantineFilter,
     QuarantineGrouping, QuarantinedRow,
 };
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::{connect::Connection, error::Error};
 
@@ -50,10 +50,5 @@ pub(super) async fn counts(
 
 /// What a failed call means to the user.
 pub(super) fn failure(connection: &Connection, status: Status) -> Error {
-    match status.code() {
-        Code::Unimplemented => {
-            Error::OlderCoordinator { server: connection.server().to_owned(), call: "QuarantineService" }
-        }
-        _ => connection.failure(status),
-    }
+    connection.failure_of("QuarantineService", status)
 }

@@ -131,13 +131,8 @@ impl House {
         tokio::spawn(server.run);
         let backend = Backend { coordinator: channel.clone(), activity: channel };
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let console = Console {
-            door: Door::new(options, backend, shared.clone(), served)?,
-            clock: shared.clone(),
-            live: Hub::new(shared, stop.clone(), pages::run::content),
-            backfills: Backfills::new(stop.clone()),
-            shutdown: stop.clone(),
-        };
+        let door = Door::new(options, backend, shared.clone(), served)?;
+        let console = Console::new(door, shared, stop.clone());
         let pages = Router::new()
             .route("/", get(show))
             .route("/runs", get(show))

@@ -1,12 +1,16 @@
 //! The numbers of a chart as words, and as a table.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use maud::{Markup, html};
 use presentation::value::human_duration;
 
 use super::{Chart, Unit};
-use crate::html::{number::thousands, time::NONE};
+use crate::html::{
+    number::thousands,
+    table::{Column, number, table, text},
+    time::NONE,
+};
 
 impl Unit {
     /// A number in full.
@@ -33,41 +37,32 @@ impl Unit {
 /// The numbers as a table, the newest first, for those who want to read them.
 pub(super) fn details(chart: &Chart) -> Markup {
     let series = || chart.panels.iter().flat_map(|panel| panel.series.iter().map(move |it| (panel.unit, it)));
-    let caption = format!("Numbers of the chart: {}", chart.title);
-    html! {
-        details {
-            summary { "The numbers as a table" }
-            div.scroll tabindex="0" role="region" aria-label=(caption) {
-                table {
-                    caption { (caption) }
-                    thead {
-                        tr {
-                            th scope="col" { "Day" }
-                            @for (_, series) in series() { th.number scope="col" { (series.name) } }
-                        }
+    let columns: Vec<Column> =
+        iter::once(text("Day")).chain(series().map(|(_, series)| number(series.name))).collect();
+    let rows = html! {
+        @for (position, slot) in chart.slots.iter().enumerate().rev() {
+            tr {
+                th scope="row" {
+                    @match &slot.address {
+                        Some(address) => a href=(address) { (slot.label) },
+                        None => (slot.label),
                     }
-                    tbody {
-                        @for (position, slot) in chart.slots.iter().enumerate().rev() {
-                            tr {
-                                th scope="row" {
-                                    @match &slot.address {
-                                        Some(address) => a href=(address) { (slot.label) },
-                                        None => (slot.label),
-                                    }
-                                }
-                                @for (unit, series) in series() {
-                                    td.number {
-                                        @match series.values.get(position).copied().flatten() {
-                                            Some(value) => (unit.exact(value)),
-                                            None => (NONE),
-                                        }
-                                    }
-                                }
-                            }
+                }
+                @for (unit, series) in series() {
+                    td.number {
+                        @match series.values.get(position).copied().flatten() {
+                            Some(value) => (unit.exact(value)),
+                            None => (NONE),
                         }
                     }
                 }
             }
+        }
+    };
+    html! {
+        details {
+            summary { "The numbers as a table" }
+            (table(&format!("Numbers of the chart: {}", chart.title), &columns, &rows))
         }
     }
 }

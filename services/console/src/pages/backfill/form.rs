@@ -7,7 +7,11 @@ use presentation::command::CommandLine;
 use proto::pipeline::v1::BackfillRequest;
 
 use super::preview::Preview;
-use crate::{failure::Failure, fields::Fields, html::command::command};
+use crate::{
+    failure::Failure,
+    fields::Fields,
+    html::{command::command, form},
+};
 
 /// Days per run unless the form says otherwise.
 const CHUNK_DAYS: u32 = 31;
@@ -53,20 +57,10 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>) -> Markup {
                     label { "Days per run" input type="number" min="1" name="chunk_days" value=(chunk_days); }
                     button type="submit" { "Preview" }
                 }
-                (tick(fields, "force", "Run all days, also those that are published already"))
-                details open[fields.is_set("beyond_reach")] {
-                    summary { "Days far from everything published" }
-                    (tick(fields, "beyond_reach", "Run them all the same"))
-                    p.note { "Such days are refused otherwise: most are a mistyped year." }
-                }
+                (form::tick(fields, "force", None, "Run all days, also those that are published already"))
+                (form::far_days(fields, None))
             }
         }
-    }
-}
-
-fn tick(fields: &Fields, name: &str, words: &str) -> Markup {
-    html! {
-        label.choice { input type="checkbox" name=(name) value="yes" checked[fields.is_set(name)]; (words) }
     }
 }
 
@@ -99,7 +93,7 @@ pub(super) fn start_button(request: &BackfillRequest, words: &str, form_token: &
     let window = request.window.clone().unwrap_or_default();
     html! {
         form method="post" action="/backfill" {
-            input type="hidden" name="form_token" value=(form_token);
+            (form::token(form_token))
             input type="hidden" name="from" value=(window.start_date);
             input type="hidden" name="to" value=(window.end_date);
             input type="hidden" name="chunk_days" value=(request.chunk_days);

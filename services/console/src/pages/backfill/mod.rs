@@ -10,7 +10,7 @@ mod tests;
 pub(crate) use progress::list;
 
 use axum::{
-    extract::{Path, RawQuery, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -34,14 +34,13 @@ struct Model {
 }
 
 /// `GET /backfill`
-pub(crate) async fn show(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Failure> {
+pub(crate) async fn show(visitor: Visitor, Query(fields): Query<Fields>) -> Result<Response, Failure> {
     if visitor.may_act().is_none() {
         return Err(Failure::Forbidden(format!(
             "{} may not run backfills: that takes the role operator.",
             visitor.name
         )));
     }
-    let fields = Fields::parse(query.unwrap_or_default().as_bytes());
     let model = match form::request(&fields) {
         Err(failure) => Model { fields, request: None, preview: None, failure: Some(failure) },
         Ok(None) => Model { fields, request: None, preview: None, failure: None },

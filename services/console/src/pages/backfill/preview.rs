@@ -1,9 +1,10 @@
 //! Which company-days a backfill would change.
 
-use std::time::Duration;
-
 use maud::{Markup, html};
-use presentation::preview::{ValueChange, kind, value_changes};
+use presentation::{
+    preview::{ValueChange, kind, value_changes},
+    value::human_duration,
+};
 use proto::{
     pipeline::v1::{
         BackfillDays, BackfillRequest, PreviewBackfillRequest, PreviewBackfillResponse,
@@ -18,16 +19,16 @@ use crate::{
     backend::Services,
     failure::Failure,
     html::{
-        count::count,
-        time::{NONE, day},
+        link,
+        number::thousands,
+        table::{number, table, text},
+        time::day,
     },
+    pages::PATIENCE,
 };
 
 /// Company-days of the sample.
 const SAMPLE: u32 = 50;
-/// How long a page waits for a preview, which asks the product API for every day: less than the
-/// server gives a page.
-const PATIENCE: Duration = Duration::from_secs(50);
 
 /// What a backfill would change.
 #[derive(Debug, Default)]
@@ -56,9 +57,9 @@ pub(super) async fn load(services: &Services, request: &BackfillRequest) -> Resu
     };
     let collected = timeout(PATIENCE, collect(services, request)).await.unwrap_or_else(|_| {
         Err(Status::deadline_exceeded(format!(
-            "the preview takes longer than the {} seconds that a page can wait; ask for fewer days, or use \
-             `activityctl backfill --dry-run`",
-            PATIENCE.as_secs()
+            "the preview takes longer than the {} that a page can wait: ask for fewer days, or use `activityctl \
+             backfill --dry-run`",
+            human_duration(PATIENCE)
         )))
     });
     Ok(collected?)
@@ -93,8 +94,8 @@ pub(super) fn view(preview: &Preview) -> Markup {
             @if let Some(summary) = &preview.summary {
                 p {
                     "It would run " strong { (preview.to_run) " of " (preview.total) " days" } ", and add "
-                    (count(total.new_rows)) ", change " (count(total.changed_rows)) " and remove "
-                    (count(total.gone_rows)) " company-days. Nothing is changed yet. CRM exports that are not loaded \
+                    (thousands(total.new_rows)) ", change " (thousands(total.changed_rows)) " and remove "
+                    (thousands(total.gone_rows)) " company-days. Nothing is changed yet. CRM exports that are not loaded \
                      yet, and audits that would refuse the publish, are not in it."
                 }
                 (counts(summary))
@@ -111,33 +112,26 @@ pub(super) fn view(preview: &Preview) -> Markup {
 }
 
 fn counts(summary: &PreviewSummary) -> Markup {
+    let columns = [
+        text("Month"),
+        number("New days"),
+        number("Changed days"),
+        number("Unchanged days"),
+        number("New rows"),
+        number("Changed rows"),
+        number("Gone rows"),
+        number("Unchanged rows"),
+    ];
     let months = summary.months.iter().map(|month| (month.month.as_str(), month.counts));
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="Table of changes by month" {
-            table {
-                caption { "Days and company-days by month" }
-                thead {
-                    tr {
-                        th scope="col" { "Month" }
-                        @for name in [
-                            "New days", "Changed days", "Unchanged days", "New rows", "Changed rows", "Gone rows",
-                            "Unchanged rows",
-                        ] {
-                            th.number scope="col" { (name) }
-                        }
-                    }
-                }
-                tbody {
-                    @for (name, counts) in months.chain([("Total", summary.total)]) {
-                        tr {
-                            th scope="row" { (name) }
-                            @for number in numbers(&counts.unwrap_or_default()) { td.number { (count(number)) } }
-                        }
-                    }
-                }
+    let rows = html! {
+        @for (name, counts) in months.chain([("Total", summary.total)]) {
+            tr {
+                th scope="row" { (name) }
+                @for number in numbers(&counts.unwrap_or_default()) { td.number { (thousands(number)) } }
             }
         }
-    }
+    };
+    table("Days and company-days by month", &columns, &rows)
 }
 
 fn numbers(counts: &PreviewCounts) -> [u64; 7] {
@@ -153,35 +147,25 @@ fn numbers(counts: &PreviewCounts) -> [u64; 7] {
 }
 
 fn sample(changes: &[CompanyDayChange]) -> Markup {
-    let shown = |value: String| if value.is_empty() { NONE.to_owned() } else { value };
-    html! {
-        @if !changes.is_empty() {
-            div.scroll tabindex="0" role="region" aria-label="Table of a sample of changes" {
-                table {
-                    caption { "A sample: corrections first, then removals, then additions" }
-                    thead {
-                        tr {
-                            @for name in ["Company", "Day", "Change", "Column", "Published", "Would be"] {
-                                th scope="col" { (name) }
-                            }
-                        }
-                    }
-                    tbody {
-                        @for change in changes {
-                            @for ValueChange { company_id, activity_date, column, old, new } in value_changes(change) {
-                                tr {
-                                    th scope="row" { (company_id) }
-                                    td { (day(&activity_date)) }
-                                    td { (kind(change)) }
-                                    td { (column) }
-                                    td { (shown(old)) }
-                                    td { (shown(new)) }
-                                }
-                            }
-                        }
-                    }
+    let columns =
+        [text("Company"), text("Day"), text("Change"), text("Column"), text("Published"), text("Would be")];
+    let rows = html! {
+        @for change in changes {
+            @for ValueChange { company_id, activity_date, column, old, new } in value_changes(change) {
+                tr {
+                    th scope="row" { (link::company(&company_id)) }
+                    td { (day(&activity_date)) }
+                    td { (kind(change)) }
+                    td { (column) }
+                    td { (link::optional(Some(&old))) }
+                    td { (link::optional(Some(&new))) }
                 }
             }
+        }
+    };
+    html! {
+        @if !changes.is_empty() {
+            (table("A sample: corrections first, then removals, then additions", &columns, &rows))
         }
     }
 }

@@ -10,9 +10,10 @@ use crate::{
     backfills::{Backfill, Outcome},
     html::{
         command::command,
-        time::{day, instant},
+        link,
+        time::{day, days, instant},
     },
-    pages::run::{days, part, run_address},
+    pages::run,
 };
 
 /// Where a backfill's page is.
@@ -36,14 +37,14 @@ pub(super) fn view(backfill: &Backfill, form_token: Option<&str>, now: DateTime<
                 dt { "Done" } dd { (bar(backfill)) }
                 @if let Some(run) = run {
                     dt { "Newest run" }
-                    dd { a.id href=(run_address(&run.run_id)) { (run.run_id) } " over " (days(run.window.as_ref())) }
+                    dd { (link::run(&run.run_id)) " over " (days(run.window.as_ref())) }
                 }
                 @if !backfill.next_date.is_empty() { dt { "First day not done" } dd { (day(&backfill.next_date)) } }
             }
             p { a href="/runs?trigger=backfill" { "All runs of backfills" } }
         }
         (way_on(backfill, form_token))
-        @if is_under_way && let Some(run) = run { (part(run, now)) }
+        @if is_under_way && let Some(run) = run { (run::part(run, now)) }
     }
 }
 

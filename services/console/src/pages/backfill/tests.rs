@@ -12,7 +12,7 @@ use proto::{
 };
 use tonic::Status;
 
-use crate::scripted::{HOSTILE, Page, Script, assert_harmless, get, post};
+use crate::scripted::{HOSTILE, Page, Pipeline, assert_harmless};
 
 const DAYS: &str = "from=2026-01-01&to=2026-01-31&chunk_days=7&force=yes";
 
@@ -59,7 +59,7 @@ fn updates() -> Vec<PreviewBackfillResponse> {
 async fn until(mut shown: impl AsyncFnMut() -> Page, text: &str) -> Page {
     for _ in 0..10_000 {
         let page = shown().await;
-        if page.html.contains(text) {
+        if page.text.contains(text) {
             return page;
         }
         tokio::task::yield_now().await;
@@ -69,14 +69,14 @@ async fn until(mut shown: impl AsyncFnMut() -> Page, text: &str) -> Page {
 
 #[tokio::test]
 async fn the_days_are_asked_for_then_previewed_then_confirmed() {
-    let script = Script::of(run(RunState::Running));
-    *script.preview.lock().unwrap() = updates();
-    let (site, _context) = script.console(0);
-    let page = get(&site, "/backfill").await;
+    let pipeline = Pipeline::of(run(RunState::Running));
+    pipeline.streams("PreviewBackfill", &updates());
+    let site = pipeline.site(0);
+    let page = site.get("/backfill").await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.html.contains("Preview") && !page.html.contains("method=\"post\" action=\"/backfill\""));
-    assert_eq!(script.asked.lock().unwrap().len(), 0, "nothing is asked without days");
-    let page = get(&site, &format!("/backfill?{DAYS}")).await;
+    assert!(page.text.contains("Preview") && !page.text.contains("method=\"post\" action=\"/backfill\""));
+    assert!(pipeline.actions().is_empty(), "nothing is asked without days");
+    let page = site.get(&format!("/backfill?{DAYS}")).await;
     for text in [
         "31 of 31 days",
         "1,234",
@@ -88,51 +88,51 @@ async fn the_days_are_asked_for_then_previewed_then_confirmed() {
         "name=\"chunk_days\" value=\"7\"",
         "activityctl backfill --from 2026-01-01 --to 2026-01-31 --force --chunk-days 7",
     ] {
-        assert!(page.html.contains(text), "{text} is missing in {}", page.html);
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
     }
-    assert_harmless(&page.html);
+    assert_harmless(&page.text);
 }
 
 #[tokio::test]
 async fn where_nothing_is_to_run_nothing_is_offered() {
-    let script = Script::of(run(RunState::Running));
+    let pipeline = Pipeline::of(run(RunState::Running));
     let days = BackfillDays { to_run: 0, total: 31 };
-    *script.preview.lock().unwrap() = vec![PreviewBackfillResponse { update: Some(Update::Days(days)) }];
-    let (site, _context) = script.console(0);
-    let page = get(&site, "/backfill?from=2026-01-01&to=2026-01-31").await;
-    assert!(page.html.contains("there is nothing to run") && !page.html.contains("Start the backfill"));
+    pipeline.answers("PreviewBackfill", &PreviewBackfillResponse { update: Some(Update::Days(days)) });
+    let site = pipeline.site(0);
+    let page = site.get("/backfill?from=2026-01-01&to=2026-01-31").await;
+    assert!(page.text.contains("there is nothing to run") && !page.text.contains("Start the backfill"));
 }
 
 #[tokio::test]
 async fn days_that_are_none_and_a_preview_that_fails_say_so_in_the_form() {
-    let script = Script::of(run(RunState::Running));
-    let (site, _context) = script.console(0);
-    let page = get(&site, "/backfill?from=soon&to=2026-01-31").await;
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
+    let page = site.get("/backfill?from=soon&to=2026-01-31").await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
-    assert!(page.html.contains("is not a calendar day") && page.html.contains("value=\"2026-01-31\""));
-    let page = get(&site, "/backfill?from=2026-01-01&chunk_days=0").await;
-    assert!(page.html.contains("no number of days per run"), "{}", page.html);
-    *script.refusal.lock().unwrap() = Some(Status::unavailable("the product API is away"));
-    let page = get(&site, &format!("/backfill?{DAYS}")).await;
+    assert!(page.text.contains("is not a calendar day") && page.text.contains("value=\"2026-01-31\""));
+    let page = site.get("/backfill?from=2026-01-01&chunk_days=0").await;
+    assert!(page.text.contains("no number of days per run"), "{}", page.text);
+    pipeline.fails("PreviewBackfill", Status::unavailable("the product API is away"));
+    let page = site.get(&format!("/backfill?{DAYS}")).await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(
-        page.html.contains("the product API is away") && page.html.contains("can be started all the same")
+        page.text.contains("the product API is away") && page.text.contains("can be started all the same")
     );
-    *script.refusal.lock().unwrap() = Some(Status::invalid_argument("too long"));
-    let page = get(&site, &format!("/backfill?{DAYS}")).await;
-    assert!(page.html.contains("too long") && !page.html.contains("Start the backfill"), "{}", page.html);
+    pipeline.instead("PreviewBackfill").fails("PreviewBackfill", Status::invalid_argument("too long"));
+    let page = site.get(&format!("/backfill?{DAYS}")).await;
+    assert!(page.text.contains("too long") && !page.text.contains("Start the backfill"), "{}", page.text);
 }
 
 #[tokio::test]
 async fn a_backfill_goes_on_without_anybody_looking_and_its_page_says_how_far_it_is() {
-    let script = Script::of(run(RunState::Running));
-    let (site, _context) = script.console(0);
-    let page = post(&site, "/backfill", DAYS).await;
-    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
-    let address = page.location;
-    let show = async || get(&site, &address).await;
-    assert!(show().await.html.contains("its first run is about to start"));
-    let stream = script.backfill.lock().unwrap().take().unwrap();
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
+    let page = site.post("/backfill", DAYS).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+    let address = page.location().to_owned();
+    let show = async || site.get(&address).await;
+    assert!(show().await.text.contains("its first run is about to start"));
+    let stream = pipeline.take_backfill();
     stream.send(Ok(change(7, "2026-01-08", RunState::Running))).unwrap();
     let page = until(show, "7 of 31 days").await;
     for text in [
@@ -140,51 +140,51 @@ async fn a_backfill_goes_on_without_anybody_looking_and_its_page_says_how_far_it
         "http-equiv=\"refresh\"",
         "activityctl backfill --from 2026-01-08 --to 2026-01-31 --force --chunk-days 7",
     ] {
-        assert!(page.html.contains(text), "{text} is missing in {}", page.html);
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
     }
-    assert!(get(&site, "/runs").await.html.contains("Backfills under way"));
+    assert!(site.get("/runs").await.text.contains("Backfills under way"));
     stream.send(Ok(change(31, "", RunState::Succeeded))).unwrap();
     drop(stream);
     let page = until(show, "Done: all its days are published.").await;
     assert!(
-        !page.html.contains("data-reload") && !page.html.contains("Continue the backfill"),
+        !page.text.contains("data-reload") && !page.text.contains("Continue the backfill"),
         "{}",
-        page.html
+        page.text
     );
-    assert!(!get(&site, "/runs").await.html.contains("Backfills under way"));
+    assert!(!site.get("/runs").await.text.contains("Backfills under way"));
 }
 
 #[tokio::test]
 async fn a_backfill_that_stopped_says_why_and_is_continued_where_it_stopped() {
-    let script = Script::of(run(RunState::Running));
-    let (site, context) = script.console(0);
-    let address = post(&site, "/backfill", DAYS).await.location;
-    let show = async || get(&site, &address).await;
-    let stream = script.backfill.lock().unwrap().take().unwrap();
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
+    let address = site.post("/backfill", DAYS).await.location().to_owned();
+    let show = async || site.get(&address).await;
+    let stream = pipeline.take_backfill();
     stream.send(Ok(change(7, "2026-01-08", RunState::Failed))).unwrap();
     stream.send(Err(Status::failed_precondition("run r1 is <failed>"))).unwrap();
     let page = until(show, "Stopped: run r1 is &lt;failed&gt;").await;
-    assert!(page.html.contains("Continue the backfill"), "{}", page.html);
-    assert!(page.html.contains("name=\"from\" value=\"2026-01-08\""), "{}", page.html);
+    assert!(page.text.contains("Continue the backfill"), "{}", page.text);
+    assert!(page.text.contains("name=\"from\" value=\"2026-01-08\""), "{}", page.text);
     // A console that ends says how those go on that it listened to.
-    let address = post(&site, "/backfill", DAYS).await.location;
-    context.shutdown.cancel();
-    until(async || get(&site, &address).await, "Stopped: the console was stopped").await;
-    assert_eq!(get(&site, "/backfill/unknown").await.status, StatusCode::NOT_FOUND);
+    let address = site.post("/backfill", DAYS).await.location().to_owned();
+    site.context.shutdown.cancel();
+    until(async || site.get(&address).await, "Stopped: the console was stopped").await;
+    assert_eq!(site.get("/backfill/unknown").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn backfills_under_way_are_few() {
-    let script = Script::of(run(RunState::Running));
-    let (site, _context) = script.console(0);
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
     let mut streams = Vec::new();
     for _ in 0..4 {
-        let page = post(&site, "/backfill", DAYS).await;
+        let page = site.post("/backfill", DAYS).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER);
-        streams.push(script.backfill.lock().unwrap().take().unwrap());
+        streams.push(pipeline.take_backfill());
     }
-    let page = post(&site, "/backfill", DAYS).await;
+    let page = site.post("/backfill", DAYS).await;
     assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
-    assert!(page.html.contains("4 backfills are under way"), "{}", page.html);
-    assert!(page.html.contains("value=\"2026-01-01\""), "the values are kept");
+    assert!(page.text.contains("4 backfills are under way"), "{}", page.text);
+    assert!(page.text.contains("value=\"2026-01-01\""), "the values are kept");
 }

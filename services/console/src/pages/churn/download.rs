@@ -2,7 +2,7 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{Query, State},
+    extract::Query,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -12,17 +12,13 @@ use proto::activity::v1::{ListChurnRisksRequest, ListChurnRisksResponse};
 use tonic::Status;
 
 use super::Asked;
-use crate::{backend::Services, failure::Failure, site::Console, visitor::Visitor};
+use crate::{backend::Services, failure::Failure, visitor::Visitor};
 
 /// The most companies per page that the service allows.
 const PAGE_SIZE: i32 = 1_000;
 
 /// `GET /churn.csv`
-pub(crate) async fn download(
-    State(_console): State<Console>,
-    visitor: Visitor,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Failure> {
+pub(crate) async fn download(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Failure> {
     let request =
         ListChurnRisksRequest { page_size: PAGE_SIZE, page_token: String::new(), ..asked.request() };
     // What is refused is refused with a page that says why; later it can only break off.

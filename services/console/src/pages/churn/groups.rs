@@ -7,7 +7,7 @@ use super::Asked;
 use crate::html::{
     address::Address,
     chart::share,
-    choice,
+    choice, form,
     number::{count, thousands},
     table::{Column, number, table, text},
 };
@@ -72,7 +72,7 @@ fn section(
             (table(&format!("{title}, {}", name.to_lowercase()), &columns(of, title), &rows))
             @if groups.len() > SHOWN {
                 form.row method="get" action="/churn" {
-                    (choice::kept(address, &[field]))
+                    (form::kept(address, &[field]))
                     (choice::select(&format!("All {}", groups.len()), field, "", groups))
                     button.plain type="submit" { "Show" }
                 }

@@ -3,10 +3,7 @@
 mod download;
 mod groups;
 
-use axum::{
-    extract::{Query, State},
-    http::Uri,
-};
+use axum::{extract::Query, http::Uri};
 use maud::{Markup, html};
 use proto::activity::v1::{
     ChurnChange, ChurnCounts, ChurnRisk, GetChurnSummaryRequest, GetChurnSummaryResponse,
@@ -20,7 +17,7 @@ use crate::{
     failure::Failure,
     html::{
         address::Address,
-        choice,
+        choice, form,
         layout::Section,
         link,
         number::thousands,
@@ -28,7 +25,6 @@ use crate::{
         table::{number, pager, table, text},
         time::{self, NONE},
     },
-    site::Console,
     visitor::Visitor,
 };
 pub(crate) use download::download;
@@ -77,12 +73,7 @@ struct Churn {
 }
 
 /// `GET /churn`
-pub(crate) async fn show(
-    State(_console): State<Console>,
-    visitor: Visitor,
-    uri: Uri,
-    Query(asked): Query<Asked>,
-) -> Result<Markup, Failure> {
+pub(crate) async fn show(visitor: Visitor, uri: Uri, Query(asked): Query<Asked>) -> Result<Markup, Failure> {
     let churn = load(&visitor.services, &asked).await;
     known_visitor([churn.companies.as_ref().err(), churn.summary.as_ref().err()])?;
     Ok(visitor.page(Section::Churn, "Churn", &view(&churn, &asked, &Address::of(&uri))))
@@ -122,7 +113,7 @@ fn day(asked: &Asked, address: &Address) -> Markup {
                 "Day (the newest published one if empty)"
                 input type="date" name="date" value=(asked.date);
             }
-            (choice::kept(address, &["date"]))
+            (form::kept(address, &["date"]))
             button.plain type="submit" { "Show" }
         }
     }

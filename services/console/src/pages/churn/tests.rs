@@ -4,7 +4,7 @@ use proto::activity::v1::{ChurnByContact, ChurnGroup, CompanyActivity, Publicati
 use tonic::Status;
 
 use super::*;
-use crate::scripted_services::Script;
+use crate::scripted::Script;
 
 const NOW: &str = "2026-03-01T06:00:00Z";
 

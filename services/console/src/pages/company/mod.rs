@@ -9,7 +9,7 @@ mod rows;
 mod versions;
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     http::Uri,
 };
 use domain::DateWindow;
@@ -34,7 +34,6 @@ use crate::{
         layout::Section,
         part::{Answer, empty, known_visitor, part},
     },
-    site::Console,
     visitor::Visitor,
 };
 
@@ -103,7 +102,6 @@ impl Company {
 
 /// `GET /companies/{company_id}`
 pub(crate) async fn show(
-    State(_console): State<Console>,
     visitor: Visitor,
     Path(company_id): Path<String>,
     uri: Uri,
@@ -168,7 +166,7 @@ async fn range(
 ) -> Result<Option<(DateWindow, Activity)>, Failure> {
     let freshness = services.activity().get_freshness(GetFreshnessRequest {}).await?.into_inner();
     let newest = freshness.newest.map(|newest| newest.activity_date).unwrap_or_default();
-    let Some(days) = range::window(&asked.from, &asked.to, &newest).map_err(Failure::Invalid)? else {
+    let Some(days) = range::window(&asked.from, &asked.to, &newest)? else {
         return Ok(None);
     };
     let (company_id, start_date, end_date) =

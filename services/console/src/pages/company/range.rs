@@ -5,7 +5,11 @@ use domain::{DateWindow, date_window::parse_day};
 use maud::{Markup, html};
 
 use super::Asked;
-use crate::html::{address::Address, choice::kept};
+use crate::{
+    failure::Failure,
+    fields::optional_day,
+    html::{address::Address, form::kept},
+};
 
 /// Days that are shown unless others are asked for.
 const DAYS: u64 = 90;
@@ -14,22 +18,22 @@ const MOST: u64 = 400;
 
 /// The days from `from` to `to`; without, the last ones up to the newest published day.
 /// `None` if nothing is published and nothing was asked for.
-pub(super) fn window(from: &str, to: &str, newest: &str) -> Result<Option<DateWindow>, String> {
-    let day = |name: &str, text: &str| -> Result<Option<NaiveDate>, String> {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        parse_day(text).map(Some).ok_or_else(|| format!("{name}={text} is not a day, as 2026-02-12"))
-    };
-    let (from, to) = (day("from", from)?, day("to", to)?);
+///
+/// # Errors
+/// If a text is no day, or the days are in the wrong order or too many.
+pub(super) fn window(from: &str, to: &str, newest: &str) -> Result<Option<DateWindow>, Failure> {
+    let (from, to) = (optional_day(from)?, optional_day(to)?);
     let after = |start: NaiveDate| start.checked_add_days(Days::new(DAYS - 1));
     let Some(to) = to.or_else(|| parse_day(newest)).or_else(|| from.and_then(after)) else {
         return Ok(None);
     };
     let from = from.or_else(|| to.checked_sub_days(Days::new(DAYS - 1))).unwrap_or(to);
-    let window = DateWindow::new(from, to).map_err(|problem| problem.to_string())?;
+    let window = DateWindow::new(from, to).map_err(|problem| Failure::Invalid(problem.to_string()))?;
     if window.len_days() > MOST {
-        return Err(format!("{} days are too many; at most {MOST} can be shown", window.len_days()));
+        return Err(Failure::Invalid(format!(
+            "{} days are too many; at most {MOST} can be shown",
+            window.len_days()
+        )));
     }
     Ok(Some(window))
 }
@@ -83,6 +87,6 @@ mod tests {
     fn a_range_that_makes_no_sense_is_refused() {
         window("2026-02-30", "", "").unwrap_err();
         window("2026-03-02", "2026-03-01", "").unwrap_err();
-        assert!(window("2025-01-01", "2026-03-01", "").unwrap_err().contains("at most 400"));
+        assert!(window("2025-01-01", "2026-03-01", "").unwrap_err().to_string().contains("at most 400"));
     }
 }

@@ -12,7 +12,7 @@ use proto::{
 };
 
 use super::*;
-use crate::scripted_services::Script;
+use crate::scripted::Script;
 
 const NOW: &str = "2026-03-01T06:00:00Z";
 const NAME: &str = "<script>alert(1)</script>";

@@ -7,7 +7,7 @@ mod reconcile;
 mod sources;
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, Query},
     http::Uri,
 };
 use chrono::NaiveDate;
@@ -31,10 +31,9 @@ use crate::{
         layout::Section,
         part::{Answer, known_visitor},
     },
-    site::Console,
     visitor::Visitor,
 };
-pub(crate) use reconcile::reconcile;
+pub(crate) use reconcile::{SAMPLE, reconcile};
 
 /// Publications per page.
 const PUBLICATIONS: i32 = 20;
@@ -59,7 +58,6 @@ struct Day {
 
 /// `GET /days/{date}`
 pub(crate) async fn show(
-    State(_console): State<Console>,
     visitor: Visitor,
     Path(date): Path<String>,
     uri: Uri,

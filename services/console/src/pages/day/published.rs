@@ -13,7 +13,7 @@ use crate::html::{
 pub(super) fn view(published: &Answer<Option<PublishedDay>>) -> Markup {
     part("Published", published, |day| match day {
         Some(day) => shown(day),
-        None => empty("The day is not published.", "Trigger a run over it, or wait for the schedule."),
+        None => empty("The day is not published.", "Start a run over it, or wait for the schedule."),
     })
 }
 

@@ -1,15 +1,14 @@
 //! Compares a day with a fresh fetch from the product API, now.
 
-use std::time::Duration;
-
 use axum::{
-    extract::{Path, State},
+    extract::Path,
     response::{IntoResponse, Response},
 };
 use chrono::NaiveDate;
 use contract::message::window_to_proto;
 use domain::DateWindow;
 use maud::{Markup, html};
+use presentation::{command::CommandLine, value::human_duration};
 use proto::{
     pipeline::v1::{ReconcileRequest, reconcile_response::Update},
     reconciliation::v1::{Mismatch, ReconciliationSummary, UsageNumbers},
@@ -23,7 +22,8 @@ use crate::{
     door::Operator,
     failure::Failure,
     html::{
-        difference,
+        command::command,
+        difference, form,
         layout::Section,
         link,
         number::{count, thousands},
@@ -31,23 +31,18 @@ use crate::{
         table::{table, text},
         time::{self, NONE},
     },
-    site::Console,
+    pages::PATIENCE,
     visitor::Visitor,
 };
 
 /// Companies that are compared unless the visitor chooses otherwise.
-const SAMPLE: &str = "200";
-const SAMPLES: [(&str, &str); 4] = [
-    ("50", "50 companies"),
-    (SAMPLE, "200 companies"),
-    ("1000", "1,000 companies"),
-    ("all", "all companies"),
-];
+pub(crate) const SAMPLE: u32 = 200;
+const SAMPLES: [u32; 3] = [50, SAMPLE, 1_000];
+/// In the form: no sample.
+const ALL: &str = "all";
 
 /// The most differences that are shown; all are counted.
 const SHOWN: usize = 500;
-/// Nobody waits longer for a page. The comparison ends with it.
-const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What the form sends.
 #[derive(Debug, Deserialize)]
@@ -65,23 +60,27 @@ struct Outcome {
 
 /// The form for it; a sentence for those who may not.
 pub(super) fn offer(date: NaiveDate, visitor: &Visitor) -> Markup {
-    let day = date.to_string();
     html! {
         section {
             h2 { "Compare with the product API" }
-            @if visitor.is_operator {
+            @if let Some(form_token) = visitor.may_act() {
                 form.row method="post" action=(format!("/days/{date}/reconcile")) {
-                    input type="hidden" name="form_token" value=(visitor.form_token);
+                    (form::token(form_token))
                     label {
                         "How many"
                         select name="sample" {
-                            @for (value, name) in SAMPLES { option value=(value) selected[value == SAMPLE] { (name) } }
+                            @for companies in SAMPLES {
+                                option value=(companies) selected[companies == SAMPLE] {
+                                    (count(companies, "company", "companies"))
+                                }
+                            }
+                            option value=(ALL) { "all companies" }
                         }
                     }
                     button type="submit" { "Compare now" }
                 }
                 p.note { "Fetches the day once more and compares. Nothing that is published changes." }
-                (link::command(&["reconcile", "--sample", SAMPLE, "--date", &day]))
+                (command(&CommandLine::reconcile(&date.to_string(), Some(SAMPLE))))
             } @else {
                 p { "Operators can compare the day with a fresh fetch from here." }
             }
@@ -91,14 +90,13 @@ pub(super) fn offer(date: NaiveDate, visitor: &Visitor) -> Markup {
 
 /// `POST /days/{date}/reconcile`
 pub(crate) async fn reconcile(
-    State(_console): State<Console>,
     Path(date): Path<String>,
     Operator(visitor, asked): Operator<Asked>,
 ) -> Result<Response, Failure> {
     let date = of_address(&date)?;
     let sample_size = match asked.sample.as_str() {
-        "all" => 0,
-        "" => SAMPLE.parse().unwrap_or_default(),
+        ALL => 0,
+        "" => SAMPLE,
         number => match number.parse() {
             Ok(companies) if companies > 0 => companies,
             _ => {
@@ -111,8 +109,9 @@ pub(crate) async fn reconcile(
     let compared = tokio::time::timeout(PATIENCE, compare(&visitor.services, date, sample_size));
     let outcome = compared.await.map_err(|_| {
         Status::deadline_exceeded(format!(
-            "the comparison took longer than {} and was given up: compare fewer companies, or use the command line",
-            presentation::value::human_duration(PATIENCE)
+            "the comparison takes longer than the {} that a page can wait: compare fewer companies, or use `activityctl \
+             reconcile`",
+            human_duration(PATIENCE)
         ))
     })??;
     let body = view(date, &outcome, &visitor);
@@ -167,7 +166,7 @@ fn view(date: NaiveDate, outcome: &Outcome, visitor: &Visitor) -> Markup {
             (difference::by_kind(&summary.by_kind))
             @if summary.mismatches > 0 {
                 p { "To run what differs again:" }
-                (link::command(&["reconcile", "--all", "--date", &day, "--heal"]))
+                (command(&CommandLine::heal(&day)))
             }
         }
         section {

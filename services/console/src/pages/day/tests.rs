@@ -9,7 +9,7 @@ use proto::{
 use tonic::Status;
 
 use super::*;
-use crate::scripted_services::{Script, Site};
+use crate::scripted::{Script, Site};
 
 const NOW: &str = "2026-03-01T06:00:00Z";
 
@@ -165,18 +165,11 @@ fn comparing() -> Site {
         .site(NOW)
 }
 
-/// The token that the page's form has.
-async fn form_token(site: &Site) -> String {
-    let page = site.get("/days/2026-02-28").await.text;
-    let (_, rest) = page.split_once(r#"name="form_token" value=""#).unwrap();
-    rest.split_once('"').unwrap().0.to_owned()
-}
-
 #[tokio::test]
 async fn a_comparison_shows_each_difference_with_both_values() {
     let site = comparing();
-    let token = form_token(&site).await;
-    let page = site.post("/days/2026-02-28/reconcile", &format!("form_token={token}&sample=200")).await;
+    site.get("/days/2026-02-28").await;
+    let page = site.post("/days/2026-02-28/reconcile", "sample=200").await;
     assert_eq!(page.status, 200, "{}", page.text);
     for shown in [
         "200 companies were compared, 1 of them differ.",
@@ -188,8 +181,7 @@ async fn a_comparison_shows_each_difference_with_both_values() {
     ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
-    let everybody = format!("form_token={token}&sample=all");
-    site.post("/days/2026-02-28/reconcile", &everybody).await;
+    site.post("/days/2026-02-28/reconcile", "sample=all").await;
     let asked: Vec<u32> =
         site.asked::<ReconcileRequest>("Reconcile").iter().map(|request| request.sample_size).collect();
     assert_eq!(asked, [200, 0]);
@@ -198,18 +190,17 @@ async fn a_comparison_shows_each_difference_with_both_values() {
 #[tokio::test]
 async fn a_form_that_makes_no_sense_or_is_forged_compares_nothing() {
     let site = comparing();
-    let token = form_token(&site).await;
-    let wrong = format!("form_token={token}&sample=-1");
-    assert_eq!(site.post("/days/2026-02-28/reconcile", &wrong).await.status, 400);
-    assert_eq!(site.post("/days/2026-02-28/reconcile", "form_token=forged&sample=200").await.status, 403);
+    site.get("/days/2026-02-28").await;
+    assert_eq!(site.post("/days/2026-02-28/reconcile", "sample=-1").await.status, 400);
+    assert_eq!(site.forge("/days/2026-02-28/reconcile", "sample=200").await.status, 403);
     assert_eq!(site.asked::<ReconcileRequest>("Reconcile"), []);
 }
 
 #[tokio::test]
 async fn a_comparison_that_breaks_off_has_no_result() {
     let site = script().streams("Reconcile", &[update(Update::Progress(StageProgress::default()))]).site(NOW);
-    let token = form_token(&site).await;
-    let page = site.post("/days/2026-02-28/reconcile", &format!("form_token={token}")).await;
+    site.get("/days/2026-02-28").await;
+    let page = site.post("/days/2026-02-28/reconcile", "").await;
     assert_eq!(page.status, 503);
     assert!(page.text.contains("ended without a result"), "{}", page.text);
 }
@@ -220,6 +211,6 @@ async fn a_reader_is_offered_no_comparison_and_gets_none() {
     let page = site.get("/days/2026-02-28").await.text;
     assert!(page.contains("Operators can compare the day"), "{page}");
     assert!(!page.contains("/reconcile"), "{page}");
-    assert_eq!(site.post("/days/2026-02-28/reconcile", "sample=200").await.status, 403);
+    assert_eq!(site.forge("/days/2026-02-28/reconcile", "sample=200").await.status, 403);
     assert_eq!(site.asked::<ReconcileRequest>("Reconcile"), []);
 }

@@ -58,7 +58,7 @@ fn published(freshness: &GetFreshnessResponse) -> Markup {
             }
             None => {
                 p.value { "Nothing yet" }
-                p.note { "Trigger a run, or wait for the schedule." }
+                p.note { "Start a run, or wait for the schedule." }
             }
         }
     }
@@ -91,7 +91,7 @@ fn active(status: &GetPipelineStatusResponse) -> Markup {
         p.value { (status.active_run_ids.len()) }
         @for (position, run_id) in status.active_run_ids.iter().take(5).enumerate() {
             p.note {
-                @if position == 0 { span.state.running { "next or now" } " " }
+                @if position == 0 { span.state.running { "running or next" } " " }
                 (link::run(run_id))
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Days, NaiveDate};
 use domain::DateWindow;
 use maud::{Markup, html};
-use presentation::value::{elapsed, human_duration, run_state, stage_state};
+use presentation::value::{elapsed, human_duration};
 use proto::{
     activity::v1::PublishedDay,
     monitoring::v1::GetPipelineStatusResponse,
@@ -17,6 +17,8 @@ use crate::html::{
     address::{self, Address},
     number::count,
     part::{Answer, part},
+    state,
+    time::NONE,
 };
 
 /// What stands in a cell, beside its colour.
@@ -25,13 +27,17 @@ struct Mark {
     letter: &'static str,
 }
 
-const LEGEND: [(Mark, &str); 6] = [
-    (Mark { class: "succeeded", letter: "S" }, "succeeded"),
-    (Mark { class: "failed", letter: "F" }, "failed"),
-    (Mark { class: "running", letter: "R" }, "running"),
-    (Mark { class: "waiting", letter: "W" }, "waiting"),
-    (Mark { class: "idle", letter: "–" }, "skipped, cancelled or not run"),
-    (Mark { class: "idle", letter: "U" }, "taken back"),
+const TAKEN_BACK: Mark = Mark { class: "idle", letter: "U" };
+const PUBLISHED: Mark = Mark { class: "succeeded", letter: "P" };
+
+const LEGEND: [(Mark, &str); 7] = [
+    (Mark::of_stage(StageState::Succeeded), "succeeded"),
+    (Mark::of_stage(StageState::Failed), "failed"),
+    (Mark::of_stage(StageState::Running), "running"),
+    (Mark::of_stage(StageState::Pending), "waiting"),
+    (Mark::of_stage(StageState::Skipped), "skipped or cancelled"),
+    (TAKEN_BACK, "taken back"),
+    (PUBLISHED, "published"),
 ];
 
 pub(super) fn view(
@@ -57,7 +63,7 @@ pub(super) fn view(
             (table(&days, &runs.stages(known), runs, &published))
             p.legend {
                 @for (mark, says) in &LEGEND {
-                    span { span class=(format!("cell {}", mark.class)) aria-hidden="true" { (mark.letter) } (says) }
+                    span { span class={ "cell " (mark.class) } aria-hidden="true" { (mark.letter) } (says) }
                 }
             }
             (other_days(window, address, yesterday))
@@ -118,27 +124,42 @@ fn table(
 fn stage_cell(day: NaiveDate, name: &str, run: Option<&Run>) -> Markup {
     let stage = run.and_then(|run| Some((run, run.stages.iter().find(|stage| stage.stage == name)?)));
     match stage {
-        Some((run, stage)) => {
-            cell(&mark_of_stage(stage), &run.run_id, &format!("{name} on {day}: {}", told(stage)))
-        }
+        Some((run, stage)) => cell(
+            &Mark::of_stage(stage.state()),
+            &address::run(&run.run_id),
+            &format!("{name} on {day}: {}", told(stage)),
+        ),
         None => blank(),
     }
 }
 
-fn mark_of_stage(stage: &RunStage) -> Mark {
-    let (class, letter) = match stage.state() {
-        StageState::Succeeded => ("succeeded", "S"),
-        StageState::Failed => ("failed", "F"),
-        StageState::Running => ("running", "R"),
-        StageState::Pending => ("waiting", "W"),
-        StageState::Skipped | StageState::Cancelled | StageState::Unspecified => ("idle", "–"),
-    };
-    Mark { class, letter }
+impl Mark {
+    const fn of_stage(state: StageState) -> Self {
+        let letter = match state {
+            StageState::Succeeded => "S",
+            StageState::Failed => "F",
+            StageState::Running => "R",
+            StageState::Pending => "W",
+            StageState::Skipped | StageState::Cancelled | StageState::Unspecified => NONE,
+        };
+        Self { class: state::stage_class(state), letter }
+    }
+
+    const fn of_run(state: RunState) -> Self {
+        let letter = match state {
+            RunState::Succeeded => "S",
+            RunState::Failed => "F",
+            RunState::Running => "R",
+            RunState::Queued => "W",
+            RunState::Cancelled | RunState::Unspecified => NONE,
+        };
+        Self { class: state::run_class(state), letter }
+    }
 }
 
 /// State, duration, rows.
 fn told(stage: &RunStage) -> String {
-    let mut told = stage_state(stage.state).to_lowercase();
+    let mut told = state::stage_word(stage.state());
     if let Some(took) = elapsed(stage.start_time.as_ref(), stage.end_time.as_ref()) {
         told.push_str(&format!(" in {}", human_duration(took)));
     }
@@ -154,19 +175,16 @@ fn told(stage: &RunStage) -> String {
 
 fn run_cell(day: NaiveDate, run: Option<&Run>) -> Markup {
     let Some(run) = run else { return blank() };
-    let (class, letter) = match (run.trigger(), run.state()) {
-        (RunTrigger::Unpublish, RunState::Succeeded) => ("idle", "U"),
-        (_, RunState::Succeeded) => ("succeeded", "S"),
-        (_, RunState::Failed) => ("failed", "F"),
-        (_, RunState::Running) => ("running", "R"),
-        (_, RunState::Queued) => ("waiting", "W"),
-        (_, RunState::Cancelled | RunState::Unspecified) => ("idle", "–"),
+    let is_taken_back = run.trigger() == RunTrigger::Unpublish && run.state() == RunState::Succeeded;
+    let (mark, mut told) = if is_taken_back {
+        (TAKEN_BACK, "taken back".to_owned())
+    } else {
+        (Mark::of_run(run.state()), state::run_word(run.state()))
     };
-    let mut told = if letter == "U" { "taken back".to_owned() } else { run_state(run.state).to_lowercase() };
     if let Some(took) = elapsed(run.start_time.as_ref(), run.end_time.as_ref()) {
         told.push_str(&format!(" in {}", human_duration(took)));
     }
-    cell(&Mark { class, letter }, &run.run_id, &format!("run over {day}: {told}"))
+    cell(&mark, &address::run(&run.run_id), &format!("run over {day}: {told}"))
 }
 
 fn published_cell(day: NaiveDate, published: Option<&PublishedDay>, run: Option<&Run>) -> Markup {
@@ -176,13 +194,13 @@ fn published_cell(day: NaiveDate, published: Option<&PublishedDay>, run: Option<
     if run.is_none() {
         says.push_str("; the run is not on record");
     }
-    let class = if run.is_none() { "cell idle" } else { "cell succeeded" };
-    html! { a class=(class) href=(format!("/days/{day}")) title=(says) aria-label=(says) { "P" } }
+    let class = if run.is_none() { "idle" } else { PUBLISHED.class };
+    cell(&Mark { class, ..PUBLISHED }, &format!("/days/{day}"), &says)
 }
 
-fn cell(mark: &Mark, run_id: &str, says: &str) -> Markup {
+fn cell(mark: &Mark, address: &str, says: &str) -> Markup {
     html! {
-        a class=(format!("cell {}", mark.class)) href=(address::run(run_id)) title=(says) aria-label=(says) {
+        a class={ "cell " (mark.class) } href=(address) title=(says) aria-label=(says) {
             (mark.letter)
         }
     }

@@ -6,10 +6,13 @@ use proto::{
     notifier::v1::{Alert, AlertCause},
 };
 
-use crate::html::{
-    address, link,
-    part::{Answer, part},
-    time,
+use crate::{
+    html::{
+        address, link,
+        part::{Answer, part},
+        time,
+    },
+    pages::alerted,
 };
 
 pub(super) fn view(alerts: &Answer<ListAlertsResponse>) -> Markup {
@@ -31,7 +34,7 @@ fn incident(recorded: &RecordedAlert) -> Markup {
     html! {
         article.incident {
             h3 {
-                span.state.failed { (cause(&alert)) } " "
+                span.state.failed { (alerted::cause(&alert)) } " "
                 @if !alert.business_date.is_empty() { (time::day(&alert.business_date)) }
             }
             @if !alert.error_message.is_empty() { p.problem { (alert.error_message) } }
@@ -46,14 +49,11 @@ fn incident(recorded: &RecordedAlert) -> Markup {
                     }
                 }
                 @if !alert.run_id.is_empty() { dt { "Run" } dd { (link::run(&alert.run_id)) } }
-                @if alert.trace_url.starts_with("https://") || alert.trace_url.starts_with("http://") {
-                    dt { "Trace" }
-                    dd { a href=(alert.trace_url) rel="noreferrer" { "Open the trace" } }
-                }
+                @if let Some(trace) = link::trace(&alert.trace_url) { dt { "Trace" } dd { (trace) } }
                 dt { "Since" }
                 dd { (time::instant(alert.fail_time.as_ref())) }
                 dt { "Alert" }
-                dd { (delivery(recorded)) }
+                dd { (alerted::delivery(recorded)) }
             }
         }
     }
@@ -61,16 +61,6 @@ fn incident(recorded: &RecordedAlert) -> Markup {
 
 fn is_of_stage(alert: &Alert) -> bool {
     matches!(alert.cause(), AlertCause::Unspecified | AlertCause::StageFailed)
-}
-
-fn cause(alert: &Alert) -> &'static str {
-    match alert.cause() {
-        AlertCause::Unspecified | AlertCause::StageFailed => "Stage failed",
-        AlertCause::DeadlineWithoutRun => "Deadline missed, and no run covers the day",
-        AlertCause::DeadlineRunActive => "Deadline missed, and the run is not done",
-        AlertCause::DeadlineRunFailed => "Deadline missed, and the run did not succeed",
-        AlertCause::NumbersDiffer => "Numbers differ from the product API",
-    }
 }
 
 fn next_step(alert: &Alert) -> Markup {
@@ -88,17 +78,6 @@ fn next_step(alert: &Alert) -> Markup {
         AlertCause::NumbersDiffer => {
             html! { "Compare " (day()) " once more, and run it again if it differs." }
         }
-        _ => html! { "Trigger a run over " (day()) ", and see why the schedule did not." },
-    }
-}
-
-fn delivery(recorded: &RecordedAlert) -> Markup {
-    html! {
-        @match (&recorded.settle_time, recorded.problem.as_str()) {
-            (Some(_), "") => { "delivered " (time::instant(recorded.settle_time.as_ref())) }
-            (Some(_), problem) => { "not everywhere: " (problem) }
-            (None, "") => "waits for delivery",
-            (None, problem) => { "waits after " (recorded.tries) " tries: " (problem) }
-        }
+        _ => html! { "Start a run over " (day()) ", and see why the schedule did not." },
     }
 }

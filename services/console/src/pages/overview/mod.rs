@@ -27,6 +27,7 @@ use tonic::Status;
 use crate::{
     backend::Services,
     failure::Failure,
+    fields::optional_day,
     html::{
         address::Address,
         layout::Section,
@@ -71,13 +72,7 @@ pub(crate) async fn show(
     uri: Uri,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
-    let until = match asked.until.as_str() {
-        "" => None,
-        day => Some(
-            parse_day(day)
-                .ok_or_else(|| Failure::Invalid(format!("until={day} is not a day, as 2026-02-12")))?,
-        ),
-    };
+    let until = optional_day(&asked.until)?;
     let overview = load(&visitor.services, until, console.clock.yesterday()).await?;
     let body = html! {
         @if !visitor.is_reader {

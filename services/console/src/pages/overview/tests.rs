@@ -10,7 +10,7 @@ use proto::{
 use tonic::Status;
 
 use super::*;
-use crate::scripted_services::Script;
+use crate::scripted::Script;
 
 const NOW: &str = "2026-03-01T06:00:00Z";
 
@@ -135,7 +135,7 @@ async fn the_overview_says_what_is_there_and_what_needs_somebody() {
         ">missed<",
         ">1,234<",
         "the oldest for 2 min 00 s",
-        "Stage failed",
+        "a stage failed",
         "the API answers 500 &lt;script&gt;",
         "Remove the cause, then retry",
         "act_copy_crm_csv on 2026-02-27: failed in 3.0 s, 1,200 rows read, 7 rows written",
@@ -178,7 +178,7 @@ async fn a_warehouse_without_data_says_what_to_do() {
         .answers("GetPipelineStatus", &GetPipelineStatusResponse::default())
         .answers("ListAlerts", &ListAlertsResponse::default());
     let page = empty.site(NOW).get("/").await;
-    for shown in ["Nothing yet", "Trigger a run", "sets no deadline", "No totals are on record"] {
+    for shown in ["Nothing yet", "Start a run", "sets no deadline", "No totals are on record"] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
 }

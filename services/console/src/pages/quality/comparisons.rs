@@ -1,15 +1,20 @@
 //! What comparisons with the product API have found.
 
 use maud::{Markup, html};
+use presentation::command::CommandLine;
 use proto::monitoring::v1::{ListReconciliationsResponse, Reconciliation};
 
-use crate::html::{
-    address::Address,
-    difference, link,
-    number::thousands,
-    part::{Answer, empty, part},
-    table::{number, pager_of, table, text},
-    time,
+use crate::{
+    html::{
+        address::Address,
+        command::command,
+        difference,
+        number::thousands,
+        part::{Answer, empty, part},
+        table::{number, pager_of, table, text},
+        time,
+    },
+    pages::day::SAMPLE,
 };
 
 pub(super) fn view(comparisons: &Answer<ListReconciliationsResponse>, address: &Address) -> Markup {
@@ -17,7 +22,7 @@ pub(super) fn view(comparisons: &Answer<ListReconciliationsResponse>, address: &
         if page.reconciliations.is_empty() {
             return html! {
                 (empty("No comparison is on record.", "Compare a day on its page, or from the command line:"))
-                (link::command(&["reconcile", "--sample", "200", "--date", "yesterday"]))
+                (command(&CommandLine::reconcile("yesterday", Some(SAMPLE))))
             };
         }
         let columns = [
@@ -39,15 +44,11 @@ pub(super) fn view(comparisons: &Answer<ListReconciliationsResponse>, address: &
 }
 
 fn row(comparison: &Reconciliation) -> Markup {
-    let days = comparison.window.clone().unwrap_or_default();
     let summary = comparison.summary.clone().unwrap_or_default();
     html! {
         tr {
             th scope="row" { (time::instant(comparison.end_time.as_ref())) }
-            td {
-                (time::day(&days.start_date))
-                @if days.end_date != days.start_date { " to " (time::day(&days.end_date)) }
-            }
+            td { (time::days(comparison.window.as_ref())) }
             td { (which(comparison)) }
             td {
                 @if summary.mismatches == 0 {

@@ -1,15 +1,16 @@
 //! Which rows of the quarantine are shown, and the commands that are about the same.
 
 use contract::message::window_to_proto;
-use domain::{DateWindow, RejectionKind, date_window::parse_day};
+use domain::{DateWindow, RejectionKind};
 use maud::{Markup, html};
+use presentation::command::CommandLine;
 use proto::quarantine::v1::{QuarantineFilter, QuarantineState};
 use serde::Deserialize;
 
-use crate::html::{
-    address::Address,
-    choice::{self, ANY},
-    link,
+use crate::{
+    failure::Failure,
+    fields::optional_day,
+    html::{address::Address, choice::ANY, command::command, form},
 };
 
 /// What the address says.
@@ -33,15 +34,11 @@ const STATES: [(&str, &str); 3] = [("", "open"), ("accepted", "accepted"), ("all
 
 impl Asked {
     /// The filter in the contract's words.
-    pub(super) fn filter(&self) -> Result<QuarantineFilter, String> {
-        let days = match self.date.as_str() {
-            "" => None,
-            date => {
-                let day =
-                    parse_day(date).ok_or_else(|| format!("date={date} is not a day, as 2026-02-12"))?;
-                Some(window_to_proto(DateWindow::day(day)))
-            }
-        };
+    ///
+    /// # Errors
+    /// If the day is none.
+    pub(super) fn filter(&self) -> Result<QuarantineFilter, Failure> {
+        let days = optional_day(&self.date)?.map(|day| window_to_proto(DateWindow::day(day)));
         let state = match self.state.as_str() {
             "accepted" => QuarantineState::Accepted,
             "all" => QuarantineState::Unspecified,
@@ -57,22 +54,6 @@ impl Asked {
             days,
             state: state.into(),
         })
-    }
-
-    /// The conditions as flags of `activityctl quarantine`.
-    fn flags(&self) -> Vec<&str> {
-        let below = if self.origin.is_empty() { self.below.as_str() } else { "" };
-        [
-            ("--origin", self.origin.as_str()),
-            ("--below", below),
-            ("--reason", &self.kind),
-            ("--stage", &self.stage),
-            ("--date", &self.date),
-        ]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .flat_map(|(flag, value)| [flag, value])
-        .collect()
     }
 }
 
@@ -98,7 +79,7 @@ pub(super) fn form(asked: &Asked, address: &Address) -> Markup {
                     @for (value, name) in STATES { option value=(value) selected[asked.state == value] { (name) } }
                 }
             }
-            (choice::kept(address, &FIELDS))
+            (form::kept(address, &FIELDS))
             button type="submit" { "Show" }
             a.button.plain href="/quality" { "Clear" }
         }
@@ -106,20 +87,18 @@ pub(super) fn form(asked: &Asked, address: &Address) -> Markup {
 }
 
 /// What can be done with these rows.
-pub(super) fn commands(asked: &Asked) -> Markup {
-    let flags = asked.flags();
-    let command = |first: &[&str], last: &[&str]| link::command(&[first, &flags, last].concat());
+pub(super) fn commands(filter: &QuarantineFilter) -> Markup {
     html! {
         details {
             summary { "What can be done with these rows" }
-            @if flags.is_empty() {
-                p.note { "Rows are accepted by a condition: choose a file, reason, stage or day first." }
-            } @else {
+            @if let Some(accept) = CommandLine::accept_quarantined(filter, "what is known of them") {
                 p { "Accept them as they are, so that they no longer count as open:" }
-                (command(&["quarantine", "accept"], &["--why", "what is known of them"]))
+                (command(&accept))
+            } @else {
+                p.note { "Rows are accepted by a condition: choose a file, reason, stage or day first." }
             }
             p { "Load them once more, after a mend at the source or of a rule:" }
-            (command(&["quarantine", "replay"], &["--wait"]))
+            (command(&CommandLine::replay_quarantined(filter)))
         }
     }
 }
@@ -129,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_the_filter_and_the_flags() {
+    fn the_address_is_the_filter_and_the_commands_are_about_the_same() {
         let asked = Asked {
             kind: "FIELD".into(),
             origin: "crm/it's.csv".into(),
@@ -141,9 +120,12 @@ mod tests {
         assert_eq!((filter.origin.as_str(), filter.origin_prefix.as_str()), ("crm/it's.csv", ""));
         assert_eq!(filter.days.as_ref().map(|days| days.end_date.as_str()), Some("2026-02-12"));
         assert_eq!(filter.state(), QuarantineState::Open);
-        assert_eq!(asked.flags(), ["--origin", "crm/it's.csv", "--reason", "FIELD", "--date", "2026-02-12"]);
-        assert!(commands(&asked).into_string().contains(r"accept --origin 'crm/it'\''s.csv' --reason FIELD"));
-        assert!(!commands(&Asked::default()).into_string().contains("quarantine accept"));
+        let shown = commands(&filter).into_string();
+        assert!(
+            shown.contains(r"accept --origin 'crm/it'\''s.csv' --reason FIELD --date 2026-02-12"),
+            "{shown}"
+        );
+        assert!(!commands(&QuarantineFilter::default()).into_string().contains("quarantine accept"));
         Asked { date: "2026-02-30".into(), ..Asked::default() }.filter().unwrap_err();
     }
 }

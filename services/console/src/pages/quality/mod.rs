@@ -6,17 +6,14 @@ mod filter;
 mod quarantine;
 mod trends;
 
-use axum::{
-    extract::{Query, State},
-    http::Uri,
-};
+use axum::{extract::Query, http::Uri};
 use maud::{Markup, html};
 use proto::{
     monitoring::v1::{ListReconciliationsRequest, ListReconciliationsResponse},
     pipeline::v1::{ListRunsRequest, Run},
     quarantine::v1::{
         CountQuarantinedRowsRequest, ListQuarantinedRowsRequest, ListQuarantinedRowsResponse,
-        QuarantineCount, QuarantineGrouping,
+        QuarantineCount, QuarantineFilter, QuarantineGrouping,
     },
 };
 use tonic::{Response, Status};
@@ -29,7 +26,6 @@ use crate::{
         layout::Section,
         part::{Answer, known_visitor, part},
     },
-    site::Console,
     visitor::Visitor,
 };
 use filter::Asked;
@@ -56,6 +52,8 @@ struct Quality {
 /// The rows that could not be used.
 #[derive(Debug)]
 struct Quarantine {
+    /// What they have in common.
+    filter: QuarantineFilter,
     by_kind: Answer<Vec<QuarantineCount>>,
     by_origin: Answer<Vec<QuarantineCount>>,
     by_day: Answer<Vec<QuarantineCount>>,
@@ -63,23 +61,18 @@ struct Quarantine {
 }
 
 /// `GET /quality`
-pub(crate) async fn show(
-    State(_console): State<Console>,
-    visitor: Visitor,
-    uri: Uri,
-    Query(asked): Query<Asked>,
-) -> Result<Markup, Failure> {
+pub(crate) async fn show(visitor: Visitor, uri: Uri, Query(asked): Query<Asked>) -> Result<Markup, Failure> {
     // A day that is none is refused for everybody.
-    asked.filter().map_err(Failure::Invalid)?;
-    let quality = load(&visitor, &asked).await?;
+    let filter = asked.filter()?;
+    let quality = load(&visitor, &asked, &filter).await?;
     Ok(visitor.page(Section::Quality, "Quality", &view(&quality, &asked, &Address::of(&uri))))
 }
 
-async fn load(visitor: &Visitor, asked: &Asked) -> Result<Quality, Failure> {
+async fn load(visitor: &Visitor, asked: &Asked, filter: &QuarantineFilter) -> Result<Quality, Failure> {
     let services = &visitor.services;
     let quarantine = async {
         // Rows as the sources wrote them may name people: services refuse them to readers.
-        if visitor.is_operator { quarantine(services, asked).await.map(Some) } else { Ok(None) }
+        if visitor.is_operator { Some(quarantine(services, asked, filter).await) } else { None }
     };
     let comparisons = async {
         let request =
@@ -87,14 +80,12 @@ async fn load(visitor: &Visitor, asked: &Asked) -> Result<Quality, Failure> {
         services.monitoring().list_reconciliations(request).await.map(Response::into_inner)
     };
     let (quarantine, runs, comparisons) = tokio::join!(quarantine, newest_runs(services), comparisons);
-    let quarantine = quarantine?;
     let rows = quarantine.as_ref().and_then(|quarantine| quarantine.rows.as_ref().err());
     known_visitor([rows, runs.as_ref().err(), comparisons.as_ref().err()])?;
     Ok(Quality { quarantine, runs, comparisons })
 }
 
-async fn quarantine(services: &Services, asked: &Asked) -> Result<Quarantine, Failure> {
-    let filter = asked.filter().map_err(Failure::Invalid)?;
+async fn quarantine(services: &Services, asked: &Asked, filter: &QuarantineFilter) -> Quarantine {
     let counts = async |by: QuarantineGrouping| {
         let request =
             CountQuarantinedRowsRequest { filter: Some(filter.clone()), by: by.into(), max_groups: GROUPS };
@@ -114,7 +105,7 @@ async fn quarantine(services: &Services, asked: &Asked) -> Result<Quarantine, Fa
         counts(QuarantineGrouping::Day),
         rows
     );
-    Ok(Quarantine { by_kind, by_origin, by_day, rows })
+    Quarantine { filter: filter.clone(), by_kind, by_origin, by_day, rows }
 }
 
 async fn newest_runs(services: &Services) -> Result<Vec<Run>, Status> {
@@ -138,7 +129,7 @@ fn view(quality: &Quality, asked: &Asked, address: &Address) -> Markup {
             Some(quarantine) => {
                 (filter::form(asked, address))
                 (counts::view(quarantine, address))
-                (quarantine::view(&quarantine.rows, asked, address))
+                (quarantine::view(&quarantine.rows, &quarantine.filter, address))
             }
             None => section {
                 h2 { "Rows in quarantine" }

@@ -1,9 +1,9 @@
 //! Rows in quarantine, as their sources wrote them.
 
 use maud::{Markup, html};
-use proto::quarantine::v1::{ListQuarantinedRowsResponse, QuarantinedRow};
+use proto::quarantine::v1::{ListQuarantinedRowsResponse, QuarantineFilter, QuarantinedRow};
 
-use super::filter::{Asked, commands};
+use super::filter::commands;
 use crate::html::{
     address::Address,
     link,
@@ -12,7 +12,11 @@ use crate::html::{
     time::{self, NONE},
 };
 
-pub(super) fn view(rows: &Answer<ListQuarantinedRowsResponse>, asked: &Asked, address: &Address) -> Markup {
+pub(super) fn view(
+    rows: &Answer<ListQuarantinedRowsResponse>,
+    filter: &QuarantineFilter,
+    address: &Address,
+) -> Markup {
     list("Rows in quarantine", address, rows, |page| {
         if page.rows.is_empty() {
             return empty(
@@ -31,7 +35,7 @@ pub(super) fn view(rows: &Answer<ListQuarantinedRowsResponse>, asked: &Asked, ad
         ];
         let shown = html! { @for one in &page.rows { (row(one)) } };
         html! {
-            (commands(asked))
+            (commands(filter))
             (table("Rows by file, then line", &columns, &shown))
             (pager(address, &page.next_page_token))
         }

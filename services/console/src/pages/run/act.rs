@@ -9,12 +9,12 @@ use presentation::command::CommandLine;
 use proto::pipeline::v1::{CancelRunRequest, RetryRunRequest, Run, RunState};
 use tonic::Status;
 
-use super::{findings, head::run_address, live::content, title};
+use super::{findings, head::takes_back, live::content, title};
 use crate::{
     door::Operator,
     failure::Failure,
     fields::Fields,
-    html::{command::command, layout::Section},
+    html::{address, command::command, form, layout::Section},
     site::Console,
     visitor::Visitor,
 };
@@ -46,16 +46,16 @@ async fn answer(
     run_id: &str,
     refused: Option<Status>,
 ) -> Result<Response, Failure> {
-    let Some(status) = refused else { return Ok(Redirect::to(&run_address(run_id)).into_response()) };
+    let Some(status) = refused else { return Ok(Redirect::to(&address::run(run_id)).into_response()) };
     // A run that cannot be read either has one message to show, not two.
     let Ok((run, findings)) = super::load(visitor, run_id).await else { return Err(status.into()) };
     let failure = Failure::Service(status);
     let body = html! {
         (actions(&run, visitor.may_act(), Some(&failure)))
-        p { a href=(run_address(run_id)) { "Back to the run" } }
+        p { a href=(address::run(run_id)) { "Back to the run" } }
         // As it is now: a page that was posted to cannot ask for itself again.
         (content(&run, console.clock.now()))
-        (findings::view(&findings))
+        (findings::view(&run, &findings))
     };
     let page = visitor.page(Section::Runs, &title(&run), &body);
     Ok((failure.status(), page).into_response())
@@ -75,8 +75,9 @@ pub(super) fn actions(run: &Run, form_token: Option<&str>, failure: Option<&Fail
         },
         RunState::Queued | RunState::Running => html! {
             p {
-                "Stops running stages and rolls them back. A cancelled run publishes nothing, and can be continued \
-                 later."
+                "Stops running stages and rolls them back. A cancelled run "
+                @if takes_back(run) { "takes nothing back" } @else { "publishes nothing" }
+                ", and can be continued later."
             }
             (form(run, "cancel", form_token, &html! { button.danger type="submit" { "Cancel the run" } }))
             (command(&CommandLine::cancel(&run.run_id)))
@@ -96,8 +97,8 @@ pub(super) fn actions(run: &Run, form_token: Option<&str>, failure: Option<&Fail
 
 fn form(run: &Run, action: &str, form_token: &str, button: &Markup) -> Markup {
     html! {
-        form method="post" action={ (run_address(&run.run_id)) "/" (action) } {
-            input type="hidden" name="form_token" value=(form_token);
+        form method="post" action={ (address::run(&run.run_id)) "/" (action) } {
+            (form::token(form_token))
             p { (button) }
         }
     }

@@ -4,33 +4,38 @@ use maud::{Markup, html};
 use presentation::run_end::hint;
 use proto::pipeline::v1::{Run, RunStage, RunState, StageState};
 
+use super::attempts::{self, Attempt};
 use crate::html::time::instant;
 
 /// The errors of the stages that have one, and what they wait for.
 pub(super) fn view(run: &Run) -> Markup {
-    let troubled = |stage: &&RunStage| {
-        stage.waiting_for_service_since.is_some()
-            || matches!(stage.state(), StageState::Failed | StageState::Pending)
-                && !stage.error_code.is_empty()
-    };
+    let troubled = |stage: &&RunStage| stage.waiting_for_service_since.is_some() || newest(stage).is_some();
     let stages: Vec<&RunStage> = run.stages.iter().filter(troubled).collect();
     html! {
-        @if !stages.is_empty() {
-            section.errors aria-labelledby="errors" {
-                h2 #errors { "What is wrong" }
-                @for stage in stages { (of_stage(run, stage)) }
-            }
+        // The section is there also without errors: what comes after it stays in its place when one
+        // comes, and so stays as the visitor has it.
+        section.errors aria-labelledby="errors" hidden[stages.is_empty()] {
+            h2 #errors { "What is wrong" }
+            @for stage in stages { (of_stage(run, stage)) }
         }
     }
+}
+
+/// The newest attempt of a stage that is not done, if it ended with an error. The stage's own error
+/// may be that of an attempt before it.
+fn newest(stage: &RunStage) -> Option<Attempt<'_>> {
+    let newest = attempts::of(stage).pop()?;
+    let is_troubled = matches!(stage.state(), StageState::Failed | StageState::Pending);
+    (is_troubled && !newest.error_code.is_empty()).then_some(newest)
 }
 
 fn of_stage(run: &Run, stage: &RunStage) -> Markup {
     html! {
         h3 { (stage.stage) @if stage.attempt > 0 { ", attempt " (stage.attempt) } }
-        @if !stage.error_code.is_empty() {
-            p { code { (stage.error_code) } }
-            p.problem { (stage.error_message) }
-            @if let Some(hint) = hint(&stage.error_code) { p { (hint) } }
+        @if let Some(ended) = newest(stage) {
+            p { code { (ended.error_code) } }
+            p.problem { (ended.error_message) }
+            @if let Some(hint) = hint(ended.error_code) { p { (hint) } }
         }
         p { strong { "Next step: " } (next_step(run, stage)) }
     }

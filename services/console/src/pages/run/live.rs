@@ -11,14 +11,11 @@ use maud::{Markup, html};
 use presentation::run_end::has_ended;
 use proto::pipeline::v1::{GetRunRequest, Run};
 
-use super::{
-    errors, gantt,
-    head::{self, run_address},
-    stages,
-};
+use super::{errors, gantt, head, stages};
 use crate::{
     door::Entry,
     failure::Failure,
+    html::address,
     live::{Viewer, stream},
     site::Console,
     visitor::Visitor,
@@ -53,7 +50,7 @@ async fn read(visitor: &Visitor, run_id: &str) -> Result<(), Failure> {
 
 /// The moving part with what makes it move.
 pub(crate) fn part(run: &Run, now: DateTime<Utc>) -> Markup {
-    let live = (!has_ended(run)).then(|| format!("{}/live", run_address(&run.run_id)));
+    let live = (!has_ended(run)).then(|| format!("{}/live", address::run(&run.run_id)));
     html! { div #live data-live=[live] { (content(run, now)) } }
 }
 

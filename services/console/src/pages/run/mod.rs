@@ -1,6 +1,7 @@
 //! A run: how it goes, what it did with rows, what was wrong, and what can be done.
 
 mod act;
+mod attempts;
 mod errors;
 mod findings;
 mod gantt;
@@ -12,10 +13,10 @@ mod stages;
 mod tests;
 
 pub(crate) use act::{cancel, retry};
-pub(crate) use head::{days, run_address};
+pub(crate) use head::took;
 pub(crate) use live::{content, follow, part};
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
 use presentation::run_end::has_ended;
 use proto::{
@@ -35,17 +36,16 @@ pub(crate) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
     Path(run_id): Path<String>,
-    RawQuery(query): RawQuery,
+    Query(fields): Query<Fields>,
 ) -> Result<Markup, Failure> {
     let (run, findings) = load(&visitor, &run_id).await?;
-    let is_found = Fields::parse(query.unwrap_or_default().as_bytes()).is_set("found");
     let body = html! {
-        @if is_found {
+        @if fields.is_set("found") {
             p.notice role="status" { "This run covers the days already, so no other one was started." }
         }
         (part(&run, console.clock.now()))
         (act::actions(&run, visitor.may_act(), None))
-        (findings::view(&findings))
+        (findings::view(&run, &findings))
     };
     Ok(if has_ended(&run) {
         visitor.page(Section::Runs, &title(&run), &body)

@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use contract::message::{progress_from_proto, timestamp_to_proto};
 use domain::Counters;
 use maud::{Markup, html};
-use presentation::value::{elapsed, human_duration};
+use presentation::value::elapsed;
 use proto::pipeline::v1::{Run, RunStage, StageState};
 
+use super::attempts::{self, Outcome};
 use crate::html::{
-    count::{bytes, count},
+    number::{self, bytes, thousands},
     state,
-    time::{NONE, instant},
+    table::{number, table, text},
+    time::{NONE, instant, length},
 };
 
 /// As many remarks as do not hide what comes below them.
@@ -18,25 +20,23 @@ const FEW_REMARKS: usize = 8;
 
 /// The table of stages, and what else there is to say of them.
 pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
+    let columns = [
+        text("Stage"),
+        text("State"),
+        number("Attempt"),
+        number("Duration"),
+        number("Read"),
+        number("Written"),
+        number("Unchanged"),
+        number("Duplicate"),
+        number("Rejected"),
+        number("Removed"),
+        number("Bytes"),
+        text("Balance"),
+    ];
+    let rows = html! { @for stage in &run.stages { (row(stage, now)) } };
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Table of stages" {
-            table.dense {
-                caption { "What each stage did with rows" }
-                thead {
-                    tr {
-                        @for name in ["Stage", "State"] { th scope="col" { (name) } }
-                        @for name in [
-                            "Attempt", "Took", "Read", "Written", "Unchanged", "Duplicate", "Rejected", "Removed",
-                            "Bytes",
-                        ] {
-                            th.number scope="col" { (name) }
-                        }
-                        th scope="col" { "Balance" }
-                    }
-                }
-                tbody { @for stage in &run.stages { (row(stage, now)) } }
-            }
-        }
+        div.dense { (table("What each stage did with rows", &columns, &rows)) }
         (remarks(run))
         (attempts(run))
     }
@@ -45,8 +45,10 @@ pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
 fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
     let counters = progress_from_proto(stage.progress.clone().unwrap_or_default()).counters;
     let now = timestamp_to_proto(now);
-    let running = (stage.state() == StageState::Running).then_some(&now);
-    let took = elapsed(stage.start_time.as_ref(), stage.end_time.as_ref().or(running));
+    let took = attempts::of(stage).last().and_then(|newest| {
+        let running = (newest.outcome == Outcome::Running).then_some(&now);
+        elapsed(newest.start, newest.end.or(running))
+    });
     html! {
         tr {
             th scope="row" {
@@ -55,8 +57,8 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
             }
             td { (state::stage(stage.state())) (progress(stage)) }
             td.number { @if stage.attempt == 0 { (NONE) } @else { (stage.attempt) } }
-            td.number { (took.map_or_else(|| NONE.to_owned(), human_duration)) }
-            @for number in [
+            td.number { (length(took)) }
+            @for rows in [
                 counters.rows_read,
                 counters.rows_written,
                 counters.rows_unchanged,
@@ -64,7 +66,7 @@ fn row(stage: &RunStage, now: DateTime<Utc>) -> Markup {
                 counters.rows_rejected,
                 counters.rows_removed,
             ] {
-                td.number { (count(number)) }
+                td.number { (thousands(rows)) }
             }
             td.number { (bytes(counters.bytes_read)) }
             td { (balance(stage, counters)) }
@@ -81,14 +83,14 @@ fn progress(stage: &RunStage) -> Markup {
             span.note.after {
                 @if total > 0 {
                     progress aria-label={ "Progress of " (stage.stage) } value=(done.min(total)) max=(total) {}
-                    " " (count(done)) " of " (count(total))
+                    " " (thousands(done)) " of " (thousands(total))
                 } @else {
                     progress aria-label={ "Progress of " (stage.stage) } {}
                 }
             }
             @if !progress.activity.is_empty() { span.note.after { (progress.activity) } }
         } @else if total > 0 {
-            span.note.after { (count(done)) " of " (count(total)) }
+            span.note.after { (thousands(done)) " of " (thousands(total)) }
         }
     }
 }
@@ -98,7 +100,7 @@ fn balance(stage: &RunStage, counters: Counters) -> Markup {
     html! {
         @if stage.state() == StageState::Succeeded {
             @match counters.check_balance() {
-                Ok(_) => span.good { "balances" },
+                Ok(_) => span.state.succeeded { "balances" },
                 Err(imbalance) => span.problem { (imbalance) },
             }
         } @else {
@@ -115,65 +117,41 @@ fn remarks(run: &Run) -> Markup {
         .collect();
     let list = html! { ul { @for (stage, remark) in &remarks { li { strong { (stage) } ": " (remark) } } } };
     html! {
-        @if remarks.len() > FEW_REMARKS {
-            details #remarks { summary { (count(remarks.len() as u64)) " remarks" } (list) }
-        } @else if !remarks.is_empty() {
+        // Also without remarks, so that the attempts below stay open when one comes.
+        div hidden[remarks.is_empty()] {
             h3 { "Remarks" }
-            (list)
+            @if remarks.len() > FEW_REMARKS {
+                details #remarks { summary { (number::count(remarks.len() as u64, "remark", "remarks")) } (list) }
+            } @else {
+                (list)
+            }
         }
     }
 }
 
 /// Every attempt on record, for those who cannot read the timeline.
 fn attempts(run: &Run) -> Markup {
-    html! {
-        details #attempts {
-            summary { "Every attempt" }
-            div.scroll tabindex="0" role="region" aria-label="Table of attempts" {
-                table {
-                    caption { "Attempts by stage" }
-                    thead {
-                        tr {
-                            @for name in ["Stage", "Attempt", "Outcome", "Started", "Ended", "Error"] {
-                                th scope="col" { (name) }
-                            }
-                        }
-                    }
-                    tbody {
-                        @for stage in &run.stages {
-                            @for attempt in &stage.earlier_attempts {
-                                tr {
-                                    th scope="row" { (stage.stage) }
-                                    td { (attempt.attempt) }
-                                    td { @if attempt.is_interruption { "interrupted" } @else { "failed" } }
-                                    td { (instant(attempt.start_time.as_ref())) }
-                                    td { (instant(attempt.end_time.as_ref())) }
-                                    td { (error(&attempt.error_code, &attempt.error_message)) }
-                                }
-                            }
-                            @if stage.attempt > 0 {
-                                tr {
-                                    th scope="row" { (stage.stage) }
-                                    td { (stage.attempt) }
-                                    td { (state::stage(stage.state())) }
-                                    td { (instant(stage.start_time.as_ref())) }
-                                    td { (instant(stage.end_time.as_ref())) }
-                                    td { (newest_error(stage)) }
-                                }
-                            }
-                        }
-                    }
+    let columns =
+        [text("Stage"), text("Attempt"), text("Outcome"), text("Started"), text("Ended"), text("Error")];
+    let rows = html! {
+        @for stage in &run.stages {
+            @for attempt in attempts::of(stage) {
+                tr {
+                    th scope="row" { (stage.stage) }
+                    td { (attempt.number) }
+                    td { (attempt.outcome.word()) }
+                    td { (instant(attempt.start)) }
+                    td { (instant(attempt.end)) }
+                    td { (error(attempt.error_code, attempt.error_message)) }
                 }
             }
         }
-    }
-}
-
-fn newest_error(stage: &RunStage) -> Markup {
-    // The error on record is of an earlier attempt once another one runs.
-    match stage.state() {
-        StageState::Failed | StageState::Pending => error(&stage.error_code, &stage.error_message),
-        _ => html! { (NONE) },
+    };
+    html! {
+        details #attempts {
+            summary { "Every attempt" }
+            (table("Attempts by stage", &columns, &rows))
+        }
     }
 }
 

@@ -4,16 +4,14 @@ use axum::http::StatusCode;
 use chrono::DateTime;
 use prost_types::Timestamp;
 use proto::{
-    monitoring::v1::{
-        AuditLevel, AuditResult, ListAlertsResponse, ListAuditResultsResponse, MeasuredDay, RecordedAlert,
-    },
+    monitoring::v1::{AuditLevel, AuditResult, ListAuditResultsResponse, MeasuredDay, RecordedAlert},
     notifier::v1::Alert,
     pipeline::v1::{RunStage, RunState, RunTrigger, StageAttempt, StageState},
     stage::v1::{DateWindow, StageCounters, StageProgress},
 };
 
 use super::*;
-use crate::scripted::{HOSTILE, Script, assert_harmless, forge, get, post};
+use crate::scripted::{HOSTILE, Pipeline, assert_harmless};
 
 fn at(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
@@ -94,13 +92,13 @@ fn a_running_run_shows_counters_progress_and_where_its_states_come_from() {
         "2.0 KiB",
         "value=\"3\" max=\"12\"",
         "2026-02-12 page 3",
-        "Running api; 0 of 1 stages are done.",
+        "Running api; 0 of 1 stage done.",
     ] {
         assert!(html.contains(text), "{text} is missing in {html}");
     }
     // The sentence is read aloud when it changes, so nothing in it grows.
     let later = part(&run(RunState::Running, vec![stage("api", StageState::Running)]), DateTime::UNIX_EPOCH);
-    assert!(later.into_string().contains("Running api; 0 of 1 stages are done."));
+    assert!(later.into_string().contains("Running api; 0 of 1 stage done."));
 }
 
 #[test]
@@ -135,6 +133,47 @@ fn a_cancelled_and_a_queued_run_have_their_words() {
     assert!(shown(&run(RunState::Cancelled, vec![])).contains("Cancelled; nothing was published."));
     let queued = Run { start_time: None, ..run(RunState::Queued, vec![]) };
     assert!(shown(&queued).contains("waits for its turn"), "{}", shown(&queued));
+}
+
+#[test]
+fn a_run_that_takes_days_back_says_so_and_nothing_of_publishing() {
+    let taking = |state, stage_state| Run {
+        trigger: RunTrigger::Unpublish.into(),
+        ..run(state, vec![stage("unpublish", stage_state)])
+    };
+    let done = taking(RunState::Succeeded, StageState::Succeeded);
+    assert!(shown(&done).contains("Succeeded: 1 of 1 stage done, and the days are taken back."));
+    let failed = taking(RunState::Failed, StageState::Failed);
+    assert!(shown(&failed).contains("Failed in unpublish; nothing was taken back."));
+    let running = taking(RunState::Running, StageState::Running);
+    let offered = act::actions(&running, Some(""), None).into_string();
+    assert!(offered.contains("takes nothing back") && !offered.contains("publish"), "{offered}");
+    let nothing = Findings { audits: Ok(ListAuditResultsResponse::default()), alerts: Ok(vec![]) };
+    assert!(findings::view(&done, &nothing).into_string().contains("makes no audits"));
+}
+
+#[test]
+fn a_run_that_continues_is_not_said_to_have_run_while_it_waits() {
+    let first = run(RunState::Running, vec![]);
+    let again = Run { lease_epoch: 2, ..first.clone() };
+    let facts = |run: &Run| shown(run).replace("</dt><dd>", ": ").replace("</dt> <dd>", ": ");
+    assert!(facts(&first).contains("Duration: 1 min 00 s"), "{}", facts(&first));
+    assert!(facts(&again).contains("From first start to end: 1 min 00 s"), "{}", facts(&again));
+    let queued = Run { state: RunState::Queued.into(), ..again };
+    assert!(facts(&queued).contains("From first start to end: –"), "{}", facts(&queued));
+}
+
+#[test]
+fn what_a_visitor_has_opened_stays_when_an_error_or_a_remark_comes() {
+    let calm = run(RunState::Running, vec![stage("api", StageState::Running)]);
+    let mut troubled = failed();
+    troubled.stages[0].remarks = vec!["2 days are small".into()];
+    let elements = |run: &Run| {
+        let html = shown(run);
+        (html.matches("<section").count(), html.matches("<h3>Remarks").count())
+    };
+    assert_eq!(elements(&calm), elements(&troubled));
+    assert!(shown(&calm).contains("aria-labelledby=\"errors\" hidden"), "{}", shown(&calm));
 }
 
 #[test]
@@ -210,15 +249,18 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
         is_open: false,
         ..waiting.clone()
     };
-    let html = findings::view(&Findings {
-        audits: Ok(ListAuditResultsResponse { results, days, audit_time: at(120), ..Default::default() }),
-        alerts: Ok(vec![waiting, delivered]),
-    })
+    let html = findings::view(
+        &failed(),
+        &Findings {
+            audits: Ok(ListAuditResultsResponse { results, days, audit_time: at(120), ..Default::default() }),
+            alerts: Ok(vec![waiting, delivered]),
+        },
+    )
     .into_string();
     for text in [
         "blocks the publish",
-        "2 in all",
-        "nothing",
+        "2 findings in total",
+        ">passed<",
         "12.5",
         "waits for delivery, 2 tries",
         "Newest problem: 503",
@@ -232,76 +274,85 @@ fn audits_and_alerts_say_what_they_found_and_who_was_told() {
 
 #[test]
 fn what_cannot_be_asked_for_is_said_in_its_place() {
-    let html =
-        findings::view(&Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) });
+    let html = findings::view(
+        &failed(),
+        &Findings { audits: Err(Status::unavailable("no connection")), alerts: Ok(vec![]) },
+    );
     let html = html.into_string();
-    assert!(html.contains("cannot be shown: no connection") && html.contains("Nobody was alerted"), "{html}");
+    assert!(
+        html.contains("no connection")
+            && html.contains("Reload in a minute")
+            && html.contains("Nobody was alerted"),
+        "{html}"
+    );
 }
 
 #[tokio::test]
 async fn the_page_holds_all_of_it_and_asks_again_without_javascript_while_it_moves() {
-    let script = Script::of(run(RunState::Running, vec![stage("api", StageState::Running)]));
-    *script.audits.lock().unwrap() = Err(Status::unimplemented("an older coordinator"));
-    *script.alerts.lock().unwrap() = ListAlertsResponse::default();
-    let (site, _context) = script.console(160);
-    let page = get(&site, "/runs/r1?found=yes").await;
+    let pipeline = Pipeline::of(run(RunState::Running, vec![stage("api", StageState::Running)]));
+    pipeline
+        .instead("ListAuditResults")
+        .fails("ListAuditResults", Status::unimplemented("an older coordinator"));
+    let site = pipeline.site(160);
+    let page = site.get("/runs/r1?found=yes").await;
     assert_eq!(page.status, StatusCode::OK);
     for text in
         ["http-equiv=\"refresh\"", "an older coordinator", "no other one was started", "Cancel the run"]
     {
-        assert!(page.html.contains(text), "{text} is missing in {}", page.html);
+        assert!(page.text.contains(text), "{text} is missing in {}", page.text);
     }
-    script.run.send_replace(failed());
-    let page = get(&site, "/runs/r1").await;
+    pipeline.run.send_replace(failed());
+    let page = site.get("/runs/r1").await;
     assert!(
-        !page.html.contains("http-equiv=\"refresh\"") && page.html.contains("Retry the run"),
+        !page.text.contains("http-equiv=\"refresh\"") && page.text.contains("Retry the run"),
         "{}",
-        page.html
+        page.text
     );
-    assert_eq!(get(&site, "/runs/r2").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(site.get("/runs/r2").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn an_action_leads_back_to_the_run_and_a_refused_one_says_why() {
-    let script = Script::of(failed());
-    let (site, _context) = script.console(160);
-    let page = post(&site, "/runs/r1/retry", "").await;
-    assert_eq!((page.status, page.location.as_str()), (StatusCode::SEE_OTHER, "/runs/r1"));
-    let page = post(&site, "/runs/r1/cancel", "").await;
+    let pipeline = Pipeline::of(failed());
+    let site = pipeline.site(160);
+    let page = site.post("/runs/r1/retry", "").await;
+    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, "/runs/r1"));
+    let page = site.post("/runs/r1/cancel", "").await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
-    let asked = script.actions();
-    assert!(asked[0].starts_with("RetryRunRequest") && asked[1].starts_with("CancelRunRequest"), "{asked:?}");
-    *script.refusal.lock().unwrap() = Some(Status::failed_precondition("run r1 has ended <already>"));
-    let page = post(&site, "/runs/r1/cancel", "").await;
+    assert_eq!(pipeline.actions(), ["RetryRun", "CancelRun"]);
+    pipeline
+        .instead("CancelRun")
+        .fails("CancelRun", Status::failed_precondition("run r1 has ended <already>"));
+    let page = site.post("/runs/r1/cancel", "").await;
     assert_eq!(page.status, StatusCode::CONFLICT);
-    assert!(page.html.contains("run r1 has ended &lt;already&gt;"), "{}", page.html);
-    assert!(page.html.contains("href=\"/runs/r1\"") && !page.html.contains("data-live"), "{}", page.html);
+    assert!(page.text.contains("run r1 has ended &lt;already&gt;"), "{}", page.text);
+    assert!(page.text.contains("href=\"/runs/r1\"") && !page.text.contains("data-live"), "{}", page.text);
 }
 
 #[tokio::test]
 async fn a_form_of_another_site_does_nothing() {
-    let script = Script::of(failed());
-    let (site, _context) = script.console(160);
-    let page = forge(&site, "/runs/r1/retry").await;
+    let pipeline = Pipeline::of(failed());
+    let site = pipeline.site(160);
+    let page = site.forge("/runs/r1/retry", "").await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
-    assert_eq!(script.actions().len(), 0);
-    assert_eq!(get(&site, "/runs/r1/retry").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(pipeline.actions().len(), 0);
+    assert_eq!(site.get("/runs/r1/retry").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
 async fn a_reader_is_shown_no_action_and_cannot_see_what_a_backfill_would_do() {
-    let script = Script::of(failed());
-    script.is_reader_only.store(true, std::sync::atomic::Ordering::SeqCst);
-    let (site, _context) = script.console(160);
+    let pipeline = Pipeline::of(failed());
+    pipeline.for_readers();
+    let site = pipeline.site(160);
     for address in ["/runs", "/runs/r1"] {
-        let page = get(&site, address).await;
+        let page = site.get(address).await;
         assert_eq!(page.status, StatusCode::OK);
         assert!(
-            !page.html.contains("method=\"post\"") && !page.html.contains("activityctl"),
+            !page.text.contains("method=\"post\"") && !page.text.contains("activityctl"),
             "{}",
-            page.html
+            page.text
         );
     }
-    assert_eq!(get(&site, "/backfill?from=2026-01-01").await.status, StatusCode::FORBIDDEN);
-    assert_eq!(script.actions().len(), 0);
+    assert_eq!(site.get("/backfill?from=2026-01-01").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(pipeline.actions().len(), 0);
 }

@@ -8,7 +8,8 @@ mod trigger;
 mod tests;
 
 use axum::{
-    extract::{RawQuery, State},
+    extract::{Query, State},
+    http::Uri,
     response::{IntoResponse, Redirect, Response},
 };
 use chrono::{DateTime, Utc};
@@ -19,9 +20,13 @@ use crate::{
     backfills::Backfill,
     door::Operator,
     failure::Failure,
-    fields::{Fields, address},
-    html::layout::Section,
-    pages::{backfill::list, run::run_address},
+    fields::Fields,
+    html::{
+        address::{self, Address},
+        layout::Section,
+        table::pager,
+    },
+    pages::backfill::list,
     site::Console,
     visitor::Visitor,
 };
@@ -30,6 +35,7 @@ use filter::Filter;
 /// What the page shows.
 struct Model {
     filter: Filter,
+    address: Address,
     runs: Vec<Run>,
     next_page_token: String,
     backfills: Vec<Backfill>,
@@ -40,10 +46,10 @@ struct Model {
 pub(crate) async fn show(
     State(console): State<Console>,
     visitor: Visitor,
-    RawQuery(query): RawQuery,
+    uri: Uri,
+    Query(fields): Query<Fields>,
 ) -> Result<Markup, Failure> {
-    let fields = Fields::parse(query.unwrap_or_default().as_bytes());
-    let model = load(&console, &visitor, Filter::parse(&fields)?).await?;
+    let model = load(&console, &visitor, Filter::parse(&fields)?, Address::of(&uri)).await?;
     let form = visitor.may_act().map(|token| trigger::form(&Fields::default(), None, token));
     Ok(page(&visitor, &model, form))
 }
@@ -58,7 +64,7 @@ pub(crate) async fn trigger(
         Err(failure) => failure,
     };
     // The form comes back as it was sent, with what is wrong.
-    let model = load(&console, &visitor, Filter::default()).await?;
+    let model = load(&console, &visitor, Filter::default(), Address::new("/runs")).await?;
     let form = visitor.may_act().map(|token| trigger::form(&fields, Some(&failure), token));
     Ok((failure.status(), page(&visitor, &model, form)).into_response())
 }
@@ -67,14 +73,20 @@ async fn start(visitor: &Visitor, fields: &Fields) -> Result<String, Failure> {
     let request = trigger::request(fields)?;
     let answer = visitor.services.pipeline().trigger_run(request).await?.into_inner();
     let run = answer.run.unwrap_or_default();
-    let found = (!answer.created).then_some(("found", "yes"));
-    Ok(address(&run_address(&run.run_id), found))
+    let found = if answer.created { "" } else { "yes" };
+    Ok(Address::new(address::run(&run.run_id)).with("found", found).to_string())
 }
 
-async fn load(console: &Console, visitor: &Visitor, filter: Filter) -> Result<Model, Failure> {
+async fn load(
+    console: &Console,
+    visitor: &Visitor,
+    filter: Filter,
+    address: Address,
+) -> Result<Model, Failure> {
     let answer = visitor.services.pipeline().list_runs(filter.request()).await?.into_inner();
     Ok(Model {
         filter,
+        address,
         runs: answer.runs,
         next_page_token: answer.next_page_token,
         backfills: console.backfills.under_way(),
@@ -95,9 +107,9 @@ fn view(model: &Model, form: Option<&Markup>) -> Markup {
             @if model.runs.is_empty() {
                 (table::empty(&model.filter, form.is_some()))
             } @else {
-                (table::table(&model.runs, model.now))
+                (table::runs(&model.runs, model.now))
             }
-            (table::pager(&model.filter, &model.next_page_token))
+            (pager(&model.address, &model.next_page_token))
         }
     }
 }

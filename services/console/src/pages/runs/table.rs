@@ -1,27 +1,24 @@
 //! The list of runs.
 
 use chrono::{DateTime, Utc};
-use contract::message::timestamp_to_proto;
 use maud::{Markup, html};
-use presentation::{
-    run_end::failed_stage,
-    value::{elapsed, human_duration},
-};
+use presentation::run_end::failed_stage;
 use proto::pipeline::v1::Run;
 
-use super::filter::{Filter, STATES, TRIGGERS, state_word, trigger_word};
+use super::filter::{Filter, STATES, TRIGGERS};
 use crate::{
     html::{
-        state,
-        time::{NONE, instant},
+        link, part, state,
+        table::{number, table, text},
+        time::{NONE, days, instant, length},
     },
-    pages::run::{days, run_address},
+    pages::run::took,
 };
 
 /// The form that chooses which runs to list.
 pub(super) fn filter_form(filter: &Filter) -> Markup {
-    let states = STATES.map(|state| (state_word(state), filter.states.contains(&state)));
-    let triggers = TRIGGERS.map(|trigger| (trigger_word(trigger), filter.triggers.contains(&trigger)));
+    let states = STATES.map(|state| (state::run_word(state), filter.states.contains(&state)));
+    let triggers = TRIGGERS.map(|trigger| (state::trigger_word(trigger), filter.triggers.contains(&trigger)));
     let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
     html! {
         form.row method="get" action="/runs" aria-label="Filter" {
@@ -47,71 +44,45 @@ fn choices(legend: &str, name: &str, choices: &[(String, bool)]) -> Markup {
 }
 
 /// The runs of a page.
-pub(super) fn table(runs: &[Run], now: DateTime<Utc>) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-label="Table of runs" {
-            table {
-                caption { "Runs, the newest first" }
-                thead {
-                    tr {
-                        @for name in ["Run", "Days", "Trigger", "State", "Requested by", "Created"] {
-                            th scope="col" { (name) }
-                        }
-                        th.number scope="col" { "Duration" }
-                        th scope="col" { "Failed in" }
-                    }
-                }
-                tbody { @for run in runs { (row(run, now)) } }
-            }
-        }
-    }
+pub(super) fn runs(runs: &[Run], now: DateTime<Utc>) -> Markup {
+    let columns = [
+        text("Run"),
+        text("Days"),
+        text("Trigger"),
+        text("State"),
+        text("Requested by"),
+        text("Created"),
+        number("Duration"),
+        text("Failed in"),
+    ];
+    table("Runs, the newest first", &columns, &html! { @for run in runs { (row(run, now)) } })
 }
 
 fn row(run: &Run, now: DateTime<Utc>) -> Markup {
-    let now = timestamp_to_proto(now);
-    let took = elapsed(run.start_time.as_ref(), run.end_time.as_ref().or(Some(&now)));
     html! {
         tr {
-            th.id scope="row" { a href=(run_address(&run.run_id)) { (run.run_id) } }
+            th scope="row" { (link::run(&run.run_id)) }
             td { (days(run.window.as_ref())) }
-            td { (trigger_word(run.trigger())) }
+            td { (state::trigger_word(run.trigger())) }
             td { (state::run(run.state())) }
-            td { @if run.requested_by.is_empty() { (NONE) } @else { (run.requested_by) } }
+            td { (link::optional(Some(&run.requested_by))) }
             td { (instant(run.create_time.as_ref())) }
-            td.number { (took.map_or_else(|| NONE.to_owned(), human_duration)) }
+            td.number { (length(took(run, now))) }
             td { (failed_stage(run).map_or(NONE, |stage| &stage.stage)) }
-        }
-    }
-}
-
-/// Links to the pages around this one.
-pub(super) fn pager(filter: &Filter, next_page_token: &str) -> Markup {
-    html! {
-        @if !filter.is_first_page() || !next_page_token.is_empty() {
-            nav.pages aria-label="Pages of runs" {
-                @if !filter.is_first_page() { a href=(filter.address("")) { "Newest runs" } }
-                @if !next_page_token.is_empty() {
-                    a rel="next" href=(filter.address(next_page_token)) { "Older runs" }
-                }
-            }
         }
     }
 }
 
 /// What to do where no run is listed.
 pub(super) fn empty(filter: &Filter, may_act: bool) -> Markup {
-    html! {
-        div.empty {
-            @if filter.is_narrow() {
-                p { "No run is like that." }
-                p { a href="/runs" { "Show all runs" } }
-            } @else if may_act {
-                p { "Nothing has run yet." }
-                p { "Start a run above, or wait for the schedule." }
-            } @else {
-                p { "Nothing has run yet." }
-                p { "The schedule starts a run, or somebody with the role operator does." }
-            }
-        }
+    if filter.is_narrow() {
+        part::empty("No run meets all of these conditions.", "Leave out a condition, or show all runs.")
+    } else if may_act {
+        part::empty("Nothing has run yet.", "Start a run above, or wait for the schedule.")
+    } else {
+        part::empty(
+            "Nothing has run yet.",
+            "The schedule starts a run, or somebody with the role operator does.",
+        )
     }
 }

@@ -5,7 +5,11 @@ use maud::{Markup, html};
 use presentation::command::CommandLine;
 use proto::pipeline::v1::TriggerRunRequest;
 
-use crate::{failure::Failure, fields::Fields, html::command::command_of_form};
+use crate::{
+    failure::Failure,
+    fields::Fields,
+    html::{command::command_of_form, form},
+};
 
 /// What a form asks for.
 ///
@@ -29,7 +33,7 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>, form_token: &str)
             summary { "Start a run" }
             form method="post" action="/runs" data-command="trigger-command" {
                 @if let Some(failure) = failure { div role="alert" { (failure.explained()) } }
-                input type="hidden" name="form_token" value=(form_token);
+                (form::token(form_token))
                 p.note {
                     "Without days: every day not yet published, up to yesterday. With days: exactly these. A run \
                      that covers the same days already is found rather than started twice, and a run publishes \
@@ -44,12 +48,8 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>, form_token: &str)
                             placeholder="2026-02-12 2026-02-13" data-flag="--accept-empty";
                     }
                 }
-                (tick(fields, "force", "--force", "Run them again even if a run over them has succeeded"))
-                details open[fields.is_set("beyond_reach")] {
-                    summary { "Days far from everything published" }
-                    (tick(fields, "beyond_reach", "--force --yes", "Run them all the same"))
-                    p.note { "Such days are refused otherwise: most are a mistyped year." }
-                }
+                (form::tick(fields, "force", Some("--force"), "Run them again even if a run over them has succeeded"))
+                (form::far_days(fields, Some("--force --yes")))
                 p {
                     button type="submit" { "Start the run" }
                     " or see first what running past days again would change: " a href="/backfill" { "Backfill" }
@@ -57,15 +57,6 @@ pub(super) fn form(fields: &Fields, failure: Option<&Failure>, form_token: &str)
             }
             p.note { "The same from a shell:" }
             (command_of_form(&command, "trigger-command"))
-        }
-    }
-}
-
-fn tick(fields: &Fields, name: &str, flag: &str, words: &str) -> Markup {
-    html! {
-        label.choice {
-            input type="checkbox" name=(name) value="yes" checked[fields.is_set(name)] data-flag=(flag);
-            (words)
         }
     }
 }

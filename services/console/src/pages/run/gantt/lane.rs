@@ -1,10 +1,13 @@
 //! What a stage did when: its attempts, and what it waited for between them.
 
 use chrono::{DateTime, Utc};
-use presentation::value::{human_duration, instant, stage_state, to_the_second};
-use proto::pipeline::v1::{Run, RunStage, StageAttempt, StageState};
+use presentation::value::{human_duration, instant, to_the_second};
+use proto::pipeline::v1::{Run, RunStage, StageState};
 
-use crate::html::state::stage_class;
+use crate::{
+    html::state::stage_word,
+    pages::run::attempts::{self, Attempt, Outcome},
+};
 
 /// A stage on the timeline.
 #[derive(Debug)]
@@ -29,18 +32,18 @@ pub(super) struct Mark {
     pub(super) title: String,
 }
 
-/// An attempt that has begun.
-struct Attempt {
+/// An attempt with its bar.
+struct Bar {
     number: u32,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     class: &'static str,
-    outcome: String,
+    title: String,
 }
 
 impl Lane {
     pub(super) fn of(stage: &RunStage, run: &Run, started: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let attempts = attempts(stage, now);
+        let attempts: Vec<Bar> = attempts::of(stage).iter().filter_map(|one| bar(one, now)).collect();
         let mut marks = Vec::new();
         let mut free = ready(stage, run, started);
         for attempt in &attempts {
@@ -48,19 +51,12 @@ impl Lane {
                 let what = if attempt.number > 1 { "for the next attempt" } else { "for its turn" };
                 marks.push(wait(since, attempt.from, what));
             }
-            let took = human_duration(length(attempt.from, attempt.to));
-            let title = format!("Attempt {}: {} after {took}", attempt.number, attempt.outcome);
-            let title = if attempt.class == "running" {
-                format!("Attempt {}: running for {took}", attempt.number)
-            } else {
-                title
-            };
             marks.push(Mark {
                 from: attempt.from,
                 to: attempt.to,
                 class: attempt.class,
                 is_wait: false,
-                title,
+                title: attempt.title.clone(),
             });
             free = Some(attempt.to);
         }
@@ -83,41 +79,25 @@ fn ready(stage: &RunStage, run: &Run, started: DateTime<Utc>) -> Option<DateTime
         .try_fold(started, |latest, end| Some(latest.max(end?)))
 }
 
-fn attempts(stage: &RunStage, now: DateTime<Utc>) -> Vec<Attempt> {
-    let mut attempts: Vec<Attempt> = stage.earlier_attempts.iter().filter_map(earlier).collect();
-    let is_recorded = attempts.last().is_some_and(|last| last.number >= stage.attempt);
-    if !is_recorded {
-        attempts.extend(newest(stage, now));
-    }
-    attempts
-}
-
-fn earlier(attempt: &StageAttempt) -> Option<Attempt> {
-    let from = instant(attempt.start_time.as_ref())?;
-    let to = instant(attempt.end_time.as_ref()).unwrap_or(from).max(from);
-    let StageAttempt { error_code, error_message, .. } = attempt;
-    let (class, verb) =
-        if attempt.is_interruption { ("interrupted", "interrupted") } else { ("failed", "failed") };
-    let why = if error_code.is_empty() { String::new() } else { format!(" ({error_code}: {error_message})") };
-    Some(Attempt { number: attempt.attempt, from, to, class, outcome: format!("{verb}{why}") })
-}
-
-fn newest(stage: &RunStage, now: DateTime<Utc>) -> Option<Attempt> {
-    let from = instant(stage.start_time.as_ref())?;
-    let end = instant(stage.end_time.as_ref());
-    let (class, outcome, to) = match stage.state() {
-        StageState::Running => ("running", "running".to_owned(), now),
-        StageState::Pending | StageState::Failed => {
-            ("failed", format!("failed ({}: {})", stage.error_code, stage.error_message), end.unwrap_or(from))
-        }
-        StageState::Cancelled | StageState::Skipped | StageState::Unspecified => {
-            ("interrupted", "not finished".to_owned(), end.unwrap_or(from))
-        }
-        StageState::Succeeded => {
-            (stage_class(StageState::Succeeded), "succeeded".to_owned(), end.unwrap_or(from))
-        }
+fn bar(attempt: &Attempt<'_>, now: DateTime<Utc>) -> Option<Bar> {
+    let from = instant(attempt.start)?;
+    let end = if attempt.outcome == Outcome::Running { Some(now) } else { instant(attempt.end) };
+    let to = end.unwrap_or(from).max(from);
+    let took = human_duration(length(from, to));
+    let Attempt { number, error_code, error_message, outcome, .. } = *attempt;
+    let class = match outcome {
+        Outcome::Running => "running",
+        Outcome::Succeeded => "succeeded",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted | Outcome::Unknown => "interrupted",
     };
-    Some(Attempt { number: stage.attempt, from, to: to.max(from), class, outcome })
+    let why = if error_code.is_empty() { String::new() } else { format!(" ({error_code}: {error_message})") };
+    let title = match outcome {
+        Outcome::Running => format!("Attempt {number}: running for {took}"),
+        Outcome::Unknown => format!("Attempt {number}: how it ended is not on record"),
+        _ => format!("Attempt {number}: {}{why} after {took}", outcome.word()),
+    };
+    Some(Bar { number, from, to, class, title })
 }
 
 /// What a stage waits for now.
@@ -139,12 +119,12 @@ fn open_wait(stage: &RunStage, free: Option<DateTime<Utc>>, now: DateTime<Utc>) 
 fn wait(from: DateTime<Utc>, to: DateTime<Utc>, what: &str) -> Mark {
     let to = to.max(from);
     let title = format!("Waited {} {what}", human_duration(length(from, to)));
-    Mark { from, to, class: "gap", is_wait: true, title }
+    Mark { from, to, class: "waiting", is_wait: true, title }
 }
 
 fn word(stage: &RunStage) -> String {
-    let state = stage_state(stage.state);
-    if stage.attempt > 1 { format!("{state}, attempt {}", stage.attempt) } else { state.to_owned() }
+    let state = stage_word(stage.state());
+    if stage.attempt > 1 { format!("{state}, attempt {}", stage.attempt) } else { state }
 }
 
 fn length(from: DateTime<Utc>, to: DateTime<Utc>) -> std::time::Duration {

@@ -9,9 +9,10 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use presentation::value::{instant, stage_state};
+use presentation::value::instant;
 use proto::pipeline::v1::Run;
 
+use crate::html::state::stage_word;
 use lane::{Lane, Mark};
 use scale::Scale;
 
@@ -42,7 +43,7 @@ pub(super) fn view(run: &Run, now: DateTime<Utc>) -> Markup {
                 ("running", "running"),
                 ("failed", "failed"),
                 ("interrupted", "interrupted, or not finished"),
-                ("gap", "waiting"),
+                ("waiting", "waiting"),
             ] {
                 li { svg viewBox="0 0 20 12" aria-hidden="true" { rect class={ "span " (class) } width="20" height="12" rx="2" {} } (words) }
             }
@@ -102,7 +103,7 @@ fn edges(run: &Run, lanes: &[Lane], scale: &Scale) -> Markup {
 
 /// The drawing in words.
 fn words(run: &Run) -> String {
-    let stages = run.stages.iter().map(|stage| format!("{} {}", stage.stage, stage_state(stage.state)));
+    let stages = run.stages.iter().map(|stage| format!("{} {}", stage.stage, stage_word(stage.state())));
     format!("{}. The tables below have the numbers and every attempt.", stages.collect::<Vec<_>>().join(", "))
 }
 

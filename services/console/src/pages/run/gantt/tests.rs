@@ -63,11 +63,11 @@ fn every_attempt_has_a_bar_and_what_it_waited_for_a_thinner_one() {
     retried.earlier_attempts = vec![failed(1, 110, 120, false), failed(2, 130, 140, true)];
     let run = run(vec![stage("crm", &[], StageState::Succeeded, 100, Some(105)), retried]);
     let expected = [
-        ("gap", 5, 10, "Waited 5.0 s for its turn"),
+        ("waiting", 5, 10, "Waited 5.0 s for its turn"),
         ("failed", 10, 20, "Attempt 1: failed (UNAVAILABLE: 503) after 10.0 s"),
-        ("gap", 20, 30, "Waited 10.0 s for the next attempt"),
+        ("waiting", 20, 30, "Waited 10.0 s for the next attempt"),
         ("interrupted", 30, 40, "Attempt 2: interrupted (UNAVAILABLE: 503) after 10.0 s"),
-        ("gap", 40, 50, "Waited 10.0 s for the next attempt"),
+        ("waiting", 40, 50, "Waited 10.0 s for the next attempt"),
         ("running", 50, 70, "Attempt 3: running for 20.0 s"),
     ];
     assert_eq!(
@@ -82,21 +82,46 @@ fn a_stage_that_waits_says_for_what() {
     waiting.earlier_attempts = vec![failed(1, 110, 120, false)];
     waiting.next_attempt_time = at(150);
     let title = "Waited 30.0 s for the next attempt, due at 1970-01-01T00:02:30Z";
-    assert_eq!(marks(&run(vec![waiting.clone()]), 125).last().unwrap(), &("gap", 20, 50, title.to_owned()));
+    assert_eq!(
+        marks(&run(vec![waiting.clone()]), 125).last().unwrap(),
+        &("waiting", 20, 50, title.to_owned())
+    );
     waiting.waiting_for_service_since = at(121);
     let title = "Waited 4.0 s for a connection to api-service";
-    assert_eq!(marks(&run(vec![waiting]), 125).last().unwrap(), &("gap", 21, 25, title.to_owned()));
+    assert_eq!(marks(&run(vec![waiting]), 125).last().unwrap(), &("waiting", 21, 25, title.to_owned()));
     // What waits for another stage that is not done has nothing to show yet.
     let crm = stage("crm", &[], StageState::Running, 100, None);
     assert_eq!(marks(&run(vec![crm, pending("build", &["crm"])]), 125), []);
 }
 
 #[test]
-fn the_newest_attempt_is_drawn_once_where_it_is_on_record_too() {
-    let mut waiting = stage("api", &[], StageState::Pending, 110, None);
-    waiting.earlier_attempts = vec![failed(1, 110, 120, false)];
-    let classes: Vec<_> = marks(&run(vec![waiting]), 125).into_iter().map(|mark| mark.0).collect();
-    assert_eq!(classes, ["gap", "failed", "gap"]);
+fn an_attempt_ends_where_it_did_whatever_has_become_of_its_stage() {
+    for (state, end) in [
+        (StageState::Pending, None),
+        (StageState::Failed, Some(120)),
+        (StageState::Cancelled, Some(190)),
+        (StageState::Skipped, Some(190)),
+    ] {
+        let mut ended = stage("api", &[], state, 110, end);
+        ended.earlier_attempts = vec![failed(1, 110, 120, false)];
+        let marks = marks(&run(vec![ended]), 200);
+        let title = "Attempt 1: failed (UNAVAILABLE: 503) after 10.0 s".to_owned();
+        assert_eq!(marks[1], ("failed", 10, 20, title), "{state:?}");
+        assert_eq!(marks.len(), if state == StageState::Pending { 3 } else { 2 }, "{state:?}");
+    }
+}
+
+#[test]
+fn a_stage_that_had_succeeded_and_starts_over_has_not_failed() {
+    for state in [StageState::Pending, StageState::Cancelled] {
+        let mut reopened = stage("api", &[], state, 130, None);
+        reopened.attempt = 2;
+        reopened.error_code = "UNAVAILABLE".into();
+        reopened.earlier_attempts = vec![failed(1, 110, 120, false)];
+        let marks = marks(&run(vec![reopened]), 140);
+        let title = "Attempt 2: how it ended is not on record".to_owned();
+        assert_eq!(marks[3], ("interrupted", 30, 30, title), "{state:?}");
+    }
 }
 
 #[test]
@@ -113,7 +138,7 @@ fn the_drawing_has_a_lane_per_stage_an_axis_and_lines_between_stages() {
     assert!(html.contains("<rect class=\"span succeeded\" x=\"250.0\""), "{html}");
     assert!(html.contains("<title>Attempt 1: failed"), "{html}");
     assert!(html.contains(">0:00</text>") && html.contains(">1:15</text>"), "{html}");
-    assert!(html.contains("crm SUCCEEDED, build FAILED, publish SKIPPED."), "{html}");
+    assert!(html.contains("crm succeeded, build failed, publish skipped."), "{html}");
     assert_harmless(&html);
 }
 
