@@ -8,7 +8,8 @@ from rendered import NAMESPACE, objects
 from test_processes import ALICE, CONFIG_MAPS, PEOPLE, secrets
 
 READ = "/company_activity.activity.v1.CompanyActivityService/GetFreshness"
-OPERATE = "/company_activity.pipeline.v1.PipelineService/ListRuns"
+# Without a run it is refused, but not for who asks.
+OPERATE = "/company_activity.pipeline.v1.PipelineService/CancelRun"
 EXECUTE = "/company_activity.stage.v1.StageService/ExecuteStage"
 NOTIFY = "/company_activity.notifier.v1.NotifierService/Notify"
 NOBODY, NO_ROLE = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED

@@ -58,7 +58,7 @@ fn its_ports_are_those_that_its_environment_makes_the_programs_listen_on() {
     assert_eq!(names(ports), names(exposed));
     assert_eq!(
         names(dockerfile.in_image("EXPOSE").flat_map(|ports| ports.split(' '))),
-        names(["50051", "9464"])
+        names(["50051", "50080", "9464"])
     );
 }
 

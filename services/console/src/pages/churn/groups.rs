@@ -53,7 +53,7 @@ const fn columns(of: &'static str, title: &'static str) -> [Column; 4] {
         text(of).sorted_by("name"),
         number(title).sorted_by("count"),
         text("Share"),
-        number("Of companies").sorted_by("companies"),
+        number("Of all").sorted_by("companies"),
     ]
 }
 
