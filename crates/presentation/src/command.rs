@@ -4,7 +4,7 @@ use std::fmt;
 
 use proto::{
     pipeline::v1::{BackfillRequest, TriggerRunRequest},
-    quarantine::v1::QuarantineFilter,
+    quarantine::v1::{QuarantineFilter, QuarantineState},
     stage::v1::DateWindow,
 };
 
@@ -84,19 +84,30 @@ impl CommandLine {
         Self::reconcile(day, None).with(["--heal"])
     }
 
-    /// Accepts rows in quarantine; `None` if the filter has no condition, because all rows are
-    /// not accepted at once.
+    /// Accepts the open ones of rows in quarantine; `None` if the filter has no condition, because
+    /// all rows are not accepted at once, or is about accepted rows alone.
     #[must_use]
     pub fn accept_quarantined(filter: &QuarantineFilter, why: &str) -> Option<Self> {
         let conditions = conditions(filter);
         let command = Self::new("quarantine").with(["accept"]);
-        (!conditions.is_empty()).then(|| command.with(conditions).with(["--why", why]))
+        let is_accepted = filter.state() == QuarantineState::Accepted;
+        (!conditions.is_empty() && !is_accepted).then(|| command.with(conditions).with(["--why", why]))
     }
 
     /// Loads rows in quarantine once more and waits for it.
     #[must_use]
     pub fn replay_quarantined(filter: &QuarantineFilter) -> Self {
-        Self::new("quarantine").with(["replay"]).with(conditions(filter)).with(["--wait"])
+        // Without it the command takes those that nobody has accepted.
+        let state = match filter.state() {
+            QuarantineState::Open => &[][..],
+            QuarantineState::Accepted => &["--state", "accepted"],
+            QuarantineState::Unspecified => &["--state", "all"],
+        };
+        Self::new("quarantine")
+            .with(["replay"])
+            .with(conditions(filter))
+            .with(state.iter().copied())
+            .with(["--wait"])
     }
 
     /// The words, the program's name first.
@@ -217,12 +228,19 @@ mod tests {
 
     #[test]
     fn rows_in_quarantine_are_named_by_their_conditions() {
-        let none = QuarantineFilter::default();
+        let none = QuarantineFilter { state: QuarantineState::Open.into(), ..Default::default() };
         assert_eq!(CommandLine::accept_quarantined(&none, "known"), None);
         assert_eq!(
             CommandLine::replay_quarantined(&none).to_string(),
             "activityctl quarantine replay --wait"
         );
+        for (state, expected) in [
+            (QuarantineState::Accepted, "activityctl quarantine replay --state accepted --wait"),
+            (QuarantineState::Unspecified, "activityctl quarantine replay --state all --wait"),
+        ] {
+            let filter = QuarantineFilter { state: state.into(), ..none.clone() };
+            assert_eq!(CommandLine::replay_quarantined(&filter).to_string(), expected);
+        }
         let filter = QuarantineFilter {
             origin: "crm/it's.csv".to_owned(),
             kind: "FIELD".to_owned(),

@@ -163,3 +163,34 @@ async fn a_connection_that_says_nothing_is_cut_off() {
     let _ = timeout(AT_MOST, slow.read_to_end(&mut answer)).await.unwrap();
     assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
 }
+
+#[tokio::test]
+async fn slow_forms_hold_no_page_up() {
+    let (_numbers, receiver) = watch::channel(0);
+    let limits = Limits { calls: 2, ..Limits::default() };
+    let running = Running::start(receiver, ServerOptions { limits, ..options() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut form = TcpStream::connect(running.address).await.unwrap();
+        form.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\na").await.unwrap();
+        slow.push(form);
+    }
+    for _ in 0..4 {
+        assert_eq!(get_page(running.url("/")).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_long_form_is_refused_before_it_is_sent() {
+    let (_numbers, receiver) = watch::channel(0);
+    let running = Running::start(receiver, options()).await;
+    let mut form = TcpStream::connect(running.address).await.unwrap();
+    form.write_all(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 65537\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(AT_MOST, form.read_to_end(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    for header in ["x-content-type-options: nosniff", "cache-control: no-store", "content-security-policy"] {
+        assert!(answer.contains(header), "{answer}");
+    }
+}

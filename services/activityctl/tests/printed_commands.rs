@@ -7,6 +7,7 @@ use presentation::command::CommandLine;
 use proto::{
     notifier::v1::{Alert, AlertCause},
     pipeline::v1::{BackfillRequest, TriggerRunRequest},
+    quarantine::v1::{QuarantineFilter, QuarantineState},
     stage::v1::DateWindow as DateWindowProto,
 };
 use warehouse::{ComparedDay, EventFile, Received, UsageLimits};
@@ -115,6 +116,28 @@ fn every_command_that_the_console_shows_works_as_shown() {
             commands.extend([backfill.clone(), backfill.dry_run()]);
         }
     }
+    let filter = QuarantineFilter {
+        origin: "crm/it's.csv".into(),
+        kind: "FIELD".into(),
+        stage: "act_copy_crm_csv".into(),
+        days: days("2026-02-12", "2026-02-12"),
+        ..QuarantineFilter::default()
+    };
+    let below = QuarantineFilter {
+        origin_prefix: "crm/".into(),
+        days: days("2026-02-01", "2026-02-12"),
+        ..QuarantineFilter::default()
+    };
+    for filter in [QuarantineFilter::default(), filter, below] {
+        commands.extend(CommandLine::accept_quarantined(&filter, "a test"));
+        for state in [QuarantineState::Open, QuarantineState::Accepted, QuarantineState::Unspecified] {
+            let filter = QuarantineFilter { state: state.into(), ..filter.clone() };
+            commands.push(CommandLine::replay_quarantined(&filter));
+        }
+    }
+    commands.push(CommandLine::reconcile("2026-02-12", Some(200)));
+    commands.push(CommandLine::reconcile("2026-02-12", None));
+    commands.push(CommandLine::heal("2026-02-12"));
     for command in commands {
         let parsed = Cli::try_parse_from(command.words());
         assert!(parsed.is_ok(), "`{command}`: {}", parsed.unwrap_err());

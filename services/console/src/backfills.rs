@@ -7,14 +7,19 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::BoxFuture;
 use presentation::run_end::has_ended;
 use proto::pipeline::v1::{BackfillRequest, BackfillResponse, Run};
 use rand::{TryRng as _, rngs::SysRng};
 use runtime::Clock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
@@ -26,6 +31,12 @@ const MOST_UNDER_WAY: usize = 4;
 const MOST_REMEMBERED: usize = 32;
 /// How long the page of runs lists those that have ended.
 const TOLD_OF: TimeDelta = TimeDelta::days(1);
+
+/// How often it is asked whether whoever has started one still may.
+const AUTHORISED_FOR: Duration = Duration::from_secs(60);
+
+/// Asks whether whoever has started a backfill still may.
+pub(crate) type MayGoOn = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// The backfills that this console listens to, or has listened to.
 #[derive(Clone)]
@@ -51,6 +62,8 @@ pub(crate) struct Backfill {
     /// The first day that is not done; empty once all are.
     pub(crate) next_date: String,
     pub(crate) outcome: Outcome,
+    /// Cancelled to start no further run of it.
+    stop: CancellationToken,
 }
 
 /// How a backfill ended.
@@ -100,6 +113,7 @@ impl Backfills {
         services: &Services,
         request: BackfillRequest,
         requested_by: &str,
+        may_go_on: MayGoOn,
     ) -> Result<String, Failure> {
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
             Status::resource_exhausted(format!(
@@ -110,6 +124,7 @@ impl Backfills {
         let id = SysRng.try_next_u64().map(|number| format!("{number:016x}"));
         let id = id.map_err(|problem| Status::internal(format!("no random numbers: {problem}")))?;
         let changes = services.pipeline().backfill(request.clone()).await?.into_inner();
+        let stop = CancellationToken::new();
         let next_date = request.window.as_ref().map(|window| window.start_date.clone()).unwrap_or_default();
         self.remember(Backfill {
             id: id.clone(),
@@ -122,8 +137,9 @@ impl Backfills {
             run: None,
             next_date,
             outcome: Outcome::UnderWay,
+            stop: stop.clone(),
         });
-        tokio::spawn(self.clone().listen(id.clone(), changes, place));
+        tokio::spawn(self.clone().listen(id.clone(), changes, place, stop, may_go_on));
         Ok(id)
     }
 
@@ -138,6 +154,13 @@ impl Backfills {
         let since = self.clock.now() - TOLD_OF;
         let is_recent = |backfill: &&Backfill| backfill.ended_at.is_none_or(|ended| ended >= since);
         self.known().iter().filter(is_recent).cloned().collect()
+    }
+
+    /// Starts no further run of a backfill. The one under way goes on.
+    pub(crate) fn stop(&self, id: &str) {
+        if let Some(backfill) = self.get(id) {
+            backfill.stop.cancel();
+        }
     }
 
     fn remember(&self, backfill: Backfill) {
@@ -155,11 +178,23 @@ impl Backfills {
         id: String,
         mut changes: Streaming<BackfillResponse>,
         _place: OwnedSemaphorePermit,
+        stop: CancellationToken,
+        may_go_on: MayGoOn,
     ) {
+        let mut authorisation = interval(AUTHORISED_FOR);
+        authorisation.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        authorisation.reset();
         let outcome = loop {
             let change = tokio::select! {
                 change = changes.message() => change,
                 () = self.shutdown.cancelled() => break Outcome::Stopped("the console was stopped".to_owned()),
+                () = stop.cancelled() => break Outcome::Stopped("an operator has stopped it".to_owned()),
+                _ = authorisation.tick() => {
+                    if may_go_on().await {
+                        continue;
+                    }
+                    break Outcome::Stopped("whoever has started it may not do so any more".to_owned());
+                }
             };
             match change {
                 Ok(Some(change)) => self.update(&id, |backfill| backfill.take(change)),

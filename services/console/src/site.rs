@@ -16,7 +16,7 @@ use crate::{
     config::Options,
     door::{self, Door},
     failure::Failure,
-    live::Hub,
+    live::{Hub, Seats},
     pages,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Console {
     pub(crate) door: Door,
     /// The runs that somebody looks at.
     pub(crate) live: Hub,
+    /// How many look at once.
+    pub(crate) seats: Seats,
     /// The backfills that were started here.
     pub(crate) backfills: Backfills,
     /// Cancelled when streams have to end.
@@ -40,6 +42,7 @@ impl Console {
             door,
             clock: clock.clone(),
             live: Hub::new(clock.clone(), shutdown.clone(), pages::run::content),
+            seats: Seats::default(),
             backfills: Backfills::new(clock, shutdown.clone()),
             shutdown,
         }
@@ -64,6 +67,7 @@ pub fn assemble(
 ) -> anyhow::Result<Router> {
     let door = Door::new(options, backend, context.clock.clone(), served)?;
     let console = Console::new(door, context.clock.clone(), context.shutdown.clone());
+    tokio::spawn(console.door.clone().sweep(console.shutdown.clone()));
     let pages = Router::new()
         .route("/", get(pages::overview::show))
         .route("/churn", get(pages::churn::show))
@@ -80,6 +84,7 @@ pub fn assemble(
         .route("/runs/{run_id}/cancel", post(pages::run::cancel))
         .route("/backfill", get(pages::backfill::show).post(pages::backfill::start))
         .route("/backfill/{id}", get(pages::backfill::follow))
+        .route("/backfill/{id}/stop", post(pages::backfill::stop))
         .merge(assets::routes())
         .fallback(async || Failure::NotFound("There is no such page.".to_owned()));
     Ok(door::before(pages, &console).with_state(console))

@@ -53,7 +53,7 @@ const WAIT_FOR_A_STREAM: Duration = Duration::from_secs(5);
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Key {
+pub(crate) enum Key {
     /// The name that a caller has proved.
     Name(String),
     /// The address of one that was not asked. An IPv6 host has a whole network (/64).
@@ -63,7 +63,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    pub(super) fn of_address(address: Option<IpAddr>) -> Self {
+    pub(crate) fn of_address(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             Some(IpAddr::V6(address)) => {
                 Self::Address(Ipv6Addr::from(u128::from(address) >> 64 << 64).into())

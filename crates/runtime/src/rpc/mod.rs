@@ -14,7 +14,7 @@ mod unread;
 
 pub(crate) use admission::AdmissionLayer;
 pub(crate) use caller::{present_certificate, record_caller};
-pub(crate) use callers::Callers;
+pub(crate) use callers::{Callers, Key};
 pub use client::Channel;
 pub(crate) use deadline::DeadlineLayer;
 pub(crate) use open_calls::{OpenCall, OpenCalls};

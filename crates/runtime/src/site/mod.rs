@@ -1,10 +1,15 @@
 //! Pages over HTTP, beside gRPC or in place of it.
 
+mod form;
 mod observed;
+mod places;
 mod response_body;
 mod serving;
 
-use std::{fmt, net::SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::Router;
 
@@ -31,6 +36,11 @@ pub struct Served {
     /// Whether visitors that nobody asks who they are may come from beyond loopback.
     pub allow_unauthenticated: bool,
 }
+
+/// The address at the other end of a request's connection, among the request's extensions: the
+/// browser's, or that of a proxy before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 impl Site {
     /// A site in place of gRPC. `assemble` makes its pages once it is known how they are served.

@@ -24,18 +24,15 @@ use telemetry::{
     metrics::{HTTP_SERVER_DURATION, SERVER_LIMITED},
     spans,
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field::Empty};
 
-use super::response_body::ResponseBody;
+use super::{form, places::Places, response_body::ResponseBody};
 use crate::{connections::Connection, rpc::OpenCalls};
 
 /// How long a page may take to begin. What follows may take as long as it needs.
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a request waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is known of all requests.
 #[derive(Clone)]
@@ -46,7 +43,9 @@ struct Shared {
     limited: Counter<u64>,
     open: OpenCalls,
     /// Requests whose pages are being made; streams that have begun do not count.
-    places: Semaphore,
+    places: Places,
+    /// Requests whose bodies are arriving: slow ones hold up nobody's page.
+    arriving: Places,
     shutdown: CancellationToken,
 }
 
@@ -55,7 +54,8 @@ impl Observer {
         let limited = SERVER_LIMITED.counter();
         limited.add(0, &limit());
         let durations = HTTP_SERVER_DURATION.histogram();
-        Self(Arc::new(Shared { durations, limited, open, places: Semaphore::new(places), shutdown }))
+        let (places, arriving) = (Places::new(places), Places::new(places));
+        Self(Arc::new(Shared { durations, limited, open, places, arriving, shutdown }))
     }
 }
 
@@ -109,19 +109,39 @@ pub(super) async fn observe(
     response.map(|body| Body::new(ResponseBody::new(body, held, end, open, exchange)))
 }
 
-async fn answer(shared: &Shared, request: Request, next: Next) -> Response {
-    let Ok(Ok(_place)) = timeout(PATIENCE, shared.places.acquire()).await else {
-        shared.limited.add(1, &limit());
-        let retry = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
-        return (StatusCode::SERVICE_UNAVAILABLE, retry, "Too many requests at once: reload in a moment.\n")
-            .into_response();
-    };
-    match timeout(TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            (StatusCode::GATEWAY_TIMEOUT, "The page took too long: reload it in a moment.\n").into_response()
-        }
+async fn answer(shared: &Shared, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get().and_then(Connection::peer);
+    if form::is_awaited(&request) {
+        let Some(_place) = shared.arriving.take(peer).await else { return shared.refuse() };
+        request = match form::receive(request).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        };
     }
+    let Some(_place) = shared.places.take(peer).await else { return shared.refuse() };
+    timeout(TIMEOUT, next.run(request)).await.unwrap_or_else(|_| {
+        refusal(StatusCode::GATEWAY_TIMEOUT, "The page took too long: reload it in a moment.\n")
+    })
+}
+
+impl Shared {
+    fn refuse(&self) -> Response {
+        self.limited.add(1, &limit());
+        let mut response =
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once: reload in a moment.\n");
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+    }
+}
+
+/// An answer that no page gives. The site's own headers are not on it.
+pub(super) fn refusal(status: StatusCode, message: impl Into<String>) -> Response {
+    let headers = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ];
+    (status, headers, message.into()).into_response()
 }
 
 /// A request that is being answered. Recorded when it is dropped, with the last byte.

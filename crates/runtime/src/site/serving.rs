@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::{
-    Served, Site,
+    Peer, Served, Site, form,
     observed::{Observer, observe},
 };
 use crate::{
@@ -35,9 +35,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The most bytes of a request's head in HTTP/1: room for cookies and for what proxies add.
 const HEAD_BYTES: usize = 32 * 1024;
-
-/// The most bytes of a request's body: forms are small.
-const BODY_BYTES: usize = 64 * 1024;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -61,7 +58,7 @@ pub(crate) async fn open(
     let pages = OpenCalls::default();
     let observer = Observer::new(pages.clone(), options.limits.calls, context.shutdown.clone());
     let router = (site.assemble)(served)?
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(DefaultBodyLimit::max(form::MAX_BYTES))
         .layer(middleware::from_fn_with_state(observer, observe));
     let limits = options.limits.of_connections();
     let limits = ConnectionLimits { open: limits.open.div_ceil(share), ..limits };
@@ -86,6 +83,9 @@ fn server_of<IO: FromPeer>(
         let service = router.clone().map_request(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(connection.clone());
+            if let Some(address) = connection.peer() {
+                request.extensions_mut().insert(Peer(address.to_canonical()));
+            }
             request
         });
         Box::pin(async move {

@@ -7,6 +7,7 @@ use axum::Extension;
 use clap::Args;
 use console::Backend;
 use runtime::{Context, GrpcRoutes, Service, Site};
+use tls::{ClientAuth, ServerTlsArgs};
 use tokio_util::sync::CancellationToken;
 
 /// Where the console is, and who gets in.
@@ -43,6 +44,14 @@ impl FromStr for ConsoleListen {
     }
 }
 
+/// Whether the console would let those in whom the gRPC port refuses for want of a certificate:
+/// browsers are not asked for one, and without a policy nobody is asked for anything else.
+pub(super) fn leads_around_certificates(console: &ConsoleArgs, tls: &ServerTlsArgs) -> bool {
+    let clients = tls.clone().files().and_then(|files| files.clients);
+    console.console_listen != ConsoleListen::Off
+        && clients.is_some_and(|clients| clients.auth == ClientAuth::Required)
+}
+
 /// The suite with its console at `listen`. It calls the services as any client does: they ask
 /// `access` who its visitors are.
 ///
@@ -73,6 +82,26 @@ pub fn with_console(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_console_is_no_way_around_certificates() {
+        let asks = |listen: ConsoleListen, auth: Option<ClientAuth>| {
+            let console = ConsoleArgs { console_listen: listen, options: console::Options::default() };
+            let file = |name: &str| Some(name.into());
+            let tls = ServerTlsArgs {
+                tls_cert_file: file("tls.crt"),
+                tls_key_file: file("tls.key"),
+                tls_client_ca_file: auth.and_then(|_| file("ca.crt")),
+                tls_client_auth: auth,
+            };
+            leads_around_certificates(&console, &tls)
+        };
+        let listening = ConsoleListen::At(SocketAddr::from(([127, 0, 0, 1], 0)));
+        assert!(asks(listening, Some(ClientAuth::Required)));
+        assert!(!asks(ConsoleListen::Off, Some(ClientAuth::Required)));
+        assert!(!asks(listening, Some(ClientAuth::Optional)), "the gRPC port lets them in as well");
+        assert!(!asks(listening, None));
+    }
 
     #[test]
     fn the_console_is_off_or_at_an_address() {

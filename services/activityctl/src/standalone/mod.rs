@@ -13,7 +13,7 @@ use runtime::{Context, LogWriter, Process, RuntimeArgs, ServerOptions, start_and
 use tracing::info;
 
 pub use console_port::with_console;
-use console_port::{ConsoleArgs, ConsoleListen};
+use console_port::{ConsoleArgs, ConsoleListen, leads_around_certificates};
 pub use data_folder::{DataFolder, DataFolderArgs};
 pub use stage_router::StageRouter;
 pub use suite::{SuiteOptions, assemble};
@@ -79,6 +79,13 @@ pub async fn run(args: StandaloneArgs, context: Context) -> Result<(), Error> {
     let folder = DataFolder::open(data_dir)?;
     let suite = args.suite.with_defaults_in(&folder)?;
     let options = ServerOptions::from_args(&args.runtime, &context)?;
+    if options.access.is_open() && leads_around_certificates(&args.console, &args.runtime.tls) {
+        return Err(Error::Usage(
+            "only those with a certificate may call the services, and the console would let in those without one: name \
+             a policy with --access-file, or serve no console with --console-listen off"
+                .to_owned(),
+        ));
+    }
     info!(data_dir = %folder.root().display(), "data folder opened");
     let (console, access) = (args.console, options.access.clone());
     let starting = async {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proto::access::v1::{GetCallerRequest, Role, access_service_client::AccessServiceClient};
-use runtime::Channel;
-use tokio::sync::Mutex;
+use runtime::{Channel, Clock};
 use tonic::{Code, Request, Status, service::interceptor::InterceptedService};
+use tracing::warn;
 
+use super::asked_once::AskedOnce;
 use crate::backend::{Backend, Credential};
 
 /// How long an answer holds. A role that is taken away is gone from the pages by then; services
@@ -78,28 +79,27 @@ pub(super) enum Asked {
 /// The last such answer. Whoever comes without a session asks for it, so services are asked
 /// once for all of them.
 #[derive(Default)]
-pub(super) struct Unasked(Mutex<Option<(DateTime<Utc>, Asked)>>);
+pub(super) struct Unasked(AskedOnce<(DateTime<Utc>, Asked), Status>);
 
 impl Unasked {
-    pub(super) async fn ask(&self, backend: &Backend, now: DateTime<Utc>) -> Result<Asked, Status> {
-        // Locked while asking, so that others wait for the same answer.
-        let mut last = self.0.lock().await;
-        if let Some((until, asked)) = &*last
-            && now < *until
-        {
-            return Ok(asked.clone());
-        }
-        *last = None;
-        let (holds, asked) = match ask(backend, &Credential::none()).await {
-            Ok(caller) => (ANSWER_HOLDS, Asked::Caller(caller)),
-            Err(status) if is_unauthenticated(&status) => (REFUSAL_HOLDS, Asked::MustSignIn),
-            Err(status) => return Err(status),
+    pub(super) async fn ask(&self, backend: &Backend, clock: &dyn Clock) -> Result<Asked, Status> {
+        let asking = async {
+            let (holds, asked) = match ask(backend, &Credential::none()).await {
+                Ok(caller) => (ANSWER_HOLDS, Asked::Caller(caller)),
+                Err(status) if is_unauthenticated(&status) => (REFUSAL_HOLDS, Asked::MustSignIn),
+                Err(status) => {
+                    warn!(%status, "the services do not say whether visitors have to sign in");
+                    // Strangers see it, and need not learn where services are.
+                    return Err(Status::new(status.code(), "the services do not say who may look"));
+                }
+            };
+            Ok((clock.now() + holds, asked))
         };
-        *last = Some((now + holds, asked.clone()));
+        let (_, asked) = self.0.get(|(until, _)| clock.now() < *until, asking).await?;
         Ok(asked)
     }
 
     pub(super) async fn forget(&self) {
-        *self.0.lock().await = None;
+        self.0.forget().await;
     }
 }

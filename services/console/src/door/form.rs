@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
+use tracing::info;
 
 use super::{Entry, origin};
 use crate::{failure::Failure, html::form::FORM_TOKEN, site::Console, visitor::Visitor};
@@ -62,7 +63,15 @@ impl<T: DeserializeOwned> FromRequest<Console> for Operator<T> {
 
     async fn from_request(request: Request, console: &Console) -> Result<Self, Failure> {
         let (mut parts, body) = request.into_parts();
+        let address = parts.extensions.get::<Entry>().map_or_else(String::new, Entry::address);
         let visitor = Visitor::from_request_parts(&mut parts, console).await?;
+        info!(
+            caller = visitor.name,
+            address,
+            path = parts.uri.path(),
+            visitor.is_operator,
+            "an action is asked for"
+        );
         if !visitor.is_operator {
             return Err(Failure::Forbidden(format!(
                 "{} may not do this: that takes the role operator.",

@@ -3,6 +3,9 @@
 use axum::http::Uri;
 use url::Url;
 
+/// The most bytes of an address to return to.
+const LONGEST: usize = 1024;
+
 /// Where a request went.
 pub(super) fn of(uri: &Uri) -> String {
     uri.path_and_query().map_or_else(|| "/".to_owned(), |path| checked(path.as_str()))
@@ -12,6 +15,10 @@ pub(super) fn of(uri: &Uri) -> String {
 /// and backslashes, for another host, so it is read as they read it.
 pub(super) fn checked(path: &str) -> String {
     let home = || "/".to_owned();
+    // It travels in a cookie, and browsers keep none that is too long.
+    if path.len() > LONGEST {
+        return home();
+    }
     let Ok(base) = Url::parse("http://console.invalid/") else { return home() };
     let Ok(url) = base.join(path) else { return home() };
     // Dots are gone by now, and may have left two slashes.
@@ -34,6 +41,7 @@ mod tests {
             assert_eq!(checked(path), path);
         }
         assert_eq!(checked("/runs#part"), "/runs");
+        assert_eq!(checked(&format!("/runs?{}", "x".repeat(LONGEST))), "/");
     }
 
     #[test]

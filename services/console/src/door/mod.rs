@@ -1,5 +1,6 @@
 //! Who gets in: every request passes here before a page sees it.
 
+mod asked_once;
 mod caller;
 mod cookies;
 mod form;
@@ -10,7 +11,7 @@ mod provider;
 mod session;
 mod sign_in;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -21,7 +22,8 @@ use axum::{
 };
 use axum_extra::extract::cookie::{Key, PrivateCookieJar};
 use chrono::{DateTime, Utc};
-use runtime::{Clock, Served};
+use runtime::{Clock, Peer, Served};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::form::Operator;
 use self::{
@@ -49,11 +51,19 @@ struct Inner {
     clock: Arc<dyn Clock>,
     served: Served,
     public_url: Option<PublicUrl>,
-    provider: Option<Provider>,
+    provider: Option<Arc<Provider>>,
     sessions: Sessions,
     unasked: Unasked,
     /// Seals cookies. Made per process: after a restart everybody signs in again anyway.
     key: Key,
+}
+
+/// Whose a request is, where somebody is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Whose {
+    Session([u8; 32]),
+    /// Of those without a session.
+    Address(Option<IpAddr>),
 }
 
 /// What the door knows of a request.
@@ -66,6 +76,28 @@ pub(crate) struct Entry {
     form_token: String,
     /// Where to return to after signing in.
     return_to: String,
+    /// Whether a page of the console, or the visitor's own hand, has led here.
+    is_own_link: bool,
+    /// The browser, or the proxy before it.
+    peer: Option<IpAddr>,
+    /// Whether a proxy says that it passes somebody else's request on.
+    is_forwarded: bool,
+}
+
+impl Entry {
+    /// Whether a page of the console, or the visitor's own hand, has led here: no other site has.
+    pub(crate) const fn is_own_link(&self) -> bool {
+        self.is_own_link
+    }
+
+    pub(crate) fn whose(&self) -> Whose {
+        self.session.as_ref().map_or(Whose::Address(self.peer), |session| Whose::Session(session.key()))
+    }
+
+    /// The address for the log.
+    fn address(&self) -> String {
+        self.peer.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
+    }
 }
 
 impl Door {
@@ -83,11 +115,22 @@ impl Door {
             clock: clock.clone(),
             served,
             public_url: options.public_url.clone(),
-            provider: Provider::new(&options.provider, clock)?,
+            provider: Provider::new(&options.provider, clock)?.map(Arc::new),
             sessions: Sessions::default(),
             unasked: Unasked::default(),
             key: Key::generate(),
         })))
+    }
+
+    /// Forgets sessions that have ended, every minute.
+    pub(crate) async fn sweep(self, shutdown: CancellationToken) {
+        let mut minutes = tokio::time::interval(Duration::from_mins(1));
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = minutes.tick() => self.0.sessions.sweep(self.now()),
+            }
+        }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -96,10 +139,10 @@ impl Door {
 
     /// Whoever sends a request.
     pub(crate) async fn visitor(&self, entry: &Entry) -> Result<Visitor, Failure> {
-        let Inner { backend, unasked, sessions, provider, .. } = &*self.0;
+        let Inner { backend, clock, unasked, sessions, provider, .. } = &*self.0;
         let sign_in = || Failure::SignIn { return_to: entry.return_to.clone() };
         let (caller, credential) = match &entry.session {
-            Some(session) => match session.ask(backend, provider.as_ref(), self.now()).await {
+            Some(session) => match session.ask(backend, provider.as_ref(), clock).await {
                 Ok(asked) => asked,
                 Err(status) if caller::is_unauthenticated(&status) => {
                     sessions.end(session);
@@ -107,9 +150,9 @@ impl Door {
                 }
                 Err(status) => return Err(status.into()),
             },
-            None => match unasked.ask(backend, self.now()).await? {
+            None => match unasked.ask(backend, &**clock).await? {
                 Asked::Caller(caller) => {
-                    self.may_come_unasked(&entry.origin)?;
+                    self.may_come_unasked(entry)?;
                     (caller, Credential::none())
                 }
                 Asked::MustSignIn => return Err(sign_in()),
@@ -135,11 +178,26 @@ impl Door {
         }
     }
 
+    /// Whether what an operator has started may go on: not once the services say that they are none,
+    /// or no longer know their token. Whoever has only left is no reason to stop it.
+    pub(crate) async fn may_go_on(&self, entry: &Entry) -> bool {
+        match &entry.session {
+            Some(session) => session.may_operate_still(&self.0.backend, self.now()).await,
+            None => match self.visitor(entry).await {
+                Ok(visitor) => visitor.is_operator,
+                Err(failure) => !matches!(failure, Failure::SignIn { .. }),
+            },
+        }
+    }
+
     /// Whether visitors may come whom nobody asks who they are. Asked for each request, because
     /// services may come, and get a policy, later.
-    fn may_come_unasked(&self, origin: &Origin) -> Result<(), Failure> {
+    fn may_come_unasked(&self, entry: &Entry) -> Result<(), Failure> {
         let served = self.0.served;
-        let is_local = served.address.ip().to_canonical().is_loopback() && origin.is_loopback();
+        // What a proxy on this machine passes on comes from elsewhere.
+        let is_local = served.address.ip().to_canonical().is_loopback()
+            && entry.origin.is_loopback()
+            && !entry.is_forwarded;
         if served.allow_unauthenticated || is_local {
             return Ok(());
         }
@@ -189,7 +247,13 @@ async fn pass(State(console): State<Console>, mut request: Request, next: Next) 
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     // What a form has sent cannot be sent again by following a link.
     let return_to = if changes { "/".to_owned() } else { local_path::of(request.uri()) };
-    let entry = Entry { origin, session, form_token, return_to };
+    if !changes && let Err(failure) = origin::check_reader(request.headers()) {
+        return failure.into_response();
+    }
+    let is_own_link = origin::is_own_link(&origin, request.headers());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let is_forwarded = origin::is_forwarded(request.headers());
+    let entry = Entry { origin, session, form_token, return_to, is_own_link, peer, is_forwarded };
     if changes {
         request = match form::admit(&entry, request).await {
             Ok(request) => request,

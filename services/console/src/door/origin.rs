@@ -5,7 +5,7 @@ use std::{net::IpAddr, str::FromStr};
 use anyhow::ensure;
 use axum::{
     extract::Request,
-    http::{HeaderMap, header, uri::Authority},
+    http::{HeaderMap, HeaderName, header, uri::Authority},
 };
 use runtime::Served;
 use tracing::warn;
@@ -48,6 +48,11 @@ impl PublicUrl {
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
+    }
+
+    fn authority(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// Whether a request went to it.
@@ -126,7 +131,8 @@ impl Door {
             let is_encrypted = url.is_encrypted() || served.is_encrypted;
             return Ok(Origin {
                 is_encrypted,
-                authority: authority.to_string().to_ascii_lowercase(),
+                // As browsers write it: a request may name the port that goes without saying.
+                authority: url.authority(),
                 is_loopback: url.is_loopback(),
             });
         }
@@ -180,4 +186,36 @@ pub(super) fn check_sender(origin: &Origin, headers: &HeaderMap) -> Result<(), F
         ));
     }
     Ok(())
+}
+
+/// Refuses what a page of another site loads as a part of itself: it could make the console
+/// work, and the services and the product API behind it. Links lead here from anywhere.
+pub(super) fn check_reader(headers: &HeaderMap) -> Result<(), Failure> {
+    let says = |name: &str, value: &[u8]| headers.get(name).is_some_and(|said| said.as_bytes() == value);
+    let is_foreign = says("sec-fetch-site", b"cross-site") || says("sec-fetch-site", b"same-site");
+    let is_link = says("sec-fetch-mode", b"navigate") && says("sec-fetch-dest", b"document");
+    if is_foreign && !is_link {
+        return Err(Failure::Forbidden(
+            "Another site has loaded this as a part of its page. Open the console by itself.".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a page of the console, or the visitor's own hand, has led here. Browsers leave
+/// `Sec-Fetch-Site` out over plain HTTP; then the page that led here must be named.
+pub(super) fn is_own_link(origin: &Origin, headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let referrer = headers.get(header::REFERER).and_then(|referrer| referrer.to_str().ok());
+    referrer.and_then(|page| page.strip_prefix(&origin.url())).is_some_and(|path| path.starts_with('/'))
+}
+
+/// Whether a proxy says that it passes on what somebody else has sent.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .map(HeaderName::as_str)
+        .any(|name| matches!(name, "forwarded" | "via" | "x-real-ip") || name.starts_with("x-forwarded-"))
 }

@@ -20,11 +20,13 @@ use runtime::Clock;
 use secret::{Secret, read_secret};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use tokio::sync::Mutex;
 use url::Url;
 
 use self::http::HttpClient;
-use super::session::{Tokens, expiry};
+use super::{
+    asked_once::AskedOnce,
+    session::{Tokens, expiry},
+};
 
 /// How long what the provider says of itself is good, and how soon it may be asked again when
 /// a signature does not fit: its keys may be new.
@@ -103,9 +105,29 @@ pub enum ShownToken {
 }
 
 /// Why signing in at the provider did not work. Holds no token and no code.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct ProviderProblem(String);
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum ProviderProblem {
+    /// This sign-in, or this session, is at its end.
+    #[error("{0}")]
+    Refused(String),
+    /// The provider does not answer, or not as providers do.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl ProviderProblem {
+    fn refused(text: impl Into<String>) -> Self {
+        Self::Refused(text.into())
+    }
+
+    /// What somebody is told who is not signed in: nothing of where the provider is, and how.
+    pub(super) fn in_general(&self) -> String {
+        match self {
+            Self::Refused(text) => text.clone(),
+            Self::Unreachable(_) => "the provider does not answer as it should".to_owned(),
+        }
+    }
+}
 
 /// What a sign-in has to remember until the provider sends the visitor back. Sealed in a
 /// cookie, so that only the browser that began can finish.
@@ -141,7 +163,7 @@ pub(super) struct Provider {
     shown: ShownToken,
     http: HttpClient,
     clock: Arc<dyn Clock>,
-    metadata: Mutex<Option<Known>>,
+    metadata: AskedOnce<Known, ProviderProblem>,
 }
 
 #[derive(Clone)]
@@ -177,7 +199,7 @@ impl Provider {
             shown: options.oidc_token,
             http,
             clock,
-            metadata: Mutex::new(None),
+            metadata: AskedOnce::default(),
         }))
     }
 
@@ -194,7 +216,7 @@ impl Provider {
     ) -> Result<(Url, Begun), ProviderProblem> {
         let metadata = self.metadata(METADATA_HOLDS).await?;
         let redirect = format!("{origin}/sign-in/return");
-        self.http.check(metadata.authorization_endpoint().url()).map_err(ProviderProblem)?;
+        self.http.check(metadata.authorization_endpoint().url()).map_err(ProviderProblem::Unreachable)?;
         let client = CoreClient::from_provider_metadata(
             ProviderMetadataWithLogout::clone(&metadata),
             self.client_id.clone(),
@@ -225,7 +247,7 @@ impl Provider {
 
     /// The tokens of a visitor whom the provider has sent back.
     pub(super) async fn finish(&self, begun: Begun, returned: Returned) -> Result<Tokens, ProviderProblem> {
-        let says = |text: &str| Err(ProviderProblem(text.to_owned()));
+        let says = |text: &str| Err(ProviderProblem::refused(text));
         let is_the_same = bool::from(begun.state.as_bytes().ct_eq(returned.state.as_bytes()));
         if !is_the_same || self.clock.now() - begun.began_at > PATIENCE {
             return says("the sign-in was not begun here, or too long ago");
@@ -236,7 +258,7 @@ impl Provider {
         if let Some(error) = returned.error {
             let error: String =
                 error.chars().filter(|one| one.is_ascii_alphanumeric() || *one == '_').take(60).collect();
-            return Err(ProviderProblem(format!("the provider says {error}")));
+            return Err(ProviderProblem::Refused(format!("the provider says {error}")));
         }
         let Some(code) = returned.code else { return says("the provider has sent no code") };
         let metadata = self.metadata(METADATA_HOLDS).await?;
@@ -249,19 +271,18 @@ impl Provider {
         let http = self.http.sends();
         let response = client
             .exchange_code(AuthorizationCode::new(code))
-            .map_err(|_| ProviderProblem("the provider names no token endpoint".to_owned()))?
+            .map_err(|_| ProviderProblem::Unreachable("the provider names no token endpoint".to_owned()))?
             .set_pkce_verifier(PkceCodeVerifier::new(begun.verifier))
             .request_async(&http)
             .await
-            .map_err(|error| {
-                ProviderProblem(format!("the provider gives no token: {}", http::reason(&error)))
-            })?;
+            .map_err(|error| http::problem(&error))?;
         self.verify(&response, &Nonce::new(begun.nonce)).await?;
         self.tokens(&response, None)
     }
 
-    /// New tokens for those that end.
-    pub(super) async fn renew(&self, refresh: &Secret) -> Result<Tokens, ProviderProblem> {
+    /// New tokens for those that end. `refresh` is often good but once: a new one takes its place,
+    /// whatever else is missing.
+    pub(super) async fn renew(&self, refresh: &mut Secret) -> Result<Tokens, ProviderProblem> {
         let metadata = self.metadata(METADATA_HOLDS).await?;
         let client = CoreClient::from_provider_metadata(
             ProviderMetadataWithLogout::clone(&metadata),
@@ -271,12 +292,13 @@ impl Provider {
         let http = self.http.sends();
         let response = client
             .exchange_refresh_token(&RefreshToken::new(refresh.expose().to_owned()))
-            .map_err(|_| ProviderProblem("the provider names no token endpoint".to_owned()))?
+            .map_err(|_| ProviderProblem::Unreachable("the provider names no token endpoint".to_owned()))?
             .request_async(&http)
             .await
-            .map_err(|error| {
-                ProviderProblem(format!("the provider gives no token: {}", http::reason(&error)))
-            })?;
+            .map_err(|error| http::problem(&error))?;
+        if let Some(new) = refresh_token(&response) {
+            *refresh = new;
+        }
         self.tokens(&response, Some(refresh))
     }
 
@@ -293,7 +315,7 @@ impl Provider {
     async fn verify(&self, response: &CoreTokenResponse, nonce: &Nonce) -> Result<(), ProviderProblem> {
         let token = response
             .id_token()
-            .ok_or_else(|| ProviderProblem("the provider does not say who signed in".to_owned()))?;
+            .ok_or_else(|| ProviderProblem::refused("the provider does not say who signed in"))?;
         let first = self.verify_with(METADATA_HOLDS, token, response, nonce).await;
         if first.is_ok() {
             return first;
@@ -319,7 +341,7 @@ impl Provider {
         .set_allowed_algs(ALGORITHMS)
         .set_time_fn(move || clock.now());
         let unverified = |error: &dyn std::fmt::Display| {
-            ProviderProblem(format!("what the provider says of the visitor does not hold: {error}"))
+            ProviderProblem::Refused(format!("what the provider says of the visitor does not hold: {error}"))
         };
         let claims = token.claims(&verifier, nonce).map_err(|error| unverified(&error))?;
         if let Some(expected) = claims.access_token_hash() {
@@ -344,35 +366,37 @@ impl Provider {
             ShownToken::Access => Some(response.access_token().secret().clone()),
         };
         let missing =
-            || ProviderProblem("the provider has sent no token that services could be shown".to_owned());
+            || ProviderProblem::refused("the provider has sent no token that services could be shown");
         let shown: Secret = shown.and_then(|token| token.parse().ok()).ok_or_else(missing)?;
         let lasts = response.expires_in().and_then(|time| TimeDelta::from_std(time).ok());
         let expires_at = expiry(&shown).or_else(|| Some(self.clock.now() + lasts?));
-        let refresh = response.refresh_token().and_then(|token| token.secret().parse().ok());
+        let refresh = refresh_token(response);
         Ok(Tokens { shown, refresh: refresh.or_else(|| renewed.cloned()), expires_at, is_of_provider: true })
     }
 
     /// What the provider says of itself. It is asked when it is needed, so that the console
     /// starts without it.
     async fn metadata(&self, holds: TimeDelta) -> Result<Arc<ProviderMetadataWithLogout>, ProviderProblem> {
-        // Locked while asking, so that others wait for the same answer.
-        let mut known = self.metadata.lock().await;
-        let now = self.clock.now();
-        if let Some(known) = &*known
-            && now - known.asked_at < holds
-        {
-            return Ok(known.metadata.clone());
-        }
-        let http = self.http.sends();
-        let metadata = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &http).await.map_err(
-            |error| ProviderProblem(format!("the provider does not answer: {}", http::causes(&error))),
-        )?;
-        let metadata = Arc::new(metadata);
-        *known = Some(Known { metadata: metadata.clone(), asked_at: now });
-        Ok(metadata)
+        let asking = async {
+            let http = self.http.sends();
+            let asked = ProviderMetadataWithLogout::discover_async(self.issuer.clone(), &http).await;
+            let metadata = asked.map_err(|error| {
+                ProviderProblem::Unreachable(format!(
+                    "the provider does not answer: {}",
+                    http::causes(&error)
+                ))
+            })?;
+            Ok(Known { metadata: Arc::new(metadata), asked_at: self.clock.now() })
+        };
+        let known = self.metadata.get(|known| self.clock.now() - known.asked_at < holds, asking).await?;
+        Ok(known.metadata)
     }
 }
 
+fn refresh_token(response: &CoreTokenResponse) -> Option<Secret> {
+    response.refresh_token().and_then(|token| token.secret().parse().ok())
+}
+
 fn redirect_url(text: &str) -> Result<RedirectUrl, ProviderProblem> {
-    RedirectUrl::new(text.to_owned()).map_err(|error| ProviderProblem(error.to_string()))
+    RedirectUrl::new(text.to_owned()).map_err(|error| ProviderProblem::Refused(error.to_string()))
 }

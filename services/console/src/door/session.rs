@@ -7,16 +7,17 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use runtime::Clock;
 use secret::Secret;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tonic::Status;
-use tracing::debug;
+use tracing::{Instrument as _, debug};
 
 use super::{
     caller::{self, ANSWER_HOLDS, Caller},
     cookies,
-    provider::Provider,
+    provider::{Provider, ProviderProblem},
 };
 use crate::backend::{Backend, Credential};
 
@@ -28,6 +29,9 @@ const SESSIONS_OF_ONE: usize = 100;
 /// How long a session lasts that nobody uses, and how long any.
 const IDLE: TimeDelta = TimeDelta::hours(12);
 const LONGEST: TimeDelta = TimeDelta::days(7);
+
+/// How long it holds that services or the provider did not answer.
+const FAILURE_HOLDS: TimeDelta = TimeDelta::seconds(5);
 
 /// A token is renewed that ends so soon.
 const EARLY: TimeDelta = TimeDelta::seconds(30);
@@ -80,19 +84,33 @@ pub(crate) struct Session {
     began_at: DateTime<Utc>,
     used_at: Mutex<DateTime<Utc>>,
     /// Locked while services or the provider are asked, so that they are asked once.
-    state: tokio::sync::Mutex<State>,
+    state: Arc<tokio::sync::Mutex<State>>,
 }
 
 struct State {
     tokens: Tokens,
     caller: Caller,
-    asked_at: DateTime<Utc>,
+    /// When services are asked again who it is.
+    ask_at: DateTime<Utc>,
+    /// Why the provider did not renew the token, and when it is asked again.
+    not_renewed: Option<(ProviderProblem, DateTime<Utc>)>,
+}
+
+impl State {
+    fn new(tokens: Tokens, caller: Caller, now: DateTime<Utc>) -> Self {
+        Self { tokens, caller, ask_at: now + ANSWER_HOLDS, not_renewed: None }
+    }
 }
 
 impl Session {
     /// What its forms send back.
     pub(super) fn form_token(&self) -> &str {
         &self.form_token
+    }
+
+    /// What it is looked up by: a hash, not its id.
+    pub(super) const fn key(&self) -> [u8; 32] {
+        self.key
     }
 
     pub(super) fn name(&self) -> &str {
@@ -108,23 +126,51 @@ impl Session {
     pub(super) async fn ask(
         &self,
         backend: &Backend,
-        provider: Option<&Provider>,
-        now: DateTime<Utc>,
+        provider: Option<&Arc<Provider>>,
+        clock: &Arc<dyn Clock>,
     ) -> Result<(Caller, Credential), Status> {
-        let mut state = self.state.lock().await;
+        let mut state = self.state.clone().lock_owned().await;
+        let now = clock.now();
         if state.tokens.expires_at.is_some_and(|end| end - EARLY <= now) {
-            state.renew(provider, now).await?;
+            let (provider, clock) = (provider.cloned(), clock.clone());
+            let renewing = async move {
+                let renewed = state.renew(provider.as_deref(), &*clock).await;
+                (state, renewed)
+            };
+            // To its end, also if the browser leaves meanwhile: many providers take a refresh token
+            // but once, and the next one would be lost.
+            let renewing = tokio::spawn(renewing.in_current_span());
+            let renewed;
+            (state, renewed) = renewing.await.map_err(|error| Status::internal(error.to_string()))?;
+            renewed?;
         }
         let credential = state.tokens.credential()?;
-        if now - state.asked_at >= ANSWER_HOLDS {
+        if state.ask_at <= now {
             match caller::ask(backend, &credential).await {
-                Ok(caller) => (state.caller, state.asked_at) = (caller, now),
+                Ok(caller) => (state.caller, state.ask_at) = (caller, clock.now() + ANSWER_HOLDS),
                 Err(status) if caller::is_unauthenticated(&status) => return Err(status),
                 // Who it was a moment ago will do to show which service does not answer.
-                Err(status) => debug!(%status, "the services do not say who calls"),
+                Err(status) => {
+                    debug!(%status, "the services do not say who calls");
+                    state.ask_at = clock.now() + FAILURE_HOLDS;
+                }
             }
         }
         Ok((state.caller.clone(), credential))
+    }
+
+    /// Whether the services still take the visitor for an operator, as far as they can be asked: a
+    /// token that has run out says nothing, nor do services that do not answer.
+    pub(super) async fn may_operate_still(&self, backend: &Backend, now: DateTime<Utc>) -> bool {
+        let tokens = self.state.lock().await.tokens.clone();
+        let Ok(credential) = tokens.credential() else { return false };
+        if tokens.expires_at.is_some_and(|end| end <= now) {
+            return true;
+        }
+        match caller::ask(backend, &credential).await {
+            Ok(caller) => caller.is_operator,
+            Err(status) => !caller::is_unauthenticated(&status),
+        }
     }
 
     fn has_ended(&self, now: DateTime<Utc>) -> bool {
@@ -137,19 +183,30 @@ impl Session {
 }
 
 impl State {
-    async fn renew(&mut self, provider: Option<&Provider>, now: DateTime<Utc>) -> Result<(), Status> {
-        let has_ended = || Status::unauthenticated("the session has ended");
-        if let (Some(provider), Some(refresh)) = (provider, &self.tokens.refresh) {
+    async fn renew(&mut self, provider: Option<&Provider>, clock: &dyn Clock) -> Result<(), Status> {
+        let is_due = self.not_renewed.as_ref().is_none_or(|(_, again_at)| *again_at <= clock.now());
+        if let (Some(provider), Some(refresh), true) = (provider, &mut self.tokens.refresh, is_due) {
             match provider.renew(refresh).await {
                 Ok(tokens) => {
-                    self.tokens = tokens;
-                    self.asked_at = DateTime::UNIX_EPOCH;
+                    (self.tokens, self.ask_at) = (tokens, DateTime::UNIX_EPOCH);
+                    self.not_renewed = None;
                     return Ok(());
                 }
-                Err(problem) => debug!(%problem, "the provider does not renew a token"),
+                Err(problem) => {
+                    debug!(%problem, "the provider does not renew a token");
+                    self.not_renewed = Some((problem, clock.now() + FAILURE_HOLDS));
+                }
             }
         }
-        if self.tokens.expires_at.is_some_and(|end| end <= now) { Err(has_ended()) } else { Ok(()) }
+        if self.tokens.expires_at.is_none_or(|end| end > clock.now()) {
+            return Ok(());
+        }
+        Err(match self.not_renewed {
+            Some((ProviderProblem::Unreachable(_), _)) => Status::unavailable(
+                "your token has ended, and the provider does not answer now: reload in a moment",
+            ),
+            _ => Status::unauthenticated("the session has ended"),
+        })
     }
 }
 
@@ -169,7 +226,7 @@ impl Sessions {
             form_token: cookies::random(),
             began_at: now,
             used_at: Mutex::new(now),
-            state: tokio::sync::Mutex::new(State { tokens, caller, asked_at: now }),
+            state: Arc::new(tokio::sync::Mutex::new(State::new(tokens, caller, now))),
         });
         let mut sessions = locked(&self.0);
         sessions.retain(|_, session| !session.has_ended(now));
@@ -189,6 +246,11 @@ impl Sessions {
         }
         *locked(&session.used_at) = now;
         Some(session)
+    }
+
+    /// Forgets those that have ended, and their tokens with them.
+    pub(super) fn sweep(&self, now: DateTime<Utc>) {
+        locked(&self.0).retain(|_, session| !session.has_ended(now));
     }
 
     /// Whether a session that was found has not ended since. Asking does not count as using it.
@@ -248,6 +310,9 @@ mod tests {
         assert!(sessions.find(&unused, now).is_none());
         assert!(sessions.find(&used, now + TimeDelta::hours(4)).is_none(), "a week is over");
         assert!(sessions.find("something else", now).is_none());
+        begin(&sessions, "c", now);
+        sessions.sweep(now + IDLE);
+        assert!(locked(&sessions.0).is_empty(), "nobody has to come for them to go");
     }
 
     #[test]
@@ -277,16 +342,11 @@ mod tests {
                 form_token: String::new(),
                 began_at: now,
                 used_at: Mutex::new(now + TimeDelta::seconds(1)),
-                state: tokio::sync::Mutex::new(State {
-                    tokens: Tokens::pasted("token".parse().unwrap()),
-                    caller: Caller {
-                        name: String::new(),
-                        is_reader: false,
-                        is_operator: false,
-                        is_anonymous: false,
-                    },
-                    asked_at: now,
-                }),
+                state: Arc::new(tokio::sync::Mutex::new(State::new(
+                    Tokens::pasted("token".parse().unwrap()),
+                    Caller { name: String::new(), is_reader: false, is_operator: false, is_anonymous: false },
+                    now,
+                ))),
             };
             locked(&sessions.0).insert(session.key, Arc::new(session));
         }

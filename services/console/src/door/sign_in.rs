@@ -97,8 +97,8 @@ async fn by_provider(
         Ok(begun) => begun,
         Err(problem) => {
             warn!(%problem, "cannot send a visitor to the provider");
-            let problem = format!("{problem}. Try again in a moment, or sign in with a token.");
-            let page = page(&door, &entry, &return_to, Some(&problem));
+            let problem = "The provider does not answer now. Try again in a moment, or sign in with a token.";
+            let page = page(&door, &entry, &return_to, Some(problem));
             return Ok((StatusCode::BAD_GATEWAY, page).into_response());
         }
     };
@@ -132,8 +132,8 @@ async fn returned(
     let tokens = match provider.finish(begun, returned).await {
         Ok(tokens) => tokens,
         Err(problem) => {
-            warn!(%problem, "a sign-in at the provider has failed");
-            let problem = format!("Signing in did not work: {problem}. Begin again.");
+            warn!(%problem, address = entry.address(), "a sign-in at the provider has failed");
+            let problem = format!("Signing in did not work: {}. Begin again.", problem.in_general());
             return Ok((seals, refused(StatusCode::BAD_REQUEST, &return_to, &problem)).into_response());
         }
     };
@@ -151,7 +151,7 @@ async fn sign_out(
     let mut at_provider = None;
     if let Some(session) = &entry.session {
         door.0.sessions.end(session);
-        info!(caller = session.name(), "signed out");
+        info!(caller = session.name(), address = entry.address(), "signed out");
         if let (Some(provider), true) = (&door.0.provider, session.is_of_provider().await) {
             at_provider = provider.end_session_url().await;
         }
@@ -178,25 +178,27 @@ enum Problem {
     )]
     SessionInTheClear,
     #[error(
-        "Your token would travel in the clear to {0}: let the console call it by https://, or allow it with \
-         --token-over-plain-text."
+        "Your token would travel in the clear to the services: let the console call them by https://, or allow it \
+         with --token-over-plain-text."
     )]
-    TokenInTheClear(String),
+    TokenInTheClear,
     #[error("The services ask nobody who they are, so there is nothing to sign in to.")]
     NothingToSignInTo,
-    #[error("The services do not accept this token: {0}.")]
-    Refused(String),
-    #[error("The services cannot check the token now: {0}. Try again in a moment.")]
-    Unavailable(String),
+    #[error(
+        "The services do not accept this token. Why, they do not tell strangers: it is in the console's log."
+    )]
+    Refused,
+    #[error("The services cannot check the token now. Try again in a moment.")]
+    Unavailable,
 }
 
 impl Problem {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::SessionInTheClear | Self::TokenInTheClear(_) => StatusCode::FORBIDDEN,
+            Self::SessionInTheClear | Self::TokenInTheClear => StatusCode::FORBIDDEN,
             Self::NothingToSignInTo => StatusCode::CONFLICT,
-            Self::Refused(_) => StatusCode::UNAUTHORIZED,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused => StatusCode::UNAUTHORIZED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -207,10 +209,10 @@ fn may_begin(door: &Door, entry: &Entry) -> Result<(), Problem> {
         return Err(Problem::SessionInTheClear);
     }
     let backend = &door.0.backend;
-    match [&backend.coordinator, &backend.activity].into_iter().find(|one| !one.is_fit_for_tokens()) {
-        Some(channel) => Err(Problem::TokenInTheClear(channel.server().to_string())),
-        None => Ok(()),
+    if [&backend.coordinator, &backend.activity].into_iter().any(|one| !one.is_fit_for_tokens()) {
+        return Err(Problem::TokenInTheClear);
     }
+    Ok(())
 }
 
 /// Signs somebody in whose token the services accept. A session that the browser had is over.
@@ -228,15 +230,16 @@ async fn begin(
     let caller = match asked {
         Ok(caller) if caller.is_anonymous => return Err(Problem::NothingToSignInTo),
         Ok(caller) => caller,
-        Err(status) if caller::is_unauthenticated(&status) => {
-            return Err(Problem::Refused(status.message().to_owned()));
+        Err(status) => {
+            warn!(%status, address = entry.address(), "a sign-in is refused: the services do not take its token");
+            let is_refused = caller::is_unauthenticated(&status);
+            return Err(if is_refused { Problem::Refused } else { Problem::Unavailable });
         }
-        Err(status) => return Err(Problem::Unavailable(status.message().to_owned())),
     };
     if let Some(before) = &entry.session {
         door.0.sessions.end(before);
     }
-    info!(caller = caller.name, "signed in");
+    info!(caller = caller.name, address = entry.address(), "signed in");
     let id = door.0.sessions.begin(tokens, caller, door.now());
     Ok(CookieJar::from_headers(headers).add(cookies::of_browser(&entry.origin, SESSION, id)))
 }
@@ -244,12 +247,12 @@ async fn begin(
 impl Door {
     fn provider(&self) -> Result<&Provider, Failure> {
         let missing = || Failure::NotFound("No provider is configured: sign in with a token.".to_owned());
-        self.0.provider.as_ref().ok_or_else(missing)
+        self.0.provider.as_deref().ok_or_else(missing)
     }
 
     /// Whether the services ask nobody, as far as is known.
     async fn is_open(&self) -> bool {
-        let asked = self.0.unasked.ask(&self.0.backend, self.now()).await;
+        let asked = self.0.unasked.ask(&self.0.backend, &*self.0.clock).await;
         matches!(asked, Ok(Asked::Caller(caller)) if caller.is_anonymous)
     }
 }

@@ -52,6 +52,11 @@ impl Address {
         Self { path: self.path.clone(), fields, fragment: self.fragment }
     }
 
+    /// Whether it says anything in this field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(other, _)| other == name)
+    }
+
     /// The same list from its first page: another filter or order has other pages.
     pub(crate) fn first_page(&self) -> Self {
         self.without(PAGE)
@@ -90,14 +95,35 @@ impl fmt::Display for Address {
     }
 }
 
+/// Stands before an identifier that a browser would take for a step in the path, however it is
+/// encoded. An identifier that begins so has it twice.
+const AS_IT_IS: &str = "~";
+
 /// The page of a company, whatever its identifier holds.
 pub(crate) fn company(company_id: &str) -> String {
-    format!("/companies/{}", utf8_percent_encode(company_id, NON_ALPHANUMERIC))
+    let is_step = matches!(company_id, "." | "..");
+    let escape = if is_step || company_id.starts_with(AS_IT_IS) { AS_IT_IS } else { "" };
+    format!("/companies/{escape}{}", utf8_percent_encode(company_id, NON_ALPHANUMERIC))
+}
+
+/// The identifier that such a path names.
+pub(crate) fn company_of(segment: &str) -> &str {
+    segment.strip_prefix(AS_IT_IS).unwrap_or(segment)
 }
 
 /// The page of a run.
 pub(crate) fn run(run_id: &str) -> String {
     format!("/runs/{}", utf8_percent_encode(run_id, RUN_ID))
+}
+
+/// The form that starts a run over a day.
+pub(crate) fn start_run(date: impl fmt::Display) -> Address {
+    Address::new("/runs").with("start", "yes").with("from", &date).with("to", date)
+}
+
+/// What running a day again would change, and the form that does it.
+pub(crate) fn run_again(date: impl fmt::Display) -> Address {
+    Address::new("/backfill").with("from", &date).with("to", date)
 }
 
 #[cfg(test)]
@@ -126,6 +152,11 @@ mod tests {
     fn an_identifier_stays_one_segment_of_the_path() {
         assert_eq!(company("a/b?c#d e"), "/companies/a%2Fb%3Fc%23d%20e");
         assert_eq!(company("acme"), "/companies/acme");
+        assert_eq!(
+            [company("."), company(".."), company("~x")].join(" "),
+            "/companies/~%2E /companies/~%2E%2E /companies/~%7Ex"
+        );
+        assert_eq!(["acme", "~..", "~~x"].map(company_of), ["acme", "..", "~x"]);
         assert_eq!(run("019e8e6d-36a5"), "/runs/019e8e6d-36a5");
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use prost_types::Timestamp;
 
 use super::{
-    address,
+    address::{self, Address},
     time::{self, NONE},
 };
 
@@ -38,6 +38,23 @@ pub(crate) fn trace(address: &str) -> Option<Markup> {
 /// A company, by its identifier.
 pub(crate) fn company(company_id: &str) -> Markup {
     html! { a href=(address::company(company_id)) { (company_id) } }
+}
+
+/// A number or word of a company-day, linked to why it is what it is.
+pub(crate) fn explained(company: &Address, date: &str, cell: Cell<'_>, shown: &Markup) -> Markup {
+    let label = format!("{} – explain {} on {date}", cell.value, cell.name);
+    html! {
+        a href=(company.with("explain", date).to(cell.id)) aria-label=(label) { (shown) }
+    }
+}
+
+/// What is to be explained.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cell<'a> {
+    /// Where the explanation has it.
+    pub(crate) id: &'static str,
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a str,
 }
 
 /// A text that may be missing.

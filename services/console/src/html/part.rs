@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use tonic::{Code, Status};
 
-use super::address::Address;
+use super::address::{Address, PAGE};
 use crate::failure::Failure;
 
 /// What a service has answered.
@@ -32,13 +32,17 @@ pub(crate) fn list<T>(
     show: impl FnOnce(&T) -> Markup,
 ) -> Markup {
     match answer {
-        Err(status) if matches!(status.code(), Code::Aborted | Code::InvalidArgument) => html! {
-            section {
-                h2 { (title) }
-                p.problem { (status.message()) }
-                p { a href=(address.first_page()) { "Begin again from the first page" } }
+        Err(status)
+            if address.has(PAGE) && matches!(status.code(), Code::Aborted | Code::InvalidArgument) =>
+        {
+            html! {
+                section {
+                    h2 { (title) }
+                    p.problem { (status.message()) }
+                    p { a href=(address.first_page()) { "Begin again from the first page" } }
+                }
             }
-        },
+        }
         _ => part(title, answer, show),
     }
 }
@@ -96,5 +100,9 @@ mod tests {
         let changed: Answer<u8> = Err(Status::aborted("published anew"));
         let shown = list("Companies", &address, &changed, |_| html! {}).into_string();
         assert!(shown.contains(r#"href="/churn?change=new""#), "{shown}");
+        let first_page = Address::of(&"/churn?change=new".parse().unwrap());
+        let refused: Answer<u8> = Err(Status::invalid_argument("no such country"));
+        let shown = list("Companies", &first_page, &refused, |_| html! {}).into_string();
+        assert!(shown.contains("mend what the message names") && !shown.contains("first page"), "{shown}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use presentation::value::{human_duration, rfc3339, to_the_second};
 use prost_types::Timestamp;
@@ -31,9 +32,18 @@ pub(crate) fn length(duration: Option<Duration>) -> String {
     duration.map_or_else(|| NONE.to_owned(), human_duration)
 }
 
+/// When a page was made.
+pub(crate) fn now(now: DateTime<Utc>) -> Markup {
+    instant(Some(&Timestamp { seconds: now.timestamp(), nanos: 0 }))
+}
+
 /// A point in time, to the second.
 pub(crate) fn instant(at: Option<&Timestamp>) -> Markup {
     let Some(exact) = rfc3339(at) else { return html! { (NONE) } };
-    let shown = to_the_second(at).replace('T', " ").replace('Z', " UTC");
-    html! { time datetime=(exact) title=(exact) data-instant { (shown) } }
+    html! { time datetime=(exact) title=(exact) data-instant { (said(at)) } }
+}
+
+/// A point in time as [`instant`] shows it.
+pub(crate) fn said(at: Option<&Timestamp>) -> String {
+    if at.is_none() { NONE.to_owned() } else { to_the_second(at).replace('T', " ").replace('Z', " UTC") }
 }

@@ -3,6 +3,7 @@
 
 mod frame;
 mod hub;
+mod seats;
 mod viewer;
 
 #[cfg(test)]
@@ -10,4 +11,5 @@ mod tests;
 
 pub(crate) use frame::Frame;
 pub(crate) use hub::Hub;
+pub(crate) use seats::Seats;
 pub(crate) use viewer::{Viewer, stream};

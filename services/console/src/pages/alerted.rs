@@ -10,12 +10,14 @@ use crate::html::{number::count, time::instant};
 
 /// What an alert is about.
 pub(super) fn cause(alert: &Alert) -> &'static str {
-    match alert.cause() {
-        AlertCause::Unspecified | AlertCause::StageFailed => "a stage failed",
-        AlertCause::DeadlineWithoutRun => "the deadline passed, and no run covers the day",
-        AlertCause::DeadlineRunActive => "the deadline passed during the run",
-        AlertCause::DeadlineRunFailed => "the deadline passed, and the run did not succeed",
-        AlertCause::NumbersDiffer => "numbers differ from the product API",
+    match AlertCause::try_from(alert.cause) {
+        Ok(AlertCause::Unspecified | AlertCause::StageFailed) => "a stage failed",
+        Ok(AlertCause::DeadlineWithoutRun) => "the deadline passed, and no run covers the day",
+        Ok(AlertCause::DeadlineRunActive) => "the deadline passed during the run",
+        Ok(AlertCause::DeadlineRunFailed) => "the deadline passed, and the run did not succeed",
+        Ok(AlertCause::NumbersDiffer) => "numbers differ from the product API",
+        // Services may be newer than the console.
+        Err(_) => "something that this console does not know",
     }
 }
 

@@ -55,11 +55,13 @@ const fn level(level: AuditLevel) -> &'static str {
 /// What an audit did, in a word.
 fn verdict(result: &AuditResult) -> Markup {
     html! {
-        @match (result.level(), result.finding_count) {
-            (AuditLevel::Off, _) => (NONE),
+        @match (AuditLevel::try_from(result.level), result.finding_count) {
+            (Ok(AuditLevel::Off), _) => (NONE),
             (_, 0) => span.state.succeeded { "passed" },
-            (AuditLevel::Warn, _) => span.state.waiting { "warned" },
-            _ => span.state.failed { "blocked" },
+            (Ok(AuditLevel::Warn), _) => span.state.waiting { "warned" },
+            (Ok(AuditLevel::Block), _) => span.state.failed { "blocked" },
+            // Services may be newer than the console.
+            (Ok(AuditLevel::Unspecified) | Err(_), _) => span.state.waiting { "found something" },
         }
     }
 }

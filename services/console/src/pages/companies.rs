@@ -12,15 +12,15 @@ use crate::{
     backend::Services,
     failure::Failure,
     html::{
-        address::Address,
+        address::{self, Address},
         choice::{self, ANY},
         form,
         layout::Section,
-        link,
+        link::{self, Cell},
         number::{count, thousands},
         part::{Answer, empty, known_visitor, list},
         table::{Order, number, pager, sorted, text},
-        time::{self, NONE},
+        time,
     },
     visitor::Visitor,
 };
@@ -178,13 +178,41 @@ fn company(row: &CompanyActivity) -> Markup {
             td { (link::optional(row.company_name.as_deref())) }
             td { (link::optional(row.country.as_deref())) }
             td { (link::optional(row.industry_tag.as_deref())) }
-            td.number { (thousands(row.events)) }
-            td.number { (thousands(row.active_users)) }
-            td.number { (thousands(row.active_users_7d)) }
-            td.number { @match row.days_since_last_contact { Some(days) => (thousands(days)), None => (NONE) } }
-            td { (risk(row.is_churn_risk)) }
+            td.number { (number_of(row, "cell-events", "events", thousands(row.events))) }
+            td.number { (number_of(row, "cell-active_users", "users", thousands(row.active_users))) }
+            td.number { (users_of_7_days(row)) }
+            td.number { (since_contact(row)) }
+            td { (explained_risk(row)) }
         }
     }
+}
+
+/// A number of a company's day, linked to why it is what it is.
+fn number_of(row: &CompanyActivity, id: &'static str, what: &str, value: String) -> Markup {
+    explained(row, id, what, &value, &html! { (value) })
+}
+
+fn explained(row: &CompanyActivity, id: &'static str, what: &str, value: &str, shown: &Markup) -> Markup {
+    let company = Address::new(address::company(&row.company_id));
+    let name = format!("{what} of {}", row.company_id);
+    link::explained(&company, &row.activity_date, Cell { id, name: &name, value }, shown)
+}
+
+/// The users of seven days, linked to why they are so many.
+pub(super) fn users_of_7_days(row: &CompanyActivity) -> Markup {
+    number_of(row, "cell-7d_active_users", "users of 7 days", thousands(row.active_users_7d))
+}
+
+/// The days since the last contact, linked to why they are so many.
+pub(super) fn since_contact(row: &CompanyActivity) -> Markup {
+    let days = row.days_since_last_contact.map_or("never".to_owned(), thousands);
+    number_of(row, "cell-days_since_last_contact", "days since contact", days)
+}
+
+/// Whether a company is at risk, linked to why.
+pub(super) fn explained_risk(row: &CompanyActivity) -> Markup {
+    let value = if row.is_churn_risk { "at risk" } else { "no" };
+    explained(row, "cell-is_churn_risk", "the risk of churn", value, &risk(row.is_churn_risk))
 }
 
 /// Whether a company is at risk, in words.
@@ -205,6 +233,7 @@ mod tests {
     fn found() -> SearchCompaniesResponse {
         let row = CompanyActivity {
             company_id: "a/b c".into(),
+            activity_date: "2026-02-28".into(),
             company_name: Some("<script>alert(1)</script> & Sons".into()),
             country: Some("DE".into()),
             events: 12_345,
@@ -264,6 +293,7 @@ mod tests {
             "First page",
             "page=next",
             "12,345",
+            r#"<a href="/companies/a%2Fb%20c?explain=2026-02-28#cell-events" aria-label="12,345 – explain events of a/b c on 2026-02-28">"#,
         ] {
             assert!(page.text.contains(shown), "{shown}: {}", page.text);
         }

@@ -54,6 +54,11 @@ impl Script {
         self.instead("GetCaller").answers("GetCaller", &anonymous(&[Role::Reader]))
     }
 
+    /// Services that know the visitor, and let them do nothing.
+    pub(crate) fn for_strangers(&self) -> Self {
+        self.instead("GetCaller").answers("GetCaller", &anonymous(&[]))
+    }
+
     /// A method's answer.
     pub(crate) fn answers(&self, method: &'static str, message: &impl Message) -> Self {
         let message = message.encode_to_vec();

@@ -64,6 +64,17 @@ impl Site {
         self.read(self.open(address).await).await
     }
 
+    /// Follows a link of a page from elsewhere: `cross-site` or `same-site`.
+    pub(crate) async fn follow_from(&self, from: &'static str, address: &str) -> Page {
+        let mut request = self.request(Method::GET, address, Body::empty());
+        for (name, value) in
+            [("sec-fetch-site", from), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]
+        {
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        self.read(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
     /// Opens an address, and leaves it to the test to read the answer.
     pub(crate) async fn open(&self, address: &str) -> Response<Body> {
         self.send(Method::GET, address, Body::empty()).await
@@ -94,16 +105,21 @@ impl Site {
     }
 
     async fn send(&self, method: Method, address: &str, body: Body) -> Response<Body> {
+        self.router.clone().oneshot(self.request(method, address, body)).await.unwrap()
+    }
+
+    fn request(&self, method: Method, address: &str, body: Body) -> Request<Body> {
         let mut request = Request::builder()
             .method(method)
             .uri(address)
             .header(header::HOST, HOST)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
             .header(header::ORIGIN, format!("http://{HOST}"));
         if let Some(cookie) = self.cookie.lock().unwrap().clone() {
             request = request.header(header::COOKIE, cookie);
         }
-        self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap()
+        request.body(body).unwrap()
     }
 
     async fn read(&self, answer: Response<Body>) -> Page {

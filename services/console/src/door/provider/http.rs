@@ -10,6 +10,8 @@ use openidconnect::{HttpRequest, HttpResponse, RequestTokenError, core::CoreErro
 use reqwest::Certificate;
 use url::{Host, Url};
 
+use super::ProviderProblem;
+
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -115,14 +117,27 @@ impl HttpClient {
 
 /// What a request for a token came to. Answers that cannot be read are not repeated: they may
 /// hold a token.
-pub(super) fn reason(
+pub(super) fn problem(
     error: &RequestTokenError<HttpError, StandardErrorResponse<CoreErrorResponseType>>,
-) -> String {
+) -> ProviderProblem {
+    let gives_none = |reason: &str| format!("the provider gives no token: {reason}");
     match error {
-        RequestTokenError::ServerResponse(response) => response.error().to_string(),
-        RequestTokenError::Request(error) => error.to_string(),
-        RequestTokenError::Parse(..) => "its answer cannot be read".to_owned(),
-        RequestTokenError::Other(_) => "its answer is not what it should be".to_owned(),
+        RequestTokenError::ServerResponse(response) => {
+            let reason = gives_none(response.error().as_ref());
+            match response.error() {
+                CoreErrorResponseType::Extension(name)
+                    if matches!(name.as_str(), "temporarily_unavailable" | "server_error") =>
+                {
+                    ProviderProblem::Unreachable(reason)
+                }
+                _ => ProviderProblem::Refused(reason),
+            }
+        }
+        RequestTokenError::Request(error) => ProviderProblem::Unreachable(gives_none(&error.to_string())),
+        RequestTokenError::Parse(..) => ProviderProblem::Unreachable(gives_none("its answer cannot be read")),
+        RequestTokenError::Other(_) => {
+            ProviderProblem::Unreachable(gives_none("its answer is not what it should be"))
+        }
     }
 }
 

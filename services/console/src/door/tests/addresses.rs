@@ -1,6 +1,6 @@
 //! Under which addresses the console answers, and what every answer says.
 
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use runtime::Served;
 
 use super::support::{House, for_all, on_loopback, with_public_url};
@@ -67,4 +67,11 @@ async fn others_see_nothing_while_the_services_ask_nobody() {
     assert!(!shown(&public, for_all(), "console.example.com").await);
     let waived = Served { allow_unauthenticated: true, ..for_all() };
     assert!(shown(&public, waived, "console.example.com").await);
+
+    // A proxy on this machine that calls the console by its loopback address.
+    let house = House::open(&Options::default(), on_loopback()).unwrap();
+    for header in ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"] {
+        let page = house.browser().send(Method::GET, "/", &[(header, "10.0.0.7")], String::new()).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{header}");
+    }
 }

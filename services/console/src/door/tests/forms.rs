@@ -112,3 +112,23 @@ async fn visitors_whom_nobody_asks_have_forms_of_their_own_too() {
         StatusCode::FORBIDDEN
     );
 }
+
+#[tokio::test]
+async fn other_sites_link_here_but_load_nothing_as_a_part_of_their_pages() {
+    let house = House::open(&Options::default(), on_loopback()).unwrap();
+    let mut browser = house.browser();
+    let loads = [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe"), ("no-cors", "script")];
+    for site in ["cross-site", "same-site"] {
+        for (mode, kind) in loads {
+            for method in [Method::GET, Method::HEAD] {
+                let headers = [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", kind)];
+                let page = browser.send(method, "/", &headers, String::new()).await;
+                assert_eq!(page.status, StatusCode::FORBIDDEN, "{headers:?}");
+            }
+        }
+        let link = [("sec-fetch-site", site), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert_eq!(browser.send(Method::GET, "/", &link, String::new()).await.status, StatusCode::OK);
+    }
+    let own = [("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")];
+    assert_eq!(browser.send(Method::GET, "/", &own, String::new()).await.status, StatusCode::OK);
+}

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::TimeDelta;
+use futures::FutureExt as _;
 use runtime::Clock as _;
 use serde_json::json;
 
@@ -165,12 +166,47 @@ async fn a_session_outlives_its_token_as_long_as_the_provider_renews_it() {
 }
 
 #[tokio::test]
+async fn a_session_waits_for_a_provider_that_does_not_answer() {
+    let company = Company::new().await;
+    let mut browser = company.signed_in().await;
+    company.provider.set_down(true);
+    company.house.clock.advance(TimeDelta::seconds(310));
+    assert_eq!(browser.get("/").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    company.provider.set_down(false);
+    assert_eq!(browser.get("/").await.status, StatusCode::SERVICE_UNAVAILABLE, "it is not asked at once");
+    assert_eq!(company.provider.renewals(), 0);
+    company.house.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(browser.get("/").await.status, StatusCode::OK);
+    assert_eq!(company.provider.renewals(), 1);
+}
+
+#[tokio::test]
+async fn a_browser_that_leaves_during_a_renewal_loses_nothing() {
+    let company = Company::new().await;
+    company.provider.rotate_refresh_tokens();
+    let mut browser = company.signed_in().await;
+    company.house.clock.advance(TimeDelta::seconds(310));
+    let mut leaving = Box::pin(browser.get("/"));
+    while company.provider.renewals() == 0 {
+        assert!(leaving.as_mut().now_or_never().is_none(), "it left too late");
+        tokio::task::yield_now().await;
+    }
+    drop(leaving);
+    assert_eq!(browser.get("/").await.status, StatusCode::OK);
+    assert_eq!(company.provider.renewals(), 1);
+    company.house.clock.advance(TimeDelta::seconds(310));
+    assert_eq!(browser.get("/").await.status, StatusCode::OK, "the new refresh token was kept");
+    assert_eq!(company.provider.renewals(), 2);
+}
+
+#[tokio::test]
 async fn the_console_works_without_its_provider_and_with_its_new_keys() {
     let company = Company::new().await;
     company.provider.set_down(true);
     let mut browser = company.house.browser();
     let page = browser.get("/sign-in/provider").await;
     assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(!page.text.contains("/.well-known") && !page.text.contains("503"), "{}", page.text);
     assert!(page.text.contains("does not answer") && page.text.contains("name=\"token\""), "{}", page.text);
     company.provider.set_down(false);
     company.signed_in().await;

@@ -42,6 +42,14 @@ struct Told {
     is_down: bool,
     gives_refresh: bool,
     renewals: u32,
+    /// Whether each refresh token is good once.
+    rotates: bool,
+}
+
+impl Told {
+    fn refresh_token(&self) -> String {
+        if self.rotates { format!("opaque refresh {}", self.renewals) } else { "opaque refresh".to_owned() }
+    }
 }
 
 impl TestProvider {
@@ -55,6 +63,7 @@ impl TestProvider {
             is_down: false,
             gives_refresh: true,
             renewals: 0,
+            rotates: false,
         };
         let provider = Self(Arc::new(Inner { issuer, clock, state: Mutex::new(told) }));
         let router = Router::new()
@@ -84,6 +93,10 @@ impl TestProvider {
 
     pub(super) fn refuse_to_renew(&self) {
         self.told(|told| told.gives_refresh = false);
+    }
+
+    pub(super) fn rotate_refresh_tokens(&self) {
+        self.told(|told| told.rotates = true);
     }
 
     pub(super) fn renewals(&self) -> u32 {
@@ -164,6 +177,9 @@ async fn keys(State(provider): State<TestProvider>) -> Json<Value> {
 
 async fn token(State(provider): State<TestProvider>, Form(form): Form<HashMap<String, String>>) -> Response {
     let refused = || (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
+    if provider.told(|told| told.is_down) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let nonce = match form["grant_type"].as_str() {
         "authorization_code" => {
             // Good once.
@@ -177,6 +193,9 @@ async fn token(State(provider): State<TestProvider>, Form(form): Form<HashMap<St
             Some(nonce)
         }
         "refresh_token" if provider.told(|told| told.gives_refresh) => {
+            if form["refresh_token"] != provider.told(|told| told.refresh_token()) {
+                return refused();
+            }
             provider.told(|told| told.renewals += 1);
             None
         }
@@ -185,7 +204,7 @@ async fn token(State(provider): State<TestProvider>, Form(form): Form<HashMap<St
     let id_token = provider.signed(nonce.as_deref());
     Json(json!({
         "access_token": "opaque access", "token_type": "Bearer", "expires_in": LIFETIME,
-        "refresh_token": "opaque refresh", "id_token": id_token,
+        "refresh_token": provider.told(|told| told.refresh_token()), "id_token": id_token,
     }))
     .into_response()
 }

@@ -54,7 +54,8 @@ async fn a_session_has_a_cookie_that_no_script_and_no_other_site_can_use() {
     assert!(!cookie.contains("Secure"), "a browser would not send it back: {cookie}");
 
     let house = House::asking(&with_public_url("https://console.example.com"), for_all());
-    let mut browser = house.browser_at("console.example.com");
+    // The port goes without saying, and a program may say it.
+    let mut browser = house.browser_at("console.example.com:443");
     let form = browser.get("/sign-in").await.form_token();
     let fields = super::support::encoded(&[("form_token", &form), ("token", &token(READER))]);
     let headers =

@@ -115,6 +115,8 @@ fn line(series: &Series, frame: Frame, scale: Scale, bottom: f64) -> Markup {
     html! {
         @for joined in points.split(Option::is_none).filter(|joined| joined.len() > 1) {
             @let places: Vec<String> = joined.iter().flatten().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+            // Its rim keeps it apart from the bars that it crosses.
+            polyline.rim points=(places.join(" ")) {}
             polyline.line points=(places.join(" ")) {}
         }
         // Points of their own where a line has nothing to join.
@@ -138,6 +140,7 @@ fn events(chart: &Chart, frame: Frame) -> Markup {
     html! {
         @for event in &chart.events {
             @let x = frame.middle(event.at);
+            line.rim x1=(at(x)) x2=(at(x)) y1=(at(HEAD)) y2=(at(frame.height - FOOT)) {}
             line.event x1=(at(x)) x2=(at(x)) y1=(at(HEAD)) y2=(at(frame.height - FOOT)) {}
             circle.event cx=(at(x)) cy=(at(HEAD)) r="4" {}
         }

@@ -17,6 +17,8 @@ pub(crate) struct Chart {
     pub(crate) title: String,
     /// What there is to see, for those who do not.
     pub(crate) description: String,
+    /// What a slot is, at the head of the table.
+    pub(crate) slot_name: &'static str,
     /// The days or periods, in order.
     pub(crate) slots: Vec<Slot>,
     /// What is drawn of them.
@@ -145,6 +147,7 @@ mod tests {
         Chart {
             title: "Usage of <script>alert(1)</script>".into(),
             description: "Events by day.".into(),
+            slot_name: "Day",
             slots: ["2026-02-01", "2026-02-02", "2026-02-03"]
                 .map(|label| Slot { label: label.into(), address: Some(format!("/days/{label}")) })
                 .into(),
@@ -189,7 +192,7 @@ mod tests {
         assert_eq!(shown.matches("<polyline").count(), 0, "single points are no line: {shown}");
         let mut joined = chart();
         joined.panels[0].series[1].values = vec![Some(1.0), Some(2.0), None];
-        assert_eq!(joined.show().into_string().matches("<polyline").count(), 1);
+        assert_eq!(joined.show().into_string().matches(r#"<polyline class="line""#).count(), 1);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Unit {
 pub(super) fn details(chart: &Chart) -> Markup {
     let series = || chart.panels.iter().flat_map(|panel| panel.series.iter().map(move |it| (panel.unit, it)));
     let columns: Vec<Column> =
-        iter::once(text("Day")).chain(series().map(|(_, series)| number(series.name))).collect();
+        iter::once(text(chart.slot_name)).chain(series().map(|(_, series)| number(series.name))).collect();
     let rows = html! {
         @for (position, slot) in chart.slots.iter().enumerate().rev() {
             tr {

@@ -80,6 +80,10 @@ fn way_on(backfill: &Backfill, form_token: Option<&str>) -> Markup {
                     "There is nothing to do. Should the console be stopped, the run under way goes on and no further \
                      one is started. This command then does the rest, and so does the same backfill started here:"
                 }
+                form method="post" action={ (address(&backfill.id)) "/stop" } {
+                    input type="hidden" name="form_token" value=(form_token);
+                    p { button.danger type="submit" { "Start no further run" } }
+                }
             } @else {
                 p {
                     "What is done stays done, and a run under way goes on. Once the cause is gone, this does the \

@@ -12,7 +12,7 @@ use proto::{
 };
 use tonic::Status;
 
-use crate::scripted::{HOSTILE, Page, Pipeline, assert_harmless};
+use crate::scripted::{HOSTILE, Page, Pipeline, Site, assert_harmless};
 
 const DAYS: &str = "from=2026-01-01&to=2026-01-31&chunk_days=7&force=yes";
 
@@ -173,6 +173,69 @@ async fn a_backfill_that_stopped_says_why_and_is_continued_where_it_stopped() {
     site.context.shutdown.cancel();
     until(async || site.get(&address).await, "Stopped: the console was stopped").await;
     assert_eq!(site.get("/backfill/unknown").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_backfill_is_shown_to_those_alone_who_may_see_its_run() {
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
+    let address = site.post("/backfill", DAYS).await.location().to_owned();
+    let stream = pipeline.take_backfill();
+    stream.send(Ok(change(7, "2026-01-08", RunState::Running))).unwrap();
+    until(async || site.get(&address).await, "7 of 31 days").await;
+    pipeline.run.send_modify(|run| run.run_id = "another".into());
+    let page = site.get(&address).await;
+    assert_eq!(page.status, StatusCode::NOT_FOUND, "the services do not show its run");
+    assert!(!page.text.contains("of 31 days"), "{}", page.text);
+    forget_the_caller(&pipeline, &site).await;
+    pipeline.for_strangers();
+    let page = site.get(&address).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text.contains("that takes the role reader"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn a_backfill_is_stopped_by_an_operator() {
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
+    let address = site.post("/backfill", DAYS).await.location().to_owned();
+    let stream = pipeline.take_backfill();
+    assert!(site.get(&address).await.text.contains("Start no further run"));
+    let page = site.post(&format!("{address}/stop"), "").await;
+    assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, address.as_str()));
+    until(async || site.get(&address).await, "Stopped: an operator has stopped it").await;
+    stream.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backfill_stops_when_whoever_started_it_loses_the_role() {
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
+    let address = site.post("/backfill", DAYS).await.location().to_owned();
+    let stream = pipeline.take_backfill();
+    forget_the_caller(&pipeline, &site).await;
+    pipeline.for_readers();
+    stream.closed().await;
+    until(async || site.get(&address).await, "may not do so any more").await;
+}
+
+/// Makes the site ask the services anew who its visitor is.
+async fn forget_the_caller(pipeline: &Pipeline, site: &Site) {
+    pipeline.instead("Backfill").fails("Backfill", Status::unauthenticated("who is that?"));
+    site.post("/backfill", DAYS).await;
+}
+
+#[tokio::test]
+async fn a_link_from_elsewhere_fetches_nothing() {
+    let pipeline = Pipeline::of(run(RunState::Running));
+    let site = pipeline.site(0);
+    for from in ["cross-site", "same-site"] {
+        let page = site.follow_from(from, &format!("/backfill?{DAYS}")).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.text.contains("A link from elsewhere") && page.text.contains("value=\"2026-01-31\""));
+        assert!(!page.text.contains("Start the backfill"), "{}", page.text);
+    }
+    assert_eq!(pipeline.actions(), [""; 0]);
 }
 
 #[tokio::test]

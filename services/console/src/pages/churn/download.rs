@@ -19,6 +19,7 @@ const PAGE_SIZE: i32 = 1_000;
 
 /// `GET /churn.csv`
 pub(crate) async fn download(visitor: Visitor, Query(asked): Query<Asked>) -> Result<Response, Failure> {
+    let asked = asked.checked()?;
     let request =
         ListChurnRisksRequest { page_size: PAGE_SIZE, page_token: String::new(), ..asked.request() };
     // What is refused is refused with a page that says why; later it can only break off.

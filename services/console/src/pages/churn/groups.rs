@@ -9,7 +9,7 @@ use crate::html::{
     chart::share,
     choice, form,
     number::{count, thousands},
-    table::{Column, number, table, text},
+    table::{Column, Order, number, sorted, table, text},
 };
 
 /// Groups that are shown before those of which nobody needs all.
@@ -18,6 +18,9 @@ const SHOWN: usize = 15;
 pub(super) fn view(summary: &GetChurnSummaryResponse, asked: &Asked, address: &Address) -> Markup {
     let title = title(asked.change());
     html! {
+        @if !(asked.country.is_empty() && asked.industry.is_empty()) {
+            p.note { "The tables below count all companies of the day, also those that the list leaves out." }
+        }
         div.columns {
             (section("By country", title, "Country", "country", &summary.by_country, asked, address))
             (section("By industry", title, "Industry", "industry", &summary.by_industry, asked, address))
@@ -46,7 +49,24 @@ const fn counted(counts: ChurnCounts, change: ChurnChange) -> i64 {
 }
 
 const fn columns(of: &'static str, title: &'static str) -> [Column; 4] {
-    [text(of), number(title), text("Share"), number("Of companies")]
+    [
+        text(of).sorted_by("name"),
+        number(title).sorted_by("count"),
+        text("Share"),
+        number("Of companies").sorted_by("companies"),
+    ]
+}
+
+/// Puts groups into the order that was asked for; equal ones stay as the services have them.
+fn put_in_order(groups: &mut [(&str, ChurnCounts)], asked: &Asked, order: Order<'_>) {
+    groups.sort_by(|(name, one), (other_name, other)| {
+        let ordering = match order.by {
+            "name" => name.cmp(other_name),
+            "companies" => one.companies.cmp(&other.companies),
+            _ => counted(*one, asked.change()).cmp(&counted(*other, asked.change())),
+        };
+        if order.descending { ordering.reverse() } else { ordering }
+    });
 }
 
 fn section(
@@ -58,8 +78,11 @@ fn section(
     asked: &Asked,
     address: &Address,
 ) -> Markup {
-    let counts: Vec<(&str, ChurnCounts)> =
+    let mut counts: Vec<(&str, ChurnCounts)> =
         groups.iter().map(|group| (choice::field(&group.value), group.counts.unwrap_or_default())).collect();
+    let by = if asked.sort.is_empty() { "count" } else { &asked.sort };
+    let order = Order { address, by, descending: asked.direction != "ascending" };
+    put_in_order(&mut counts, asked, order);
     let greatest = greatest(counts.iter().map(|(_, counts)| *counts), asked.change());
     let rows = html! {
         @for (value, counts) in counts.iter().take(SHOWN) {
@@ -69,7 +92,7 @@ fn section(
     html! {
         section {
             h2 { (name) }
-            (table(&format!("{title}, {}", name.to_lowercase()), &columns(of, title), &rows))
+            (sorted(&format!("{title}, {}", name.to_lowercase()), &columns(of, title), order, &rows))
             @if groups.len() > SHOWN {
                 form.row method="get" action="/churn" {
                     (form::kept(address, &[field]))
@@ -90,6 +113,8 @@ fn by_contact(title: &'static str, groups: &[ChurnByContact], asked: &Asked) -> 
     };
     // Searching orders by it, which says more than the group that a company is in.
     let longest = Address::new("/companies")
+        .with("country", &asked.country)
+        .with("industry", &asked.industry)
         .with("risk", "yes")
         .with("sort", "contact")
         .with("direction", "descending");
@@ -97,7 +122,7 @@ fn by_contact(title: &'static str, groups: &[ChurnByContact], asked: &Asked) -> 
         section {
             h2 { "By days since the last contact" }
             (table(&format!("{title}, by days since the last contact"), &columns("Last contact", title), &rows))
-            p { a href=(longest) { "Companies at risk, the longest without contact first" } }
+            p { a href=(longest) { "Companies at risk on the newest day, the longest without contact first" } }
         }
     }
 }
@@ -130,6 +155,20 @@ fn row(head: &Markup, counts: ChurnCounts, greatest: i64, asked: &Asked) -> Mark
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_are_ordered_by_each_of_their_columns() {
+        let group = |companies, at_risk| ChurnCounts { companies, at_risk, new: 0, recovered: 0 };
+        let address = Address::new("/churn");
+        let ordered = |by, descending| {
+            let mut groups = [("b", group(9, 4)), ("a", group(5, 3)), ("c", group(7, 1))];
+            put_in_order(&mut groups, &Asked::default(), Order { address: &address, by, descending });
+            groups.map(|(name, _)| name).concat()
+        };
+        assert_eq!([ordered("count", true), ordered("count", false)], ["bac", "cab"]);
+        assert_eq!([ordered("companies", true), ordered("companies", false)], ["bca", "acb"]);
+        assert_eq!([ordered("name", true), ordered("name", false)], ["cba", "abc"]);
+    }
 
     #[test]
     fn the_time_since_a_contact_is_said_in_words() {

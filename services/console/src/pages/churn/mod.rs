@@ -4,23 +4,25 @@ mod download;
 mod groups;
 
 use axum::{extract::Query, http::Uri};
+use domain::date_window::parse_day;
 use maud::{Markup, html};
 use proto::activity::v1::{
-    ChurnChange, ChurnCounts, ChurnRisk, GetChurnSummaryRequest, GetChurnSummaryResponse,
+    ChurnChange, ChurnCounts, ChurnGroup, ChurnRisk, GetChurnSummaryRequest, GetChurnSummaryResponse,
     ListChurnRisksRequest, ListChurnRisksResponse,
 };
 use serde::Deserialize;
+use tonic::{Code, Status};
 
-use super::companies::risk;
+use super::companies::{explained_risk, since_contact, users_of_7_days};
 use crate::{
     backend::Services,
     failure::Failure,
     html::{
-        address::Address,
+        address::{self, Address},
         choice, form,
         layout::Section,
         link,
-        number::thousands,
+        number::{count, thousands},
         part::{Answer, empty, known_visitor, list, part},
         table::{number, pager, table, text},
         time::{self, NONE},
@@ -40,10 +42,24 @@ pub(crate) struct Asked {
     change: String,
     country: String,
     industry: String,
+    /// By which column the groups are ordered, and whether the least comes first.
+    sort: String,
+    direction: String,
     page: String,
 }
 
 impl Asked {
+    /// # Errors
+    /// If it asks for a change that there is not.
+    fn checked(self) -> Result<Self, Failure> {
+        match self.change.as_str() {
+            "" | "new" | "still" | "recovered" => Ok(self),
+            other => Err(Failure::Invalid(format!(
+                "there is no change {other:?}; there are new, still and recovered"
+            ))),
+        }
+    }
+
     fn change(&self) -> ChurnChange {
         match self.change.as_str() {
             "new" => ChurnChange::New,
@@ -74,6 +90,7 @@ struct Churn {
 
 /// `GET /churn`
 pub(crate) async fn show(visitor: Visitor, uri: Uri, Query(asked): Query<Asked>) -> Result<Markup, Failure> {
+    let asked = asked.checked()?;
     let churn = load(&visitor.services, &asked).await;
     known_visitor([churn.companies.as_ref().err(), churn.summary.as_ref().err()])?;
     Ok(visitor.page(Section::Churn, "Churn", &view(&churn, &asked, &Address::of(&uri))))
@@ -92,17 +109,70 @@ async fn load(services: &Services, asked: &Asked) -> Churn {
 }
 
 fn view(churn: &Churn, asked: &Asked, address: &Address) -> Markup {
+    let published = churn.summary.as_ref().map(|summary| Counted::of(summary, asked));
     html! {
         p.note {
             "A company is at risk on a day if neither that day nor the 13 before hold any event."
         }
         (day(asked, address))
-        @if let Ok(summary) = &churn.summary { (tabs(summary, asked, address)) }
-        (list("Companies", address, &churn.companies, |page| companies(page, asked, address)))
-        @match &churn.summary {
-            Ok(summary) => (groups::view(summary, asked, address)),
+        @if let Ok(Some(counted)) = &published { (tabs(counted, asked, address)) }
+        @match &churn.companies {
+            Err(status) if is_unknown_change(status, asked) => (no_day_before(status, &published)),
+            _ => (list("Companies", address, &churn.companies, |page| companies(page, asked, address))),
+        }
+        @match &published {
+            Ok(Some(counted)) => (groups::view(counted.summary, asked, address)),
+            // The list above says that nothing is.
+            Ok(None) => {}
             Err(_) => (part("Countries and industries", &churn.summary, |_| html! {})),
         }
+    }
+}
+
+/// Without the day before nobody can tell what has changed.
+fn is_unknown_change(status: &Status, asked: &Asked) -> bool {
+    status.code() == Code::FailedPrecondition && asked.change() != ChurnChange::Unspecified
+}
+
+fn no_day_before(status: &Status, published: &Result<Option<Counted<'_>>, &Status>) -> Markup {
+    let day = published.as_ref().ok().and_then(Option::as_ref).and_then(|counted| parse_day(counted.day));
+    html! {
+        section {
+            h2 { "Companies" }
+            (empty(status.message(), "Publish the day before, or choose another day."))
+            @if let Some(before) = day.and_then(|day| day.pred_opt()) {
+                p { a href=(address::start_run(before)) { "Start a run over " (before) } }
+            }
+        }
+    }
+}
+
+/// The numbers of a published day.
+#[derive(Debug)]
+struct Counted<'a> {
+    summary: &'a GetChurnSummaryResponse,
+    day: &'a str,
+    counts: ChurnCounts,
+    /// Whose they are.
+    of: String,
+}
+
+impl<'a> Counted<'a> {
+    /// The counts of the companies that the list shows, as far as services count them: by
+    /// country and by industry, but not by both. `None` if the day is not published.
+    fn of(summary: &'a GetChurnSummaryResponse, asked: &Asked) -> Option<Self> {
+        let day = &summary.publication.as_ref()?.activity_date;
+        let one_of = |groups: &[ChurnGroup], chosen: &str| {
+            let found = groups.iter().find(|group| choice::field(&group.value) == chosen);
+            found.and_then(|group| group.counts).unwrap_or_default()
+        };
+        let (counts, of) = match (asked.country.as_str(), asked.industry.as_str()) {
+            ("", "") => (summary.total.unwrap_or_default(), String::new()),
+            (country, "") => (one_of(&summary.by_country, country), format!(" of country {country}")),
+            ("", industry) => (one_of(&summary.by_industry, industry), format!(" of industry {industry}")),
+            _ => (summary.total.unwrap_or_default(), " of all countries and industries".to_owned()),
+        };
+        Some(Self { summary, day, counts, of })
     }
 }
 
@@ -119,27 +189,31 @@ fn day(asked: &Asked, address: &Address) -> Markup {
     }
 }
 
-fn tabs(summary: &GetChurnSummaryResponse, asked: &Asked, address: &Address) -> Markup {
-    let total = summary.total.unwrap_or_default();
+fn tabs(counted: &Counted<'_>, asked: &Asked, address: &Address) -> Markup {
+    let Counted { summary, day, counts, of } = counted;
     let tab = |change: &str, name: &str, companies: Option<i64>| {
         let is_shown = asked.change == change;
         html! {
-            a href=(address.first_page().with("change", change)) aria-current=[is_shown.then_some("page")] {
-                (name) " " (companies.map_or(NONE.to_owned(), thousands))
+            @match companies {
+                Some(companies) => {
+                    a href=(address.first_page().with("change", change)) aria-current=[is_shown.then_some("page")] {
+                        (name) " " (thousands(companies))
+                    }
+                }
+                // There is no such list to go to.
+                None => span aria-current=[is_shown.then_some("page")] { (name) " " (NONE) },
             }
         }
     };
-    let ChurnCounts { at_risk, new, recovered, companies } = total;
+    let ChurnCounts { at_risk, new, recovered, companies } = *counts;
     // Without the day before nobody can tell what has changed.
     let known = |companies| summary.is_previous_day_published.then_some(companies);
     html! {
-        @if let Some(publication) = &summary.publication {
-            p {
-                (thousands(at_risk)) " of " (thousands(companies)) " companies are at risk on "
-                (time::day(&publication.activity_date)) "."
-                @if !summary.is_previous_day_published {
-                    " The day before is not published, so that nobody can tell what has changed."
-                }
+        p {
+            (thousands(at_risk)) " of " (count(companies, "company", "companies")) (of)
+            (if at_risk == 1 { " is" } else { " are" }) " at risk on " (time::day(day)) "."
+            @if !summary.is_previous_day_published {
+                " The day before is not published, so that nobody can tell what has changed."
             }
         }
         nav.tabs aria-label="How the risk has changed" {
@@ -201,9 +275,9 @@ fn company(listed: &ChurnRisk) -> Markup {
             td {
                 @if listed.last_event_date.is_empty() { "never" } @else { (time::day(&listed.last_event_date)) }
             }
-            td.number { (row.days_since_last_contact.map_or("never".to_owned(), thousands)) }
-            td.number { (thousands(row.active_users_7d)) }
-            td { (risk(row.is_churn_risk)) }
+            td.number { (since_contact(&row)) }
+            td.number { (users_of_7_days(&row)) }
+            td { (explained_risk(&row)) }
         }
     }
 }

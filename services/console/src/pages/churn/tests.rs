@@ -53,15 +53,18 @@ async fn tabs_count_and_groups_filter() {
     let shown = site.get("/churn?change=still&country=%28none%29&date=2026-02-28").await;
     assert_eq!(shown.status, 200, "{}", shown.text);
     for expected in [
-        "1,300 of 2,000 companies are at risk",
-        "At risk 1,300",
-        "Newly at risk 40",
-        "Still at risk 1,260",
-        "Recovered 25",
+        "30 of 100 companies of country (none) are at risk",
+        "At risk 30",
+        "Newly at risk 4",
+        "Still at risk 26",
+        "Recovered 2",
+        "count all companies of the day",
+        r#"href="/companies?country=%28none%29&amp;risk=yes&amp;sort=contact&amp;direction=descending""#,
         r#"href="/churn?change=still&amp;date=2026-02-28&amp;country=DE+%26+%3Cb%3E""#,
         "366 days or more",
         r#"href="/churn.csv?change=still&amp;country=%28none%29&amp;date=2026-02-28""#,
         r#"href="/companies/acme""#,
+        r#"href="/companies/acme?explain=2026-02-28#cell-is_churn_risk""#,
         "2026-01-10",
         "All 20",
         "Show all of them",
@@ -77,6 +80,60 @@ async fn tabs_count_and_groups_filter() {
 }
 
 #[tokio::test]
+async fn tabs_count_all_unless_services_count_what_the_list_shows() {
+    for (query, expected) in [
+        ("", "1,300 of 2,000 companies are at risk on"),
+        ("?industry=industry+3", "30 of 100 companies of industry industry 3 are at risk on"),
+        ("?country=Atlantis", "0 of 0 companies of country Atlantis are at risk on"),
+        (
+            "?country=%28none%29&industry=x",
+            "1,300 of 2,000 companies of all countries and industries are at risk on",
+        ),
+    ] {
+        let site = Script::new()
+            .answers("GetChurnSummary", &summary())
+            .answers("ListChurnRisks", &page(&["acme"], ""))
+            .site(NOW);
+        let shown = site.get(&format!("/churn{query}")).await.text;
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_groups_with_most_of_what_the_tab_counts_come_first() {
+    let counts = |at_risk, recovered| ChurnCounts { companies: 100, at_risk, new: 0, recovered };
+    let mut summary = summary();
+    // The services put the one with the most at risk first.
+    summary.by_industry = (0..20)
+        .map(|number| ChurnGroup {
+            value: format!("industry {number}"),
+            counts: Some(counts(90 - number, number)),
+        })
+        .collect();
+    let site = Script::new()
+        .answers("GetChurnSummary", &summary)
+        .answers("ListChurnRisks", &page(&["acme"], ""))
+        .site(NOW);
+    let shown = site.get("/churn?change=recovered").await.text;
+    let row = |number: i32| shown.find(&format!(">industry {number}</a>"));
+    assert!(row(19).unwrap() < row(5).unwrap(), "{shown}");
+    assert_eq!(row(4), None, "fifteen are shown");
+}
+
+#[tokio::test]
+async fn a_change_that_there_is_not_is_refused() {
+    let site = Script::new()
+        .answers("GetChurnSummary", &summary())
+        .answers("ListChurnRisks", &page(&["acme"], ""))
+        .site(NOW);
+    for address in ["/churn?change=lost", "/churn.csv?change=lost"] {
+        let shown = site.get(address).await;
+        assert_eq!(shown.status, 400, "{address}");
+        assert!(shown.text.contains("new, still and recovered"), "{}", shown.text);
+    }
+}
+
+#[tokio::test]
 async fn without_the_day_before_nobody_counts_changes() {
     let alone = GetChurnSummaryResponse { is_previous_day_published: false, ..summary() };
     let site = Script::new()
@@ -84,9 +141,16 @@ async fn without_the_day_before_nobody_counts_changes() {
         .fails("ListChurnRisks", Status::failed_precondition("2026-02-27 is not published"))
         .site(NOW);
     let shown = site.get("/churn?change=new").await;
-    for expected in ["Newly at risk –", "nobody can tell what has changed", "2026-02-27 is not published"] {
+    for expected in [
+        "Newly at risk –",
+        "nobody can tell what has changed",
+        "2026-02-27 is not published",
+        "Publish the day before, or choose another day.",
+        r#"href="/runs?start=yes&amp;from=2026-02-27&amp;to=2026-02-27""#,
+    ] {
         assert!(shown.text.contains(expected), "{expected}: {}", shown.text);
     }
+    assert!(!shown.text.contains("change=recovered"), "{}", shown.text);
 }
 
 #[tokio::test]
@@ -103,7 +167,9 @@ async fn nobody_at_risk_says_what_to_do() {
         .answers("GetChurnSummary", &GetChurnSummaryResponse::default())
         .answers("ListChurnRisks", &ListChurnRisksResponse::default())
         .site(NOW);
-    assert!(unpublished.get("/churn").await.text.contains("The day is not published."));
+    let shown = unpublished.get("/churn").await.text;
+    assert!(shown.contains("The day is not published."), "{shown}");
+    assert!(!shown.contains("At risk 0") && !shown.contains("By country"), "{shown}");
 }
 
 #[tokio::test]

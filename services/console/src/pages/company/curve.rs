@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate, Weekday};
 use domain::{DateWindow, date_window::parse_day};
 use presentation::value::instant;
 use proto::activity::v1::{CompanyActivity, CompanyActivityRollUp, RollUpPeriod};
@@ -41,21 +41,26 @@ pub(super) fn of_days(days: DateWindow, rows: &[CompanyActivity]) -> Chart {
                 ],
             },
         ],
-        stretches: stretches(&at_risk, &days),
+        stretches: stretches(&at_risk, &days, |from, to| format!("at risk from {from} to {to}")),
+        slot_name: "Day",
         stretch_name: "at risk of churn",
         events: contacts(rows, &days),
         event_name: "contact",
     }
 }
 
-/// Days at risk in a row.
-fn stretches(at_risk: &[bool], days: &[NaiveDate]) -> Vec<Stretch> {
+/// Days or periods at risk in a row.
+fn stretches(
+    at_risk: &[bool],
+    days: &[NaiveDate],
+    says: impl Fn(NaiveDate, NaiveDate) -> String,
+) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
     let mut position = 0;
     for run in at_risk.chunk_by(|one, next| one == next) {
         let (first, last) = (position, position + run.len() - 1);
         if let (Some(true), Some(from), Some(to)) = (run.first(), days.get(first), days.get(last)) {
-            found.push(Stretch { first, last, says: format!("at risk from {from} to {to}") });
+            found.push(Stretch { first, last, says: says(*from, *to) });
         }
         position += run.len();
     }
@@ -78,21 +83,36 @@ fn contacts(rows: &[CompanyActivity], days: &[NaiveDate]) -> Vec<Event> {
         .collect()
 }
 
-pub(super) fn of_periods(periods: &[CompanyActivityRollUp], period: Option<RollUpPeriod>) -> Chart {
+pub(super) fn of_periods(
+    days: DateWindow,
+    periods: &[CompanyActivityRollUp],
+    period: Option<RollUpPeriod>,
+) -> Chart {
+    let by_start: BTreeMap<NaiveDate, &CompanyActivityRollUp> =
+        periods.iter().filter_map(|period| Some((parse_day(&period.period_start)?, period))).collect();
+    // A period of which nothing is published has its place, too.
+    let starts = starts(days, period);
     let series = |name, of: fn(&CompanyActivityRollUp) -> i64| {
-        let values = periods.iter().map(|period| Some(float(of(period)))).collect();
+        let values = starts.iter().map(|start| by_start.get(start).map(|period| float(of(period)))).collect();
         vec![Series { name, shape: Shape::Bars, values }]
     };
-    let at_risk: Vec<bool> = periods.iter().map(|period| period.is_churn_risk_at_end).collect();
-    let starts: Vec<NaiveDate> =
-        periods.iter().map(|period| parse_day(&period.period_start).unwrap_or_default()).collect();
+    let at_risk: Vec<bool> = starts
+        .iter()
+        .map(|start| by_start.get(start).is_some_and(|period| period.is_churn_risk_at_end))
+        .collect();
+    let name = name(period);
+    let says = |from, to| {
+        if from == to {
+            format!("at risk at the end of the {name} from {from}")
+        } else {
+            format!("at risk at the end of each {name} from {from} to {to}")
+        }
+    };
     Chart {
-        title: format!("Events and users by {}", name(period)),
+        title: format!("Events and users by {name}"),
         description: "Users are summed by day: one who comes on two days counts twice.".to_owned(),
-        slots: periods
-            .iter()
-            .map(|period| Slot { label: period.period_start.clone(), address: None })
-            .collect(),
+        slot_name: if name == "month" { "Month from" } else { "Week from" },
+        slots: starts.iter().map(|start| Slot { label: start.to_string(), address: None }).collect(),
         panels: vec![
             Panel { name: "Events", unit: Unit::Count, series: series("events", |period| period.events) },
             Panel {
@@ -101,10 +121,21 @@ pub(super) fn of_periods(periods: &[CompanyActivityRollUp], period: Option<RollU
                 series: series("users, summed by day", |period| period.user_days),
             },
         ],
-        stretches: stretches(&at_risk, &starts),
+        stretches: stretches(&at_risk, &starts, says),
         stretch_name: "at risk of churn at its end",
         ..Chart::default()
     }
+}
+
+/// The first days of all weeks, from Monday, or months of the days.
+fn starts(days: DateWindow, period: Option<RollUpPeriod>) -> Vec<NaiveDate> {
+    let start_of = |day: NaiveDate| match period {
+        Some(RollUpPeriod::Month) => day.with_day(1).unwrap_or(day),
+        _ => day.week(Weekday::Mon).first_day(),
+    };
+    let mut starts: Vec<NaiveDate> = days.days().map(start_of).collect();
+    starts.dedup();
+    starts
 }
 
 /// One of the periods.
@@ -160,7 +191,7 @@ mod tests {
             let at_risk: Vec<bool> = (0..8).map(|bit| bits & (1 << bit) != 0).collect();
             let days: Vec<NaiveDate> = (1..=8).map(day).collect();
             let mut covered = vec![false; 8];
-            for stretch in stretches(&at_risk, &days) {
+            for stretch in stretches(&at_risk, &days, |_, _| String::new()) {
                 for day in &mut covered[stretch.first..=stretch.last] {
                     assert!(!*day, "{bits:b}");
                     *day = true;
@@ -168,6 +199,31 @@ mod tests {
             }
             assert_eq!(covered, at_risk, "{bits:b}");
         }
+    }
+
+    #[test]
+    fn a_week_of_which_nothing_is_published_has_its_place() {
+        let week = |period_start: &str, events| CompanyActivityRollUp {
+            period_start: period_start.into(),
+            events,
+            is_churn_risk_at_end: true,
+            ..CompanyActivityRollUp::default()
+        };
+        let days = DateWindow::new(day(3), day(24)).unwrap();
+        let found = [week("2026-02-02", 1), week("2026-02-16", 3), week("2026-02-23", 4)];
+        let chart = of_periods(days, &found, Some(RollUpPeriod::Week));
+        let labels: Vec<&str> = chart.slots.iter().map(|slot| slot.label.as_str()).collect();
+        assert_eq!(labels, ["2026-02-02", "2026-02-09", "2026-02-16", "2026-02-23"]);
+        assert_eq!(chart.panels[0].series[0].values, [Some(1.0), None, Some(3.0), Some(4.0)]);
+        let says: Vec<&str> = chart.stretches.iter().map(|it| it.says.as_str()).collect();
+        assert_eq!(
+            says,
+            [
+                "at risk at the end of the week from 2026-02-02",
+                "at risk at the end of each week from 2026-02-16 to 2026-02-23"
+            ]
+        );
+        assert_eq!(starts(days, Some(RollUpPeriod::Month)), [day(1)]);
     }
 
     #[test]

@@ -113,7 +113,8 @@ fn file(day: &ExplainedDay) -> Markup {
         @if let Some(state) = landed_file_state(day.file_state) { p.note { (state.to_lowercase()) } }
         @if fetch.quarantined_records > 0 {
             p.note {
-                a href=(Address::new("/quality").with("date", &day.date)) {
+                // By the file, as the day's page counts them: a day has other rows there, too.
+                a href=(Address::new("/quality").with("origin", &fetch.landing_path).with("state", "all")) {
                     (thousands(fetch.quarantined_records)) " in quarantine, of any company"
                 }
             }

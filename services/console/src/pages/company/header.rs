@@ -6,45 +6,66 @@ use tonic::Code;
 
 use crate::{
     html::{
-        link,
-        number::thousands,
+        address::Address,
+        link::{self, Cell},
+        number::count,
         part::{Answer, part},
         time,
     },
     pages::companies::risk,
 };
 
-pub(super) fn view(newest: &Answer<GetCompanyActivityResponse>) -> Markup {
+pub(super) fn view(
+    newest: &Answer<GetCompanyActivityResponse>,
+    is_nothing_published: bool,
+    address: &Address,
+) -> Markup {
     match newest {
         Err(status) if status.code() == Code::NotFound => html! {
             section {
                 h2 { "Now" }
-                p { "The company has no row on the newest published day." }
+                @if is_nothing_published {
+                    p { "Nothing is published yet: what is known of the company stands below." }
+                } @else {
+                    p { "The company has no row on the newest published day." }
+                }
             }
         },
-        _ => part("Now", newest, now),
+        _ => part("Now", newest, |newest| now(newest, address)),
     }
 }
 
-fn now(newest: &GetCompanyActivityResponse) -> Markup {
+fn now(newest: &GetCompanyActivityResponse, address: &Address) -> Markup {
     let row = newest.activity.clone().unwrap_or_default();
+    let cell = |id, name, value: &str, shown: &Markup| {
+        link::explained(address, &row.activity_date, Cell { id, name, value }, shown)
+    };
+    let field = |id, name, value: Option<&str>| {
+        let value = link::optional(value);
+        cell(id, name, value, &html! { (value) })
+    };
     html! {
         dl {
             dt { "Name" }
-            dd { (link::optional(row.company_name.as_deref())) }
+            dd { (field("cell-company_name", "the name", row.company_name.as_deref())) }
             dt { "Country" }
-            dd { (link::optional(row.country.as_deref())) }
+            dd { (field("cell-country", "the country", row.country.as_deref())) }
             dt { "Industry" }
-            dd { (link::optional(row.industry_tag.as_deref())) }
+            dd { (field("cell-industry_tag", "the industry", row.industry_tag.as_deref())) }
             dt { "Last contact" }
             dd {
-                (time::instant(row.last_contact_at.as_ref()))
-                @if let Some(days) = row.days_since_last_contact { " (" (thousands(days)) " days before)" }
+                (cell(
+                    "cell-last_contact_at",
+                    "the last contact",
+                    &time::said(row.last_contact_at.as_ref()),
+                    &time::instant(row.last_contact_at.as_ref()),
+                ))
+                @if let Some(days) = row.days_since_last_contact { " (" (since(days)) ")" }
             }
             dt { "On " (time::day(&row.activity_date)) }
             dd {
-                (thousands(row.events)) " events, " (thousands(row.active_users)) " users, "
-                (thousands(row.active_users_7d)) " users of 7 days"
+                (count(row.events, "event", "events")) ", " (count(row.active_users, "user", "users")) ", "
+                (count(row.active_users_7d, "user", "users")) " of 7 days"
             }
             dt { "Risk of churn" }
             dd { (risk(row.is_churn_risk)) }
@@ -53,5 +74,26 @@ fn now(newest: &GetCompanyActivityResponse) -> Markup {
                 dd { (link::done(publication.publish_time.as_ref(), &publication.run_id)) }
             }
         }
+    }
+}
+
+/// When the last contact was, seen from the day. The CRM may know of one after it.
+fn since(days: i32) -> String {
+    let distance = |word| format!("{} {word}", count(days.unsigned_abs(), "day", "days"));
+    match days {
+        0 => "on that day".to_owned(),
+        1.. => distance("before"),
+        _ => distance("after"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_is_before_or_after_the_day() {
+        let said = [1, 1_200, 0, -1, -3].map(since);
+        assert_eq!(said, ["1 day before", "1,200 days before", "on that day", "1 day after", "3 days after"]);
     }
 }

@@ -12,7 +12,8 @@ use axum::{
     extract::{Path, Query},
     http::Uri,
 };
-use domain::DateWindow;
+use chrono::NaiveDate;
+use domain::{DateWindow, date_window::parse_day};
 use maud::{Markup, html};
 use proto::{
     activity::v1::{
@@ -30,7 +31,7 @@ use crate::{
     backend::Services,
     failure::Failure,
     html::{
-        address::Address,
+        address::{self, Address},
         layout::Section,
         part::{Answer, empty, known_visitor, part},
     },
@@ -48,6 +49,9 @@ pub(crate) struct Asked {
     to: String,
     period: String,
     explain: String,
+    /// By which column the days are ordered, and whether the least comes first.
+    sort: String,
+    direction: String,
     page: String,
 }
 
@@ -83,6 +87,11 @@ struct Company {
 }
 
 impl Company {
+    /// The newest published day, if the company has a row of it.
+    fn newest_day(&self) -> Option<NaiveDate> {
+        parse_day(&self.newest.as_ref().ok()?.activity.as_ref()?.activity_date)
+    }
+
     /// Whether no service has ever heard of it.
     fn is_unknown(&self) -> bool {
         let is_missing = |status: &Status| status.code() == Code::NotFound;
@@ -107,6 +116,7 @@ pub(crate) async fn show(
     uri: Uri,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
+    let company_id = address::company_of(&company_id).to_owned();
     let company = load(&visitor.services, company_id, &asked).await?;
     known_visitor([
         company.newest.as_ref().err(),
@@ -164,8 +174,13 @@ async fn range(
     company_id: &str,
     asked: &Asked,
 ) -> Result<Option<(DateWindow, Activity)>, Failure> {
-    let freshness = services.activity().get_freshness(GetFreshnessRequest {}).await?.into_inner();
-    let newest = freshness.newest.map(|newest| newest.activity_date).unwrap_or_default();
+    // Who says the last day asks for no other.
+    let newest = if asked.to.is_empty() {
+        let freshness = services.activity().get_freshness(GetFreshnessRequest {}).await?.into_inner();
+        freshness.newest.map(|newest| newest.activity_date).unwrap_or_default()
+    } else {
+        String::new()
+    };
     let Some(days) = range::window(&asked.from, &asked.to, &newest)? else {
         return Ok(None);
     };
@@ -191,7 +206,7 @@ async fn range(
 
 fn view(company: &Company, asked: &Asked, address: &Address) -> Markup {
     html! {
-        (header::view(&company.newest))
+        (header::view(&company.newest, matches!(company.range, Ok(None)), address))
         @if let Some(explanation) = &company.explanation {
             div #explained { (part(&format!("Why {} is what it is", asked.explain), explanation, |it| explained::view(it, address))) }
         }
@@ -210,17 +225,17 @@ fn activity(
         return empty("Nothing is published yet.", "There is activity once a day has been published.");
     };
     html! {
-        (range::form(*days, asked, address))
+        (range::form(*days, company.newest_day(), asked, address))
         @match activity {
             Activity::Days(found) if found.is_empty() => {
                 (empty("The company has no row on these days.", "Choose earlier or later days."))
             }
             Activity::Days(found) => {
                 (curve::of_days(*days, found).show())
-                (rows::days(&company.company_id, found, address))
+                (rows::days(&company.company_id, found, asked, address))
             }
             Activity::Periods(found) => {
-                (curve::of_periods(found, asked.period()).show())
+                (curve::of_periods(*days, found, asked.period()).show())
                 (rows::periods(found, asked.period()))
             }
         }

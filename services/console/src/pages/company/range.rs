@@ -38,13 +38,16 @@ pub(super) fn window(from: &str, to: &str, newest: &str) -> Result<Option<DateWi
     Ok(Some(window))
 }
 
-pub(super) fn form(days: DateWindow, asked: &Asked, address: &Address) -> Markup {
+/// The form that asks for days, and links to those before and after, up to the newest published
+/// one if it is known.
+pub(super) fn form(days: DateWindow, newest: Option<NaiveDate>, asked: &Asked, address: &Address) -> Markup {
     let length = Days::new(days.len_days());
     let moved = |from: Option<NaiveDate>, to: Option<NaiveDate>| {
         Some(address.with("from", from?).with("to", to?).without("explain"))
     };
     let earlier = moved(days.start().checked_sub_days(length), days.end().checked_sub_days(length));
     let later = moved(days.start().checked_add_days(length), days.end().checked_add_days(length));
+    let later = later.filter(|_| newest.is_none_or(|newest| days.end() < newest));
     html! {
         form.row method="get" aria-label="Days to show" {
             label { "From" input type="date" name="from" value=(days.start()); }

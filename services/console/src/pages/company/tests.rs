@@ -135,6 +135,10 @@ async fn a_company_is_shown_with_its_days_and_versions() {
         r#"href="/companies/a%2Fb?to=2026-02-28&amp;explain=2026-02-27#cell-events""#,
         "at risk from 2026-02-27 to 2026-02-27",
         "4.12",
+        r#"href="/companies/a%2Fb?to=2026-02-28&amp;explain=2026-02-28#cell-country""#,
+        r#"href="/companies/a%2Fb?to=2026-02-28&amp;explain=2026-02-27#cell-loaded_at""#,
+        "before the last of these is on the next page",
+        "Earlier",
         "<mark>FR</mark>",
         "could not be read: industry_tag",
         "page=v2",
@@ -145,6 +149,9 @@ async fn a_company_is_shown_with_its_days_and_versions() {
     let asked = site.asked::<ListCompanyActivityRequest>("ListCompanyActivity").remove(0);
     assert_eq!((asked.company_id.as_str(), asked.start_date.as_str()), ("a/b", "2025-12-01"));
     assert_eq!(site.asked::<ExplainRequest>("Explain"), []);
+    assert_eq!(site.asked::<GetFreshnessRequest>("GetFreshness"), [], "the last day was given");
+    assert!(!page.text.contains(">Later<"), "{}", page.text);
+    assert!(script().site(NOW).get("/companies/acme?to=2026-02-27").await.text.contains(">Later<"));
 }
 
 #[tokio::test]
@@ -159,7 +166,7 @@ async fn a_cell_is_explained_from_its_rule_to_its_past() {
         "the record's events",
         "line 7 of page 2: counts, 3 users and 12,400 events",
         "usage/a.json",
-        r#"href="/quality?date=2026-02-28""#,
+        r#"href="/quality?origin=usage%2Fa.json&amp;state=all""#,
         "archive/crm.csv",
         "12000 → 12345",
         "late record",
@@ -175,6 +182,19 @@ async fn an_explanation_that_fails_leaves_the_page() {
     let page = site.get("/companies/a%2Fb?explain=2026-02-30").await;
     assert_eq!(page.status, 200);
     assert!(page.text.contains("2026-02-30 is no day") && page.text.contains("12,345"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn days_are_ordered_by_their_heads() {
+    let page = script().site(NOW).get("/companies/a%2Fb?sort=events&direction=ascending").await.text;
+    assert!(
+        page.contains(
+            r#"aria-sort="ascending"><a href="/companies/a%2Fb?sort=events&amp;direction=descending">"#
+        ),
+        "{page}"
+    );
+    let rows = page.split_once("<caption>Days of a/b</caption>").unwrap().1;
+    assert!(rows.find("/days/2026-02-27").unwrap() < rows.find("/days/2026-02-28").unwrap(), "{rows}");
 }
 
 #[tokio::test]
@@ -212,6 +232,24 @@ async fn a_company_that_nobody_knows_is_not_found() {
     // Where a service cannot say, nobody knows that it does not exist.
     let away = nobody().fails("ListCompanyVersions", Status::unavailable("away")).site(NOW);
     assert_eq!(away.get("/companies/acme").await.status, 200);
+}
+
+#[tokio::test]
+async fn before_anything_is_published_a_company_of_the_crm_is_shown() {
+    let versions = ListCompanyVersionsResponse {
+        versions: vec![version("2026-02-01", "FR")],
+        ..ListCompanyVersionsResponse::default()
+    };
+    let site = Script::new()
+        .answers("GetFreshness", &GetFreshnessResponse::default())
+        .fails("GetCompanyActivity", Status::not_found("nothing is published"))
+        .answers("ListCompanyVersions", &versions)
+        .site(NOW);
+    let page = site.get("/companies/~..").await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains("Nothing is published yet: what is known"), "{}", page.text);
+    let asked = site.asked::<ListCompanyVersionsRequest>("ListCompanyVersions").remove(0);
+    assert_eq!(asked.company_id, "..");
 }
 
 #[tokio::test]

@@ -42,7 +42,12 @@ fn shown(page: &ListCompanyVersionsResponse, address: &Address) -> Markup {
         }
     };
     html! {
-        p.note { "What differs from the version before is marked." }
+        p.note {
+            "What differs from the version before is marked."
+            @if !page.next_page_token.is_empty() {
+                " The version before the last of these is on the next page, so that nothing is marked in it."
+            }
+        }
         (table("Versions of the CRM, the newest first", &columns, &rows))
         (pager(address, &page.next_page_token))
     }

@@ -110,8 +110,8 @@ async fn load(services: &Services, date: NaiveDate, asked: &Asked) -> Day {
 fn view(day: &Day, visitor: &Visitor, address: &Address) -> Markup {
     html! {
         (neighbours(day.date))
-        (published::view(&day.published))
-        (reconcile::offer(day.date, visitor))
+        (published::view(day.date, &day.published))
+        (reconcile::offer(day.date, visitor, reconcile::SAMPLE))
         (sources::view(&day.sources))
         (audits::view(&day.audits))
         (history::view(&day.history, address))

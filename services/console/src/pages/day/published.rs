@@ -1,19 +1,25 @@
 //! What is published of a day.
 
+use chrono::NaiveDate;
 use maud::{Markup, html};
 use proto::activity::v1::PublishedDay;
 
 use crate::html::{
-    link,
+    address, link,
     number::thousands,
     part::{Answer, empty, part},
     time::NONE,
 };
 
-pub(super) fn view(published: &Answer<Option<PublishedDay>>) -> Markup {
-    part("Published", published, |day| match day {
-        Some(day) => shown(day),
-        None => empty("The day is not published.", "Start a run over it, or wait for the schedule."),
+pub(super) fn view(date: NaiveDate, published: &Answer<Option<PublishedDay>>) -> Markup {
+    part("Published", published, |day| {
+        let Some(day) = day else {
+            return html! {
+                (empty("The day is not published.", "Start a run over it, or wait for the schedule."))
+                p { a href=(address::start_run(date)) { "Start a run over the day" } }
+            };
+        };
+        shown(day)
     })
 }
 

@@ -58,8 +58,10 @@ struct Outcome {
     summary: ReconciliationSummary,
 }
 
-/// The form for it; a sentence for those who may not.
-pub(super) fn offer(date: NaiveDate, visitor: &Visitor) -> Markup {
+/// The form for it, with a choice of how many companies, zero for all; a sentence for those who
+/// may not.
+pub(super) fn offer(date: NaiveDate, visitor: &Visitor, sample_size: u32) -> Markup {
+    let sample = (sample_size > 0).then_some(sample_size);
     html! {
         section {
             h2 { "Compare with the product API" }
@@ -70,17 +72,24 @@ pub(super) fn offer(date: NaiveDate, visitor: &Visitor) -> Markup {
                         "How many"
                         select name="sample" {
                             @for companies in SAMPLES {
-                                option value=(companies) selected[companies == SAMPLE] {
+                                option value=(companies) selected[sample == Some(companies)] {
                                     (count(companies, "company", "companies"))
                                 }
                             }
-                            option value=(ALL) { "all companies" }
+                            option value=(ALL) selected[sample.is_none()] { "all companies" }
                         }
                     }
                     button type="submit" { "Compare now" }
                 }
                 p.note { "Fetches the day once more and compares. Nothing that is published changes." }
-                (command(&CommandLine::reconcile(&date.to_string(), Some(SAMPLE))))
+                p.note {
+                    "The same from a shell, for "
+                    @match sample {
+                        Some(companies) => { (count(companies, "company", "companies")) ":" }
+                        None => "all companies:",
+                    }
+                }
+                (command(&CommandLine::reconcile(&date.to_string(), sample)))
             } @else {
                 p { "Operators can compare the day with a fresh fetch from here." }
             }
@@ -114,7 +123,7 @@ pub(crate) async fn reconcile(
             human_duration(PATIENCE)
         ))
     })??;
-    let body = view(date, &outcome, &visitor);
+    let body = view(date, sample_size, &outcome, &visitor);
     Ok(visitor.page(Section::Overview, &format!("Comparison of {date}"), &body).into_response())
 }
 
@@ -141,7 +150,7 @@ async fn compare(services: &Services, date: NaiveDate, sample_size: u32) -> Resu
     Err(Status::unavailable("the comparison ended without a result: the service was stopped meanwhile"))
 }
 
-fn view(date: NaiveDate, outcome: &Outcome, visitor: &Visitor) -> Markup {
+fn view(date: NaiveDate, sample_size: u32, outcome: &Outcome, visitor: &Visitor) -> Markup {
     let day = date.to_string();
     let summary = &outcome.summary;
     html! {
@@ -149,11 +158,7 @@ fn view(date: NaiveDate, outcome: &Outcome, visitor: &Visitor) -> Markup {
         section {
             h2 { "Result" }
             p {
-                @if summary.mismatches == 0 {
-                    span.state.succeeded { "equal" } " "
-                } @else {
-                    span.state.failed { "differs" } " "
-                }
+                (difference::verdict(summary)) " "
                 (count(summary.compared, "company was", "companies were")) " compared, "
                 (thousands(summary.mismatches)) " of them differ."
             }
@@ -171,13 +176,18 @@ fn view(date: NaiveDate, outcome: &Outcome, visitor: &Visitor) -> Markup {
         }
         section {
             h2 { "Differences" }
-            @if outcome.differences.is_empty() {
+            @if summary.compared == 0 {
+                (empty(
+                    "No company has usage on this day, neither published nor at the product API.",
+                    "Run the day if it ought to have some.",
+                ))
+            } @else if outcome.differences.is_empty() {
                 (empty("No number differs.", "Nobody has to do anything."))
             } @else {
                 (differences(outcome))
             }
         }
-        (offer(date, visitor))
+        (offer(date, visitor, sample_size))
     }
 }
 

@@ -60,6 +60,8 @@ fn script() -> Script {
             audit("row_count", AuditLevel::Block, &[], 0),
             audit("volume", AuditLevel::Warn, &["<script>alert(1)</script> fell"], 250),
             audit("nulls", AuditLevel::Off, &[], 0),
+            // Of a newer release.
+            AuditResult { level: 99, ..audit("novelty", AuditLevel::Warn, &["strange"], 1) },
         ],
         days: vec![MeasuredDay {
             activity_date: "2026-02-28".into(),
@@ -101,6 +103,7 @@ async fn a_day_says_what_is_published_and_what_it_is_made_of() {
         "events/a.ndjson",
         ">passed<",
         ">warned<",
+        ">found something<",
         ">off<",
         "at most 5 % fewer",
         "250 findings in total",
@@ -113,7 +116,7 @@ async fn a_day_says_what_is_published_and_what_it_is_made_of() {
     ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
-    assert!(!page.text.contains("<script>alert"));
+    assert!(!page.text.contains("<script>alert") && !page.text.contains(">blocked<"), "{}", page.text);
 }
 
 #[tokio::test]
@@ -129,6 +132,7 @@ async fn a_day_that_is_not_published_says_what_to_do() {
         "The day is not published.",
         "never asked for the day",
         "Nothing is published of this day.",
+        r#"href="/runs?start=yes&amp;from=2026-02-28&amp;to=2026-02-28""#,
         "the history is away",
     ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
@@ -181,10 +185,23 @@ async fn a_comparison_shows_each_difference_with_both_values() {
     ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
-    site.post("/days/2026-02-28/reconcile", "sample=all").await;
+    assert!(page.text.contains("activityctl reconcile --sample 200 --date 2026-02-28"), "{}", page.text);
+    let page = site.post("/days/2026-02-28/reconcile", "sample=all").await;
+    assert!(page.text.contains("activityctl reconcile --all --date 2026-02-28<"), "{}", page.text);
+    assert!(page.text.contains(r#"<option value="all" selected>"#), "{}", page.text);
     let asked: Vec<u32> =
         site.asked::<ReconcileRequest>("Reconcile").iter().map(|request| request.sample_size).collect();
     assert_eq!(asked, [200, 0]);
+}
+
+#[tokio::test]
+async fn a_comparison_of_nothing_is_not_called_equal() {
+    let nothing = update(Update::Summary(ReconciliationSummary::default()));
+    let site = script().streams("Reconcile", &[nothing]).site(NOW);
+    site.get("/days/2026-02-28").await;
+    let page = site.post("/days/2026-02-28/reconcile", "").await.text;
+    assert!(page.contains(">nothing to compare<") && page.contains("No company has usage"), "{page}");
+    assert!(!page.contains(">equal<") && !page.contains("No number differs"), "{page}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What one looks for first: is it there, is it in time, what waits.
 
+use domain::date_window::parse_day;
 use maud::{Markup, html};
 use proto::{
     activity::v1::GetFreshnessResponse,
@@ -52,16 +53,30 @@ fn published(freshness: &GetFreshnessResponse) -> Markup {
                         span.state.waiting { (count(freshness.days_behind, "day", "days")) " behind" }
                     }
                 }
+                @if let Some(missing) = missing_days(freshness) {
+                    p {
+                        span.state.failed { (count(missing, "day", "days")) " missing" }
+                        " in between: see the row “published” below."
+                    }
+                }
                 p.note {
                     (count(freshness.published_days, "day", "days")) " since " (time::day(&freshness.oldest_date))
                 }
             }
             None => {
                 p.value { "Nothing yet" }
-                p.note { "Start a run, or wait for the schedule." }
+                p.note { a href="/runs?start=yes" { "Start a run" } ", or wait for the schedule." }
             }
         }
     }
+}
+
+/// Days between the oldest and the newest published one that are not published.
+fn missing_days(freshness: &GetFreshnessResponse) -> Option<i64> {
+    let oldest = parse_day(&freshness.oldest_date)?;
+    let newest = parse_day(&freshness.newest.as_ref()?.activity_date)?;
+    let missing = (newest - oldest).num_days() + 1 - freshness.published_days;
+    (missing > 0).then_some(missing)
 }
 
 fn deadline(status: &GetPipelineStatusResponse) -> Markup {
@@ -80,7 +95,7 @@ fn deadline(status: &GetPipelineStatusResponse) -> Markup {
             }
             None => {
                 p.value { "None" }
-                p.note { "The pipeline file sets no deadline." }
+                p.note { "The coordinator runs without " code { "--publish-deadline" } "." }
             }
         }
     }

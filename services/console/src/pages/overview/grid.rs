@@ -12,11 +12,13 @@ use proto::{
     pipeline::v1::{Run, RunStage, RunState, RunTrigger, StageState},
 };
 
+use tonic::Status;
+
 use super::newest_runs::NewestRuns;
 use crate::html::{
     address::{self, Address},
     number::count,
-    part::{Answer, part},
+    part::{Answer, part, problem},
     state,
     time::NONE,
 };
@@ -29,8 +31,9 @@ struct Mark {
 
 const TAKEN_BACK: Mark = Mark { class: "idle", letter: "U" };
 const PUBLISHED: Mark = Mark { class: "succeeded", letter: "P" };
+const BLANK: Mark = Mark { class: "blank", letter: "" };
 
-const LEGEND: [(Mark, &str); 7] = [
+const LEGEND: [(Mark, &str); 8] = [
     (Mark::of_stage(StageState::Succeeded), "succeeded"),
     (Mark::of_stage(StageState::Failed), "failed"),
     (Mark::of_stage(StageState::Running), "running"),
@@ -38,6 +41,7 @@ const LEGEND: [(Mark, &str); 7] = [
     (Mark::of_stage(StageState::Skipped), "skipped or cancelled"),
     (TAKEN_BACK, "taken back"),
     (PUBLISHED, "published"),
+    (BLANK, "no run"),
 ];
 
 pub(super) fn view(
@@ -52,11 +56,11 @@ pub(super) fn view(
         let known = status.iter().flat_map(|status| &status.stages).map(|stage| stage.stage.clone());
         // A day that is published although no run covers it has its rows from a release that
         // kept no runs, or its run was forgotten since.
-        let published: BTreeMap<&str, &PublishedDay> = published
-            .iter()
-            .flatten()
-            .filter_map(|day| Some((day.publication.as_ref()?.activity_date.as_str(), day)))
-            .collect();
+        let published = published.as_ref().map(|days| {
+            days.iter()
+                .filter_map(|day| Some((day.publication.as_ref()?.activity_date.as_str(), day)))
+                .collect()
+        });
         // The newest first, as everywhere.
         let days: Vec<NaiveDate> = window.days().collect::<Vec<_>>().into_iter().rev().collect();
         html! {
@@ -75,7 +79,7 @@ fn table(
     days: &[NaiveDate],
     stages: &[String],
     runs: &NewestRuns,
-    published: &BTreeMap<&str, &PublishedDay>,
+    published: &Result<BTreeMap<&str, &PublishedDay>, &Status>,
 ) -> Markup {
     let caption = "What the newest run over each day made of it, the newest day first";
     html! {
@@ -111,8 +115,14 @@ fn table(
                     }
                     tr {
                         th scope="row" { "published" }
-                        @for day in days {
-                            td { (published_cell(*day, published.get(day.to_string().as_str()).copied(), runs.of(*day))) }
+                        @match published {
+                            Ok(published) => {
+                                @for day in days {
+                                    td { (published_cell(*day, published.get(day.to_string().as_str()).copied(), runs)) }
+                                }
+                            }
+                            // Nobody knows: that is not the same as not published.
+                            Err(status) => { td.missing colspan=(days.len()) { (problem(status)) } }
                         }
                     }
                 }
@@ -129,7 +139,8 @@ fn stage_cell(day: NaiveDate, name: &str, run: Option<&Run>) -> Markup {
             &address::run(&run.run_id),
             &format!("{name} on {day}: {}", told(stage)),
         ),
-        None => blank(),
+        None if run.is_some() => blank(&format!("{name} on {day}: not a stage of its run")),
+        None => blank(&format!("{name} on {day}: no run")),
     }
 }
 
@@ -174,27 +185,31 @@ fn told(stage: &RunStage) -> String {
 }
 
 fn run_cell(day: NaiveDate, run: Option<&Run>) -> Markup {
-    let Some(run) = run else { return blank() };
+    let Some(run) = run else { return blank(&format!("no run over {day}")) };
     let is_taken_back = run.trigger() == RunTrigger::Unpublish && run.state() == RunState::Succeeded;
     let (mark, mut told) = if is_taken_back {
         (TAKEN_BACK, "taken back".to_owned())
     } else {
         (Mark::of_run(run.state()), state::run_word(run.state()))
     };
-    if let Some(took) = elapsed(run.start_time.as_ref(), run.end_time.as_ref()) {
-        told.push_str(&format!(" in {}", human_duration(took)));
+    // The first start is not the start of what waits to run once more.
+    let took = elapsed(run.start_time.as_ref(), run.end_time.as_ref());
+    if let Some(took) = took.filter(|_| run.state() != RunState::Queued) {
+        told.push_str(&format!(", {} from first start to end", human_duration(took)));
     }
     cell(&mark, &address::run(&run.run_id), &format!("run over {day}: {told}"))
 }
 
-fn published_cell(day: NaiveDate, published: Option<&PublishedDay>, run: Option<&Run>) -> Markup {
-    let Some(published) = published else { return blank() };
+fn published_cell(day: NaiveDate, published: Option<&PublishedDay>, runs: &NewestRuns) -> Markup {
+    let Some(published) = published else { return blank(&format!("{day} is not published")) };
     let rows = published.publication.as_ref().map_or(0, |publication| publication.row_count);
     let mut says = format!("{day} is published with {}", count(rows, "row", "rows"));
-    if run.is_none() {
+    // A run may be older than all that were asked for.
+    let is_lost = runs.of(day).is_none() && runs.has_all();
+    if is_lost {
         says.push_str("; the run is not on record");
     }
-    let class = if run.is_none() { "idle" } else { PUBLISHED.class };
+    let class = if is_lost { "idle" } else { PUBLISHED.class };
     cell(&Mark { class, ..PUBLISHED }, &format!("/days/{day}"), &says)
 }
 
@@ -206,8 +221,9 @@ fn cell(mark: &Mark, address: &str, says: &str) -> Markup {
     }
 }
 
-fn blank() -> Markup {
-    html! { span.cell {} }
+/// Nothing to see, which is said to those who do not see it.
+fn blank(says: &str) -> Markup {
+    html! { span.cell.blank role="img" title=(says) aria-label=(says) {} }
 }
 
 fn other_days(window: DateWindow, address: &Address, yesterday: NaiveDate) -> Markup {

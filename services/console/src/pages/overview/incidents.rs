@@ -60,24 +60,36 @@ fn incident(recorded: &RecordedAlert) -> Markup {
 }
 
 fn is_of_stage(alert: &Alert) -> bool {
-    matches!(alert.cause(), AlertCause::Unspecified | AlertCause::StageFailed)
+    matches!(AlertCause::try_from(alert.cause), Ok(AlertCause::Unspecified | AlertCause::StageFailed))
 }
 
 fn next_step(alert: &Alert) -> Markup {
     let run = || html! { a href=(address::run(&alert.run_id)) { "the run" } };
     let day = || html! { a href=(format!("/days/{}", alert.business_date)) { "the day" } };
-    match alert.cause() {
-        AlertCause::Unspecified | AlertCause::StageFailed | AlertCause::DeadlineRunFailed
+    let known = AlertCause::try_from(alert.cause).ok();
+    match known {
+        Some(AlertCause::Unspecified | AlertCause::StageFailed | AlertCause::DeadlineRunFailed)
             if !alert.run_id.is_empty() =>
         {
             html! { "Remove the cause, then retry " (run()) ": it goes on at its first unfinished stage." }
         }
-        AlertCause::DeadlineRunActive if !alert.run_id.is_empty() => {
+        Some(AlertCause::DeadlineRunActive) if !alert.run_id.is_empty() => {
             html! { "See on " (run()) " which stage takes so long, or what it waits for." }
         }
-        AlertCause::NumbersDiffer => {
-            html! { "Compare " (day()) " once more, and run it again if it differs." }
-        }
-        _ => html! { "Start a run over " (day()) ", and see why the schedule did not." },
+        Some(AlertCause::NumbersDiffer) => html! {
+            "Compare " (day()) " once more, and "
+            a href=(address::run_again(&alert.business_date)) { "run it again" } " if it differs."
+        },
+        // The services may be newer than the console.
+        None => html! {
+            "The services know more than this console: see "
+            @if !alert.run_id.is_empty() { (run()) } @else if alert.business_date.is_empty() { "their logs" } @else { (day()) }
+            ", and update the console."
+        },
+        _ if alert.business_date.is_empty() => html! { "See why it failed, then start a run." },
+        _ => html! {
+            a href=(address::start_run(&alert.business_date)) { "Start a run" } " over " (day())
+            ", and see why the schedule did not."
+        },
     }
 }

@@ -32,6 +32,7 @@ use crate::{
         address::Address,
         layout::Section,
         part::{Answer, known_visitor},
+        time,
     },
     site::Console,
     visitor::Visitor,
@@ -40,9 +41,10 @@ use newest_runs::NewestRuns;
 
 /// Days that the overview covers.
 const DAYS: u64 = 60;
-/// Runs per page, and pages of them: more are older than what covers most days.
-const RUNS: i32 = 100;
-const PAGES: usize = 5;
+/// Runs per page, as many as the contract allows, and pages of them: more are older than what
+/// covers most days.
+const RUNS: i32 = 200;
+const PAGES: usize = 3;
 /// Incidents that are shown.
 const INCIDENTS: i32 = 20;
 
@@ -78,7 +80,9 @@ pub(crate) async fn show(
         @if !visitor.is_reader {
             p.note { "Published numbers take the role reader: ask whoever looks after the access policy." }
         }
-        (view(&overview, &Address::of(&uri), console.clock.yesterday()))
+        @let address = Address::of(&uri);
+        p.note { "As of " (time::now(console.clock.now())) ". " a href=(address) { "Refresh" } }
+        (view(&overview, &address, console.clock.yesterday()))
     };
     Ok(visitor.page(Section::Overview, "Overview", &body))
 }
@@ -89,11 +93,17 @@ async fn load(
     yesterday: NaiveDate,
 ) -> Result<Overview, Failure> {
     let days = async {
-        let freshness = services.activity().get_freshness(GetFreshnessRequest {}).await;
-        let freshness = freshness.map(tonic::Response::into_inner);
+        // Most often the newest day changes nothing, so that nothing waits for it.
+        let expected = window(until, None, yesterday).map_err(Failure::Invalid)?;
+        let freshness = async {
+            let answer = services.activity().get_freshness(GetFreshnessRequest {}).await;
+            answer.map(tonic::Response::into_inner)
+        };
+        let (freshness, (runs, published)) = tokio::join!(freshness, days(services, expected));
         let newest = freshness.as_ref().ok().and_then(newest_day);
         let window = window(until, newest, yesterday).map_err(Failure::Invalid)?;
-        let (runs, published) = tokio::join!(runs(services, window), published(services, window));
+        let (runs, published) =
+            if window == expected { (runs, published) } else { days(services, window).await };
         Ok::<_, Failure>((window, freshness, runs, published))
     };
     let status = async {
@@ -136,6 +146,10 @@ fn window(
     DateWindow::new(start_of(end), end).map_err(|problem| problem.to_string())
 }
 
+async fn days(services: &Services, window: DateWindow) -> (Answer<NewestRuns>, Answer<Vec<PublishedDay>>) {
+    tokio::join!(runs(services, window), published(services, window))
+}
+
 async fn runs(services: &Services, window: DateWindow) -> Result<NewestRuns, Status> {
     let mut newest = NewestRuns::over(window);
     let mut page_token = String::new();
@@ -149,6 +163,9 @@ async fn runs(services: &Services, window: DateWindow) -> Result<NewestRuns, Sta
         let page = services.pipeline().list_runs(request).await?.into_inner();
         newest.add(page.runs);
         page_token = page.next_page_token;
+        if page_token.is_empty() {
+            newest.end();
+        }
         if page_token.is_empty() || newest.is_complete() {
             break;
         }

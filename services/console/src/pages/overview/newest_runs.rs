@@ -12,12 +12,13 @@ pub(super) struct NewestRuns {
     window: DateWindow,
     runs: Vec<Run>,
     by_day: BTreeMap<NaiveDate, usize>,
+    has_all: bool,
 }
 
 impl NewestRuns {
     /// None yet.
     pub(super) const fn over(window: DateWindow) -> Self {
-        Self { window, runs: Vec::new(), by_day: BTreeMap::new() }
+        Self { window, runs: Vec::new(), by_day: BTreeMap::new(), has_all: false }
     }
 
     /// Adds the next page of runs, which are older than all before.
@@ -39,6 +40,16 @@ impl NewestRuns {
                 self.runs.push(run);
             }
         }
+    }
+
+    /// Says that there are no more: a day without a run has none on record.
+    pub(super) const fn end(&mut self) {
+        self.has_all = true;
+    }
+
+    /// Whether it is sure that no run over the days is on record but these.
+    pub(super) const fn has_all(&self) -> bool {
+        self.has_all
     }
 
     /// Whether each day has its run, so that older ones say nothing.

@@ -102,21 +102,26 @@ fn status() -> GetPipelineStatusResponse {
     }
 }
 
+fn runs(next_page_token: &str) -> ListRunsResponse {
+    ListRunsResponse {
+        runs: vec![
+            run("r2", "2026-02-27", "2026-02-27", StageState::Failed),
+            run("r1", "2026-02-20", "2026-02-27", StageState::Succeeded),
+        ],
+        next_page_token: next_page_token.into(),
+    }
+}
+
 fn script() -> Script {
+    script_with(&freshness("2026-02-27", 1), &runs(""))
+}
+
+fn script_with(freshness: &GetFreshnessResponse, runs: &ListRunsResponse) -> Script {
     Script::new()
-        .answers("GetFreshness", &freshness("2026-02-27", 1))
+        .answers("GetFreshness", freshness)
         .answers("GetPipelineStatus", &status())
         .answers("ListAlerts", &alert())
-        .answers(
-            "ListRuns",
-            &ListRunsResponse {
-                runs: vec![
-                    run("r2", "2026-02-27", "2026-02-27", StageState::Failed),
-                    run("r1", "2026-02-20", "2026-02-27", StageState::Succeeded),
-                ],
-                next_page_token: String::new(),
-            },
-        )
+        .answers("ListRuns", runs)
         .answers(
             "ListPublishedDays",
             &ListPublishedDaysResponse {
@@ -140,6 +145,10 @@ async fn the_overview_says_what_is_there_and_what_needs_somebody() {
         "Remove the cause, then retry",
         "act_copy_crm_csv on 2026-02-27: failed in 3.0 s, 1,200 rows read, 7 rows written",
         "act_copy_crm_csv on 2026-02-20: succeeded in 3.0 s",
+        "run over 2026-02-20: succeeded, 1 min 30 s from first start to end",
+        r#"aria-label="no run over 2026-01-05""#,
+        r#"aria-label="2026-01-06 is not published""#,
+        "As of <time datetime=\"2026-03-01T06:00:00Z\"",
         "2026-01-05 is published with 2,000 rows; the run is not on record",
         "2026-02-27 is published with 2,000 rows\"",
         "events 3,000",
@@ -170,6 +179,67 @@ async fn one_service_that_fails_leaves_the_rest() {
 }
 
 #[tokio::test]
+async fn days_of_which_nobody_knows_are_not_called_unpublished() {
+    let failing = Script::new()
+        .answers("GetFreshness", &freshness("2026-02-27", 1))
+        .answers("GetPipelineStatus", &status())
+        .answers("ListAlerts", &ListAlertsResponse::default())
+        .answers("ListRuns", &runs(""))
+        .fails("ListPublishedDays", Status::unavailable("activity is away"));
+    let page = failing.site(NOW).get("/").await.text;
+    assert!(!page.contains("is not published") && page.contains("activity is away"), "{page}");
+    assert!(page.contains("act_copy_crm_csv on 2026-02-27: failed"), "{page}");
+}
+
+#[tokio::test]
+async fn gaps_between_published_days_are_said() {
+    let full = freshness("2026-02-28", 0);
+    let site = |published_days| {
+        script_with(&GetFreshnessResponse { published_days, ..full.clone() }, &runs("")).site(NOW)
+    };
+    let whole = site(393).get("/").await.text;
+    assert!(whole.contains(">fresh<") && !whole.contains("days missing"), "{whole}");
+    let page = site(390).get("/").await.text;
+    assert!(page.contains(">3 days missing<"), "{page}");
+}
+
+#[tokio::test]
+async fn a_run_that_may_be_older_than_what_was_asked_for_is_not_called_lost() {
+    let site = script_with(&freshness("2026-02-27", 1), &runs("more")).site(NOW);
+    let page = site.get("/").await.text;
+    assert!(page.contains("2026-01-05 is published with 2,000 rows\""), "{page}");
+    assert!(!page.contains("not on record"), "{page}");
+    let asked = site.asked::<ListRunsRequest>("ListRuns");
+    assert_eq!((asked.len(), asked[0].page_size), (PAGES, RUNS));
+}
+
+#[tokio::test]
+async fn data_of_long_ago_is_asked_for_once_it_is_known() {
+    let site = script_with(&freshness("2025-03-01", 365), &runs("")).site(NOW);
+    site.get("/").await;
+    let asked = site.asked::<ListPublishedDaysRequest>("ListPublishedDays");
+    let ends: Vec<&str> = asked.iter().map(|request| request.end_date.as_str()).collect();
+    assert_eq!(ends, ["2026-02-28", "2025-03-01"]);
+}
+
+#[tokio::test]
+async fn an_alert_of_a_newer_release_is_not_taken_for_a_failed_stage() {
+    let mut alerts = alert();
+    let unknown = alerts.alerts[0].alert.as_mut().unwrap();
+    unknown.cause = 99;
+    let site = Script::new()
+        .answers("GetFreshness", &freshness("2026-02-27", 1))
+        .answers("GetPipelineStatus", &status())
+        .answers("ListAlerts", &alerts)
+        .answers("ListRuns", &runs(""))
+        .answers("ListPublishedDays", &ListPublishedDaysResponse::default())
+        .site(NOW);
+    let page = site.get("/").await.text;
+    assert!(page.contains("something that this console does not know"), "{page}");
+    assert!(!page.contains("a stage failed") && !page.contains("then retry"), "{page}");
+}
+
+#[tokio::test]
 async fn a_warehouse_without_data_says_what_to_do() {
     let empty = Script::new()
         .answers("GetFreshness", &GetFreshnessResponse::default())
@@ -178,7 +248,12 @@ async fn a_warehouse_without_data_says_what_to_do() {
         .answers("GetPipelineStatus", &GetPipelineStatusResponse::default())
         .answers("ListAlerts", &ListAlertsResponse::default());
     let page = empty.site(NOW).get("/").await;
-    for shown in ["Nothing yet", "Start a run", "sets no deadline", "No totals are on record"] {
+    for shown in [
+        "Nothing yet",
+        "Start a run",
+        "runs without <code>--publish-deadline</code>",
+        "No totals are on record",
+    ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
 }

@@ -113,6 +113,7 @@ fn chart(window: DateWindow, totals: &BTreeMap<NaiveDate, DayTotals>) -> Chart {
     Chart {
         title: "Events, active users and companies at risk by day".to_owned(),
         description: format!("From {} to {}, over all companies.", window.start(), window.end()),
+        slot_name: "Day",
         slots: window
             .days()
             .map(|day| Slot { label: day.to_string(), address: Some(format!("/days/{day}")) })

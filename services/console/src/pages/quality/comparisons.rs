@@ -32,6 +32,7 @@ pub(super) fn view(comparisons: &Answer<ListReconciliationsResponse>, address: &
             text("Result"),
             number("Compared"),
             number("Differ"),
+            number("Unreadable records"),
             text("By kind"),
             text("By"),
         ];
@@ -50,15 +51,10 @@ fn row(comparison: &Reconciliation) -> Markup {
             th scope="row" { (time::instant(comparison.end_time.as_ref())) }
             td { (time::days(comparison.window.as_ref())) }
             td { (which(comparison)) }
-            td {
-                @if summary.mismatches == 0 {
-                    span.state.succeeded { "equal" }
-                } @else {
-                    span.state.failed { "differs" }
-                }
-            }
+            td { (difference::verdict(&summary)) }
             td.number { (thousands(summary.compared)) }
             td.number { (thousands(summary.mismatches)) }
+            td.number { (thousands(summary.invalid_records)) }
             td { (difference::by_kind(&summary.by_kind)) }
             td { (comparison.requested_by) }
         }

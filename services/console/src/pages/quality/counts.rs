@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use proto::quarantine::v1::QuarantineCount;
 
-use super::Quarantine;
+use super::{GROUPS, Quarantine};
 use crate::html::{
     address::Address,
     chart::share,
@@ -39,7 +39,7 @@ fn groups(
         let signed = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let greatest = counts.iter().map(|count| signed(count.rows)).max().unwrap_or_default();
         let rows = html! {
-            @for count in counts {
+            @for count in counts.iter().take(GROUPS) {
                 tr {
                     th scope="row" { (head(count, &address.first_page().with("stage", &count.stage))) }
                     td { (count.stage) }
@@ -53,6 +53,9 @@ fn groups(
                 p { span.state.succeeded { "none" } " No such row is in quarantine." }
             } @else {
                 (table(&format!("{title}, the greatest first"), &columns, &rows))
+                @if counts.len() > GROUPS {
+                    p.note { "There are more: a condition above leaves fewer." }
+                }
             }
         }
     })

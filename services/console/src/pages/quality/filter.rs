@@ -94,6 +94,8 @@ pub(super) fn commands(filter: &QuarantineFilter) -> Markup {
             @if let Some(accept) = CommandLine::accept_quarantined(filter, "what is known of them") {
                 p { "Accept them as they are, so that they no longer count as open:" }
                 (command(&accept))
+            } @else if filter.state() == QuarantineState::Accepted {
+                p.note { "They are accepted already." }
             } @else {
                 p.note { "Rows are accepted by a condition: choose a file, reason, stage or day first." }
             }

@@ -33,12 +33,11 @@ use filter::Asked;
 /// Rows of the quarantine per page.
 const ROWS: i32 = 50;
 /// Groups of rows that are shown.
-const GROUPS: i32 = 20;
+const GROUPS: usize = 20;
 /// Comparisons per page.
 const COMPARISONS: i32 = 20;
-/// Runs that trends are made of: pages, and runs per page.
-const PAGES: usize = 2;
-const RUNS: i32 = 100;
+/// Runs that trends are made of, as many as the contract allows.
+const RUNS: i32 = 200;
 
 /// What the services have answered.
 #[derive(Debug)]
@@ -87,8 +86,9 @@ async fn load(visitor: &Visitor, asked: &Asked, filter: &QuarantineFilter) -> Re
 
 async fn quarantine(services: &Services, asked: &Asked, filter: &QuarantineFilter) -> Quarantine {
     let counts = async |by: QuarantineGrouping| {
-        let request =
-            CountQuarantinedRowsRequest { filter: Some(filter.clone()), by: by.into(), max_groups: GROUPS };
+        // One more, to say whether there are more.
+        let max_groups = i32::try_from(GROUPS + 1).unwrap_or(i32::MAX);
+        let request = CountQuarantinedRowsRequest { filter: Some(filter.clone()), by: by.into(), max_groups };
         services.quarantine().count_quarantined_rows(request).await.map(|answer| answer.into_inner().groups)
     };
     let rows = async {
@@ -109,18 +109,8 @@ async fn quarantine(services: &Services, asked: &Asked, filter: &QuarantineFilte
 }
 
 async fn newest_runs(services: &Services) -> Result<Vec<Run>, Status> {
-    let mut runs = Vec::new();
-    let mut page_token = String::new();
-    for _ in 0..PAGES {
-        let request = ListRunsRequest { page_size: RUNS, page_token, ..ListRunsRequest::default() };
-        let page = services.pipeline().list_runs(request).await?.into_inner();
-        runs.extend(page.runs);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    Ok(runs)
+    let request = ListRunsRequest { page_size: RUNS, ..ListRunsRequest::default() };
+    Ok(services.pipeline().list_runs(request).await?.into_inner().runs)
 }
 
 fn view(quality: &Quality, asked: &Asked, address: &Address) -> Markup {

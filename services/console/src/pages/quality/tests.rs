@@ -94,13 +94,15 @@ async fn quality_shows_rows_trends_and_comparisons() {
         "1,234",
         ">open<",
         "by ann",
-        "quarantine replay --origin crm/companies.csv --wait",
+        "quarantine replay --origin crm/companies.csv --state all --wait",
         "page=q2",
         "First page",
-        "grows faster than its data since 2026-02-11",
+        ">grows</span> faster than its data since 2026-02-11",
         r#"href="/runs/run-10""#,
         "a sample of 200 a day",
         "late at source",
+        ">differs<",
+        "Unreadable records",
         "comparisons=c2",
     ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
@@ -137,6 +139,26 @@ async fn open_rows_are_shown_unless_others_are_asked_for_and_none_says_so() {
     let asked = site.asked::<ListQuarantinedRowsRequest>("ListQuarantinedRows").remove(0);
     assert_eq!(asked.filter.unwrap().state(), QuarantineState::Open);
     assert_eq!(site.get("/quality?date=2026-02-30").await.status, 400);
+}
+
+#[tokio::test]
+async fn more_groups_than_are_shown_are_said() {
+    let mut many = counts();
+    many.groups = vec![many.groups[0].clone(); GROUPS + 1];
+    let site = Script::new()
+        .answers("CountQuarantinedRows", &many)
+        .answers("ListQuarantinedRows", &rows())
+        .answers("ListRuns", &ListRunsResponse::default())
+        .answers("ListReconciliations", &ListReconciliationsResponse::default())
+        .site(NOW);
+    let page = site.get("/quality?kind=FIELD&state=accepted").await.text;
+    assert!(page.contains("There are more: a condition above leaves fewer."), "{page}");
+    assert_eq!(
+        page.matches("?kind=FIELD&amp;state=accepted&amp;stage=act_copy_crm_csv&amp;origin").count(),
+        GROUPS
+    );
+    assert!(page.contains("They are accepted already."), "{page}");
+    assert!(page.contains("quarantine replay --reason FIELD --state accepted --wait"), "{page}");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub(super) fn view(runs: &[Run]) -> Markup {
 fn stage(trend: &StageTrend) -> Markup {
     html! {
         h3 { (trend.stage) }
-        p { (judgement(trend.judgement)) " " (trend.judgement) "." }
+        p { (judgement(trend.judgement)) " " (because(trend.judgement)) "." }
         @if let Some((before, first)) = trend.turn() {
             p {
                 "Compare " a href=(address::run(&before.run_id)) { "the run before" } " with "
@@ -56,6 +56,13 @@ fn judgement(judgement: Judgement) -> Markup {
     }
 }
 
+/// The rest of the sentence, which begins with the word before it.
+fn because(judgement: Judgement) -> String {
+    let said = judgement.to_string();
+    let rest = said.strip_prefix("steady: ").or_else(|| said.strip_prefix("grows "));
+    rest.unwrap_or(&said).to_owned()
+}
+
 fn chart(trend: &StageTrend) -> Chart {
     #[expect(clippy::cast_precision_loss, reason = "a chart shows numbers that a double holds")]
     let rows = trend.executions.iter().map(|execution| Some(execution.rows_read as f64)).collect();
@@ -64,6 +71,7 @@ fn chart(trend: &StageTrend) -> Chart {
     Chart {
         title: format!("Duration and rows of {}", trend.stage),
         description: format!("By business date. {}.", trend.judgement),
+        slot_name: "Business date",
         slots: trend
             .executions
             .iter()

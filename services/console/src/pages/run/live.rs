@@ -30,9 +30,12 @@ pub(crate) async fn follow(
 ) -> Result<Response, Failure> {
     // Each viewer shows that they may look before they share what another one has asked for.
     read(&visitor, &run_id).await?;
+    let seat = console.seats.take(entry.whose())?;
     let states = console.live.join(&run_id, &visitor.services);
     let shutdown = console.shutdown.clone();
     let may_look = move || {
+        // Kept as long as the stream is.
+        let _seat = &seat;
         let (console, entry, run_id) = (console.clone(), entry.clone(), run_id.clone());
         async move {
             let visitor = console.door.visitor_still(&entry).await;
