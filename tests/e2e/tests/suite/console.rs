@@ -30,6 +30,11 @@ const COMPANIES: usize = 220;
 const PUBLISHED_DAYS: u32 = 45;
 const LEFT_DAYS: u32 = 2;
 
+#[expect(clippy::disallowed_methods, reason = "the processes under test go by the machine's clock")]
+fn today() -> NaiveDate {
+    Utc::now().date_naive()
+}
+
 /// A suite with published days, and a console in front of it.
 struct Shown {
     secured: Secured,
@@ -48,7 +53,7 @@ impl Shown {
             companies: COMPANIES,
             days: PUBLISHED_DAYS + LEFT_DAYS,
             // Up to yesterday: what is published is as old as in real life.
-            first_day: Utc::now().date_naive() - TimeDelta::days(i64::from(PUBLISHED_DAYS + LEFT_DAYS)),
+            first_day: today() - TimeDelta::days(i64::from(PUBLISHED_DAYS + LEFT_DAYS)),
             ..WorldOptions::default()
         });
         suite.sources.put_world(&world, world.end())?;
