@@ -64,6 +64,8 @@ pub(crate) struct Backfill {
     pub(crate) outcome: Outcome,
     /// Cancelled to start no further run of it.
     stop: CancellationToken,
+    /// Who did that. The coordinator learns no more than that nobody listens any longer.
+    stopped_by: Option<String>,
 }
 
 /// How a backfill ended.
@@ -138,6 +140,7 @@ impl Backfills {
             next_date,
             outcome: Outcome::UnderWay,
             stop: stop.clone(),
+            stopped_by: None,
         });
         tokio::spawn(self.clone().listen(id.clone(), changes, place, stop, may_go_on));
         Ok(id)
@@ -157,10 +160,11 @@ impl Backfills {
     }
 
     /// Starts no further run of a backfill. The one under way goes on.
-    pub(crate) fn stop(&self, id: &str) {
-        if let Some(backfill) = self.get(id) {
+    pub(crate) fn stop(&self, id: &str, stopped_by: &str) {
+        self.update(id, |backfill| {
+            backfill.stopped_by.get_or_insert_with(|| stopped_by.to_owned());
             backfill.stop.cancel();
-        }
+        });
     }
 
     fn remember(&self, backfill: Backfill) {
@@ -188,7 +192,10 @@ impl Backfills {
             let change = tokio::select! {
                 change = changes.message() => change,
                 () = self.shutdown.cancelled() => break Outcome::Stopped("the console was stopped".to_owned()),
-                () = stop.cancelled() => break Outcome::Stopped("an operator has stopped it".to_owned()),
+                () = stop.cancelled() => {
+                    let by = self.get(&id).and_then(|backfill| backfill.stopped_by);
+                    break Outcome::Stopped(format!("{} has stopped it", by.unwrap_or_default()));
+                }
                 _ = authorisation.tick() => {
                     if may_go_on().await {
                         continue;

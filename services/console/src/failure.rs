@@ -92,6 +92,7 @@ impl Failure {
             }
             StatusCode::FORBIDDEN => "Go back to the page, and look again at what it offers.",
             StatusCode::MISDIRECTED_REQUEST => "Open the console by its own address.",
+            StatusCode::TOO_MANY_REQUESTS => "Wait until something of it has ended, then try again.",
             StatusCode::SERVICE_UNAVAILABLE => {
                 "The service does not answer now. Reload in a minute; if it stays so, look at its pods and logs."
             }

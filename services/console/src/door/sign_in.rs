@@ -292,7 +292,7 @@ fn page(door: &Door, entry: &Entry, return_to: &str, problem: Option<&str>) -> M
                         input #token type="password" name="token" required autocomplete="off" spellcheck="false"
                             aria-describedby="token-help";
                     }
-                    p #token-help.hint {
+                    p #token-help.note {
                         "A token that the services accept: of your identity provider, or one of the policy file's static \
                          tokens. What you may see and do is what it may."
                     }

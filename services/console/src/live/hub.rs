@@ -60,8 +60,8 @@ impl Hub {
         let (state, receiver) = watch::channel(None);
         let state = Arc::new(state);
         watched.insert(run_id.to_owned(), state.clone());
-        let seat = Seat { hub: self.clone(), run_id: run_id.to_owned(), state };
-        tokio::spawn(seat.follow(services.clone()));
+        let watched = WatchedRun { hub: self.clone(), run_id: run_id.to_owned(), state };
+        tokio::spawn(watched.follow(services.clone()));
         receiver
     }
 
@@ -77,13 +77,13 @@ impl fmt::Debug for Hub {
 }
 
 /// A run's place in the hub, which is free again once nobody follows the run.
-struct Seat {
+struct WatchedRun {
     hub: Hub,
     run_id: String,
     state: Arc<State>,
 }
 
-impl Seat {
+impl WatchedRun {
     /// Follows the run until it has ended, the watch breaks, or nobody looks. Then the streams of
     /// those who still look end, and their browsers come again, each with its own credential.
     async fn follow(self, services: Services) {
@@ -143,7 +143,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for WatchedRun {
     fn drop(&mut self) {
         let mut watched = self.hub.watched();
         // Somebody may have taken the place again after it was given up.

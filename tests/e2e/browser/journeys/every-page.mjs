@@ -33,7 +33,7 @@ export default async function (site, { token, pages }) {
 }
 
 function outline(page) {
-  return page.locator("main").locator("h1, h2, h3, caption, th").allTextContents();
+  return page.locator("main").locator("h1, h2, h3, caption, th, td, dt, dd").allTextContents();
 }
 
 /** The first key leads to the content, past the navigation. */

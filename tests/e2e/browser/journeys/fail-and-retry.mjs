@@ -28,6 +28,6 @@ export default async function (site, { token, from, to, stage, error, mended }) 
   await fetch(mended);
   await operator.open(run);
   await retry.click();
-  await operator.page.locator("main").getByText(/succeeded: all/i).waitFor();
+  await operator.page.locator("main").getByText(/succeeded: \d+ of \d+ stages done/i).waitFor();
   return run.split("/").at(-1);
 }

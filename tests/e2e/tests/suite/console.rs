@@ -222,6 +222,7 @@ async fn a_reader_acts_nowhere_and_no_form_is_forged() -> Result<()> {
         {"path": format!("/runs/{run}/retry"), "form": {}},
         {"path": format!("/runs/{run}/cancel"), "form": {}},
         {"path": format!("/days/{day}/reconcile"), "form": {}},
+        {"path": "/backfill/0123456789abcdef/stop", "form": {}},
     ]);
     let journey = json!({
         "reader": shown.token("reader")?, "operator": shown.token("person")?,

@@ -139,9 +139,9 @@ pub(crate) async fn follow(
 pub(crate) async fn stop(
     State(console): State<Console>,
     Path(id): Path<String>,
-    Operator(_, _): Operator<Fields>,
+    Operator(visitor, _): Operator<Fields>,
 ) -> Redirect {
-    console.backfills.stop(&id);
+    console.backfills.stop(&id, &visitor.name);
     Redirect::to(&progress::address(&id))
 }
 

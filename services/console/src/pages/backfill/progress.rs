@@ -10,7 +10,7 @@ use crate::{
     backfills::{Backfill, Outcome},
     html::{
         command::command,
-        link,
+        form, link,
         time::{day, days, instant},
     },
     pages::run,
@@ -80,10 +80,6 @@ fn way_on(backfill: &Backfill, form_token: Option<&str>) -> Markup {
                     "There is nothing to do. Should the console be stopped, the run under way goes on and no further \
                      one is started. This command then does the rest, and so does the same backfill started here:"
                 }
-                form method="post" action={ (address(&backfill.id)) "/stop" } {
-                    input type="hidden" name="form_token" value=(form_token);
-                    p { button.danger type="submit" { "Start no further run" } }
-                }
             } @else {
                 p {
                     "What is done stays done, and a run under way goes on. Once the cause is gone, this does the \
@@ -92,6 +88,13 @@ fn way_on(backfill: &Backfill, form_token: Option<&str>) -> Markup {
                 (start_button(&rest, "Continue the backfill", form_token))
             }
             (command(&CommandLine::backfill(&rest)))
+            @if backfill.outcome == Outcome::UnderWay {
+                p { "Or let it end with the run under way; what is done stays done." }
+                form method="post" action={ (address(&backfill.id)) "/stop" } {
+                    (form::token(form_token))
+                    p { button.danger type="submit" { "Start no further run" } }
+                }
+            }
         }
     }
 }

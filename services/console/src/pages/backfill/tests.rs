@@ -203,7 +203,7 @@ async fn a_backfill_is_stopped_by_an_operator() {
     assert!(site.get(&address).await.text.contains("Start no further run"));
     let page = site.post(&format!("{address}/stop"), "").await;
     assert_eq!((page.status, page.location()), (StatusCode::SEE_OTHER, address.as_str()));
-    until(async || site.get(&address).await, "Stopped: an operator has stopped it").await;
+    until(async || site.get(&address).await, "Stopped: anonymous has stopped it").await;
     stream.closed().await;
 }
 
