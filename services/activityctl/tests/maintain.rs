@@ -186,7 +186,7 @@ async fn a_task_that_fails_is_reported_and_the_others_are_done() {
     let error = outcome.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.exit_code()),
-        ("1 of 3 tasks failed, as reported above", 1)
+        ("1 of 5 tasks failed, as reported above", 1)
     );
     assert_eq!(
         lines,

@@ -15,7 +15,7 @@ use axum::{
 };
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{DateTime, Utc};
-use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use futures::{FutureExt, Stream, StreamExt, stream, stream::BoxStream};
 use http_body::Frame;
 use prost::Message;
 use proto::access::v1::{GetCallerResponse, Role};
@@ -150,10 +150,16 @@ impl Script {
         // Before the message stand a flag and its length.
         let message = body.slice(5.min(body.len())..);
         let reply = self.lock().reply(&method, &message);
-        let messages = reply.map_or_else(
+        let mut messages = reply.map_or_else(
             || stream::iter([Err(Status::unimplemented(format!("{method} is not scripted")))]).boxed(),
             |reply| reply(message),
         );
+        // A refusal comes in place of a stream, and not at its end.
+        match messages.next().now_or_never() {
+            None => {}
+            Some(Some(Err(status))) => return status.into_http(),
+            Some(first) => messages = stream::iter(first).chain(messages).boxed(),
+        }
         Response::builder()
             .header(header::CONTENT_TYPE, "application/grpc")
             .body(Body::new(Framed(Some(messages))))
