@@ -28,6 +28,14 @@ use crate::{
 /// Companies per page.
 const PAGE_SIZE: i32 = 50;
 
+/// The orders besides that by company, by the value of `sort`.
+const ORDERS: [(&str, CompanyOrder); 4] = [
+    ("name", CompanyOrder::Name),
+    ("events", CompanyOrder::Events),
+    ("users", CompanyOrder::ActiveUsers7d),
+    ("contact", CompanyOrder::DaysSinceLastContact),
+];
+
 /// What the address says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -42,25 +50,18 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn order(&self) -> CompanyOrder {
-        match self.sort.as_str() {
-            "name" => CompanyOrder::Name,
-            "events" => CompanyOrder::Events,
-            "users" => CompanyOrder::ActiveUsers7d,
-            "contact" => CompanyOrder::DaysSinceLastContact,
-            _ => CompanyOrder::CompanyId,
-        }
+    /// The value of `sort` for the order that is shown, and that order.
+    fn sorted(&self) -> (&'static str, CompanyOrder) {
+        let known = ORDERS.into_iter().find(|(sort, _)| *sort == self.sort);
+        known.unwrap_or(("company", CompanyOrder::CompanyId))
     }
 
-    /// The value of `sort` for the order that is shown.
+    fn order(&self) -> CompanyOrder {
+        self.sorted().1
+    }
+
     fn sort(&self) -> &'static str {
-        match self.order() {
-            CompanyOrder::Name => "name",
-            CompanyOrder::Events => "events",
-            CompanyOrder::ActiveUsers7d => "users",
-            CompanyOrder::DaysSinceLastContact => "contact",
-            CompanyOrder::Unspecified | CompanyOrder::CompanyId => "company",
-        }
+        self.sorted().0
     }
 
     fn descending(&self) -> bool {

@@ -52,12 +52,13 @@ impl Asked {
     /// # Errors
     /// If it asks for a change that there is not.
     fn checked(self) -> Result<Self, Failure> {
-        match self.change.as_str() {
-            "" | "new" | "still" | "recovered" => Ok(self),
-            other => Err(Failure::Invalid(format!(
-                "there is no change {other:?}; there are new, still and recovered"
-            ))),
+        if !self.change.is_empty() && self.change() == ChurnChange::Unspecified {
+            return Err(Failure::Invalid(format!(
+                "there is no change {:?}; there are new, still and recovered",
+                self.change
+            )));
         }
+        Ok(self)
     }
 
     fn change(&self) -> ChurnChange {
