@@ -21,6 +21,7 @@ pub mod reconcile_heal;
 pub mod retry;
 pub mod runs;
 pub mod sample;
+mod shown_run;
 pub mod sources;
 pub mod status;
 pub mod trends;
