@@ -45,5 +45,5 @@ pub use observability::{LogWriter, Telemetry, has_colours};
 pub use server::serve;
 pub use server_options::ServerOptions;
 pub use service::{BackgroundTask, GrpcRoutes, Service};
-pub use site::{Peer, Served, Site};
+pub use site::{MAX_FORM_BYTES, Peer, Served, Site};
 pub use version::VERSION;

@@ -13,6 +13,7 @@ use std::{
 
 use axum::Router;
 
+pub use form::MAX_FORM_BYTES;
 pub(crate) use serving::open;
 
 /// A site that a service has: pages, served over HTTP.

@@ -58,7 +58,7 @@ pub(crate) async fn open(
     let pages = OpenCalls::default();
     let observer = Observer::new(pages.clone(), options.limits.calls, context.shutdown.clone());
     let router = (site.assemble)(served)?
-        .layer(DefaultBodyLimit::max(form::MAX_BYTES))
+        .layer(DefaultBodyLimit::max(form::MAX_FORM_BYTES))
         .layer(middleware::from_fn_with_state(observer, observe));
     let limits = options.limits.of_connections();
     let limits = ConnectionLimits { open: limits.open.div_ceil(share), ..limits };

@@ -7,6 +7,7 @@ use axum::{
     extract::{Form, FromRequest, FromRequestParts, Request},
     http::{Method, StatusCode, header},
 };
+use runtime::MAX_FORM_BYTES;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 use tracing::info;
@@ -14,8 +15,7 @@ use tracing::info;
 use super::{Entry, origin};
 use crate::{failure::Failure, html::form::FORM_TOKEN, site::Console, visitor::Visitor};
 
-/// The most bytes of a form, and how long they may take to arrive.
-const MAX_BYTES: usize = 64 * 1024;
+/// How long a form may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Admits a request that changes something. This is the only way to a handler, so none can
@@ -31,10 +31,11 @@ pub(super) async fn admit(entry: &Entry, request: Request) -> Result<Request, Fa
         return Err(Failure::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     let (parts, body) = request.into_parts();
-    let body = match tokio::time::timeout(TIMEOUT, to_bytes(body, MAX_BYTES)).await {
+    let body = match tokio::time::timeout(TIMEOUT, to_bytes(body, MAX_FORM_BYTES)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => {
-            let message = format!("The form is longer than {MAX_BYTES} bytes, or was not sent to its end.");
+            let message =
+                format!("The form is longer than {MAX_FORM_BYTES} bytes, or was not sent to its end.");
             return Err(Failure::Refused(StatusCode::PAYLOAD_TOO_LARGE, message));
         }
         Err(_) => {
